@@ -1,0 +1,121 @@
+import type { DescMethodUnary } from '@bufbuild/protobuf';
+import type { VaultError } from '../vault/errors.ts';
+import type { JsonValue } from '../vault/json.ts';
+import type { Caller } from '../vault/caller.ts';
+import type { BoundRpc } from './rpc.ts';
+
+/**
+ * One of the APIs that the vault speaks: a proto package's services with their handlers, and what its `google.api.http`
+ * annotations cannot say about the REST side.
+ */
+export interface Dialect {
+  /** Its name: the mount prefix (`/scale/v5/…`), and a credential's `origin`. */
+  readonly name: string;
+  /** Every rpc of every service of the package. */
+  readonly rpcs: readonly BoundRpc[];
+  readonly rest: RestStyle;
+  /**
+   * The workspace of a call whose request names none, as the caller spelt it, from a header of the dialect.
+   * Undefined means the caller's default.
+   */
+  readonly workspaceHeader?: string;
+  /**
+   * Turns what a path names into what `resolveWorkspace` takes, where the dialect is stricter about its spelling.
+   *
+   * @throws VaultError `invalid_argument`
+   */
+  readonly checkWorkspaceSpelling?: (text: string) => void;
+}
+
+/** How a dialect looks on REST. */
+export interface RestStyle {
+  readonly json: JsonStyle;
+  /** Members of a body that the proto does not know: let pass, or refused. */
+  readonly unknownMembers: 'ignore' | 'refuse';
+  /** The success status of an rpc; 200 where it is not listed. */
+  readonly successStatus: Readonly<Record<string, number>>;
+  /** Wraps an answer; without it the message's JSON is the body. */
+  readonly envelope?: (body: JsonValue, exchange: RestExchange) => JsonValue;
+  /** Renders every kind of failure. It must show no cause that it does not know. */
+  readonly renderProblem: (problem: Problem, exchange: RestExchange) => RestAnswer;
+  /** Headers on every answer of an rpc, such as `cache-control`, by the rpc's name. */
+  readonly headers?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
+/** How messages are spelt as JSON. */
+export interface JsonStyle {
+  /** Members by the proto's field names, or by its JSON names (camelCase unless `json_name` says otherwise). */
+  readonly names: 'proto' | 'json';
+  /** What stands for a field with presence that is not set: `null`, or nothing. Fields without presence always stand. */
+  readonly unset: 'null' | 'omit';
+  /** 64-bit integers as JSON numbers, or as proto3 JSON has them, as strings. */
+  readonly int64: 'number' | 'string';
+  /** `rfc3339` with as many fractional digits as needed (0, 3, 6, 9), or always `milliseconds`. */
+  readonly timestamp: 'rfc3339' | 'milliseconds';
+}
+
+/** What is known of one REST exchange when its answer is rendered. */
+export interface RestExchange {
+  /** Undefined where no route was found. */
+  readonly method: DescMethodUnary | undefined;
+  /** `X-Request-ID`, else `X-Correlation-ID`, else a fresh UUID. */
+  readonly requestId: string;
+  readonly now: Date;
+  /** What the path's template variables held, by field path. */
+  readonly pathVariables: Readonly<Record<string, string>>;
+  readonly caller: Caller | undefined;
+}
+
+/** The answer to one REST request; `body` is sent as JSON. */
+export interface RestAnswer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: JsonValue;
+}
+
+/** Whatever may go wrong with a REST request, for the dialect to render. */
+export type Problem =
+  | { readonly kind: 'vault'; readonly error: VaultError }
+  /** One entry a fault, in the order of the message's fields. */
+  | { readonly kind: 'invalid_request'; readonly faults: readonly Fault[] }
+  /** `offset` is where the body stopped being JSON, in characters. */
+  | { readonly kind: 'malformed_json'; readonly offset: number; readonly reason: string }
+  | { readonly kind: 'body_missing' }
+  | { readonly kind: 'body_not_object'; readonly contentType: string | undefined }
+  | { readonly kind: 'body_too_large'; readonly bytesMax: number }
+  | { readonly kind: 'route_not_found' }
+  | { readonly kind: 'method_not_allowed'; readonly allow: readonly string[] }
+  | { readonly kind: 'internal' };
+
+/** One thing that is wrong with a request. It holds no value of a secret field. */
+export interface Fault {
+  /** Where the member came from. */
+  readonly source: 'body' | 'query' | 'path';
+  /** Names and indexes from the request's root, in the wire's spelling. */
+  readonly path: readonly (string | number)[];
+  readonly rule: FaultRule;
+  /** The bound of a length or number rule, or the names of an enum. */
+  readonly expected?: number | readonly string[];
+  /** What was sent, with each value of a secret field replaced by `[redacted]`; undefined where nothing was. */
+  readonly input: JsonValue | undefined;
+}
+
+/** The rules that a request can break. */
+export type FaultRule =
+  | 'missing'
+  | 'unknown_member'
+  | 'not_string'
+  | 'not_number'
+  | 'not_integer'
+  | 'not_boolean'
+  | 'not_object'
+  | 'not_list'
+  | 'not_timestamp'
+  | 'not_in_enum'
+  | 'too_short'
+  | 'too_long'
+  | 'too_small'
+  | 'too_large'
+  | 'too_many'
+  | 'pattern'
+  | 'other';

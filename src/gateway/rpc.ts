@@ -1,0 +1,90 @@
+import { create, isMessage } from '@bufbuild/protobuf';
+import type { DescMessage, DescMethodUnary, Message, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
+import assert from 'node:assert/strict';
+import type { Call, Caller } from '../vault/caller.ts';
+import type { Permission } from '../vault/permissions.ts';
+
+/** A call of an rpc that anybody may make; `caller` is there where a valid token came with it. */
+export interface PublicCall extends Omit<Call, 'caller' | 'workspaceId'> {
+  readonly caller: Caller | undefined;
+  /** The peer is on this machine, and neither a proxy nor a foreign origin stands between. */
+  readonly isLocal: boolean;
+}
+
+/** Who may make a call: anybody, whoever has proved who he is, or whoever has the permission in the workspace. */
+export type Access =
+  | { readonly kind: 'public' }
+  | { readonly kind: 'authenticated' }
+  | {
+      readonly kind: 'workspace';
+      readonly permission: Permission;
+      /** What the request names; undefined leaves it to the dialect's header, or to the caller's default. */
+      readonly workspace: (request: Message) => string | undefined;
+    };
+
+/** One rpc with its handler, its message types erased, as the gateway calls it. */
+export interface BoundRpc {
+  readonly method: DescMethodUnary;
+  readonly access: Access;
+  /** Called after authentication, authorization and validation. `Call` is given unless the access is public. */
+  readonly invoke: (request: Message, call: PublicCall & Partial<Call>) => Promise<Message>;
+}
+
+type Handler<I extends DescMessage, O extends DescMessage, C> = (
+  request: MessageShape<I>,
+  call: C,
+) => Promise<MessageInitShape<O>>;
+
+/** Binds an rpc that anybody may call. */
+export function publicRpc<I extends DescMessage, O extends DescMessage>(
+  method: DescMethodUnary<I, O>,
+  handler: Handler<I, O, PublicCall>,
+): BoundRpc {
+  return {
+    method,
+    access: { kind: 'public' },
+    invoke: async (request, call) => create(method.output, await handler(narrow(method.input, request), call)),
+  };
+}
+
+/** Binds an rpc for whoever has proved who he is; the core decides the rest. */
+export function authenticatedRpc<I extends DescMessage, O extends DescMessage>(
+  method: DescMethodUnary<I, O>,
+  handler: Handler<I, O, Call>,
+): BoundRpc {
+  return {
+    method,
+    access: { kind: 'authenticated' },
+    invoke: async (request, call) =>
+      create(method.output, await handler(narrow(method.input, request), requireCaller(call))),
+  };
+}
+
+/** Binds an rpc for whoever has a permission in the workspace that the request, the dialect or the caller names. */
+export function workspaceRpc<I extends DescMessage, O extends DescMessage>(
+  method: DescMethodUnary<I, O>,
+  access: { readonly permission: Permission; readonly workspace?: (request: MessageShape<I>) => string },
+  handler: Handler<I, O, Call>,
+): BoundRpc {
+  return {
+    method,
+    access: {
+      kind: 'workspace',
+      permission: access.permission,
+      workspace: (request) => access.workspace?.(narrow(method.input, request)),
+    },
+    invoke: async (request, call) =>
+      create(method.output, await handler(narrow(method.input, request), requireCaller(call))),
+  };
+}
+
+function narrow<I extends DescMessage>(schema: I, request: Message): MessageShape<I> {
+  assert(isMessage(request, schema));
+  return request;
+}
+
+function requireCaller(call: PublicCall & Partial<Call>): Call {
+  const { caller, workspaceId } = call;
+  assert(caller !== undefined && workspaceId !== undefined);
+  return { ...call, caller, workspaceId };
+}

@@ -1,0 +1,39 @@
+/** What happened, as the trail names it. */
+export type AuditAction =
+  | 'instance.set_up'
+  | 'workspaces.create'
+  | 'credentials.create'
+  | 'credentials.update'
+  | 'credentials.activate'
+  | 'credentials.deactivate'
+  | 'credentials.delete'
+  | 'secrets.reveal'
+  | 'api_keys.create'
+  | 'api_keys.revoke'
+  | 'users.set_up'
+  | 'sessions.login'
+  | 'sessions.logout';
+
+export type AuditOutcome = 'OK' | 'DENIED' | 'FAILED';
+
+/** One line of the audit trail; it holds ids and names, never a secret, token or key. */
+export interface AuditEvent {
+  /** UUIDv7. */
+  readonly id: string;
+  readonly time: Date;
+  /** Null for what concerns the instance. */
+  readonly workspaceId: string | null;
+  readonly actorKind: 'user' | 'api_key' | 'system' | 'anonymous';
+  readonly actorId: string | null;
+  readonly actorName: string;
+  readonly authentication: 'api_key' | 'session' | 'password' | 'local' | 'none';
+  readonly action: AuditAction;
+  /** `credential`, `workspace`, `api_key`, `user` or `session`, and its id. */
+  readonly resourceKind: string;
+  readonly resourceId: string | null;
+  readonly outcome: AuditOutcome;
+  readonly protocol: string;
+  readonly dialect: string;
+  readonly peer: string;
+  readonly requestId: string;
+}

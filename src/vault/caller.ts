@@ -1,0 +1,85 @@
+import { VaultError } from './errors.ts';
+import { parseReference, refersTo } from './ids.ts';
+import { permits, type Permission, type Role } from './permissions.ts';
+
+/** What a caller may do in one workspace. */
+export interface Grant {
+  readonly workspaceId: string;
+  readonly role: Role;
+  /** False for an editor that was issued without the right to reveal. */
+  readonly mayReveal: boolean;
+}
+
+/** Who is calling, as proved by a token. */
+export interface Caller {
+  readonly kind: 'user' | 'api_key';
+  /** The id of the user or of the API key. */
+  readonly id: string;
+  readonly name: string;
+  /** The user on whose behalf things are created: himself, or the one who issued the API key. */
+  readonly userId: string;
+  readonly authentication: 'api_key' | 'session';
+  /** Manages the instance; reads no secret of a workspace in which it has no grant. */
+  readonly isOwner: boolean;
+  /** Where calls go that name no workspace. */
+  readonly defaultWorkspaceId: string;
+  readonly grants: readonly Grant[];
+  /** The dialect that the API key was issued for, which then answers paths shared by several. */
+  readonly dialect: string | null;
+}
+
+/** One authenticated call, for authorization and for the audit trail. */
+export interface Call {
+  readonly caller: Caller;
+  /** The workspace that the call acts in: one that the caller was resolved to, though not yet authorized for. */
+  readonly workspaceId: string;
+  readonly protocol: string;
+  readonly dialect: string;
+  /** The address of the peer. */
+  readonly peer: string;
+  readonly requestId: string;
+  /** Aborted when the deadline passes or the client goes away. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Finds the workspace that a caller means, among those that it has a grant in, without asking the database: an unknown
+ * workspace and a foreign one are answered alike, and in the same time.
+ *
+ * @param text a UUID, a `WSP-…` id, or `default`
+ * @throws VaultError `workspace_denied`
+ */
+export function resolveWorkspace(caller: Caller, text: string): string {
+  const reference = text === 'default' ? { id: caller.defaultWorkspaceId } : parseReference('workspace', text);
+  const grant = reference && caller.grants.find(({ workspaceId }) => refersTo(reference, workspaceId));
+  if (!grant) throw workspaceDenied(text);
+  return grant.workspaceId;
+}
+
+/**
+ * Lets a call pass whose caller has the permission in the workspace.
+ *
+ * @throws VaultError `workspace_denied` without any grant there, `permission_denied` where the role is too low
+ */
+export function authorize(caller: Caller, workspaceId: string, permission: Permission): void {
+  const grant = caller.grants.find((candidate) => candidate.workspaceId === workspaceId);
+  if (!grant) throw workspaceDenied(workspaceId);
+  if (!permits(grant, permission)) throw permissionDenied(permission);
+}
+
+/**
+ * Lets a call pass that manages the instance.
+ *
+ * @throws VaultError `permission_denied`
+ */
+export function authorizeOwner(caller: Caller, permission: Permission): void {
+  if (!caller.isOwner) throw permissionDenied(permission);
+}
+
+function workspaceDenied(workspace: string): VaultError {
+  return new VaultError('workspace_denied', 'Workspace access denied', { resource: 'workspace', workspace });
+}
+
+function permissionDenied(permission: Permission): VaultError {
+  return new VaultError('permission_denied', `permission ${permission} is needed`);
+}

@@ -1,0 +1,67 @@
+/** Every way in which a call may be refused. Each skin renders all of them in one exhaustive `Record<VaultErrorCode, …>`. */
+export const vaultErrorCodes = [
+  'token_missing',
+  'token_invalid',
+  'token_expired',
+  'password_wrong',
+  'login_throttled',
+  'permission_denied',
+  'workspace_denied',
+  'not_found',
+  'name_taken',
+  'id_taken',
+  'already_set_up',
+  'invalid_argument',
+  'etag_stale',
+  'credential_inactive',
+  'credential_expired',
+  'secret_unreadable',
+  'resource_exhausted',
+  'unavailable',
+  'deadline_exceeded',
+  'canceled',
+] as const;
+
+export type VaultErrorCode = (typeof vaultErrorCodes)[number];
+
+/** What an error is about; ids and field names, never a value of a secret. */
+export interface VaultErrorDetails {
+  /** The kind of thing that is absent or taken: `credential`, `workspace`, `api_key`. */
+  readonly resource?: string;
+  /** How the caller spelt that thing. */
+  readonly id?: string;
+  /** The workspace that it was sought in, as the caller spelt it. */
+  readonly workspace?: string;
+  /** The request's member at fault, in the proto's spelling. */
+  readonly field?: string;
+  /** When to try again. */
+  readonly retryAfterMs?: number;
+  /** The current etag, where a stale one was given. */
+  readonly etag?: string;
+}
+
+/**
+ * The one error that the core throws on purpose. Its message may be shown to the caller: it names fields and ids, never a
+ * secret, token or key. Anything else that is thrown is a bug, and is shown as an internal error.
+ */
+export class VaultError extends Error {
+  readonly code: VaultErrorCode;
+  readonly details: VaultErrorDetails;
+
+  constructor(code: VaultErrorCode, message: string, details: VaultErrorDetails = {}, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'VaultError';
+    this.code = code;
+    this.details = details;
+  }
+}
+
+/** The refusal for what is absent, and for what the caller may not know of: the two are alike. */
+export function notFound(resource: string, id: string): VaultError {
+  return new VaultError('not_found', `${resource} not found`, { resource, id });
+}
+
+/** The refusal for a member of a request that is missing, too long or otherwise not acceptable. */
+export function invalidArgument(field: string, message: string): VaultError {
+  return new VaultError('invalid_argument', `${field} ${message}`, { field });
+}

@@ -1,0 +1,15 @@
+/** The greatest sizes that the vault accepts; characters are Unicode code points. @see docs/limits.md */
+export const limits = {
+  nameCharacters: 255,
+  descriptionCharacters: 1_000,
+  shortTextCharacters: 255,
+  tags: 64,
+  tagCharacters: 63,
+  labels: 64,
+  labelCharacters: 63,
+  metadataBytes: 16_384,
+  secretBytes: 65_536,
+  pageSize: 1_000,
+  pageSizeDefault: 100,
+  requestBodyBytes: 1_048_576,
+} as const;

@@ -1,15 +1,8 @@
 import { create, isMessage } from '@bufbuild/protobuf';
 import type { DescMessage, DescMethodUnary, Message, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 import assert from 'node:assert/strict';
-import type { Call, Caller } from '../vault/caller.ts';
+import type { AnonymousCall, Call } from '../vault/caller.ts';
 import type { Permission } from '../vault/permissions.ts';
-
-/** A call of an rpc that anybody may make; `caller` is there where a valid token came with it. */
-export interface PublicCall extends Omit<Call, 'caller' | 'workspaceId'> {
-  readonly caller: Caller | undefined;
-  /** The peer is on this machine, and neither a proxy nor a foreign origin stands between. */
-  readonly isLocal: boolean;
-}
 
 /** Who may make a call: anybody, whoever has proved who he is, or whoever has the permission in the workspace. */
 export type Access =
@@ -27,7 +20,7 @@ export interface BoundRpc {
   readonly method: DescMethodUnary;
   readonly access: Access;
   /** Called after authentication, authorization and validation. `Call` is given unless the access is public. */
-  readonly invoke: (request: Message, call: PublicCall & Partial<Call>) => Promise<Message>;
+  readonly invoke: (request: Message, call: AnonymousCall & Partial<Call>) => Promise<Message>;
 }
 
 type Handler<I extends DescMessage, O extends DescMessage, C> = (
@@ -38,7 +31,7 @@ type Handler<I extends DescMessage, O extends DescMessage, C> = (
 /** Binds an rpc that anybody may call. */
 export function publicRpc<I extends DescMessage, O extends DescMessage>(
   method: DescMethodUnary<I, O>,
-  handler: Handler<I, O, PublicCall>,
+  handler: Handler<I, O, AnonymousCall>,
 ): BoundRpc {
   return {
     method,
@@ -83,7 +76,7 @@ function narrow<I extends DescMessage>(schema: I, request: Message): MessageShap
   return request;
 }
 
-function requireCaller(call: PublicCall & Partial<Call>): Call {
+function requireCaller(call: AnonymousCall & Partial<Call>): Call {
   const { caller, workspaceId } = call;
   assert(caller !== undefined && workspaceId !== undefined);
   return { ...call, caller, workspaceId };

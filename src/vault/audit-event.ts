@@ -1,3 +1,5 @@
+import type { Call } from './caller.ts';
+
 /** What happened, as the trail names it. */
 export type AuditAction =
   | 'instance.set_up'
@@ -36,4 +38,33 @@ export interface AuditEvent {
   readonly dialect: string;
   readonly peer: string;
   readonly requestId: string;
+}
+
+/** What a call did, for its line in the trail. */
+export interface AuditedDeed {
+  readonly id: string;
+  readonly time: Date;
+  readonly action: AuditAction;
+  readonly resourceKind: string;
+  readonly resourceId: string | null;
+  readonly outcome: AuditOutcome;
+  /** The workspace of the call, unless the deed concerns another one or the instance. */
+  readonly workspaceId?: string | null;
+}
+
+/** The event of a deed by an authenticated caller. */
+export function auditEvent(call: Call, deed: AuditedDeed): AuditEvent {
+  const { caller } = call;
+  return {
+    workspaceId: call.workspaceId,
+    ...deed,
+    actorKind: caller.kind,
+    actorId: caller.id,
+    actorName: caller.name,
+    authentication: caller.authentication,
+    protocol: call.protocol,
+    dialect: call.dialect,
+    peer: call.peer,
+    requestId: call.requestId,
+  };
 }

@@ -19,6 +19,8 @@ export interface Caller {
   /** The user on whose behalf things are created: himself, or the one who issued the API key. */
   readonly userId: string;
   readonly authentication: 'api_key' | 'session';
+  /** The session that was proved by, if any. */
+  readonly sessionId: string | null;
   /** Manages the instance; reads no secret of a workspace in which it has no grant. */
   readonly isOwner: boolean;
   /** Where calls go that name no workspace. */
@@ -42,6 +44,13 @@ export interface Call {
   readonly signal: AbortSignal;
 }
 
+/** A call that anybody may make; `caller` is there where a valid token came with it. */
+export interface AnonymousCall extends Omit<Call, 'caller' | 'workspaceId'> {
+  readonly caller: Caller | undefined;
+  /** The peer is on this machine, and neither a proxy nor a foreign origin stands between. */
+  readonly isLocal: boolean;
+}
+
 /**
  * Finds the workspace that a caller means, among those that it has a grant in, without asking the database: an unknown
  * workspace and a foreign one are answered alike, and in the same time.
@@ -57,14 +66,15 @@ export function resolveWorkspace(caller: Caller, text: string): string {
 }
 
 /**
- * Lets a call pass whose caller has the permission in the workspace.
+ * Lets a call pass whose caller has the permission in the workspace, and answers what he has there.
  *
  * @throws VaultError `workspace_denied` without any grant there, `permission_denied` where the role is too low
  */
-export function authorize(caller: Caller, workspaceId: string, permission: Permission): void {
+export function authorize(caller: Caller, workspaceId: string, permission: Permission): Grant {
   const grant = caller.grants.find((candidate) => candidate.workspaceId === workspaceId);
   if (!grant) throw workspaceDenied(workspaceId);
   if (!permits(grant, permission)) throw permissionDenied(permission);
+  return grant;
 }
 
 /**

@@ -278,6 +278,7 @@ export interface UserStore {
   anyPassword(): Promise<boolean>;
   /** All who have a password, the oldest first. */
   findUsersWithPassword(signal: AbortSignal): Promise<readonly User[]>;
+  findUser(id: string): Promise<User | undefined>;
   /** Whether an owner of the instance exists. */
   anyOwner(): Promise<boolean>;
   /** The first owner, for replacing his lost key. */
@@ -291,6 +292,12 @@ export interface UserStore {
     readonly owner: User;
     readonly membership: Membership;
     readonly apiKey: ApiKey;
+    readonly event: AuditEvent;
+  }): Promise<void>;
+  /** Adds a personal key, and revokes all the personal keys that its user had, in one transaction. */
+  replacePersonalKeys(replacement: {
+    readonly apiKey: ApiKey;
+    readonly revokedAt: Date;
     readonly event: AuditEvent;
   }): Promise<void>;
   /** Answers false where somebody has a password already, free of races. */

@@ -1,0 +1,125 @@
+import { invalidArgument } from './errors.ts';
+import type { JsonObject } from './json.ts';
+import { limits } from './limits.ts';
+import type { Secret } from './secret.ts';
+
+/** What a caller chooses of a credential's metadata. */
+export interface CredentialDraft {
+  readonly name: string;
+  readonly nameIsExclusive: boolean;
+  readonly description: string | null;
+  readonly provider: string;
+  readonly authType: string;
+  readonly category: string | null;
+  readonly scope: string | null;
+  readonly tags: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly metadata: JsonObject | null;
+  readonly isActive: boolean;
+  /** A past moment is accepted: the credential is expired at once. */
+  readonly expiresAt: Date | null;
+}
+
+/** What most dialects leave unsaid. */
+export const draftDefaults = {
+  nameIsExclusive: false,
+  description: null,
+  category: null,
+  scope: null,
+  tags: [],
+  labels: {},
+  metadata: null,
+  isActive: true,
+  expiresAt: null,
+} as const satisfies Partial<CredentialDraft>;
+
+/**
+ * Holds a draft against the vault's limits, whichever dialect it came through.
+ *
+ * @throws VaultError `invalid_argument`, naming the first field at fault
+ */
+export function checkDraft(draft: CredentialDraft): void {
+  checkText('name', draft.name, limits.nameCharacters);
+  checkText('provider', draft.provider, limits.shortTextCharacters);
+  checkText('auth_type', draft.authType, limits.shortTextCharacters);
+  checkOptionalText('description', draft.description, limits.descriptionCharacters);
+  checkOptionalText('category', draft.category, limits.shortTextCharacters);
+  checkOptionalText('scope', draft.scope, limits.shortTextCharacters);
+  checkTags(draft.tags);
+  checkLabels(draft.labels);
+  checkMetadata(draft.metadata);
+  checkTime('expires_at', draft.expiresAt);
+}
+
+/**
+ * Holds a secret against its limits: at least one field, and at most so many bytes of JSON.
+ *
+ * @throws VaultError `invalid_argument`
+ */
+export function checkSecret(secret: Secret, secretBytesMax: number): void {
+  const text = JSON.stringify(secret.expose());
+  if (text === '{}') throw invalidArgument('secret', 'must have at least one field');
+  if (utf8Bytes(text) > secretBytesMax)
+    throw invalidArgument('secret', `must be at most ${secretBytesMax} bytes of JSON`);
+  if (text.includes('\\u0000')) refuseNull('secret', secret.expose());
+}
+
+/** PostgreSQL's timestamps and JavaScript's dates agree on this range, and RFC 3339 has four digits for a year. */
+const timesFrom = Date.UTC(1, 0, 1);
+const timesBefore = Date.UTC(10_000, 0, 1);
+
+function checkTime(field: string, time: Date | null): void {
+  if (time === null) return;
+  const ms = time.getTime();
+  if (!(ms >= timesFrom && ms < timesBefore)) throw invalidArgument(field, 'must be a time of the years 1 to 9999');
+}
+
+function checkText(field: string, text: string, charactersMax: number): void {
+  if (text === '') throw invalidArgument(field, 'must not be empty');
+  // Code points are never more than UTF-16 units: most texts need no counting.
+  if (text.length > charactersMax && Array.from(text).length > charactersMax) {
+    throw invalidArgument(field, `must be at most ${charactersMax} characters`);
+  }
+  if (text.includes('\0')) throw invalidArgument(field, 'must not contain U+0000');
+}
+
+function checkOptionalText(field: string, text: string | null, charactersMax: number): void {
+  if (text !== null && text !== '') checkText(field, text, charactersMax);
+}
+
+function checkTags(tags: readonly string[]): void {
+  if (tags.length > limits.tags) throw invalidArgument('tags', `must be at most ${limits.tags}`);
+  for (const tag of tags) checkText('tags', tag, limits.tagCharacters);
+}
+
+function checkLabels(labels: Readonly<Record<string, string>>): void {
+  const entries = Object.entries(labels);
+  if (entries.length > limits.labels) throw invalidArgument('labels', `must be at most ${limits.labels}`);
+  for (const [name, value] of entries) {
+    checkText('labels', name, limits.labelCharacters);
+    checkOptionalText('labels', value, limits.labelCharacters);
+  }
+}
+
+function checkMetadata(metadata: JsonObject | null): void {
+  if (metadata === null) return;
+  const text = JSON.stringify(metadata);
+  if (utf8Bytes(text) > limits.metadataBytes) {
+    throw invalidArgument('metadata', `must be at most ${limits.metadataBytes} bytes of JSON`);
+  }
+  if (text.includes('\\u0000')) refuseNull('metadata', metadata);
+}
+
+/** A backslash that is itself escaped may precede `u0000`: only the value tells. */
+function refuseNull(field: string, value: unknown): void {
+  if (typeof value === 'string' && value.includes('\0')) throw invalidArgument(field, 'must not contain U+0000');
+  if (typeof value !== 'object' || value === null) return;
+  for (const [name, member] of Object.entries(value)) {
+    refuseNull(field, name);
+    refuseNull(field, member);
+  }
+}
+
+function utf8Bytes(text: string): number {
+  return new TextEncoder().encode(text).length;
+}

@@ -1,0 +1,93 @@
+import type { AuditAction, AuditEvent } from './audit-event.ts';
+import { VaultError } from './errors.ts';
+import type { ApiKey, Clock, IdSource, IssuedToken, SealerSource, User, UserStore } from './ports.ts';
+
+/** What the first start works with. */
+export interface FirstStartParts {
+  readonly users: UserStore;
+  readonly sealers: SealerSource;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+}
+
+/**
+ * Makes the default workspace, its key, the first owner and his personal API key. To be called under the migration lock,
+ * and only where no owner exists.
+ */
+export async function createFirstOwner(parts: FirstStartParts, token: IssuedToken): Promise<void> {
+  const { clock, ids, sealers, users } = parts;
+  const createdAt = clock.now();
+  const ownerId = ids.next();
+  const workspace = { id: ids.next(), name: 'default', createdBy: ownerId, createdAt };
+  const owner = {
+    id: ownerId,
+    name: 'owner',
+    isOwner: true,
+    defaultWorkspaceId: workspace.id,
+    passwordHash: null,
+    createdAt,
+  };
+  await users.createFirstOwner({
+    workspace,
+    key: sealers.newWorkspaceKey(workspace.id),
+    owner,
+    membership: { workspaceId: workspace.id, userId: ownerId, role: 'ADMIN', mayReveal: true },
+    apiKey: personalKey(parts, owner, token),
+    event: systemEvent(parts, 'instance.set_up', 'user', ownerId),
+  });
+}
+
+/**
+ * Gives the first owner a new personal API key in place of those he had, which end at once.
+ *
+ * @throws VaultError `not_found` where there is no owner yet
+ */
+export async function replaceAdminKey(parts: FirstStartParts, token: IssuedToken): Promise<void> {
+  const owner = await parts.users.findFirstOwner();
+  if (!owner) throw new VaultError('not_found', 'there is no owner yet: start the server once');
+  const apiKey = personalKey(parts, owner, token);
+  const event = systemEvent(parts, 'api_keys.create', 'api_key', apiKey.id);
+  await parts.users.replacePersonalKeys({ apiKey, revokedAt: apiKey.createdAt, event });
+}
+
+function personalKey(parts: FirstStartParts, owner: User, token: IssuedToken): ApiKey {
+  return {
+    id: parts.ids.next(),
+    workspaceId: owner.defaultWorkspaceId,
+    userId: owner.id,
+    name: 'admin',
+    hash: token.hash,
+    prefix: token.prefix,
+    role: null,
+    mayReveal: true,
+    dialect: null,
+    expiresAt: null,
+    revokedAt: null,
+    createdAt: parts.clock.now(),
+  };
+}
+
+function systemEvent(
+  parts: FirstStartParts,
+  action: AuditAction,
+  resourceKind: string,
+  resourceId: string,
+): AuditEvent {
+  return {
+    id: parts.ids.next(),
+    time: parts.clock.now(),
+    workspaceId: null,
+    actorKind: 'system',
+    actorId: null,
+    actorName: 'coffer',
+    authentication: 'local',
+    action,
+    resourceKind,
+    resourceId,
+    outcome: 'OK',
+    protocol: 'none',
+    dialect: 'coffer',
+    peer: '',
+    requestId: '',
+  };
+}

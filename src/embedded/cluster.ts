@@ -1,0 +1,132 @@
+import { chown, mkdir, open, readFile, readdir, rename, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ownUserId, type Account } from './account.ts';
+import { program } from './binaries.ts';
+import { discard, temporaryPath } from './data-directory.ts';
+import { EmbeddedPostgresError, errorCodeOf } from './embedded-error.ts';
+import { fileSystemError, serverError } from './failure.ts';
+import { runCommand } from './run-command.ts';
+import type { RunnableBinaries } from './runnable-binaries.ts';
+
+/** The superuser that owns the cluster. It has no password: whoever may enter the socket's folder is let in. */
+export const clusterUser = 'coffer';
+
+const initdbOptions = [
+  '--data-checksums',
+  '--encoding=UTF8',
+  // PostgreSQL's own C.UTF-8 sorts alike everywhere: no index breaks when libc or ICU change beneath it.
+  '--locale=C',
+  '--locale-provider=builtin',
+  '--builtin-locale=C.UTF-8',
+  `--username=${clusterUser}`,
+  '--auth-local=trust',
+  '--auth-host=reject',
+];
+
+/** Where the cluster of a data directory lies. */
+export function clusterPath(dataDir: string): string {
+  return join(dataDir, 'postgres');
+}
+
+/** The user id that owns the cluster, undefined while there is none. */
+export async function clusterOwner(dataDir: string): Promise<number | undefined> {
+  const cluster = clusterPath(dataDir);
+  try {
+    return (await stat(cluster)).uid;
+  } catch (error) {
+    if (errorCodeOf(error) === 'ENOENT') return undefined;
+    throw fileSystemError('look at', cluster, error);
+  }
+}
+
+/**
+ * Makes the cluster when there is none, else checks that it is one that these binaries and this account can serve.
+ * It is built in a temporary folder and renamed, so that an interrupted first start leaves nothing half-made, and of two
+ * starts at the same moment the second takes what the first one made. An existing cluster is never changed or removed.
+ * @throws EmbeddedPostgresError `wrong_owner`, `incompatible_version`, `corrupted`, or what initdb or the file system say
+ */
+export async function ensureCluster(
+  dataDir: string,
+  binaries: RunnableBinaries,
+  account: Account | undefined,
+): Promise<'made' | 'found'> {
+  const cluster = clusterPath(dataDir);
+  try {
+    const made = !(await holdsFiles(cluster)) && (await makeCluster(cluster, binaries, account));
+    if (!made) await checkCluster(cluster, binaries.majorVersion, account);
+    return made ? 'made' : 'found';
+  } catch (error) {
+    throw error instanceof EmbeddedPostgresError ? error : fileSystemError('make or read', cluster, error);
+  }
+}
+
+async function makeCluster(cluster: string, binaries: RunnableBinaries, account?: Account): Promise<boolean> {
+  const temporary = temporaryPath(cluster, 'new');
+  await mkdir(temporary, { mode: 0o700 });
+  try {
+    if (account !== undefined) await chown(temporary, account.uid, account.gid);
+    const initdb = await runCommand(program(binaries, 'initdb'), [`--pgdata=${temporary}`, ...initdbOptions], account);
+    if (!initdb.succeeded) throw await serverError('make', cluster, initdb.output);
+    await rename(temporary, cluster);
+  } catch (error) {
+    await discard(temporary);
+    if (errorCodeOf(error) === 'ENOTEMPTY' || errorCodeOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+  await syncFolder(join(cluster, '..'));
+  return true;
+}
+
+/** initdb has synced what it wrote; the rename lasts only once the folder above is on the disk, too. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function holdsFiles(cluster: string): Promise<boolean> {
+  try {
+    return (await readdir(cluster)).length > 0;
+  } catch (error) {
+    if (errorCodeOf(error) === 'ENOENT') return false;
+    // A folder that we may not read is someone's cluster; checkCluster says whose.
+    if (errorCodeOf(error) === 'EACCES') return true;
+    throw error;
+  }
+}
+
+async function checkCluster(cluster: string, majorVersion: number, account?: Account): Promise<void> {
+  const { uid } = await stat(cluster);
+  const expected = account?.uid ?? ownUserId();
+  if (uid !== expected) {
+    throw new EmbeddedPostgresError(
+      'wrong_owner',
+      `${cluster} belongs to user id ${uid}, but PostgreSQL would run as ${account?.name ?? 'this user'} (${expected}): ` +
+        'start Coffer as the user that made it, or give the folder to this one with chown -R',
+    );
+  }
+  const version = await readVersion(cluster);
+  if (version === majorVersion) return;
+  throw new EmbeddedPostgresError(
+    'incompatible_version',
+    `${cluster} was made by PostgreSQL ${version}, and this Coffer brings ${majorVersion}: ` +
+      'start the Coffer that made it, back up there and restore here',
+  );
+}
+
+async function readVersion(cluster: string): Promise<number> {
+  const text = await readFile(join(cluster, 'PG_VERSION'), 'utf8').catch((error: unknown) => {
+    if (errorCodeOf(error) === 'ENOENT') return '';
+    throw error;
+  });
+  const version = /^\d+$/.exec(text.trim())?.[0];
+  if (version !== undefined) return Number(version);
+  throw new EmbeddedPostgresError(
+    'corrupted',
+    `${cluster} holds files but no readable PG_VERSION, so it is left alone: ` +
+      'restore it from a backup, or move it away to start with an empty database',
+  );
+}

@@ -1,0 +1,115 @@
+import { chmod, lstat, mkdir, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import process from 'node:process';
+import { ownUserId } from './account.ts';
+import { EmbeddedPostgresError, errorCodeOf } from './embedded-error.ts';
+import { fileSystemError } from './failure.ts';
+
+// What Coffer itself keeps in the folder; a folder with other things in it is not ours to close or open.
+const ownEntry = /^(postgres|socket|runtime-.+|.+\.key)$|^postgres\.|\.(new|old)-\d+-[0-9a-f]+$/;
+const temporaryEntry = /^(?:postgres|runtime-.+)\.(?:new|old)-(\d+)-[0-9a-f]+$/;
+// No initdb takes an hour, so this catches folders whose process id was given out again.
+const temporaryAgeMsMax = 3_600_000;
+
+/**
+ * Makes the data directory, or checks the one that is there, and answers its real path. It is 0700; as root 0711, so
+ * that PostgreSQL's account can pass through to its own folder. Parents that exist are left as they are.
+ * @throws EmbeddedPostgresError `wrong_owner`, `unsafe_directory`, or what the file system says
+ */
+export async function prepareDataDirectory(dataDir: string): Promise<string> {
+  try {
+    await makeFolder(resolve(dataDir));
+    const path = await realpath(dataDir);
+    await closeToOthers(path);
+    return path;
+  } catch (error) {
+    throw error instanceof EmbeddedPostgresError ? error : fileSystemError('prepare', resolve(dataDir), error);
+  }
+}
+
+/** A fresh name beside `path`, told apart from finished folders, to build in before the rename. */
+export function temporaryPath(path: string, purpose: 'new' | 'old'): string {
+  return `${path}.${purpose}-${process.pid}-${randomBytes(6).toString('hex')}`;
+}
+
+/** Deletes a folder that was still being made, or made in vain. Renamed first, so that nobody can put it to use half deleted. */
+export async function discard(path: string): Promise<void> {
+  const doomed = path.replace(/\.new-/, '.old-');
+  try {
+    if (doomed !== path) await rename(path, doomed);
+  } catch (error) {
+    if (errorCodeOf(error) === 'ENOENT') return;
+    throw error;
+  }
+  await rm(doomed, { recursive: true, force: true });
+}
+
+/** Removes what interrupted starts left behind. Only folders with a temporary name are touched, never a cluster. */
+export async function removeLeftovers(dataDir: string): Promise<readonly string[]> {
+  const removed: string[] = [];
+  for (const entry of await readdir(dataDir)) {
+    const processId = Number(temporaryEntry.exec(entry)?.[1] ?? Number.NaN);
+    if (Number.isNaN(processId) || !(await isLeftover(join(dataDir, entry), processId))) continue;
+    await discard(join(dataDir, entry));
+    removed.push(entry);
+  }
+  return removed;
+}
+
+async function makeFolder(path: string): Promise<void> {
+  const mode = ownUserId() === 0 ? 0o711 : 0o700;
+  try {
+    await mkdir(path, { mode });
+  } catch (error) {
+    if (errorCodeOf(error) === 'EEXIST') return;
+    if (errorCodeOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
+    await makeFolder(dirname(path));
+    return makeFolder(path);
+  }
+  // mkdir subtracts the umask, which may be as strict as 077.
+  await chmod(path, mode);
+}
+
+async function closeToOthers(path: string): Promise<void> {
+  const folder = await stat(path);
+  if (!folder.isDirectory()) throw new EmbeddedPostgresError('unsafe_directory', `${path} is not a folder`);
+  if (folder.uid !== ownUserId()) {
+    throw new EmbeddedPostgresError(
+      'wrong_owner',
+      `${path} belongs to user id ${folder.uid}, but Coffer runs as user id ${ownUserId()}: ` +
+        'start Coffer as that user, give the folder to this one with chown -R, or choose another COFFER_DATA_DIR',
+    );
+  }
+  const present = folder.mode & 0o7777;
+  const wanted = ownUserId() === 0 ? (present & 0o711) | 0o011 : present & 0o700;
+  if (present === wanted) return;
+  if (!(await readdir(path)).every((entry) => ownEntry.test(entry))) {
+    throw new EmbeddedPostgresError(
+      'unsafe_directory',
+      `${path} has mode ${present.toString(8)} and holds files that are not Coffer's: ` +
+        `choose an empty folder as COFFER_DATA_DIR, or run chmod ${wanted.toString(8)} on this one`,
+    );
+  }
+  await chmod(path, wanted);
+}
+
+async function isLeftover(path: string, processId: number): Promise<boolean> {
+  const madeMs = await lstat(path).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => Number.NaN,
+  );
+  if (Number.isNaN(madeMs)) return false;
+  if (Date.now() - madeMs > temporaryAgeMsMax) return true;
+  // In a container every Coffer has the same process id; what is older than this process is not its own.
+  if (processId === process.pid) return madeMs < Date.now() - process.uptime() * 1000;
+  return !isAlive(processId);
+}
+
+function isAlive(processId: number): boolean {
+  try {
+    return process.kill(processId, 0);
+  } catch (error) {
+    return errorCodeOf(error) === 'EPERM';
+  }
+}

@@ -1,0 +1,34 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errorCodeOf } from './embedded-error.ts';
+import { fileSystemError } from './failure.ts';
+
+/** What a postmaster says of itself in `postmaster.pid`; the socket is missing for the first moments of its life. */
+export type PostmasterFile = {
+  readonly processId: number;
+  readonly socket: { readonly host: string; readonly port: number } | undefined;
+};
+
+/**
+ * Reads the `postmaster.pid` of a cluster; undefined when there is none, or none that could be whole.
+ * @see https://www.postgresql.org/docs/18/storage-file-layout.html, and `LOCK_FILE_LINE_*` in PostgreSQL's `pidfile.h`
+ */
+export async function readPostmasterFile(cluster: string): Promise<PostmasterFile | undefined> {
+  const path = postmasterFilePath(cluster);
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (errorCodeOf(error) === 'ENOENT') return undefined;
+    throw fileSystemError('read', path, error);
+  }
+  const [processId = '', , , port = '', host = ''] = text.split('\n');
+  if (!/^\d+$/.test(processId)) return undefined;
+  const socket = /^\d+$/.test(port) && host.startsWith('/') ? { host, port: Number(port) } : undefined;
+  return { processId: Number(processId), socket };
+}
+
+/** Where the lock file of a cluster lies. */
+export function postmasterFilePath(cluster: string): string {
+  return join(cluster, 'postmaster.pid');
+}

@@ -1,0 +1,25 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import process from 'node:process';
+import { postmasterFilePath } from './postmaster-file.ts';
+import type { PostmasterSettings } from './postmaster.ts';
+import { hasProcesses, type ProcessRole } from './process-role.ts';
+import { socketPort } from './socket-directory.ts';
+
+/**
+ * Removes the lock files of a postmaster that was killed, when its process id has been given to another program since.
+ * PostgreSQL can't tell and would refuse to start; in a container, where the same few ids come again at every start,
+ * that is common. All other stale files are left to PostgreSQL, which removes them itself.
+ */
+export async function clearStaleFiles(
+  { cluster, socketDirectory }: Pick<PostmasterSettings, 'cluster' | 'socketDirectory'>,
+  processId: number,
+  role: ProcessRole,
+): Promise<void> {
+  // Without /proc nobody can be sure, and a second postmaster on one cluster would destroy it.
+  if (role !== 'other' || process.platform !== 'linux' || (await hasProcesses(cluster))) return;
+  await rm(postmasterFilePath(cluster), { force: true });
+  const socketLock = join(socketDirectory, `.s.PGSQL.${socketPort}.lock`);
+  const holder = await readFile(socketLock, 'utf8').catch(() => '');
+  if (Number.parseInt(holder, 10) === processId) await rm(socketLock, { force: true });
+}

@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
+import type { PostgresConnection } from '../../src/embedded/postgres-connection.ts';
+
+/** A fresh, empty database: its fields for pg and MikroORM, and the same as a `postgresql://` URL. */
+export type TestDatabase = { readonly connection: PostgresConnection; readonly url: string };
+
+/** The PostgreSQL that all tests of one mocha process share. */
+export type SharedPostgres = {
+  /** The superuser, in a database that nobody else writes to. */
+  readonly connection: PostgresConnection;
+  readonly url: string;
+  /** Makes an empty database, with a name of its own unless one is given; it goes with the server. */
+  readonly createDatabase: (name?: string) => Promise<TestDatabase>;
+};
+
+type Running = { readonly dataDir: string; readonly postgres: EmbeddedPostgres };
+
+let running: Promise<Running> | undefined;
+
+/** Starts PostgreSQL in a temporary folder the first time it is asked for. The root hook of `hooks.ts` stops it. */
+export async function sharedPostgres(): Promise<SharedPostgres> {
+  running ??= start();
+  const { connection } = (await running).postgres;
+  return {
+    connection,
+    url: connectionUrl(connection),
+    createDatabase: (name) => createDatabase(connection, name ?? `test_${randomBytes(6).toString('hex')}`),
+  };
+}
+
+/** Stops the shared PostgreSQL, if it was started, and removes its folder. */
+export async function stopSharedPostgres(): Promise<void> {
+  if (running === undefined) return;
+  const { dataDir, postgres } = await running;
+  running = undefined;
+  await postgres.stop();
+  await rm(dataDir, { recursive: true, force: true });
+}
+
+/** The URL of a connection over a Unix socket; the folder is the host, percent-encoded, which pg and MikroORM decode. */
+export function connectionUrl({ host, port, user, database }: PostgresConnection): string {
+  return `postgresql://${encodeURIComponent(user)}@${encodeURIComponent(host)}:${port}/${encodeURIComponent(database)}`;
+}
+
+async function start(): Promise<Running> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'coffer-test-'));
+  const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
+  return { dataDir, postgres: await startEmbeddedPostgres({ dataDir, log: quiet }) };
+}
+
+async function createDatabase(connection: PostgresConnection, database: string): Promise<TestDatabase> {
+  const session = new pg.Client(connection);
+  await session.connect();
+  try {
+    await session.query(`create database ${session.escapeIdentifier(database)}`);
+  } finally {
+    await session.end();
+  }
+  const created = { ...connection, database };
+  return { connection: created, url: connectionUrl(created) };
+}

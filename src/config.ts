@@ -1,0 +1,217 @@
+/** Where Coffer's data are kept: in a PostgreSQL of its own, or on a server. */
+export type DatabaseConfig = { readonly kind: 'embedded' } | { readonly kind: 'server'; readonly url: string };
+
+/** How the master key is had; `file` is `<data>/master.key`, made on the very first start. */
+export type MasterKeyConfig =
+  | { readonly kind: 'password'; readonly password: string }
+  | { readonly kind: 'key'; readonly key: string }
+  | { readonly kind: 'file' };
+
+/** Paths of PEM files. */
+export interface TlsConfig {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Where set, clients must show a certificate that it signed. */
+  readonly clientCaFile: string | null;
+}
+
+/** Everything that the environment decides. @see docs/configuration.md */
+export interface Config {
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  readonly dataDir: string;
+  readonly database: DatabaseConfig;
+  readonly databasePoolMax: number;
+  readonly masterKey: MasterKeyConfig;
+  /** The first owner's key; null has one made, or is an error where the database is a server and has no owner. */
+  readonly adminApiKey: string | null;
+  readonly tls: TlsConfig | null;
+  readonly corsOrigins: readonly string[];
+  readonly trustedProxies: readonly string[];
+  readonly logLevel: LogLevel;
+  readonly shutdownTimeoutMs: number;
+  readonly secretBytesMax: number;
+}
+
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** Every problem of an environment at once. The messages name variables, never their values. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`the configuration has ${problems.length} problem(s):\n${problems.map((text) => `  - ${text}`).join('\n')}`);
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+/** The environment's variables, as `process.env` has them. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const names = [
+  'COFFER_HOST',
+  'COFFER_PORT',
+  'COFFER_DATA_DIR',
+  'COFFER_DATABASE_URL',
+  'COFFER_DATABASE_POOL_MAX',
+  'COFFER_MASTER_PASSWORD',
+  'COFFER_MASTER_KEY',
+  'COFFER_ADMIN_API_KEY',
+  'COFFER_TLS_CERT',
+  'COFFER_TLS_KEY',
+  'COFFER_TLS_CLIENT_CA',
+  'COFFER_CORS_ORIGINS',
+  'COFFER_TRUSTED_PROXIES',
+  'COFFER_LOG_LEVEL',
+  'COFFER_SHUTDOWN_TIMEOUT_MS',
+  'COFFER_SECRET_BYTES_MAX',
+] as const;
+
+type Name = (typeof names)[number];
+
+const masterPasswordCharactersMin = 12;
+const masterKeyPattern = /^[A-Za-z0-9+/_-]{43}=?$/;
+const apiKeyPattern = /^cof_[A-Za-z0-9_-]{43}$/;
+
+/**
+ * Reads the configuration. A value may be given as `<NAME>_FILE`, the path of a file that holds it; one trailing newline
+ * is dropped.
+ *
+ * @param readFile answers a file's text, or throws
+ * @throws ConfigError with every problem, among them variables named `COFFER_…` that it does not know
+ */
+export function parseConfig(environment: Environment, readFile: (path: string) => string): Config {
+  const reader = new Reader(environment, readFile);
+  const config: Config = {
+    host: reader.text('COFFER_HOST') ?? '127.0.0.1',
+    port: reader.integer('COFFER_PORT', { from: 0, to: 65_535, otherwise: 3978 }),
+    dataDir: reader.text('COFFER_DATA_DIR') ?? './data',
+    database: parseDatabase(reader),
+    databasePoolMax: reader.integer('COFFER_DATABASE_POOL_MAX', { from: 2, to: 1_000, otherwise: 16 }),
+    masterKey: parseMasterKey(reader),
+    adminApiKey: reader.matching('COFFER_ADMIN_API_KEY', apiKeyPattern, 'must be cof_ and 43 base64url characters'),
+    tls: parseTls(reader),
+    corsOrigins: parseOrigins(reader),
+    trustedProxies: reader.list('COFFER_TRUSTED_PROXIES'),
+    logLevel: parseLogLevel(reader),
+    shutdownTimeoutMs: reader.integer('COFFER_SHUTDOWN_TIMEOUT_MS', { from: 0, to: 600_000, otherwise: 10_000 }),
+    secretBytesMax: reader.integer('COFFER_SECRET_BYTES_MAX', { from: 64, to: 524_288, otherwise: 65_536 }),
+  };
+  reader.finish();
+  return config;
+}
+
+function parseDatabase(reader: Reader): DatabaseConfig {
+  const url = reader.matching('COFFER_DATABASE_URL', /^postgres(ql)?:\/\//, 'must begin with postgres://');
+  return url === null ? { kind: 'embedded' } : { kind: 'server', url };
+}
+
+function parseMasterKey(reader: Reader): MasterKeyConfig {
+  const password = reader.text('COFFER_MASTER_PASSWORD');
+  const key = reader.matching('COFFER_MASTER_KEY', masterKeyPattern, 'must be 32 bytes in base64');
+  if (password !== undefined && key !== null) {
+    reader.problem('COFFER_MASTER_PASSWORD and COFFER_MASTER_KEY exclude one another');
+  }
+  if (password !== undefined && password.length < masterPasswordCharactersMin) {
+    reader.problem(`COFFER_MASTER_PASSWORD must have at least ${masterPasswordCharactersMin} characters`);
+  }
+  if (password !== undefined) return { kind: 'password', password };
+  if (key !== null) return { kind: 'key', key };
+  if (reader.text('COFFER_DATABASE_URL') !== undefined) {
+    reader.problem('COFFER_DATABASE_URL needs COFFER_MASTER_PASSWORD or COFFER_MASTER_KEY beside it');
+  }
+  return { kind: 'file' };
+}
+
+function parseTls(reader: Reader): TlsConfig | null {
+  const certFile = reader.text('COFFER_TLS_CERT');
+  const keyFile = reader.text('COFFER_TLS_KEY');
+  const clientCaFile = reader.text('COFFER_TLS_CLIENT_CA') ?? null;
+  if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile, clientCaFile };
+  if (certFile !== undefined || keyFile !== undefined || clientCaFile !== null) {
+    reader.problem('TLS needs both COFFER_TLS_CERT and COFFER_TLS_KEY');
+  }
+  return null;
+}
+
+function parseOrigins(reader: Reader): readonly string[] {
+  const origins = reader.list('COFFER_CORS_ORIGINS');
+  if (!origins.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin)) {
+    reader.problem('COFFER_CORS_ORIGINS must list origins such as https://console.example.com, without a path');
+  }
+  return origins;
+}
+
+function parseLogLevel(reader: Reader): LogLevel {
+  const text = reader.text('COFFER_LOG_LEVEL') ?? 'info';
+  const level = logLevels.find((candidate) => candidate === text);
+  if (!level) reader.problem(`COFFER_LOG_LEVEL must be one of ${logLevels.join(', ')}`);
+  return level ?? 'info';
+}
+
+/** Reads single variables, and gathers what is wrong with them. */
+class Reader {
+  readonly #environment: Environment;
+  readonly #readFile: (path: string) => string;
+  readonly #problems: string[] = [];
+  readonly #texts = new Map<Name, string | undefined>();
+
+  constructor(environment: Environment, readFile: (path: string) => string) {
+    this.#environment = environment;
+    this.#readFile = readFile;
+    for (const name of names) this.#texts.set(name, this.#read(name));
+    const known = new Set<string>(names.flatMap((name) => [name, `${name}_FILE`]));
+    for (const name of Object.keys(environment)) {
+      if (name.startsWith('COFFER_') && !known.has(name)) this.problem(`${name} is not a variable that Coffer knows`);
+    }
+  }
+
+  problem(text: string): void {
+    this.#problems.push(text);
+  }
+
+  finish(): void {
+    if (this.#problems.length > 0) throw new ConfigError(this.#problems);
+  }
+
+  /** An empty value counts as none, as in most shells' way of unsetting. */
+  text(name: Name): string | undefined {
+    return this.#texts.get(name);
+  }
+
+  matching(name: Name, pattern: RegExp, rule: string): string | null {
+    const text = this.text(name);
+    if (text !== undefined && !pattern.test(text)) this.problem(`${name} ${rule}`);
+    return text ?? null;
+  }
+
+  integer(name: Name, range: { from: number; to: number; otherwise: number }): number {
+    const text = this.text(name);
+    if (text === undefined) return range.otherwise;
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= range.from && value <= range.to) return value;
+    this.problem(`${name} must be a whole number from ${range.from} to ${range.to}`);
+    return range.otherwise;
+  }
+
+  list(name: Name): readonly string[] {
+    const parts = (this.text(name) ?? '').split(',').map((part) => part.trim());
+    return parts.filter((part) => part !== '');
+  }
+
+  #read(name: Name): string | undefined {
+    const value = this.#environment[name] || undefined;
+    const path = this.#environment[`${name}_FILE`] || undefined;
+    if (path === undefined) return value;
+    if (value !== undefined) this.problem(`${name} and ${name}_FILE exclude one another`);
+    try {
+      return this.#readFile(path).replace(/\r?\n$/, '') || undefined;
+    } catch {
+      this.problem(`${name}_FILE names a file that can not be read`);
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import { expect } from 'chai';
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+
+const root = resolve(import.meta.dirname, '..');
+
+/** What the files below a folder of src/ may import: other folders of src/, gen/, and npm or node modules. */
+const rules: Record<string, { readonly own: readonly string[]; readonly modules: 'any' | readonly string[] }> = {
+  vault: { own: [], modules: ['node:assert', 'node:assert/strict'] },
+  encryption: { own: ['vault'], modules: 'any' },
+  store: { own: ['vault'], modules: 'any' },
+  access: { own: ['vault'], modules: 'any' },
+  embedded: { own: [], modules: 'any' },
+  gateway: { own: ['vault', 'gen/google', 'gen/grpc', 'gen/health'], modules: 'any' },
+};
+
+const dialectModules = ['@bufbuild/protobuf', '@bufbuild/protobuf/wkt', 'node:assert', 'node:assert/strict'];
+
+interface Import {
+  readonly file: string;
+  readonly specifier: string;
+  /** The imported file from the root of the project; undefined for a module of npm or node. */
+  readonly target: string | undefined;
+}
+
+describe('the architecture', () => {
+  const imports = globSync('src/**/*.ts', { cwd: root }).flatMap(importsOf);
+
+  for (const [folder, rule] of Object.entries(rules)) {
+    it(`lets src/${folder} import ${['itself', ...rule.own].join(', ')} and nothing else of the project`, () => {
+      const foreign = imports.filter(({ file, target, specifier }) => {
+        if (!file.startsWith(`src/${folder}/`)) return false;
+        if (target === undefined) return rule.modules !== 'any' && !rule.modules.includes(specifier);
+        return ![folder, ...rule.own].some((allowed) => isBelow(target, allowed));
+      });
+      expect(foreign.map(describeImport)).to.deep.equal([]);
+    });
+  }
+
+  it('lets a dialect import its own package, the vault, the gateway and what all dialects share, and nothing else', () => {
+    const foreign = imports.filter(({ file, target, specifier }) => {
+      const dialect = /^src\/dialects\/([^/]+)\//.exec(file)?.[1];
+      if (dialect === undefined) return false;
+      if (target === undefined) return !dialectModules.includes(specifier);
+      const isShared = /^src\/dialects\/[^/]+\.ts$/.test(target) && target !== 'src/dialects/index.ts';
+      const allowed = ['vault', 'gateway', `dialects/${dialect}`, `gen/${dialect}`];
+      return !isShared && !allowed.some((folder) => isBelow(target, folder));
+    });
+    expect(foreign.map(describeImport)).to.deep.equal([]);
+  });
+
+  it('reads the environment in src/main.ts alone', () => {
+    const readers = globSync('src/**/*.ts', { cwd: root }).filter((file) => /process\s*\.\s*env/.test(read(file)));
+    expect(readers).to.deep.equal(['src/main.ts']);
+  });
+
+  it('lets nothing import what starts it: main and coffer stand at the top', () => {
+    const upward = imports.filter(({ file, target }) => {
+      return (
+        target === 'src/main.ts' ||
+        (target === 'src/coffer.ts' && dirname(file) !== 'src' && !file.startsWith('src/commands/'))
+      );
+    });
+    expect(upward.map(describeImport)).to.deep.equal([]);
+  });
+
+  it('finds the imports that it judges', () => {
+    expect(imports.length).to.be.greaterThan(100);
+    expect(imports.some(({ target }) => target === 'src/vault/ports.ts')).to.equal(true);
+  });
+});
+
+function importsOf(file: string): Import[] {
+  const text = read(file).replace(/\/\*[\s\S]*?\*\//g, '');
+  const pattern =
+    /(?:^|\n)\s*(?:import|export)\b[^'";]*?from\s*'([^']+)'|\bimport\s*\(\s*'([^']+)'\s*\)|(?:^|\n)import\s+'([^']+)'/g;
+  return Array.from(text.matchAll(pattern), (match) => {
+    const specifier = match[1] ?? match[2] ?? match[3] ?? '';
+    const target = specifier.startsWith('.') ? relative(root, resolve(root, dirname(file), specifier)) : undefined;
+    return { file, specifier, target };
+  });
+}
+
+function isBelow(target: string, folder: string): boolean {
+  return target.startsWith(folder.startsWith('gen/') ? `${folder}/` : `src/${folder}/`);
+}
+
+function describeImport({ file, specifier }: Import): string {
+  return `${file} imports ${specifier}`;
+}
+
+function read(file: string): string {
+  return readFileSync(join(root, file), 'utf8');
+}

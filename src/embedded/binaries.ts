@@ -8,7 +8,15 @@ import { EmbeddedPostgresError } from './embedded-error.ts';
 export type PostgresBinaries = { readonly root: string; readonly version: string };
 
 // Windows has neither user ids nor folders that only their owner may enter.
-const platforms = ['linux-x64', 'linux-arm64', 'linux-arm', 'linux-ia32', 'linux-ppc64', 'darwin-arm64', 'darwin-x64'];
+const platforms = new Set([
+  'linux-x64',
+  'linux-arm64',
+  'linux-arm',
+  'linux-ia32',
+  'linux-ppc64',
+  'darwin-arm64',
+  'darwin-x64',
+]);
 
 /**
  * Finds the binaries of this machine's platform package.
@@ -16,7 +24,7 @@ const platforms = ['linux-x64', 'linux-arm64', 'linux-arm', 'linux-ia32', 'linux
  */
 export async function locateBinaries(): Promise<PostgresBinaries> {
   const platform = `${process.platform}-${process.arch}`;
-  if (!platforms.includes(platform)) {
+  if (!platforms.has(platform)) {
     throw new EmbeddedPostgresError(
       'unsupported_platform',
       `There is no embedded PostgreSQL for ${platform}: set COFFER_DATABASE_URL`,

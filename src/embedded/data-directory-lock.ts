@@ -1,4 +1,4 @@
-import type pg from 'pg';
+import type { Client } from 'pg';
 import { errorCodeOf } from './embedded-error.ts';
 
 // "coffer" in ASCII: any number would do, as long as it never changes.
@@ -12,7 +12,7 @@ const lockNotAvailable = '55P03';
  * kill -9 releases it. Advisory locks count within one database: always ask in `postgres`.
  * @returns whether it was granted within 3 s
  */
-export async function takeDataDirectoryLock(session: pg.Client): Promise<boolean> {
+export async function takeDataDirectoryLock(session: Client): Promise<boolean> {
   try {
     await session.query(`set lock_timeout = ${lockTimeoutMs}`);
     await session.query('select pg_advisory_lock($1::bigint)', [lockKey]);

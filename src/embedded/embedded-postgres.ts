@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type pg from 'pg';
+import type { Client } from 'pg';
 import { chooseAccount } from './account.ts';
 import { locateBinaries } from './binaries.ts';
 import { clusterOwner, clusterPath, ensureCluster } from './cluster.ts';
@@ -70,7 +70,7 @@ async function prepareSettings(dataDir: string, log: EmbeddedLog): Promise<Postm
   };
 }
 
-async function ensureDatabase(session: pg.Client): Promise<void> {
+async function ensureDatabase(session: Client): Promise<void> {
   const { rowCount } = await session.query('select from pg_database where datname = $1', [embeddedDatabase]);
   if (rowCount === 0) await session.query(`create database ${embeddedDatabase}`);
 }

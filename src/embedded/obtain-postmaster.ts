@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { realpath } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import type pg from 'pg';
+import type { Client } from 'pg';
 import { clusterUser } from './cluster.ts';
 import { EmbeddedPostgresError } from './embedded-error.ts';
 import { serverError } from './failure.ts';
@@ -16,7 +16,7 @@ import { clearStaleFiles } from './stale-files.ts';
 export type ServingPostmaster = {
   readonly processId: number;
   readonly connection: PostgresConnection;
-  readonly session: pg.Client;
+  readonly session: Client;
 };
 
 type Sighting =
@@ -108,7 +108,7 @@ async function tooLate({ cluster }: PostmasterSettings, attempt: Attempt | undef
   );
 }
 
-async function servesFrom(session: pg.Client, cluster: string): Promise<boolean> {
+async function servesFrom(session: Client, cluster: string): Promise<boolean> {
   const { rows } = await session.query<{ data_directory: string }>('show data_directory');
   const served = rows[0]?.data_directory ?? '';
   return served === cluster || (await realpath(served).catch(() => '')) === cluster;

@@ -1,4 +1,5 @@
-import pg from 'pg';
+import { Client } from 'pg';
+import { errorCodeOf } from './embedded-error.ts';
 
 /** How to reach a PostgreSQL over its Unix socket; pg and MikroORM take these fields as they are. */
 export type PostgresConnection = {
@@ -10,17 +11,17 @@ export type PostgresConnection = {
 };
 
 /** What trying to connect tells: a session, a server that is there but not serving yet (or any more), or nobody. */
-export type Probe = { readonly state: 'ready'; readonly session: pg.Client } | { readonly state: 'busy' | 'absent' };
+export type Probe = { readonly state: 'ready'; readonly session: Client } | { readonly state: 'busy' | 'absent' };
 
 const connectTimeoutMs = 5_000;
 
 // cannot_connect_now: starting up, recovering or shutting down. too_many_connections.
-const busyCodes: readonly string[] = ['57P03', '53300'];
-const absentCodes: readonly string[] = ['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOTDIR'];
+const busyCodes = new Set(['57P03', '53300']);
+const absentCodes = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOTDIR']);
 
 /** Tries to open a session. The caller ends it. Errors that waiting won't cure are thrown. */
 export async function probe(connection: PostgresConnection): Promise<Probe> {
-  const session = new pg.Client({
+  const session = new Client({
     ...connection,
     application_name: 'coffer embedded',
     connectionTimeoutMillis: connectTimeoutMs,
@@ -36,9 +37,9 @@ export async function probe(connection: PostgresConnection): Promise<Probe> {
 }
 
 function stateOf(error: unknown): 'busy' | 'absent' {
-  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-  if (code !== undefined && busyCodes.includes(code)) return 'busy';
+  const code = errorCodeOf(error);
+  if (code !== undefined && busyCodes.has(code)) return 'busy';
   // A postmaster that dies while we speak to it ends the stream without a code.
-  if (code === undefined || absentCodes.includes(code)) return 'absent';
+  if (code === undefined || absentCodes.has(code)) return 'absent';
   throw error;
 }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type pg from 'pg';
+import type { Client } from 'pg';
 import { takeDataDirectoryLock } from './data-directory-lock.ts';
 import { EmbeddedPostgresError } from './embedded-error.ts';
 import type { EmbeddedLog } from './embedded-log.ts';
@@ -27,7 +27,7 @@ const logCheckMs = 60_000;
 export class PostmasterKeeper {
   readonly #options: PostmasterKeeperOptions;
   readonly #stop = new AbortController();
-  #held: { readonly processId: number; readonly session: pg.Client } | undefined;
+  #held: { readonly processId: number; readonly session: Client } | undefined;
   #socket: Pick<PostgresConnection, 'host' | 'port'> | undefined;
   #restoring: Promise<void> = Promise.resolve();
   #stopped: Promise<void> | undefined;
@@ -42,7 +42,7 @@ export class PostmasterKeeper {
    * Finds or starts the postmaster and takes the lock. Answers the superuser's connection to the database `postgres`.
    * @throws EmbeddedPostgresError `in_use` when another Coffer holds the lock; its postmaster is then left alone
    */
-  async open(): Promise<{ readonly connection: PostgresConnection; readonly session: pg.Client }> {
+  async open(): Promise<{ readonly connection: PostgresConnection; readonly session: Client }> {
     const { dataDir, log, settings } = this.#options;
     await this.#limitLog();
     const socketDirectory = this.#socket?.host ?? settings.socketDirectory;

@@ -1,17 +1,17 @@
 import { MikroORM } from '@mikro-orm/postgresql';
 import { expect } from 'chai';
-import pg from 'pg';
+import { Client } from 'pg';
 import { sharedPostgres } from './postgres.ts';
 
 describe('the shared PostgreSQL of the tests', () => {
   it('gives each caller an empty database of its own', async () => {
     const postgres = await sharedPostgres();
     const [one, other] = await Promise.all([postgres.createDatabase(), postgres.createDatabase()]);
-    const session = new pg.Client(one.connection);
+    const session = new Client(one.connection);
     await session.connect();
     await session.query('create table only_here ()');
     await session.end();
-    const elsewhere = new pg.Client(other.connection);
+    const elsewhere = new Client(other.connection);
     await elsewhere.connect();
     const { rows } = await elsewhere.query("select to_regclass('only_here') as found");
     await elsewhere.end();
@@ -24,7 +24,7 @@ describe('the shared PostgreSQL of the tests', () => {
 
   it('is reached by its URL with pg', async () => {
     const { url } = await (await sharedPostgres()).createDatabase('by_url');
-    const session = new pg.Client(url);
+    const session = new Client(url);
     await session.connect();
     const { rows } = await session.query('select current_database() as name, current_user as role');
     await session.end();

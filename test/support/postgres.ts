@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
+import { Client } from 'pg';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
 import type { PostgresConnection } from '../../src/embedded/postgres-connection.ts';
 
@@ -54,7 +54,7 @@ async function start(): Promise<Running> {
 }
 
 async function createDatabase(connection: PostgresConnection, database: string): Promise<TestDatabase> {
-  const session = new pg.Client(connection);
+  const session = new Client(connection);
   await session.connect();
   try {
     await session.query(`create database ${session.escapeIdentifier(database)}`);

@@ -1,0 +1,82 @@
+import { expect } from 'chai';
+import { ConfigError, parseConfig, type Environment } from '../src/config.ts';
+
+const key = Buffer.alloc(32, 7).toString('base64');
+
+function parse(environment: Environment, files: Record<string, string> = {}) {
+  return parseConfig(environment, (path) => {
+    const text = files[path];
+    if (text === undefined) throw new Error('no such file');
+    return text;
+  });
+}
+
+function problemsOf(environment: Environment, files?: Record<string, string>): readonly string[] {
+  try {
+    parse(environment, files);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+}
+
+describe('the configuration', () => {
+  it('needs no variable at all', () => {
+    const config = parse({ PATH: '/bin', COFFER_HOST: '' });
+    expect(config.host).to.equal('127.0.0.1');
+    expect(config.port).to.equal(3978);
+    expect(config.database).to.deep.equal({ kind: 'embedded' });
+    expect(config.masterKey).to.deep.equal({ kind: 'file' });
+    expect(config.databasePoolMax).to.equal(16);
+    expect(config.shutdownTimeoutMs).to.equal(10_000);
+    expect(config.secretBytesMax).to.equal(65_536);
+  });
+
+  it('takes a value from a file, without its last newline', () => {
+    const config = parse({ COFFER_MASTER_KEY_FILE: '/run/secrets/key' }, { '/run/secrets/key': `${key}\n` });
+    expect(config.masterKey).to.deep.equal({ kind: 'key', key });
+  });
+
+  it('reads lists with or without spaces', () => {
+    const config = parse({
+      COFFER_CORS_ORIGINS: 'https://a.example, http://b.example:8080',
+      COFFER_TRUSTED_PROXIES: '10.0.0.0/8',
+    });
+    expect(config.corsOrigins).to.deep.equal(['https://a.example', 'http://b.example:8080']);
+    expect(config.trustedProxies).to.deep.equal(['10.0.0.0/8']);
+  });
+
+  it('tells every problem at once, and none of the values', () => {
+    const problems = problemsOf({
+      COFFER_PORT: '70000',
+      COFFER_MASTER_KEY: 'not-a-key',
+      COFFER_MASTER_PASSWORD: 'short',
+      COFFER_ADMIN_API_KEY: 'cof_wrong',
+      COFFER_TLS_CERT: '/cert.pem',
+      COFFER_CORS_ORIGINS: 'https://a.example/example-path',
+      COFFER_LOG_LEVEL: 'loud',
+    });
+    expect(problems).to.have.lengthOf(8);
+    expect(problems.join('\n')).not.to.match(/70000|not-a-key|short|cof_wrong|example.path|loud/);
+  });
+
+  const refused: [string, Environment, string][] = [
+    ['a variable that it does not know', { COFFER_MASTER_PASWORD: 'correct horse battery' }, 'COFFER_MASTER_PASWORD'],
+    ['a variable given both ways', { COFFER_HOST: 'a', COFFER_HOST_FILE: '/missing' }, 'exclude one another'],
+    ['a file that can not be read', { COFFER_HOST_FILE: '/missing' }, 'can not be read'],
+    ['a server without a master key', { COFFER_DATABASE_URL: 'postgres://db/coffer' }, 'needs COFFER_MASTER_PASSWORD'],
+    [
+      'another kind of database',
+      { COFFER_DATABASE_URL: 'mysql://db', COFFER_MASTER_KEY: key },
+      'must begin with postgres://',
+    ],
+    ['a client CA without a certificate', { COFFER_TLS_CLIENT_CA: '/ca.pem' }, 'TLS needs both'],
+    ['a negative number', { COFFER_SHUTDOWN_TIMEOUT_MS: '-1' }, 'COFFER_SHUTDOWN_TIMEOUT_MS'],
+  ];
+  for (const [title, environment, text] of refused) {
+    it(`refuses ${title}`, () => {
+      expect(problemsOf(environment).join('\n')).to.include(text);
+    });
+  }
+});

@@ -42,7 +42,7 @@ export interface WrappedWorkspaceKey {
   readonly workspaceId: string;
   /** 8 bytes. */
   readonly keyId: Uint8Array;
-  /** Nonce and secretbox. */
+  /** 73 bytes: format version, nonce and secretbox. */
   readonly wrapped: Uint8Array;
   /** Of the master key that wrapped it. */
   readonly masterFingerprint: string;
@@ -55,7 +55,7 @@ export interface StoredKeyring {
   readonly instanceId: string;
   /** How the master key is had: from a password, or as 32 bytes. */
   readonly derivation: 'argon2id' | 'key';
-  /** 16 bytes, for `argon2id`. */
+  /** 16 bytes for `argon2id`, none for `key`. */
   readonly salt: Uint8Array;
   readonly masterFingerprint: string;
   /** A known text, sealed with the master key. */

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+
+import type { RecordIdentity, WorkspaceSealer } from '../vault/ports.ts';
+import type { Secret } from '../vault/secret.ts';
+import { decodeSealed } from './sealed-format.ts';
+import type { SecretboxEncryptor } from './secretbox-encryptor.ts';
+import { secretUnreadable } from './unreadable-error.ts';
+import type { WorkspaceKey } from './workspace-key.ts';
+
+/** The keys of one workspace in clear. Wiped keys are gone for every sealer that shares them. */
+export class OpenedKeys {
+  readonly workspaceId: string;
+  #keys: readonly WorkspaceKey[];
+
+  /** @param keys the newest first, at least one; they are taken over */
+  constructor(workspaceId: string, keys: readonly WorkspaceKey[]) {
+    assert(keys.length > 0, 'a workspace has a key');
+    this.workspaceId = workspaceId;
+    this.#keys = keys;
+  }
+
+  /** The key to seal with. */
+  current(): WorkspaceKey {
+    const [newest] = this.#keys;
+    if (!newest) throw secretUnreadable('key_wiped');
+    return newest;
+  }
+
+  /** The key of an id, the current one or an older. */
+  find(keyId: Uint8Array): WorkspaceKey {
+    if (this.#keys.length === 0) throw secretUnreadable('key_wiped');
+    const found = this.#keys.find((candidate) => Buffer.compare(candidate.keyId, keyId) === 0);
+    if (!found) throw secretUnreadable('key_unknown');
+    return found;
+  }
+
+  /** Overwrites the keys. */
+  wipe(): void {
+    for (const { key } of this.#keys) key.wipe();
+    this.#keys = [];
+  }
+}
+
+/** Seals and opens with the opened keys of one workspace. */
+export class KeyedSealer implements WorkspaceSealer {
+  readonly #encryptor: SecretboxEncryptor;
+  readonly #keys: OpenedKeys;
+
+  constructor(encryptor: SecretboxEncryptor, keys: OpenedKeys) {
+    this.#encryptor = encryptor;
+    this.#keys = keys;
+  }
+
+  seal(identity: RecordIdentity, secret: Secret): { readonly sealed: Uint8Array; readonly keyId: Uint8Array } {
+    this.#assertOwn(identity);
+    const current = this.#keys.current();
+    return { sealed: this.#encryptor.seal(current, identity, secret), keyId: current.keyId };
+  }
+
+  open(identity: RecordIdentity, sealed: Uint8Array): Secret {
+    this.#assertOwn(identity);
+    const parts = decodeSealed(sealed);
+    return this.#encryptor.open(this.#keys.find(parts.keyId), identity, parts);
+  }
+
+  #assertOwn({ workspaceId }: RecordIdentity): void {
+    assert(workspaceId === this.#keys.workspaceId, 'a sealer serves the records of its own workspace');
+  }
+}

@@ -1,0 +1,93 @@
+import type { GrantMac, WrappedWorkspaceKey } from '../vault/ports.ts';
+import { derivationLabels, uuidBytes } from './derive.ts';
+import { KeyedGrantMac } from './grant-mac.ts';
+import { Key, keyBytes } from './key.ts';
+import type { MasterKey } from './master-key.ts';
+import type { RandomSource } from './random.ts';
+import { unwrap, wrap } from './secretbox.ts';
+import type { Sodium } from './sodium.ts';
+import { secretUnreadable } from './unreadable-error.ts';
+import { identifyKey, type WorkspaceKey } from './workspace-key.ts';
+
+/** Wraps the keys of workspaces for storing, and unwraps them. */
+export interface KeyWrapping {
+  /** Of the master key in use. */
+  readonly masterFingerprint: string;
+  wrapWorkspaceKey(workspaceId: string, workspaceKey: WorkspaceKey): Uint8Array;
+  /**
+   * @returns a key that the caller wipes
+   * @throws VaultError `secret_unreadable` where another master key wrapped it, or the bytes are not genuine
+   */
+  unwrapWorkspaceKey(wrapped: WrappedWorkspaceKey): WorkspaceKey;
+}
+
+/** Where each of the instance's keys lies in the wrapped keyring; the others are kept for the uses that they are named for. */
+export const instanceKeyOffsets = { auditMac: 0, grantMac: 32, secretFingerprint: 64 } as const;
+
+/** The length of the instance's keys together, in bytes. */
+export const instanceKeysBytes = 3 * keyBytes;
+
+/** What an opened keyring is made of. */
+export interface KeyringParts {
+  readonly sodium: Sodium;
+  readonly random: RandomSource;
+  readonly instanceId: string;
+  /** Taken over: closing the keyring wipes it. */
+  readonly master: MasterKey;
+  /** The instance's keys in clear; of them, copies are kept. */
+  readonly instanceKeys: Uint8Array;
+}
+
+/** The instance's keys, open for use. Get one from `openKeyring`. */
+export class Keyring implements KeyWrapping {
+  readonly instanceId: string;
+  readonly masterFingerprint: string;
+  readonly grantMac: GrantMac;
+  readonly #sodium: Sodium;
+  readonly #random: RandomSource;
+  readonly #master: MasterKey;
+  readonly #grantMacKey: Key;
+
+  constructor({ sodium, random, instanceId, master, instanceKeys }: KeyringParts) {
+    const offset = instanceKeyOffsets.grantMac;
+    this.#sodium = sodium;
+    this.#random = random;
+    this.#master = master;
+    this.#grantMacKey = new Key(new Uint8Array(instanceKeys.subarray(offset, offset + keyBytes)));
+    this.instanceId = instanceId;
+    this.masterFingerprint = master.fingerprint;
+    this.grantMac = new KeyedGrantMac(sodium, this.#grantMacKey);
+  }
+
+  wrapWorkspaceKey(workspaceId: string, { keyId, key }: WorkspaceKey): Uint8Array {
+    return this.#lendEncryptionKey(workspaceId, keyId, (encryptionKey) =>
+      wrap(this.#sodium, this.#random, { key: encryptionKey, content: key.expose() }),
+    );
+  }
+
+  unwrapWorkspaceKey({ workspaceId, keyId, wrapped, masterFingerprint }: WrappedWorkspaceKey): WorkspaceKey {
+    if (masterFingerprint !== this.masterFingerprint) throw secretUnreadable('master_key_wrong');
+    const bytes = this.#lendEncryptionKey(workspaceId, keyId, (key) => unwrap(this.#sodium, { key, wrapped }));
+    if (bytes?.length !== keyBytes) throw secretUnreadable('workspace_key_invalid');
+    return this.#identify(new Key(bytes), keyId);
+  }
+
+  /** Overwrites all keys that it holds. */
+  close(): void {
+    this.#master.wipe();
+    this.#grantMacKey.wipe();
+  }
+
+  /** Secretbox alone would let one box hold two keys under two encryption keys; the id, a hash of the key, rules it out. */
+  #identify(key: Key, keyId: Uint8Array): WorkspaceKey {
+    const identified = identifyKey(this.#sodium, key);
+    if (Buffer.compare(identified.keyId, keyId) === 0) return identified;
+    key.wipe();
+    throw secretUnreadable('workspace_key_invalid');
+  }
+
+  #lendEncryptionKey<Result>(workspaceId: string, keyId: Uint8Array, use: (key: Key) => Result): Result {
+    const parts = [uuidBytes(this.instanceId), uuidBytes(workspaceId), keyId];
+    return this.#master.lendKey({ label: derivationLabels.keyEncryptionKey, parts }, use);
+  }
+}

@@ -1,0 +1,126 @@
+import { uuidV7 } from '../vault/ids.ts';
+import type { Clock, KeyStore, StoredKeyring } from '../vault/ports.ts';
+import { derivationLabels, uuidBytes, type DerivationLabel } from './derive.ts';
+import { instanceKeysBytes, Keyring } from './keyring.ts';
+import { KeyringDamagedError, KeyringMissingError, WrongMasterKeyError } from './keyring-errors.ts';
+import { MasterKey, saltBytes } from './master-key.ts';
+import type { RandomSource } from './random.ts';
+import { unwrap, wrap } from './secretbox.ts';
+import type { Sodium } from './sodium.ts';
+
+/** What the master key is had from. */
+export type MasterKeySource =
+  | { readonly kind: 'password'; readonly password: string }
+  /** 32 bytes, which the caller may wipe afterwards. */
+  | { readonly kind: 'key'; readonly key: Uint8Array };
+
+/** What opening a keyring needs. */
+export interface KeyringOpening {
+  readonly sodium: Sodium;
+  readonly random: RandomSource;
+  readonly clock: Clock;
+  readonly store: Pick<KeyStore, 'findKeyring' | 'holdsData' | 'insertKeyring'>;
+  readonly master: MasterKeySource;
+}
+
+/** The known text of the canary. */
+const canaryText = 'coffer canary v1';
+
+/**
+ * Opens the instance's keyring; on the very first start makes it. The caller sees to it that no two processes make one at
+ * the same time.
+ *
+ * @throws WrongMasterKeyError where the master key is not the one of the stored keyring
+ * @throws KeyringMissingError where data exist without a keyring
+ * @throws KeyringDamagedError where the key is right and the keyring still does not open
+ */
+export async function openKeyring(opening: KeyringOpening): Promise<Keyring> {
+  const stored = await opening.store.findKeyring();
+  if (stored) return openStored(opening, stored);
+  if (await opening.store.holdsData()) throw new KeyringMissingError();
+  return makeKeyring(opening);
+}
+
+async function openStored(opening: KeyringOpening, stored: StoredKeyring): Promise<Keyring> {
+  const master = await deriveAgain(opening, stored);
+  try {
+    return unwrapKeyring(opening, stored, master);
+  } catch (error) {
+    master.wipe();
+    throw error;
+  }
+}
+
+async function deriveAgain({ sodium, master }: KeyringOpening, stored: StoredKeyring): Promise<MasterKey> {
+  if (master.kind === 'password' && stored.derivation === 'key') {
+    throw new WrongMasterKeyError({ needed: stored, given: { derivation: 'argon2id' } });
+  }
+  if (master.kind === 'password' && stored.salt.length !== saltBytes) throw new KeyringDamagedError('salt');
+  return deriveMaster(sodium, master, stored.salt);
+}
+
+function unwrapKeyring(opening: KeyringOpening, stored: StoredKeyring, master: MasterKey): Keyring {
+  const { sodium, random } = opening;
+  const { instanceId, masterFingerprint } = stored;
+  if (master.fingerprint !== masterFingerprint) {
+    const given = { derivation: derivationOf(opening.master), fingerprint: master.fingerprint };
+    throw new WrongMasterKeyError({ needed: stored, given });
+  }
+  const parts = [uuidBytes(instanceId)];
+  const open = (label: DerivationLabel, wrapped: Uint8Array) =>
+    master.lendKey({ label, parts }, (key) => unwrap(sodium, { key, wrapped }));
+  const canary = open(derivationLabels.canaryKey, stored.canary);
+  if (!canary || Buffer.from(canary).toString() !== canaryText) throw new KeyringDamagedError('canary');
+  const instanceKeys = open(derivationLabels.keyringKey, stored.wrappedKeys);
+  if (instanceKeys?.length !== instanceKeysBytes) throw new KeyringDamagedError('keys');
+  const keyring = new Keyring({ sodium, random, instanceId, master, instanceKeys });
+  instanceKeys.fill(0);
+  return keyring;
+}
+
+async function makeKeyring(opening: KeyringOpening): Promise<Keyring> {
+  const { sodium, random } = opening;
+  const salt = opening.master.kind === 'password' ? random.take(saltBytes) : new Uint8Array();
+  const master = await deriveMaster(sodium, opening.master, salt);
+  const instanceKeys = random.take(instanceKeysBytes);
+  try {
+    const stored = wrapKeyring(opening, { master, salt, instanceKeys });
+    await opening.store.insertKeyring(stored);
+    return new Keyring({ sodium, random, instanceId: stored.instanceId, master, instanceKeys });
+  } catch (error) {
+    master.wipe();
+    throw error;
+  } finally {
+    instanceKeys.fill(0);
+  }
+}
+
+function wrapKeyring(
+  { sodium, random, clock, master: source }: KeyringOpening,
+  { master, salt, instanceKeys }: { master: MasterKey; salt: Uint8Array; instanceKeys: Uint8Array },
+): StoredKeyring {
+  const createdAt = clock.now();
+  const instanceId = uuidV7(createdAt.getTime(), random.take(10));
+  const parts = [uuidBytes(instanceId)];
+  const close = (label: DerivationLabel, content: Uint8Array) =>
+    master.lendKey({ label, parts }, (key) => wrap(sodium, random, { key, content }));
+  return {
+    instanceId,
+    derivation: derivationOf(source),
+    salt,
+    masterFingerprint: master.fingerprint,
+    canary: close(derivationLabels.canaryKey, new TextEncoder().encode(canaryText)),
+    wrappedKeys: close(derivationLabels.keyringKey, instanceKeys),
+    createdAt,
+  };
+}
+
+function deriveMaster(sodium: Sodium, source: MasterKeySource, salt: Uint8Array): Promise<MasterKey> {
+  return source.kind === 'password'
+    ? MasterKey.fromPassword(sodium, source.password, salt)
+    : Promise.resolve(MasterKey.fromBytes(sodium, source.key));
+}
+
+function derivationOf({ kind }: MasterKeySource): StoredKeyring['derivation'] {
+  return kind === 'password' ? 'argon2id' : 'key';
+}

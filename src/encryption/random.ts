@@ -1,0 +1,37 @@
+import { randomFillSync } from 'node:crypto';
+
+/** Gives random bytes; in production the CSPRNG's, in test vectors fixed ones. */
+export interface RandomSource {
+  /** A fresh array that the caller owns and may wipe. */
+  take(length: number): Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * The operating system's CSPRNG, asked for many bytes at once, since each question costs some 2 µs. Every byte is handed
+ * out once, and is wiped from the pool as it goes.
+ */
+export class RandomPool implements RandomSource {
+  readonly #pool: Uint8Array<ArrayBuffer>;
+  #used: number;
+
+  /** @param poolBytes how many bytes are asked for at once */
+  constructor(poolBytes = 4096) {
+    this.#pool = new Uint8Array(poolBytes);
+    this.#used = poolBytes;
+  }
+
+  take(length: number): Uint8Array<ArrayBuffer> {
+    if (length > this.#pool.length) return randomFillSync(new Uint8Array(length));
+    if (this.#used + length > this.#pool.length) this.#refill();
+    const end = this.#used + length;
+    const bytes = this.#pool.slice(this.#used, end);
+    this.#pool.fill(0, this.#used, end);
+    this.#used = end;
+    return bytes;
+  }
+
+  #refill(): void {
+    randomFillSync(this.#pool);
+    this.#used = 0;
+  }
+}

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+
+import { secretUnreadable } from './unreadable-error.ts';
+
+/** The parts of a sealed secret, of these lengths: 8, 32, 24 and at least 80 bytes. */
+export interface SealedParts {
+  readonly keyId: Uint8Array;
+  readonly commitment: Uint8Array;
+  readonly nonce: Uint8Array;
+  /** As secretbox makes it: a tag of 16 bytes, then the padded plaintext, enciphered. */
+  readonly box: Uint8Array;
+}
+
+const formatVersion = 0x01;
+
+/** Where each part begins. */
+const offsets = { keyId: 1, commitment: 9, nonce: 41, box: 65 } as const;
+
+const boxBytesMin = 16 + 64;
+
+/** Lays the parts out in a fresh array. @see docs/sealed-format.md */
+export function encodeSealed({ keyId, commitment, nonce, box }: SealedParts): Uint8Array {
+  assert(keyId.length === 8 && commitment.length === 32 && nonce.length === 24 && box.length >= boxBytesMin);
+  const sealed = new Uint8Array(offsets.box + box.length);
+  sealed[0] = formatVersion;
+  sealed.set(keyId, offsets.keyId);
+  sealed.set(commitment, offsets.commitment);
+  sealed.set(nonce, offsets.nonce);
+  sealed.set(box, offsets.box);
+  return sealed;
+}
+
+/**
+ * Tells the parts apart, without copying them.
+ *
+ * @throws VaultError `secret_unreadable` where the version is unknown or the bytes are too few
+ */
+export function decodeSealed(sealed: Uint8Array): SealedParts {
+  if (sealed.length > 0 && sealed[0] !== formatVersion) throw secretUnreadable('format_unknown');
+  if (sealed.length < offsets.box + boxBytesMin) throw secretUnreadable('format_invalid');
+  return {
+    keyId: sealed.subarray(offsets.keyId, offsets.commitment),
+    commitment: sealed.subarray(offsets.commitment, offsets.nonce),
+    nonce: sealed.subarray(offsets.nonce, offsets.box),
+    box: sealed.subarray(offsets.box),
+  };
+}

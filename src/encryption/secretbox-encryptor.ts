@@ -1,0 +1,98 @@
+import { timingSafeEqual } from 'node:crypto';
+
+import { isJsonObject, type JsonValue } from '../vault/json.ts';
+import type { RecordIdentity } from '../vault/ports.ts';
+import { Secret } from '../vault/secret.ts';
+import { derivationLabels, derive, uint32Bytes, uuidBytes } from './derive.ts';
+import { keyBytes } from './key.ts';
+import { padText, unpad } from './padding.ts';
+import type { RandomSource } from './random.ts';
+import { encodeSealed, type SealedParts } from './sealed-format.ts';
+import { nonceBytes, openBox } from './secretbox.ts';
+import type { Sodium } from './sodium.ts';
+import { secretUnreadable } from './unreadable-error.ts';
+import type { WorkspaceKey } from './workspace-key.ts';
+
+/** A record key and the commitment to it: two views of one array, so that wiping `bytes` wipes both. */
+interface RecordKey {
+  readonly bytes: Uint8Array;
+  readonly key: Uint8Array;
+  readonly commitment: Uint8Array;
+}
+
+/**
+ * Seals secrets by secretbox (XSalsa20-Poly1305), each under a key that is derived from the workspace's key and the
+ * record's identity, so that sealed bytes open in their own place alone.
+ */
+export class SecretboxEncryptor {
+  readonly #sodium: Sodium;
+  readonly #random: RandomSource;
+
+  constructor(sodium: Sodium, random: RandomSource) {
+    this.#sodium = sodium;
+    this.#random = random;
+  }
+
+  /** Seals in the format of `docs/sealed-format.md`; sealing the same twice gives different bytes. */
+  seal(workspaceKey: WorkspaceKey, identity: RecordIdentity, secret: Secret): Uint8Array {
+    const record = this.#recordKey(workspaceKey, identity);
+    const padded = padText(JSON.stringify(secret.expose()));
+    const nonce = this.#random.take(nonceBytes);
+    try {
+      const box = this.#sodium.crypto_secretbox_easy(padded, nonce, record.key);
+      return encodeSealed({ keyId: workspaceKey.keyId, commitment: record.commitment, nonce, box });
+    } finally {
+      wipe(record.bytes, padded, nonce);
+    }
+  }
+
+  /**
+   * Opens what `seal` made for the same key and identity.
+   *
+   * @param sealed parts that name this very key
+   * @throws VaultError `secret_unreadable`, whose cause has the reason
+   */
+  open(workspaceKey: WorkspaceKey, identity: RecordIdentity, sealed: SealedParts): Secret {
+    const record = this.#recordKey(workspaceKey, identity);
+    try {
+      if (!timingSafeEqual(record.commitment, sealed.commitment)) throw secretUnreadable('commitment_invalid');
+      const padded = openBox(this.#sodium, { ...sealed, key: record.key });
+      if (!padded) throw secretUnreadable('box_invalid');
+      return readPadded(padded);
+    } finally {
+      wipe(record.bytes);
+    }
+  }
+
+  #recordKey({ key }: WorkspaceKey, { workspaceId, credentialId, version }: RecordIdentity): RecordKey {
+    const parts = [uuidBytes(workspaceId), uuidBytes(credentialId), uint32Bytes(version)];
+    const bytes = derive(this.#sodium, { key, label: derivationLabels.recordKey, parts, length: 2 * keyBytes });
+    return { bytes, key: bytes.subarray(0, keyBytes), commitment: bytes.subarray(keyBytes) };
+  }
+}
+
+function readPadded(padded: Uint8Array): Secret {
+  try {
+    const content = unpad(padded);
+    if (!content) throw secretUnreadable('padding_invalid');
+    const fields = parseJson(content);
+    if (!isJsonObject(fields)) throw secretUnreadable('content_invalid');
+    return new Secret(fields);
+  } finally {
+    wipe(padded);
+  }
+}
+
+/** Undefined where it is not JSON; the parser's own error quotes the text, so it is not passed on. */
+function parseJson(content: Uint8Array): JsonValue | undefined {
+  try {
+    const value: JsonValue = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content));
+    return value;
+  } catch {
+    return undefined;
+  }
+}
+
+function wipe(...arrays: readonly Uint8Array[]): void {
+  for (const bytes of arrays) bytes.fill(0);
+}

@@ -1,0 +1,159 @@
+import { VaultError } from '../vault/errors.ts';
+import type { Clock, KeyStore, SealerSource, WorkspaceSealer, WrappedWorkspaceKey } from '../vault/ports.ts';
+import { Key, keyBytes } from './key.ts';
+import { KeyedSealer, OpenedKeys } from './keyed-sealer.ts';
+import type { KeyWrapping } from './keyring.ts';
+import type { RandomSource } from './random.ts';
+import { SecretboxEncryptor } from './secretbox-encryptor.ts';
+import type { Sodium } from './sodium.ts';
+import { secretUnreadable } from './unreadable-error.ts';
+import { identifyKey, type WorkspaceKey } from './workspace-key.ts';
+
+/** What the keys of workspaces need. */
+export interface WorkspaceKeysOptions {
+  readonly sodium: Sodium;
+  readonly random: RandomSource;
+  readonly clock: Clock;
+  readonly store: Pick<KeyStore, 'findWorkspaceKeys'>;
+  readonly keyring: KeyWrapping;
+  /** How many workspaces' keys are cached in clear; beyond it the least recently used go. */
+  readonly workspacesMax?: number;
+  /** How long keys are cached before they are read from the store again. */
+  readonly timeToLiveMs?: number;
+}
+
+interface CachedSealer {
+  readonly sealer: KeyedSealer;
+  readonly expiresAtMs: number;
+}
+
+interface Loading {
+  readonly sealer: Promise<KeyedSealer>;
+  readonly forgetting: AbortController;
+}
+
+/**
+ * The sealers of workspaces, over a bounded and expiring cache of unwrapped keys. It never makes a key for a workspace
+ * that exists: where the store has none, or one does not unwrap, it refuses.
+ *
+ * Keys that leave the cache are not wiped under a sealer that somebody still holds: they are wiped when the last holder
+ * has let go of it, by the garbage collector. `forget` and `close` do not wait: they wipe at once, and sealers that are
+ * still held refuse from then on.
+ */
+export class WorkspaceKeys implements SealerSource {
+  readonly #options: Required<WorkspaceKeysOptions>;
+  readonly #encryptor: SecretboxEncryptor;
+  /** The least recently used first. */
+  readonly #cache = new Map<string, CachedSealer>();
+  readonly #loading = new Map<string, Loading>();
+  /** All keys in clear, also those that left the cache while their sealer is still held. */
+  readonly #opened = new Set<OpenedKeys>();
+  readonly #abandoned = new FinalizationRegistry<OpenedKeys>((keys) => this.#wipe(keys));
+  readonly #sweeping: NodeJS.Timeout;
+  #closed = false;
+
+  constructor(options: WorkspaceKeysOptions) {
+    this.#options = { workspacesMax: 10_000, timeToLiveMs: 300_000, ...options };
+    this.#encryptor = new SecretboxEncryptor(options.sodium, options.random);
+    this.#sweeping = setInterval(() => this.dropExpired(), this.#options.timeToLiveMs).unref();
+  }
+
+  /**
+   * Calls for one workspace that come together share one question to the store.
+   *
+   * @throws VaultError `secret_unreadable` where the workspace has no key, or one does not unwrap; `unavailable` once closed
+   */
+  async sealerOf(workspaceId: string): Promise<WorkspaceSealer> {
+    if (this.#closed) throw new VaultError('unavailable', 'the vault is stopping');
+    return this.#cached(workspaceId) ?? this.#loading.get(workspaceId)?.sealer ?? this.#loadOnce(workspaceId);
+  }
+
+  newWorkspaceKey(workspaceId: string): WrappedWorkspaceKey {
+    const { sodium, random, keyring, clock } = this.#options;
+    const workspaceKey = identifyKey(sodium, new Key(random.take(keyBytes)));
+    const wrapped = keyring.wrapWorkspaceKey(workspaceId, workspaceKey);
+    workspaceKey.key.wipe();
+    const { masterFingerprint } = keyring;
+    return { workspaceId, keyId: workspaceKey.keyId, wrapped, masterFingerprint, createdAt: clock.now() };
+  }
+
+  /** Wipes the keys of a workspace at once, also under sealers that are still held. */
+  forget(workspaceId: string): void {
+    this.#cache.delete(workspaceId);
+    this.#loading.get(workspaceId)?.forgetting.abort();
+    this.#loading.delete(workspaceId);
+    for (const keys of this.#opened) if (keys.workspaceId === workspaceId) this.#wipe(keys);
+  }
+
+  /** Wipes all keys at once, and gives out no sealer any more. */
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#sweeping);
+    for (const workspaceId of this.#loading.keys()) this.forget(workspaceId);
+    for (const keys of this.#opened) this.#wipe(keys);
+    this.#cache.clear();
+  }
+
+  /** Drops what has expired; it happens by itself once a time to live. */
+  dropExpired(): void {
+    const nowMs = this.#options.clock.now().getTime();
+    for (const [workspaceId, { expiresAtMs }] of this.#cache) if (expiresAtMs <= nowMs) this.#cache.delete(workspaceId);
+  }
+
+  #cached(workspaceId: string): KeyedSealer | undefined {
+    const cached = this.#cache.get(workspaceId);
+    if (!cached) return undefined;
+    this.#cache.delete(workspaceId);
+    if (cached.expiresAtMs <= this.#options.clock.now().getTime()) return undefined;
+    this.#cache.set(workspaceId, cached);
+    return cached.sealer;
+  }
+
+  async #loadOnce(workspaceId: string): Promise<KeyedSealer> {
+    const forgetting = new AbortController();
+    const sealer = this.#load(workspaceId, forgetting.signal);
+    this.#loading.set(workspaceId, { sealer, forgetting });
+    try {
+      return await sealer;
+    } finally {
+      if (!forgetting.signal.aborted) this.#loading.delete(workspaceId);
+    }
+  }
+
+  async #load(workspaceId: string, forgotten: AbortSignal): Promise<KeyedSealer> {
+    const wrapped = await this.#options.store.findWorkspaceKeys(workspaceId);
+    if (forgotten.aborted) throw secretUnreadable('key_wiped');
+    if (wrapped.length === 0) throw secretUnreadable('key_missing');
+    return this.#admit(new OpenedKeys(workspaceId, this.#unwrapAll(wrapped)));
+  }
+
+  /** All or none: without the newest, an older key would pass for the current one. */
+  #unwrapAll(wrapped: readonly WrappedWorkspaceKey[]): readonly WorkspaceKey[] {
+    const unwrapped: WorkspaceKey[] = [];
+    try {
+      for (const one of wrapped) unwrapped.push(this.#options.keyring.unwrapWorkspaceKey(one));
+      return unwrapped;
+    } catch (error) {
+      for (const { key } of unwrapped) key.wipe();
+      throw error;
+    }
+  }
+
+  #admit(keys: OpenedKeys): KeyedSealer {
+    const { clock, timeToLiveMs, workspacesMax } = this.#options;
+    const sealer = new KeyedSealer(this.#encryptor, keys);
+    this.#opened.add(keys);
+    this.#abandoned.register(sealer, keys);
+    this.#cache.set(keys.workspaceId, { sealer, expiresAtMs: clock.now().getTime() + timeToLiveMs });
+    for (const workspaceId of this.#cache.keys()) {
+      if (this.#cache.size <= workspacesMax) break;
+      this.#cache.delete(workspaceId);
+    }
+    return sealer;
+  }
+
+  #wipe(keys: OpenedKeys): void {
+    keys.wipe();
+    this.#opened.delete(keys);
+  }
+}

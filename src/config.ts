@@ -73,7 +73,7 @@ const names = [
 type Name = (typeof names)[number];
 
 const masterPasswordCharactersMin = 12;
-const masterKeyPattern = /^[A-Za-z0-9+/_-]{43}=?$/;
+const masterKeyPattern = /^[A-Za-z0-9+/]{43}=$/;
 const apiKeyPattern = /^cof_[A-Za-z0-9_-]{43}$/;
 
 /**

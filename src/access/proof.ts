@@ -1,0 +1,33 @@
+import type { Caller } from '../vault/caller.ts';
+import { VaultError } from '../vault/errors.ts';
+import type { AccessStore, Clock, UserAccess } from '../vault/ports.ts';
+
+/** What proving works with. */
+export interface ProofParts {
+  readonly store: AccessStore;
+  readonly clock: Clock;
+}
+
+/** One way to prove oneself by a token. */
+export interface Proof {
+  /** Tells by its form alone whether a token is of this kind. */
+  readonly accepts: (token: string) => boolean;
+  /** @throws VaultError `token_invalid` or `token_expired` */
+  readonly prove: (token: string, parts: ProofParts, signal: AbortSignal) => Promise<Caller>;
+}
+
+/**
+ * Refuses what has come to its end; it is over at the very moment of its expiry.
+ *
+ * @throws VaultError `token_expired`
+ */
+export function checkExpiry(expiresAt: Date | null, clock: Clock): void {
+  if (expiresAt !== null && expiresAt <= clock.now()) throw new VaultError('token_expired', 'Token expired');
+}
+
+/** What a caller has who may do all that a user may. */
+export function accessOfUser(access: UserAccess): Pick<Caller, 'userId' | 'isOwner' | 'grants'> {
+  const { user, memberships } = access;
+  const grants = memberships.map(({ workspaceId, role, mayReveal }) => ({ workspaceId, role, mayReveal }));
+  return { userId: user.id, isOwner: user.isOwner, grants };
+}

@@ -1,0 +1,24 @@
+import { accessOfUser, checkExpiry, type Proof } from './proof.ts';
+import { hashToken, sessionTokenPattern } from './token-source.ts';
+import { invalidToken } from './token-of-headers.ts';
+
+/** Proves a user by the session that his login began. */
+export const sessionProof: Proof = {
+  accepts: (token) => sessionTokenPattern.test(token),
+  prove: async (token, { store, clock }, signal) => {
+    const found = await store.findSession(hashToken(token), signal);
+    if (!found) throw invalidToken();
+    const { session, access } = found;
+    checkExpiry(session.expiresAt, clock);
+    return {
+      kind: 'user',
+      id: access.user.id,
+      name: access.user.name,
+      authentication: 'session',
+      sessionId: session.id,
+      defaultWorkspaceId: access.user.defaultWorkspaceId,
+      dialect: null,
+      ...accessOfUser(access),
+    };
+  },
+};

@@ -1,0 +1,36 @@
+import { hash, randomBytes } from 'node:crypto';
+import type { IssuedToken, TokenSource } from '../vault/ports.ts';
+
+/** An API key's token: `cof_` and 32 bytes in base64url. */
+export const apiKeyTokenPattern = /^cof_[A-Za-z0-9_-]{43}$/;
+/** A session's token: `fn_sess_` and 32 bytes in lower-case hex, as the seed of fishnet prints it. */
+export const sessionTokenPattern = /^fn_sess_[0-9a-f]{64}$/;
+
+const tokenBytes = 32;
+const shownCharacters = 4;
+
+/** Makes tokens of 256 random bits, so that their SHA-256 needs neither salt nor slowness. */
+export class RandomTokenSource implements TokenSource {
+  newApiKeyToken(): IssuedToken {
+    return issueApiKeyToken(`cof_${randomBytes(tokenBytes).toString('base64url')}`);
+  }
+
+  newSessionToken(): IssuedToken {
+    return issue('fn_sess_', randomBytes(tokenBytes).toString('hex'));
+  }
+}
+
+/** Prepares an API key's token that the operator chose, which must match `apiKeyTokenPattern`. */
+export function issueApiKeyToken(token: string): IssuedToken {
+  return issue('cof_', token.slice('cof_'.length));
+}
+
+/** What a token is looked up by: its SHA-256. */
+export function hashToken(token: string): Uint8Array {
+  return hash('sha256', token, 'buffer');
+}
+
+function issue(kind: string, random: string): IssuedToken {
+  const token = kind + random;
+  return { token, hash: hashToken(token), prefix: kind + random.slice(0, shownCharacters) };
+}

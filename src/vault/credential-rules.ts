@@ -1,4 +1,4 @@
-import { invalidArgument } from './errors.ts';
+import { invalidArgument, VaultError } from './errors.ts';
 import type { JsonObject } from './json.ts';
 import { limits } from './limits.ts';
 import type { Secret } from './secret.ts';
@@ -59,9 +59,13 @@ export function checkDraft(draft: CredentialDraft): void {
 export function checkSecret(secret: Secret, secretBytesMax: number): void {
   const text = JSON.stringify(secret.expose());
   if (text === '{}') throw invalidArgument('secret', 'must have at least one field');
-  if (utf8Bytes(text) > secretBytesMax)
-    throw invalidArgument('secret', `must be at most ${secretBytesMax} bytes of JSON`);
+  if (utf8Bytes(text) > secretBytesMax) throw secretTooLarge(secretBytesMax);
   if (text.includes('\\u0000')) refuseNull('secret', secret.expose());
+}
+
+function secretTooLarge(bytesMax: number): VaultError {
+  const message = `secret must be at most ${bytesMax} bytes of JSON`;
+  return new VaultError('invalid_argument', message, { field: 'secret', bytesMax });
 }
 
 /** PostgreSQL's timestamps and JavaScript's dates agree on this range, and RFC 3339 has four digits for a year. */

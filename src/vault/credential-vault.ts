@@ -1,7 +1,7 @@
 import { auditEvent, type AuditAction, type AuditEvent, type AuditOutcome } from './audit-event.ts';
 import { authorize, type Call } from './caller.ts';
 import { checkDraft, checkSecret, type CredentialDraft } from './credential-rules.ts';
-import { etagOf, stateOf, type Credential } from './credential.ts';
+import { etagOf, stateOf, type Credential, type SealedVersion } from './credential.ts';
 import { invalidArgument, notFound, VaultError } from './errors.ts';
 import { parseReference, type Reference } from './ids.ts';
 import { limits } from './limits.ts';
@@ -32,6 +32,12 @@ export interface CredentialVaultParts {
 /** Members of a draft that an update changes; what is absent stays. */
 export type CredentialChange = Partial<Omit<CredentialDraft, 'nameIsExclusive' | 'isActive'>>;
 
+/** A credential with its current secret as it is stored: ciphertext. */
+export interface SealedCredential {
+  readonly credential: Credential;
+  readonly version: SealedVersion;
+}
+
 /** A secret in clear, with the credential that it belongs to. */
 export interface RevealedSecret {
   readonly credential: Credential;
@@ -55,6 +61,12 @@ export class CredentialVault {
 
   /** @throws VaultError `invalid_argument`, or `name_taken` for an exclusive name */
   async createCredential(call: Call, draft: CredentialDraft, secret: Secret): Promise<Credential> {
+    const { credential } = await this.createSealedCredential(call, draft, secret);
+    return credential;
+  }
+
+  /** As `createCredential`; answers the sealed bytes, too, for the dialects that show them. */
+  async createSealedCredential(call: Call, draft: CredentialDraft, secret: Secret): Promise<SealedCredential> {
     authorize(call.caller, call.workspaceId, 'credentials.write');
     checkDraft(draft);
     checkSecret(secret, this.#parts.secretBytesMax);
@@ -64,7 +76,7 @@ export class CredentialVault {
     return this.#parts.store.decide({ workspaceId: call.workspaceId, signal: call.signal }, () => ({
       insert: { credential, version },
       event: this.#event(call, 'credentials.create', credential.id),
-      answer: credential,
+      answer: { credential, version },
     }));
   }
 

@@ -34,6 +34,8 @@ export interface VaultErrorDetails {
   readonly workspace?: string;
   /** The request's member at fault, in the proto's spelling. */
   readonly field?: string;
+  /** The greatest size of that member, where it was exceeded. */
+  readonly bytesMax?: number;
   /** When to try again. */
   readonly retryAfterMs?: number;
   /** The current etag, where a stale one was given. */

@@ -2,53 +2,76 @@ import type { Clock } from './ports.ts';
 
 const windowMs = 60_000;
 const failuresMax = 5;
-/** How long the answer to a failure is held back, by the failures of the window before it. */
+/** How long the answer to a failure is held back, by the number of failures before it in the window. */
 const holdMs: readonly number[] = [0, 0, 0, 1_000, 2_000];
 
 /** An attempt that may go on, or the time until one may. */
 export type LoginAttempt =
   | {
       readonly kind: 'allowed';
+      /** The password was wrong; answers how long to hold the answer back. */
       readonly fail: () => { readonly holdMs: number };
+      /** The password was right: earlier failures are forgotten. */
       readonly succeed: () => void;
+      /** The password was not compared: nothing was learnt by it. */
       readonly abandon: () => void;
     }
   | { readonly kind: 'throttled'; readonly retryAfterMs: number };
 
 /**
- * Slows down the guessing of a password: five failures in a sliding minute, then none until the window slides. Attempts
- * under way count as failures until they end, so that guesses sent at once gain nothing.
+ * Slows down the guessing of a password: five failures in a sliding minute, then none until the window slides. Guesses
+ * sent at once gain nothing: no more are under way than may still fail, and the others wait until those have ended. It
+ * counts for one process, whoever is asking.
  *
- * @see seed 001 and docs/dialects.md for the numbers
+ * @see seed 001, the numbers are its system's
  */
 export class LoginThrottle {
   readonly #clock: Clock;
-  /** Times of failures and of attempts under way, oldest first; never more than `failuresMax`. */
-  #marks: { at: number }[] = [];
+  /** Times of failures, oldest first; never more than `failuresMax`. */
+  #failures: number[] = [];
+  #underWay = 0;
+  #waiting: (() => void)[] = [];
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Asks leave to compare a password. Exactly one of the functions of an allowed attempt must be called. */
-  begin(): LoginAttempt {
-    const now = this.#clock.now().getTime();
-    this.#marks = this.#marks.filter(({ at }) => at > now - windowMs);
-    const [oldest] = this.#marks;
-    if (oldest && this.#marks.length >= failuresMax)
-      return { kind: 'throttled', retryAfterMs: oldest.at + windowMs - now };
-    const earlier = this.#marks.length;
-    const mark = { at: now };
-    this.#marks.push(mark);
+  /** Asks leave to compare a password. Exactly one of the functions of an allowed attempt must be called, once. */
+  async begin(): Promise<LoginAttempt> {
+    for (;;) {
+      const now = this.#clock.now().getTime();
+      this.#failures = this.#failures.filter((at) => at > now - windowMs);
+      const [oldest] = this.#failures;
+      if (oldest !== undefined && this.#failures.length >= failuresMax) {
+        return { kind: 'throttled', retryAfterMs: oldest + windowMs - now };
+      }
+      if (this.#failures.length + this.#underWay < failuresMax) return this.#allow();
+      await new Promise<void>((wake) => this.#waiting.push(wake));
+    }
+  }
+
+  #allow(): LoginAttempt {
+    this.#underWay += 1;
     return {
       kind: 'allowed',
-      fail: () => ({ holdMs: holdMs[earlier] ?? 0 }),
+      fail: () => {
+        const hold = holdMs[this.#failures.length] ?? 0;
+        this.#failures.push(this.#clock.now().getTime());
+        this.#end();
+        return { holdMs: hold };
+      },
       succeed: () => {
-        this.#marks = [];
+        this.#failures = [];
+        this.#end();
       },
-      abandon: () => {
-        this.#marks = this.#marks.filter((other) => other !== mark);
-      },
+      abandon: () => this.#end(),
     };
+  }
+
+  #end(): void {
+    this.#underWay -= 1;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
   }
 }

@@ -70,7 +70,7 @@ export class Login {
    *   after repeated failures
    */
   async login(call: AnonymousCall, password: string): Promise<{ readonly token: string; readonly expiresAt: Date }> {
-    const attempt = this.#parts.throttle.begin();
+    const attempt = await this.#parts.throttle.begin();
     if (attempt.kind === 'throttled') {
       throw new VaultError('login_throttled', 'too many failed login attempts', { retryAfterMs: attempt.retryAfterMs });
     }
@@ -101,7 +101,7 @@ export class Login {
   /** The one who set the first password; comparing against one user costs the same whatever was sent. */
   async #userWithPassword(password: string, signal: AbortSignal): Promise<User | undefined> {
     const [user] = await this.#parts.users.findUsersWithPassword(signal);
-    if (!user || user.passwordHash === null || password.length > passwordCharactersMax) return undefined;
+    if (!user || user.passwordHash === null || characters(password) > passwordCharactersMax) return undefined;
     return (await this.#parts.hasher.verify(password, user.passwordHash)) ? user : undefined;
   }
 
@@ -152,7 +152,7 @@ export class Login {
       actorKind: user ? 'user' : 'anonymous',
       actorId: user?.id ?? null,
       actorName: user?.name ?? '',
-      authentication: deed.action === 'users.set_up' ? (call.caller?.authentication ?? 'local') : 'password',
+      authentication: deed.action === 'users.set_up' ? proofForSetUp(call) : 'password',
       protocol: call.protocol,
       dialect: call.dialect,
       peer: call.peer,
@@ -162,7 +162,7 @@ export class Login {
 }
 
 function checkPassword(password: string): void {
-  const { length } = Array.from(password);
+  const length = characters(password);
   if (length < passwordCharactersMin) {
     throw invalidArgument('password', `must be at least ${passwordCharactersMin} characters`);
   }
@@ -171,8 +171,18 @@ function checkPassword(password: string): void {
   }
 }
 
+/** Counts code points, so that setting a password and logging in with it agree on its length. */
+function characters(text: string): number {
+  return Array.from(text).length;
+}
+
 function alreadySetUp(): VaultError {
   return new VaultError('already_set_up', 'password already configured');
+}
+
+/** An owner is let in by his key; anybody else, with whatever key, by being on this machine. */
+function proofForSetUp({ caller }: AnonymousCall): AuditEvent['authentication'] {
+  return caller?.isOwner ? caller.authentication : 'local';
 }
 
 function setUpDenied(call: AnonymousCall): VaultError {

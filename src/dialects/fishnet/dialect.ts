@@ -1,0 +1,64 @@
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { AuthService } from '../../../gen/fishnet/v1/auth_service_pb.ts';
+import { CredentialService } from '../../../gen/fishnet/v1/credential_service_pb.ts';
+import type { Dialect } from '../../gateway/dialect.ts';
+import { authenticatedRpc, publicRpc, workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
+import type { CredentialVault } from '../../vault/credential-vault.ts';
+import type { Login } from '../../vault/login.ts';
+import { renderProblem } from './errors.ts';
+import { credentialToWire, draftFromRequest } from './mapping.ts';
+
+/** What the dialect calls. */
+export interface FishnetParts {
+  readonly vault: CredentialVault;
+  readonly login: Login;
+}
+
+/** Fishnet's credentials API, and the login that its clients get their tokens from. @see seed 001 */
+export function fishnetDialect({ vault, login }: FishnetParts): Dialect {
+  return {
+    name: 'fishnet',
+    rpcs: [...credentialRpcs(vault), ...loginRpcs(login)],
+    rest: {
+      json: { names: 'proto', unset: 'null', int64: 'number', timestamp: 'rfc3339' },
+      unknownMembers: 'ignore',
+      successStatus: { CreateCredential: 201 },
+      renderProblem,
+    },
+  };
+}
+
+function credentialRpcs(vault: CredentialVault): BoundRpc[] {
+  return [
+    workspaceRpc(
+      CredentialService.method.createCredential,
+      { permission: 'credentials.write' },
+      async (request, call) => {
+        const { draft, secret } = draftFromRequest(request);
+        return { credential: credentialToWire(await vault.createCredential(call, draft, secret)) };
+      },
+    ),
+  ];
+}
+
+function loginRpcs(login: Login): BoundRpc[] {
+  const { getStatus, setUp, login: logIn, logout } = AuthService.method;
+  return [
+    publicRpc(getStatus, async (_, { caller }) => ({
+      initialized: await login.isSetUp(),
+      authenticated: caller !== undefined,
+    })),
+    publicRpc(setUp, async ({ password, confirm }, call) => {
+      await login.setUp(call, password, confirm);
+      return { success: true, message: 'password configured successfully' };
+    }),
+    publicRpc(logIn, async ({ password }, call) => {
+      const { token, expiresAt } = await login.login(call, password);
+      return { token, expiresAt: timestampFromDate(expiresAt) };
+    }),
+    authenticatedRpc(logout, async (_, call) => {
+      await login.logout(call);
+      return { success: true };
+    }),
+  ];
+}

@@ -1,0 +1,91 @@
+import type { Fault, Problem, RestAnswer, RestExchange } from '../../gateway/dialect.ts';
+import type { VaultError, VaultErrorCode } from '../../vault/errors.ts';
+import type { JsonValue } from '../../vault/json.ts';
+import { describeFault } from '../describe-fault.ts';
+import { renderBy, type ProblemTable } from '../problem-table.ts';
+
+const statuses: Record<VaultErrorCode, number> = {
+  token_missing: 401,
+  token_invalid: 401,
+  token_expired: 401,
+  password_wrong: 401,
+  login_throttled: 429,
+  permission_denied: 403,
+  workspace_denied: 403,
+  not_found: 404,
+  name_taken: 409,
+  id_taken: 409,
+  already_set_up: 409,
+  invalid_argument: 400,
+  etag_stale: 409,
+  credential_inactive: 412,
+  credential_expired: 412,
+  secret_unreadable: 500,
+  resource_exhausted: 429,
+  unavailable: 503,
+  deadline_exceeded: 504,
+  canceled: 499,
+};
+
+/** What Flowise's middleware answers before any controller is reached. */
+const fixedBodies: Readonly<Record<number, JsonValue>> = {
+  401: { error: 'Unauthorized Access' },
+  403: { message: 'Forbidden' },
+};
+
+interface Failure {
+  readonly status: number;
+  readonly sentence: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const failures: ProblemTable<Failure> = {
+  vault: ({ error }) => vaultFailure(error),
+  invalid_request: ({ faults }) => faultFailure(faults),
+  malformed_json: ({ offset }) => ({ status: 400, sentence: `the body is not JSON from character ${offset} on` }),
+  // Flowise's parser makes an empty object of such a body, in which the first member is missing.
+  body_missing: () => notProvided('name'),
+  body_not_object: () => notProvided('name'),
+  body_too_large: ({ bytesMax }) => ({ status: 413, sentence: `the body must be at most ${bytesMax} bytes` }),
+  route_not_found: () => ({ status: 404, sentence: 'Not Found' }),
+  method_not_allowed: ({ allow }) => ({
+    status: 405,
+    sentence: 'Method Not Allowed',
+    headers: { allow: allow.join(', ') },
+  }),
+  internal: () => ({ status: 500, sentence: 'internal error' }),
+};
+
+/**
+ * Renders a failure as Flowise does: `{"statusCode":412,"success":false,"message":"Error: …","stack":{}}`, with a body of
+ * its own for 401 and 403.
+ *
+ * @see seed 000
+ */
+export function renderProblem(problem: Problem, exchange: RestExchange): RestAnswer {
+  const { status, sentence, headers } = renderBy(failures, problem);
+  const controller = exchange.method && `Error: credentialsController.${exchange.method.localName} - `;
+  const failure = { statusCode: status, success: false, message: `${controller ?? ''}${sentence}`, stack: {} };
+  return { status, body: fixedBodies[status] ?? failure, ...(headers && { headers }) };
+}
+
+function vaultFailure({ code, message, details }: VaultError): Failure {
+  if (code === 'not_found' && details.id !== undefined) {
+    return { status: 404, sentence: `Credential ${details.id} not found` };
+  }
+  // The mapping's own refusals name the member as Flowise spells it.
+  if (details.field === 'credentialData') return { status: 412, sentence: message };
+  if (details.bytesMax !== undefined) return { status: 413, sentence: message };
+  return { status: statuses[code], sentence: message };
+}
+
+/** What is missing goes before what is wrong: clients know the documented 412. */
+function faultFailure(faults: readonly Fault[]): Failure {
+  const missing = faults.find(({ rule }) => rule === 'missing');
+  if (missing) return notProvided(missing.path.join('.'));
+  return { status: 400, sentence: faults.map(describeFault).join('; ') };
+}
+
+function notProvided(member: string): Failure {
+  return { status: 412, sentence: `${member} not provided!` };
+}

@@ -13,9 +13,12 @@ const passwordCharactersMin = 8;
 /** Argon2id takes any length; this bounds what one request can make it chew. */
 const passwordCharactersMax = 1_024;
 
+/** The part of the user store that logging in needs. */
+export type LoginUsers = Omit<UserStore, 'anyOwner' | 'findFirstOwner' | 'createFirstOwner' | 'replacePersonalKeys'>;
+
 /** What logging in works with. */
 export interface LoginParts {
-  readonly users: UserStore;
+  readonly users: LoginUsers;
   readonly audit: AuditStore;
   readonly hasher: PasswordHasher;
   readonly tokens: TokenSource;

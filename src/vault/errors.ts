@@ -36,6 +36,8 @@ export interface VaultErrorDetails {
   readonly field?: string;
   /** The greatest size of that member, where it was exceeded. */
   readonly bytesMax?: number;
+  /** A word for which rule was broken, where a skin tells apart what shares a code. @see https://google.aip.dev/193 */
+  readonly reason?: string;
   /** When to try again. */
   readonly retryAfterMs?: number;
   /** The current etag, where a stale one was given. */

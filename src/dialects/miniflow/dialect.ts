@@ -1,0 +1,127 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import {
+  CredentialService,
+  type CredentialSummarySchema,
+  type GetCredentialRequest,
+} from '../../../gen/miniflow/v1/credential_service_pb.ts';
+import type { Dialect, RestStyle } from '../../gateway/dialect.ts';
+import { workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
+import type { Call } from '../../vault/caller.ts';
+import type { CredentialVault } from '../../vault/credential-vault.ts';
+import { spellShortId } from '../../vault/ids.ts';
+import { sayTakenName } from '../say-taken-name.ts';
+import { authTypesOf, credentialTypeOf } from './credential-types.ts';
+import { wrapSuccess } from './envelope.ts';
+import { checkWorkspaceSpelling, renderMiniflowProblem } from './errors.ts';
+import * as mapping from './mapping.ts';
+
+/** What the dialect works with. */
+export interface MiniflowParts {
+  readonly vault: CredentialVault;
+}
+
+/** The API of MiniFlow. @see seed 004 */
+export function miniflowDialect({ vault }: MiniflowParts): Dialect {
+  return {
+    name: 'miniflow',
+    rpcs: [...creatingRpcs(vault), ...showingRpcs(vault), ...changingRpcs(vault)],
+    rest,
+    checkWorkspaceSpelling,
+  };
+}
+
+const rest: RestStyle = {
+  json: { names: 'proto', unset: 'null', int64: 'number', timestamp: 'rfc3339' },
+  unknownMembers: 'ignore',
+  successStatus: {},
+  envelope: wrapSuccess,
+  renderProblem: renderMiniflowProblem,
+  headers: { GetCredential: { 'cache-control': 'no-store' } },
+};
+
+const { method } = CredentialService;
+
+interface InWorkspace {
+  readonly workspaceId: string;
+}
+
+const workspace = (request: InWorkspace) => request.workspaceId;
+const reading = { permission: 'credentials.read', workspace } as const;
+const writing = { permission: 'credentials.write', workspace } as const;
+
+function creatingRpcs(vault: CredentialVault): BoundRpc[] {
+  const create = async (request: InWorkspace, call: Call, { draft, secret }: mapping.Creation) => {
+    const creation = vault.createCredential(call, draft, secret);
+    const { id } = await sayTakenName(takenName(draft.name, request), creation);
+    return { id: spellShortId('credential', id) };
+  };
+  return [
+    workspaceRpc(method.createApiKeyCredential, writing, async (request, call) =>
+      create(request, call, mapping.apiKeyCreationOf(request)),
+    ),
+    workspaceRpc(method.createSlackCredential, writing, async (request, call) =>
+      create(request, call, mapping.slackCreationOf(request)),
+    ),
+  ];
+}
+
+function showingRpcs(vault: CredentialVault): BoundRpc[] {
+  return [
+    workspaceRpc(method.getCredential, reading, async (request, call) => ({
+      credential: await showCredential(vault, request, call),
+    })),
+    workspaceRpc(method.listCredentials, reading, async (request, call) => {
+      const credentials = await listCredentials(vault, request.credentialType || undefined, call);
+      return {
+        workspaceId: spellShortId('workspace', call.workspaceId),
+        credentials,
+        count: credentials.length,
+      };
+    }),
+  ];
+}
+
+function changingRpcs(vault: CredentialVault): BoundRpc[] {
+  return [
+    workspaceRpc(method.updateCredential, writing, async (request, call) => {
+      const change = mapping.changeOf(request);
+      const update = vault.updateCredential(call, request.credentialId, change);
+      return { credential: mapping.credentialOf(await sayTakenName(takenName(change.name ?? '', request), update)) };
+    }),
+    workspaceRpc(method.activateCredential, writing, async (request, call) => {
+      const { isActive } = await vault.activateCredential(call, request.credentialId);
+      return { success: true, isActive };
+    }),
+    workspaceRpc(method.deactivateCredential, writing, async (request, call) => {
+      const { isActive } = await vault.deactivateCredential(call, request.credentialId);
+      return { success: true, isActive };
+    }),
+    workspaceRpc(method.deleteCredential, writing, async (request, call) => {
+      const { id } = await vault.deleteCredential(call, request.credentialId);
+      return { success: true, deletedId: spellShortId('credential', id) };
+    }),
+  ];
+}
+
+async function showCredential(vault: CredentialVault, request: GetCredentialRequest, call: Call) {
+  if (request.includeSecret !== true)
+    return mapping.detailOf(await vault.describeCredential(call, request.credentialId));
+  const { credential, secret } = await vault.revealSecret(call, request.credentialId);
+  return mapping.detailOf(credential, secret);
+}
+
+async function listCredentials(vault: CredentialVault, wanted: string | undefined, call: Call) {
+  const type = wanted?.toUpperCase();
+  const authTypes = type === undefined ? undefined : authTypesOf(type);
+  const summaries: MessageInitShape<typeof CredentialSummarySchema>[] = [];
+  const page = { order: 'oldest_first', ...(authTypes && { authTypes }) } as const;
+  for await (const credential of vault.walkCredentials(call, page)) {
+    const isWanted = type === undefined || credentialTypeOf(credential.authType) === type;
+    if (isWanted) summaries.push(mapping.summaryOf(credential));
+  }
+  return summaries;
+}
+
+function takenName(name: string, request: InWorkspace): string {
+  return `Credential with name '${name}' already exists in workspace ${request.workspaceId}`;
+}

@@ -1,0 +1,106 @@
+import type { Problem, RestAnswer, RestExchange } from '../../gateway/dialect.ts';
+import { VaultError, type VaultErrorCode } from '../../vault/errors.ts';
+import { wrapFailure, type Failure } from './envelope.ts';
+
+/** `errorMessage` is left to the error where it is undefined: its message names fields and ids, never a secret. */
+type Rendering = Omit<Failure, 'errorMessage'> & Partial<Failure>;
+
+const validationFailed = {
+  code: 422,
+  errorCode: 'VALIDATION_ERROR',
+  errorMessage: 'Request validation failed',
+} as const;
+const internalError = { code: 500, errorCode: 'HTTP_500', errorMessage: 'Internal server error' } as const;
+
+const renderings: Record<VaultErrorCode, Rendering> = {
+  token_missing: { code: 401, errorCode: 'HTTP_401', errorMessage: 'Not authenticated' },
+  token_invalid: { code: 401, errorCode: 'HTTP_401', errorMessage: 'Invalid token' },
+  token_expired: { code: 401, errorCode: 'HTTP_401', errorMessage: 'Token expired' },
+  password_wrong: { code: 401, errorCode: 'HTTP_401', errorMessage: 'Not authenticated' },
+  login_throttled: { code: 429, errorCode: 'HTTP_429' },
+  permission_denied: { code: 403, errorCode: 'HTTP_403' },
+  workspace_denied: { code: 403, errorCode: 'HTTP_403', errorMessage: 'Workspace access denied' },
+  not_found: { code: 404, errorCode: 'RESOURCE_NOT_FOUND' },
+  name_taken: { code: 400, errorCode: 'RESOURCE_ALREADY_EXISTS' },
+  id_taken: { code: 400, errorCode: 'RESOURCE_ALREADY_EXISTS' },
+  already_set_up: { code: 400, errorCode: 'RESOURCE_ALREADY_EXISTS' },
+  invalid_argument: validationFailed,
+  etag_stale: { code: 409, errorCode: 'HTTP_409' },
+  credential_inactive: { code: 403, errorCode: 'HTTP_403', errorMessage: 'Credential is not active' },
+  credential_expired: { code: 403, errorCode: 'HTTP_403', errorMessage: 'Credential has expired' },
+  secret_unreadable: internalError,
+  resource_exhausted: { code: 429, errorCode: 'HTTP_429', errorMessage: 'User rate limit exceeded' },
+  unavailable: { code: 503, errorCode: 'HTTP_503', errorMessage: 'Service unavailable' },
+  deadline_exceeded: { code: 504, errorCode: 'HTTP_504', errorMessage: 'Gateway timeout' },
+  canceled: { code: 499, errorCode: 'HTTP_499', errorMessage: 'Client closed request' },
+};
+
+/** Faults that are `invalid_argument` to the vault, but none of the schema to MiniFlow; they are told by their reason. */
+const byReason: ReadonlyMap<string, Rendering> = new Map([
+  ['INVALID_INPUT', { code: 400, errorCode: 'INVALID_INPUT' }],
+  ['WORKSPACE_ID_MALFORMED', { code: 400, errorCode: 'HTTP_400' }],
+]);
+
+/** The refusal for a text that the schema lets pass and MiniFlow does not; `message` is shown as it is. */
+export function invalidInput(field: string, message: string): VaultError {
+  return new VaultError('invalid_argument', message, { field, reason: 'INVALID_INPUT' });
+}
+
+/**
+ * Lets only MiniFlow's own spelling of a workspace's id pass.
+ *
+ * @throws VaultError `invalid_argument`
+ */
+export function checkWorkspaceSpelling(text: string): void {
+  if (/^WSP-[A-F0-9]{16}$/.test(text)) return;
+  const message = `Invalid workspace ID format. Expected: WSP-[16 hex chars], got: ${text}`;
+  throw new VaultError('invalid_argument', message, { field: 'workspace_id', reason: 'WORKSPACE_ID_MALFORMED' });
+}
+
+/** Renders each problem in MiniFlow's envelope. */
+export function renderMiniflowProblem(problem: Problem, exchange: RestExchange): RestAnswer {
+  const failure = failureOf(problem, exchange);
+  return { status: failure.code, headers: headersOf(problem, failure), body: wrapFailure(failure, exchange) };
+}
+
+function failureOf(problem: Problem, exchange: RestExchange): Failure {
+  switch (problem.kind) {
+    case 'vault':
+      return failureOfVaultError(problem.error, exchange);
+    case 'invalid_request':
+    case 'malformed_json':
+    case 'body_missing':
+    case 'body_not_object':
+      return validationFailed;
+    case 'body_too_large':
+      return { code: 413, errorCode: 'HTTP_413', errorMessage: `Request body exceeds ${problem.bytesMax} bytes` };
+    case 'route_not_found':
+      return { code: 404, errorCode: 'HTTP_404', errorMessage: 'Not Found' };
+    case 'method_not_allowed':
+      return { code: 405, errorCode: 'HTTP_405', errorMessage: 'Method Not Allowed' };
+    case 'internal':
+      break;
+  }
+  return internalError;
+}
+
+function failureOfVaultError(error: VaultError, exchange: RestExchange): Failure {
+  const { reason = '', resource } = error.details;
+  const rendering = byReason.get(reason) ?? renderings[error.code];
+  const isAbsent = error.code === 'not_found' && resource === 'credential';
+  return { errorMessage: isAbsent ? absence(error, exchange) : error.message, ...rendering };
+}
+
+function absence({ details }: VaultError, { pathVariables }: RestExchange): string {
+  const id = pathVariables['credential_id'] ?? details.id ?? '';
+  return `The requested Credential with ID '${id}' could not be found. Please verify the identifier and try again.`;
+}
+
+function headersOf(problem: Problem, { code }: Failure): Readonly<Record<string, string>> {
+  const retryAfterMs = problem.kind === 'vault' ? problem.error.details.retryAfterMs : undefined;
+  return {
+    ...(code === 401 && { 'www-authenticate': 'Bearer' }),
+    ...(problem.kind === 'method_not_allowed' && { allow: problem.allow.join(', ') }),
+    ...(retryAfterMs !== undefined && { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) }),
+  };
+}

@@ -1,0 +1,8 @@
+import { fastApiErrors } from '../fastapi-errors.ts';
+
+/** Renders each problem as Scale, a FastAPI application, does. @see dialects/fastapi-errors.ts, where the codes are decided */
+export const renderScaleProblem = fastApiErrors({
+  challenge: 'APIKey',
+  notFound: 'Credential not found',
+  members: { auth_type: 'type', metadata: 'credential_metadata', secret: 'payload' },
+});

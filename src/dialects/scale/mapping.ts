@@ -1,0 +1,59 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import type { CreateCredentialRequest, CredentialSchema } from '../../../gen/scale/v5/credential_service_pb.ts';
+import { draftDefaults, type CredentialDraft } from '../../vault/credential-rules.ts';
+import type { Credential } from '../../vault/credential.ts';
+import { Secret } from '../../vault/secret.ts';
+import { toStruct } from '../to-struct.ts';
+
+/** The name of the dialect, and the origin of what it creates. */
+export const scaleName = 'scale';
+
+/** What the vault is to keep of a create. Credentials are looked up by name there, so that no two may share one. */
+export function draftOf(request: CreateCredentialRequest): CredentialDraft {
+  return {
+    ...draftDefaults,
+    name: request.name ?? '',
+    nameIsExclusive: true,
+    description: request.description ?? null,
+    provider: 'custom',
+    authType: request.type ?? '',
+    metadata: request.credentialMetadata ?? null,
+  };
+}
+
+/** The secret of a create: one field, whatever its type. */
+export function secretOf(request: CreateCredentialRequest): Secret {
+  return new Secret({ payload: request.payload ?? '' });
+}
+
+/** Shows a credential as it was sent; one that another dialect created as near as its two types allow. */
+export function credentialOf(credential: Credential): MessageInitShape<typeof CredentialSchema> {
+  return {
+    id: credential.id,
+    object: 'credential',
+    createdByUserId: credential.createdBy,
+    createdByIdentityType: 'user',
+    type: credential.origin === scaleName ? credential.authType : nearestType(credential.authType),
+    name: credential.name,
+    description: credential.description ?? undefined,
+    credentialMetadata: credential.metadata ? toStruct(credential.metadata) : undefined,
+    createdAt: timestampFromDate(credential.createdAt),
+    updatedAt: timestampFromDate(credential.updatedAt),
+  };
+}
+
+/** Those whose secret is usually a single text; all others are shown as objects. */
+const singleTexts: ReadonlySet<string> = new Set([
+  'api_key',
+  'key',
+  'access_token',
+  'bearer_token',
+  'jwt',
+  'oauth_token',
+  'connection_string',
+]);
+
+function nearestType(authType: string): 'key' | 'json' {
+  return singleTexts.has(authType.toLowerCase()) ? 'key' : 'json';
+}

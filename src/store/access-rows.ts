@@ -1,0 +1,103 @@
+import type { InferEntity } from '@mikro-orm/postgresql';
+import type { ApiKey, Membership, Session, User, Workspace } from '../vault/ports.ts';
+import type { ApiKeyEntity } from './entities/api-key.ts';
+import type { UserEntity } from './entities/user.ts';
+import type { GrantGuard } from './grant-guard.ts';
+import { apiKeyGrants, membershipGrants, sessionGrants, userGrants } from './grant-tables.ts';
+import { insertInto, updateRow, type Fragment } from './statement.ts';
+
+/** A row of `user` as it is read. */
+export type UserRow = Omit<InferEntity<typeof UserEntity>, 'shortId'>;
+
+/** A row of `api_key` as it is read. */
+export type ApiKeyRow = InferEntity<typeof ApiKeyEntity>;
+
+/** What is read of an API key. */
+export const apiKeyProperties = [
+  'id',
+  'workspaceId',
+  'userId',
+  'name',
+  'hash',
+  'prefix',
+  'role',
+  'mayReveal',
+  'dialect',
+  'expiresAt',
+  'revokedAt',
+  'createdAt',
+  'mac',
+] as const satisfies readonly (keyof ApiKeyRow)[];
+
+/** The workspace that a row, or a workspace with more to it, tells of. */
+export function workspaceOf({ id, name, createdBy, createdAt }: Workspace): Workspace {
+  return { id, name, createdBy, createdAt };
+}
+
+/** The user that a row tells of. */
+export function userOf(row: UserRow): User {
+  const { id, name, isOwner, defaultWorkspaceId, createdAt } = row;
+  return { id, name, isOwner, defaultWorkspaceId, passwordHash: row.passwordHash ?? null, createdAt };
+}
+
+/** The API key that a row tells of. */
+export function apiKeyOf(row: ApiKeyRow): ApiKey {
+  return {
+    id: row.id,
+    workspaceId: row.workspaceId,
+    userId: row.userId,
+    name: row.name,
+    hash: row.hash,
+    prefix: row.prefix,
+    role: row.role ?? null,
+    mayReveal: row.mayReveal,
+    dialect: row.dialect ?? null,
+    expiresAt: row.expiresAt ?? null,
+    revokedAt: row.revokedAt ?? null,
+    createdAt: row.createdAt,
+  };
+}
+
+/** Adds a workspace. */
+export function insertWorkspace(workspace: Workspace): Fragment {
+  return insertInto('workspace', workspaceOf(workspace));
+}
+
+/** Adds a user, with his MAC. */
+export function insertUser(guard: GrantGuard, user: User): Fragment {
+  const { id, name, isOwner, defaultWorkspaceId, passwordHash, createdAt } = user;
+  return insertInto('user', guard.sign(userGrants, { id, name, isOwner, defaultWorkspaceId, passwordHash, createdAt }));
+}
+
+/** Sets a user's password, with the MAC over his whole row. */
+export function updatePassword(guard: GrantGuard, user: User): Fragment {
+  const { passwordHash, mac } = guard.sign(userGrants, user);
+  return updateRow('user', { id: user.id }, { passwordHash, mac });
+}
+
+/** Adds a membership, with its MAC. */
+export function insertMembership(guard: GrantGuard, membership: Membership): Fragment {
+  const { userId, workspaceId, role, mayReveal } = membership;
+  return insertInto('membership', guard.sign(membershipGrants, { userId, workspaceId, role, mayReveal }));
+}
+
+/** Adds an API key, with its MAC. */
+export function insertApiKey(guard: GrantGuard, apiKey: ApiKey): Fragment {
+  const { id, workspaceId, userId, name, hash, prefix, role, mayReveal, dialect } = apiKey;
+  const { expiresAt, revokedAt, createdAt } = apiKey;
+  const lifetime = { expiresAt, revokedAt, createdAt };
+  const row = { id, workspaceId, userId, name, hash, prefix, role, mayReveal, dialect, ...lifetime };
+  return insertInto('api_key', guard.sign(apiKeyGrants, row));
+}
+
+/** Revokes an API key, with the MAC over its whole row. */
+export function updateRevocation(guard: GrantGuard, apiKey: ApiKey): Fragment {
+  const { revokedAt, mac } = guard.sign(apiKeyGrants, apiKey);
+  return updateRow('api_key', { id: apiKey.id }, { revokedAt, mac });
+}
+
+/** Adds a session, with its MAC. */
+export function insertSession(guard: GrantGuard, session: Session): Fragment {
+  const { id, userId, hash, expiresAt, createdAt } = session;
+  return insertInto('session', guard.sign(sessionGrants, { id, userId, hash, expiresAt, createdAt }));
+}

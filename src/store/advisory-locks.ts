@@ -1,0 +1,10 @@
+/** The first half of the keys of Coffer's advisory locks in its own database: "cofr" in ASCII. */
+const ours = 0x636f6672;
+
+/** What is done by one process at a time: the two integers that PostgreSQL's advisory locks take. */
+export const advisoryLocks = {
+  /** Migrating, and making the first keys. */
+  migration: [ours, 1],
+  /** Deciding who is the first to have something: the first owner, the first password. */
+  firstUser: [ours, 2],
+} as const;

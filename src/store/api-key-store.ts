@@ -1,0 +1,69 @@
+import type { AuditEvent } from '../vault/audit-event.ts';
+import type { ApiKey, ApiKeyStore } from '../vault/ports.ts';
+import { apiKeyOf, apiKeyProperties, insertApiKey, updateRevocation, type ApiKeyRow } from './access-rows.ts';
+import { insertAuditEvent } from './audit-event-row.ts';
+import type { Database } from './database.ts';
+import { ApiKeyEntity } from './entities/api-key.ts';
+import type { GrantGuard } from './grant-guard.ts';
+import { apiKeyGrants } from './grant-tables.ts';
+import { selectList, together, type Statement } from './statement.ts';
+
+/** API keys in PostgreSQL, without their tokens. */
+export class SqlApiKeyStore implements ApiKeyStore {
+  readonly #database: Database;
+  readonly #guard: GrantGuard;
+
+  constructor(database: Database, guard: GrantGuard) {
+    this.#database = database;
+    this.#guard = guard;
+  }
+
+  async createApiKey(apiKey: ApiKey, event: AuditEvent): Promise<void> {
+    await this.#database.query(together(insertApiKey(this.#guard, apiKey), insertAuditEvent(event)));
+  }
+
+  async findApiKeyById(workspaceId: string, id: string, signal: AbortSignal): Promise<ApiKey | undefined> {
+    const row = await this.#database.read({ signal }, (em) => em.findOne(ApiKeyEntity, { workspaceId, id }));
+    return row && this.#guard.holds(apiKeyGrants, row) ? apiKeyOf(row) : undefined;
+  }
+
+  /** A page may be short of keys whose MAC is wrong; the next one continues behind them. */
+  async listApiKeys({
+    workspaceId,
+    after,
+    size,
+    signal,
+  }: Parameters<ApiKeyStore['listApiKeys']>[0]): Promise<readonly ApiKey[]> {
+    const where = { workspaceId, ...(after !== undefined && { id: { $gt: after } }) };
+    const options = { orderBy: { id: 'asc' }, limit: size, disableIdentityMap: true } as const;
+    const rows = await this.#database.read({ signal }, (em) => em.find(ApiKeyEntity, where, options));
+    return rows.filter((row) => this.#guard.holds(apiKeyGrants, row)).map(apiKeyOf);
+  }
+
+  async revokeApiKey({
+    workspaceId,
+    id,
+    revokedAt,
+    event,
+  }: Parameters<ApiKeyStore['revokeApiKey']>[0]): Promise<boolean> {
+    return this.#database.transact({}, async (transaction) => {
+      const [row] = await transaction.run<ApiKeyRow>(lockApiKey(workspaceId, id));
+      // A new MAC would make a row valid that was tampered with.
+      if (!row || !this.#guard.holds(apiKeyGrants, row)) return false;
+      const apiKey = apiKeyOf(row);
+      const revoked = { ...apiKey, revokedAt: apiKey.revokedAt ?? revokedAt };
+      await transaction.run(together(updateRevocation(this.#guard, revoked), insertAuditEvent(event)));
+      return true;
+    });
+  }
+}
+
+function lockApiKey(workspaceId: string, id: string): Statement {
+  return {
+    name: 'api key, locked',
+    text:
+      `select ${selectList('k', apiKeyProperties)} from api_key k` +
+      ' where k.workspace_id = $1 and k.id = $2 for no key update',
+    values: [workspaceId, id],
+  };
+}

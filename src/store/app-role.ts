@@ -1,0 +1,62 @@
+import type { Client } from 'pg';
+import { sqlStateOf } from './database-failure.ts';
+
+/** The role that the server works as; it owns nothing and can't log in. */
+export const appRole = 'coffer_app';
+
+/** All that the role may do. What is not here it may not: the trail is only added to, and keys are never changed. */
+const grants: Readonly<Record<string, string>> = {
+  workspace: 'select, insert',
+  user: 'select, insert, update',
+  membership: 'select, insert',
+  api_key: 'select, insert, update',
+  session: 'select, insert, delete',
+  keyring: 'select, insert',
+  workspace_key: 'select, insert',
+  credential: 'select, insert, update',
+  credential_version: 'select, insert',
+  audit_event: 'select, insert',
+};
+
+/** duplicate_object, or the unique_violation that a race for the same role ends in. */
+const existsAlready = new Set(['42710', '23505']);
+
+/**
+ * Makes the role where it is missing, and grants it what it needs. Roles belong to the whole cluster, where other
+ * databases of Coffer may be making it at the same moment; so this is no migration, and is done at every start.
+ *
+ * @param owner a session of the tables' owner
+ * @returns null where this user may neither create the role nor become it
+ */
+export async function prepareAppRole(owner: Client): Promise<typeof appRole | null> {
+  await attempt(owner, `create role ${appRole} nologin`);
+  if (!(await mayBecome(owner))) await attempt(owner, `grant ${appRole} to current_user`);
+  if (!(await mayBecome(owner))) return null;
+  await owner.query(grantStatements());
+  return appRole;
+}
+
+/** In the simple protocol several statements are one transaction: the role never has half of its rights. */
+function grantStatements(): string {
+  const statements = Object.entries(grants).map(([table, rights]) => `grant ${rights} on "${table}" to ${appRole}`);
+  return statements.join('; ');
+}
+
+async function mayBecome(owner: Client): Promise<boolean> {
+  if (!(await attempt(owner, `set role ${appRole}`))) return false;
+  await owner.query('reset role');
+  return true;
+}
+
+/** Answers whether it was done; insufficient_privilege and undefined_object are answers as well. */
+async function attempt(owner: Client, statement: string): Promise<boolean> {
+  try {
+    await owner.query(statement);
+    return true;
+  } catch (error) {
+    const sqlState = error instanceof Error ? sqlStateOf(error) : undefined;
+    if (sqlState === '42501' || sqlState === '42704' || sqlState === '22023') return false;
+    if (sqlState !== undefined && existsAlready.has(sqlState)) return true;
+    throw error;
+  }
+}

@@ -1,0 +1,122 @@
+import { raw } from '@mikro-orm/postgresql';
+import type { Credential } from '../vault/credential.ts';
+import { VaultError } from '../vault/errors.ts';
+import type { Reference } from '../vault/ids.ts';
+import type {
+  CredentialStore,
+  CredentialUse,
+  Decision,
+  DecisionTarget,
+  FoundCredential,
+  PageRequest,
+} from '../vault/ports.ts';
+import { credentialOf, sealedVersionOf, type CredentialRow, type SealedRow } from './credential-row.ts';
+import {
+  addUses,
+  findCredential,
+  findSealedCredential,
+  findSealedVersion,
+  writeDecision,
+} from './credential-statements.ts';
+import { DatabaseFailure } from './database-failure.ts';
+import type { Database } from './database.ts';
+import { CredentialEntity } from './entities/credential.ts';
+import type { Transaction } from './transaction.ts';
+
+/** Credentials in PostgreSQL. Every method works within the workspaces that its arguments name, by row-level security. */
+export class SqlCredentialStore implements CredentialStore {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async decide<Answer>(
+    target: DecisionTarget,
+    decide: (found: FoundCredential | undefined) => Decision<Answer>,
+  ): Promise<Answer> {
+    const scope = { workspaces: [target.workspaceId], signal: target.signal };
+    let decision: Decision<Answer> | undefined;
+    try {
+      const durable = await this.#database.transact(scope, async (transaction) => {
+        decision = decide(await findForDecision(transaction, target));
+        await transaction.run(writeDecision(target, decision));
+        return decision;
+      });
+      if ('refusal' in durable) throw durable.refusal;
+      return durable.answer;
+    } catch (error) {
+      throw collisionOf(error, decision) ?? error;
+    }
+  }
+
+  async find(workspaceId: string, reference: Reference, signal: AbortSignal): Promise<Credential | undefined> {
+    const row = await this.#database.read({ workspaces: [workspaceId], signal }, (em) =>
+      em.findOne(CredentialEntity, { workspaceId, ...reference, deletedAt: null }),
+    );
+    return row ? credentialOf(row) : undefined;
+  }
+
+  async list(request: PageRequest): Promise<readonly Credential[]> {
+    const { workspaceId, signal, order, after, size, deletedToo, authTypes } = request;
+    const behind = order === 'oldest_first' ? '$gt' : '$lt';
+    const where = {
+      workspaceId,
+      ...(after !== undefined && { id: { [behind]: after } }),
+      ...(!deletedToo && { deletedAt: null }),
+      ...(authTypes && { [raw((alias) => `lower(${alias}.auth_type)`)]: { $in: authTypes.map(lowerCase) } }),
+    };
+    const orderBy = { id: order === 'oldest_first' ? 'asc' : 'desc' } as const;
+    const rows = await this.#database.read({ workspaces: [workspaceId], signal }, (em) =>
+      em.find(CredentialEntity, where, { orderBy, limit: size, disableIdentityMap: true }),
+    );
+    return rows.map(credentialOf);
+  }
+
+  async recordUses(uses: readonly CredentialUse[]): Promise<void> {
+    if (uses.length === 0) return;
+    const workspaces = [...new Set(uses.map(({ workspaceId }) => workspaceId))];
+    await this.#database.transact({ workspaces }, (transaction) => transaction.run(addUses(uses)));
+  }
+}
+
+async function findForDecision(transaction: Transaction, target: DecisionTarget): Promise<FoundCredential | undefined> {
+  const { reference, sealed, lock } = target;
+  if (!reference) return undefined;
+  if (sealed && !lock) {
+    const [row] = await transaction.run<CredentialRow & SealedRow>(findSealedCredential(target, reference));
+    return row && { credential: credentialOf(row), current: sealedVersionOf(row) };
+  }
+  const [row] = await transaction.run<CredentialRow>(findCredential(target, reference));
+  if (!row) return undefined;
+  const [version] = sealed ? await transaction.run<SealedRow>(findSealedVersion(row)) : [];
+  return { credential: credentialOf(row), current: version && sealedVersionOf(version) };
+}
+
+type Collision = (credential: Credential) => VaultError;
+
+const idTaken: Collision = ({ workspaceId, id }) =>
+  new VaultError('id_taken', 'a credential of this id exists', { resource: 'credential', id, workspace: workspaceId });
+
+/** What a violated unique constraint means to the caller. */
+const collisions: Readonly<Record<string, Collision>> = {
+  credential_pkey: idTaken,
+  credential_short_id_unique: idTaken,
+  credential_exclusive_name_unique: ({ workspaceId, name }) =>
+    new VaultError('name_taken', 'a credential of this name exists', {
+      resource: 'credential',
+      id: name,
+      workspace: workspaceId,
+    }),
+};
+
+function collisionOf(error: unknown, decision: Decision<unknown> | undefined): VaultError | undefined {
+  if (!(error instanceof DatabaseFailure) || !decision || 'refusal' in decision) return undefined;
+  const written = decision.insert ?? decision.update;
+  return written && collisions[error.constraint ?? '']?.(written.credential);
+}
+
+/** ASCII alone, as PostgreSQL's `lower` of the C locale does it. */
+function lowerCase(text: string): string {
+  return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+}

@@ -1,0 +1,27 @@
+import { defineEntity, p } from '@mikro-orm/postgresql';
+import { roles } from '../../vault/permissions.ts';
+import { UserEntity } from './user.ts';
+import { WorkspaceEntity } from './workspace.ts';
+
+/** An API key, by the hash of its token. Grants something: carries a MAC. */
+export const ApiKeyEntity = defineEntity({
+  name: 'ApiKey',
+  tableName: 'api_key',
+  uniques: [{ name: 'api_key_hash_unique', properties: ['hash'] }],
+  indexes: [{ name: 'api_key_list_index', properties: ['workspaceId', 'id'] }],
+  properties: {
+    id: p.uuid().primary(),
+    workspaceId: () => p.manyToOne(WorkspaceEntity).mapToPk().fieldName('workspace_id').index(false),
+    userId: () => p.manyToOne(UserEntity).mapToPk().fieldName('user_id').index(false),
+    name: p.text(),
+    hash: p.blob(),
+    prefix: p.text(),
+    role: p.enum(roles).columnType('text').nullable(),
+    mayReveal: p.boolean(),
+    dialect: p.text().nullable(),
+    expiresAt: p.datetime(3).nullable(),
+    revokedAt: p.datetime(3).nullable(),
+    createdAt: p.datetime(3),
+    mac: p.blob(),
+  },
+});

@@ -1,0 +1,17 @@
+import { defineEntity, p } from '@mikro-orm/postgresql';
+import { shortIdColumn } from './short-id-column.ts';
+
+/** A tenant. Global: it is looked up before a caller's workspace is known. */
+export const WorkspaceEntity = defineEntity({
+  name: 'Workspace',
+  tableName: 'workspace',
+  uniques: [{ name: 'workspace_short_id_unique', properties: ['shortId'] }],
+  properties: {
+    id: p.uuid().primary(),
+    shortId: shortIdColumn(),
+    name: p.text(),
+    // No foreign key: the first workspace and the first user name each other.
+    createdBy: p.uuid(),
+    createdAt: p.datetime(3),
+  },
+});

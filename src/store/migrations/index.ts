@@ -1,0 +1,4 @@
+import { InitialMigration } from './initial.ts';
+
+/** Every migration, in order. A name that has been released never changes, nor does what it did. */
+export const migrations = [{ name: '001-initial', class: InitialMigration }];

@@ -1,0 +1,60 @@
+import type { Session } from '../vault/ports.ts';
+import { apiKeyProperties } from './access-rows.ts';
+import { advisoryLocks } from './advisory-locks.ts';
+import { selectList, type Fragment, type Statement } from './statement.ts';
+
+/** A row where any user has a password. */
+export const anyPassword: Statement = {
+  name: 'any password',
+  text: 'select 1 from "user" where password_hash is not null limit 1',
+  values: [],
+};
+
+/** A row where any owner of the instance exists. */
+export const anyOwner: Statement = {
+  name: 'any owner',
+  text: 'select 1 from "user" where is_owner limit 1',
+  values: [],
+};
+
+/** Holds off all others who want to be first, until the transaction ends. */
+export const lockFirstUser: Statement = {
+  name: 'lock first user',
+  text: 'select pg_advisory_xact_lock($1, $2)',
+  values: [...advisoryLocks.firstUser],
+};
+
+/** Holds off all others who change what belongs to a user, until the transaction ends. */
+export function lockUser(id: string): Statement {
+  return { name: 'lock user', text: 'select 1 from "user" where id = $1 for no key update', values: [id] };
+}
+
+/** The API keys of a user that may do what he may and are not revoked, locked. */
+export function lockPersonalKeys(userId: string): Statement {
+  return {
+    name: 'personal keys, locked',
+    text:
+      `select ${selectList('k', apiKeyProperties)} from api_key k` +
+      ' where k.user_id = $1 and k.role is null and k.revoked_at is null order by k.id for no key update',
+    values: [userId],
+  };
+}
+
+/** Ends the oldest sessions of a session's user, until so many are left; the session itself always stays. */
+export function endSessionsBeyond({ id, userId }: Session, keep: number): Statement {
+  return {
+    name: 'end sessions beyond',
+    text: `
+      delete from session where id in (
+        select id from session where user_id = $1 and id <> $2
+        order by created_at desc, id desc
+        offset $3
+      )`,
+    values: [userId, id, keep - 1],
+  };
+}
+
+/** Ends one session. */
+export function deleteSession(id: string): Fragment {
+  return { name: '-session', values: [id], text: (first) => `delete from session where id = $${first}` };
+}

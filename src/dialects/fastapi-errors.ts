@@ -2,6 +2,7 @@ import type { Problem, RestAnswer } from '../gateway/dialect.ts';
 import type { VaultError, VaultErrorCode } from '../vault/errors.ts';
 import type { JsonValue } from '../vault/json.ts';
 import { fastApiFault } from './fastapi-faults.ts';
+import { renderBy, type ProblemTable } from './problem-table.ts';
 
 /** What differs between the dialects whose originals are FastAPI applications. */
 export interface FastApiErrorStyle {
@@ -49,29 +50,18 @@ const renderings: Record<VaultErrorCode, Rendering> = {
  * @see https://fastapi.tiangolo.com/tutorial/handling-errors/
  */
 export function fastApiErrors(style: FastApiErrorStyle): (problem: Problem) => RestAnswer {
-  return (problem) => {
-    switch (problem.kind) {
-      case 'vault':
-        return renderVaultError(problem.error, style);
-      case 'invalid_request':
-        return unprocessable(problem.faults.map(fastApiFault));
-      case 'malformed_json':
-        return unprocessable([malformedJson(problem.offset, problem.reason)]);
-      case 'body_missing':
-        return unprocessable([{ type: 'missing', loc: ['body'], msg: 'Field required', input: null }]);
-      case 'body_not_object':
-        return unprocessable([bodyNotObject]);
-      case 'body_too_large':
-        return answer(413, `Request body must be at most ${problem.bytesMax} bytes`);
-      case 'route_not_found':
-        return answer(404, 'Not Found');
-      case 'method_not_allowed':
-        return answer(405, 'Method Not Allowed', { allow: problem.allow.join(', ') });
-      case 'internal':
-        break;
-    }
-    return answer(500, 'Internal Server Error');
+  const answers: ProblemTable<RestAnswer> = {
+    vault: ({ error }) => renderVaultError(error, style),
+    invalid_request: ({ faults }) => unprocessable(faults.map(fastApiFault)),
+    malformed_json: ({ offset, reason }) => unprocessable([malformedJson(offset, reason)]),
+    body_missing: () => unprocessable([{ type: 'missing', loc: ['body'], msg: 'Field required', input: null }]),
+    body_not_object: () => unprocessable([bodyNotObject]),
+    body_too_large: ({ bytesMax }) => answer(413, `Request body must be at most ${bytesMax} bytes`),
+    route_not_found: () => answer(404, 'Not Found'),
+    method_not_allowed: ({ allow }) => answer(405, 'Method Not Allowed', { allow: allow.join(', ') }),
+    internal: () => answer(500, 'Internal Server Error'),
   };
+  return (problem) => renderBy(answers, problem);
 }
 
 /** The body may be a secret as a whole, so that nothing of it is shown. */

@@ -1,5 +1,6 @@
 import type { Problem, RestAnswer, RestExchange } from '../../gateway/dialect.ts';
 import { VaultError, type VaultErrorCode } from '../../vault/errors.ts';
+import { renderBy, type ProblemTable } from '../problem-table.ts';
 import { wrapFailure, type Failure } from './envelope.ts';
 
 /** `errorMessage` is left to the error where it is undefined: its message names fields and ids, never a secret. */
@@ -57,42 +58,36 @@ export function checkWorkspaceSpelling(text: string): void {
   throw new VaultError('invalid_argument', message, { field: 'workspace_id', reason: 'WORKSPACE_ID_MALFORMED' });
 }
 
+const failures: ProblemTable<Failure> = {
+  vault: ({ error }) => failureOfVaultError(error),
+  invalid_request: () => validationFailed,
+  malformed_json: () => validationFailed,
+  body_missing: () => validationFailed,
+  body_not_object: () => validationFailed,
+  body_too_large: ({ bytesMax }) => ({
+    code: 413,
+    errorCode: 'HTTP_413',
+    errorMessage: `Request body must be at most ${bytesMax} bytes`,
+  }),
+  route_not_found: () => ({ code: 404, errorCode: 'HTTP_404', errorMessage: 'Not Found' }),
+  method_not_allowed: () => ({ code: 405, errorCode: 'HTTP_405', errorMessage: 'Method Not Allowed' }),
+  internal: () => internalError,
+};
+
 /** Renders each problem in MiniFlow's envelope. */
 export function renderMiniflowProblem(problem: Problem, exchange: RestExchange): RestAnswer {
-  const failure = failureOf(problem, exchange);
+  const failure = renderBy(failures, problem);
   return { status: failure.code, headers: headersOf(problem, failure), body: wrapFailure(failure, exchange) };
 }
 
-function failureOf(problem: Problem, exchange: RestExchange): Failure {
-  switch (problem.kind) {
-    case 'vault':
-      return failureOfVaultError(problem.error, exchange);
-    case 'invalid_request':
-    case 'malformed_json':
-    case 'body_missing':
-    case 'body_not_object':
-      return validationFailed;
-    case 'body_too_large':
-      return { code: 413, errorCode: 'HTTP_413', errorMessage: `Request body exceeds ${problem.bytesMax} bytes` };
-    case 'route_not_found':
-      return { code: 404, errorCode: 'HTTP_404', errorMessage: 'Not Found' };
-    case 'method_not_allowed':
-      return { code: 405, errorCode: 'HTTP_405', errorMessage: 'Method Not Allowed' };
-    case 'internal':
-      break;
-  }
-  return internalError;
-}
-
-function failureOfVaultError(error: VaultError, exchange: RestExchange): Failure {
-  const { reason = '', resource } = error.details;
+function failureOfVaultError(error: VaultError): Failure {
+  const { id = '', reason = '', resource } = error.details;
   const rendering = byReason.get(reason) ?? renderings[error.code];
   const isAbsent = error.code === 'not_found' && resource === 'credential';
-  return { errorMessage: isAbsent ? absence(error, exchange) : error.message, ...rendering };
+  return { errorMessage: isAbsent ? absence(id) : error.message, ...rendering };
 }
 
-function absence({ details }: VaultError, { pathVariables }: RestExchange): string {
-  const id = pathVariables['credential_id'] ?? details.id ?? '';
+function absence(id: string): string {
   return `The requested Credential with ID '${id}' could not be found. Please verify the identifier and try again.`;
 }
 

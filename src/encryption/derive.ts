@@ -61,6 +61,7 @@ export function uuidBytes(uuid: string): Uint8Array {
 
 /** A number from 0 to 2³² − 1 as 4 bytes, big-endian. */
 export function uint32Bytes(number: number): Uint8Array {
+  assert(Number.isInteger(number), 'a number is whole');
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32BE(number);
   return bytes;

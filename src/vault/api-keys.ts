@@ -1,6 +1,7 @@
 import { auditEvent, type AuditAction, type AuditEvent } from './audit-event.ts';
 import { authorize, type Call, type Grant } from './caller.ts';
 import { invalidArgument, notFound, VaultError } from './errors.ts';
+import { parseId } from './ids.ts';
 import { limits } from './limits.ts';
 import { includesRole, type Role } from './permissions.ts';
 import type { ApiKey, ApiKeyStore, Clock, IdSource, TokenSource } from './ports.ts';
@@ -65,8 +66,10 @@ export class ApiKeyDirectory {
   }
 
   /** Ends a key at once. Revoking it again changes nothing. */
-  async revokeApiKey(call: Call, id: string): Promise<ApiKey> {
+  async revokeApiKey(call: Call, text: string): Promise<ApiKey> {
     this.#authorize(call);
+    const id = parseId(text);
+    if (id === undefined) throw notFound('api_key', text);
     const event = this.#event(call, 'api_keys.revoke', id);
     const revocation = { workspaceId: call.workspaceId, id, revokedAt: this.#parts.clock.now(), event };
     const wasFound = await this.#parts.store.revokeApiKey(revocation);

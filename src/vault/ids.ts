@@ -19,10 +19,16 @@ export function spellShortId(kind: ShortIdKind, id: string): string {
   return shortIdPrefixes[kind] + shortIdOf(id);
 }
 
+/** Reads a whole id, in any case of letters; what is none is undefined, and is to be treated as absent. */
+export function parseId(text: string): string | undefined {
+  const lower = text.toLowerCase();
+  return uuidPattern.test(lower) ? lower : undefined;
+}
+
 /** Reads either spelling; what is neither is undefined, and is to be treated as absent. */
 export function parseReference(kind: ShortIdKind, text: string): Reference | undefined {
-  const lower = text.toLowerCase();
-  if (uuidPattern.test(lower)) return { id: lower };
+  const id = parseId(text);
+  if (id !== undefined) return { id };
   const prefix = shortIdPrefixes[kind];
   const shortId = text.slice(prefix.length);
   return text.startsWith(prefix) && shortIdPattern.test(shortId) ? { shortId } : undefined;

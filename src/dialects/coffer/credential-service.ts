@@ -1,0 +1,76 @@
+import { CredentialService } from '../../../gen/coffer/v1/credential_service_pb.ts';
+import { workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
+import type { CredentialVault } from '../../vault/credential-vault.ts';
+import type { Credential } from '../../vault/credential.ts';
+import { invalidArgument } from '../../vault/errors.ts';
+import type { Clock } from '../../vault/ports.ts';
+import { Secret } from '../../vault/secret.ts';
+import { inWorkspace } from './in-workspace.ts';
+import { changeFromMessage, credentialToMessage, draftFromMessage, etagFromText } from './mapping.ts';
+import { readPage } from './pages.ts';
+
+/** What the service calls. */
+export interface CredentialServiceParts {
+  readonly vault: CredentialVault;
+  readonly clock: Clock;
+}
+
+/** The rpcs of `coffer.v1.CredentialService`. */
+export function credentialServiceRpcs(parts: CredentialServiceParts): BoundRpc[] {
+  return [...readingRpcs(parts), ...writingRpcs(parts), ...activationRpcs(parts)];
+}
+
+function readingRpcs({ vault, clock }: CredentialServiceParts): BoundRpc[] {
+  const { getCredential, listCredentials } = CredentialService.method;
+  return [
+    workspaceRpc(getCredential, inWorkspace('credentials.read'), async ({ credentialId }, call) => ({
+      credential: credentialToMessage(await vault.describeCredential(call, credentialId), clock.now()),
+    })),
+    workspaceRpc(listCredentials, inWorkspace('credentials.read'), async (request, call) => {
+      const page = await readPage('credentials', request, (range) =>
+        vault.listCredentials(call, { ...range, order: 'newest_first' }),
+      );
+      const now = clock.now();
+      const credentials = page.items.map((credential) => credentialToMessage(credential, now));
+      return { credentials, nextPageToken: page.nextPageToken };
+    }),
+  ];
+}
+
+function writingRpcs({ vault, clock }: CredentialServiceParts): BoundRpc[] {
+  const { createCredential, updateCredential, deleteCredential } = CredentialService.method;
+  const answer = (credential: Credential) => ({ credential: credentialToMessage(credential, clock.now()) });
+  return [
+    workspaceRpc(createCredential, inWorkspace('credentials.write'), async ({ credential, secret }, call) => {
+      const draft = draftFromMessage(required('credential', credential));
+      return answer(await vault.createCredential(call, draft, new Secret(required('secret', secret))));
+    }),
+    workspaceRpc(updateCredential, inWorkspace('credentials.write'), async (request, call) => {
+      const credential = required('credential', request.credential);
+      const change = changeFromMessage(credential, request.updateMask?.paths ?? []);
+      const etag = etagFromText(request.etag) ?? etagFromText(credential.etag);
+      return answer(await vault.updateCredential(call, request.credentialId, change, etag));
+    }),
+    workspaceRpc(deleteCredential, inWorkspace('credentials.write'), async ({ credentialId, etag }, call) =>
+      answer(await vault.deleteCredential(call, credentialId, etagFromText(etag))),
+    ),
+  ];
+}
+
+function activationRpcs({ vault, clock }: CredentialServiceParts): BoundRpc[] {
+  const { activateCredential, deactivateCredential } = CredentialService.method;
+  return [
+    workspaceRpc(activateCredential, inWorkspace('credentials.write'), async ({ credentialId }, call) => ({
+      credential: credentialToMessage(await vault.activateCredential(call, credentialId), clock.now()),
+    })),
+    workspaceRpc(deactivateCredential, inWorkspace('credentials.write'), async ({ credentialId }, call) => ({
+      credential: credentialToMessage(await vault.deactivateCredential(call, credentialId), clock.now()),
+    })),
+  ];
+}
+
+/** Validation has refused its absence already; the types do not know. */
+function required<Value>(field: string, value: Value | undefined): Value {
+  if (value === undefined) throw invalidArgument(field, 'is required');
+  return value;
+}

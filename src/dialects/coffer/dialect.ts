@@ -1,0 +1,41 @@
+import type { Dialect } from '../../gateway/dialect.ts';
+import type { ApiKeyDirectory } from '../../vault/api-keys.ts';
+import type { CredentialVault } from '../../vault/credential-vault.ts';
+import type { Clock } from '../../vault/ports.ts';
+import type { WorkspaceDirectory } from '../../vault/workspaces.ts';
+import { accessServiceRpcs } from './access-service.ts';
+import { credentialServiceRpcs } from './credential-service.ts';
+import { renderProblem } from './errors.ts';
+import { secretServiceRpcs } from './secret-service.ts';
+import { workspaceServiceRpcs } from './workspace-service.ts';
+
+/** What the native API calls. */
+export interface CofferParts {
+  readonly vault: CredentialVault;
+  readonly workspaces: WorkspaceDirectory;
+  readonly apiKeys: ApiKeyDirectory;
+  /** Tells whether a credential has expired. */
+  readonly clock: Clock;
+}
+
+const uncached = { 'cache-control': 'no-store' } as const;
+
+/** The native API, `coffer.v1`: the one dialect that says all that the vault knows. */
+export function cofferDialect({ vault, workspaces, apiKeys, clock }: CofferParts): Dialect {
+  return {
+    name: 'coffer',
+    rpcs: [
+      ...credentialServiceRpcs({ vault, clock }),
+      ...secretServiceRpcs(vault),
+      ...workspaceServiceRpcs(workspaces),
+      ...accessServiceRpcs(apiKeys),
+    ],
+    rest: {
+      json: { names: 'proto', unset: 'omit', int64: 'string', timestamp: 'rfc3339' },
+      unknownMembers: 'refuse',
+      successStatus: {},
+      renderProblem,
+      headers: { RevealSecret: uncached, CreateApiKey: uncached },
+    },
+  };
+}

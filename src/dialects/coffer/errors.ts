@@ -1,0 +1,126 @@
+import type { Problem, RestAnswer } from '../../gateway/dialect.ts';
+import { errorInfo, errorInfoToJson } from '../../gateway/error-info.ts';
+import { notFound, type VaultError, type VaultErrorCode } from '../../vault/errors.ts';
+import { describeFault } from '../describe-fault.ts';
+import { renderBy, type ProblemTable } from '../problem-table.ts';
+
+/** Connect's names of the codes that the native API answers, each with its HTTP status. */
+const statuses = {
+  canceled: 499,
+  invalid_argument: 400,
+  deadline_exceeded: 504,
+  not_found: 404,
+  already_exists: 409,
+  permission_denied: 403,
+  resource_exhausted: 429,
+  failed_precondition: 400,
+  aborted: 409,
+  unimplemented: 501,
+  internal: 500,
+  unavailable: 503,
+  data_loss: 500,
+  unauthenticated: 401,
+} as const;
+
+type ConnectCode = keyof typeof statuses;
+
+const codes: Record<VaultErrorCode, ConnectCode> = {
+  token_missing: 'unauthenticated',
+  token_invalid: 'unauthenticated',
+  token_expired: 'unauthenticated',
+  password_wrong: 'unauthenticated',
+  login_throttled: 'resource_exhausted',
+  permission_denied: 'permission_denied',
+  workspace_denied: 'not_found',
+  not_found: 'not_found',
+  name_taken: 'already_exists',
+  id_taken: 'already_exists',
+  already_set_up: 'already_exists',
+  invalid_argument: 'invalid_argument',
+  etag_stale: 'aborted',
+  credential_inactive: 'failed_precondition',
+  credential_expired: 'failed_precondition',
+  secret_unreadable: 'data_loss',
+  resource_exhausted: 'resource_exhausted',
+  unavailable: 'unavailable',
+  deadline_exceeded: 'deadline_exceeded',
+  canceled: 'canceled',
+};
+
+interface Failure {
+  readonly code: ConnectCode;
+  readonly message: string;
+  /** Where it is another one than the code's. */
+  readonly status?: number;
+  readonly reason: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const failures: ProblemTable<Failure> = {
+  vault: ({ error }) => vaultFailure(error.code === 'workspace_denied' ? absentWorkspace(error) : error),
+  invalid_request: ({ faults }) => ({
+    code: 'invalid_argument',
+    message: faults.map(describeFault).join('; '),
+    reason: 'INVALID_ARGUMENT',
+    metadata: Object.fromEntries(faults.map(({ path, source, rule }) => [path.join('.') || source, rule])),
+  }),
+  malformed_json: ({ offset }) => refusedBody(`the body is not JSON from character ${offset} on`),
+  body_missing: () => refusedBody('the body is missing'),
+  body_not_object: () => refusedBody('the body must be a JSON object'),
+  body_too_large: ({ bytesMax }) => ({
+    code: 'resource_exhausted',
+    message: `the body must be at most ${bytesMax} bytes`,
+    status: 413,
+    reason: 'BODY_TOO_LARGE',
+  }),
+  route_not_found: () => ({ code: 'not_found', message: 'no such path', reason: 'ROUTE_NOT_FOUND' }),
+  method_not_allowed: ({ allow }) => ({
+    code: 'unimplemented',
+    message: 'this path has no such method',
+    status: 405,
+    reason: 'METHOD_NOT_ALLOWED',
+    headers: { allow: allow.join(', ') },
+  }),
+  internal: () => ({ code: 'internal', message: 'internal error', reason: 'INTERNAL' }),
+};
+
+/**
+ * Renders a failure as Connect does: `{"code":"not_found","message":"…","details":[…]}`, with a `google.rpc.ErrorInfo` as its
+ * detail, and the HTTP status of the code.
+ *
+ * @see https://connectrpc.com/docs/protocol#error-codes
+ */
+export function renderProblem(problem: Problem): RestAnswer {
+  const { code, message, status, reason, metadata, headers } = renderBy(failures, problem);
+  const { type, value, debug } = errorInfoToJson(errorInfo(reason, metadata ?? {}));
+  return {
+    status: status ?? statuses[code],
+    body: { code, message, details: [{ type, value, debug: { ...debug } }] },
+    headers: { ...challenges[code], ...headers },
+  };
+}
+
+const challenges: { readonly [Code in ConnectCode]?: Readonly<Record<string, string>> } = {
+  unauthenticated: { 'www-authenticate': 'Bearer' },
+};
+
+/** Tells nobody that a workspace exists of which he may not know. */
+function absentWorkspace({ details }: VaultError): VaultError {
+  return notFound('workspace', details.workspace ?? '');
+}
+
+function vaultFailure({ code, message, details }: VaultError): Failure {
+  const { resource, id, field, etag, reason, retryAfterMs } = details;
+  return {
+    code: codes[code],
+    message,
+    reason: reason ?? code.toUpperCase(),
+    metadata: { ...(resource && { resource }), ...(id && { id }), ...(field && { field }), ...(etag && { etag }) },
+    ...(retryAfterMs !== undefined && { headers: { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) } }),
+  };
+}
+
+function refusedBody(message: string): Failure {
+  return { code: 'invalid_argument', message, reason: 'INVALID_ARGUMENT' };
+}

@@ -1,0 +1,191 @@
+import { isFieldSet, type MessageInitShape } from '@bufbuild/protobuf';
+import { timestampDate, timestampFromDate, type Timestamp } from '@bufbuild/protobuf/wkt';
+import type { WhoAmIResponseSchema } from '../../../gen/coffer/v1/access_service_pb.ts';
+import type { ApiKeySchema } from '../../../gen/coffer/v1/api_key_pb.ts';
+import {
+  Credential_State,
+  CredentialSchema,
+  type Credential as CredentialMessage,
+} from '../../../gen/coffer/v1/credential_pb.ts';
+import { Grant_Role, type GrantSchema } from '../../../gen/coffer/v1/grant_pb.ts';
+import type { WorkspaceSchema } from '../../../gen/coffer/v1/workspace_pb.ts';
+import type { Caller, Grant } from '../../vault/caller.ts';
+import { draftDefaults, type CredentialDraft } from '../../vault/credential-rules.ts';
+import type { CredentialChange } from '../../vault/credential-vault.ts';
+import { etagOf, stateOf, type Credential, type CredentialState } from '../../vault/credential.ts';
+import { invalidArgument } from '../../vault/errors.ts';
+import { spellShortId } from '../../vault/ids.ts';
+import type { Role } from '../../vault/permissions.ts';
+import type { ApiKey, Workspace } from '../../vault/ports.ts';
+import { toStruct } from '../to-struct.ts';
+
+/** What a provider and an auth type are called that a create leaves out. */
+const unsaid = 'custom';
+
+/** How each member that a caller may choose is read; one that was not sent reads as cleared. */
+const members: Readonly<Record<string, (message: CredentialMessage) => CredentialChange>> = {
+  name: ({ name }) => ({ name: name ?? '' }),
+  description: ({ description }) => ({ description: textOrNull(description) }),
+  provider: ({ provider }) => ({ provider: provider ?? unsaid }),
+  auth_type: ({ authType }) => ({ authType: authType ?? unsaid }),
+  category: ({ category }) => ({ category: textOrNull(category) }),
+  scope: ({ scope }) => ({ scope: textOrNull(scope) }),
+  tags: ({ tags }) => ({ tags }),
+  labels: ({ labels }) => ({ labels }),
+  metadata: ({ metadata }) => ({ metadata: metadata ?? null }),
+  expires_at: ({ expiresAt }) => ({ expiresAt: dateOrNull(expiresAt) }),
+};
+
+const states: Record<CredentialState, Credential_State> = {
+  ACTIVE: Credential_State.ACTIVE,
+  INACTIVE: Credential_State.INACTIVE,
+  EXPIRED: Credential_State.EXPIRED,
+  DELETED: Credential_State.DELETED,
+};
+
+const roleEnums: Record<Role, Grant_Role> = {
+  VIEWER: Grant_Role.VIEWER,
+  RUNTIME: Grant_Role.RUNTIME,
+  EDITOR: Grant_Role.EDITOR,
+  ADMIN: Grant_Role.ADMIN,
+};
+
+const roleNames: ReadonlyMap<number, Role> = new Map([
+  [Grant_Role.VIEWER, 'VIEWER'],
+  [Grant_Role.RUNTIME, 'RUNTIME'],
+  [Grant_Role.EDITOR, 'EDITOR'],
+  [Grant_Role.ADMIN, 'ADMIN'],
+]);
+
+/** Reads what a create chooses of a credential's metadata. */
+export function draftFromMessage(message: CredentialMessage): CredentialDraft {
+  return { ...draftDefaults, name: '', provider: unsaid, authType: unsaid, ...read(message, Object.keys(members)) };
+}
+
+/**
+ * Reads what an update changes: the members that the mask names, or those that were sent where it names none.
+ *
+ * @param paths of the mask, in the proto's spelling
+ * @throws VaultError `invalid_argument` for a path that can't be changed
+ * @see https://google.aip.dev/134
+ */
+export function changeFromMessage(message: CredentialMessage, paths: readonly string[]): CredentialChange {
+  const names = Object.keys(members);
+  if (paths.length === 0)
+    return read(
+      message,
+      names.filter((name) => isSent(message, name)),
+    );
+  if (paths.includes('*')) return read(message, names);
+  if (!paths.every((path) => names.includes(path))) {
+    throw invalidArgument('update_mask', `must name members of ${names.join(', ')}, or *`);
+  }
+  return read(message, paths);
+}
+
+/** Reads an etag in any of its spellings: quoted, weak or bare; undefined where any state will do. */
+export function etagFromText(text: string): string | undefined {
+  const bare = text.trim().replace(/^(?:W\/)?"(.*)"$/, '$1');
+  return bare === '' || bare === '*' ? undefined : bare;
+}
+
+/** @throws VaultError `invalid_argument` for the zero value, and for a number without a name */
+export function roleFromEnum(role: number): Role {
+  const name = roleNames.get(role);
+  if (name === undefined) throw invalidArgument('role', 'is required');
+  return name;
+}
+
+/** Shows a credential as it stands at a moment. */
+export function credentialToMessage(credential: Credential, now: Date): MessageInitShape<typeof CredentialSchema> {
+  const { workspaceId, id, name, provider, authType, currentVersion, origin, createdBy } = credential;
+  return {
+    workspaceId,
+    id,
+    name,
+    provider,
+    authType,
+    currentVersion,
+    origin,
+    createdBy,
+    shortId: spellShortId('credential', id),
+    description: credential.description ?? '',
+    category: credential.category ?? '',
+    scope: credential.scope ?? '',
+    tags: [...credential.tags],
+    labels: { ...credential.labels },
+    ...(credential.metadata && { metadata: toStruct(credential.metadata) }),
+    state: states[stateOf(credential, now)],
+    useCount: BigInt(credential.useCount),
+    etag: etagOf(credential),
+    createdAt: timestampFromDate(credential.createdAt),
+    updatedAt: timestampFromDate(credential.updatedAt),
+    ...(credential.expiresAt && { expiresAt: timestampFromDate(credential.expiresAt) }),
+    ...(credential.lastUsedAt && { lastUsedAt: timestampFromDate(credential.lastUsedAt) }),
+    ...(credential.deletedAt && { deletedAt: timestampFromDate(credential.deletedAt) }),
+  };
+}
+
+/** Shows a workspace. */
+export function workspaceToMessage(workspace: Workspace): MessageInitShape<typeof WorkspaceSchema> {
+  const { id, name, createdBy, createdAt } = workspace;
+  return { id, shortId: spellShortId('workspace', id), name, createdBy, createdAt: timestampFromDate(createdAt) };
+}
+
+/** Shows an API key of a workspace, without its token. */
+export function apiKeyToMessage(apiKey: ApiKey): MessageInitShape<typeof ApiKeySchema> {
+  const { id, workspaceId, name, prefix, role, dialect, expiresAt, revokedAt } = apiKey;
+  return {
+    id,
+    workspaceId,
+    name,
+    prefix,
+    role: role === null ? Grant_Role.ROLE_UNSPECIFIED : roleEnums[role],
+    dialect: dialect ?? '',
+    withoutReveal: !apiKey.mayReveal,
+    createdBy: apiKey.userId,
+    createdAt: timestampFromDate(apiKey.createdAt),
+    ...(expiresAt && { expiresAt: timestampFromDate(expiresAt) }),
+    ...(revokedAt && { revokedAt: timestampFromDate(revokedAt) }),
+  };
+}
+
+/** Tells a caller who he is. */
+export function callerToMessage(caller: Caller): MessageInitShape<typeof WhoAmIResponseSchema> {
+  const { kind, id, name, userId, isOwner, defaultWorkspaceId } = caller;
+  return {
+    kind,
+    id,
+    name,
+    userId,
+    isOwner,
+    defaultWorkspaceId,
+    userShortId: spellShortId('user', userId),
+    defaultWorkspaceShortId: spellShortId('workspace', defaultWorkspaceId),
+    grants: caller.grants.map(grantToMessage),
+  };
+}
+
+/** An optional timestamp as the vault has it. */
+export function dateOrNull(timestamp: Timestamp | undefined): Date | null {
+  return timestamp === undefined ? null : timestampDate(timestamp);
+}
+
+function grantToMessage({ workspaceId, role, mayReveal }: Grant): MessageInitShape<typeof GrantSchema> {
+  const shortId = spellShortId('workspace', workspaceId);
+  return { workspaceId, shortId, role: roleEnums[role], withoutReveal: !mayReveal };
+}
+
+function read(message: CredentialMessage, names: readonly string[]): CredentialChange {
+  let change: CredentialChange = {};
+  for (const name of names) change = { ...change, ...members[name]?.(message) };
+  return change;
+}
+
+function isSent(message: CredentialMessage, name: string): boolean {
+  return CredentialSchema.fields.some((field) => field.name === name && isFieldSet(message, field));
+}
+
+function textOrNull(text: string | undefined): string | null {
+  return text === undefined || text === '' ? null : text;
+}

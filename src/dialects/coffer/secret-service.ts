@@ -1,0 +1,15 @@
+import { SecretService } from '../../../gen/coffer/v1/secret_service_pb.ts';
+import { workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
+import type { CredentialVault } from '../../vault/credential-vault.ts';
+import { toStruct } from '../to-struct.ts';
+import { inWorkspace } from './in-workspace.ts';
+
+/** The rpcs of `coffer.v1.SecretService`. */
+export function secretServiceRpcs(vault: CredentialVault): BoundRpc[] {
+  return [
+    workspaceRpc(SecretService.method.revealSecret, inWorkspace('secrets.reveal'), async ({ credentialId }, call) => {
+      const { secret, version } = await vault.revealSecret(call, credentialId);
+      return { secret: toStruct(secret.expose()), version };
+    }),
+  ];
+}

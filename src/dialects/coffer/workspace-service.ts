@@ -1,0 +1,22 @@
+import { WorkspaceService } from '../../../gen/coffer/v1/workspace_service_pb.ts';
+import { authenticatedRpc, type BoundRpc } from '../../gateway/rpc.ts';
+import type { WorkspaceDirectory } from '../../vault/workspaces.ts';
+import { workspaceToMessage } from './mapping.ts';
+import { readPage } from './pages.ts';
+
+/** The rpcs of `coffer.v1.WorkspaceService`. Owners see workspaces that they have no grant in: the directory decides. */
+export function workspaceServiceRpcs(workspaces: WorkspaceDirectory): BoundRpc[] {
+  const { createWorkspace, getWorkspace, listWorkspaces } = WorkspaceService.method;
+  return [
+    authenticatedRpc(createWorkspace, async ({ workspace }, call) => ({
+      workspace: workspaceToMessage(await workspaces.createWorkspace(call, workspace?.name ?? '')),
+    })),
+    authenticatedRpc(getWorkspace, async ({ workspaceId }, call) => ({
+      workspace: workspaceToMessage(await workspaces.describeWorkspace(call, workspaceId)),
+    })),
+    authenticatedRpc(listWorkspaces, async (request, call) => {
+      const page = await readPage('workspaces', request, (range) => workspaces.listWorkspaces(call, range));
+      return { workspaces: page.items.map(workspaceToMessage), nextPageToken: page.nextPageToken };
+    }),
+  ];
+}

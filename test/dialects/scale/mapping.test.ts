@@ -1,0 +1,59 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { expect } from 'chai';
+import { CreateCredentialRequestSchema } from '../../../gen/scale/v5/credential_service_pb.ts';
+import { credentialOf, draftOf, secretOf } from '../../../src/dialects/scale/mapping.ts';
+import { sampleCredential } from '../sample-credential.ts';
+
+function request(members: MessageInitShape<typeof CreateCredentialRequestSchema> = {}) {
+  return create(CreateCredentialRequestSchema, { type: 'key', name: 'Primary', payload: 'p', ...members });
+}
+
+describe("scale's mapping", () => {
+  it('keeps every member of a create, and its name to itself', () => {
+    const draft = draftOf(request({ type: 'Certificate', description: 'For models', credentialMetadata: { a: [1] } }));
+    expect(draft).to.include({
+      name: 'Primary',
+      nameIsExclusive: true,
+      description: 'For models',
+      authType: 'Certificate',
+      provider: 'custom',
+    });
+    expect(draft.metadata).to.deep.equal({ a: [1] });
+  });
+
+  it('leaves unsaid what a create leaves unsaid', () => {
+    expect(draftOf(request())).to.include({ description: null, metadata: null });
+  });
+
+  it('tells an empty object of metadata from none', () => {
+    expect(draftOf(request({ credentialMetadata: {} })).metadata).to.deep.equal({});
+    const empty = credentialOf(sampleCredential({ origin: 'scale', authType: 'key', metadata: {} }));
+    expect(empty.credentialMetadata).to.deep.equal({});
+  });
+
+  it('makes one field of the payload, also where it is JSON', () => {
+    const payload = '{"a":1}';
+    expect(secretOf(request({ type: 'json', payload })).expose()).to.deep.equal({ payload });
+  });
+
+  it('shows its own credential as it was sent', () => {
+    const own = sampleCredential({ origin: 'scale', authType: 'Certificate', description: '', metadata: { a: [1] } });
+    const shown = credentialOf(own);
+    expect(shown).to.include({
+      object: 'credential',
+      type: 'Certificate',
+      name: 'Primary',
+      description: '',
+      createdByUserId: own.createdBy,
+      createdByIdentityType: 'user',
+    });
+    expect(shown.credentialMetadata).to.deep.equal({ a: [1] });
+  });
+
+  const foreign = { api_key: 'key', jwt: 'key', JWT: 'key', slack: 'json', custom: 'json' };
+  for (const [authType, type] of Object.entries(foreign)) {
+    it(`shows the auth type ${authType} of another dialect as ${type}`, () => {
+      expect(credentialOf(sampleCredential({ origin: 'miniflow', authType })).type).to.equal(type);
+    });
+  }
+});

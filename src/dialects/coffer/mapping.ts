@@ -177,8 +177,8 @@ function grantToMessage({ workspaceId, role, mayReveal }: Grant): MessageInitSha
 }
 
 function read(message: CredentialMessage, names: readonly string[]): CredentialChange {
-  let change: CredentialChange = {};
-  for (const name of names) change = { ...change, ...members[name]?.(message) };
+  const change: CredentialChange = {};
+  for (const name of names) Object.assign(change, members[name]?.(message));
   return change;
 }
 

@@ -24,6 +24,7 @@ export function fishnetDialect({ vault, login }: FishnetParts): Dialect {
       unknownMembers: 'ignore',
       successStatus: { CreateCredential: 201 },
       renderProblem,
+      headers: { Login: { 'cache-control': 'no-store' } },
     },
   };
 }

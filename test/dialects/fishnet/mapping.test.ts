@@ -1,5 +1,4 @@
 import { create } from '@bufbuild/protobuf';
-import type { MessageInitShape } from '@bufbuild/protobuf';
 import { expect } from 'chai';
 import { CreateCredentialRequestSchema } from '../../../gen/fishnet/v1/credential_service_pb.ts';
 import { credentialToWire, draftFromRequest, type FishnetDraft } from '../../../src/dialects/fishnet/mapping.ts';
@@ -9,7 +8,9 @@ import { VaultError } from '../../../src/vault/errors.ts';
 
 const key = 'sk-a-private-value';
 
-function read(members: Partial<MessageInitShape<typeof CreateCredentialRequestSchema>>): FishnetDraft {
+type Member = 'service' | 'name' | 'key' | 'apiKey';
+
+function read(members: Partial<Record<Member, string>>): FishnetDraft {
   return draftFromRequest(create(CreateCredentialRequestSchema, { service: 'openai', name: 'primary', ...members }));
 }
 

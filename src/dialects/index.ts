@@ -1,0 +1,39 @@
+import type { Dialect } from '../gateway/dialect.ts';
+import type { ApiKeyDirectory } from '../vault/api-keys.ts';
+import type { CredentialVault } from '../vault/credential-vault.ts';
+import type { Login } from '../vault/login.ts';
+import type { Clock } from '../vault/ports.ts';
+import type { WorkspaceDirectory } from '../vault/workspaces.ts';
+import { cofferDialect } from './coffer/dialect.ts';
+import { fishnetDialect } from './fishnet/dialect.ts';
+import { flowiseDialect } from './flowise/dialect.ts';
+import { mieltoDialect } from './mielto/dialect.ts';
+import { miniflowDialect } from './miniflow/dialect.ts';
+import { scaleDialect } from './scale/dialect.ts';
+
+/** What the dialects call. */
+export interface DialectParts {
+  readonly vault: CredentialVault;
+  readonly workspaces: WorkspaceDirectory;
+  readonly apiKeys: ApiKeyDirectory;
+  readonly login: Login;
+  readonly clock: Clock;
+}
+
+/** Every dialect by its name, the native API first. */
+const makers = {
+  coffer: cofferDialect,
+  flowise: flowiseDialect,
+  fishnet: fishnetDialect,
+  mielto: mieltoDialect,
+  scale: scaleDialect,
+  miniflow: miniflowDialect,
+} as const satisfies Record<string, (parts: DialectParts) => Dialect>;
+
+/** The names of all dialects: what an API key may be issued for. */
+export const dialectNames: readonly string[] = Object.keys(makers);
+
+/** Makes all the dialects that the vault speaks. */
+export function dialects(parts: DialectParts): Dialect[] {
+  return Object.values(makers).map((make) => make(parts));
+}

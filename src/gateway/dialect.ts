@@ -38,6 +38,11 @@ export interface RestStyle {
   readonly envelope?: (body: JsonValue, exchange: RestExchange) => JsonValue;
   /** Renders every kind of failure. It must show no cause that it does not know. */
   readonly renderProblem: (problem: Problem, exchange: RestExchange) => RestAnswer;
+  /**
+   * Fields of a request that a header may hold instead, by the header's name in small letters, such as `if-match`: `etag`.
+   * The header counts where the request's message has that field as a string, and neither its body nor its query sets it.
+   */
+  readonly fieldsByHeader?: Readonly<Record<string, string>>;
   /** Headers on every answer of an rpc, such as `cache-control`, by the rpc's name. */
   readonly headers?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }

@@ -35,6 +35,7 @@ export function cofferDialect({ vault, workspaces, apiKeys, clock }: CofferParts
       unknownMembers: 'refuse',
       successStatus: {},
       renderProblem,
+      fieldsByHeader: { 'if-match': 'etag' },
       headers: { RevealSecret: uncached, CreateApiKey: uncached },
     },
   };

@@ -1,6 +1,7 @@
 import type { Fault, Problem, RestAnswer } from '../../gateway/dialect.ts';
 import type { VaultError, VaultErrorCode } from '../../vault/errors.ts';
 import { describeFault } from '../describe-fault.ts';
+import { isLeftOut } from '../is-left-out.ts';
 import { renderBy, type ProblemTable } from '../problem-table.ts';
 import { valuesRequired } from './mapping.ts';
 
@@ -69,8 +70,7 @@ function vaultAnswer({ code, message, details }: VaultError): RestAnswer {
 }
 
 function wordsForFaults(faults: readonly Fault[]): string {
-  const isMissing = faults.some(({ rule }) => rule === 'missing');
-  return isMissing ? valuesRequired : faults.map(describeFault).join('; ');
+  return faults.some(isLeftOut) ? valuesRequired : faults.map(describeFault).join('; ');
 }
 
 function answer(status: number, error: string): RestAnswer {

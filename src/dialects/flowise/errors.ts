@@ -2,6 +2,7 @@ import type { Fault, Problem, RestAnswer, RestExchange } from '../../gateway/dia
 import type { VaultError, VaultErrorCode } from '../../vault/errors.ts';
 import type { JsonValue } from '../../vault/json.ts';
 import { describeFault } from '../describe-fault.ts';
+import { isLeftOut } from '../is-left-out.ts';
 import { renderBy, type ProblemTable } from '../problem-table.ts';
 
 const statuses: Record<VaultErrorCode, number> = {
@@ -81,8 +82,8 @@ function vaultFailure({ code, message, details }: VaultError): Failure {
 
 /** What is missing goes before what is wrong: clients know the documented 412. */
 function faultFailure(faults: readonly Fault[]): Failure {
-  const missing = faults.find(({ rule }) => rule === 'missing');
-  if (missing) return notProvided(missing.path.join('.'));
+  const leftOut = faults.find(isLeftOut);
+  if (leftOut) return notProvided(leftOut.path.join('.'));
   return { status: 400, sentence: faults.map(describeFault).join('; ') };
 }
 

@@ -17,6 +17,18 @@ describe("fishnet's errors", () => {
       400,
       'service, name, and key are required',
     ],
+    [
+      'a member that is null',
+      { kind: 'invalid_request', faults: [{ ...fault('name', 'not_string'), input: null }] },
+      400,
+      'service, name, and key are required',
+    ],
+    [
+      'a member that is empty',
+      { kind: 'invalid_request', faults: [{ ...fault('name', 'too_short'), input: '' }] },
+      400,
+      'service, name, and key are required',
+    ],
     ['a body that is missing', { kind: 'body_missing' }, 400, 'service, name, and key are required'],
     [
       'a member of a wrong type',

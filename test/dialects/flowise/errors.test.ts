@@ -30,6 +30,16 @@ describe("flowise's errors", () => {
       inController(412, 'credentialName not provided!'),
     ],
     [
+      '412 for a member that is null',
+      { kind: 'invalid_request', faults: [{ ...fault('name', 'not_string'), input: null }] },
+      inController(412, 'name not provided!'),
+    ],
+    [
+      '412 for a member that is empty',
+      { kind: 'invalid_request', faults: [{ ...fault('credentialName', 'too_short'), input: '' }] },
+      inController(412, 'credentialName not provided!'),
+    ],
+    [
       '400 for members that are wrong',
       { kind: 'invalid_request', faults: [fault('name', 'not_string'), fault('credentialData', 'not_object')] },
       inController(400, 'name must be a string; credentialData must be an object'),

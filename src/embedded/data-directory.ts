@@ -5,6 +5,7 @@ import process from 'node:process';
 import { ownUserId } from './account.ts';
 import { EmbeddedPostgresError, errorCodeOf } from './embedded-error.ts';
 import { fileSystemError } from './failure.ts';
+import { isAlive } from './process-role.ts';
 
 // What Coffer itself keeps in the folder; a folder with other things in it is not ours to close or open.
 const ownEntry = /^(postgres|socket|runtime-.+|.+\.key)$|^postgres\.|\.(new|old)-\d+-[0-9a-f]+$/;
@@ -104,12 +105,4 @@ async function isLeftover(path: string, processId: number): Promise<boolean> {
   // In a container every Coffer has the same process id; what is older than this process is not its own.
   if (processId === process.pid) return madeMs < Date.now() - process.uptime() * 1000;
   return !isAlive(processId);
-}
-
-function isAlive(processId: number): boolean {
-  try {
-    return process.kill(processId, 0);
-  } catch (error) {
-    return errorCodeOf(error) === 'EPERM';
-  }
 }

@@ -30,7 +30,7 @@ const silenceMsMax = 60_000;
 /** Looks once for the postmaster of a cluster. The session of one that is ready belongs to the caller. */
 export async function lookForPostmaster(cluster: string): Promise<Sighting> {
   const file = await readPostmasterFile(cluster);
-  if (file === undefined) return { state: 'absent', role: 'ended', processId: undefined };
+  if (file === undefined) return { state: 'absent', role: 'gone', processId: undefined };
   const { processId, socket } = file;
   const role = await processRole(processId, cluster);
   // Asked even if the process seems to be gone: seen from another container, it would.

@@ -7,9 +7,10 @@ import { hasProcesses, type ProcessRole } from './process-role.ts';
 import { socketPort } from './socket-directory.ts';
 
 /**
- * Removes the lock files of a postmaster that was killed, when its process id has been given to another program since.
- * PostgreSQL can't tell and would refuse to start; in a container, where the same few ids come again at every start,
- * that is common. All other stale files are left to PostgreSQL, which removes them itself.
+ * Removes the lock files of a postmaster that was killed, when its process id has been given to another program since,
+ * or still stands for the dead process because nobody waited for it. PostgreSQL can't tell and would refuse to start; in
+ * containers, where the same few ids come again and nobody waits for orphans, both are common. All other stale files are
+ * left to PostgreSQL, which removes them itself.
  */
 export async function clearStaleFiles(
   { cluster, socketDirectory }: Pick<PostmasterSettings, 'cluster' | 'socketDirectory'>,
@@ -17,7 +18,8 @@ export async function clearStaleFiles(
   role: ProcessRole,
 ): Promise<void> {
   // Without /proc nobody can be sure, and a second postmaster on one cluster would destroy it.
-  if (role !== 'other' || process.platform !== 'linux' || (await hasProcesses(cluster))) return;
+  if (role !== 'other' && role !== 'defunct') return;
+  if (process.platform !== 'linux' || (await hasProcesses(cluster))) return;
   await rm(postmasterFilePath(cluster), { force: true });
   const socketLock = join(socketDirectory, `.s.PGSQL.${socketPort}.lock`);
   const holder = await readFile(socketLock, 'utf8').catch(() => '');

@@ -69,7 +69,8 @@ async function makeCluster(cluster: string, binaries: RunnableBinaries, account?
     if (!initdb.succeeded) throw await serverError('make', cluster, initdb.output);
     await rename(temporary, cluster);
   } catch (error) {
-    await discard(temporary);
+    // Should that fail, too (the disk is full), the first error tells more, and the next start removes the folder.
+    await discard(temporary).catch(() => undefined);
     if (errorCodeOf(error) === 'ENOTEMPTY' || errorCodeOf(error) === 'EEXIST') return false;
     throw error;
   }

@@ -10,6 +10,7 @@ import { isAlive } from './process-role.ts';
 // What Coffer itself keeps in the folder; a folder with other things in it is not ours to close or open.
 const ownEntry = /^(postgres|socket|runtime-.+|.+\.key)$|^postgres\.|\.(new|old)-\d+-[0-9a-f]+$/;
 const temporaryEntry = /^(?:postgres|runtime-.+)\.(?:new|old)-(\d+)-[0-9a-f]+$/;
+const temporarySuffix = /\.(?:new|old)-\d+-[0-9a-f]+$/;
 // No initdb takes an hour, so this catches folders whose process id was given out again.
 const temporaryAgeMsMax = 3_600_000;
 
@@ -34,11 +35,11 @@ export function temporaryPath(path: string, purpose: 'new' | 'old'): string {
   return `${path}.${purpose}-${process.pid}-${randomBytes(6).toString('hex')}`;
 }
 
-/** Deletes a folder that was still being made, or made in vain. Renamed first, so that nobody can put it to use half deleted. */
+/** Deletes a folder with a temporary name. Renamed first, so that nobody can put it to use half deleted. */
 export async function discard(path: string): Promise<void> {
-  const doomed = path.replace(/\.new-/, '.old-');
+  const doomed = temporaryPath(path.replace(temporarySuffix, ''), 'old');
   try {
-    if (doomed !== path) await rename(path, doomed);
+    await rename(path, doomed);
   } catch (error) {
     if (errorCodeOf(error) === 'ENOENT') return;
     throw error;
@@ -49,11 +50,15 @@ export async function discard(path: string): Promise<void> {
 /** Removes what interrupted starts left behind. Only folders with a temporary name are touched, never a cluster. */
 export async function removeLeftovers(dataDir: string): Promise<readonly string[]> {
   const removed: string[] = [];
-  for (const entry of await readdir(dataDir)) {
-    const processId = Number(temporaryEntry.exec(entry)?.[1] ?? Number.NaN);
-    if (Number.isNaN(processId) || !(await isLeftover(join(dataDir, entry), processId))) continue;
-    await discard(join(dataDir, entry));
-    removed.push(entry);
+  try {
+    for (const entry of await readdir(dataDir)) {
+      const processId = Number(temporaryEntry.exec(entry)?.[1] ?? Number.NaN);
+      if (Number.isNaN(processId) || !(await isLeftover(join(dataDir, entry), processId))) continue;
+      await discard(join(dataDir, entry));
+      removed.push(entry);
+    }
+  } catch (error) {
+    throw fileSystemError('remove what an interrupted start left in', dataDir, error);
   }
   return removed;
 }

@@ -1,0 +1,108 @@
+import { expect } from 'chai';
+import { chmod, cp, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { chooseAccount } from '../../src/embedded/account.ts';
+import { locateBinaries, program } from '../../src/embedded/binaries.ts';
+import { prepareDataDirectory } from '../../src/embedded/data-directory.ts';
+import { startEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
+import { runCommand } from '../../src/embedded/run-command.ts';
+import { ensureRunnable } from '../../src/embedded/runnable-binaries.ts';
+import { inFolder, isRoot, quiet, refusal } from './support.ts';
+
+/** A copy of the platform package's files in `<folder>/checkout/native`, as a checkout of its own would hold them. */
+async function copyOfBinaries(folder: string): Promise<{ root: string; version: string }> {
+  const { root, version } = await locateBinaries();
+  const copy = join(folder, 'checkout', 'native');
+  await mkdir(join(folder, 'checkout'));
+  await cp(root, copy, { recursive: true, verbatimSymlinks: true });
+  return { root: copy, version };
+}
+
+describe('the binaries', () => {
+  it('are run in place where the account can', () =>
+    inFolder(async (folder) => {
+      const located = await locateBinaries();
+      const runnable = await ensureRunnable(located, folder, await chooseAccount(undefined));
+      expect(runnable).to.deep.equal({ ...located, majorVersion: 18 });
+      expect(await readdir(folder)).to.deep.equal([]);
+    }));
+
+  it('are copied once, to be read by all and written by root alone, where the account can not enter the checkout', async function () {
+    if (!isRoot) return this.skip();
+    await inFolder(async (folder) => {
+      const account = await chooseAccount(undefined);
+      const binaries = await copyOfBinaries(folder);
+      await chmod(join(folder, 'checkout'), 0o700);
+      const dataDir = await prepareDataDirectory(join(folder, 'data'));
+      const staged = await ensureRunnable(binaries, dataDir, account);
+      expect(staged.root).to.equal(join(dataDir, `runtime-${binaries.version}`));
+      expect((await runCommand(program(staged, 'initdb'), ['--version'], account)).output).to.include('PostgreSQL');
+      const writable = await runCommand('find', [
+        staged.root,
+        '!',
+        '-type',
+        'l',
+        '(',
+        '-perm',
+        '/022',
+        '-o',
+        '!',
+        '-uid',
+        '0',
+        ')',
+      ]);
+      expect(writable).to.deep.equal({ succeeded: true, output: '' });
+      const { ino } = await stat(staged.root);
+      await ensureRunnable(binaries, dataDir, account);
+      expect((await stat(staged.root)).ino).to.equal(ino);
+      expect(await readdir(dataDir)).to.deep.equal([`runtime-${binaries.version}`]);
+      // The whole of it, from the copy.
+      const postgres = await startEmbeddedPostgres({ dataDir, log: quiet });
+      await postgres.stop();
+    });
+  });
+
+  it('are copied and linked where the install scripts of npm did not run', () =>
+    inFolder(async (folder) => {
+      const binaries = await copyOfBinaries(folder);
+      await runCommand('find', [join(binaries.root, 'lib'), '-type', 'l', '-delete']);
+      const dataDir = await prepareDataDirectory(join(folder, 'data'));
+      const staged = await ensureRunnable(binaries, dataDir, await chooseAccount(undefined));
+      expect(staged.root).to.equal(join(dataDir, `runtime-${binaries.version}`));
+    }));
+
+  it('are copied again when the copy does not run', () =>
+    inFolder(async (folder) => {
+      const binaries = await copyOfBinaries(folder);
+      await runCommand('find', [join(binaries.root, 'lib'), '-type', 'l', '-delete']);
+      const dataDir = await prepareDataDirectory(join(folder, 'data'));
+      const account = await chooseAccount(undefined);
+      const staged = await ensureRunnable(binaries, dataDir, account);
+      // What a power failure leaves of a file that was not on the disk yet.
+      await writeFile(program(staged, 'postgres'), '');
+      expect(await ensureRunnable(binaries, dataDir, account)).to.include({ root: staged.root, majorVersion: 18 });
+      expect(await readdir(dataDir)).to.deep.equal([`runtime-${binaries.version}`]);
+    }));
+
+  it('are refused when the installation is not whole', () =>
+    inFolder(async (folder) => {
+      const binaries = await copyOfBinaries(folder);
+      await rm(join(binaries.root, 'share'), { recursive: true });
+      const dataDir = await prepareDataDirectory(join(folder, 'data'));
+      const error = await refusal(ensureRunnable(binaries, dataDir, await chooseAccount(undefined)));
+      expect(error).to.include({ code: 'binaries_missing' });
+      expect(error.message).to.include('npm ci');
+    }));
+
+  it('are not copied to a place that the account can not reach: the folder in the way is named', async function () {
+    if (!isRoot) return this.skip();
+    await inFolder(async (folder) => {
+      const home = join(folder, 'home');
+      await mkdir(home, { mode: 0o700 });
+      const error = await refusal(startEmbeddedPostgres({ dataDir: join(home, 'coffer', 'data'), log: quiet }));
+      expect(error).to.include({ code: 'unreachable_directory' });
+      expect(error.message).to.include(`chmod o+x ${home},`);
+      expect((await stat(home)).mode & 0o777).to.equal(0o700);
+    });
+  });
+});

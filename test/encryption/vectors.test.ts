@@ -1,5 +1,7 @@
 import { expect } from 'chai';
 import { argon2Sync } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 import derivations from '../vectors/derivation.json' with { type: 'json' };
 import grantMacs from '../vectors/grant-mac.json' with { type: 'json' };
@@ -59,6 +61,17 @@ describe('the test vectors', () => {
       expect(hex(padIndependently(plaintext))).to.equal(padded);
       expect(hex(again)).to.equal(sealed);
     }
+  });
+
+  it('of sealed secrets have the worked example of the documentation', () => {
+    const page = readFileSync(join(import.meta.dirname, '../../docs/sealed-format.md'), 'utf8');
+    const [example] = sealedSecrets;
+    const cuts = [0, 2, 18, 82, 130, 162, 226, 290];
+    for (const [index, start] of cuts.slice(0, -1).entries()) {
+      expect(page).to.match(new RegExp(`^ {4}${example?.sealed.slice(start, cuts[index + 1])}( +[a-z].*)?$`, 'm'));
+    }
+    expect(example?.sealed).to.have.lengthOf(290);
+    expect(page).to.include(`secret         ${example?.plaintext}`);
   });
 
   it('of wrapped workspace keys agree with another secretbox', () => {

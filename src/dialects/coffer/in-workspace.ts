@@ -6,10 +6,7 @@ export interface WorkspaceAccess {
   readonly workspace: (request: { readonly workspaceId: string }) => string;
 }
 
-/**
- * Asks for a permission in the request's workspace. Authorization comes before validation, so that a request without a
- * workspace is authorized for the default one, and is then refused for the member it lacks.
- */
+/** Asks for a permission in the request's workspace; validation has the last word on a request that names none. */
 export function inWorkspace(permission: Permission): WorkspaceAccess {
-  return { permission, workspace: ({ workspaceId }) => (workspaceId === '' ? 'default' : workspaceId) };
+  return { permission, workspace: ({ workspaceId }) => workspaceId };
 }

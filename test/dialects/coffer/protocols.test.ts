@@ -1,0 +1,147 @@
+import { Code, ConnectError, createClient, type Transport } from '@connectrpc/connect';
+import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
+import { expect } from 'chai';
+import { AccessService } from '../../../gen/coffer/v1/access_service_pb.ts';
+import { Credential_State } from '../../../gen/coffer/v1/credential_pb.ts';
+import { CredentialService } from '../../../gen/coffer/v1/credential_service_pb.ts';
+import { Grant_Role } from '../../../gen/coffer/v1/grant_pb.ts';
+import { SecretService } from '../../../gen/coffer/v1/secret_service_pb.ts';
+import { WorkspaceService } from '../../../gen/coffer/v1/workspace_service_pb.ts';
+import { startCoffer, type TestCoffer } from '../../support/coffer.ts';
+
+const transports: Record<string, (baseUrl: string) => Transport> = {
+  gRPC: (baseUrl) => createGrpcTransport({ baseUrl }),
+  'gRPC-Web over HTTP/1.1': (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: '1.1' }),
+  'gRPC-Web over HTTP/2': (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: '2' }),
+  'Connect with JSON over HTTP/1.1': (baseUrl) =>
+    createConnectTransport({ baseUrl, httpVersion: '1.1', useBinaryFormat: false }),
+  'Connect with JSON by GET where it may': (baseUrl) =>
+    createConnectTransport({ baseUrl, httpVersion: '1.1', useBinaryFormat: false, useHttpGet: true }),
+  'Connect in binary over HTTP/2': (baseUrl) => createConnectTransport({ baseUrl, httpVersion: '2' }),
+};
+
+describe('coffer.v1 over its protocols', () => {
+  let coffer: TestCoffer;
+
+  before(async () => {
+    coffer = await startCoffer({ now: () => new Date('2024-01-01T00:00:00Z') });
+  });
+  after(() => coffer.stop());
+
+  const connect = (createTransport: (baseUrl: string) => Transport, token = coffer.adminToken) =>
+    clientsOf(createTransport(coffer.origin), token);
+  const secret = { api_key: 'sk-very-secret', nested: { list: [1, null, true] } };
+
+  for (const [protocol, createTransport] of Object.entries(transports)) {
+    describe(protocol, () => {
+      it('lives through the life of a credential', async () => {
+        const { vault, revealer, options } = connect(createTransport);
+        const workspaceId = 'default';
+        const { credential } = await vault.createCredential(
+          { workspaceId, credential: { name: 'OpenAI', provider: 'openai', labels: { env: 'prod' } }, secret },
+          options,
+        );
+        const credentialId = credential?.id ?? '';
+        expect(credential).to.deep.include({ name: 'OpenAI', origin: 'coffer', labels: { env: 'prod' } });
+        const revealed = await revealer.revealSecret({ workspaceId, credentialId }, options);
+        expect(revealed.secret).to.deep.equal(secret);
+        const updated = await vault.updateCredential(
+          {
+            workspaceId,
+            credentialId,
+            credential: { name: 'New' },
+            updateMask: { paths: ['name', 'labels'] },
+            etag: '1',
+          },
+          options,
+        );
+        expect(updated.credential).to.deep.include({ name: 'New', provider: 'openai', labels: {}, etag: '2' });
+        const listed = await vault.listCredentials({ workspaceId, pageSize: 1 }, options);
+        expect(listed.credentials.map(({ id }) => id)).to.deep.equal([credentialId]);
+        const inactive = await vault.deactivateCredential({ workspaceId, credentialId }, options);
+        expect(inactive.credential?.state).to.equal(Credential_State.INACTIVE);
+        const deleted = await vault.deleteCredential({ workspaceId, credentialId }, options);
+        expect(deleted.credential?.state).to.equal(Credential_State.DELETED);
+        expect(await codeOf(vault.getCredential({ workspaceId, credentialId }, options))).to.equal(Code.NotFound);
+      });
+
+      it('manages workspaces and keys', async () => {
+        const { workspaces, access, options } = connect(createTransport);
+        const { workspace } = await workspaces.createWorkspace({ workspace: { name: 'prod' } }, options);
+        const workspaceId = workspace?.id ?? '';
+        const draft = { workspaceId, name: 'billing', role: Grant_Role.RUNTIME, withoutReveal: true };
+        const { apiKey, token } = await access.createApiKey(draft, options);
+        expect(apiKey).to.include({ role: Grant_Role.RUNTIME, workspaceId, withoutReveal: true });
+        const holder = connect(createTransport, token);
+        const who = await holder.access.whoAmI({}, holder.options);
+        expect(who.grants).to.have.length(1);
+        expect(who).to.include({ kind: 'api_key', name: 'billing', defaultWorkspaceId: workspaceId });
+        const listed = await holder.workspaces.listWorkspaces({}, holder.options);
+        expect(listed.workspaces.map(({ name }) => name)).to.deep.equal(['prod']);
+        await access.revokeApiKey({ workspaceId, apiKeyId: apiKey?.id ?? '' }, options);
+        expect(await codeOf(holder.access.whoAmI({}, holder.options))).to.equal(Code.Unauthenticated);
+      });
+
+      it('refuses with the codes that REST refuses with', async () => {
+        const { vault, revealer, options } = connect(createTransport);
+        const workspaceId = 'default';
+        const credentialId = '018cc251-f400-7000-8000-00000000dead';
+        const created = await vault.createCredential({ workspaceId, credential: { name: 'n' }, secret }, options);
+        const existing = { workspaceId, credentialId: created.credential?.id ?? '' };
+        const viewer = connect(createTransport, await coffer.issueKey({ role: 'VIEWER' }));
+        await vault.deactivateCredential(existing, options);
+        const codes = {
+          absent: await codeOf(vault.getCredential({ workspaceId, credentialId }, options)),
+          'of an absent workspace': await codeOf(
+            vault.getCredential({ ...existing, workspaceId: credentialId }, options),
+          ),
+          'without a workspace': await codeOf(vault.getCredential({ credentialId: existing.credentialId }, options)),
+          'without a name': await codeOf(vault.createCredential({ workspaceId, credential: {}, secret }, options)),
+          'without a secret': await codeOf(vault.createCredential({ workspaceId, credential: { name: 'n' } }, options)),
+          'a negative page': await codeOf(vault.listCredentials({ workspaceId, pageSize: -1 }, options)),
+          'a stale etag': await codeOf(vault.deleteCredential({ ...existing, etag: '7' }, options)),
+          inactive: await codeOf(revealer.revealSecret(existing, options)),
+          'without the permission': await codeOf(viewer.revealer.revealSecret(existing, viewer.options)),
+          'without a token': await codeOf(vault.getCredential(existing)),
+          'with a wrong token': await codeOf(
+            vault.getCredential(existing, { headers: { authorization: `Bearer cof_${'x'.repeat(43)}` } }),
+          ),
+        };
+        expect(codes).to.deep.equal({
+          absent: Code.NotFound,
+          'of an absent workspace': Code.NotFound,
+          'without a workspace': Code.InvalidArgument,
+          'without a name': Code.InvalidArgument,
+          'without a secret': Code.InvalidArgument,
+          'a negative page': Code.InvalidArgument,
+          'a stale etag': Code.Aborted,
+          inactive: Code.FailedPrecondition,
+          'without the permission': Code.PermissionDenied,
+          'without a token': Code.Unauthenticated,
+          'with a wrong token': Code.Unauthenticated,
+        });
+      });
+    });
+  }
+});
+
+/** Clients of all services, with the options that prove their caller. */
+function clientsOf(transport: Transport, token: string) {
+  return {
+    vault: createClient(CredentialService, transport),
+    revealer: createClient(SecretService, transport),
+    workspaces: createClient(WorkspaceService, transport),
+    access: createClient(AccessService, transport),
+    options: { headers: { authorization: `Bearer ${token}` } },
+  };
+}
+
+/** The code that a call fails with; undefined where it does not. */
+async function codeOf(call: Promise<unknown>): Promise<Code | undefined> {
+  try {
+    await call;
+    return undefined;
+  } catch (error) {
+    return ConnectError.from(error).code;
+  }
+}

@@ -1,9 +1,9 @@
 import { openKeyring } from '../../src/encryption/open-keyring.ts';
-import type { Keyring } from '../../src/encryption/keyring.ts';
+import type { Keyring, KeyWrapping } from '../../src/encryption/keyring.ts';
 import { RandomPool, type RandomSource } from '../../src/encryption/random.ts';
 import { loadSodium } from '../../src/encryption/sodium.ts';
 import { UnreadableError, type UnreadableReason } from '../../src/encryption/unreadable-error.ts';
-import { WorkspaceKeys } from '../../src/encryption/workspace-keys.ts';
+import { WorkspaceKeys, type WorkspaceKeysOptions } from '../../src/encryption/workspace-keys.ts';
 import { VaultError } from '../../src/vault/errors.ts';
 import type { Clock, KeyStore, StoredKeyring, WrappedWorkspaceKey } from '../../src/vault/ports.ts';
 
@@ -62,8 +62,10 @@ export class MemoryKeyStore implements KeyStore {
   }
 }
 
+type CacheOptions = Pick<WorkspaceKeysOptions, 'workspacesMax' | 'timeToLiveMs'>;
+
 /** A new instance over an empty store, with a key for each of the two workspaces. */
-export async function newInstance(options: { workspacesMax?: number; timeToLiveMs?: number } = {}): Promise<Instance> {
+export async function newInstance(options: CacheOptions = {}): Promise<Instance> {
   const sodium = await loadSodium();
   const random = new RandomPool();
   const clock = new StandingClock();
@@ -79,6 +81,36 @@ export interface Instance {
   readonly store: MemoryKeyStore;
   readonly keyring: Keyring;
   readonly workspaceKeys: WorkspaceKeys;
+}
+
+/** An instance whose unwrapped keys a test can look at. */
+export async function watchedInstance(
+  options: CacheOptions = {},
+): Promise<{ instance: Instance; unwrapped: Uint8Array[] }> {
+  const made = await newInstance();
+  const unwrapped: Uint8Array[] = [];
+  const keyring: KeyWrapping = {
+    masterFingerprint: made.keyring.masterFingerprint,
+    wrapWorkspaceKey: (id, workspaceKey) => made.keyring.wrapWorkspaceKey(id, workspaceKey),
+    unwrapWorkspaceKey: (wrapped) => {
+      const workspaceKey = made.keyring.unwrapWorkspaceKey(wrapped);
+      unwrapped.push(workspaceKey.key.expose());
+      return workspaceKey;
+    },
+  };
+  const { store, clock } = made;
+  const sodium = await loadSodium();
+  const workspaceKeys = new WorkspaceKeys({ sodium, random: new RandomPool(), clock, store, keyring, ...options });
+  return { instance: { ...made, workspaceKeys }, unwrapped };
+}
+
+/** The reason why a promise was rejected. */
+export async function reasonFor(promise: Promise<unknown>): Promise<UnreadableReason> {
+  return reasonOf(await rejectionOf(promise));
+}
+
+export function isZero(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 0);
 }
 
 /** Why a call refused: the reason behind `secret_unreadable`; undefined where it did not refuse. */

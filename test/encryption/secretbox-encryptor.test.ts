@@ -5,6 +5,7 @@ import sealedSecrets from '../vectors/sealed-secret.json' with { type: 'json' };
 import { Key } from '../../src/encryption/key.ts';
 import { KeyedSealer, OpenedKeys } from '../../src/encryption/keyed-sealer.ts';
 import { RandomPool } from '../../src/encryption/random.ts';
+import { decodeSealed } from '../../src/encryption/sealed-format.ts';
 import { SecretboxEncryptor } from '../../src/encryption/secretbox-encryptor.ts';
 import { loadSodium, type Sodium } from '../../src/encryption/sodium.ts';
 import { identifyKey } from '../../src/encryption/workspace-key.ts';
@@ -16,6 +17,7 @@ import {
   credentialId,
   cutOnes,
   hex,
+  isZero,
   otherCredentialId,
   otherWorkspaceId,
   reasonOf,
@@ -186,6 +188,16 @@ describe('sealing a secret', () => {
     }
   });
 
+  it('leaves neither the record key nor the plaintext in the arrays that it used', () => {
+    const used: Uint8Array[] = [];
+    const encryptor = new SecretboxEncryptor(watched(sodium, used), new RandomPool());
+    const key = identifyKey(sodium, new Key(new Uint8Array(keyOfWorkspace)));
+    const sealed = encryptor.seal(key, identity, new Secret({ api_key: 'a' }));
+    expect(encryptor.open(key, identity, decodeSealed(sealed)).expose()).to.deep.equal({ api_key: 'a' });
+    expect(used.map(({ length }) => length)).to.deep.equal([64, 64, 24, 32, 64, 32, 64]);
+    expect(used.every(isZero)).to.equal(true);
+  });
+
   it('takes ids in upper case for the same ids', () => {
     const shouted = { ...identity, credentialId: credentialId.toUpperCase() };
     expect(sealer.open(shouted, seal({ api_key: 'a' })).expose()).to.deep.equal({ api_key: 'a' });
@@ -236,4 +248,27 @@ function sealRaw(plaintext: Uint8Array): Uint8Array {
   const keyId = deriveIndependently(keyOfWorkspace, 'coffer/v1/key-id', [], 8);
   const wrapped = wrapIndependently(record.subarray(0, 32), new Uint8Array(24), plaintext);
   return Buffer.concat([Buffer.of(1), keyId, record.subarray(32), wrapped.subarray(1)]);
+}
+
+/** What each call of libsodium was given or gave that must not outlive it. */
+const sensitive: Record<string, (given: unknown[], result: unknown) => unknown[]> = {
+  crypto_generichash: (_, record) => [record],
+  crypto_secretbox_easy: (given) => given,
+  crypto_secretbox_open_easy: ([, , key], opened) => [key, opened],
+};
+
+/** libsodium itself, of whose calls the sensitive arrays are collected. */
+function watched(sodium: Sodium, used: Uint8Array[]): Sodium {
+  return new Proxy(sodium, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name);
+      const pick = sensitive[String(name)];
+      if (typeof member !== 'function' || !pick) return member;
+      return (...given: unknown[]) => {
+        const result: unknown = Reflect.apply(member, target, given);
+        used.push(...pick(given, result).filter((one) => one instanceof Uint8Array));
+        return result;
+      };
+    },
+  });
 }

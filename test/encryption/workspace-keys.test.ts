@@ -1,13 +1,10 @@
 import { expect } from 'chai';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 
-import type { KeyWrapping } from '../../src/encryption/keyring.ts';
 import { RandomPool } from '../../src/encryption/random.ts';
 import { loadSodium } from '../../src/encryption/sodium.ts';
 import { WorkspaceKeys } from '../../src/encryption/workspace-keys.ts';
-import { Secret } from '../../src/vault/secret.ts';
 import type { SealerSource, WrappedWorkspaceKey } from '../../src/vault/ports.ts';
+import { Secret } from '../../src/vault/secret.ts';
 import {
   changedOnes,
   credentialId,
@@ -15,15 +12,13 @@ import {
   hex,
   newInstance,
   otherWorkspaceId,
-  reasonOf,
-  refusalOf,
+  reasonFor,
   rejectionOf,
   workspaceId,
   type Instance,
 } from './fixtures.ts';
 
 const identity = { workspaceId, credentialId, version: 1 };
-const otherIdentity = { ...identity, workspaceId: otherWorkspaceId };
 const secret = new Secret({ api_key: 'a' });
 
 describe('the keys of workspaces', () => {
@@ -77,6 +72,14 @@ describe('the keys of workspaces', () => {
     expect(await reasonFor(workspaceKeys.sealerOf(workspaceId))).to.equal('workspace_key_invalid');
   });
 
+  it('refuse a genuine box that holds another key than its id says', async () => {
+    const { workspaceKeys, keyring, store } = await newInstance();
+    const [own, other] = [keyOf(store.keys, workspaceId), keyOf(store.keys, otherWorkspaceId)];
+    const { key } = keyring.unwrapWorkspaceKey(other);
+    store.keys = [{ ...own, wrapped: keyring.wrapWorkspaceKey(workspaceId, { keyId: own.keyId, key }) }];
+    expect(await reasonFor(workspaceKeys.sealerOf(workspaceId))).to.equal('workspace_key_invalid');
+  });
+
   it('tell a key that another master key wrapped from one that was tampered with', async () => {
     const [{ workspaceKeys }, { store }] = [await newInstance(), await newInstance()];
     const other = await newInstance();
@@ -103,158 +106,6 @@ describe('the keys of workspaces', () => {
   });
 });
 
-describe('the cache of workspace keys', () => {
-  it('asks the store once for calls that come together or later', async () => {
-    const { workspaceKeys, store } = await newInstance();
-    await Promise.all(Array.from({ length: 10 }, () => workspaceKeys.sealerOf(workspaceId)));
-    await workspaceKeys.sealerOf(workspaceId);
-    expect(store.asked).to.equal(1);
-  });
-
-  it('asks again once the time to live has passed', async () => {
-    const { workspaceKeys, store, clock } = await newInstance({ timeToLiveMs: 1000 });
-    await workspaceKeys.sealerOf(workspaceId);
-    clock.timeMs += 999;
-    await workspaceKeys.sealerOf(workspaceId);
-    expect(store.asked).to.equal(1);
-    clock.timeMs += 1;
-    await workspaceKeys.sealerOf(workspaceId);
-    expect(store.asked).to.equal(2);
-  });
-
-  it('lets the least recently used workspace go', async () => {
-    const { workspaceKeys, store } = await newInstance({ workspacesMax: 2 });
-    const third = '018cc251-f400-7a00-8000-000000000007';
-    store.keys.push(workspaceKeys.newWorkspaceKey(third));
-    for (const id of [workspaceId, otherWorkspaceId, workspaceId, third]) await workspaceKeys.sealerOf(id);
-    expect(store.asked).to.equal(3);
-    await workspaceKeys.sealerOf(workspaceId);
-    expect(store.asked).to.equal(3);
-    await workspaceKeys.sealerOf(otherWorkspaceId);
-    expect(store.asked).to.equal(4);
-  });
-
-  it('does not break a sealer that is still held when its keys expire or are evicted', async () => {
-    const { workspaceKeys, clock } = await newInstance({ workspacesMax: 1, timeToLiveMs: 1000 });
-    const evicted = await workspaceKeys.sealerOf(workspaceId);
-    const expired = await workspaceKeys.sealerOf(otherWorkspaceId);
-    clock.timeMs += 1000;
-    workspaceKeys.dropExpired();
-    await collectGarbage();
-    expect(evicted.open(identity, evicted.seal(identity, secret).sealed).expose()).to.deep.equal({ api_key: 'a' });
-    expect(expired.open(otherIdentity, expired.seal(otherIdentity, secret).sealed).expose()).to.have.all.keys(
-      'api_key',
-    );
-  });
-
-  it('wipes the keys that left it once nobody holds their sealer', async () => {
-    const { instance, unwrapped } = await watchedInstance();
-    await instance.workspaceKeys.sealerOf(workspaceId);
-    instance.clock.timeMs += 1_000_000;
-    instance.workspaceKeys.dropExpired();
-    expect(unwrapped.map(isZero)).to.deep.equal([false]);
-    for (let round = 0; round < 50 && !unwrapped.every(isZero); round++) await collectGarbage();
-    expect(unwrapped.map(isZero)).to.deep.equal([true]);
-  });
-
-  it('wipes at once what it is told to forget, also under a sealer that is held, and only that', async () => {
-    const { instance, unwrapped } = await watchedInstance();
-    const forgotten = await instance.workspaceKeys.sealerOf(workspaceId);
-    const kept = await instance.workspaceKeys.sealerOf(otherWorkspaceId);
-    const { sealed } = forgotten.seal(identity, secret);
-    instance.workspaceKeys.forget(workspaceId);
-    expect(unwrapped.map(isZero)).to.deep.equal([true, false]);
-    expect(refusalOf(() => forgotten.seal(identity, secret))).to.equal('key_wiped');
-    expect(refusalOf(() => forgotten.open(identity, sealed))).to.equal('key_wiped');
-    expect(kept.seal(otherIdentity, secret).sealed).to.have.lengthOf(145);
-  });
-
-  it('wipes what it is told to forget also where it had been evicted before', async () => {
-    const { instance, unwrapped } = await watchedInstance({ workspacesMax: 1 });
-    const evicted = await instance.workspaceKeys.sealerOf(workspaceId);
-    await instance.workspaceKeys.sealerOf(otherWorkspaceId);
-    instance.workspaceKeys.forget(workspaceId);
-    expect(unwrapped.map(isZero)).to.deep.equal([true, false]);
-    expect(refusalOf(() => evicted.seal(identity, secret))).to.equal('key_wiped');
-  });
-
-  it('does not keep keys that were being read while they were to be forgotten', async () => {
-    const { instance, unwrapped } = await watchedInstance();
-    const reading = instance.workspaceKeys.sealerOf(workspaceId);
-    instance.workspaceKeys.forget(workspaceId);
-    const afresh = instance.workspaceKeys.sealerOf(workspaceId);
-    expect(await reasonFor(reading)).to.equal('key_wiped');
-    expect((await afresh).seal(identity, secret).sealed).to.have.lengthOf(145);
-    expect(instance.store.asked).to.equal(2);
-    expect(unwrapped.map(isZero)).to.deep.equal([false]);
-  });
-
-  it('wipes everything when closed, and gives out no sealer any more', async () => {
-    const { instance, unwrapped } = await watchedInstance({ workspacesMax: 1 });
-    const evicted = await instance.workspaceKeys.sealerOf(workspaceId);
-    await instance.workspaceKeys.sealerOf(otherWorkspaceId);
-    instance.workspaceKeys.close();
-    expect(unwrapped.map(isZero)).to.deep.equal([true, true]);
-    expect(refusalOf(() => evicted.seal(identity, secret))).to.equal('key_wiped');
-    expect(await rejectionOf(instance.workspaceKeys.sealerOf(workspaceId))).to.have.property('code', 'unavailable');
-  });
-
-  it('refuses calls that were reading keys when it was closed', async () => {
-    const { instance, unwrapped } = await watchedInstance();
-    const reading = instance.workspaceKeys.sealerOf(workspaceId);
-    instance.workspaceKeys.close();
-    expect(await reasonFor(reading)).to.equal('key_wiped');
-    expect(unwrapped).to.deep.equal([]);
-  });
-
-  it('wipes the keys that it had unwrapped when a later one does not', async () => {
-    const { instance, unwrapped } = await watchedInstance();
-    const { store, workspaceKeys } = instance;
-    const broken = { ...workspaceKeys.newWorkspaceKey(workspaceId), wrapped: new Uint8Array(73) };
-    store.keys = [...store.keys, broken];
-    expect(await reasonFor(workspaceKeys.sealerOf(workspaceId))).to.equal('workspace_key_invalid');
-    expect(unwrapped.map(isZero)).to.deep.equal([true]);
-  });
-
-  it('passes on that the store could not answer, and asks again the next time', async () => {
-    const { workspaceKeys, store } = await newInstance();
-    const find = store.findWorkspaceKeys.bind(store);
-    const failures = [() => Promise.reject(new Error('lost')), throwLost];
-    for (const fail of failures) {
-      store.findWorkspaceKeys = fail;
-      const together = [workspaceKeys.sealerOf(workspaceId), workspaceKeys.sealerOf(workspaceId)];
-      for (const one of together) expect(await rejectionOf(one)).to.have.property('message', 'lost');
-    }
-    store.findWorkspaceKeys = find;
-    expect((await workspaceKeys.sealerOf(workspaceId)).seal(identity, secret).sealed).to.have.lengthOf(145);
-  });
-});
-
-function throwLost(): never {
-  throw new Error('lost');
-}
-
-/** An instance whose unwrapped keys a test can look at. */
-async function watchedInstance(
-  options: { workspacesMax?: number; timeToLiveMs?: number } = {},
-): Promise<{ instance: Instance; unwrapped: Uint8Array[] }> {
-  const made = await newInstance();
-  const unwrapped: Uint8Array[] = [];
-  const keyring: KeyWrapping = {
-    masterFingerprint: made.keyring.masterFingerprint,
-    wrapWorkspaceKey: (id, workspaceKey) => made.keyring.wrapWorkspaceKey(id, workspaceKey),
-    unwrapWorkspaceKey: (wrapped) => {
-      const workspaceKey = made.keyring.unwrapWorkspaceKey(wrapped);
-      unwrapped.push(workspaceKey.key.expose());
-      return workspaceKey;
-    },
-  };
-  const { store, clock } = made;
-  const sodium = await loadSodium();
-  const workspaceKeys = new WorkspaceKeys({ sodium, random: new RandomPool(), clock, store, keyring, ...options });
-  return { instance: { ...made, workspaceKeys }, unwrapped };
-}
-
 /** The keys of the same instance as another process would have them. */
 async function reopened({ store, keyring, clock }: Omit<Instance, 'workspaceKeys'>): Promise<SealerSource> {
   return new WorkspaceKeys({ sodium: await loadSodium(), random: new RandomPool(), clock, store, keyring });
@@ -264,22 +115,4 @@ function keyOf(keys: readonly WrappedWorkspaceKey[], id: string): WrappedWorkspa
   const found = keys.find((key) => key.workspaceId === id);
   if (!found) throw new Error('the workspace has no key');
   return found;
-}
-
-async function reasonFor(promise: Promise<unknown>): Promise<string> {
-  return reasonOf(await rejectionOf(promise));
-}
-
-function isZero(bytes: Uint8Array): boolean {
-  return bytes.every((byte) => byte === 0);
-}
-
-/** Collects garbage, and lets what waits for it run. */
-async function collectGarbage(): Promise<void> {
-  setFlagsFromString('--expose-gc');
-  const collect: unknown = runInNewContext('gc');
-  if (typeof collect === 'function') collect();
-  await new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }

@@ -1,0 +1,181 @@
+import { expect } from 'chai';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+import { Secret } from '../../src/vault/secret.ts';
+import {
+  credentialId,
+  isZero,
+  newInstance,
+  otherWorkspaceId,
+  reasonFor,
+  refusalOf,
+  rejectionOf,
+  watchedInstance,
+  workspaceId,
+} from './fixtures.ts';
+
+const identity = { workspaceId, credentialId, version: 1 };
+const otherIdentity = { ...identity, workspaceId: otherWorkspaceId };
+const secret = new Secret({ api_key: 'a' });
+
+describe('the cache of workspace keys', () => {
+  it('asks the store once for calls that come together or later', async () => {
+    const { workspaceKeys, store } = await newInstance();
+    await Promise.all(Array.from({ length: 10 }, () => workspaceKeys.sealerOf(workspaceId)));
+    await workspaceKeys.sealerOf(workspaceId);
+    expect(store.asked).to.equal(1);
+  });
+
+  it('asks again once the time to live has passed', async () => {
+    const { workspaceKeys, store, clock } = await newInstance({ timeToLiveMs: 1000 });
+    await workspaceKeys.sealerOf(workspaceId);
+    clock.timeMs += 999;
+    await workspaceKeys.sealerOf(workspaceId);
+    expect(store.asked).to.equal(1);
+    clock.timeMs += 1;
+    await workspaceKeys.sealerOf(workspaceId);
+    expect(store.asked).to.equal(2);
+  });
+
+  it('lets the least recently used workspace go', async () => {
+    const { workspaceKeys, store } = await newInstance({ workspacesMax: 2 });
+    const third = '018cc251-f400-7a00-8000-000000000007';
+    store.keys.push(workspaceKeys.newWorkspaceKey(third));
+    for (const id of [workspaceId, otherWorkspaceId, workspaceId, third]) await workspaceKeys.sealerOf(id);
+    expect(store.asked).to.equal(3);
+    await workspaceKeys.sealerOf(workspaceId);
+    expect(store.asked).to.equal(3);
+    await workspaceKeys.sealerOf(otherWorkspaceId);
+    expect(store.asked).to.equal(4);
+  });
+
+  it('does not break a sealer that is still held when its keys expire or are evicted', async () => {
+    const { workspaceKeys, clock } = await newInstance({ workspacesMax: 1, timeToLiveMs: 1000 });
+    const evicted = await workspaceKeys.sealerOf(workspaceId);
+    const expired = await workspaceKeys.sealerOf(otherWorkspaceId);
+    clock.timeMs += 1000;
+    workspaceKeys.dropExpired();
+    await collectGarbage();
+    expect(evicted.open(identity, evicted.seal(identity, secret).sealed).expose()).to.deep.equal({ api_key: 'a' });
+    expect(expired.open(otherIdentity, expired.seal(otherIdentity, secret).sealed).expose()).to.have.all.keys(
+      'api_key',
+    );
+  });
+
+  it('wipes the keys that left it once nobody holds their sealer', async () => {
+    const { instance, unwrapped } = await watchedInstance();
+    await instance.workspaceKeys.sealerOf(workspaceId);
+    instance.clock.timeMs += 1_000_000;
+    instance.workspaceKeys.dropExpired();
+    expect(unwrapped.map(isZero)).to.deep.equal([false]);
+    for (let round = 0; round < 50 && !unwrapped.every(isZero); round++) await collectGarbage();
+    expect(unwrapped.map(isZero)).to.deep.equal([true]);
+  });
+
+  it('wipes at once what it is told to forget, also under a sealer that is held, and only that', async () => {
+    const { instance, unwrapped } = await watchedInstance();
+    const forgotten = await instance.workspaceKeys.sealerOf(workspaceId);
+    const kept = await instance.workspaceKeys.sealerOf(otherWorkspaceId);
+    const { sealed } = forgotten.seal(identity, secret);
+    instance.workspaceKeys.forget(workspaceId);
+    expect(unwrapped.map(isZero)).to.deep.equal([true, false]);
+    expect(refusalOf(() => forgotten.seal(identity, secret))).to.equal('key_wiped');
+    expect(refusalOf(() => forgotten.open(identity, sealed))).to.equal('key_wiped');
+    expect(kept.seal(otherIdentity, secret).sealed).to.have.lengthOf(145);
+  });
+
+  it('wipes what it is told to forget also where it had been evicted before', async () => {
+    const { instance, unwrapped } = await watchedInstance({ workspacesMax: 1 });
+    const evicted = await instance.workspaceKeys.sealerOf(workspaceId);
+    await instance.workspaceKeys.sealerOf(otherWorkspaceId);
+    instance.workspaceKeys.forget(workspaceId);
+    expect(unwrapped.map(isZero)).to.deep.equal([true, false]);
+    expect(refusalOf(() => evicted.seal(identity, secret))).to.equal('key_wiped');
+  });
+
+  it('does not keep keys that were being read while they were to be forgotten', async () => {
+    const { instance, unwrapped } = await watchedInstance();
+    const reading = instance.workspaceKeys.sealerOf(workspaceId);
+    instance.workspaceKeys.forget(workspaceId);
+    const afresh = instance.workspaceKeys.sealerOf(workspaceId);
+    expect(await reasonFor(reading)).to.equal('key_wiped');
+    expect((await afresh).seal(identity, secret).sealed).to.have.lengthOf(145);
+    expect(instance.store.asked).to.equal(2);
+    expect(unwrapped.map(isZero)).to.deep.equal([false]);
+  });
+
+  it('still shares a reading that began after the forgetting once the forgotten one ends', async () => {
+    const { workspaceKeys, store } = await newInstance();
+    const keys = await store.findWorkspaceKeys(workspaceId);
+    const answers: PromiseWithResolvers<typeof keys>[] = [];
+    store.findWorkspaceKeys = () => {
+      const answer = Promise.withResolvers<typeof keys>();
+      answers.push(answer);
+      return answer.promise;
+    };
+    const forgotten = workspaceKeys.sealerOf(workspaceId);
+    workspaceKeys.forget(workspaceId);
+    const afresh = workspaceKeys.sealerOf(workspaceId);
+    answers[0]?.resolve(keys);
+    expect(await reasonFor(forgotten)).to.equal('key_wiped');
+    const shared = workspaceKeys.sealerOf(workspaceId);
+    answers[1]?.resolve(keys);
+    expect(await shared).to.equal(await afresh);
+    expect(answers).to.have.lengthOf(2);
+  });
+
+  it('wipes everything when closed, and gives out no sealer any more', async () => {
+    const { instance, unwrapped } = await watchedInstance({ workspacesMax: 1 });
+    const evicted = await instance.workspaceKeys.sealerOf(workspaceId);
+    await instance.workspaceKeys.sealerOf(otherWorkspaceId);
+    instance.workspaceKeys.close();
+    expect(unwrapped.map(isZero)).to.deep.equal([true, true]);
+    expect(refusalOf(() => evicted.seal(identity, secret))).to.equal('key_wiped');
+    expect(await rejectionOf(instance.workspaceKeys.sealerOf(workspaceId))).to.have.property('code', 'unavailable');
+  });
+
+  it('refuses calls that were reading keys when it was closed', async () => {
+    const { instance, unwrapped } = await watchedInstance();
+    const reading = instance.workspaceKeys.sealerOf(workspaceId);
+    instance.workspaceKeys.close();
+    expect(await reasonFor(reading)).to.equal('key_wiped');
+    expect(unwrapped).to.deep.equal([]);
+  });
+
+  it('wipes the keys that it had unwrapped when a later one does not', async () => {
+    const { instance, unwrapped } = await watchedInstance();
+    const { store, workspaceKeys } = instance;
+    const broken = { ...workspaceKeys.newWorkspaceKey(workspaceId), wrapped: new Uint8Array(73) };
+    store.keys = [...store.keys, broken];
+    expect(await reasonFor(workspaceKeys.sealerOf(workspaceId))).to.equal('workspace_key_invalid');
+    expect(unwrapped.map(isZero)).to.deep.equal([true]);
+  });
+
+  it('passes on that the store could not answer, and asks again the next time', async () => {
+    const { workspaceKeys, store } = await newInstance();
+    const find = store.findWorkspaceKeys.bind(store);
+    const failures = [() => Promise.reject(new Error('lost')), throwLost];
+    for (const fail of failures) {
+      store.findWorkspaceKeys = fail;
+      const together = [workspaceKeys.sealerOf(workspaceId), workspaceKeys.sealerOf(workspaceId)];
+      for (const one of together) expect(await rejectionOf(one)).to.have.property('message', 'lost');
+    }
+    store.findWorkspaceKeys = find;
+    expect((await workspaceKeys.sealerOf(workspaceId)).seal(identity, secret).sealed).to.have.lengthOf(145);
+  });
+});
+
+function throwLost(): never {
+  throw new Error('lost');
+}
+
+/** Collects garbage, and lets what waits for it run. */
+async function collectGarbage(): Promise<void> {
+  setFlagsFromString('--expose-gc');
+  const collect: unknown = runInNewContext('gc');
+  if (typeof collect === 'function') collect();
+  await new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}

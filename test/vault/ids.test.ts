@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import * as fc from 'fast-check';
-import { parseReference, refersTo, shortIdOf, spellShortId, uuidV7 } from '../../src/vault/ids.ts';
+import { parseId, parseReference, refersTo, shortIdOf, spellShortId, uuidV7 } from '../../src/vault/ids.ts';
 
 const id = '018cc251-f400-7123-8abc-def012345678';
 
@@ -32,6 +32,13 @@ describe('ids', () => {
       expect(parseReference('credential', text)).to.equal(undefined);
     });
   }
+
+  it('reads a whole id in any case of letters, and takes nothing else for one', () => {
+    expect(parseId(id.toUpperCase())).to.equal(id);
+    for (const text of ['', 'x', 'CRD-8ABCDEF012345678', `${id}0`, ` ${id}`, `${id}\n`]) {
+      expect(parseId(text), JSON.stringify(text)).to.equal(undefined);
+    }
+  });
 
   it('refers to an id by either spelling, and to no other', () => {
     const other = '018cc251-f400-7123-8abc-def012345679';

@@ -15,12 +15,18 @@ export type Access =
       readonly workspace: (request: Message) => string | undefined;
     };
 
+/** A call as an rpc gets it, whatever its access is. */
+export interface RpcCall extends AnonymousCall {
+  /** Given unless the access is public. */
+  readonly workspaceId?: string | undefined;
+}
+
 /** One rpc with its handler, its message types erased, as the gateway calls it. */
 export interface BoundRpc {
   readonly method: DescMethodUnary;
   readonly access: Access;
-  /** Called after authentication, authorization and validation. `Call` is given unless the access is public. */
-  readonly invoke: (request: Message, call: AnonymousCall & Partial<Call>) => Promise<Message>;
+  /** Called after authentication, authorization and validation. A caller and a workspace are given unless the access is public. */
+  readonly invoke: (request: Message, call: RpcCall) => Promise<Message>;
 }
 
 type Handler<I extends DescMessage, O extends DescMessage, C> = (
@@ -76,7 +82,7 @@ function narrow<I extends DescMessage>(schema: I, request: Message): MessageShap
   return request;
 }
 
-function requireCaller(call: AnonymousCall & Partial<Call>): Call {
+function requireCaller(call: RpcCall): Call {
   const { caller, workspaceId } = call;
   assert(caller !== undefined && workspaceId !== undefined);
   return { ...call, caller, workspaceId };

@@ -1,0 +1,68 @@
+import { Code, ConnectError } from '@connectrpc/connect';
+import { violationsToProto, type Violation } from '@bufbuild/protovalidate';
+import { pathToString } from '@bufbuild/protobuf/reflect';
+import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
+import { notFound, VaultError, type VaultErrorCode } from '../vault/errors.ts';
+import { errorInfo } from './error-info.ts';
+
+const codes: Readonly<Record<VaultErrorCode, Code>> = {
+  token_missing: Code.Unauthenticated,
+  token_invalid: Code.Unauthenticated,
+  token_expired: Code.Unauthenticated,
+  password_wrong: Code.Unauthenticated,
+  login_throttled: Code.ResourceExhausted,
+  permission_denied: Code.PermissionDenied,
+  workspace_denied: Code.PermissionDenied,
+  not_found: Code.NotFound,
+  name_taken: Code.AlreadyExists,
+  id_taken: Code.AlreadyExists,
+  already_set_up: Code.AlreadyExists,
+  invalid_argument: Code.InvalidArgument,
+  etag_stale: Code.Aborted,
+  credential_inactive: Code.FailedPrecondition,
+  credential_expired: Code.FailedPrecondition,
+  secret_unreadable: Code.DataLoss,
+  resource_exhausted: Code.ResourceExhausted,
+  unavailable: Code.Unavailable,
+  deadline_exceeded: Code.DeadlineExceeded,
+  canceled: Code.Canceled,
+};
+
+/** Renders a refusal for gRPC, gRPC-Web and Connect, with a `google.rpc.ErrorInfo` that says why. */
+export function connectErrorOf(error: VaultError): ConnectError {
+  const { resource, id, field, etag, reason, retryAfterMs } = error.details;
+  const metadata = { ...(resource && { resource }), ...(id && { id }), ...(field && { field }), ...(etag && { etag }) };
+  const detail = { desc: ErrorInfoSchema, value: errorInfo(reason ?? error.code.toUpperCase(), metadata) };
+  const headers = retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) };
+  return new ConnectError(error.message, codes[error.code], headers, [detail], error);
+}
+
+/** The refusal of a dialect that answers a workspace of which the caller may not know as absent. */
+export function absentWorkspace({ details }: VaultError): VaultError {
+  return notFound('workspace', details.workspace ?? '');
+}
+
+/** Renders broken rules: their names and places, and no value. */
+export function invalidRequestError(violations: readonly Violation[]): ConnectError {
+  const message = violations.map(({ field, message: what }) => `${pathToString(field)} ${what}`.trim()).join('; ');
+  const [value, desc] = violationsToProto([...violations]);
+  return new ConnectError(message, Code.InvalidArgument, undefined, [{ desc, value }]);
+}
+
+/** Stands for whatever was thrown that nobody thought of; the cause goes to the log alone. */
+export function internalError(): ConnectError {
+  return new ConnectError('internal error', Code.Internal);
+}
+
+/** Says what it means that a call's signal was aborted, by the reason that Connect gives. */
+export function givenUp(reason: unknown): VaultError {
+  const { code } = ConnectError.from(reason, Code.Canceled);
+  if (code === Code.DeadlineExceeded) return new VaultError('deadline_exceeded', 'the deadline has passed');
+  if (code === Code.Unavailable) return new VaultError('unavailable', 'the server is stopping');
+  return new VaultError('canceled', 'the call was canceled');
+}
+
+/** The reason with which calls are given up when the server's time for stopping is over. */
+export function shuttingDown(): ConnectError {
+  return new ConnectError('the server is stopping', Code.Unavailable);
+}

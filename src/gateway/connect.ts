@@ -1,0 +1,151 @@
+import { isFieldError } from '@bufbuild/protobuf/reflect';
+import type { DescMethod, Message } from '@bufbuild/protobuf';
+import { Code, ConnectError, createContextKey } from '@connectrpc/connect';
+import type { ConnectRouter, HandlerContext } from '@connectrpc/connect';
+import assert from 'node:assert/strict';
+import type { Logger } from 'pino';
+import { VaultError } from '../vault/errors.ts';
+import { callerOf, prove, type Authenticate } from './authenticate.ts';
+import { absentWorkspace, connectErrorOf, internalError, invalidRequestError } from './connect-errors.ts';
+import type { Dialect } from './dialect.ts';
+import { exchangeKey, type Exchange } from './exchange.ts';
+import type { Guard } from './guard.ts';
+import type { BoundRpc } from './rpc.ts';
+import { describeUnknownError } from './unknown-error.ts';
+import type { Caller } from '../vault/caller.ts';
+import type { Clock } from '../vault/ports.ts';
+
+/** What gRPC, gRPC-Web and Connect are served with. */
+export interface ConnectParts {
+  readonly dialects: readonly Dialect[];
+  readonly authenticate: Authenticate;
+  readonly guard: Guard;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** The rpcs of all dialects for Connect's router, and the gate that stands before them. */
+export interface ConnectService {
+  /** Registers every rpc. */
+  routes(router: ConnectRouter): void;
+  /** Finds out who is calling, before a byte of the body is read. */
+  gate(context: HandlerContext): Promise<void>;
+}
+
+interface ServedRpc {
+  readonly dialect: Dialect;
+  readonly rpc: BoundRpc;
+}
+
+const callerKey = createContextKey<Caller | undefined>(undefined, { description: 'caller' });
+
+/** Makes the rpcs' handlers for Connect's router. */
+export function createConnectService(parts: ConnectParts): ConnectService {
+  const served = new Map<DescMethod, ServedRpc>();
+  for (const dialect of parts.dialects) {
+    for (const rpc of dialect.rpcs) served.set(rpc.method, { dialect, rpc });
+  }
+  const renderError = createErrorRenderer(parts);
+
+  const handle = async ({ dialect, rpc }: ServedRpc, message: Message, context: HandlerContext): Promise<Message> => {
+    const exchange = exchangeOf(context);
+    const caller = context.values.get(callerKey);
+    const workspaceId = parts.guard.admit({ dialect, rpc, caller, headers: context.requestHeader, message });
+    parts.guard.refuseNul(rpc.method.input, message);
+    const violations = parts.guard.validate(rpc.method.input, message);
+    if (violations.length > 0) throw invalidRequestError(violations);
+    for (const [name, value] of Object.entries(dialect.rest.headers?.[rpc.method.name] ?? {})) {
+      context.responseHeader.set(name, value);
+    }
+    const { requestId, peer, isLocal } = exchange;
+    const { protocolName: protocol, signal } = context;
+    const call = { caller, workspaceId, protocol, dialect: dialect.name, peer, requestId, isLocal, signal };
+    return parts.guard.invoke(rpc, message, call);
+  };
+
+  return {
+    routes(router) {
+      for (const one of served.values()) {
+        const { rest } = one.dialect;
+        const jsonOptions = {
+          ignoreUnknownFields: rest.unknownMembers === 'ignore',
+          useProtoFieldName: rest.json.names === 'proto',
+          alwaysEmitImplicit: true,
+        };
+        router.rpc(
+          one.rpc.method,
+          (message, context) =>
+            handle(one, message, context).catch((error: unknown) =>
+              Promise.reject(renderError(error, context, one.dialect)),
+            ),
+          { jsonOptions },
+        );
+      }
+    },
+    async gate(context) {
+      const { found } = exchangeOf(context);
+      found.protocol = context.protocolName;
+      found.route = `${context.service.typeName}/${context.method.name}`;
+      watchOutcome(context, found);
+      const one = served.get(context.method);
+      if (!one) return;
+      found.dialect = one.dialect.name;
+      try {
+        const caller = callerOf(one.rpc, await prove(parts.authenticate, context.requestHeader, context.signal));
+        if (!caller && one.rpc.access.kind !== 'public') throw new VaultError('token_missing', 'Not authenticated');
+        if (caller) found.caller = caller;
+        context.values.set(callerKey, caller);
+      } catch (error) {
+        throw renderError(error, context, one.dialect);
+      }
+    },
+  };
+}
+
+type ErrorRenderer = (error: unknown, context: HandlerContext, dialect: Dialect) => ConnectError;
+
+/** Whatever is no refusal is logged, once, and shown as an internal error. */
+function createErrorRenderer({ clock, log }: ConnectParts): ErrorRenderer {
+  return (error, context, dialect) => {
+    if (error instanceof ConnectError) return error;
+    const { requestId, found } = exchangeOf(context);
+    if (!(error instanceof VaultError)) {
+      log.error({ requestId, route: found.route, error: describeUnknownError(error) }, 'internal error');
+      return internalError();
+    }
+    if (error.code !== 'workspace_denied') return connectErrorOf(error);
+    // The decision is the REST side's: a dialect may answer such a workspace as absent.
+    const exchange = { method: undefined, requestId, now: clock.now(), pathVariables: {}, caller: found.caller };
+    const { status } = dialect.rest.renderProblem({ kind: 'vault', error }, exchange);
+    return connectErrorOf(status === 404 ? absentWorkspace(error) : error);
+  };
+}
+
+function exchangeOf(context: HandlerContext): Exchange {
+  const exchange = context.values.get(exchangeKey);
+  assert(exchange);
+  return exchange;
+}
+
+/**
+ * Learns how a call ended: Connect aborts its signal with the error, just before it writes it. Errors of decoding JSON quote
+ * the value that did not fit, which may be a secret: their words are replaced in time.
+ */
+function watchOutcome({ method, signal }: HandlerContext, found: Exchange['found']): void {
+  const onAbort = (): void => {
+    const { reason } = signal;
+    if (!(reason instanceof ConnectError)) return;
+    found.code = Code[reason.code].toLowerCase();
+    if (!quotesValue(reason)) return;
+    const field = isFieldError(reason.cause) ? `the field ${reason.cause.field().name}` : 'the request';
+    const message = `${field} is not the JSON of ${method.input.typeName}`;
+    Object.defineProperty(reason, 'rawMessage', { value: message });
+    reason.message = `[invalid_argument] ${message}`;
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+}
+
+/** Only a decoder's error has another error as its cause: Connect's own have none, and ours have a VaultError. */
+function quotesValue({ code, cause }: ConnectError): boolean {
+  return code === Code.InvalidArgument && cause instanceof Error && !(cause instanceof VaultError);
+}

@@ -1,0 +1,215 @@
+import fastifyCors from '@fastify/cors';
+import { cors as connectCors, type ConnectRouter } from '@connectrpc/connect';
+import { fastifyConnectPlugin } from '@connectrpc/connect-fastify';
+import { createContextValues } from '@connectrpc/connect';
+import assert from 'node:assert/strict';
+import Fastify from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import { limits } from '../vault/limits.ts';
+import type { Clock } from '../vault/ports.ts';
+import type { Authenticate } from './authenticate.ts';
+import { closeBehindUnreadBody } from './close-behind.ts';
+import { createConnectService } from './connect.ts';
+import { givenUp, shuttingDown } from './connect-errors.ts';
+import type { Dialect, RestAnswer } from './dialect.ts';
+import { exchangeKey } from './exchange.ts';
+import { createGuard } from './guard.ts';
+import { registerHealth } from './health.ts';
+import { createPort, defaultPortTimeouts, headerBytesMax, type Port, type PortTimeouts, type PortTls } from './port.ts';
+import { registerProbes } from './probes.ts';
+import { stoppable, type Readiness } from './readiness.ts';
+import { registerReflection } from './reflection.ts';
+import { followExchanges, hostOf } from './request-log.ts';
+import { requestIdOf } from './request-identity.ts';
+import { createRestService, type ChooseDialect } from './rest.ts';
+import { createRouteTable } from './route-table.ts';
+import { describeUnknownError } from './unknown-error.ts';
+import { isUnknownRpc, refuseUnknownRpc } from './unknown-rpc.ts';
+
+/** A server certificate, and which clients may connect. */
+export type GatewayTls = PortTls;
+
+/** What a gateway is built of. */
+export interface GatewayOptions {
+  readonly dialects: readonly Dialect[];
+  readonly chooseDialect: ChooseDialect;
+  readonly authenticate: Authenticate;
+  readonly readiness: Readiness;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  /** Without it, in clear. */
+  readonly tls?: GatewayTls;
+  /** The origins whose pages may call; none by default. */
+  readonly corsOrigins?: readonly string[];
+  /** Addresses and ranges whose `X-Forwarded-For` is believed; none by default. */
+  readonly trustedProxies?: readonly string[];
+  /** The greatest request, in bytes. */
+  readonly bodyBytesMax?: number;
+  readonly timeouts?: Partial<PortTimeouts>;
+}
+
+/** Everything on one port: REST, gRPC, gRPC-Web, Connect, health and reflection. */
+export interface Gateway {
+  readonly fastify: FastifyInstance;
+  /** Listens; answers where. */
+  listen(): Promise<{ readonly host: string; readonly port: number }>;
+  /** Takes nothing new, lets what is in flight finish, and cuts it off when the time is over. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** How long calls that were given up have for saying so, in milliseconds. */
+const lastWordsMs = 500;
+
+/** Builds a gateway; it does not listen yet. */
+export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
+  const { log } = options;
+  const parts = {
+    ...options,
+    bodyBytesMax: options.bodyBytesMax ?? limits.requestBodyBytes,
+    guard: createGuard(givenUp),
+  };
+  const readiness = stoppable(options.readiness);
+  const stopping = new AbortController();
+  const overdue = new AbortController();
+  const rest = createRestService({ ...parts, table: createRouteTable(options.dialects) });
+  const exchanges = followExchanges(log);
+  const { fastify, port } = createFastify(options);
+
+  const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const exchange = exchanges.of(request) ?? exchanges.begin(request, reply);
+    if (isUnknownRpc(request)) return refuseUnknownRpc(request, reply);
+    sendAnswer(reply, await rest.answer(request, reply, exchange));
+  };
+  fastify.addHook('onRequest', async (request, reply) => {
+    const { requestId } = exchanges.begin(request, reply);
+    reply.headers({ 'x-request-id': requestId, 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });
+    closeBehindUnreadBody(request, reply, parts.bodyBytesMax);
+  });
+  fastify.setErrorHandler((error, request, reply) => {
+    log.error({ requestId: request.id, error: describeUnknownError(error) }, 'internal error');
+    sendAnswer(reply, { status: 500, body: { code: 'internal', message: 'internal error' } });
+  });
+  await registerCors(fastify, options.corsOrigins ?? []);
+  registerProbes(fastify, readiness);
+  fastify.register(async (scope) => {
+    refuseOddAuthorities(scope);
+    const connect = createConnectService(parts);
+    await scope.register(fastifyConnectPlugin, {
+      routes: (router) => {
+        connect.routes(router);
+        registerSystemServices(router, options.dialects, readiness, stopping.signal);
+      },
+      requestGate: (context) => connect.gate(context),
+      contextValues: (request) => createContextValues().set(exchangeKey, exchanges.of(request)),
+      readMaxBytes: parts.bodyBytesMax,
+      shutdownSignal: overdue.signal,
+    });
+  });
+  fastify.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    // The body is read only once the call is let in.
+    scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
+    scope.setNotFoundHandler(answer);
+    scope.route({ method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], url: '/*', handler: answer });
+  });
+  await fastify.ready();
+
+  return {
+    fastify,
+    async listen() {
+      const { address, port: number } = await port.listen(options.host, options.port);
+      return { host: address, port: number };
+    },
+    async close(graceMs) {
+      readiness.stop();
+      stopping.abort(shuttingDown());
+      const drained = port.drain();
+      if (!(await isDoneWithin(drained, graceMs))) {
+        overdue.abort(shuttingDown());
+        rest.abort();
+        if (!(await isDoneWithin(drained, Math.min(lastWordsMs, graceMs)))) port.cut();
+        await drained;
+      }
+      await fastify.close();
+    },
+  };
+}
+
+function createFastify(options: GatewayOptions): { readonly fastify: FastifyInstance; readonly port: Port } {
+  const { log, tls, trustedProxies = [] } = options;
+  const timeouts = { ...defaultPortTimeouts, ...options.timeouts };
+  const onAcceptError = (error: Error): void =>
+    log.error({ error: describeUnknownError(error) }, 'a connection was not accepted');
+  let port: Port | undefined;
+  const fastify = Fastify({
+    serverFactory(listener) {
+      port = createPort(listener, { timeouts, onAcceptError, ...(tls && { tls }) });
+      return port.http1;
+    },
+    genReqId: ({ headers }) => requestIdOf(headers),
+    trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
+    return503OnClosing: false,
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: headerBytesMax },
+    frameworkErrors: (_error, request, reply) => {
+      const answer = { code: 'invalid_argument', message: 'the path is not properly percent-encoded' };
+      sendAnswer(reply.header('x-request-id', request.id), { status: 400, body: answer });
+    },
+  });
+  assert(port);
+  return { fastify, port };
+}
+
+function registerSystemServices(
+  router: ConnectRouter,
+  dialects: readonly Dialect[],
+  readiness: Readiness,
+  stopping: AbortSignal,
+): void {
+  const services = [...new Set(dialects.flatMap(({ rpcs }) => rpcs.map(({ method }) => method.parent)))];
+  registerHealth(router, { services: services.map(({ typeName }) => typeName), readiness, stopping });
+  registerReflection(router, services);
+}
+
+/** Pages of the configured origins may call by every protocol; they hold their tokens themselves, so that no cookie is needed. */
+async function registerCors(fastify: FastifyInstance, origins: readonly string[]): Promise<void> {
+  if (origins.length === 0) return;
+  await fastify.register(fastifyCors, {
+    origin: origins.includes('*') ? '*' : [...origins],
+    credentials: false,
+    methods: [...new Set([...connectCors.allowedMethods, 'PUT', 'PATCH', 'DELETE'])],
+    // Without a list of allowed headers those that are asked for are allowed: the dialects' clients send many of their own.
+    exposedHeaders: [...connectCors.exposedHeaders, 'etag', 'retry-after', 'www-authenticate', 'x-request-id'],
+    maxAge: 7_200,
+  });
+}
+
+/** What Connect makes a URL of must be one. */
+function refuseOddAuthorities(scope: FastifyInstance): void {
+  scope.addHook('onRequest', async (request, reply) => {
+    if (URL.canParse(`http://${hostOf(request.raw) ?? ''}`)) return;
+    await reply.code(400).send({ code: 'invalid_argument', message: 'the host is not properly spelt' });
+  });
+}
+
+function sendAnswer(reply: FastifyReply, { status, headers, body }: RestAnswer): void {
+  reply
+    .code(status)
+    .headers({ ...headers })
+    .type('application/json')
+    .send(JSON.stringify(body));
+}
+
+async function isDoneWithin(work: Promise<void>, ms: number): Promise<boolean> {
+  const { promise: late, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => resolve(false), ms);
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,208 @@
+import { isMessage, ScalarType, toJson } from '@bufbuild/protobuf';
+import type { DescEnum, DescField, DescMessage, Message } from '@bufbuild/protobuf';
+import { base64Encode } from '@bufbuild/protobuf/wire';
+import {
+  DurationSchema,
+  FieldMaskSchema,
+  isWrapperDesc,
+  ListValueSchema,
+  TimestampSchema,
+  timestampDate,
+  ValueSchema,
+} from '@bufbuild/protobuf/wkt';
+import assert from 'node:assert/strict';
+import type { JsonValue } from '../vault/json.ts';
+import type { JsonStyle } from './dialect.ts';
+import { isJson } from './json-guard.ts';
+import { fieldReader, wireNameOf } from './message-fields.ts';
+
+/** Spells a message, or one value of a field, as JSON. */
+export type JsonWriter = (value: unknown) => JsonValue;
+
+/** Makes writers in one style; each message type is compiled once. */
+export interface JsonWriters {
+  ofMessage(message: DescMessage): JsonWriter;
+  /** The writer of what one field of a message holds; an unset field is null, whatever the style says. */
+  ofField(field: DescField): (message: Message) => JsonValue;
+}
+
+type WriteMember = (message: object, members: [string, JsonValue][]) => void;
+
+/** Makes the writers of a style. @see https://protobuf.dev/programming-guides/json/ */
+export function createJsonWriters(style: JsonStyle): JsonWriters {
+  const compiled = new Map<DescMessage, JsonWriter>();
+  const ofMessage = (message: DescMessage): JsonWriter => {
+    const known = compiled.get(message);
+    if (known) return known;
+    // Entered before its members are compiled, since messages may hold their own kind.
+    const members: WriteMember[] = [];
+    const writer = wellKnownWriters[message.typeName]?.(style) ?? writeMembers(members);
+    compiled.set(message, writer);
+    if (!(message.typeName in wellKnownWriters)) {
+      members.push(...message.fields.map((field) => compileMember(field, style, ofMessage)));
+    }
+    return writer;
+  };
+  return {
+    ofMessage,
+    ofField(field) {
+      const read = fieldReader(field);
+      const write = compileValue(field, style, ofMessage);
+      return (message) => {
+        const value = read(message);
+        return value === undefined ? null : write(value);
+      };
+    },
+  };
+}
+
+function writeMembers(members: readonly WriteMember[]): JsonWriter {
+  return (message) => {
+    assert(typeof message === 'object' && message !== null);
+    const entries: [string, JsonValue][] = [];
+    for (const member of members) member(message, entries);
+    // An object made of entries owns every name, `__proto__` included.
+    return Object.fromEntries(entries);
+  };
+}
+
+function compileMember(
+  field: DescField,
+  style: JsonStyle,
+  ofMessage: (message: DescMessage) => JsonWriter,
+): WriteMember {
+  const name = wireNameOf(field, style.names);
+  const read = fieldReader(field);
+  const write = compileValue(field, style, ofMessage);
+  const unset = style.unset === 'null';
+  return (message, members) => {
+    const value = read(message);
+    if (value !== undefined) members.push([name, write(value)]);
+    else if (unset) members.push([name, null]);
+  };
+}
+
+function compileValue(field: DescField, style: JsonStyle, ofMessage: (message: DescMessage) => JsonWriter): JsonWriter {
+  switch (field.fieldKind) {
+    case 'scalar':
+      return writeScalar(field.scalar, style);
+    case 'enum':
+      return writeEnum(field.enum);
+    case 'message':
+      // A wrapper outside of a oneof is kept as the bare value.
+      return isWrapperDesc(field.message) && !field.oneof
+        ? writeScalar(wrapped(field.message), style)
+        : messageValue(field.message, ofMessage);
+    case 'list': {
+      const write = elementWriter(field, style, ofMessage);
+      return (list) => {
+        assert(Array.isArray(list));
+        return list.map(write);
+      };
+    }
+    case 'map': {
+      const write = elementWriter(field, style, ofMessage);
+      return (map) => {
+        assert(typeof map === 'object' && map !== null);
+        return Object.fromEntries(Object.entries(map).map(([key, value]) => [key, write(value)]));
+      };
+    }
+  }
+}
+
+function elementWriter(
+  field: DescField & { fieldKind: 'list' | 'map' },
+  style: JsonStyle,
+  ofMessage: (message: DescMessage) => JsonWriter,
+): JsonWriter {
+  if (field.message) return messageValue(field.message, ofMessage);
+  if (field.enum) return writeEnum(field.enum);
+  assert(field.scalar !== undefined);
+  return writeScalar(field.scalar, style);
+}
+
+/** A Struct is kept as the JSON object that it is. */
+function messageValue(message: DescMessage, ofMessage: (message: DescMessage) => JsonWriter): JsonWriter {
+  return message.typeName === 'google.protobuf.Struct' ? writeJson : ofMessage(message);
+}
+
+function writeJson(value: unknown): JsonValue {
+  assert(isJson(value));
+  return value;
+}
+
+function wrapped(wrapper: DescMessage): ScalarType {
+  const field = wrapper.fields[0];
+  assert(field?.fieldKind === 'scalar');
+  return field.scalar;
+}
+
+function writeEnum(enumeration: DescEnum): JsonWriter {
+  if (enumeration.typeName === 'google.protobuf.NullValue') return () => null;
+  return (value) => {
+    assert(typeof value === 'number');
+    return enumeration.value[value]?.name ?? value;
+  };
+}
+
+function writeScalar(scalar: ScalarType, style: JsonStyle): JsonWriter {
+  if (scalar === ScalarType.FLOAT || scalar === ScalarType.DOUBLE) return writeFloat;
+  return style.int64 === 'number' ? writeWithNumbers : writeWithStrings;
+}
+
+/** JSON has no spelling for what is not finite. */
+function writeFloat(value: unknown): JsonValue {
+  assert(typeof value === 'number');
+  return Number.isFinite(value) ? value : String(value);
+}
+
+function writeWithNumbers(value: unknown): JsonValue {
+  if (typeof value !== 'bigint') return writeWithStrings(value);
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : String(value);
+}
+
+function writeWithStrings(value: unknown): JsonValue {
+  if (typeof value === 'bigint') return String(value);
+  if (value instanceof Uint8Array) return base64Encode(value);
+  assert(typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean');
+  return value;
+}
+
+/** Messages whose JSON is not an object of their fields. */
+const wellKnownWriters: Readonly<Record<string, (style: JsonStyle) => JsonWriter>> = {
+  'google.protobuf.Timestamp': ({ timestamp }) => (timestamp === 'milliseconds' ? writeMilliseconds : writeTimestamp),
+  ...Object.fromEntries(
+    [DurationSchema, FieldMaskSchema, ListValueSchema, ValueSchema].map((schema) => [
+      schema.typeName,
+      () => (value: unknown) => {
+        assert(isMessage(value, schema));
+        return toJson(schema, value);
+      },
+    ]),
+  ),
+  ...Object.fromEntries(
+    ['Bool', 'Bytes', 'Double', 'Float', 'Int32', 'Int64', 'String', 'UInt32', 'UInt64'].map((kind) => [
+      `google.protobuf.${kind}Value`,
+      (style: JsonStyle) => writeWrapper(kind, style),
+    ]),
+  ),
+};
+
+function writeWrapper(kind: string, style: JsonStyle): JsonWriter {
+  const write = kind === 'Double' || kind === 'Float' ? writeFloat : writeScalar(ScalarType.STRING, style);
+  return (wrapper) => {
+    assert(typeof wrapper === 'object' && wrapper !== null);
+    return write(Reflect.get(wrapper, 'value'));
+  };
+}
+
+function writeTimestamp(value: unknown): JsonValue {
+  assert(isMessage(value, TimestampSchema));
+  return toJson(TimestampSchema, value);
+}
+
+function writeMilliseconds(value: unknown): JsonValue {
+  assert(isMessage(value, TimestampSchema));
+  return timestampDate(value).toISOString();
+}

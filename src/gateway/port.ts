@@ -1,0 +1,196 @@
+import { createServer as createHttp1Server, ServerResponse } from 'node:http';
+import type { RequestListener, Server as Http1Server } from 'node:http';
+import { createServer as createHttp2Server } from 'node:http2';
+import { createServer as createTcpServer } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import { awaitFirstBytes, type SpokenProtocol } from './first-bytes.ts';
+import { trackHttp2Sessions } from './http2-sessions.ts';
+
+/** A server certificate, and who may connect. */
+export interface PortTls {
+  /** PEM. */
+  readonly certificate: string;
+  /** PEM. */
+  readonly privateKey: string;
+  /** PEM; where it is given, a client must present a certificate that one of these authorities issued. */
+  readonly clientAuthorities?: string;
+}
+
+/** How long a client may take, in milliseconds. */
+export interface PortTimeouts {
+  /** Until its first bytes, or until the TLS handshake is done. */
+  readonly firstBytesMs: number;
+  /** Until all headers of an HTTP/1.1 request have come. */
+  readonly headersMs: number;
+  /** Until all of a request has come. */
+  readonly requestMs: number;
+  /** Between two requests on one HTTP/1.1 connection. */
+  readonly keepAliveMs: number;
+  /** Without a byte on an HTTP/2 connection that has no stream. */
+  readonly sessionIdleMs: number;
+  /** How often the limits of HTTP/1.1 connections are looked at. */
+  readonly checkEveryMs: number;
+}
+
+/** What a port allows unless it is told otherwise. */
+export const defaultPortTimeouts: PortTimeouts = {
+  firstBytesMs: 10_000,
+  headersMs: 15_000,
+  requestMs: 60_000,
+  keepAliveMs: 65_000,
+  sessionIdleMs: 300_000,
+  checkEveryMs: 5_000,
+};
+
+/** The most bytes that the headers of one request may take. */
+export const headerBytesMax = 16_384;
+
+/** One listening port that speaks HTTP/1.1 and HTTP/2, and calls one listener for the requests of both. */
+export interface Port {
+  /** The HTTP/1.1 server, which never listens by itself; the web framework wants to know one. */
+  readonly http1: Http1Server;
+  /** Port 0 lets the system choose. */
+  listen(host: string, port: number): Promise<{ readonly address: string; readonly port: number }>;
+  /** Takes no further connection or request; resolves when every connection has ended. */
+  drain(): Promise<void>;
+  /** Ends every connection at once. */
+  cut(): void;
+}
+
+/** Makes a port; it does not listen yet. */
+export function createPort(
+  listener: RequestListener,
+  options: {
+    readonly tls?: PortTls;
+    readonly timeouts: PortTimeouts;
+    /** Told when a connection could not be accepted. */
+    readonly onAcceptError: (error: Error) => void;
+  },
+): Port {
+  const { timeouts } = options;
+  const http1 = createHttp1Server(
+    {
+      maxHeaderSize: headerBytesMax,
+      headersTimeout: timeouts.headersMs,
+      requestTimeout: timeouts.requestMs,
+      keepAliveTimeout: timeouts.keepAliveMs,
+      connectionsCheckingInterval: timeouts.checkEveryMs,
+    },
+    listener,
+  );
+  const http2 = createHttp2Server({
+    settings: { maxConcurrentStreams: 256, maxHeaderListSize: headerBytesMax },
+    maxHeaderListPairs: 128,
+  });
+  // One listener for both: requests of HTTP/2 come in the shape of HTTP/1.1 (Node's compatibility API).
+  http2.on('request', (request, response) => http1.emit('request', request, response));
+  const sessions = trackHttp2Sessions(http2, timeouts.sessionIdleMs);
+  const answers = trackHttp1Answers(http1);
+  const sockets = new Set<Socket>();
+  const undecided = new Map<string, Socket>();
+
+  const handOver = (protocol: SpokenProtocol, socket: Socket): void => {
+    undecided.delete(peerOf(socket));
+    (protocol === 'http2' ? http2 : http1).emit('connection', socket);
+    if (protocol === 'http1') socket.resume();
+  };
+  const outer = options.tls
+    ? listenWithTls(options.tls, timeouts, handOver)
+    : createTcpServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) =>
+        awaitFirstBytes(socket, timeouts.firstBytesMs, handOver),
+      );
+  outer.on('connection', (socket: Socket) => {
+    const peer = peerOf(socket);
+    sockets.add(socket);
+    undecided.set(peer, socket);
+    socket.once('close', () => {
+      sockets.delete(socket);
+      undecided.delete(peer);
+    });
+  });
+
+  return {
+    http1,
+    async listen(host, port) {
+      await listening(outer, host, port);
+      outer.on('error', options.onAcceptError);
+      // An HTTP/1.1 server looks at its timeouts from this event on, and this one is not listening by itself.
+      http1.emit('listening');
+      const address = outer.address();
+      if (address === null || typeof address === 'string') throw new Error('the port has no address');
+      return { address: address.address, port: address.port };
+    },
+    async drain() {
+      const closed = new Promise<void>((resolve) => outer.close(() => resolve()));
+      for (const socket of undecided.values()) socket.destroy();
+      answers.closeAll();
+      http1.closeIdleConnections();
+      sessions.closeAll();
+      await closed;
+      http1.close();
+    },
+    cut() {
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+/** TLS with ALPN; a client that names no protocol speaks HTTP/1.1. */
+function listenWithTls(
+  options: PortTls,
+  timeouts: PortTimeouts,
+  handOver: (protocol: SpokenProtocol, socket: Socket) => void,
+): Server {
+  const { clientAuthorities } = options;
+  const server = createTlsServer({
+    cert: options.certificate,
+    key: options.privateKey,
+    ALPNProtocols: ['h2', 'http/1.1'],
+    minVersion: 'TLSv1.2',
+    handshakeTimeout: timeouts.firstBytesMs,
+    allowHalfOpen: true,
+    noDelay: true,
+    keepAlive: true,
+    ...(clientAuthorities !== undefined && { ca: clientAuthorities, requestCert: true, rejectUnauthorized: true }),
+  });
+  server.on('secureConnection', (socket) => handOver(socket.alpnProtocol === 'h2' ? 'http2' : 'http1', socket));
+  return server;
+}
+
+/** Follows the HTTP/1.1 answers in flight, so that their connections can be closed behind them. */
+function trackHttp1Answers(server: Http1Server): { closeAll(): void } {
+  const inFlight = new Set<ServerResponse>();
+  let isClosing = false;
+  server.prependListener('request', (_request, response) => {
+    // Requests of HTTP/2 pass here, too.
+    if (!(response instanceof ServerResponse)) return;
+    response.shouldKeepAlive &&= !isClosing;
+    inFlight.add(response);
+    response.once('close', () => {
+      inFlight.delete(response);
+      if (isClosing) setImmediate(() => server.closeIdleConnections());
+    });
+  });
+  return {
+    closeAll() {
+      isClosing = true;
+      for (const response of inFlight) response.shouldKeepAlive = false;
+    },
+  };
+}
+
+/** A TLS connection is another object than the TCP connection below it; the two have the same peer. */
+function peerOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`;
+}
+
+function listening(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}

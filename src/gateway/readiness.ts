@@ -1,0 +1,33 @@
+/** Whether calls can be answered at the moment. */
+export interface Readiness {
+  /** Why they can't, in a few words for the operator, such as `the database is away`; undefined while they can. */
+  trouble(): string | undefined;
+  /** Tells of every change; the answer ends the telling. */
+  subscribe(changed: () => void): () => void;
+}
+
+/** A readiness that can be ended for good, when the server stops. */
+export interface StoppableReadiness extends Readiness {
+  stop(): void;
+}
+
+/** Adds the server's own stopping to what it depends on. */
+export function stoppable(readiness: Readiness): StoppableReadiness {
+  const listeners = new Set<() => void>();
+  let isStopping = false;
+  return {
+    trouble: () => (isStopping ? 'the server is stopping' : readiness.trouble()),
+    subscribe(changed) {
+      listeners.add(changed);
+      const unsubscribe = readiness.subscribe(changed);
+      return () => {
+        listeners.delete(changed);
+        unsubscribe();
+      };
+    },
+    stop() {
+      isStopping = true;
+      for (const listener of listeners) listener();
+    },
+  };
+}

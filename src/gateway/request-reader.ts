@@ -1,0 +1,195 @@
+import { create, fromJson, ScalarType } from '@bufbuild/protobuf';
+import type { DescField, DescMessage, Message } from '@bufbuild/protobuf';
+import type { Violation } from '@bufbuild/protovalidate';
+import assert from 'node:assert/strict';
+import { isJsonObject, type JsonObject, type JsonValue } from '../vault/json.ts';
+import type { Fault } from './dialect.ts';
+import { findJsonFlaw, isReadableByProtobuf } from './json-guard.ts';
+import { findField, isRequiredField, resolveFieldPath } from './message-fields.ts';
+import { createRequestChecker, type PlacedFault } from './request-checker.ts';
+import type { BodyBinding, Route } from './route-table.ts';
+import { mergeTrees, readQuery, readVariables, unknownParameter } from './text-values.ts';
+import { faultOfViolation } from './violation-faults.ts';
+
+/** The three places that a REST request has its members in. */
+export interface RequestParts {
+  readonly variables: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  readonly headers: Headers;
+  /** Undefined where none was sent, or the route takes none. */
+  readonly body: JsonValue | undefined;
+}
+
+/** Makes messages out of the requests of one route. */
+export interface RequestReader {
+  /** Whether a request without a body lacks something that it must have. */
+  readonly needsBody: boolean;
+  /** A message that holds what the path tells, and nothing else; a variable of the wrong type is left out. */
+  readPath(variables: Readonly<Record<string, string>>): Message;
+  /** The message, or everything that is wrong with the request, in the model's order. */
+  read(parts: RequestParts): { readonly message: Message } | { readonly faults: readonly Fault[] };
+}
+
+const sourceRanks: Readonly<Record<Fault['source'], number>> = { path: 0, query: 1, body: 2 };
+
+/** @param validate what finds the broken rules of a message */
+export function createRequestReader(
+  route: Route,
+  validate: (schema: DescMessage, message: Message) => readonly Violation[],
+): RequestReader {
+  const { input } = route.rpc.method;
+  const { names } = route.dialect.rest.json;
+  const { unknownMembers } = route.dialect.rest;
+  const checker = createRequestChecker({ names, unknownMembers });
+  const origins = originsOf(route);
+
+  const checkPath = (variables: Readonly<Record<string, string>>): Checked => {
+    const checked = checker.check(input, origins.path, readVariables(input, variables), 'path');
+    // The message around a nested variable comes from elsewhere; only the variables themselves are this source's to judge.
+    return { json: checked.json, faults: checked.faults.filter(({ order }) => origins.variables.has(order.join())) };
+  };
+  const checkQuery = (query: URLSearchParams): Checked => {
+    const { sent, unknown } = readQuery(input, query);
+    const faults = (unknownMembers === 'refuse' ? unknown : []).map((name) => ({
+      fault: unknownParameter(name),
+      order: [Number.MAX_SAFE_INTEGER],
+    }));
+    const checked = checker.check(input, origins.query, sent, 'query');
+    return { json: checked.json, faults: [...checked.faults, ...faults] };
+  };
+  const checkBody = (body: JsonValue | undefined): Checked => {
+    const checked = checker.check(input, origins.body, bodyTree(route.body, body), 'body');
+    return { json: checked.json, faults: checked.faults.filter(({ order }) => !origins.variables.has(order.join())) };
+  };
+  const findViolations = (json: JsonObject, message: Message): PlacedFault[] =>
+    validate(input, message).map((violation) =>
+      faultOfViolation(violation, { message: input, names, sent: json, sourceOf: origins.sourceOf }),
+    );
+
+  return {
+    needsBody: needsBody(route, origins),
+    readPath: (variables) => {
+      const { json } = checkPath(variables);
+      return decode(input, json) ?? create(input);
+    },
+    read(parts) {
+      const flaw = findFlaw(parts);
+      if (flaw) return { faults: [flaw] };
+      const checked = [checkPath(parts.variables), checkQuery(parts.query), checkBody(parts.body)];
+      const sent = checked.reduceRight<JsonObject>((tree, part) => mergeTrees(part.json, tree), {});
+      const json = { ...readHeaders(route, parts.headers), ...sent };
+      const faults = checked.flatMap((part) => part.faults);
+      const message = decode(input, json);
+      if (!message) return { faults: inModelOrder([...faults, undecodable]) };
+      const violations = findViolations(json, message).filter(
+        ({ order }) => !faults.some((other) => overlap(order, other.order)),
+      );
+      const all = [...faults, ...violations];
+      return all.length === 0 ? { message } : { faults: inModelOrder(all) };
+    },
+  };
+}
+
+interface Checked {
+  readonly json: JsonObject;
+  readonly faults: readonly PlacedFault[];
+}
+
+interface Origins {
+  readonly path: readonly DescField[];
+  readonly query: readonly DescField[];
+  readonly body: readonly DescField[];
+  /** The places of the path's variables, their positions joined. */
+  readonly variables: ReadonlySet<string>;
+  readonly sourceOf: (field: DescField | undefined) => Fault['source'];
+}
+
+/** Where each field of the request's root comes from. */
+function originsOf(route: Route): Origins {
+  const { fields } = route.rpc.method.input;
+  const paths = route.template.variables.flatMap(
+    ({ fieldPath }) => resolveFieldPath(route.rpc.method.input, fieldPath) ?? [],
+  );
+  const whole = paths.filter((path) => path.fields.length === 1).map(({ last }) => last);
+  const inBody = (field: DescField): boolean =>
+    route.body.kind === 'all' ? !whole.includes(field) : route.body.kind === 'field' && route.body.field === field;
+  const body = fields.filter(inBody);
+  const query = route.body.kind === 'all' ? [] : fields.filter((field) => !whole.includes(field) && !inBody(field));
+  return {
+    path: fields.filter((field) => paths.some((path) => path.fields[0] === field)),
+    query,
+    body,
+    variables: new Set(paths.map((path) => path.fields.map((field) => field.parent.fields.indexOf(field)).join())),
+    sourceOf: (field) => {
+      if (field && whole.includes(field)) return 'path';
+      return field ? (body.includes(field) ? 'body' : 'query') : route.body.kind === 'none' ? 'query' : 'body';
+    },
+  };
+}
+
+function needsBody({ body }: Route, origins: Origins): boolean {
+  if (body.kind === 'none') return false;
+  if (body.kind === 'all') return origins.body.some(isRequiredField);
+  return isRequiredField(body.field);
+}
+
+function bodyTree(binding: BodyBinding, body: JsonValue | undefined): JsonObject {
+  if (body === undefined || binding.kind === 'none') return {};
+  if (binding.kind === 'field') return { [binding.field.name]: body };
+  return isJsonObject(body) ? body : {};
+}
+
+/** What headers hold for fields that nothing else may set: it yields to the rest of the request. */
+function readHeaders({ dialect, rpc }: Route, headers: Headers): JsonObject {
+  const held: Record<string, string> = {};
+  for (const [header, name] of Object.entries(dialect.rest.fieldsByHeader ?? {})) {
+    const field = findField(rpc.method.input, name);
+    const text = headers.get(header);
+    const isText = field?.fieldKind === 'scalar' && field.scalar === ScalarType.STRING;
+    if (isText && text !== null) held[field.name] = text;
+  }
+  return held;
+}
+
+function findFlaw({ variables, query, body }: RequestParts): Fault | undefined {
+  const parts: [Fault['source'], JsonValue][] = [
+    ['path', { ...variables }],
+    ['query', Object.fromEntries(query)],
+    ['body', body ?? null],
+  ];
+  for (const [source, part] of parts) {
+    const flaw = findJsonFlaw(part);
+    if (flaw) return { source, path: flaw.path, rule: 'other', input: undefined };
+  }
+  return undefined;
+}
+
+const undecodable: PlacedFault = { fault: { source: 'body', path: [], rule: 'other', input: undefined }, order: [] };
+
+/** What the checker lets pass decodes; should it not, the reader's own words are dropped, since they quote values. */
+function decode(schema: DescMessage, json: JsonObject): Message | undefined {
+  try {
+    assert(isReadableByProtobuf(json));
+    return fromJson(schema, json, { ignoreUnknownFields: true });
+  } catch {
+    return undefined;
+  }
+}
+
+/** Two faults overlap where one stands at or above the other: then the first one found tells enough. */
+function overlap(left: readonly number[], right: readonly number[]): boolean {
+  const length = Math.min(left.length, right.length);
+  return left.slice(0, length).every((position, index) => position === right[index]);
+}
+
+function inModelOrder(faults: readonly PlacedFault[]): Fault[] {
+  return faults.toSorted(compare).map(({ fault }) => fault);
+}
+
+function compare(left: PlacedFault, right: PlacedFault): number {
+  const bySource = sourceRanks[left.fault.source] - sourceRanks[right.fault.source];
+  if (bySource !== 0) return bySource;
+  const at = left.order.findIndex((position, index) => position !== right.order[index]);
+  if (at === -1) return left.order.length - right.order.length;
+  return (left.order[at] ?? 0) - (right.order[at] ?? -1);
+}

@@ -1,6 +1,7 @@
 import { chown, mkdir, open, readFile, readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ownUserId, type Account } from './account.ts';
+import { namedFolder, type DataDirectoryAccess } from './data-directory-access.ts';
 import { program } from './binaries.ts';
 import { discard, temporaryPath } from './data-directory.ts';
 import { EmbeddedPostgresError, errorCodeOf } from './embedded-error.ts';
@@ -46,26 +47,29 @@ export async function clusterOwner(dataDir: string): Promise<number | undefined>
  * @throws EmbeddedPostgresError `wrong_owner`, `incompatible_version`, `corrupted`, or what initdb or the file system say
  */
 export async function ensureCluster(
-  dataDir: string,
+  access: DataDirectoryAccess,
   binaries: RunnableBinaries,
-  account: Account | undefined,
 ): Promise<'made' | 'found'> {
-  const cluster = clusterPath(dataDir);
+  const cluster = clusterPath(access.dataDir);
   try {
-    const made = !(await holdsFiles(cluster)) && (await makeCluster(cluster, binaries, account));
-    if (!made) await checkCluster(cluster, binaries.majorVersion, account);
+    const made = !(await holdsFiles(cluster)) && (await makeCluster(access, binaries));
+    if (!made) await checkCluster(cluster, binaries.majorVersion, access.account);
     return made ? 'made' : 'found';
   } catch (error) {
     throw error instanceof EmbeddedPostgresError ? error : fileSystemError('make or read', cluster, error);
   }
 }
 
-async function makeCluster(cluster: string, binaries: RunnableBinaries, account?: Account): Promise<boolean> {
+async function makeCluster(access: DataDirectoryAccess, binaries: RunnableBinaries): Promise<boolean> {
+  const { account, dataDir } = access;
+  const cluster = clusterPath(dataDir);
   const temporary = temporaryPath(cluster, 'new');
   await mkdir(temporary, { mode: 0o700 });
   try {
     if (account !== undefined) await chown(temporary, account.uid, account.gid);
-    const initdb = await runCommand(program(binaries, 'initdb'), [`--pgdata=${temporary}`, ...initdbOptions], account);
+    const { name, workingFolder } = namedFolder(access, temporary);
+    const args = [`--pgdata=${name}`, ...initdbOptions];
+    const initdb = await runCommand(program(binaries, 'initdb'), args, { account, workingFolder });
     if (!initdb.succeeded) throw await serverError('make', cluster, initdb.output);
     await rename(temporary, cluster);
   } catch (error) {
@@ -74,7 +78,7 @@ async function makeCluster(cluster: string, binaries: RunnableBinaries, account?
     if (errorCodeOf(error) === 'ENOTEMPTY' || errorCodeOf(error) === 'EEXIST') return false;
     throw error;
   }
-  await syncFolder(join(cluster, '..'));
+  await syncFolder(dataDir);
   return true;
 }
 

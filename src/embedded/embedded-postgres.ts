@@ -3,13 +3,13 @@ import type { Client } from 'pg';
 import { chooseAccount } from './account.ts';
 import { locateBinaries } from './binaries.ts';
 import { clusterOwner, clusterPath, ensureCluster } from './cluster.ts';
+import { findAccess } from './data-directory-access.ts';
 import { prepareDataDirectory, removeLeftovers } from './data-directory.ts';
 import type { EmbeddedPostgresError } from './embedded-error.ts';
 import type { EmbeddedLog } from './embedded-log.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
 import { PostmasterKeeper } from './postmaster-keeper.ts';
 import type { PostmasterSettings } from './postmaster.ts';
-import { reachableOrThrow } from './reachable.ts';
 import { ensureRunnable } from './runnable-binaries.ts';
 import { ensureSocketDirectory } from './socket-directory.ts';
 
@@ -54,18 +54,17 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
 }
 
 async function prepareSettings(dataDir: string, log: EmbeddedLog): Promise<PostmasterSettings> {
-  const account = await chooseAccount(await clusterOwner(dataDir));
-  await reachableOrThrow(dataDir, account);
+  const access = await findAccess(dataDir, await chooseAccount(await clusterOwner(dataDir)));
   const removed = await removeLeftovers(dataDir);
   if (removed.length > 0) log.warn({ dataDir, removed }, 'removed what an interrupted start left behind');
-  const binaries = await ensureRunnable(await locateBinaries(), dataDir, account);
-  const found = await ensureCluster(dataDir, binaries, account);
-  log.info({ dataDir, account: account?.name, cluster: found }, 'starting embedded PostgreSQL');
+  const binaries = await ensureRunnable(await locateBinaries(), access);
+  const found = await ensureCluster(access, binaries);
+  log.info({ dataDir, account: access.account?.name, cluster: found }, 'starting embedded PostgreSQL');
   return {
     cluster: clusterPath(dataDir),
     binaries,
-    account,
-    socketDirectory: await ensureSocketDirectory(dataDir, account),
+    access,
+    socketDirectory: await ensureSocketDirectory(access),
     logFile: join(dataDir, 'postgres.log'),
   };
 }

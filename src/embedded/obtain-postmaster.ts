@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
-import { realpath } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'pg';
 import { clusterUser } from './cluster.ts';
@@ -108,8 +109,14 @@ async function tooLate({ cluster }: PostmasterSettings, attempt: Attempt | undef
   );
 }
 
+/**
+ * Whether the server at the other end has our cluster, and not one that ours is a copy of: no copy has the change time
+ * of its original. Paths would not tell: folders are moved and mounted, and `/proc/self/cwd` is everybody's.
+ */
 async function servesFrom(session: Client, cluster: string): Promise<boolean> {
-  const { rows } = await session.query<{ data_directory: string }>('show data_directory');
-  const served = rows[0]?.data_directory ?? '';
-  return served === cluster || (await realpath(served).catch(() => '')) === cluster;
+  const { rows } = await session.query<{ changed: string }>(
+    "select extract(epoch from change)::bigint as changed from pg_stat_file('PG_VERSION')",
+  );
+  const { ctimeMs } = await stat(join(cluster, 'PG_VERSION'));
+  return Number(rows[0]?.changed) === Math.floor(ctimeMs / 1000);
 }

@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Account } from './account.ts';
 import { program, type PostgresBinaries } from './binaries.ts';
+import { namedFolder, type DataDirectoryAccess } from './data-directory-access.ts';
 import { EmbeddedPostgresError, errorCodeOf } from './embedded-error.ts';
 import { readPostmasterFile } from './postmaster-file.ts';
 import { processRole } from './process-role.ts';
@@ -14,7 +14,7 @@ import { socketPort } from './socket-directory.ts';
 export type PostmasterSettings = {
   readonly cluster: string;
   readonly binaries: PostgresBinaries;
-  readonly account: Account | undefined;
+  readonly access: DataDirectoryAccess;
   readonly socketDirectory: string;
   readonly logFile: string;
 };
@@ -52,16 +52,17 @@ const pollMs = 20;
  * the database before Coffer has finished with it; it lives on when Coffer is killed, for the next start to find.
  */
 export async function spawnPostmaster(settings: PostmasterSettings): Promise<ChildProcess> {
-  const { account, binaries, cluster, socketDirectory } = settings;
+  const { access, binaries, cluster, socketDirectory } = settings;
+  const { name, workingFolder } = namedFolder(access, cluster);
   const log = await openServerLog(settings.logFile);
   try {
     const values = [...fixedSettings, `port=${socketPort}`, `unix_socket_directories=${quoted(socketDirectory)}`];
-    const child = spawn(program(binaries, 'postgres'), ['-D', cluster, ...values.flatMap((value) => ['-c', value])], {
-      cwd: '/',
+    const child = spawn(program(binaries, 'postgres'), ['-D', name, ...values.flatMap((value) => ['-c', value])], {
+      cwd: workingFolder,
       env: childEnvironment,
       stdio: ['ignore', log.fd, log.fd],
       detached: true,
-      ...(account === undefined ? {} : { uid: account.uid, gid: account.gid }),
+      ...(access.account === undefined ? {} : { uid: access.account.uid, gid: access.account.gid }),
     });
     // What can't be started has no process id, which whoever waits for it looks at.
     child.once('error', () => undefined);

@@ -9,11 +9,18 @@ export const childEnvironment = { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 
 
 const outputLengthMax = 16_384;
 
-/** Runs a program to its end, as the given account (else as ourselves). Never throws: what can't be run has not succeeded. */
-export function runCommand(program: string, args: readonly string[], account?: Account): Promise<CommandResult> {
+/** As whom to run a command (else as ourselves), and in which folder (else `/`). */
+export type CommandOptions = { readonly account?: Account | undefined; readonly workingFolder?: string };
+
+/** Runs a program to its end. Never throws: what can't be run has not succeeded. */
+export function runCommand(
+  program: string,
+  args: readonly string[],
+  { account, workingFolder = '/' }: CommandOptions = {},
+): Promise<CommandResult> {
   return new Promise((resolve) => {
     const child = spawn(program, args, {
-      cwd: '/',
+      cwd: workingFolder,
       env: childEnvironment,
       stdio: ['ignore', 'pipe', 'pipe'],
       // Apart from the terminal: Ctrl-C stops Coffer, and Coffer decides what happens to an initdb.

@@ -1,39 +1,46 @@
 import { cp, mkdir, readFile, rename, stat, symlink } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
-import type { Account } from './account.ts';
+import { ownUserId, type Account } from './account.ts';
 import { program, type PostgresBinaries } from './binaries.ts';
+import { requireReachable, type DataDirectoryAccess } from './data-directory-access.ts';
 import { discard, temporaryPath } from './data-directory.ts';
 import { EmbeddedPostgresError, errorCodeOf } from './embedded-error.ts';
 import { fileSystemError } from './failure.ts';
-import { reachableOrThrow } from './reachable.ts';
 import { runCommand } from './run-command.ts';
 
 /** Binaries that have been seen to run under the account, with the major version they report. */
 export type RunnableBinaries = PostgresBinaries & { readonly majorVersion: number };
 
+// Where copies are kept when the account can't read one in the data directory either; only root comes to this.
+const systemFolder = '/var/lib/coffer';
+
 /**
- * The binaries in place when the account can run them, else a copy below the data directory. A copy is needed when the
+ * The binaries in place when the account can run them, else a copy below the data directory, or below `sharedFolder`
+ * when that account can't get to the data directory by its path. A copy is needed when the
  * checkout lies below a folder that the account can't enter, and when npm's install scripts, which make the links
  * between the libraries, did not run. The copy is ours to write and everyone's to read; it is made once a version.
  * @throws EmbeddedPostgresError `unreachable_directory`, `binaries_missing`, or what the file system says
  */
 export async function ensureRunnable(
   binaries: PostgresBinaries,
-  dataDir: string,
-  account: Account | undefined,
+  { account, byPath, dataDir }: DataDirectoryAccess,
+  sharedFolder = systemFolder,
 ): Promise<RunnableBinaries> {
-  const copy = { root: join(dataDir, `runtime-${binaries.version}`), version: binaries.version };
-  for (const candidate of [binaries, copy]) {
-    const majorVersion = await reportedMajorVersion(candidate, account);
-    if (majorVersion !== undefined) return { ...candidate, majorVersion };
-  }
-  await reachableOrThrow(dataDir, account);
+  const inPlace = await reportedMajorVersion(binaries, account);
+  if (inPlace !== undefined) return { ...binaries, majorVersion: inPlace };
+  const folder = byPath ? dataDir : await prepareSharedFolder(sharedFolder, account);
+  const copy = { root: join(folder, `runtime-${binaries.version}`), version: binaries.version };
+  const majorVersion = (await reportedMajorVersion(copy, account)) ?? (await stageAndTry(binaries, copy, account));
+  return { ...copy, majorVersion };
+}
+
+async function stageAndTry(binaries: PostgresBinaries, copy: PostgresBinaries, account?: Account): Promise<number> {
   await stage(binaries.root, copy.root).catch((error: unknown) => {
     throw fileSystemError('copy the PostgreSQL binaries to', copy.root, error);
   });
   const majorVersion = await reportedMajorVersion(copy, account);
-  if (majorVersion !== undefined) return { ...copy, majorVersion };
-  const { output } = await runCommand(program(copy, 'postgres'), ['--version'], account);
+  if (majorVersion !== undefined) return majorVersion;
+  const { output } = await runCommand(program(copy, 'postgres'), ['--version'], { account });
   throw new EmbeddedPostgresError(
     'binaries_missing',
     `The PostgreSQL binaries do not run, neither from ${binaries.root} nor from ${copy.root}: ` +
@@ -42,11 +49,29 @@ export async function ensureRunnable(
   );
 }
 
+/** Others may read what is below it, and nobody but us may have put it there: it is about to be run. */
+async function prepareSharedFolder(folder: string, account?: Account): Promise<string> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o755 });
+    const { mode, uid } = await stat(folder);
+    if (uid !== ownUserId() || (mode & 0o022) !== 0) {
+      throw new EmbeddedPostgresError(
+        'unsafe_directory',
+        `${folder} is not ours alone to write, so no programs are kept there: run chown root and chmod 755 on it`,
+      );
+    }
+  } catch (error) {
+    throw error instanceof EmbeddedPostgresError ? error : fileSystemError('make', folder, error);
+  }
+  await requireReachable(folder, account);
+  return folder;
+}
+
 async function reportedMajorVersion(binaries: PostgresBinaries, account?: Account): Promise<number | undefined> {
   // Running it tells what no reading of modes does: folders, links between libraries, noexec, the processor.
-  const { succeeded, output } = await runCommand(program(binaries, 'postgres'), ['--version'], account);
+  const { succeeded, output } = await runCommand(program(binaries, 'postgres'), ['--version'], { account });
   const shared = join(binaries.root, 'share', 'postgresql', 'postgres.bki');
-  const readable = succeeded && (await runCommand('test', ['-r', shared], account)).succeeded;
+  const readable = succeeded && (await runCommand('test', ['-r', shared], { account })).succeeded;
   const version = /\) (\d+)/.exec(output)?.[1];
   return readable && version !== undefined ? Number(version) : undefined;
 }

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { ownUserId, type Account } from './account.ts';
+import { requireReachable, type DataDirectoryAccess } from './data-directory-access.ts';
 import { EmbeddedPostgresError, errorCodeOf } from './embedded-error.ts';
 import { fileSystemError } from './failure.ts';
-import { reachableOrThrow } from './reachable.ts';
 
 /** The port in the socket's name; each socket has a folder of its own, so that it needs no choosing. */
 export const socketPort = 5432;
@@ -16,12 +16,13 @@ const socketPathBytesMax = process.platform === 'linux' ? 107 : 103;
 
 /**
  * Makes or checks the 0700 folder that PostgreSQL's socket is made in: `<dataDir>/socket`, or a short one below the
- * temporary directory when the path of the socket would be too long for the kernel. Entering it is the whole
+ * temporary directory when the path of the socket would be too long for the kernel, or can't be walked by the account. Entering it is the whole
  * authentication, so a folder that someone else made, or that others may enter, is refused.
  * @throws EmbeddedPostgresError `unsafe_directory`, or what the file system says
  */
-export async function ensureSocketDirectory(dataDir: string, account: Account | undefined): Promise<string> {
-  const folder = chooseFolder(dataDir);
+export async function ensureSocketDirectory(access: DataDirectoryAccess): Promise<string> {
+  const { account, dataDir } = access;
+  const folder = chooseFolder(access);
   try {
     if (dirname(folder) !== dataDir) await refuseUnsafeParent(dirname(folder));
     await mkdir(folder, { mode: 0o700 }).catch((error: unknown) => {
@@ -32,15 +33,14 @@ export async function ensureSocketDirectory(dataDir: string, account: Account | 
   } catch (error) {
     throw error instanceof EmbeddedPostgresError ? error : fileSystemError('make', folder, error);
   }
-  await reachableOrThrow(folder, account);
+  await requireReachable(folder, account);
   return folder;
 }
 
-function chooseFolder(dataDir: string): string {
+function chooseFolder({ byPath, dataDir }: DataDirectoryAccess): string {
   const name = `coffer-${createHash('sha256').update(dataDir).digest('hex').slice(0, 16)}`;
-  const folder = [join(dataDir, 'socket'), join(tmpdir(), name), join('/tmp', name)].find(
-    (path) => Buffer.byteLength(join(path, `.s.PGSQL.${socketPort}`)) <= socketPathBytesMax,
-  );
+  const folders = [...(byPath ? [join(dataDir, 'socket')] : []), join(tmpdir(), name), join('/tmp', name)];
+  const folder = folders.find((path) => Buffer.byteLength(join(path, `.s.PGSQL.${socketPort}`)) <= socketPathBytesMax);
   if (folder !== undefined) return folder;
   throw new EmbeddedPostgresError('unsafe_directory', 'No folder has a path short enough for a socket');
 }

@@ -14,6 +14,7 @@ import {
   refusal,
   serve,
   stopAnyPostmaster,
+  eventually,
 } from './support.ts';
 
 const start = async (dataDir: string): Promise<EmbeddedPostgresError> =>
@@ -59,6 +60,11 @@ async function fillDisk(folder: string): Promise<void> {
   }
 }
 
+async function laterThan(path: string): Promise<void> {
+  const { ctimeMs } = await stat(path);
+  if (Date.now() < Math.floor(ctimeMs / 1000 + 1) * 1000) throw new Error('still the same second');
+}
+
 describe('a cluster', () => {
   it('is left alone when it was made by another version of PostgreSQL', () =>
     withCluster(async (dataDir, cluster) => {
@@ -102,7 +108,7 @@ describe('a cluster', () => {
     }));
 
   it('is refused when it belongs to another account than the one PostgreSQL would run under', async function () {
-    if (!isRoot) return this.skip();
+    if (!isRoot) this.skip();
     await withCluster(async (dataDir, cluster) => {
       await chown(cluster, 4711, 4711);
       const error = await start(dataDir);
@@ -113,7 +119,7 @@ describe('a cluster', () => {
   });
 
   it('is served by its own account, although an earlier candidate exists', async function () {
-    if (!isRoot) return this.skip();
+    if (!isRoot) this.skip();
     await withCluster(async (dataDir, cluster) => {
       const nobody = Number.parseInt((await runCommand('id', ['-u', 'nobody'])).output, 10);
       await runCommand('chown', ['-R', 'nobody', cluster]);
@@ -125,7 +131,7 @@ describe('a cluster', () => {
   });
 
   it('is not made on a full disk, and nothing of it stays', async function () {
-    if (!isRoot) return this.skip();
+    if (!isRoot) this.skip();
     const mounted = await onSmallDisk(12, async (disk) => {
       const error = await start(join(disk, 'data'));
       expect(error).to.include({ code: 'disk_full' });
@@ -136,7 +142,7 @@ describe('a cluster', () => {
   });
 
   it('says so when it can not be started on a full disk, and starts when there is space again', async function () {
-    if (!isRoot) return this.skip();
+    if (!isRoot) this.skip();
     const mounted = await onSmallDisk(120, async (disk) => {
       const dataDir = join(disk, 'data');
       const first = serve(dataDir);
@@ -155,7 +161,7 @@ describe('a cluster', () => {
   });
 
   it('is refused on a read-only file system', async function () {
-    if (!isRoot) return this.skip();
+    if (!isRoot) this.skip();
     const mounted = await onSmallDisk(120, async (disk) => {
       const dataDir = join(disk, 'data');
       await (await startEmbeddedPostgres({ dataDir, log: quiet })).stop();
@@ -182,6 +188,8 @@ describe('a cluster', () => {
       const [original, copy] = [join(folder, 'data'), join(folder, 'copy')];
       const first = await startEmbeddedPostgres({ dataDir: original, log: quiet });
       await query(first.connection, 'checkpoint');
+      // File times count in seconds for PostgreSQL: the copy has to be made in a later one.
+      await eventually(() => laterThan(join(original, 'postgres', 'PG_VERSION')));
       await runCommand('cp', ['-a', original, copy]);
       const second = await startEmbeddedPostgres({ dataDir: copy, log: quiet });
       await query(second.connection, 'create table only_in_the_copy ()');

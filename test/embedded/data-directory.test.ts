@@ -58,7 +58,7 @@ describe('the data directory', () => {
     }));
 
   it('is refused when it belongs to somebody else', async function () {
-    if (!isRoot) return this.skip();
+    if (!isRoot) this.skip();
     const account = await ordinaryAccount();
     await inFolder(async (folder) => {
       const error = await refusal(prepareDataDirectory(folder));

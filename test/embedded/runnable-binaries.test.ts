@@ -3,11 +3,11 @@ import { chmod, cp, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises
 import { join } from 'node:path';
 import { chooseAccount } from '../../src/embedded/account.ts';
 import { locateBinaries, program } from '../../src/embedded/binaries.ts';
+import { findAccess } from '../../src/embedded/data-directory-access.ts';
 import { prepareDataDirectory } from '../../src/embedded/data-directory.ts';
-import { startEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
 import { runCommand } from '../../src/embedded/run-command.ts';
 import { ensureRunnable } from '../../src/embedded/runnable-binaries.ts';
-import { inFolder, isRoot, quiet, refusal } from './support.ts';
+import { inFolder, isRoot, refusal } from './support.ts';
 
 /** A copy of the platform package's files in `<folder>/checkout/native`, as a checkout of its own would hold them. */
 async function copyOfBinaries(folder: string): Promise<{ root: string; version: string }> {
@@ -22,21 +22,21 @@ describe('the binaries', () => {
   it('are run in place where the account can', () =>
     inFolder(async (folder) => {
       const located = await locateBinaries();
-      const runnable = await ensureRunnable(located, folder, await chooseAccount(undefined));
+      const runnable = await ensureRunnable(located, await findAccess(folder, await chooseAccount(undefined)));
       expect(runnable).to.deep.equal({ ...located, majorVersion: 18 });
       expect(await readdir(folder)).to.deep.equal([]);
     }));
 
   it('are copied once, to be read by all and written by root alone, where the account can not enter the checkout', async function () {
-    if (!isRoot) return this.skip();
+    if (!isRoot) this.skip();
     await inFolder(async (folder) => {
       const account = await chooseAccount(undefined);
       const binaries = await copyOfBinaries(folder);
       await chmod(join(folder, 'checkout'), 0o700);
       const dataDir = await prepareDataDirectory(join(folder, 'data'));
-      const staged = await ensureRunnable(binaries, dataDir, account);
+      const staged = await ensureRunnable(binaries, await findAccess(dataDir, account));
       expect(staged.root).to.equal(join(dataDir, `runtime-${binaries.version}`));
-      expect((await runCommand(program(staged, 'initdb'), ['--version'], account)).output).to.include('PostgreSQL');
+      expect((await runCommand(program(staged, 'initdb'), ['--version'], { account })).output).to.include('PostgreSQL');
       const writable = await runCommand('find', [
         staged.root,
         '!',
@@ -53,12 +53,9 @@ describe('the binaries', () => {
       ]);
       expect(writable).to.deep.equal({ succeeded: true, output: '' });
       const { ino } = await stat(staged.root);
-      await ensureRunnable(binaries, dataDir, account);
+      await ensureRunnable(binaries, await findAccess(dataDir, account));
       expect((await stat(staged.root)).ino).to.equal(ino);
       expect(await readdir(dataDir)).to.deep.equal([`runtime-${binaries.version}`]);
-      // The whole of it, from the copy.
-      const postgres = await startEmbeddedPostgres({ dataDir, log: quiet });
-      await postgres.stop();
     });
   });
 
@@ -67,7 +64,7 @@ describe('the binaries', () => {
       const binaries = await copyOfBinaries(folder);
       await runCommand('find', [join(binaries.root, 'lib'), '-type', 'l', '-delete']);
       const dataDir = await prepareDataDirectory(join(folder, 'data'));
-      const staged = await ensureRunnable(binaries, dataDir, await chooseAccount(undefined));
+      const staged = await ensureRunnable(binaries, await findAccess(dataDir, await chooseAccount(undefined)));
       expect(staged.root).to.equal(join(dataDir, `runtime-${binaries.version}`));
     }));
 
@@ -77,10 +74,13 @@ describe('the binaries', () => {
       await runCommand('find', [join(binaries.root, 'lib'), '-type', 'l', '-delete']);
       const dataDir = await prepareDataDirectory(join(folder, 'data'));
       const account = await chooseAccount(undefined);
-      const staged = await ensureRunnable(binaries, dataDir, account);
+      const staged = await ensureRunnable(binaries, await findAccess(dataDir, account));
       // What a power failure leaves of a file that was not on the disk yet.
       await writeFile(program(staged, 'postgres'), '');
-      expect(await ensureRunnable(binaries, dataDir, account)).to.include({ root: staged.root, majorVersion: 18 });
+      expect(await ensureRunnable(binaries, await findAccess(dataDir, account))).to.include({
+        root: staged.root,
+        majorVersion: 18,
+      });
       expect(await readdir(dataDir)).to.deep.equal([`runtime-${binaries.version}`]);
     }));
 
@@ -89,20 +89,48 @@ describe('the binaries', () => {
       const binaries = await copyOfBinaries(folder);
       await rm(join(binaries.root, 'share'), { recursive: true });
       const dataDir = await prepareDataDirectory(join(folder, 'data'));
-      const error = await refusal(ensureRunnable(binaries, dataDir, await chooseAccount(undefined)));
+      const error = await refusal(ensureRunnable(binaries, await findAccess(dataDir, await chooseAccount(undefined))));
       expect(error).to.include({ code: 'binaries_missing' });
       expect(error.message).to.include('npm ci');
     }));
 
-  it('are not copied to a place that the account can not reach: the folder in the way is named', async function () {
-    if (!isRoot) return this.skip();
+  it('are copied to a folder for all where the account can not reach the data directory either', async function () {
+    if (!isRoot) this.skip();
     await inFolder(async (folder) => {
-      const home = join(folder, 'home');
-      await mkdir(home, { mode: 0o700 });
-      const error = await refusal(startEmbeddedPostgres({ dataDir: join(home, 'coffer', 'data'), log: quiet }));
+      const binaries = await copyOfBinaries(folder);
+      const [home, shared] = [join(folder, 'checkout'), join(folder, 'shared')];
+      await chmod(home, 0o700);
+      const access = await findAccess(await prepareDataDirectory(join(home, 'data')), await chooseAccount(undefined));
+      const staged = await ensureRunnable(binaries, access, shared);
+      expect(staged).to.include({ root: join(shared, `runtime-${binaries.version}`), majorVersion: 18 });
+      expect((await stat(home)).mode & 0o777).to.equal(0o700);
+    });
+  });
+
+  it('are not run from a folder for all that others may write to', async function () {
+    if (!isRoot) this.skip();
+    await inFolder(async (folder) => {
+      const binaries = await copyOfBinaries(folder);
+      await chmod(join(folder, 'checkout'), 0o700);
+      const shared = join(folder, 'shared');
+      await mkdir(shared);
+      await chmod(shared, 0o777);
+      const dataDir = await prepareDataDirectory(join(folder, 'checkout', 'data'));
+      const access = await findAccess(dataDir, await chooseAccount(undefined));
+      expect(await refusal(ensureRunnable(binaries, access, shared))).to.include({ code: 'unsafe_directory' });
+    });
+  });
+
+  it('are not copied to a place that the account can not reach: the folder in the way is named', async function () {
+    if (!isRoot) this.skip();
+    await inFolder(async (folder) => {
+      const binaries = await copyOfBinaries(folder);
+      const home = join(folder, 'checkout');
+      await chmod(home, 0o700);
+      const access = await findAccess(await prepareDataDirectory(join(home, 'data')), await chooseAccount(undefined));
+      const error = await refusal(ensureRunnable(binaries, access, join(home, 'shared')));
       expect(error).to.include({ code: 'unreachable_directory' });
       expect(error.message).to.include(`chmod o+x ${home},`);
-      expect((await stat(home)).mode & 0o777).to.equal(0o700);
     });
   });
 });

@@ -16,7 +16,7 @@ async function longDataDir(folder: string): Promise<string> {
 describe('the folder of the socket', () => {
   it('lies in the data directory when the path is short enough', () =>
     inFolder(async (folder) => {
-      const socketDirectory = await ensureSocketDirectory(folder, undefined);
+      const socketDirectory = await ensureSocketDirectory({ dataDir: folder, account: undefined, byPath: true });
       expect(socketDirectory).to.equal(join(folder, 'socket'));
       expect((await stat(socketDirectory)).mode & 0o777).to.equal(0o700);
     }));
@@ -40,8 +40,8 @@ describe('the folder of the socket', () => {
     inFolder(async (folder) => {
       const dataDir = await longDataDir(folder);
       const [one, two] = [
-        await ensureSocketDirectory(dataDir, undefined),
-        await ensureSocketDirectory(dataDir, undefined),
+        await ensureSocketDirectory({ dataDir, account: undefined, byPath: true }),
+        await ensureSocketDirectory({ dataDir, account: undefined, byPath: true }),
       ];
       await rm(one, { recursive: true });
       expect(two).to.equal(one);
@@ -51,7 +51,7 @@ describe('the folder of the socket', () => {
     inFolder(async (folder) => {
       await mkdir(join(folder, 'socket'));
       await chmod(join(folder, 'socket'), 0o710);
-      const error = await refusal(ensureSocketDirectory(folder, undefined));
+      const error = await refusal(ensureSocketDirectory({ dataDir: folder, account: undefined, byPath: true }));
       expect(error).to.include({ code: 'unsafe_directory' });
       expect(error.message).to.include(join(folder, 'socket'));
     }));
@@ -60,19 +60,23 @@ describe('the folder of the socket', () => {
     inFolder(async (folder) => {
       await mkdir(join(folder, 'elsewhere'), { mode: 0o700 });
       await symlink(join(folder, 'elsewhere'), join(folder, 'socket'));
-      expect(await refusal(ensureSocketDirectory(folder, undefined))).to.include({ code: 'unsafe_directory' });
+      expect(await refusal(ensureSocketDirectory({ dataDir: folder, account: undefined, byPath: true }))).to.include({
+        code: 'unsafe_directory',
+      });
     }));
 
   it('is refused when somebody else made it', async function () {
-    if (!isRoot) return this.skip();
+    if (!isRoot) this.skip();
     const account = await ordinaryAccount();
     await inFolder(async (folder) => {
       const dataDir = await longDataDir(folder);
-      const socketDirectory = await ensureSocketDirectory(dataDir, account);
+      const socketDirectory = await ensureSocketDirectory({ dataDir, account, byPath: true });
       try {
         // The account owns it now; for us alone, without that account, it is a stranger's.
-        expect(await refusal(ensureSocketDirectory(dataDir, undefined))).to.include({ code: 'unsafe_directory' });
-        expect(await ensureSocketDirectory(dataDir, account)).to.equal(socketDirectory);
+        expect(await refusal(ensureSocketDirectory({ dataDir, account: undefined, byPath: true }))).to.include({
+          code: 'unsafe_directory',
+        });
+        expect(await ensureSocketDirectory({ dataDir, account, byPath: true })).to.equal(socketDirectory);
       } finally {
         await rm(socketDirectory, { recursive: true });
       }

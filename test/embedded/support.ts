@@ -59,7 +59,9 @@ export function serve(dataDir: string, account?: Account): ServingProcess {
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async (): Promise<Report | undefined> => {
     const { done, value } = await lines.next();
-    return done === true ? undefined : (JSON.parse(value) as Report);
+    if (done === true) return undefined;
+    const report: Report = JSON.parse(value);
+    return report;
   };
   return {
     child,
@@ -83,7 +85,7 @@ export function serve(dataDir: string, account?: Account): ServingProcess {
 /** Whom to run `serve.ts` as, to see both sides: ourselves and, when that is root, an ordinary user. */
 export async function ordinaryAccount(): Promise<Account | undefined> {
   const account = isRoot ? await chooseAccount(undefined) : undefined;
-  const canRun = await runCommand('test', ['-r', servePath], account);
+  const canRun = await runCommand('test', ['-r', servePath], { account });
   if (!canRun.succeeded) throw new Error(`${account?.name ?? 'this user'} can't read the checkout`);
   return account;
 }

@@ -48,7 +48,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** The environment's variables, as `process.env` has them. */
+/** The environment's variables. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const names = [

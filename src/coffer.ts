@@ -1,0 +1,100 @@
+import { readFile } from 'node:fs/promises';
+import type { Logger } from 'pino';
+import type { Config, TlsConfig } from './config.ts';
+import { startEmbeddedPostgres } from './embedded/embedded-postgres.ts';
+import type { GatewayTls } from './gateway/gateway.ts';
+import { openInstance, type Instance } from './instance.ts';
+import { KeyFileError } from './key-file.ts';
+import { DatabaseReadiness } from './database-readiness.ts';
+import { buildServer } from './server.ts';
+import type { DatabaseConnection } from './store/database-connection.ts';
+import type { Clock } from './vault/ports.ts';
+import { UseRecorder } from './vault/use-recorder.ts';
+
+const useFlushEveryMs = 1_000;
+
+/** What a Coffer is started with, beside its configuration. */
+export interface CofferParts {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Told when the embedded database is lost to another Coffer: stop. */
+  readonly onLost?: () => void;
+}
+
+/** A Coffer that serves. */
+export interface RunningCoffer {
+  /** Such as `http://127.0.0.1:3978`. */
+  readonly origin: string;
+  /** The file of the admin key, where this start made it. */
+  readonly adminKeyFile: string | undefined;
+  /** Finishes what is in flight, then closes everything in the reverse order of opening. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Opens the database and the keys, builds the server, and listens.
+ *
+ * @throws KeyFileError, EmbeddedPostgresError, WrongMasterKeyError and others with what is wrong; then nothing is left open
+ */
+export async function startCoffer(config: Config, parts: CofferParts): Promise<RunningCoffer> {
+  await using opening = new AsyncDisposableStack();
+  const tls = config.tls ? await readTls(config.tls) : undefined;
+  const connection = await connect(config, parts, opening);
+  const instance = await openInstance({ config, connection, clock: parts.clock, log: parts.log }, opening);
+  const uses = recordUses(instance, parts.log, opening);
+  const readiness = new DatabaseReadiness(instance.database, parts.log);
+  const server = await buildServer({ ...parts, config, instance, uses, readiness, tls });
+  opening.defer(() => server.close(config.shutdownTimeoutMs));
+  opening.defer(() => readiness.stop());
+  await readiness.start();
+  const { host, port } = await server.listen();
+  warnOfOpenDoor(config, parts.log);
+  const opened = opening.move();
+  return {
+    origin: `${tls ? 'https' : 'http'}://${host}:${port}`,
+    adminKeyFile: instance.adminKeyFile,
+    stop: () => opened.disposeAsync(),
+  };
+}
+
+async function connect(config: Config, parts: CofferParts, opening: AsyncDisposableStack): Promise<DatabaseConnection> {
+  if (config.database.kind === 'server') return { url: config.database.url };
+  const { log, onLost } = parts;
+  const { dataDir } = config;
+  const postgres = await startEmbeddedPostgres({ dataDir, log, ...(onLost && { onLost: () => onLost() }) });
+  opening.defer(() => postgres.stop());
+  return postgres.connection;
+}
+
+function recordUses(instance: Instance, log: Logger, opening: AsyncDisposableStack): UseRecorder {
+  const uses = new UseRecorder(instance.stores.credentials);
+  const flush = () => uses.flush().catch((error: unknown) => log.warn({ err: error }, 'uses could not be written yet'));
+  const timer = setInterval(() => void flush(), useFlushEveryMs);
+  opening.defer(async () => {
+    clearInterval(timer);
+    await flush();
+  });
+  return uses;
+}
+
+async function readTls({ certFile, clientCaFile, keyFile }: TlsConfig): Promise<GatewayTls> {
+  const [certificate, privateKey] = await Promise.all([readPem(certFile), readPem(keyFile)]);
+  if (clientCaFile === null) return { certificate, privateKey };
+  return { certificate, privateKey, clientAuthorities: await readPem(clientCaFile) };
+}
+
+async function readPem(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw new KeyFileError(path, 'can not be read', { cause: error });
+  }
+}
+
+function warnOfOpenDoor({ host, tls }: Config, log: Logger): void {
+  if (tls || ['127.0.0.1', '::1', 'localhost'].includes(host)) return;
+  log.warn(
+    { host },
+    'serving without TLS on an address that others may reach: put a TLS proxy in front, or set COFFER_TLS_CERT',
+  );
+}

@@ -1,0 +1,42 @@
+import { mkdir } from 'node:fs/promises';
+import { pino } from 'pino';
+import type { Config } from '../config.ts';
+import { attachEmbeddedPostgres } from '../embedded/attach.ts';
+import { startEmbeddedPostgres } from '../embedded/embedded-postgres.ts';
+import { SystemClock } from '../encryption/system-clock.ts';
+import { adminKeyFile } from '../first-keys.ts';
+import { openInstance } from '../instance.ts';
+import { replaceKeyFile } from '../key-file.ts';
+import type { DatabaseConnection } from '../store/database-connection.ts';
+import { replaceAdminKey } from '../vault/first-start.ts';
+
+/**
+ * Replaces a lost admin key: makes a new one for the first owner, writes it into `<data>/admin.key`, and revokes the one
+ * he had. It needs the master key, and works beside a running server as well as without one.
+ *
+ * @returns the exit code
+ */
+export async function adminKey(config: Config): Promise<number> {
+  const log = pino({ level: 'silent' });
+  const clock = new SystemClock();
+  await using stack = new AsyncDisposableStack();
+  const connection = await connect(config, stack);
+  const { ids, sealers, stores, tokens } = await openInstance({ config, connection, clock, log }, stack);
+  const file = adminKeyFile(config);
+  const issued = tokens.newApiKeyToken();
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  // On the disk before it is valid: a crash in between costs a second run, and never locks the owner out.
+  await replaceKeyFile(file, issued.token);
+  await replaceAdminKey({ users: stores.users, sealers, clock, ids }, issued);
+  process.stdout.write(`the new admin API key is in ${file}; the old one is revoked\n`);
+  return 0;
+}
+
+async function connect(config: Config, stack: AsyncDisposableStack): Promise<DatabaseConnection> {
+  if (config.database.kind === 'server') return { url: config.database.url };
+  const running = await attachEmbeddedPostgres(config.dataDir);
+  if (running) return running;
+  const postgres = await startEmbeddedPostgres({ dataDir: config.dataDir, log: pino({ level: 'silent' }) });
+  stack.defer(() => postgres.stop());
+  return postgres.connection;
+}

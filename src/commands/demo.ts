@@ -1,0 +1,105 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { startCoffer } from '../coffer.ts';
+import { parseConfig } from '../config.ts';
+import { SystemClock } from '../encryption/system-clock.ts';
+import { readKeyFile } from '../key-file.ts';
+import { DemoClient, textMember } from './demo-client.ts';
+import { createOverGrpc } from './demo-grpc.ts';
+
+/**
+ * Starts a Coffer in a temporary folder, stores one credential through each dialect and over gRPC, lists them all through
+ * one of them, reveals one, and shows each step. Nothing remains of it.
+ *
+ * @returns the exit code: 0 where every step was answered as it should be
+ */
+export async function demo(): Promise<number> {
+  await using stack = new AsyncDisposableStack();
+  const dataDir = await mkdtemp(join(tmpdir(), 'coffer-demo-'));
+  stack.defer(() => rm(dataDir, { recursive: true, force: true }));
+  const config = parseConfig({ COFFER_DATA_DIR: dataDir, COFFER_PORT: '0' }, () => '');
+  const coffer = await startCoffer(config, { log: pino({ level: 'silent' }), clock: new SystemClock() });
+  stack.defer(() => coffer.stop());
+  const adminKey = await readKeyFile(join(dataDir, 'admin.key'));
+  if (adminKey === undefined) throw new Error('the first start made no admin key');
+  await showAll(new DemoClient(coffer.origin, adminKey, say), coffer.origin, adminKey);
+  return 0;
+}
+
+async function showAll(client: DemoClient, origin: string, adminKey: string): Promise<void> {
+  say(`Coffer is listening on ${origin}, with a PostgreSQL of its own in a temporary folder.`);
+  say('$KEY below stands for its admin API key, from admin.key in that folder.');
+  await createThroughDialects(client);
+
+  say('\n# gRPC on the same port: coffer.v1.CredentialService/CreateCredential');
+  const grpcId = await createOverGrpc(origin, adminKey);
+  say(`  created ${grpcId}`);
+
+  const caller = await client.call('the native API tells who is calling', {
+    method: 'GET',
+    path: '/v1/whoami',
+  });
+  await client.call('miniflow lists all six, whichever way they came', {
+    method: 'GET',
+    path: `/frontend/workspaces/${textMember(caller, 'default_workspace_short_id')}/credentials`,
+  });
+  await client.call('the native API reveals the one that came over gRPC', {
+    method: 'POST',
+    path: `/v1/workspaces/default/credentials/${grpcId}:reveal`,
+    body: {},
+  });
+  say('\nEach create and the reveal have left an event in the audit trail, in the same transaction. Stopping.');
+}
+
+async function createThroughDialects(client: DemoClient): Promise<void> {
+  await client.call('flowise', {
+    method: 'POST',
+    path: '/api/v1/credentials/',
+    body: { name: 'Demo OpenAI', credentialName: 'openAIApi', credentialData: { openAIApiKey: 'sk-demo-flowise' } },
+  });
+  const password = 'demo password';
+  await client.call('fishnet: a password first, then a session', {
+    method: 'POST',
+    path: '/api/auth/setup',
+    body: { password, confirm: password },
+  });
+  const session = await client.call('fishnet: log in', {
+    method: 'POST',
+    path: '/api/auth/login',
+    body: { password },
+    hide: ['token'],
+  });
+  await client.call('fishnet', {
+    method: 'POST',
+    path: '/api/credentials',
+    token: textMember(session, 'token'),
+    body: { service: 'anthropic', name: 'primary', key: 'sk-demo-fishnet' },
+  });
+  await client.call('mielto', {
+    method: 'POST',
+    path: '/api/v1/credentials',
+    body: {
+      label: 'Demo Cohere',
+      auth_type: 'api_key',
+      credential_scope: 'workspace',
+      provider: 'cohere',
+      credentials: { api_key: 'demo-mielto' },
+    },
+  });
+  await client.call('scale', {
+    method: 'POST',
+    path: '/v5/credentials',
+    body: { type: 'key', name: 'demo-scale', payload: 'demo-scale-payload' },
+  });
+  await client.call('miniflow', {
+    method: 'POST',
+    path: `/frontend/workspaces/${await client.workspace()}/credentials/slack`,
+    body: { name: 'Demo Slack', bot_token: 'xoxb-demo', signing_secret: 'demo-signing' },
+  });
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

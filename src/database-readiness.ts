@@ -1,0 +1,58 @@
+import type { Logger } from 'pino';
+import type { Readiness } from './gateway/readiness.ts';
+import type { Database } from './store/database.ts';
+
+const checkEveryMs = 1_000;
+const answerWithinMs = 2_000;
+
+/** Ready while the database answers; it is asked once a second. */
+export class DatabaseReadiness implements Readiness {
+  readonly #database: Pick<Database, 'ping'>;
+  readonly #log: Logger;
+  readonly #listeners = new Set<() => void>();
+  #trouble: string | undefined = 'starting';
+  #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+
+  constructor(database: Pick<Database, 'ping'>, log: Logger) {
+    this.#database = database;
+    this.#log = log;
+  }
+
+  trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  subscribe(changed: () => void): () => void {
+    this.#listeners.add(changed);
+    return () => this.#listeners.delete(changed);
+  }
+
+  /** Resolves after the first answer; from then on it keeps asking until `stop`. */
+  async start(): Promise<void> {
+    this.#tell(await this.#ask());
+    if (!this.#isStopped) this.#timer = setTimeout(() => void this.start(), checkEveryMs);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #ask(): Promise<string | undefined> {
+    try {
+      await this.#database.ping(AbortSignal.timeout(answerWithinMs));
+      return undefined;
+    } catch (error) {
+      if (this.#trouble === undefined) this.#log.warn({ err: error }, 'the database does not answer');
+      return 'the database is away';
+    }
+  }
+
+  #tell(trouble: string | undefined): void {
+    if (trouble === this.#trouble) return;
+    if (trouble === undefined && this.#trouble !== 'starting') this.#log.info({}, 'the database answers again');
+    this.#trouble = trouble;
+    for (const changed of this.#listeners) changed();
+  }
+}

@@ -1,0 +1,76 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import type { IssuedToken, KeyStore, TokenSource } from './vault/ports.ts';
+import { apiKeyTokenPattern, issueApiKeyToken } from './access/token-source.ts';
+import type { Config } from './config.ts';
+import { parseMasterKey } from './encryption/master-key.ts';
+import type { MasterKeySource } from './encryption/open-keyring.ts';
+import { KeyFileError, readKeyFile, writeKeyFile } from './key-file.ts';
+
+/** Where the embedded default keeps the master key, below the data directory. */
+export function masterKeyFile(config: Config): string {
+  return join(config.dataDir, 'master.key');
+}
+
+/** Where the embedded default keeps the first admin key, below the data directory. */
+export function adminKeyFile(config: Config): string {
+  return join(config.dataDir, 'admin.key');
+}
+
+/**
+ * Finds the master key. The very first start of the embedded default makes one, on the disk before anything is sealed
+ * with it; where data exist, none is ever made.
+ *
+ * @throws KeyFileError where the file is missing, unreadable or not a key
+ */
+export async function findMasterKey(
+  config: Config,
+  keys: Pick<KeyStore, 'findKeyring' | 'holdsData'>,
+): Promise<MasterKeySource> {
+  if (config.masterKey.kind === 'password') return config.masterKey;
+  if (config.masterKey.kind === 'key') return { kind: 'key', key: parse('COFFER_MASTER_KEY', config.masterKey.key) };
+  const path = masterKeyFile(config);
+  const text = await readKeyFile(path);
+  if (text !== undefined) return { kind: 'key', key: parse(path, text) };
+  const keyring = await keys.findKeyring();
+  if (keyring) {
+    const needed = keyring.derivation === 'argon2id' ? 'COFFER_MASTER_PASSWORD' : 'this file or COFFER_MASTER_KEY';
+    throw new KeyFileError(
+      path,
+      `is missing; the data need ${needed} with the fingerprint ${keyring.masterFingerprint}`,
+    );
+  }
+  if (await keys.holdsData()) throw new KeyFileError(path, 'is missing, and so is the keyring of the data that exist');
+  const key = randomBytes(32);
+  await writeKeyFile(path, key.toString('base64'));
+  return { kind: 'key', key };
+}
+
+/**
+ * Finds the first owner's key, or makes it on the disk before its row commits. A file that an interrupted first start
+ * left is used.
+ *
+ * @returns the key, and the path of its file where it has one
+ * @throws KeyFileError where it must be given, or the file is not a key
+ */
+export async function findAdminKey(
+  config: Config,
+  tokens: TokenSource,
+): Promise<{ readonly issued: IssuedToken; readonly file?: string }> {
+  if (config.adminApiKey !== null) return { issued: issueApiKeyToken(config.adminApiKey) };
+  if (config.database.kind === 'server') {
+    throw new KeyFileError('COFFER_ADMIN_API_KEY', 'must be given, since this database has no owner yet');
+  }
+  const file = adminKeyFile(config);
+  const text = await readKeyFile(file);
+  if (text !== undefined && !apiKeyTokenPattern.test(text)) throw new KeyFileError(file, 'does not hold an API key');
+  const issued = text === undefined ? tokens.newApiKeyToken() : issueApiKeyToken(text);
+  if (text === undefined) await writeKeyFile(file, issued.token);
+  return { issued, file };
+}
+
+function parse(name: string, text: string): Uint8Array {
+  const key = parseMasterKey(text);
+  if (!key) throw new KeyFileError(name, 'does not hold 32 bytes in base64');
+  return key;
+}

@@ -1,0 +1,79 @@
+import type { Logger } from 'pino';
+import { RandomTokenSource } from './access/token-source.ts';
+import type { Config } from './config.ts';
+import { openKeyring } from './encryption/open-keyring.ts';
+import { RandomPool } from './encryption/random.ts';
+import { RisingIds } from './encryption/rising-ids.ts';
+import { loadSodium } from './encryption/sodium.ts';
+import { WorkspaceKeys } from './encryption/workspace-keys.ts';
+import { findAdminKey, findMasterKey } from './first-keys.ts';
+import { createStores, type Stores } from './store/stores.ts';
+import type { DatabaseConnection } from './store/database-connection.ts';
+import { openDatabase, type Database } from './store/database.ts';
+import { SqlKeyringStore } from './store/key-store.ts';
+import { withMigratedDatabase } from './store/migrate.ts';
+import { createFirstOwner } from './vault/first-start.ts';
+import type { Clock } from './vault/ports.ts';
+
+/** The data of an instance, opened with its keys. */
+export interface Instance {
+  readonly database: Database;
+  readonly stores: Stores;
+  readonly sealers: WorkspaceKeys;
+  readonly ids: RisingIds;
+  readonly tokens: RandomTokenSource;
+  /** The file of the admin key, where this start made or found it for the first owner. */
+  readonly adminKeyFile: string | undefined;
+}
+
+/** What an instance is opened with. */
+export interface InstanceParts {
+  readonly config: Config;
+  readonly connection: DatabaseConnection;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/**
+ * Migrates the database, opens its keys, and on the very first start makes them together with the first owner: all that
+ * under the migration lock, so that several processes may start at once. What is opened is put on the stack.
+ */
+export async function openInstance(parts: InstanceParts, stack: AsyncDisposableStack): Promise<Instance> {
+  const { config, connection, log } = parts;
+  return withMigratedDatabase({ connection, log }, async ({ role }) => {
+    const database = await openDatabase({ connection, poolMax: config.databasePoolMax, role, log });
+    stack.defer(() => database.close());
+    return openKeys(parts, database, stack);
+  });
+}
+
+async function openKeys(parts: InstanceParts, database: Database, stack: AsyncDisposableStack): Promise<Instance> {
+  const { config, clock, log } = parts;
+  const sodium = await loadSodium();
+  const random = new RandomPool();
+  const ids = new RisingIds({ clock, random });
+  const keyrings = new SqlKeyringStore(database);
+  const master = await findMasterKey(config, keyrings);
+  const keyring = await openKeyring({ sodium, random, clock, store: keyrings, master }).finally(() => {
+    if (master.kind === 'key') master.key.fill(0);
+  });
+  stack.defer(() => keyring.close());
+  const stores = createStores(database, keyring.grantMac, log);
+  const sealers = new WorkspaceKeys({ sodium, random, clock, store: stores.keys, keyring });
+  stack.defer(() => sealers.close());
+  const tokens = new RandomTokenSource();
+  log.info({ masterKey: keyring.masterFingerprint, instance: keyring.instanceId }, 'the keyring is open');
+  const instance = { database, stores, sealers, ids, tokens };
+  return { ...instance, adminKeyFile: await ensureFirstOwner(instance, config, clock) };
+}
+
+async function ensureFirstOwner(
+  { ids, sealers, stores, tokens }: Omit<Instance, 'adminKeyFile'>,
+  config: Config,
+  clock: Clock,
+): Promise<string | undefined> {
+  if (await stores.users.anyOwner()) return undefined;
+  const { issued, file } = await findAdminKey(config, tokens);
+  await createFirstOwner({ users: stores.users, sealers, clock, ids }, issued);
+  return file;
+}

@@ -1,0 +1,73 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { Authenticator } from './access/authenticator.ts';
+import { Argon2PasswordHasher } from './access/password-hasher.ts';
+import type { Config } from './config.ts';
+import { dialectNames, dialects } from './dialects/index.ts';
+import { chooseDialect } from './dialects/shared-paths.ts';
+import { buildGateway, type Gateway, type GatewayTls } from './gateway/gateway.ts';
+import type { Readiness } from './gateway/readiness.ts';
+import type { Instance } from './instance.ts';
+import { ApiKeyDirectory } from './vault/api-keys.ts';
+import { CredentialVault } from './vault/credential-vault.ts';
+import { LoginThrottle } from './vault/login-throttle.ts';
+import { Login } from './vault/login.ts';
+import type { Clock } from './vault/ports.ts';
+import type { UseRecorder } from './vault/use-recorder.ts';
+import { WorkspaceDirectory } from './vault/workspaces.ts';
+
+/** What a server is built of. */
+export interface ServerParts {
+  readonly config: Config;
+  readonly instance: Instance;
+  readonly uses: UseRecorder;
+  readonly readiness: Readiness;
+  readonly tls: GatewayTls | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Puts the vault, its dialects and the gateway together. It neither listens nor reads the environment. */
+export async function buildServer(parts: ServerParts): Promise<Gateway> {
+  const { clock, config, instance, log, readiness, tls } = parts;
+  const authenticator = new Authenticator({ store: instance.stores.access, clock });
+  return buildGateway({
+    dialects: dialects(buildVault(parts)),
+    chooseDialect,
+    authenticate: (headers, signal) => authenticator.authenticate(headers, signal),
+    readiness,
+    clock,
+    log,
+    ...(tls && { tls }),
+    host: config.host,
+    port: config.port,
+    corsOrigins: config.corsOrigins,
+    trustedProxies: config.trustedProxies,
+  });
+}
+
+function buildVault({ clock, config, instance, uses }: ServerParts) {
+  const { ids, sealers, stores, tokens } = instance;
+  const { secretBytesMax } = config;
+  return {
+    vault: new CredentialVault({ store: stores.credentials, sealers, uses, clock, ids, secretBytesMax }),
+    workspaces: new WorkspaceDirectory({ store: stores.workspaces, sealers, clock, ids }),
+    apiKeys: new ApiKeyDirectory({ store: stores.apiKeys, tokens, clock, ids, dialects: dialectNames }),
+    login: new Login({
+      users: stores.users,
+      audit: stores.audit,
+      hasher: new Argon2PasswordHasher(),
+      tokens,
+      throttle: new LoginThrottle(clock),
+      clock,
+      ids,
+      wait,
+    }),
+    clock,
+  };
+}
+
+async function wait(ms: number, signal: AbortSignal): Promise<void> {
+  // Whoever went away no longer waits for an answer.
+  if (ms > 0) await delay(ms, undefined, { signal }).catch(() => undefined);
+}

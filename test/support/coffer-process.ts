@@ -1,0 +1,83 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Environment } from '../../src/config.ts';
+
+const program = resolve(import.meta.dirname, '../../bin/coffer.mjs');
+
+/** A Coffer in a process of its own, as an operator starts it. */
+export interface CofferProcess {
+  readonly origin: string;
+  readonly adminToken: string;
+  readonly process: ChildProcess;
+  /** Everything that it has printed, logs included. */
+  output(): string;
+  /** SIGKILL: nothing is flushed, nothing is said. */
+  kill(): Promise<void>;
+  /** SIGTERM; answers the exit code. */
+  stop(): Promise<number | null>;
+}
+
+/** What a command printed, and how it ended. */
+export interface CommandEnd {
+  readonly exitCode: number | null;
+  readonly output: string;
+}
+
+/** Starts a server on a data directory, and waits for its `listening on`. */
+export async function startCofferProcess(dataDir: string, environment: Environment = {}): Promise<CofferProcess> {
+  const child = spawnCoffer([], { COFFER_DATA_DIR: dataDir, COFFER_PORT: '0', ...environment });
+  const output = collect(child);
+  const origin = await listening(child, output);
+  const adminToken = environment['COFFER_ADMIN_API_KEY'] ?? (await readFile(join(dataDir, 'admin.key'), 'utf8')).trim();
+  return {
+    origin,
+    adminToken,
+    process: child,
+    output,
+    kill: () => end(child, 'SIGKILL').then(() => undefined),
+    stop: () => end(child, 'SIGTERM'),
+  };
+}
+
+/** Runs a command to its end. */
+export async function runCoffer(parameters: readonly string[], environment: Environment = {}): Promise<CommandEnd> {
+  const child = spawnCoffer(parameters, environment);
+  const output = collect(child);
+  const [exitCode] = await once(child, 'close');
+  return { exitCode, output: output() };
+}
+
+function spawnCoffer(parameters: readonly string[], environment: Environment): ChildProcess {
+  return spawn(process.execPath, [program, ...parameters], {
+    env: { PATH: process.env['PATH'], ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+function collect(child: ChildProcess): () => string {
+  const chunks: Buffer[] = [];
+  child.stdout?.on('data', (chunk: Buffer) => chunks.push(chunk));
+  child.stderr?.on('data', (chunk: Buffer) => chunks.push(chunk));
+  return () => Buffer.concat(chunks).toString();
+}
+
+async function listening(child: ChildProcess, output: () => string): Promise<string> {
+  const { promise, resolve: found, reject } = Promise.withResolvers<string>();
+  const look = () => {
+    const origin = /^listening on (\S+)$/m.exec(output())?.[1];
+    if (origin !== undefined) found(origin);
+  };
+  child.stdout?.on('data', look);
+  child.once('close', (code) => reject(new Error(`it ended with ${code} before it listened:\n${output()}`)));
+  return promise;
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+  const closed = once(child, 'close');
+  child.kill(signal);
+  const [exitCode] = await closed;
+  return exitCode;
+}

@@ -23,7 +23,7 @@ export class SqlApiKeyStore implements ApiKeyStore {
   }
 
   async findApiKeyById(workspaceId: string, id: string, signal: AbortSignal): Promise<ApiKey | undefined> {
-    const row = await this.#database.read({ signal }, (em) => em.findOne(ApiKeyEntity, { workspaceId, id }));
+    const [row] = await this.#database.find({ signal }, ApiKeyEntity, { where: { workspaceId, id } });
     return row && this.#guard.holds(apiKeyGrants, row) ? apiKeyOf(row) : undefined;
   }
 
@@ -35,8 +35,8 @@ export class SqlApiKeyStore implements ApiKeyStore {
     signal,
   }: Parameters<ApiKeyStore['listApiKeys']>[0]): Promise<readonly ApiKey[]> {
     const where = { workspaceId, ...(after !== undefined && { id: { $gt: after } }) };
-    const options = { orderBy: { id: 'asc' }, limit: size, disableIdentityMap: true } as const;
-    const rows = await this.#database.read({ signal }, (em) => em.find(ApiKeyEntity, where, options));
+    const criteria = { where, orderBy: { id: 'asc' }, limit: size } as const;
+    const rows = await this.#database.find({ signal }, ApiKeyEntity, criteria);
     return rows.filter((row) => this.#guard.holds(apiKeyGrants, row)).map(apiKeyOf);
   }
 

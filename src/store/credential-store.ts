@@ -51,10 +51,9 @@ export class SqlCredentialStore implements CredentialStore {
   }
 
   async find(workspaceId: string, reference: Reference, signal: AbortSignal): Promise<Credential | undefined> {
-    const row = await this.#database.read({ workspaces: [workspaceId], signal }, (em) =>
-      em.findOne(CredentialEntity, { workspaceId, ...reference, deletedAt: null }),
-    );
-    return row ? credentialOf(row) : undefined;
+    const where = { workspaceId, ...reference, deletedAt: null };
+    const [row] = await this.#database.find({ workspaces: [workspaceId], signal }, CredentialEntity, { where });
+    return row && credentialOf(row);
   }
 
   async list(request: PageRequest): Promise<readonly Credential[]> {
@@ -67,9 +66,8 @@ export class SqlCredentialStore implements CredentialStore {
       ...(authTypes && { [raw((alias) => `lower(${alias}.auth_type)`)]: { $in: authTypes.map(lowerCase) } }),
     };
     const orderBy = { id: order === 'oldest_first' ? 'asc' : 'desc' } as const;
-    const rows = await this.#database.read({ workspaces: [workspaceId], signal }, (em) =>
-      em.find(CredentialEntity, where, { orderBy, limit: size, disableIdentityMap: true }),
-    );
+    const criteria = { where, orderBy, limit: size };
+    const rows = await this.#database.find({ workspaces: [workspaceId], signal }, CredentialEntity, criteria);
     return rows.map(credentialOf);
   }
 

@@ -84,6 +84,14 @@ export function isCollision(error: unknown): boolean {
   return sqlState === '40001' || sqlState === '40P01';
 }
 
+/** Tells whether a connection is of no more use after an error: it was lost, or the server is about to close it. */
+export function endsSession(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const sqlState = sqlStateOf(error);
+  // By code, since the word FATAL comes in the server's language: admin_shutdown and its like, and the idle timeouts.
+  return sqlState === undefined ? isConnectionFailure(error) : /^(08...|57P..|25P03|25P04)$/.test(sqlState);
+}
+
 /** The SQLSTATE of an error of PostgreSQL, whether pg or the ORM throws it; undefined for any other error. */
 export function sqlStateOf(error: Error): string | undefined {
   const code = textOf(error, 'code');

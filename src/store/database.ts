@@ -1,13 +1,12 @@
-import { randomUUID } from 'node:crypto';
-import { MikroORM, type EntityManager } from '@mikro-orm/postgresql';
+import { MikroORM, type EntityDictionary, type EntityName } from '@mikro-orm/postgresql';
 import type { ClientBase, Pool, QueryResultRow } from 'pg';
-import { clientConfigOf, databaseNameOf, type DatabaseConnection } from './database-connection.ts';
-import { canceled, isCollision, translateFailure } from './database-failure.ts';
-import { entities } from './entities/index.ts';
-import { releaseEndedClients } from './release-ended-clients.ts';
+import type { DatabaseConnection } from './database-connection.ts';
+import { isCollision, translateFailure } from './database-failure.ts';
+import { selectEntities, type EntityCriteria } from './entity-query.ts';
+import { driverOptionsOf, ormOptionsOf } from './orm-options.ts';
 import type { Statement } from './statement.ts';
 import type { StoreLog } from './store-log.ts';
-import { inTransaction, runAlone, workspaceListOf, type Transaction, type TransactionScope } from './transaction.ts';
+import { inTransaction, runAlone, selectAlone, type Transaction, type TransactionScope } from './transaction.ts';
 
 /** What a database is opened with. */
 export interface DatabaseOptions {
@@ -25,9 +24,9 @@ const statementTimeoutMs = 15_000;
 const idleInTransactionTimeoutMs = 10_000;
 
 /**
- * The database: an ORM for reading entities, and transactions of prepared statements for writing, over one pool. What
- * they throw is translated: VaultError `unavailable` where the database can't be reached or gave up, `canceled` where
- * the signal was aborted, and a `DatabaseFailure`, which is a bug, for what else the database refused.
+ * The database: entities for finding, statements for what is found often, and transactions for writing, over one pool.
+ * What they throw is translated: VaultError `unavailable` where the database can't be reached or gave up, `canceled`
+ * where the signal was aborted, and a `DatabaseFailure`, which is a bug, for what else the database refused.
  */
 export class Database {
   readonly #orm: MikroORM;
@@ -38,14 +37,20 @@ export class Database {
     this.#pool = pool;
   }
 
-  /** Reads entities, of tenant tables those of the scope's workspaces alone. */
-  async read<Result>(scope: TransactionScope, work: (em: EntityManager) => Promise<Result>): Promise<Result> {
-    const { workspaces, signal } = scope;
-    const em = this.#orm.em.fork({
-      ...(workspaces && { session: { variables: { 'coffer.workspaces': workspaceListOf(workspaces) } } }),
-      ...(signal && { signal, inflightQueryAbortStrategy: 'cancel query' }),
-    });
-    return this.#translated(signal, () => untilAborted(signal, () => work(em)));
+  /** Finds entities, of tenant tables those of the scope's workspaces alone. */
+  async find<Entity extends object>(
+    scope: TransactionScope,
+    entity: EntityName<Entity>,
+    criteria: EntityCriteria<Entity>,
+  ): Promise<readonly Entity[]> {
+    const em = this.#orm.em.fork();
+    const statement = selectEntities(em, entity, criteria);
+    const rows = scope.workspaces
+      ? await this.transact(scope, (transaction) => transaction.select<EntityDictionary<Entity>>(statement))
+      : await this.#translated(scope.signal, () =>
+          selectAlone<EntityDictionary<Entity>>(this.#pool, statement, scope.signal),
+        );
+    return rows.map((row) => em.map(entity, row));
   }
 
   /** Runs one statement on the tables that are not a tenant's. */
@@ -93,44 +98,17 @@ export class Database {
 }
 
 /** Opens a database that has been migrated. It connects when it is first used. */
-export async function openDatabase(options: DatabaseOptions): Promise<Database> {
-  const { connection, log, poolMax, role } = options;
+export async function openDatabase({ connection, log, poolMax, role }: DatabaseOptions): Promise<Database> {
   const orm = await MikroORM.init({
     ...ormOptionsOf(connection, log),
     pool: { min: 0, max: poolMax },
     driverOptions: {
-      ...clientConfigOf(connection),
+      ...driverOptionsOf(connection),
       statement_timeout: statementTimeoutMs,
       idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
-      onPoolCreated: releaseEndedClients,
       // Not a start-up option: the connections that cancel statements must not become the role.
       ...(role !== null && { onConnect: (client: ClientBase) => client.query(`set role ${role}`) }),
     },
   });
   return new Database(orm, await orm.em.getConnection().getNativeClient());
-}
-
-/** What every ORM of ours has in common. */
-export function ormOptionsOf(connection: DatabaseConnection, log: StoreLog) {
-  return {
-    // The ORM keeps its contexts by name, and two instances of one name would share transactions.
-    contextName: randomUUID(),
-    dbName: databaseNameOf(connection),
-    entities,
-    logger: (message: string) => log.warn({}, message),
-    colors: false,
-  };
-}
-
-/** The ORM does not look at the signal while it waits for a connection. */
-async function untilAborted<Result>(signal: AbortSignal | undefined, work: () => Promise<Result>): Promise<Result> {
-  if (!signal) return work();
-  if (signal.aborted) throw canceled(signal);
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(canceled(signal));
-    signal.addEventListener('abort', onAbort, { once: true });
-    work()
-      .then(resolve, reject)
-      .finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }

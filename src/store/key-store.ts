@@ -18,7 +18,7 @@ export class SqlKeyringStore implements KeyringStore {
   }
 
   async findKeyring(): Promise<StoredKeyring | undefined> {
-    const row = await this.#database.read({}, (em) => em.findOne(KeyringEntity, { id: 1 }));
+    const [row] = await this.#database.find({}, KeyringEntity, { where: { id: 1 } });
     if (!row) return undefined;
     const { instanceId, derivation, salt, masterFingerprint, canary, wrappedKeys, createdAt } = row;
     return { instanceId, derivation, salt, masterFingerprint, canary, wrappedKeys, createdAt };
@@ -51,9 +51,8 @@ export class SqlKeyStore extends SqlKeyringStore implements KeyStore {
 
   async findWorkspaceKeys(workspaceId: string): Promise<readonly WrappedWorkspaceKey[]> {
     const orderBy = { createdAt: 'desc', keyId: 'desc' } as const;
-    const rows = await this.#database.read({ workspaces: [workspaceId] }, (em) =>
-      em.find(WorkspaceKeyEntity, { workspaceId }, { orderBy, disableIdentityMap: true }),
-    );
+    const criteria = { where: { workspaceId }, orderBy };
+    const rows = await this.#database.find({ workspaces: [workspaceId] }, WorkspaceKeyEntity, criteria);
     return rows.filter((row) => this.#guard.holds(workspaceKeyGrants, row)).map(wrappedKeyOf);
   }
 }

@@ -5,8 +5,9 @@ import { advisoryLocks } from './advisory-locks.ts';
 import { prepareAppRole } from './app-role.ts';
 import { clientConfigOf, type DatabaseConnection } from './database-connection.ts';
 import { translateFailure } from './database-failure.ts';
-import { ormOptionsOf, type DatabaseOptions } from './database.ts';
+import type { DatabaseOptions } from './database.ts';
 import { migrations } from './migrations/index.ts';
+import { driverOptionsOf, ormOptionsOf } from './orm-options.ts';
 import type { StoreLog } from './store-log.ts';
 
 /** What a migration works with. */
@@ -68,7 +69,7 @@ async function migrate({ connection, log, lockTimeoutMs }: Required<MigrationOpt
   const orm = await MikroORM.init({
     ...ormOptionsOf(connection, log),
     pool: { min: 0, max: 2 },
-    driverOptions: { ...clientConfigOf(connection), lock_timeout: lockTimeoutMs },
+    driverOptions: { ...driverOptionsOf(connection), lock_timeout: lockTimeoutMs },
     extensions: [Migrator],
     migrations: {
       tableName: 'schema_migration',

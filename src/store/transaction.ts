@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { types, type Pool, type PoolClient, type QueryResultRow } from 'pg';
-import { cancelOnAbort } from './cancel-on-abort.ts';
-import { canceled } from './database-failure.ts';
+import { cancelOnAbort, type Cancellation } from './cancel-on-abort.ts';
+import { canceled, endsSession } from './database-failure.ts';
 import type { Statement } from './statement.ts';
 
 /** What a transaction may see, and how long it is wanted. */
@@ -11,7 +11,7 @@ export interface TransactionScope {
   readonly signal?: AbortSignal;
 }
 
-/** An open transaction. Statements run one after the other, prepared, and with their values apart from their text. */
+/** An open transaction. Statements run one after the other, with their values apart from their text. */
 export class Transaction {
   readonly #client: PoolClient;
 
@@ -19,12 +19,18 @@ export class Transaction {
     this.#client = client;
   }
 
+  /** Runs a statement whose rows are of a known shape. */
   async run<Row extends QueryResultRow>(statement: Statement): Promise<readonly Row[]> {
-    return runStatement<Row>(this.#client, statement);
+    return run<Row>(this.#client, statement);
+  }
+
+  /** Runs a statement whose rows the ORM is to map. */
+  async select<Row extends QueryResultRow>(statement: Statement): Promise<readonly Row[]> {
+    return select<Row>(this.#client, statement);
   }
 }
 
-/** `bigint` as a number: the counts that it holds stay below 2^53. The ORM's own parsers would leave dates as text. */
+/** `bigint` as a number: the counts that it holds stay below 2^53. The pool's own parsers leave dates to the ORM. */
 const rowTypes = {
   getTypeParser: (...[oid, format]: Parameters<typeof types.getTypeParser>) =>
     oid === types.builtins.INT8 ? Number : types.getTypeParser(oid, format),
@@ -40,28 +46,55 @@ export async function runAlone<Row extends QueryResultRow>(
   statement: Statement,
   signal: AbortSignal | undefined,
 ): Promise<readonly Row[]> {
-  const client = await lend(pool, signal);
-  const cancellation = cancelOnAbort(pool, client, signal);
-  try {
-    return await runStatement<Row>(client, statement);
-  } finally {
-    await cancellation.settle();
-    // A connection that was lost meanwhile is known to the pool as such.
-    client.release();
-  }
+  return withClient(pool, signal, (client) => run<Row>(client, statement));
 }
 
-async function runStatement<Row extends QueryResultRow>(
-  client: PoolClient,
-  { name, text, values }: Statement,
+/** As `runAlone`, for rows that the ORM is to map. */
+export async function selectAlone<Row extends QueryResultRow>(
+  pool: Pool,
+  statement: Statement,
+  signal: AbortSignal | undefined,
 ): Promise<readonly Row[]> {
+  return withClient(pool, signal, (client) => select<Row>(client, statement));
+}
+
+async function run<Row extends QueryResultRow>(client: PoolClient, statement: Statement): Promise<readonly Row[]> {
+  const { name, text, values } = statement;
   const { rows } = await client.query<Row>({ name, text, values: [...values], types: rowTypes });
   return rows;
 }
 
+async function select<Row extends QueryResultRow>(client: PoolClient, statement: Statement): Promise<readonly Row[]> {
+  const { text, values } = statement;
+  const { rows } = await client.query<Row>({ text, values: [...values] });
+  return rows;
+}
+
 /**
- * Runs work in a transaction and commits it. What the work throws rolls back. A connection that can't even roll back is
- * closed, so that none returns to the pool in a doubtful state.
+ * Works with a connection of the pool, whose statements end with the signal. After a failure that is more than a refused
+ * statement the connection is closed: the server may have said that it ends the session, and not have ended it yet.
+ */
+async function withClient<Result>(
+  pool: Pool,
+  signal: AbortSignal | undefined,
+  work: (client: PoolClient, cancellation: Cancellation) => Promise<Result>,
+): Promise<Result> {
+  const client = await lend(pool, signal);
+  const cancellation = cancelOnAbort(pool, client, signal);
+  let isBroken = false;
+  try {
+    return await work(client, cancellation);
+  } catch (error) {
+    isBroken = endsSession(error);
+    throw error;
+  } finally {
+    await cancellation.settle();
+    client.release(isBroken);
+  }
+}
+
+/**
+ * Runs work in a transaction and commits it. What the work throws rolls back.
  *
  * @throws VaultError `canceled` when the signal is aborted before the commit begins; errors of pg as they are
  */
@@ -70,35 +103,22 @@ export async function inTransaction<Result>(
   scope: TransactionScope,
   work: (transaction: Transaction) => Promise<Result>,
 ): Promise<Result> {
-  const client = await lend(pool, scope.signal);
-  const cancellation = cancelOnAbort(pool, client, scope.signal);
-  let isClean = false;
-  try {
-    await client.query(beginningOf(client, scope));
-    const result = await work(new Transaction(client));
-    await cancellation.settle();
-    if (scope.signal?.aborted) throw canceled(scope.signal);
-    const { command } = await client.query('commit');
-    assert.equal(command, 'COMMIT', 'a failed statement of the transaction was passed over');
-    isClean = true;
-    return result;
-  } catch (error) {
-    await cancellation.settle();
-    isClean = await rollBack(client);
-    throw error;
-  } finally {
-    client.release(!isClean);
-  }
-}
-
-async function rollBack(client: PoolClient): Promise<boolean> {
-  try {
-    await client.query('rollback');
-    return true;
-  } catch {
-    // The first error tells more; this one only means that the connection is of no more use.
-    return false;
-  }
+  return withClient(pool, scope.signal, async (client, cancellation) => {
+    try {
+      await client.query(beginningOf(client, scope));
+      const result = await work(new Transaction(client));
+      // A commit is not cut short: its outcome would be anybody's guess.
+      await cancellation.settle();
+      if (scope.signal?.aborted) throw canceled(scope.signal);
+      const { command } = await client.query('commit');
+      assert.equal(command, 'COMMIT', 'a failed statement of the transaction was passed over');
+      return result;
+    } catch (error) {
+      await cancellation.settle();
+      if (!endsSession(error)) await client.query('rollback');
+      throw error;
+    }
+  });
 }
 
 const workspaceListPattern = /^[0-9a-f-]{36}(,[0-9a-f-]{36})*$/;
@@ -111,7 +131,7 @@ function beginningOf(client: PoolClient, { workspaces }: TransactionScope): stri
 }
 
 /** The value of the session variable that row-level security reads: the ids, comma-separated. */
-export function workspaceListOf(workspaces: readonly string[]): string {
+function workspaceListOf(workspaces: readonly string[]): string {
   const list = workspaces.join(',');
   assert.match(list, workspaceListPattern, 'workspace ids must be UUIDs');
   return list;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { InferEntity } from '@mikro-orm/postgresql';
 import type { AuditEvent } from '../vault/audit-event.ts';
 import { VaultError } from '../vault/errors.ts';
 import type { Session, User, UserStore, Workspace } from '../vault/ports.ts';
@@ -19,6 +20,7 @@ import { insertAuditEvent } from './audit-event-row.ts';
 import type { Database } from './database.ts';
 import { UserEntity } from './entities/user.ts';
 import { WorkspaceEntity } from './entities/workspace.ts';
+import type { EntityCriteria } from './entity-query.ts';
 import type { GrantGuard } from './grant-guard.ts';
 import { apiKeyGrants, userGrants } from './grant-tables.ts';
 import { insertWorkspaceKey } from './key-store.ts';
@@ -68,8 +70,8 @@ export class SqlUserStore implements UserStore {
   }
 
   async findFirstWorkspace(): Promise<Workspace | undefined> {
-    const options = { orderBy: { id: 'asc' }, limit: 1 } as const;
-    const [row] = await this.#database.read({}, (em) => em.find(WorkspaceEntity, {}, options));
+    const criteria = { where: {}, orderBy: { id: 'asc' }, limit: 1 } as const;
+    const [row] = await this.#database.find({}, WorkspaceEntity, criteria);
     return row && workspaceOf(row);
   }
 
@@ -135,9 +137,12 @@ export class SqlUserStore implements UserStore {
     await this.#database.query(together(deleteSession(id), insertAuditEvent(event)));
   }
 
-  async #findUsers(where: object, signal?: AbortSignal): Promise<readonly User[]> {
-    const options = { orderBy: { id: 'asc' }, disableIdentityMap: true } as const;
-    const rows = await this.#database.read({ ...(signal && { signal }) }, (em) => em.find(UserEntity, where, options));
+  async #findUsers(
+    where: EntityCriteria<InferEntity<typeof UserEntity>>['where'],
+    signal?: AbortSignal,
+  ): Promise<readonly User[]> {
+    const criteria = { where, orderBy: { id: 'asc' } } as const;
+    const rows = await this.#database.find({ ...(signal && { signal }) }, UserEntity, criteria);
     return rows.filter((row) => this.#guard.holds(userGrants, row)).map(userOf);
   }
 }

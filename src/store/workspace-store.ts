@@ -34,8 +34,8 @@ export class SqlWorkspaceStore implements WorkspaceStore {
   }
 
   async findWorkspace(reference: Reference, signal: AbortSignal): Promise<Workspace | undefined> {
-    const row = await this.#database.read({ signal }, (em) => em.findOne(WorkspaceEntity, { ...reference }));
-    return row ? workspaceOf(row) : undefined;
+    const [row] = await this.#database.find({ signal }, WorkspaceEntity, { where: { ...reference } });
+    return row && workspaceOf(row);
   }
 
   async listWorkspaces({
@@ -45,8 +45,8 @@ export class SqlWorkspaceStore implements WorkspaceStore {
     signal,
   }: Parameters<WorkspaceStore['listWorkspaces']>[0]): Promise<readonly Workspace[]> {
     const id = { ...(among && { $in: [...among] }), ...(after !== undefined && { $gt: after }) };
-    const options = { orderBy: { id: 'asc' }, limit: size, disableIdentityMap: true } as const;
-    const rows = await this.#database.read({ signal }, (em) => em.find(WorkspaceEntity, { id }, options));
+    const criteria = { where: { id }, orderBy: { id: 'asc' }, limit: size } as const;
+    const rows = await this.#database.find({ signal }, WorkspaceEntity, criteria);
     return rows.map(workspaceOf);
   }
 }

@@ -1,0 +1,33 @@
+import { ReferenceKind, type EntityManager, type EntityName, type QBFilterQuery } from '@mikro-orm/postgresql';
+import type { Statement } from './statement.ts';
+
+/** Which rows of an entity are wanted. */
+export interface EntityCriteria<Entity> {
+  readonly where: QBFilterQuery<Entity>;
+  readonly orderBy?: { readonly [Property in keyof Entity & string]?: 'asc' | 'desc' };
+  readonly limit?: number;
+}
+
+/**
+ * The statement that finds rows of an entity, for running it in a transaction of ours: the ORM's own would put values
+ * into its text. Lazy properties, such as ciphertext, are not loaded. It is not prepared, since its text varies.
+ */
+export function selectEntities<Entity extends object>(
+  em: EntityManager,
+  entity: EntityName<Entity>,
+  { where, orderBy, limit }: EntityCriteria<Entity>,
+): Statement {
+  const query = em.createQueryBuilder(entity, 'e').select(eagerColumnsOf(em, entity)).where(where);
+  if (orderBy) query.orderBy(orderBy);
+  if (limit !== undefined) query.limit(limit);
+  let parameters = 0;
+  const text = query.getQuery().replaceAll('?', () => `$${(parameters += 1)}`);
+  return { name: '', text, values: [...query.getParams()] };
+}
+
+function eagerColumnsOf<Entity extends object>(em: EntityManager, entity: EntityName<Entity>) {
+  const { props } = em.getMetadata().get<Entity>(entity);
+  return props
+    .filter(({ lazy, kind, mapToPk }) => !lazy && (kind === ReferenceKind.SCALAR || mapToPk))
+    .map(({ name }) => name);
+}

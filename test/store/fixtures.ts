@@ -1,0 +1,240 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, type QueryResultRow } from 'pg';
+import { startEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
+import type { PostgresConnection } from '../../src/embedded/postgres-connection.ts';
+import { KeyedGrantMac } from '../../src/encryption/grant-mac.ts';
+import { Key } from '../../src/encryption/key.ts';
+import { loadSodium } from '../../src/encryption/sodium.ts';
+import { openDatabase, type Database } from '../../src/store/database.ts';
+import { withMigratedDatabase } from '../../src/store/migrate.ts';
+import type { StoreLog } from '../../src/store/store-log.ts';
+import { createStores, type Stores } from '../../src/store/stores.ts';
+import type { AuditEvent } from '../../src/vault/audit-event.ts';
+import type { Credential, SealedVersion } from '../../src/vault/credential.ts';
+import { uuidV7 } from '../../src/vault/ids.ts';
+import type { ApiKey, Decision, Membership, User, Workspace, WrappedWorkspaceKey } from '../../src/vault/ports.ts';
+import { sharedPostgres, type TestDatabase } from '../support/postgres.ts';
+
+/** A time that is not a whole second, so that rounding would show. */
+export const createdAt = new Date('2024-01-01T00:00:00.123Z');
+
+/** A signal that is never aborted. */
+export const patience = new AbortController().signal;
+
+/** What was logged. */
+export interface Logged {
+  readonly level: 'info' | 'warn' | 'error';
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly message: string;
+}
+
+/** A log that remembers. */
+export function recordingLog(): StoreLog & { readonly lines: Logged[] } {
+  const lines: Logged[] = [];
+  const write = (level: Logged['level']) => (fields: Readonly<Record<string, unknown>>, message: string) =>
+    void lines.push({ level, fields, message });
+  return { lines, info: write('info'), warn: write('warn'), error: write('error') };
+}
+
+/** A migrated database of its own, with the stores over it. */
+export interface TestStores {
+  readonly target: TestDatabase;
+  readonly database: Database;
+  readonly stores: Stores;
+  readonly log: ReturnType<typeof recordingLog>;
+  /** Runs a statement as the superuser, whom row-level security does not bind. */
+  readonly asSuperuser: <Row extends QueryResultRow>(text: string, values?: unknown[]) => Promise<Row[]>;
+  readonly close: () => Promise<void>;
+}
+
+/** Makes a database, migrates it, and opens it as the server does. */
+export async function openTestStores(poolMax = 4): Promise<TestStores> {
+  const target = await (await sharedPostgres()).createDatabase();
+  const log = recordingLog();
+  const database = await withMigratedDatabase({ connection: target.connection, log }, ({ role }) =>
+    openDatabase({ connection: target.connection, poolMax, role, log }),
+  );
+  const grantMac = new KeyedGrantMac(await loadSodium(), new Key(randomBytes(32)));
+  const superuser = new Client(target.connection);
+  // The tests that end all sessions end this one as well.
+  superuser.on('error', () => undefined);
+  await superuser.connect();
+  return {
+    target,
+    database,
+    stores: createStores(database, grantMac, log),
+    log,
+    asSuperuser: async <Row extends QueryResultRow>(text: string, values: unknown[] = []) =>
+      (await superuser.query<Row>(text, values)).rows,
+    close: async () => {
+      await superuser.end();
+      await database.close();
+    },
+  };
+}
+
+let lastMs = createdAt.getTime();
+
+/** A fresh UUIDv7, behind all earlier ones. */
+export function newId(): string {
+  lastMs += 1;
+  return uuidV7(lastMs, randomBytes(10));
+}
+
+export function newEvent(changes: Partial<AuditEvent> = {}): AuditEvent {
+  return {
+    id: newId(),
+    time: createdAt,
+    workspaceId: null,
+    actorKind: 'system',
+    actorId: null,
+    actorName: 'test',
+    authentication: 'local',
+    action: 'credentials.create',
+    resourceKind: 'credential',
+    resourceId: null,
+    outcome: 'OK',
+    protocol: 'none',
+    dialect: 'coffer',
+    peer: '',
+    requestId: '',
+    ...changes,
+  };
+}
+
+export function newWorkspace(changes: Partial<Workspace> = {}): Workspace {
+  return { id: newId(), name: 'default', createdBy: newId(), createdAt, ...changes };
+}
+
+export function newWorkspaceKey(workspaceId: string, changes: Partial<WrappedWorkspaceKey> = {}): WrappedWorkspaceKey {
+  const bytes = { keyId: randomBytes(8), wrapped: randomBytes(72) };
+  return { workspaceId, ...bytes, masterFingerprint: '3f9a000000000000', createdAt, ...changes };
+}
+
+export function newUser(defaultWorkspaceId: string, changes: Partial<User> = {}): User {
+  return { id: newId(), name: 'user', isOwner: false, defaultWorkspaceId, passwordHash: null, createdAt, ...changes };
+}
+
+export function newApiKey(user: User, changes: Partial<ApiKey> = {}): ApiKey {
+  return {
+    id: newId(),
+    workspaceId: user.defaultWorkspaceId,
+    userId: user.id,
+    name: 'key',
+    hash: randomBytes(32),
+    prefix: 'cof_abcd',
+    role: 'EDITOR',
+    mayReveal: true,
+    dialect: null,
+    expiresAt: null,
+    revokedAt: null,
+    createdAt,
+    ...changes,
+  };
+}
+
+/** A new instance: its first workspace, and an owner who is its admin, with a personal key. */
+export async function setUpInstance({ stores }: TestStores): Promise<{
+  readonly workspace: Workspace;
+  readonly owner: User;
+  readonly membership: Membership;
+  readonly apiKey: ApiKey;
+}> {
+  const workspace = newWorkspace();
+  const owner = newUser(workspace.id, { name: 'owner', isOwner: true });
+  const membership = { workspaceId: workspace.id, userId: owner.id, role: 'ADMIN', mayReveal: true } as const;
+  const apiKey = newApiKey(owner, { role: null, name: 'admin' });
+  const key = newWorkspaceKey(workspace.id);
+  await stores.users.createFirstOwner({ workspace, key, owner, membership, apiKey, event: newEvent() });
+  return { workspace, owner, membership, apiKey };
+}
+
+/** One more workspace, made by a user. */
+export async function addWorkspace({ stores }: TestStores, maker: User): Promise<Workspace> {
+  const workspace = newWorkspace({ createdBy: maker.id });
+  await stores.workspaces.createWorkspace({
+    workspace,
+    key: newWorkspaceKey(workspace.id),
+    maker: { workspaceId: workspace.id, userId: maker.id, role: 'ADMIN', mayReveal: true },
+    event: newEvent({ action: 'workspaces.create' }),
+  });
+  return workspace;
+}
+
+export function newCredential(workspaceId: string, changes: Partial<Credential> = {}): Credential {
+  return {
+    workspaceId,
+    id: newId(),
+    name: 'a name',
+    nameIsExclusive: false,
+    description: null,
+    provider: 'openai',
+    authType: 'api_key',
+    category: null,
+    scope: null,
+    tags: [],
+    labels: {},
+    metadata: null,
+    isActive: true,
+    expiresAt: null,
+    lastUsedAt: null,
+    useCount: 0,
+    currentVersion: 1,
+    revision: 1,
+    origin: 'coffer',
+    createdBy: newId(),
+    createdAt,
+    updatedAt: createdAt,
+    deletedAt: null,
+    ...changes,
+  };
+}
+
+export function newVersion(changes: Partial<SealedVersion> = {}): SealedVersion {
+  const bytes = { sealed: randomBytes(100), keyId: randomBytes(8) };
+  return { version: 1, ...bytes, createdBy: newId(), createdAt, ...changes };
+}
+
+/** The decision to create a credential. */
+export function creationOf(credential: Credential, version = newVersion()): Decision<Credential> {
+  const event = newEvent({ workspaceId: credential.workspaceId, resourceId: credential.id });
+  return { insert: { credential, version }, event, answer: credential };
+}
+
+/** Stores a credential. */
+export async function addCredential(
+  { stores }: TestStores,
+  credential: Credential,
+  version = newVersion(),
+): Promise<Credential> {
+  const target = { workspaceId: credential.workspaceId, signal: patience };
+  return stores.credentials.decide(target, () => creationOf(credential, version));
+}
+
+/** What a promise was rejected with; undefined where it was not. */
+export async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+}
+
+/** Asks again until the answer is yes; mocha's timeout ends the patience. */
+export async function until(question: () => Promise<boolean>): Promise<void> {
+  while (!(await question()));
+}
+
+/** Works with a PostgreSQL of its own, where what belongs to the whole cluster matters. */
+export async function withOwnPostgres(work: (superuser: PostgresConnection) => Promise<void>): Promise<void> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'coffer-test-'));
+  const postgres = await startEmbeddedPostgres({ dataDir, log: recordingLog() });
+  try {
+    await work(postgres.connection);
+  } finally {
+    await postgres.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,72 @@
+import { MikroORM } from '@mikro-orm/postgresql';
+import { expect } from 'chai';
+import { entities } from '../../src/store/entities/index.ts';
+import { CredentialVersionEntity } from '../../src/store/entities/credential-version.ts';
+import { newWorkspace, openTestStores, type TestStores } from './fixtures.ts';
+
+describe('the schema', () => {
+  let test: TestStores;
+  let orm: MikroORM;
+  const statements: string[] = [];
+
+  before(async () => {
+    test = await openTestStores();
+    orm = await MikroORM.init({
+      ...test.target.connection,
+      dbName: test.target.connection.database,
+      contextName: 'schema test',
+      entities,
+      schemaGenerator: { skipTables: ['schema_migration'] },
+      debug: ['query'],
+      logger: (message) => statements.push(message),
+    });
+  });
+
+  after(async () => {
+    await orm.close();
+    await test.close();
+  });
+
+  it('is after all migrations what the entities say', async () => {
+    expect(await orm.schema.getUpdateSchemaSQL({ wrap: false })).to.equal('');
+  });
+
+  it('holds no table that the entities do not know, but the list of migrations', async () => {
+    const rows = await test.asSuperuser<{ name: string }>(
+      `select tablename as name from pg_tables where schemaname = 'public'`,
+    );
+    const known = [...entities.map((entity) => entity.meta.tableName), 'schema_migration'];
+    expect(rows.map(({ name }) => name)).to.have.members(known);
+  });
+
+  it('begins every key and unique index of a tenant table with the workspace', async () => {
+    const rows = await test.asSuperuser<{ table: string; column: string }>(`
+      select c.relname as table, a.attname as column
+      from pg_index i join pg_class c on c.oid = i.indrelid
+      join pg_attribute a on a.attrelid = c.oid and a.attnum = i.indkey[0]
+      where c.relname in ('credential', 'credential_version', 'workspace_key')`);
+    expect(rows.length).to.be.greaterThan(4);
+    expect(rows.filter(({ column }) => column !== 'workspace_id')).to.deep.equal([]);
+  });
+
+  it('derives short ids as the vault spells them', async () => {
+    const { id, name, createdBy, createdAt } = newWorkspace({ id: '018f3c5e-7b2a-7c3d-8f00-11223344aabb' });
+    await test.asSuperuser('insert into workspace (id, name, created_by, created_at) values ($1, $2, $3, $4)', [
+      id,
+      name,
+      createdBy,
+      createdAt,
+    ]);
+    const [row] = await test.asSuperuser<{ short_id: string }>('select short_id from workspace');
+    expect(row?.short_id).to.equal('8F0011223344AABB');
+  });
+
+  it('does not load ciphertext unless it is asked for by name', async () => {
+    statements.length = 0;
+    await orm.em.fork().find(CredentialVersionEntity, {});
+    await orm.em.fork().find(CredentialVersionEntity, {}, { populate: ['sealed'] });
+    const [without, asked] = statements.filter((text) => text.includes('credential_version'));
+    expect(without).to.include('key_id').and.not.include('sealed');
+    expect(asked).to.match(/sealed|\.\*/);
+  });
+});

@@ -99,6 +99,8 @@ const idTaken: Collision = ({ workspaceId, id }) =>
 /** What a violated unique constraint means to the caller. */
 const collisions: Readonly<Record<string, Collision>> = {
   credential_pkey: idTaken,
+  // Of the two rows of a create, either may be the first to collide.
+  credential_version_pkey: idTaken,
   credential_short_id_unique: idTaken,
   credential_exclusive_name_unique: ({ workspaceId, name }) =>
     new VaultError('name_taken', 'a credential of this name exists', {

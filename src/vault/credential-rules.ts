@@ -60,7 +60,7 @@ export function checkSecret(secret: Secret, secretBytesMax: number): void {
   const text = JSON.stringify(secret.expose());
   if (text === '{}') throw invalidArgument('secret', 'must have at least one field');
   if (utf8Bytes(text) > secretBytesMax) throw secretTooLarge(secretBytesMax);
-  if (text.includes('\\u0000')) refuseNull('secret', secret.expose());
+  if (mayBeUnstorable(text)) refuseUnstorable('secret', secret.expose());
 }
 
 function secretTooLarge(bytesMax: number): VaultError {
@@ -111,16 +111,22 @@ function checkMetadata(metadata: JsonObject | null): void {
   if (utf8Bytes(text) > limits.metadataBytes) {
     throw invalidArgument('metadata', `must be at most ${limits.metadataBytes} bytes of JSON`);
   }
-  if (text.includes('\\u0000')) refuseNull('metadata', metadata);
+  if (mayBeUnstorable(text)) refuseUnstorable('metadata', metadata);
 }
 
-/** A backslash that is itself escaped may precede `u0000`: only the value tells. */
-function refuseNull(field: string, value: unknown): void {
+/** A backslash that is itself escaped may precede `u0000`, and `null` may be meant: only the value tells. */
+function mayBeUnstorable(text: string): boolean {
+  return text.includes('\\u0000') || text.includes('null');
+}
+
+/** PostgreSQL can't store U+0000; JSON can't spell NaN and the infinities, which a binary protocol may bring, but as null. */
+function refuseUnstorable(field: string, value: unknown): void {
   if (typeof value === 'string' && value.includes('\0')) throw invalidArgument(field, 'must not contain U+0000');
+  if (typeof value === 'number' && !Number.isFinite(value)) throw invalidArgument(field, 'must hold finite numbers');
   if (typeof value !== 'object' || value === null) return;
   for (const [name, member] of Object.entries(value)) {
-    refuseNull(field, name);
-    refuseNull(field, member);
+    refuseUnstorable(field, name);
+    refuseUnstorable(field, member);
   }
 }
 

@@ -41,6 +41,7 @@ describe('the rules of a credential', () => {
     ['metadata of more than 16 KiB', { metadata: { text: 'm'.repeat(16_384) } }, 'metadata'],
     ['U+0000 in the depths of metadata', { metadata: { list: [{ text: '\0' }] } }, 'metadata'],
     ['U+0000 in the name of a member', { metadata: { 'a\0': 1 } }, 'metadata'],
+    ['a number that JSON can not spell', { metadata: { list: [{ number: Number.NaN }] } }, 'metadata'],
     ['an invalid time', { expiresAt: new Date(Number.NaN) }, 'expires_at'],
     ['a time of the year 10000', { expiresAt: new Date(Date.UTC(10_000, 0, 1)) }, 'expires_at'],
   ];
@@ -54,6 +55,13 @@ describe('the rules of a credential', () => {
     expect(faultOf(() => checkDraft({ ...draft, metadata: { text: String.raw`\u0000` } }))).to.equal(undefined);
     expect(faultOf(() => checkSecret(new Secret({ text: String.raw`\u0000` }), 100))).to.equal(undefined);
     expect(faultOf(() => checkSecret(new Secret({ text: '\0' }), 100))).to.equal('secret');
+  });
+
+  it('tell a number that JSON can not spell from a null that was meant', () => {
+    expect(faultOf(() => checkSecret(new Secret({ list: [null], text: 'null' }), 100))).to.equal(undefined);
+    for (const number of [Number.NaN, Infinity, -Infinity]) {
+      expect(faultOf(() => checkSecret(new Secret({ list: [{ number }] }), 100))).to.equal('secret');
+    }
   });
 
   it('refuse a secret without fields, and one over the limit in bytes of its JSON', () => {

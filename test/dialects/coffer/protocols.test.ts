@@ -1,3 +1,4 @@
+import type { JsonObject } from '@bufbuild/protobuf';
 import { Code, ConnectError, createClient, type Transport } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
 import { expect } from 'chai';
@@ -82,6 +83,18 @@ describe('coffer.v1 over its protocols', () => {
         expect(await codeOf(holder.access.whoAmI({}, holder.options))).to.equal(Code.Unauthenticated);
       });
 
+      it('keeps a secret of 20 levels, and refuses one of 200', async () => {
+        const { vault, revealer, options } = connect(createTransport);
+        const request = { workspaceId: 'default', credential: { name: 'deep' } };
+        const kept = nested(20);
+        const { credential } = await vault.createCredential({ ...request, secret: kept }, options);
+        const target = { workspaceId: 'default', credentialId: credential?.id ?? '' };
+        expect((await revealer.revealSecret(target, options)).secret).to.deep.equal(kept);
+        const refused = vault.createCredential({ ...request, secret: nested(200) }, options);
+        // Binary that nests too deep can't be read, which Connect and gRPC call internal.
+        expect(await codeOf(refused)).to.be.oneOf([Code.InvalidArgument, Code.Internal]);
+      });
+
       it('refuses with the codes that REST refuses with', async () => {
         const { vault, revealer, options } = connect(createTransport);
         const workspaceId = 'default';
@@ -134,6 +147,13 @@ function clientsOf(transport: Transport, token: string) {
     access: createClient(AccessService, transport),
     options: { headers: { authorization: `Bearer ${token}` } },
   };
+}
+
+/** Objects of one member, so many of them within one another. */
+function nested(levels: number): JsonObject {
+  let value: JsonObject = { leaf: 'x' };
+  for (let level = 1; level < levels; level += 1) value = { level: value };
+  return value;
 }
 
 /** The code that a call fails with; undefined where it does not. */

@@ -41,8 +41,9 @@ describe('coffer.v1.SecretService over REST', () => {
 
   it('is not to be had by GET', async () => {
     const id = await createCredential(call);
-    const { status } = await call({ path: `${credentials}/${id}:reveal` });
-    expect(status).to.equal(405);
+    const byPath = await call({ path: `${credentials}/${id}:reveal` });
+    expect(byPath.status).to.equal(404);
+    expect(JSON.stringify(byPath.body)).not.to.contain('sk-1');
     const query = new URLSearchParams({
       encoding: 'json',
       message: JSON.stringify({ credential_id: id }),

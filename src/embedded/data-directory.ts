@@ -7,8 +7,9 @@ import { EmbeddedPostgresError, errorCodeOf } from './embedded-error.ts';
 import { fileSystemError } from './failure.ts';
 import { isAlive } from './process-role.ts';
 
-// What Coffer itself keeps in the folder; a folder with other things in it is not ours to close or open.
-const ownEntry = /^(postgres|socket|runtime-.+|.+\.key)$|^postgres\.|\.(new|old)-\d+-[0-9a-f]+$/;
+// What Coffer itself keeps in the folder, or the file system of a volume; a folder with other things in it is not ours to
+// close or open.
+const ownEntry = /^(postgres|socket|runtime-.+|.+\.key|lost\+found)$|^postgres\.|\.(new|old)-\d+-[0-9a-f]+$/;
 const temporaryEntry = /^(?:postgres|runtime-.+)\.(?:new|old)-(\d+)-[0-9a-f]+$/;
 const temporarySuffix = /\.(?:new|old)-\d+-[0-9a-f]+$/;
 // No initdb takes an hour, so this catches folders whose process id was given out again.
@@ -44,7 +45,8 @@ export async function discard(path: string): Promise<void> {
     if (errorCodeOf(error) === 'ENOENT') return;
     throw error;
   }
-  await rm(doomed, { recursive: true, force: true });
+  // An initdb whose Coffer was killed may still be writing into it for a moment.
+  await rm(doomed, { recursive: true, force: true, maxRetries: 10 });
 }
 
 /** Removes what interrupted starts left behind. Only folders with a temporary name are touched, never a cluster. */

@@ -5,7 +5,7 @@ import { locateBinaries } from './binaries.ts';
 import { clusterOwner, clusterPath, ensureCluster } from './cluster.ts';
 import { findAccess } from './data-directory-access.ts';
 import { prepareDataDirectory, removeLeftovers } from './data-directory.ts';
-import type { EmbeddedPostgresError } from './embedded-error.ts';
+import { EmbeddedPostgresError } from './embedded-error.ts';
 import type { EmbeddedLog } from './embedded-log.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
 import { PostmasterKeeper } from './postmaster-keeper.ts';
@@ -49,7 +49,13 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     return { connection: { ...connection, database: embeddedDatabase }, stop: () => keeper.stop() };
   } catch (error) {
     await keeper.stop();
-    throw error;
+    throw error instanceof EmbeddedPostgresError
+      ? error
+      : new EmbeddedPostgresError(
+          'start_failed',
+          `The PostgreSQL of ${dataDir} ended while it was being started`,
+          error,
+        );
   }
 }
 

@@ -25,17 +25,19 @@ const users: readonly { readonly who: string; readonly find: () => Promise<Accou
   { who: 'an ordinary user', find: ordinaryAccount },
 ];
 
-async function inPlaceOf(
-  find: () => Promise<Account | undefined>,
-  action: (place: Place) => Promise<void>,
-): Promise<void> {
-  const account = await find();
-  await inFolder((folder) => action({ dataDir: join(folder, 'data'), account }), account);
+type AtPlace = (action: (place: Place) => Promise<void>) => Promise<void>;
+
+/** Gives each test a data directory of its own that its user may make. */
+function placesOf(find: () => Promise<Account | undefined>): AtPlace {
+  return async (action) => {
+    const account = await find();
+    await inFolder((folder) => action({ dataDir: join(folder, 'data'), account }), account);
+  };
 }
 
 for (const { who, find } of users) {
   describe(`the embedded PostgreSQL, run by ${who}`, () => {
-    const at = (action: (place: Place) => Promise<void>): Promise<void> => inPlaceOf(find, action);
+    const at = placesOf(find);
 
     it('keeps what was stored from one start to the next', () =>
       at(async ({ dataDir, account }) => {

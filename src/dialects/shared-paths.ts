@@ -1,16 +1,5 @@
-import { isJsonObject, type JsonValue } from '../vault/json.ts';
-
-/** What a request shows of whom it is meant for, when its path belongs to several dialects. */
-export interface SharedPathRequest {
-  /** As it was sent, without the query. */
-  readonly path: string;
-  readonly query: URLSearchParams;
-  readonly headers: Headers;
-  /** The dialect that the caller's API key was issued for. */
-  readonly callerDialect: string | undefined;
-  /** Of a POST, PUT or PATCH whose caller has proved who he is; otherwise undefined. */
-  readonly body: JsonValue | undefined;
-}
+import type { SharedPathRequest } from '../gateway/rest.ts';
+import { isJsonObject } from '../vault/json.ts';
 
 /** Names the dialect that a request is meant for, or undefined where it does not show it. */
 type Rule = (request: SharedPathRequest) => string | undefined;

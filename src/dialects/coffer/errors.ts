@@ -1,6 +1,7 @@
+import { absentWorkspace } from '../../gateway/connect-errors.ts';
 import type { Problem, RestAnswer } from '../../gateway/dialect.ts';
 import { errorInfo, errorInfoToJson } from '../../gateway/error-info.ts';
-import { notFound, type VaultError, type VaultErrorCode } from '../../vault/errors.ts';
+import type { VaultError, VaultErrorCode } from '../../vault/errors.ts';
 import { describeFault } from '../describe-fault.ts';
 import { renderBy, type ProblemTable } from '../problem-table.ts';
 
@@ -104,11 +105,6 @@ export function renderProblem(problem: Problem): RestAnswer {
 const challenges: { readonly [Code in ConnectCode]?: Readonly<Record<string, string>> } = {
   unauthenticated: { 'www-authenticate': 'Bearer' },
 };
-
-/** Tells nobody that a workspace exists of which he may not know. */
-function absentWorkspace({ details }: VaultError): VaultError {
-  return notFound('workspace', details.workspace ?? '');
-}
 
 function vaultFailure({ code, message, details }: VaultError): Failure {
   const { resource, id, field, etag, reason, retryAfterMs } = details;

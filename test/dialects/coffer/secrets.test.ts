@@ -42,7 +42,7 @@ describe('coffer.v1.SecretService over REST', () => {
   it('is not to be had by GET', async () => {
     const id = await createCredential(call);
     const byPath = await call({ path: `${credentials}/${id}:reveal` });
-    expect(byPath.status).to.equal(404);
+    expect(byPath.status).to.equal(405);
     expect(JSON.stringify(byPath.body)).not.to.contain('sk-1');
     const query = new URLSearchParams({
       encoding: 'json',

@@ -3,8 +3,9 @@ import { Http2ServerRequest, constants } from 'node:http2';
 import { declaredBytes } from './request-body.ts';
 
 /**
- * Ends what a client is still sending when it has been answered: on HTTP/1.1 the rest of a body that is too large, or of
- * unknown length, would stand in the way of the next request, and that one would hang; on HTTP/2 it would keep the stream.
+ * Ends what a client is still sending when it has been answered. On HTTP/1.1 a body of which a part was read would stand in the
+ * way of the next request on the connection, and that one would hang; one that nobody began to read is drained by Node, within
+ * the time that a request may take. On HTTP/2 the stream would stay open.
  */
 export function closeBehindUnreadBody({ raw }: FastifyRequest, reply: FastifyReply, bytesMax: number): void {
   if (raw instanceof Http2ServerRequest) {
@@ -14,12 +15,10 @@ export function closeBehindUnreadBody({ raw }: FastifyRequest, reply: FastifyRep
     });
     return;
   }
-  const isTooLarge = declaredBytes(raw) > bytesMax;
-  if (isTooLarge) reply.header('connection', 'close');
-  if (!isTooLarge && raw.headers['transfer-encoding'] === undefined) return;
+  if (declaredBytes(raw) > bytesMax) reply.header('connection', 'close');
   // The request loses its socket when the answer has ended.
   const { socket } = raw;
   reply.raw.once('finish', () => {
-    if (!raw.complete) socket.destroySoon();
+    if (!raw.complete && raw.readableDidRead) socket.destroySoon();
   });
 }

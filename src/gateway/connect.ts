@@ -51,7 +51,7 @@ export function createConnectService(parts: ConnectParts): ConnectService {
     const exchange = exchangeOf(context);
     const caller = context.values.get(callerKey);
     const workspaceId = parts.guard.admit({ dialect, rpc, caller, headers: context.requestHeader, message });
-    parts.guard.refuseNul(rpc.method.input, message);
+    parts.guard.refuseFlaws(rpc.method.input, message);
     const violations = parts.guard.validate(rpc.method.input, message);
     if (violations.length > 0) throw invalidRequestError(violations);
     for (const [name, value] of Object.entries(dialect.rest.headers?.[rpc.method.name] ?? {})) {
@@ -135,7 +135,7 @@ function watchOutcome({ method, signal }: HandlerContext, found: Exchange['found
   const onAbort = (): void => {
     const { reason } = signal;
     if (!(reason instanceof ConnectError)) return;
-    found.code = Code[reason.code].toLowerCase();
+    found.code = wordsOf(Code[reason.code]);
     if (!quotesValue(reason)) return;
     const field = isFieldError(reason.cause) ? `the field ${reason.cause.field().name}` : 'the request';
     const message = `${field} is not the JSON of ${method.input.typeName}`;
@@ -143,6 +143,11 @@ function watchOutcome({ method, signal }: HandlerContext, found: Exchange['found
     reason.message = `[invalid_argument] ${message}`;
   };
   signal.addEventListener('abort', onAbort, { once: true });
+}
+
+/** `NotFound` as `not_found`. */
+function wordsOf(name: string): string {
+  return name.replaceAll(/(?<=[a-z])(?=[A-Z])/g, '_').toLowerCase();
 }
 
 /** Only a decoder's error has another error as its cause: Connect's own have none, and ours have a VaultError. */

@@ -22,8 +22,9 @@ import { stoppable, type Readiness } from './readiness.ts';
 import { registerReflection } from './reflection.ts';
 import { followExchanges, hostOf } from './request-log.ts';
 import { requestIdOf } from './request-identity.ts';
-import { createRestService, type ChooseDialect } from './rest.ts';
+import { RestService } from './rest.ts';
 import { createRouteTable } from './route-table.ts';
+import type { ChooseDialect } from './shared-path.ts';
 import { describeUnknownError } from './unknown-error.ts';
 import { isUnknownRpc, refuseUnknownRpc } from './unknown-rpc.ts';
 
@@ -75,7 +76,7 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
   const readiness = stoppable(options.readiness);
   const stopping = new AbortController();
   const overdue = new AbortController();
-  const rest = createRestService({ ...parts, table: createRouteTable(options.dialects) });
+  const rest = new RestService({ ...parts, table: createRouteTable(options.dialects) });
   const exchanges = followExchanges(log);
   const { fastify, port } = createFastify(options);
 

@@ -3,7 +3,8 @@ import { createValidator, type Violation } from '@bufbuild/protovalidate';
 import { authorize, resolveWorkspace, type Caller } from '../vault/caller.ts';
 import { invalidArgument, VaultError } from '../vault/errors.ts';
 import type { Dialect } from './dialect.ts';
-import { createNulSearches } from './nul-search.ts';
+import { createFlawSearches } from './flaw-search.ts';
+
 import type { BoundRpc, RpcCall } from './rpc.ts';
 
 /** What stands between a request and its handler, the same for every protocol. */
@@ -21,8 +22,8 @@ export interface Guard {
    * @throws Error where a rule itself is broken
    */
   validate(schema: DescMessage, message: Message): readonly Violation[];
-  /** @throws VaultError `invalid_argument` where a text of the message holds U+0000 */
-  refuseNul(schema: DescMessage, message: Message): void;
+  /** @throws VaultError `invalid_argument` where the message holds U+0000, or JSON that no JSON text spells */
+  refuseFlaws(schema: DescMessage, message: Message): void;
   /**
    * Runs the handler, but no longer than until the call is given up.
    *
@@ -43,7 +44,7 @@ export interface Attempt {
 /** @param givenUp says what a signal's reason means */
 export function createGuard(givenUp: (reason: unknown) => VaultError): Guard {
   const validator = createValidator();
-  const nulSearches = createNulSearches();
+  const flawSearches = createFlawSearches();
   return {
     admit,
     validate(schema, message) {
@@ -51,9 +52,9 @@ export function createGuard(givenUp: (reason: unknown) => VaultError): Guard {
       if (result.kind === 'error') throw result.error;
       return result.violations ?? [];
     },
-    refuseNul(schema, message) {
-      const field = nulSearches(schema)(message);
-      if (field !== undefined) throw invalidArgument(field, 'must not hold U+0000');
+    refuseFlaws(schema, message) {
+      const field = flawSearches(schema)(message);
+      if (field !== undefined) throw invalidArgument(field, 'must hold neither U+0000 nor what JSON can not spell');
     },
     async invoke(rpc, message, call) {
       if (call.signal.aborted) throw givenUp(call.signal.reason);

@@ -24,36 +24,32 @@ export function registerHealth(
     async *watch({ service }, { signal }) {
       const isKnown = names.has(service);
       const ended = AbortSignal.any([signal, parts.stopping]);
-      for await (const _change of changesOf(parts.readiness, ended)) {
-        yield { status: isKnown ? current() : Status.SERVICE_UNKNOWN };
-      }
+      const changes = changesOf(parts.readiness, ended);
+      while (await changes.next()) yield { status: isKnown ? current() : Status.SERVICE_UNKNOWN };
       // The last word before the server stops; whoever went away no longer hears it.
       if (isKnown && !signal.aborted) yield { status: Status.NOT_SERVING };
     },
   });
 }
 
-/** Yields at once, and then after every change, until the signal is aborted; changes that come together count once. */
-async function* changesOf(readiness: Readiness, signal: AbortSignal): AsyncGenerator<void> {
-  let isChanged = true;
-  let wake = (): void => undefined;
-  const onChange = (): void => {
-    isChanged = true;
-    wake();
-  };
+/** Changes of a readiness, of which those that come together count once. */
+interface Changes {
+  /** Resolves at once the first time, then after a change; false when the signal was aborted. */
+  next(): Promise<boolean>;
+}
+
+function changesOf(readiness: Readiness, signal: AbortSignal): Changes {
+  let news = Promise.withResolvers<void>();
+  const onChange = (): void => news.resolve();
   const unsubscribe = readiness.subscribe(onChange);
   signal.addEventListener('abort', onChange, { once: true });
-  try {
-    while (!signal.aborted) {
-      if (isChanged) {
-        isChanged = false;
-        yield;
-        continue;
-      }
-      await new Promise<void>((resolve) => (wake = resolve));
-    }
-  } finally {
-    unsubscribe();
-    signal.removeEventListener('abort', onChange);
-  }
+  signal.addEventListener('abort', unsubscribe, { once: true });
+  onChange();
+  return {
+    async next() {
+      await news.promise;
+      news = Promise.withResolvers<void>();
+      return !signal.aborted;
+    },
+  };
 }

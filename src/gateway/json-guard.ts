@@ -13,7 +13,7 @@ export function isReadableByProtobuf(value: JsonValue): value is MutableJsonValu
 
 /** Why a JSON value is refused before anything else is looked at. */
 export interface JsonFlaw {
-  readonly kind: 'nul' | 'proto_name' | 'too_deep';
+  readonly kind: 'nul' | 'proto_name' | 'not_finite' | 'too_deep';
   /** Names and indexes from the root. */
   readonly path: readonly (string | number)[];
 }
@@ -22,13 +22,14 @@ export interface JsonFlaw {
 export const jsonDepthMax = 64;
 
 /**
- * Looks for what no request may hold: U+0000, which PostgreSQL can't store; the name `__proto__`, which is never meant; and
- * nesting beyond `jsonDepthMax`.
+ * Looks for what no request may hold: U+0000, which PostgreSQL can't store; the name `__proto__`, which is never meant; a number
+ * that JSON can't spell; and nesting beyond `jsonDepthMax`.
  *
  * @returns the first flaw, or undefined
  */
 export function findJsonFlaw(value: JsonValue, depth = 0): JsonFlaw | undefined {
   if (typeof value === 'string') return value.includes('\0') ? { kind: 'nul', path: [] } : undefined;
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : { kind: 'not_finite', path: [] };
   if (typeof value !== 'object' || value === null) return undefined;
   if (depth === jsonDepthMax) return { kind: 'too_deep', path: [] };
   return isList(value) ? findInList(value, depth + 1) : findInObject(value, depth + 1);

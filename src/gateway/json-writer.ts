@@ -100,7 +100,8 @@ function compileValue(field: DescField, style: JsonStyle, ofMessage: (message: D
         return list.map(write);
       };
     }
-    case 'map': {
+    case 'map':
+    default: {
       const write = elementWriter(field, style, ofMessage);
       return (map) => {
         assert(typeof map === 'object' && map !== null);

@@ -121,14 +121,12 @@ function collect<Entry>(node: Node<Entry>, path: SplitPath, at: number, groups: 
   }
 }
 
-/** Templates with the path's verb come before those without one. */
+/** Where a template has the path's verb, the verb is one: then it is no part of a variable of another template. */
 function addLeaves<Entry>(node: Node<Entry>, path: SplitPath, groups: PathMatch<Entry>[][]): void {
   const verb = verbOf(path);
-  const withVerb = node.leaves.filter(({ template }) => template.verb !== undefined && template.verb === verb);
-  const without = node.leaves.filter(({ template }) => template.verb === undefined);
-  for (const leaves of [withVerb, without]) {
-    if (leaves.length > 0) groups.push(leaves.map((leaf) => toMatch(leaf, path, 0)));
-  }
+  const withVerb = verb === undefined ? [] : node.leaves.filter(({ template }) => template.verb === verb);
+  const leaves = withVerb.length > 0 ? withVerb : node.leaves.filter(({ template }) => template.verb === undefined);
+  if (leaves.length > 0) groups.push(leaves.map((leaf) => toMatch(leaf, path, 0)));
 }
 
 /** An encoded colon is a part of the segment, not the beginning of a verb. */

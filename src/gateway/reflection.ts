@@ -37,8 +37,8 @@ export function registerReflection(router: ConnectRouter, services: readonly Des
           v1.ServerReflectionRequestSchema,
           toBinary(v1alpha.ServerReflectionRequestSchema, request),
         );
-        const answer = toBinary(v1.ServerReflectionResponseSchema, respond(index, asked));
-        yield fromBinary(v1alpha.ServerReflectionResponseSchema, answer);
+        const bytes = toBinary(v1.ServerReflectionResponseSchema, respond(index, asked));
+        yield fromBinary(v1alpha.ServerReflectionResponseSchema, bytes);
       }
     },
   });
@@ -71,6 +71,7 @@ function answer(index: Index, { messageRequest: asked }: v1.ServerReflectionRequ
       return { case: 'listServicesResponse', value: create(v1.ListServiceResponseSchema, { service }) };
     }
     case undefined:
+    default:
       return refusal(Code.InvalidArgument, 'the request asks for nothing');
   }
 }

@@ -110,18 +110,18 @@ function originsOf(route: Route): Origins {
   const paths = route.template.variables.flatMap(
     ({ fieldPath }) => resolveFieldPath(route.rpc.method.input, fieldPath) ?? [],
   );
-  const whole = paths.filter((path) => path.fields.length === 1).map(({ last }) => last);
+  const whole = new Set(paths.filter((path) => path.fields.length === 1).map(({ last }) => last));
   const inBody = (field: DescField): boolean =>
-    route.body.kind === 'all' ? !whole.includes(field) : route.body.kind === 'field' && route.body.field === field;
+    route.body.kind === 'all' ? !whole.has(field) : route.body.kind === 'field' && route.body.field === field;
   const body = fields.filter(inBody);
-  const query = route.body.kind === 'all' ? [] : fields.filter((field) => !whole.includes(field) && !inBody(field));
+  const query = route.body.kind === 'all' ? [] : fields.filter((field) => !whole.has(field) && !inBody(field));
   return {
     path: fields.filter((field) => paths.some((path) => path.fields[0] === field)),
     query,
     body,
     variables: new Set(paths.map((path) => path.fields.map((field) => field.parent.fields.indexOf(field)).join())),
     sourceOf: (field) => {
-      if (field && whole.includes(field)) return 'path';
+      if (field && whole.has(field)) return 'path';
       return field ? (body.includes(field) ? 'body' : 'query') : route.body.kind === 'none' ? 'query' : 'body';
     },
   };

@@ -1,4 +1,4 @@
-import { create, type JsonObject } from '@bufbuild/protobuf';
+import { create, type JsonObject, type MessageInitShape } from '@bufbuild/protobuf';
 import { pino } from 'pino';
 import { Writable } from 'node:stream';
 import type { Dialect, Problem, RestExchange, RestStyle } from '../../src/gateway/dialect.ts';
@@ -7,7 +7,7 @@ import type { Readiness } from '../../src/gateway/readiness.ts';
 import { authenticatedRpc, publicRpc, workspaceRpc } from '../../src/gateway/rpc.ts';
 import type { AnonymousCall, Caller } from '../../src/vault/caller.ts';
 import { VaultError } from '../../src/vault/errors.ts';
-import { BookSchema, LibraryService, type Book } from './gen/example/v1/example_pb.ts';
+import { BookSchema, LibraryService } from './gen/example/v1/example_pb.ts';
 
 export const workspaceId = '018cc251-f400-7000-8000-000000000001';
 export const otherWorkspaceId = '018cc251-f400-7000-8000-000000000002';
@@ -15,10 +15,10 @@ export const secretText = 'TOP-SECRET';
 
 /** What the handlers of a library were called with. */
 export interface Library {
-  readonly calls: { readonly rpc: string; readonly call: AnonymousCall; readonly request: unknown }[];
+  readonly calls: { readonly rpc: string; readonly call: Omit<AnonymousCall, 'isLocal'>; readonly request: unknown }[];
   readonly dialect: Dialect;
   /** Resolves when the next call of Wait has begun. */
-  nextWait(): Promise<AnonymousCall>;
+  nextWait(): Promise<AbortSignal>;
   /** Lets all waiting calls go on. */
   release(): void;
 }
@@ -67,14 +67,18 @@ function renderProblem(problem: Problem, exchange: RestExchange) {
   };
 }
 
+function book(fields: MessageInitShape<typeof BookSchema>) {
+  return create(BookSchema, { id: 'B1', ...fields });
+}
+
 export function createLibrary(style: Partial<RestStyle> = {}, name = 'library'): Library {
   const calls: Library['calls'] = [];
   const waiting = new Set<() => void>();
-  let announce: (call: AnonymousCall) => void = () => undefined;
+  let wait = Promise.withResolvers<AbortSignal>();
   const shelf = { permission: 'credentials.read' as const, workspace: (request: { shelf: string }) => request.shelf };
   const writing = { ...shelf, permission: 'credentials.write' as const };
-  const record = (rpc: string, request: unknown, call: AnonymousCall) => calls.push({ rpc, request, call });
-  const book = (fields: Partial<Book>) => create(BookSchema, { id: 'B1', ...fields });
+  const record = (rpc: string, request: unknown, call: Omit<AnonymousCall, 'isLocal'>) =>
+    calls.push({ rpc, request, call });
   const { method } = LibraryService;
   const dialect: Dialect = {
     name,
@@ -121,7 +125,7 @@ export function createLibrary(style: Partial<RestStyle> = {}, name = 'library'):
         record('Wait', request, call);
         await new Promise<void>((resolve) => {
           waiting.add(resolve);
-          announce({ ...call, isLocal: false });
+          wait.resolve(call.signal);
         });
         return { id: request.id };
       }),
@@ -134,7 +138,10 @@ export function createLibrary(style: Partial<RestStyle> = {}, name = 'library'):
   return {
     calls,
     dialect,
-    nextWait: () => new Promise((resolve) => (announce = resolve)),
+    nextWait() {
+      wait = Promise.withResolvers();
+      return wait.promise;
+    },
     release() {
       for (const resolve of waiting) resolve();
       waiting.clear();

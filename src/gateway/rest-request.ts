@@ -1,0 +1,68 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from '../vault/caller.ts';
+import type { JsonValue } from '../vault/json.ts';
+import type { Exchange } from './exchange.ts';
+import { announcesBody, readJsonBody } from './request-body.ts';
+import type { SharedPathRequest } from './shared-path.ts';
+
+/** A REST request, taken apart. */
+export interface RestRequest {
+  readonly exchange: Exchange;
+  readonly httpMethod: string;
+  /** Without the query, still percent-encoded. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: Headers;
+  /** Reads the body, once, and only when it is asked for; undefined where there is none. */
+  readonly body: () => Promise<JsonValue | undefined>;
+  /** Aborted when the client goes away. */
+  readonly signal: AbortSignal;
+}
+
+/** Takes a request apart, without reading its body. */
+export function openRestRequest(
+  request: FastifyRequest,
+  exchange: Exchange,
+  options: { readonly bodyBytesMax: number; readonly signal: AbortSignal },
+): RestRequest {
+  const { raw } = request;
+  const [path = '/', ...rest] = (raw.url ?? '/').split('?');
+  let read: Promise<JsonValue | undefined> | undefined;
+  return {
+    exchange,
+    httpMethod: request.method,
+    path,
+    query: new URLSearchParams(rest.join('?')),
+    headers: webHeaders(request),
+    body: () => (read ??= announcesBody(raw) ? readJsonBody(raw, options.bodyBytesMax) : Promise.resolve(undefined)),
+    signal: options.signal,
+  };
+}
+
+/** Aborted when the client goes away before its answer is complete. */
+export function abortWhenGone({ raw }: FastifyReply): AbortController {
+  const controller = new AbortController();
+  raw.once('close', () => {
+    if (!raw.writableEnded) controller.abort();
+  });
+  return controller;
+}
+
+/** What of a request the choice of a dialect may look at. */
+export function showForChoice(
+  { path, query, headers }: RestRequest,
+  caller: Caller | undefined,
+  body: JsonValue | undefined,
+): SharedPathRequest {
+  return { path, query, headers, caller, callerDialect: caller?.dialect ?? undefined, body };
+}
+
+function webHeaders({ raw }: FastifyRequest): Headers {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(raw.headers)) {
+    // HTTP/2's own headers have no place among the others.
+    if (value === undefined || name.startsWith(':')) continue;
+    for (const one of typeof value === 'string' ? [value] : value) headers.append(name, one);
+  }
+  return headers;
+}

@@ -1,0 +1,35 @@
+import type { Message } from '@bufbuild/protobuf';
+import assert from 'node:assert/strict';
+import type { JsonValue } from '../vault/json.ts';
+import type { Guard } from './guard.ts';
+import { createJsonWriters } from './json-writer.ts';
+import { createRequestReader, type RequestReader } from './request-reader.ts';
+import type { Route } from './route-table.ts';
+
+/** A route with all that is made once for it. */
+export interface CompiledRoute {
+  readonly reader: RequestReader;
+  /** Spells an answer in the dialect's style. */
+  readonly write: (message: Message) => JsonValue;
+}
+
+/** Compiles all routes at once, so that a mistake in a proto shows at start-up. */
+export function compileRoutes(routes: readonly Route[], guard: Guard): (route: Route) => CompiledRoute {
+  const writers = new Map(routes.map(({ dialect }) => [dialect, createJsonWriters(dialect.rest.json)]));
+  const compiled = new Map<Route, CompiledRoute>();
+  for (const route of routes) {
+    const ofDialect = writers.get(route.dialect);
+    assert(ofDialect);
+    compiled.set(route, {
+      reader: createRequestReader(route, (schema, message) => guard.validate(schema, message)),
+      write: route.responseField
+        ? ofDialect.ofField(route.responseField)
+        : ofDialect.ofMessage(route.rpc.method.output),
+    });
+  }
+  return (route) => {
+    const found = compiled.get(route);
+    assert(found);
+    return found;
+  };
+}

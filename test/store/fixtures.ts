@@ -9,6 +9,7 @@ import { KeyedGrantMac } from '../../src/encryption/grant-mac.ts';
 import { Key } from '../../src/encryption/key.ts';
 import { loadSodium } from '../../src/encryption/sodium.ts';
 import { openDatabase, type Database } from '../../src/store/database.ts';
+import { entities } from '../../src/store/entities/index.ts';
 import { withMigratedDatabase } from '../../src/store/migrate.ts';
 import type { StoreLog } from '../../src/store/store-log.ts';
 import { createStores, type Stores } from '../../src/store/stores.ts';
@@ -47,6 +48,8 @@ export interface TestStores {
   readonly log: ReturnType<typeof recordingLog>;
   /** Runs a statement as the superuser, whom row-level security does not bind. */
   readonly asSuperuser: <Row extends QueryResultRow>(text: string, values?: unknown[]) => Promise<Row[]>;
+  /** Empties all tables and the log. */
+  readonly reset: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -69,6 +72,10 @@ export async function openTestStores(poolMax = 4): Promise<TestStores> {
     log,
     asSuperuser: async <Row extends QueryResultRow>(text: string, values: unknown[] = []) =>
       (await superuser.query<Row>(text, values)).rows,
+    reset: async () => {
+      await superuser.query(`truncate ${entities.map(({ meta }) => `"${meta.tableName}"`).join(', ')}`);
+      log.lines.length = 0;
+    },
     close: async () => {
       await superuser.end();
       await database.close();

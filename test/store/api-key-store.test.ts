@@ -1,0 +1,107 @@
+import { expect } from 'chai';
+import { DatabaseFailure } from '../../src/store/database-failure.ts';
+import type { ApiKey, User } from '../../src/vault/ports.ts';
+import {
+  addWorkspace,
+  createdAt,
+  newApiKey,
+  newEvent,
+  newId,
+  openTestStores,
+  patience,
+  rejectionOf,
+  setUpInstance,
+  type TestStores,
+} from './fixtures.ts';
+
+describe('the API key store', () => {
+  let test: TestStores;
+  let owner: User;
+  let workspaceId: string;
+  let otherWorkspaceId: string;
+
+  before(async () => {
+    test = await openTestStores();
+    const { workspace, owner: first } = await setUpInstance(test);
+    owner = first;
+    workspaceId = workspace.id;
+    otherWorkspaceId = (await addWorkspace(test, owner)).id;
+  });
+
+  beforeEach(async () => {
+    await test.asSuperuser('truncate api_key, audit_event');
+  });
+
+  after(async () => {
+    await test.close();
+  });
+
+  async function add(changes: Partial<ApiKey> = {}): Promise<ApiKey> {
+    const apiKey = newApiKey(owner, changes);
+    await test.stores.apiKeys.createApiKey(apiKey, newEvent({ action: 'api_keys.create' }));
+    return apiKey;
+  }
+
+  const find = (id: string, workspace = workspaceId) => test.stores.apiKeys.findApiKeyById(workspace, id, patience);
+  const list = (page: { size: number; after?: string }) =>
+    test.stores.apiKeys.listApiKeys({ workspaceId, signal: patience, ...page });
+  const eventCount = async () => (await test.asSuperuser('select 1 from audit_event')).length;
+
+  it('keeps every member as it was, with the event', async () => {
+    const apiKey = await add({ role: null, dialect: 'scale', expiresAt: createdAt, mayReveal: false });
+    expect(await find(apiKey.id)).to.deep.equal(apiKey);
+    expect(await eventCount()).to.equal(1);
+  });
+
+  it('refuses a token that exists, and writes no event', async () => {
+    const { hash } = await add();
+    const refused = await rejectionOf(add({ hash }));
+    expect(refused).to.be.instanceOf(DatabaseFailure).with.property('constraint', 'api_key_hash_unique');
+    expect(await eventCount()).to.equal(1);
+  });
+
+  it('lists the keys of a workspace in the order of creation, and continues behind an id', async () => {
+    await add({ workspaceId: otherWorkspaceId });
+    const apiKeys = [await add(), await add(), await add()];
+    expect(await list({ size: 10 })).to.deep.equal(apiKeys);
+    expect(await list({ size: 1 })).to.deep.equal(apiKeys.slice(0, 1));
+    expect(await list({ size: 10, after: apiKeys[0]?.id ?? '' })).to.deep.equal(apiKeys.slice(1));
+  });
+
+  it('finds no key of another workspace, and revokes none', async () => {
+    const { id } = await add({ workspaceId: otherWorkspaceId });
+    expect(await find(id)).to.equal(undefined);
+    const revocation = { workspaceId, id, revokedAt: createdAt, event: newEvent() };
+    expect(await test.stores.apiKeys.revokeApiKey(revocation)).to.equal(false);
+    expect((await find(id, otherWorkspaceId))?.revokedAt).to.equal(null);
+    expect(await eventCount()).to.equal(1);
+  });
+
+  it('revokes once: the first time stays, also of two revocations at once', async () => {
+    const { id } = await add();
+    const revoke = (day: number) =>
+      test.stores.apiKeys.revokeApiKey({
+        workspaceId,
+        id,
+        revokedAt: new Date(Date.UTC(2024, 0, day)),
+        event: newEvent(),
+      });
+    expect(await revoke(1)).to.equal(true);
+    expect(await Promise.all([revoke(2), revoke(3)])).to.deep.equal([true, true]);
+    expect((await find(id))?.revokedAt).to.deep.equal(new Date('2024-01-01'));
+  });
+
+  it('answers false for an unknown key', async () => {
+    const revocation = { workspaceId, id: newId(), revokedAt: createdAt, event: newEvent() };
+    expect(await test.stores.apiKeys.revokeApiKey(revocation)).to.equal(false);
+  });
+
+  it('makes no tampered key valid by revoking it, and shows none', async () => {
+    const { id } = await add({ role: 'VIEWER' });
+    await test.asSuperuser(`update api_key set role = 'ADMIN'`);
+    const revocation = { workspaceId, id, revokedAt: createdAt, event: newEvent() };
+    expect(await test.stores.apiKeys.revokeApiKey(revocation)).to.equal(false);
+    expect(await find(id)).to.equal(undefined);
+    expect(await test.stores.apiKeys.listApiKeys({ workspaceId, size: 10, signal: patience })).to.deep.equal([]);
+  });
+});

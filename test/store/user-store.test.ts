@@ -1,0 +1,212 @@
+import { randomBytes } from 'node:crypto';
+import { expect } from 'chai';
+import { VaultError } from '../../src/vault/errors.ts';
+import type { Session, User } from '../../src/vault/ports.ts';
+import {
+  createdAt,
+  newApiKey,
+  newEvent,
+  newId,
+  newUser,
+  newWorkspace,
+  newWorkspaceKey,
+  openTestStores,
+  patience,
+  rejectionOf,
+  setUpInstance,
+  type TestStores,
+} from './fixtures.ts';
+
+/** A time of creation. */
+const at = (day: number) => ({ createdAt: new Date(Date.UTC(2024, 0, day)) });
+
+describe('the user store', () => {
+  let test: TestStores;
+
+  before(async () => {
+    test = await openTestStores();
+  });
+
+  beforeEach(async () => {
+    await test.reset();
+  });
+
+  after(async () => {
+    await test.close();
+  });
+
+  const eventCount = async () => (await test.asSuperuser('select 1 from audit_event')).length;
+
+  describe('of a new instance', () => {
+    it('knows nobody', async () => {
+      const { users } = test.stores;
+      expect(await users.anyOwner()).to.equal(false);
+      expect(await users.anyPassword()).to.equal(false);
+      expect(await users.findFirstOwner()).to.equal(undefined);
+      expect(await users.findFirstWorkspace()).to.equal(undefined);
+      expect(await users.findUser(newId())).to.equal(undefined);
+    });
+
+    it('makes the first owner with all that is his', async () => {
+      const { workspace, owner, membership, apiKey } = await setUpInstance(test);
+      const { users, access, keys } = test.stores;
+      expect(await users.anyOwner()).to.equal(true);
+      expect(await users.findFirstOwner()).to.deep.equal(owner);
+      expect(await users.findUser(owner.id)).to.deep.equal(owner);
+      expect(await users.findFirstWorkspace()).to.deep.equal(workspace);
+      expect(await access.findApiKey(apiKey.hash, patience)).to.deep.equal({
+        apiKey,
+        access: { user: owner, memberships: [membership] },
+      });
+      expect(await keys.findWorkspaceKeys(workspace.id)).to.have.length(1);
+      expect(await eventCount()).to.equal(1);
+    });
+
+    it('makes one first owner of several at once', async () => {
+      const refusals = await Promise.all([1, 2, 3].map(() => rejectionOf(setUpInstance(test))));
+      const refused = refusals.filter((error) => error !== undefined);
+      expect(refused).to.have.length(2);
+      for (const error of refused) expect(error).to.be.instanceOf(VaultError).with.property('code', 'already_set_up');
+      expect(await test.asSuperuser('select 1 from workspace')).to.have.length(1);
+    });
+  });
+
+  it('takes a tampered owner for absent, but does not make room for another one', async () => {
+    await setUpInstance(test);
+    await test.asSuperuser(`update "user" set password_hash = 'x'`);
+    const { users } = test.stores;
+    expect(await users.findFirstOwner()).to.equal(undefined);
+    expect(await users.findUsersWithPassword(patience)).to.deep.equal([]);
+    expect(await users.anyOwner()).to.equal(true);
+    expect(await users.anyPassword()).to.equal(true);
+    expect(await rejectionOf(setUpInstance(test))).to.have.property('code', 'already_set_up');
+  });
+
+  it('replaces the personal keys of a user, and no others', async () => {
+    const { owner, apiKey } = await setUpInstance(test);
+    const issued = newApiKey(owner);
+    await test.stores.apiKeys.createApiKey(issued, newEvent());
+    const [one, two] = [newApiKey(owner, { role: null }), newApiKey(owner, { role: null })];
+    const revokedAt = new Date('2024-05-05T05:05:05.005Z');
+    await test.stores.users.replacePersonalKeys({ apiKey: one, revokedAt, event: newEvent() });
+    await test.stores.users.replacePersonalKeys({ apiKey: two, revokedAt: createdAt, event: newEvent() });
+    const revocations = await Promise.all(
+      [apiKey, one, issued, two].map(async ({ hash }) => {
+        return (await test.stores.access.findApiKey(hash, patience))?.apiKey.revokedAt;
+      }),
+    );
+    expect(revocations).to.deep.equal([revokedAt, createdAt, null, null]);
+  });
+
+  it('leaves one personal key of several that replace one another at once', async () => {
+    const { owner } = await setUpInstance(test);
+    const replace = () => {
+      const apiKey = newApiKey(owner, { role: null });
+      return test.stores.users.replacePersonalKeys({ apiKey, revokedAt: createdAt, event: newEvent() });
+    };
+    await Promise.all([replace(), replace(), replace(), replace()]);
+    expect(await test.asSuperuser('select 1 from api_key where revoked_at is null')).to.have.length(1);
+  });
+
+  describe('setting the first password', () => {
+    it('gives it to an existing user', async () => {
+      const { owner } = await setUpInstance(test);
+      const user = { ...owner, passwordHash: '$argon2id$test' };
+      const change = { user, membership: null, event: newEvent() };
+      expect(await test.stores.users.setFirstPassword(change)).to.equal(true);
+      expect(await test.stores.users.anyPassword()).to.equal(true);
+      expect(await test.stores.users.findUsersWithPassword(patience)).to.deep.equal([user]);
+      expect(await test.stores.users.findFirstOwner()).to.deep.equal(user);
+    });
+
+    it('adds a new user with his membership', async () => {
+      const { workspace } = await setUpInstance(test);
+      const user = newUser(workspace.id, { passwordHash: '$argon2id$test' });
+      const membership = { workspaceId: workspace.id, userId: user.id, role: 'EDITOR', mayReveal: false } as const;
+      expect(await test.stores.users.setFirstPassword({ user, membership, event: newEvent() })).to.equal(true);
+      const session = await startSession(user);
+      expect((await test.stores.access.findSession(session.hash, patience))?.access).to.deep.equal({
+        user,
+        memberships: [membership],
+      });
+    });
+
+    it('lets exactly one of several have it, and writes one event', async () => {
+      const { workspace, owner } = await setUpInstance(test);
+      const attempt = (index: number) => {
+        if (index === 0) {
+          const user = { ...owner, passwordHash: '$argon2id$0' };
+          return test.stores.users.setFirstPassword({ user, membership: null, event: newEvent() });
+        }
+        const user = newUser(workspace.id, { passwordHash: `$argon2id$${index}` });
+        const membership = { workspaceId: workspace.id, userId: user.id, role: 'EDITOR', mayReveal: false } as const;
+        return test.stores.users.setFirstPassword({ user, membership, event: newEvent() });
+      };
+      const answers = await Promise.all([0, 1, 2, 3, 4, 5].map(attempt));
+      expect(answers.filter(Boolean)).to.have.length(1);
+      expect(await test.stores.users.findUsersWithPassword(patience)).to.have.length(1);
+      expect(await eventCount()).to.equal(2);
+    });
+  });
+
+  const living = async () =>
+    (await test.asSuperuser<{ id: string }>('select id from session order by id')).map(({ id }) => id);
+
+  async function startSession(user: User, keep = 5, changes: Partial<Session> = {}): Promise<Session> {
+    const times = { expiresAt: new Date('2030-01-01'), createdAt };
+    const session = { id: newId(), userId: user.id, hash: randomBytes(32), ...times, ...changes };
+    await test.stores.users.createSession(session, keep, newEvent());
+    return session;
+  }
+
+  describe('sessions', () => {
+    it('end, the oldest first, beyond those to keep, and those of others do not', async () => {
+      const { owner, workspace } = await setUpInstance(test);
+      const other = newUser(workspace.id, { passwordHash: '$argon2id$test' });
+      const membership = { workspaceId: workspace.id, userId: other.id, role: 'EDITOR', mayReveal: false } as const;
+      await test.stores.users.setFirstPassword({ user: other, membership, event: newEvent() });
+      const foreign = await startSession(other);
+      const second = await startSession(owner, 2, at(2));
+      const first = await startSession(owner, 2, at(1));
+      const third = await startSession(owner, 2, at(3));
+      expect(await living()).to.deep.equal([foreign.id, second.id, third.id].toSorted());
+      const newest = await startSession(owner, 1, at(1));
+      expect(await living()).to.deep.equal([foreign.id, newest.id].toSorted());
+      expect(await test.stores.access.findSession(first.hash, patience)).to.equal(undefined);
+    });
+
+    it('stay at the number to keep where several begin at once', async () => {
+      const { owner } = await setUpInstance(test);
+      await Promise.all(Array.from({ length: 10 }, () => startSession(owner, 3)));
+      expect(await living()).to.have.length(3);
+    });
+
+    it('end by being deleted, with the event', async () => {
+      const { owner } = await setUpInstance(test);
+      const session = await startSession(owner);
+      const event = newEvent({ action: 'sessions.logout', resourceId: session.id });
+      await test.stores.users.deleteSession(session.id, event);
+      expect(await living()).to.deep.equal([]);
+      expect(await test.asSuperuser('select id from audit_event where id = $1', [event.id])).to.have.length(1);
+    });
+  });
+
+  it('makes nothing of an owner whose workspace can not be made', async () => {
+    const workspace = newWorkspace();
+    const owner = newUser(newId(), { isOwner: true });
+    const membership = { workspaceId: workspace.id, userId: owner.id, role: 'ADMIN', mayReveal: true } as const;
+    const key = newWorkspaceKey(workspace.id);
+    const apiKey = newApiKey(owner, { role: null });
+    const refused = test.stores.users.createFirstOwner({
+      workspace,
+      key,
+      owner,
+      membership,
+      apiKey,
+      event: newEvent(),
+    });
+    expect(await rejectionOf(refused)).to.be.instanceOf(Error);
+    expect(await test.stores.users.anyOwner()).to.equal(false);
+    expect(await test.asSuperuser('select 1 from workspace')).to.deep.equal([]);
+  });
+});

@@ -22,8 +22,7 @@ export type LoginAttempt =
  * Slows down the guessing of a password: five failures in a sliding minute, then none until the window slides. Guesses
  * sent at once gain nothing: no more are under way than may still fail, and the others wait until those have ended. It
  * counts for one process, whoever is asking.
- *
- * @see seed 001, the numbers are its system's
+ * The numbers are those of Fishnet's own login.
  */
 export class LoginThrottle {
   readonly #clock: Clock;

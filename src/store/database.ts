@@ -86,6 +86,8 @@ export class Database {
   /** Waits for what is under way, then closes all connections. */
   async close(): Promise<void> {
     await this.#orm.close();
+    // The ORM ends only a pool that it has used itself.
+    if (!this.#pool.ending) await this.#pool.end();
   }
 
   async #translated<Result>(signal: AbortSignal | undefined, work: () => Promise<Result>): Promise<Result> {

@@ -38,7 +38,9 @@ export function parsePathTemplate(text: string): PathTemplate {
   const { path, verb } = splitVerb(text.endsWith('/') && text !== '/' ? text.slice(0, -1) : text);
   const steps: TemplateStep[] = [];
   const variables: TemplateVariable[] = [];
-  for (const segment of splitSegments(path)) {
+  const segments = splitSegments(path);
+  if (segments.join('/') !== path.slice(1)) throw malformed(text, 'holds a brace that is not closed');
+  for (const segment of segments) {
     const variable = /^\{([a-z][A-Za-z0-9_.]*)(?:=([^{}]+))?\}$/.exec(segment);
     const from = steps.length;
     for (const part of (variable ? (variable[2] ?? '*') : segment).split('/')) steps.push(parseStep(part, text));

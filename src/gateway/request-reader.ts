@@ -154,12 +154,14 @@ function readHeaders({ dialect, rpc }: Route, headers: Headers): JsonObject {
 function findFlaw({ variables, query, body }: RequestParts): Fault | undefined {
   const parts: [Fault['source'], JsonValue][] = [
     ['path', { ...variables }],
-    ['query', Object.fromEntries(query)],
+    ['query', Object.fromEntries([...query.keys()].map((name) => [name, query.getAll(name)]))],
     ['body', body ?? null],
   ];
   for (const [source, part] of parts) {
     const flaw = findJsonFlaw(part);
-    if (flaw) return { source, path: flaw.path, rule: 'other', input: undefined };
+    // All values of a parameter are one member.
+    const path = flaw && source === 'query' ? flaw.path.slice(0, 1) : flaw?.path;
+    if (path) return { source, path, rule: 'other', input: undefined };
   }
   return undefined;
 }

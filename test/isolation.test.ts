@@ -1,0 +1,225 @@
+import type { DescMethod } from '@bufbuild/protobuf';
+import { expect } from 'chai';
+import { spellShortId } from '../src/vault/ids.ts';
+import type { JsonObject, JsonValue } from '../src/vault/json.ts';
+import { startCoffer, type TestCoffer } from './support/coffer.ts';
+import { textOf } from './support/json.ts';
+import { allRoutes, allServices, type DocumentedRoute } from './support/routes.ts';
+
+const secretText = 'the-secret-of-another-workspace';
+const nameText = 'the-name-of-another-workspace';
+
+/** Members that let a request pass its dialect's validation, whichever rpc it is for. */
+const bodyMembers: JsonObject = {
+  name: 'mine',
+  provider: 'P',
+  role: 'VIEWER',
+  credentialName: 'openAIApi',
+  credentialData: { key: 'mine' },
+  service: 'openai',
+  key: 'mine',
+  label: 'mine',
+  auth_type: 'api_key',
+  credential_scope: 'workspace',
+  credentials: { key: 'mine' },
+  type: 'key',
+  payload: 'mine',
+  api_key: 'mine',
+  bot_token: 'xoxb-mine',
+};
+
+/** For the native API, which refuses what it does not know. */
+const nativeBodies: Readonly<Record<string, JsonObject>> = {
+  CreateCredential: { credential: { name: 'mine', provider: 'p' }, secret: { key: 'mine' } },
+  UpdateCredential: { name: 'changed' },
+  CreateApiKey: { name: 'mine', role: 'VIEWER' },
+  CreateWorkspace: { workspace: { name: 'mine' } },
+};
+
+/** How a request names what is not the caller's. */
+interface Naming {
+  readonly title: string;
+  readonly workspace: string;
+  readonly credential: string;
+  readonly apiKey: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const routes = await allRoutes();
+const services = await allServices();
+
+describe('a credential of one workspace, for the admin of another', () => {
+  let coffer: TestCoffer;
+  let foreign: { readonly workspace: string; readonly credential: string; readonly apiKey: string };
+  let own: { readonly workspace: string; readonly token: string };
+  let stateBefore: JsonObject;
+
+  before(async () => {
+    coffer = await startCoffer();
+    foreign = {
+      workspace: coffer.defaultWorkspaceId,
+      credential: await createCredential(nameText),
+      apiKey: await createApiKey(nameText),
+    };
+    const workspace = await coffer.createWorkspace('another');
+    own = { workspace, token: await coffer.issueKey({ role: 'ADMIN', workspaceId: workspace }) };
+    stateBefore = await state();
+  });
+
+  after(async () => {
+    await coffer.stop();
+  });
+
+  for (const route of routes) {
+    it(`is out of reach by ${route.httpMethod} ${route.template} (${route.method.parent.typeName}.${route.method.name})`, async () => {
+      for (const naming of namings()) {
+        const path = fill(route.template, naming);
+        for (const prefix of ['', `/${route.method.parent.file.name.split('/')[0]}`]) {
+          await expectOutOfReach(`${naming.title} ${prefix}`, route, await sendRest(route, prefix + path, naming));
+        }
+      }
+      await expectUnchanged();
+    });
+  }
+
+  for (const method of services.flatMap(({ methods }) => methods)) {
+    it(`is out of reach by the rpc ${method.parent.typeName}.${method.name}`, async () => {
+      for (const naming of namings()) {
+        await expectOutOfReach(naming.title, undefined, await sendRpc(method, naming));
+      }
+      await expectUnchanged();
+    });
+  }
+
+  it('is within reach of its own admin by the very same requests', async () => {
+    for (const route of routes.filter(namesThing)) {
+      const [credential, apiKey] = [await createCredential('own'), await createApiKey('own')];
+      const naming = { title: 'own', workspace: spellingFor(route), credential, apiKey };
+      const response = await sendRest(route, fill(route.template, naming), naming, coffer.adminToken);
+      expect(response.ok, `${route.template} answered ${response.status}: ${await response.text()}`).to.equal(true);
+    }
+  });
+
+  it('is judged by routes and rpcs of all six dialects', () => {
+    const packages = new Set(routes.map(({ method }) => method.parent.file.proto.package));
+    expect([...packages].toSorted()).to.deep.equal([
+      'coffer.v1',
+      'fishnet.v1',
+      'flowise.v1',
+      'mielto.v1',
+      'miniflow.v1',
+      'scale.v5',
+    ]);
+    expect(routes.filter(({ template }) => /\{(credential_)?id/.test(template)).length).to.be.greaterThan(8);
+  });
+
+  async function createCredential(name: string): Promise<string> {
+    const body = { credential: { name, provider: 'p' }, secret: { key: secretText } };
+    return textOf(await coffer.native('POST', '/v1/workspaces/default/credentials', body), 'credential', 'id');
+  }
+
+  async function createApiKey(name: string): Promise<string> {
+    const body = { name, role: 'VIEWER' };
+    return textOf(await coffer.native('POST', '/v1/workspaces/default/apiKeys', body), 'api_key', 'id');
+  }
+
+  /** MiniFlow's paths take one spelling alone. */
+  function spellingFor(route: DocumentedRoute): string {
+    const isMiniflow = route.method.parent.typeName.startsWith('miniflow.');
+    return isMiniflow ? coffer.defaultWorkspaceShortId : coffer.defaultWorkspaceId;
+  }
+
+  function namings(): readonly Naming[] {
+    const { workspace, credential, apiKey } = foreign;
+    const short = {
+      workspace: spellShortId('workspace', workspace),
+      credential: spellShortId('credential', credential),
+    };
+    const headers = { 'x-workspace-id': workspace, 'x-selected-account-id': workspace };
+    return [
+      { title: 'foreign workspace', workspace, credential, apiKey },
+      { title: 'foreign workspace, short ids', ...short, apiKey },
+      { title: 'own workspace', workspace: own.workspace, credential, apiKey },
+      { title: 'own workspace, short ids', ...short, workspace: spellShortId('workspace', own.workspace), apiKey },
+      { title: 'foreign workspace by header', workspace: own.workspace, credential, apiKey, headers },
+    ];
+  }
+
+  function sendRest(route: DocumentedRoute, path: string, { headers }: Naming, token = own.token): Promise<Response> {
+    const isNative = route.method.parent.file.proto.package === 'coffer.v1';
+    const body = isNative ? (nativeBodies[route.method.name] ?? {}) : bodyMembers;
+    return send(route.httpMethod, path, route.hasBody ? body : undefined, headers, token);
+  }
+
+  function sendRpc(method: DescMethod, naming: Naming): Promise<Response> {
+    const ids: Record<string, string> = {
+      workspaceId: naming.workspace,
+      credentialId: naming.credential,
+      apiKeyId: naming.apiKey,
+    };
+    const named = method.input.fields
+      .filter(({ localName }) => localName in ids)
+      .map(({ localName }) => [localName, ids[localName]]);
+    const native = method.parent.file.proto.package === 'coffer.v1' ? nativeBodies[method.name] : undefined;
+    const known = new Set(method.input.fields.flatMap(({ name, jsonName }) => [name, jsonName]));
+    const rest = Object.entries(bodyMembers).filter(([member]) => known.has(member));
+    const body: JsonObject = { ...Object.fromEntries(rest), ...native, ...Object.fromEntries(named) };
+    return send('POST', `/${method.parent.typeName}/${method.name}`, body, naming.headers);
+  }
+
+  function send(
+    method: string,
+    path: string,
+    body?: JsonValue,
+    extra?: Readonly<Record<string, string>>,
+    token = own.token,
+  ): Promise<Response> {
+    const headers = {
+      ...extra,
+      authorization: `Bearer ${token}`,
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+    };
+    return fetch(coffer.origin + path, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) });
+  }
+
+  async function expectUnchanged(): Promise<void> {
+    expect(await state()).to.deep.equal(stateBefore);
+  }
+
+  async function state(): Promise<JsonObject> {
+    return {
+      credentials: await coffer.native('GET', `/v1/workspaces/${foreign.workspace}/credentials`),
+      apiKeys: await coffer.native('GET', `/v1/workspaces/${foreign.workspace}/apiKeys`),
+      workspaces: await coffer.native('GET', '/v1/workspaces'),
+    };
+  }
+});
+
+/** Whatever the answer is, it tells nothing; and one to a request that names the thing itself is no success. */
+async function expectOutOfReach(title: string, route: DocumentedRoute | undefined, response: Response): Promise<void> {
+  const answer = await response.text();
+  expect(answer, title).not.to.include(secretText).and.not.to.include(nameText);
+  expect(response.status, title).to.be.lessThan(500);
+  if (route && namesThing(route)) {
+    expect(response.ok, `${title}: ${route.template}`).to.equal(false);
+  }
+}
+
+function fill(template: string, naming: Naming): string {
+  const values: Record<string, string> = {
+    workspace_id: naming.workspace,
+    credential_id: naming.credential,
+    id: naming.credential,
+    api_key_id: naming.apiKey,
+  };
+  return template.replace(/\{([a-z_]+)(=[^}]*)?\}/g, (_whole, name: string) => {
+    const value = values[name];
+    if (value === undefined) throw new Error(`the matrix does not know what {${name}} of ${template} is`);
+    return value;
+  });
+}
+
+/** Whether a route is about one credential or API key. */
+function namesThing({ template }: DocumentedRoute): boolean {
+  return /\{(credential_|api_key_)?id\}/.test(template);
+}

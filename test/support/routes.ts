@@ -1,0 +1,45 @@
+import { getOption, hasOption, type DescMethod, type DescService } from '@bufbuild/protobuf';
+import { globSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { http } from '../../gen/google/api/annotations_pb.ts';
+import type { HttpRule } from '../../gen/google/api/http_pb.ts';
+
+/** One REST route as the protos document it. */
+export interface DocumentedRoute {
+  readonly method: DescMethod;
+  readonly httpMethod: string;
+  /** A template such as `/v1/workspaces/{workspace_id}/credentials`. */
+  readonly template: string;
+  readonly hasBody: boolean;
+}
+
+const dialectPackages = ['coffer', 'flowise', 'fishnet', 'mielto', 'scale', 'miniflow'];
+
+/** Every service of every dialect, found in the generated code. */
+export async function allServices(): Promise<readonly DescService[]> {
+  const root = resolve(import.meta.dirname, '../..');
+  const files = dialectPackages.flatMap((name) => globSync(`gen/${name}/*/*_service_pb.ts`, { cwd: root }));
+  const modules: object[] = await Promise.all(files.map((file) => import(resolve(root, file))));
+  return modules.flatMap((module) => Object.values(module).filter(isService));
+}
+
+/** Every route of every service, additional bindings too. */
+export async function allRoutes(): Promise<readonly DocumentedRoute[]> {
+  const services = await allServices();
+  return services.flatMap(({ methods }) => methods.flatMap(routesOf));
+}
+
+function routesOf(method: DescMethod): DocumentedRoute[] {
+  if (!hasOption(method, http)) return [];
+  const rule = getOption(method, http);
+  return [rule, ...rule.additionalBindings].map((binding) => routeOf(method, binding));
+}
+
+function routeOf(method: DescMethod, { body, pattern }: HttpRule): DocumentedRoute {
+  if (pattern.case === undefined || pattern.case === 'custom') throw new Error(`${method.name} has no path`);
+  return { method, httpMethod: pattern.case.toUpperCase(), template: pattern.value, hasBody: body !== '' };
+}
+
+function isService(value: unknown): value is DescService {
+  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'service';
+}

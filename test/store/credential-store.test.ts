@@ -323,6 +323,23 @@ describe('the credential store', () => {
     });
   });
 
+  it('needs no right to read ciphertext for anything but a decision that asks for it', async () => {
+    const { id } = await addCredential(test, newCredential(workspaceId));
+    await test.asSuperuser('revoke select on credential_version from coffer_app');
+    try {
+      expect(await find(id)).not.to.equal(undefined);
+      expect(await list({})).to.deep.equal([id]);
+      const decide = (sealed: boolean) => {
+        const target = { workspaceId, reference: { id }, sealed, signal: patience };
+        return test.stores.credentials.decide(target, (found) => ({ event: newEvent(), answer: found?.credential.id }));
+      };
+      expect(await decide(false)).to.equal(id);
+      expect(await rejectionOf(decide(true))).to.have.property('sqlState', '42501');
+    } finally {
+      await test.asSuperuser('grant select on credential_version to coffer_app');
+    }
+  });
+
   describe('listing', () => {
     it('is in the order of creation, or the other way round, and continues behind an id', async () => {
       await addCredential(test, newCredential(otherWorkspaceId));

@@ -192,6 +192,16 @@ describe('the database', () => {
     });
   });
 
+  it('is closed for good, also where only statements of its own were run', async () => {
+    const { connection } = test.target;
+    const closed = await openDatabase({ connection, poolMax: 1, role: 'coffer_app', log: test.log });
+    await closed.ping();
+    await closed.close();
+    expect(await rejectionOf(closed.ping()))
+      .to.be.instanceOf(VaultError)
+      .with.property('code', 'unavailable');
+  });
+
   it('runs a transaction once more where it collided', async () => {
     let runs = 0;
     const state = await database.transact({}, async (transaction) => {

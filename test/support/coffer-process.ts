@@ -51,7 +51,8 @@ export async function runCoffer(parameters: readonly string[], environment: Envi
 
 function spawnCoffer(parameters: readonly string[], environment: Environment): ChildProcess {
   return spawn(process.execPath, [program, ...parameters], {
-    env: { PATH: process.env['PATH'], ...environment },
+    // The second is how coverage reaches into other processes.
+    env: { PATH: process.env['PATH'], NODE_V8_COVERAGE: process.env['NODE_V8_COVERAGE'], ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 }

@@ -1,14 +1,17 @@
 // Holds the protos and gen/ to what the project promises: lint, no breaking change against main, generated code fresh.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const scratch = mkdtempSync(join(tmpdir(), 'coffer-proto-'));
 try {
-  run('buf', ['lint']);
+  run('buf', ['lint'], 'the protos break a rule of buf.yaml');
   checkBreaking();
   checkFresh();
+} catch (error) {
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
 } finally {
   rmSync(scratch, { recursive: true });
 }
@@ -19,21 +22,18 @@ function checkBreaking() {
   );
   const hasProto = base && spawnSync('git', ['cat-file', '-e', `${base}:proto/coffer/v1`]).status === 0;
   if (!hasProto) return;
-  run('buf', ['breaking', 'proto', '--against', `.git#ref=${base},subdir=proto`]);
+  const against = `.git#ref=${base},subdir=proto`;
+  run('buf', ['breaking', 'proto', '--against', against], `the protos break callers of ${base}`);
 }
 
 function checkFresh() {
   const fresh = join(scratch, 'gen');
   cpSync('gen', fresh, { recursive: true });
-  run('buf', ['generate', '-o', scratch]);
+  run('buf', ['generate', '-o', scratch], 'the protos can not be generated from');
   run('git', ['diff', '--no-index', '--stat', 'gen', fresh], 'gen/ is stale: run "npm run generate"');
 }
 
-function run(command, parameters, complaint = `${command} ${parameters[0]} failed`) {
-  try {
-    execFileSync(command, parameters, { stdio: 'inherit' });
-  } catch {
-    process.stderr.write(`${complaint}\n`);
-    process.exit(1);
-  }
+function run(command, parameters, complaint) {
+  const { status } = spawnSync(command, parameters, { stdio: 'inherit' });
+  if (status !== 0) throw new Error(complaint);
 }

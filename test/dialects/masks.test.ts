@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { isMask, unmask } from '../../src/dialects/masks.ts';
 
+const isMarker = (value: unknown) => value === 'marker';
+
 describe('a mask', () => {
   for (const text of ['[redacted]', '[REDACTED]', '[secret]', '***', '********', '••••', '●●●●●●', ' ******** ']) {
     it(`is ${text}`, () => {
@@ -53,7 +55,6 @@ describe('masks that are sent back', () => {
   });
 
   it('are told by what the dialect says of them', () => {
-    const isMarker = (value: unknown) => value === 'marker';
     expect(unmask({ a: 'marker', b: '***' }, { a: 1, b: 2 }, isMarker)).to.deep.equal({ a: 1, b: '***' });
   });
 

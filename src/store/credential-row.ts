@@ -101,6 +101,10 @@ export function changeableValuesOf(credential: Credential): RowValues {
     revision: credential.revision,
     updatedAt: credential.updatedAt,
     deletedAt: credential.deletedAt,
+    // Creation is told anew where a deleted credential is created again.
+    origin: credential.origin,
+    createdBy: credential.createdBy,
+    createdAt: credential.createdAt,
   };
 }
 
@@ -112,9 +116,6 @@ export function newValuesOf(credential: Credential): RowValues {
     ...changeableValuesOf(credential),
     lastUsedAt: credential.lastUsedAt,
     useCount: credential.useCount,
-    origin: credential.origin,
-    createdBy: credential.createdBy,
-    createdAt: credential.createdAt,
   };
 }
 

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Reference } from '../vault/ids.ts';
-import type { CredentialUse, Decision, DecisionTarget } from '../vault/ports.ts';
+import type { CredentialReference, CredentialUse, Decision, DecisionTarget } from '../vault/ports.ts';
 import { insertAuditEvent } from './audit-event-row.ts';
 import {
   changeableValuesOf,
@@ -9,14 +8,14 @@ import {
   versionValuesOf,
   type CredentialRow,
 } from './credential-row.ts';
-import { insertInto, selectList, together, updateRow, type Fragment, type Statement } from './statement.ts';
+import { columnOf, insertInto, selectList, together, updateRow, type Fragment, type Statement } from './statement.ts';
 
 const credentialColumns = selectList('c', credentialProperties);
 const sealedColumns =
   'v.version, v.sealed, v.key_id as "keyId", v.created_by as "versionCreatedBy", v.created_at as "versionCreatedAt"';
 
 /** Finds the credential that a decision is about, without its secret, and takes its row's lock where wanted. */
-export function findCredential(target: DecisionTarget, reference: Reference): Statement {
+export function findCredential(target: DecisionTarget, reference: CredentialReference): Statement {
   const { suffix, condition, values } = conditionOf(target, reference);
   // Not `for update`, which would also wait for those who merely refer to the row by a foreign key.
   const lock = target.lock ? ' for no key update' : '';
@@ -28,7 +27,7 @@ export function findCredential(target: DecisionTarget, reference: Reference): St
 }
 
 /** Finds a credential and its current sealed version at one moment, without a lock. */
-export function findSealedCredential(target: DecisionTarget, reference: Reference): Statement {
+export function findSealedCredential(target: DecisionTarget, reference: CredentialReference): Statement {
   const { suffix, condition, values } = conditionOf(target, reference);
   return {
     name: `sealed credential by ${suffix}`,
@@ -92,14 +91,22 @@ export function addUses(uses: readonly CredentialUse[]): Statement {
   };
 }
 
-function conditionOf({ deletedToo, workspaceId }: DecisionTarget, reference: Reference) {
-  const [column, value] = 'id' in reference ? ['id', reference.id] : ['short_id', reference.shortId];
+/** Conditions, and the order where several credentials may fit. */
+function conditionOf({ deletedToo, lock, workspaceId }: DecisionTarget, reference: CredentialReference) {
+  const [property, value] = namedBy(reference);
+  assert(property !== 'name' || !lock, 'a name is not for changing');
   const liveness = deletedToo ? '' : ' and c.deleted_at is null';
+  const choice = property === 'name' ? ' order by c.exclusive_name, c.created_at, c.id limit 1' : '';
   return {
-    suffix: `${column}${deletedToo ? ', deleted too' : ''}`,
-    condition: `c.workspace_id = $1 and c.${column} = $2${liveness}`,
+    suffix: `${columnOf(property)}${deletedToo ? ', deleted too' : ''}`,
+    condition: `c.workspace_id = $1 and c.${columnOf(property)} = $2${liveness}${choice}`,
     values: [workspaceId, value],
   };
+}
+
+function namedBy(reference: CredentialReference): readonly [property: string, value: string] {
+  if ('id' in reference) return ['id', reference.id];
+  return 'name' in reference ? ['name', reference.name] : ['shortId', reference.shortId];
 }
 
 function writesOf<Answer>(

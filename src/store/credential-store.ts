@@ -1,15 +1,16 @@
-import { raw } from '@mikro-orm/postgresql';
 import type { Credential } from '../vault/credential.ts';
 import { VaultError } from '../vault/errors.ts';
-import type { Reference } from '../vault/ids.ts';
 import type {
+  CountRequest,
   CredentialStore,
   CredentialUse,
   Decision,
   DecisionTarget,
+  FindRequest,
   FoundCredential,
   PageRequest,
 } from '../vault/ports.ts';
+import { conditionOfList, criteriaOfFind, criteriaOfPage, isSoughtBackwards } from './credential-criteria.ts';
 import { credentialOf, sealedVersionOf, type CredentialRow, type SealedRow } from './credential-row.ts';
 import {
   addUses,
@@ -21,7 +22,7 @@ import {
 import { DatabaseFailure } from './database-failure.ts';
 import type { Database } from './database.ts';
 import { CredentialEntity } from './entities/credential.ts';
-import type { Transaction } from './transaction.ts';
+import type { Transaction, TransactionScope } from './transaction.ts';
 
 /** Credentials in PostgreSQL. Every method works within the workspaces that its arguments name, by row-level security. */
 export class SqlCredentialStore implements CredentialStore {
@@ -35,10 +36,9 @@ export class SqlCredentialStore implements CredentialStore {
     target: DecisionTarget,
     decide: (found: FoundCredential | undefined) => Decision<Answer>,
   ): Promise<Answer> {
-    const scope = { workspaces: [target.workspaceId], signal: target.signal };
     let decision: Decision<Answer> | undefined;
     try {
-      const durable = await this.#database.transact(scope, async (transaction) => {
+      const durable = await this.#database.transact(scopeOf(target), async (transaction) => {
         decision = decide(await findForDecision(transaction, target));
         await transaction.run(writeDecision(target, decision));
         return decision;
@@ -50,25 +50,19 @@ export class SqlCredentialStore implements CredentialStore {
     }
   }
 
-  async find(workspaceId: string, reference: Reference, signal: AbortSignal): Promise<Credential | undefined> {
-    const where = { workspaceId, ...reference, deletedAt: null };
-    const [row] = await this.#database.find({ workspaces: [workspaceId], signal }, CredentialEntity, { where });
+  async find(request: FindRequest): Promise<Credential | undefined> {
+    const [row] = await this.#database.find(scopeOf(request), CredentialEntity, criteriaOfFind(request));
     return row && credentialOf(row);
   }
 
   async list(request: PageRequest): Promise<readonly Credential[]> {
-    const { workspaceId, signal, order, after, size, deletedToo, authTypes } = request;
-    const behind = order === 'oldest_first' ? '$gt' : '$lt';
-    const where = {
-      workspaceId,
-      ...(after !== undefined && { id: { [behind]: after } }),
-      ...(!deletedToo && { deletedAt: null }),
-      ...(authTypes && { [raw((alias) => `lower(${alias}.auth_type)`)]: { $in: authTypes.map(lowerCase) } }),
-    };
-    const orderBy = { id: order === 'oldest_first' ? 'asc' : 'desc' } as const;
-    const criteria = { where, orderBy, limit: size };
-    const rows = await this.#database.find({ workspaces: [workspaceId], signal }, CredentialEntity, criteria);
-    return rows.map(credentialOf);
+    const rows = await this.#database.find(scopeOf(request), CredentialEntity, criteriaOfPage(request));
+    const credentials = rows.map(credentialOf);
+    return isSoughtBackwards(request) ? credentials.toReversed() : credentials;
+  }
+
+  async count(request: CountRequest): Promise<number> {
+    return this.#database.count(scopeOf(request), CredentialEntity, conditionOfList(request));
   }
 
   async recordUses(uses: readonly CredentialUse[]): Promise<void> {
@@ -76,6 +70,10 @@ export class SqlCredentialStore implements CredentialStore {
     const workspaces = [...new Set(uses.map(({ workspaceId }) => workspaceId))];
     await this.#database.transact({ workspaces }, (transaction) => transaction.run(addUses(uses)));
   }
+}
+
+function scopeOf({ workspaceId, signal }: Pick<DecisionTarget, 'workspaceId' | 'signal'>): TransactionScope {
+  return { workspaces: [workspaceId], signal };
 }
 
 async function findForDecision(transaction: Transaction, target: DecisionTarget): Promise<FoundCredential | undefined> {
@@ -114,9 +112,4 @@ function collisionOf(error: unknown, decision: Decision<unknown> | undefined): V
   if (!(error instanceof DatabaseFailure) || !decision || 'refusal' in decision) return undefined;
   const written = decision.insert ?? decision.update;
   return written && collisions[error.constraint ?? '']?.(written.credential);
-}
-
-/** ASCII alone, as PostgreSQL's `lower` of the C locale does it. */
-function lowerCase(text: string): string {
-  return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }

@@ -1,8 +1,8 @@
-import { MikroORM, type EntityDictionary, type EntityName } from '@mikro-orm/postgresql';
+import { MikroORM, type EntityDictionary, type EntityName, type QBFilterQuery } from '@mikro-orm/postgresql';
 import type { ClientBase, Pool, QueryResultRow } from 'pg';
 import type { DatabaseConnection } from './database-connection.ts';
 import { isCollision, translateFailure } from './database-failure.ts';
-import { selectEntities, type EntityCriteria } from './entity-query.ts';
+import { countEntities, selectEntities, type EntityCriteria } from './entity-query.ts';
 import { driverOptionsOf, ormOptionsOf } from './orm-options.ts';
 import type { Statement } from './statement.ts';
 import type { StoreLog } from './store-log.ts';
@@ -51,6 +51,17 @@ export class Database {
           selectAlone<EntityDictionary<Entity>>(this.#pool, statement, scope.signal),
         );
     return rows.map((row) => em.map(entity, row));
+  }
+
+  /** Counts entities of the scope's workspaces. */
+  async count<Entity extends object>(
+    scope: TransactionScope,
+    entity: EntityName<Entity>,
+    where: QBFilterQuery<Entity>,
+  ): Promise<number> {
+    const statement = countEntities(this.#orm.em.fork(), entity, where);
+    const [row] = await this.transact(scope, (transaction) => transaction.run<{ readonly count: number }>(statement));
+    return row?.count ?? 0;
   }
 
   /** Runs one statement on the tables that are not a tenant's. */

@@ -4,9 +4,13 @@ import type { Statement } from './statement.ts';
 /** Which rows of an entity are wanted. */
 export interface EntityCriteria<Entity> {
   readonly where: QBFilterQuery<Entity>;
-  readonly orderBy?: { readonly [Property in keyof Entity & string]?: 'asc' | 'desc' };
+  readonly orderBy?: EntityOrder<Entity>;
   readonly limit?: number;
+  readonly offset?: number;
 }
+
+/** The properties to sort by, the first one first. */
+export type EntityOrder<Entity> = { readonly [Property in keyof Entity & string]?: 'asc' | 'desc' };
 
 /**
  * The statement that finds rows of an entity, for running it in a transaction of ours: the ORM's own would put values
@@ -15,11 +19,25 @@ export interface EntityCriteria<Entity> {
 export function selectEntities<Entity extends object>(
   em: EntityManager,
   entity: EntityName<Entity>,
-  { where, orderBy, limit }: EntityCriteria<Entity>,
+  { where, orderBy, limit, offset }: EntityCriteria<Entity>,
 ): Statement {
   const query = em.createQueryBuilder(entity, 'e').select(eagerColumnsOf(em, entity)).where(where);
   if (orderBy) query.orderBy(orderBy);
   if (limit !== undefined) query.limit(limit);
+  if (offset !== undefined) query.offset(offset);
+  return statementOf(query);
+}
+
+/** The statement that counts rows of an entity, as `count`. */
+export function countEntities<Entity extends object>(
+  em: EntityManager,
+  entity: EntityName<Entity>,
+  where: QBFilterQuery<Entity>,
+): Statement {
+  return statementOf(em.createQueryBuilder(entity, 'e').count().where(where));
+}
+
+function statementOf(query: { getQuery(): string; getParams(): readonly unknown[] }): Statement {
   let parameters = 0;
   const text = query.getQuery().replaceAll('?', () => `$${(parameters += 1)}`);
   return { name: '', text, values: [...query.getParams()] };

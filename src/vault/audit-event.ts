@@ -9,6 +9,7 @@ export type AuditAction =
   | 'credentials.activate'
   | 'credentials.deactivate'
   | 'credentials.delete'
+  | 'secrets.add_version'
   | 'secrets.reveal'
   | 'api_keys.create'
   | 'api_keys.revoke'

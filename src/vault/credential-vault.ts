@@ -1,22 +1,27 @@
-import { auditEvent, type AuditAction, type AuditEvent, type AuditOutcome } from './audit-event.ts';
+import assert from 'node:assert/strict';
 import { authorize, type Call } from './caller.ts';
+import {
+  decideCreation,
+  decideRecreation,
+  decideReveal,
+  decideUpdate,
+  newSealedCredential,
+  type CredentialUpdate,
+  type RevealedSecret,
+  type SealedCredential,
+  type SecretChange,
+} from './credential-decisions.ts';
+import { CredentialReader, credentialReferenceOf, nameReferenceOf } from './credential-reader.ts';
 import { checkDraft, checkSecret, type CredentialDraft } from './credential-rules.ts';
-import { etagOf, stateOf, type Credential, type SealedVersion } from './credential.ts';
+import type { Credential, SealedVersion } from './credential.ts';
 import { invalidArgument, notFound, VaultError } from './errors.ts';
-import { parseReference, type Reference } from './ids.ts';
-import { limits } from './limits.ts';
-import type {
-  Clock,
-  CredentialStore,
-  Decision,
-  FoundCredential,
-  IdSource,
-  PageRequest,
-  SealerSource,
-  WorkspaceSealer,
-} from './ports.ts';
+import { parseId } from './ids.ts';
+import type { Clock, CredentialReference, CredentialStore, IdSource, SealerSource } from './ports.ts';
 import type { Secret } from './secret.ts';
 import type { UseRecorder } from './use-recorder.ts';
+
+export type { RevealedSecret, SealedCredential, SecretChange } from './credential-decisions.ts';
+export type { CredentialPage, CredentialWalk } from './credential-reader.ts';
 
 /** What the core of the vault works with. */
 export interface CredentialVaultParts {
@@ -32,30 +37,36 @@ export interface CredentialVaultParts {
 /** Members of a draft that an update changes; what is absent stays. */
 export type CredentialChange = Partial<Omit<CredentialDraft, 'nameIsExclusive' | 'isActive'>>;
 
-/** A credential with its current secret as it is stored: ciphertext. */
-export interface SealedCredential {
-  readonly credential: Credential;
-  readonly version: SealedVersion;
+/** A change that depends on what is changed. Synchronous and pure, since it may be called several times. */
+export type CredentialChangeMaker = (current: Credential) => CredentialChange;
+
+/** How a credential is updated, beside its metadata. */
+export interface UpdateOptions {
+  /** Where given, the update is made only to that state. */
+  readonly etag?: string | undefined;
+  /** Makes the new secret of the present one, which nobody else can change meanwhile; equal fields add no version. */
+  readonly secret?: SecretChange | undefined;
 }
 
-/** A secret in clear, with the credential that it belongs to. */
-export interface RevealedSecret {
-  readonly credential: Credential;
-  readonly version: number;
+/** A credential whose id its creator chose. */
+export interface GivenCreation {
+  /** A UUID of any version. */
+  readonly id: string;
+  readonly draft: CredentialDraft;
   readonly secret: Secret;
+  /** Makes the new secret of the present one where the credential exists; without it, `secret` replaces that. */
+  readonly merge?: SecretChange | undefined;
 }
-
-/** A page of a list; see `PageRequest` for its members. */
-export type CredentialPage = Omit<PageRequest, 'workspaceId' | 'signal' | 'deletedToo'>;
 
 /**
  * Creates, shows, changes and reveals credentials. Each method first authorizes the call in its workspace; ids may be in
  * either spelling, and one that is malformed, unknown, deleted or of another workspace is `not_found`.
  */
-export class CredentialVault {
+export class CredentialVault extends CredentialReader {
   readonly #parts: CredentialVaultParts;
 
   constructor(parts: CredentialVaultParts) {
+    super(parts);
     this.#parts = parts;
   }
 
@@ -68,77 +79,76 @@ export class CredentialVault {
   /** As `createCredential`; answers the sealed bytes, too, for the dialects that show them. */
   async createSealedCredential(call: Call, draft: CredentialDraft, secret: Secret): Promise<SealedCredential> {
     authorize(call.caller, call.workspaceId, 'credentials.write');
-    checkDraft(draft);
-    checkSecret(secret, this.#parts.secretBytesMax);
+    this.#checkCreation(draft, secret);
     const sealer = await this.#parts.sealers.sealerOf(call.workspaceId);
-    const credential = this.#newCredential(call, draft);
-    const version = this.#sealVersion(sealer, call, credential, 1, secret);
-    return this.#parts.store.decide({ workspaceId: call.workspaceId, signal: call.signal }, () => ({
-      insert: { credential, version },
-      event: this.#event(call, 'credentials.create', credential.id),
-      answer: { credential, version },
-    }));
+    const parts = { ...this.#parts, call };
+    const created = newSealedCredential({ ...parts, sealer }, draft, secret, this.#parts.ids.next());
+    const target = { workspaceId: call.workspaceId, signal: call.signal };
+    return this.#parts.store.decide(target, () => decideCreation(parts, created));
   }
 
-  /** Shows the metadata, whatever the state. */
-  async describeCredential(call: Call, id: string): Promise<Credential> {
-    authorize(call.caller, call.workspaceId, 'credentials.read');
-    const reference = referenceOf(id);
-    const credential = await this.#parts.store.find(call.workspaceId, reference, call.signal);
-    if (!credential) throw notFound('credential', id);
-    return credential;
-  }
-
-  /** @throws VaultError `invalid_argument` for a page size out of 1..`limits.pageSize` */
-  async listCredentials(call: Call, page: CredentialPage): Promise<readonly Credential[]> {
-    authorize(call.caller, call.workspaceId, 'credentials.read');
-    if (!(page.size >= 1 && page.size <= limits.pageSize)) throw invalidArgument('page_size', 'is out of range');
-    return this.#parts.store.list({ ...page, workspaceId: call.workspaceId, signal: call.signal });
-  }
-
-  /** Walks the whole list, one page in memory at a time. */
-  async *walkCredentials(call: Call, page: Omit<CredentialPage, 'after' | 'size'>): AsyncGenerator<Credential> {
-    const size = limits.pageSize;
-    let after: string | undefined;
-    for (;;) {
-      const chunk = await this.listCredentials(call, { ...page, size, ...(after !== undefined && { after }) });
-      yield* chunk;
-      after = chunk.at(-1)?.id;
-      if (chunk.length < size) return;
+  /**
+   * Creates a credential with a given id. Where the workspace has it already, its name, provider and secret are replaced;
+   * one that was deleted comes back as if it were new. Other workspaces do not matter.
+   *
+   * @throws VaultError `invalid_argument`, also for what is no UUID, `name_taken`, or `id_taken` where the short spelling is
+   *   that of another credential
+   */
+  async createOrReplaceCredential(call: Call, creation: GivenCreation): Promise<SealedCredential> {
+    authorize(call.caller, call.workspaceId, 'credentials.write');
+    const id = parseId(creation.id);
+    if (id === undefined) throw invalidArgument('id', 'must be a UUID');
+    this.#checkCreation(creation.draft, creation.secret);
+    try {
+      return await this.#createOrReplace(call, { ...creation, id });
+    } catch (error) {
+      // Another call may have created it in between, and then it is there to be replaced.
+      if (!(error instanceof VaultError && error.code === 'id_taken')) throw error;
+      return this.#createOrReplace(call, { ...creation, id });
     }
   }
 
   /**
-   * Changes metadata.
+   * Updates metadata and, where an option says how, the secret. The state does not matter.
    *
-   * @param etag where given, the change is made only to that state
-   * @throws VaultError `etag_stale`, `invalid_argument` or `name_taken`
+   * @throws VaultError `etag_stale`, `invalid_argument`, `name_taken`, or `secret_unreadable` where the present secret,
+   *   which is to be changed, does not open
    */
-  async updateCredential(call: Call, id: string, change: CredentialChange, etag?: string): Promise<Credential> {
-    return this.#change(call, { id, action: 'credentials.update', ...(etag !== undefined && { etag }) }, (current) => {
-      const changed = { ...current, ...change };
-      checkDraft(changed);
-      return changed;
-    });
+  async updateCredential(
+    call: Call,
+    id: string,
+    change: CredentialChange | CredentialChangeMaker,
+    options: UpdateOptions = {},
+  ): Promise<Credential> {
+    const { credential } = await this.#change(call, { ...updateOf(change, options), id, secret: options.secret });
+    return credential;
+  }
+
+  /** As `updateCredential`; answers the sealed bytes, too, for the dialects that show them. */
+  async updateSealedCredential(
+    call: Call,
+    id: string,
+    change: CredentialChange | CredentialChangeMaker,
+    options: UpdateOptions = {},
+  ): Promise<SealedCredential> {
+    return sealed(await this.#change(call, { ...updateOf(change, options), id, secret: options.secret, sealed: true }));
   }
 
   /** Lets a credential be revealed. It need not have been inactive. */
   async activateCredential(call: Call, id: string): Promise<Credential> {
-    return this.#change(call, { id, action: 'credentials.activate' }, (current) => ({ ...current, isActive: true }));
+    return this.#setActive(call, id, true);
   }
 
   /** Stops a credential from being revealed. It need not have been active. */
   async deactivateCredential(call: Call, id: string): Promise<Credential> {
-    return this.#change(call, { id, action: 'credentials.deactivate' }, (current) => ({ ...current, isActive: false }));
+    return this.#setActive(call, id, false);
   }
 
   /** Deletes softly: it is no longer shown or revealed, and its name is free. */
   async deleteCredential(call: Call, id: string, etag?: string): Promise<Credential> {
     const deletedAt = this.#parts.clock.now();
-    return this.#change(call, { id, action: 'credentials.delete', ...(etag !== undefined && { etag }) }, (current) => ({
-      ...current,
-      deletedAt,
-    }));
+    const change = (current: Credential) => ({ ...current, deletedAt });
+    return (await this.#change(call, { id, action: 'credentials.delete', etag, change })).credential;
   }
 
   /**
@@ -148,107 +158,94 @@ export class CredentialVault {
    */
   async revealSecret(call: Call, id: string): Promise<RevealedSecret> {
     authorize(call.caller, call.workspaceId, 'secrets.reveal');
+    return this.#reveal(call, id, credentialReferenceOf(id));
+  }
+
+  /** As `revealSecret`, of the credential that `describeByName` shows. */
+  async revealByName(call: Call, name: string): Promise<RevealedSecret> {
+    authorize(call.caller, call.workspaceId, 'secrets.reveal');
+    return this.#reveal(call, name, nameReferenceOf(name));
+  }
+
+  async #reveal(call: Call, id: string, reference: CredentialReference): Promise<RevealedSecret> {
+    const { workspaceId, signal } = call;
     const { clock, sealers, store, uses } = this.#parts;
-    const target = { workspaceId: call.workspaceId, reference: referenceOf(id), sealed: true, signal: call.signal };
-    const sealer = await sealers.sealerOf(call.workspaceId);
+    const sealer = await sealers.sealerOf(workspaceId);
     const now = clock.now();
-    const revealed = await store.decide(target, (found) => this.#decideReveal(call, id, sealer, now, found));
-    uses.note(call.workspaceId, revealed.credential.id, now);
+    const revealed = await store.decide({ workspaceId, reference, sealed: true, signal }, (found) => {
+      if (!found?.current) throw notFound('credential', id);
+      return decideReveal({ ...this.#parts, call, sealer }, now, { ...found, version: found.current });
+    });
+    uses.note(workspaceId, revealed.credential.id, now);
     return revealed;
   }
 
-  #decideReveal(
-    call: Call,
-    id: string,
-    sealer: WorkspaceSealer,
-    now: Date,
-    found: FoundCredential | undefined,
-  ): Decision<RevealedSecret> {
-    if (!found?.current) throw notFound('credential', id);
-    const { credential, current } = found;
-    const event = (outcome: AuditOutcome) => this.#event(call, 'secrets.reveal', credential.id, outcome);
-    const refusal = refusalToReveal(credential, now);
-    if (refusal) return { event: event('DENIED'), refusal };
-    const identity = { workspaceId: call.workspaceId, credentialId: credential.id, version: current.version };
-    try {
-      const secret = sealer.open(identity, current.sealed);
-      return { event: event('OK'), answer: { credential, version: current.version, secret } };
-    } catch (error) {
-      if (!(error instanceof VaultError)) throw error;
-      return { event: event('FAILED'), refusal: error };
-    }
+  async #setActive(call: Call, id: string, isActive: boolean): Promise<Credential> {
+    const action = isActive ? 'credentials.activate' : 'credentials.deactivate';
+    const change = (current: Credential) => ({ ...current, isActive });
+    return (await this.#change(call, { id, action, change })).credential;
   }
 
-  async #change(
-    call: Call,
-    target: { readonly id: string; readonly action: AuditAction; readonly etag?: string },
-    change: (current: Credential) => Credential,
-  ): Promise<Credential> {
+  async #change(call: Call, { id, secret, ...update }: Change): Promise<Changed> {
     authorize(call.caller, call.workspaceId, 'credentials.write');
-    const reference = referenceOf(target.id);
-    const now = this.#parts.clock.now();
-    const decisionTarget = { workspaceId: call.workspaceId, reference, lock: true, signal: call.signal };
-    return this.#parts.store.decide(decisionTarget, (found) => {
-      if (!found) throw notFound('credential', target.id);
-      checkEtag(found.credential, target.etag);
-      const event = this.#event(call, target.action, found.credential.id);
-      const changed = change(found.credential);
-      if (sameMetadata(changed, found.credential)) return { event, answer: found.credential };
-      const credential = { ...changed, revision: found.credential.revision + 1, updatedAt: now };
-      return { update: { credential }, event, answer: credential };
+    const { workspaceId, signal } = call;
+    const reference = credentialReferenceOf(id);
+    const resealing = secret && { sealer: await this.#parts.sealers.sealerOf(workspaceId), secret };
+    const target = { workspaceId, reference, lock: true, sealed: update.sealed ?? secret !== undefined, signal };
+    return this.#parts.store.decide<Changed>(target, (found) => {
+      if (!found) throw notFound('credential', id);
+      return decideUpdate({ ...this.#parts, call }, found, { ...update, resealing });
     });
   }
 
-  #newCredential(call: Call, draft: CredentialDraft): Credential {
-    const now = this.#parts.clock.now();
-    return {
-      ...draft,
-      workspaceId: call.workspaceId,
-      id: this.#parts.ids.next(),
-      lastUsedAt: null,
-      useCount: 0,
-      currentVersion: 1,
-      revision: 1,
-      origin: call.dialect,
-      createdBy: call.caller.userId,
-      createdAt: now,
-      updatedAt: now,
-      deletedAt: null,
-    };
+  async #createOrReplace(call: Call, { id, draft, secret, merge }: GivenCreation): Promise<SealedCredential> {
+    const { workspaceId, signal } = call;
+    const sealer = await this.#parts.sealers.sealerOf(workspaceId);
+    const parts = { ...this.#parts, call, sealer };
+    const { name, provider } = draft;
+    const update = { ...updateOf({ name, provider }), resealing: { sealer, secret: merge ?? (() => secret) } };
+    const target = { workspaceId, reference: { id }, deletedToo: true, lock: true, sealed: true, signal };
+    const changed = await this.#parts.store.decide<Changed>(target, (found) => {
+      if (!found) return decideCreation(parts, newSealedCredential(parts, draft, secret, id));
+      if (found.credential.deletedAt !== null) return decideRecreation(parts, found.credential, draft, secret);
+      return decideUpdate(parts, found, update);
+    });
+    return sealed(changed);
   }
 
-  #sealVersion(sealer: WorkspaceSealer, call: Call, credential: Credential, version: number, secret: Secret) {
-    const identity = { workspaceId: credential.workspaceId, credentialId: credential.id, version };
-    const sealed = sealer.seal(identity, secret);
-    return { version, ...sealed, createdBy: call.caller.userId, createdAt: credential.updatedAt };
-  }
-
-  #event(call: Call, action: AuditAction, credentialId: string, outcome: AuditOutcome = 'OK'): AuditEvent {
-    const { clock, ids } = this.#parts;
-    const resource = { resourceKind: 'credential', resourceId: credentialId };
-    return auditEvent(call, { id: ids.next(), time: clock.now(), action, ...resource, outcome });
+  #checkCreation(draft: CredentialDraft, secret: Secret): void {
+    checkDraft(draft);
+    checkSecret(secret, this.#parts.secretBytesMax);
   }
 }
 
-function referenceOf(id: string): Reference {
-  const reference = parseReference('credential', id);
-  if (!reference) throw notFound('credential', id);
-  return reference;
+/** What a change of one credential takes. */
+interface Change extends Omit<CredentialUpdate, 'resealing'> {
+  readonly id: string;
+  readonly secret?: SecretChange | undefined;
+  /** The current version is wanted, also where the secret does not change. */
+  readonly sealed?: boolean;
 }
 
-function refusalToReveal(credential: Credential, now: Date): VaultError | undefined {
-  const state = stateOf(credential, now);
-  if (state === 'EXPIRED') return new VaultError('credential_expired', 'Credential has expired');
-  if (state === 'INACTIVE') return new VaultError('credential_inactive', 'Credential is not active');
-  return state === 'DELETED' ? notFound('credential', credential.id) : undefined;
+interface Changed {
+  readonly credential: Credential;
+  readonly version: SealedVersion | undefined;
 }
 
-function checkEtag(credential: Credential, etag: string | undefined): void {
-  const current = etagOf(credential);
-  if (etag === undefined || etag === current) return;
-  throw new VaultError('etag_stale', `the credential has changed: its etag is ${current}`, { etag: current });
+function sealed({ credential, version }: Changed): SealedCredential {
+  assert(version, 'a version was found, or has been added');
+  return { credential, version };
 }
 
-function sameMetadata(one: Credential, other: Credential): boolean {
-  return JSON.stringify(one) === JSON.stringify(other);
+/** The update that a change of metadata is; what it makes is held against the limits. */
+function updateOf(change: CredentialChange | CredentialChangeMaker, { etag }: UpdateOptions = {}): CredentialUpdate {
+  return {
+    action: 'credentials.update',
+    etag,
+    change: (current) => {
+      const changed = { ...current, ...(typeof change === 'function' ? change(current) : change) };
+      checkDraft(changed);
+      return changed;
+    },
+  };
 }

@@ -3,7 +3,7 @@ import type { JsonObject } from './json.ts';
 /** The metadata of one stored secret. It never holds plaintext or ciphertext. */
 export interface Credential {
   readonly workspaceId: string;
-  /** UUIDv7; its order is the order of creation. */
+  /** UUIDv7, or whatever UUID the creator gave; so that `createdAt` comes first in the order of creation. */
   readonly id: string;
   readonly name: string;
   /** Whether no other such credential of the workspace may have the same name, as some dialects promise. */

@@ -11,5 +11,7 @@ export const limits = {
   secretBytes: 65_536,
   pageSize: 1_000,
   pageSizeDefault: 100,
+  /** What a dialect may document beyond `pageSize`. */
+  pageSizeOfDialects: 10_000,
   requestBodyBytes: 1_048_576,
 } as const;

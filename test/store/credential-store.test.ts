@@ -56,7 +56,8 @@ describe('the credential store', () => {
       'select action, outcome, resource_id from audit_event order by id',
     );
 
-  const find = (id: string, workspace = workspaceId) => test.stores.credentials.find(workspace, { id }, patience);
+  const find = (id: string, workspace = workspaceId) =>
+    test.stores.credentials.find({ workspaceId: workspace, reference: { id }, signal: patience });
 
   /** Changes a credential by what it is, under its lock. */
   async function change(
@@ -71,7 +72,7 @@ describe('the credential store', () => {
   }
 
   const list = async (request: Partial<Parameters<TestStores['stores']['credentials']['list']>[0]>) => {
-    const whole = { workspaceId, order: 'oldest_first', size: 10, signal: patience, ...request } as const;
+    const whole = { workspaceId, order: 'ascending', size: 10, now: createdAt, signal: patience, ...request } as const;
     return (await test.stores.credentials.list(whole)).map(({ id }) => id);
   };
 
@@ -313,7 +314,9 @@ describe('the credential store', () => {
     it('takes either spelling of the id', async () => {
       const credential = await addCredential(test, newCredential(workspaceId));
       const reference = { shortId: shortIdOf(credential.id) };
-      expect(await test.stores.credentials.find(workspaceId, reference, patience)).to.deep.equal(credential);
+      expect(await test.stores.credentials.find({ workspaceId, reference, signal: patience })).to.deep.equal(
+        credential,
+      );
     });
 
     it('does not find what is unknown, of another workspace, or deleted', async () => {
@@ -347,8 +350,8 @@ describe('the credential store', () => {
       expect(await list({})).to.deep.equal(ids);
       expect(await list({ size: 2 })).to.deep.equal(ids.slice(0, 2));
       expect(await list({ size: 2, after: ids[1] ?? '' })).to.deep.equal(ids.slice(2, 4));
-      expect(await list({ order: 'newest_first', size: 3 })).to.deep.equal(ids.toReversed().slice(0, 3));
-      expect(await list({ order: 'newest_first', after: ids[2] ?? '' })).to.deep.equal(ids.slice(0, 2).toReversed());
+      expect(await list({ order: 'descending', size: 3 })).to.deep.equal(ids.toReversed().slice(0, 3));
+      expect(await list({ order: 'descending', after: ids[2] ?? '' })).to.deep.equal(ids.slice(0, 2).toReversed());
     });
 
     it('shows the deleted where that is wanted', async () => {

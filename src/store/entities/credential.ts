@@ -17,6 +17,10 @@ export const CredentialEntity = defineEntity({
       where: 'exclusive_name is not null and deleted_at is null',
     },
   ],
+  indexes: [
+    { name: 'credential_list_index', properties: ['workspaceId', 'createdAt', 'id'] },
+    { name: 'credential_name_index', properties: ['workspaceId', 'name', 'id'] },
+  ],
   checks: [
     { name: 'credential_current_version_check', expression: 'current_version >= 1' },
     { name: 'credential_revision_check', expression: 'revision >= 1' },

@@ -1,4 +1,8 @@
+import { GivenIdsAndNamesMigration } from './given-ids-and-names.ts';
 import { InitialMigration } from './initial.ts';
 
 /** Every migration, in order. A name that has been released never changes, nor does what it did. */
-export const migrations = [{ name: '001-initial', class: InitialMigration }];
+export const migrations = [
+  { name: '001-initial', class: InitialMigration },
+  { name: '002-given-ids-and-names', class: GivenIdsAndNamesMigration },
+];

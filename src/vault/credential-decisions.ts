@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict';
+import { auditEvent, type AuditAction, type AuditEvent, type AuditOutcome } from './audit-event.ts';
+import type { Call } from './caller.ts';
+import { checkSecret, type CredentialDraft } from './credential-rules.ts';
+import { etagOf, stateOf, type Credential, type SealedVersion } from './credential.ts';
+import { notFound, VaultError } from './errors.ts';
+import { sameJson } from './json.ts';
+import type { Clock, Decision, FoundCredential, IdSource, WorkspaceSealer } from './ports.ts';
+import type { Secret } from './secret.ts';
+
+/** What a decision about a credential works with. */
+export interface DecisionParts {
+  readonly call: Call;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  /** The greatest secret, in bytes of its JSON. */
+  readonly secretBytesMax: number;
+}
+
+/** The same, and what opens and seals the secrets of the call's workspace. */
+export interface SealingParts extends DecisionParts {
+  readonly sealer: WorkspaceSealer;
+}
+
+/** A credential with its current secret as it is stored: ciphertext. */
+export interface SealedCredential {
+  readonly credential: Credential;
+  readonly version: SealedVersion;
+}
+
+/** A secret in clear, with the credential that it belongs to. */
+export interface RevealedSecret {
+  readonly credential: Credential;
+  readonly version: number;
+  readonly secret: Secret;
+}
+
+/** Makes the new secret of the present one. Synchronous and pure, since it may be called several times. */
+export type SecretChange = (current: Secret, credential: Credential) => Secret;
+
+/** What an update is to change. */
+export interface CredentialUpdate {
+  /** The event's, where no version is added. */
+  readonly action: AuditAction;
+  /** Where given, the change is made only to that state. */
+  readonly etag?: string | undefined;
+  readonly change: (current: Credential) => Credential;
+  /** Where the secret changes as well; the current version must have been found then. */
+  readonly resealing?: Resealing | undefined;
+}
+
+/** How a secret is changed. */
+export interface Resealing {
+  readonly sealer: WorkspaceSealer;
+  readonly secret: SecretChange;
+}
+
+/** Makes a credential and its first version, for adding them. */
+export function newSealedCredential(
+  parts: SealingParts,
+  draft: CredentialDraft,
+  secret: Secret,
+  id: string,
+): SealedCredential {
+  const { call } = parts;
+  const now = parts.clock.now();
+  const credential = {
+    ...draft,
+    workspaceId: call.workspaceId,
+    id,
+    lastUsedAt: null,
+    useCount: 0,
+    currentVersion: 1,
+    revision: 1,
+    origin: call.dialect,
+    createdBy: call.caller.userId,
+    createdAt: now,
+    updatedAt: now,
+    deletedAt: null,
+  };
+  return { credential, version: sealCurrentVersion(parts, credential, secret) };
+}
+
+/** Decides to add a credential. */
+export function decideCreation(parts: DecisionParts, created: SealedCredential): Decision<SealedCredential> {
+  const event = credentialEvent(parts, 'credentials.create', created.credential.id);
+  return { insert: created, event, answer: created };
+}
+
+/**
+ * Decides to bring a deleted credential back as if it were new: all that is chosen of it is replaced, and its secret is
+ * the next version. Its uses stay counted.
+ */
+export function decideRecreation(
+  parts: SealingParts,
+  deleted: Credential,
+  draft: CredentialDraft,
+  secret: Secret,
+): Decision<SealedCredential> {
+  const credential = {
+    ...newSealedCredential(parts, draft, secret, deleted.id).credential,
+    lastUsedAt: deleted.lastUsedAt,
+    useCount: deleted.useCount,
+    currentVersion: deleted.currentVersion + 1,
+    revision: deleted.revision + 1,
+  };
+  const recreated = { credential, version: sealCurrentVersion(parts, credential, secret) };
+  const event = credentialEvent(parts, 'credentials.create', credential.id);
+  return { update: recreated, event, answer: recreated };
+}
+
+/**
+ * Decides an update. What changes nothing writes nothing but its event; a secret with the very same fields adds no version.
+ *
+ * @returns the version that was found or added; a refusal where the present secret does not open
+ * @throws VaultError `etag_stale`, `invalid_argument` for the secret, and what the functions of the update throw
+ */
+export function decideUpdate(
+  parts: DecisionParts,
+  found: FoundCredential,
+  update: CredentialUpdate,
+): Decision<{ readonly credential: Credential; readonly version: SealedVersion | undefined }> {
+  const { credential: present, current } = found;
+  checkEtag(present, update.etag);
+  const secret = update.resealing && newSecretOf(parts, update.resealing, found);
+  if (secret instanceof VaultError) {
+    return { event: credentialEvent(parts, 'secrets.add_version', present.id, 'FAILED'), refusal: secret };
+  }
+  const changed = update.change(present);
+  const event = credentialEvent(parts, secret ? 'secrets.add_version' : update.action, present.id);
+  if (!secret && sameMetadata(changed, present)) return { event, answer: { credential: present, version: current } };
+  const progress = { revision: present.revision + 1, updatedAt: parts.clock.now() };
+  if (!update.resealing || !secret) {
+    const credential = { ...changed, ...progress };
+    return { update: { credential }, event, answer: { credential, version: current } };
+  }
+  const credential = { ...changed, ...progress, currentVersion: present.currentVersion + 1 };
+  const version = sealCurrentVersion({ ...parts, ...update.resealing }, credential, secret);
+  return { update: { credential, version }, event, answer: { credential, version } };
+}
+
+/** Decides to answer the secret of an active credential; a refusal tells of itself in the trail as well. */
+export function decideReveal(
+  parts: SealingParts,
+  now: Date,
+  { credential, version }: SealedCredential,
+): Decision<RevealedSecret> {
+  const event = (outcome: AuditOutcome) => credentialEvent(parts, 'secrets.reveal', credential.id, outcome);
+  const refusal = refusalToReveal(credential, now);
+  if (refusal) return { event: event('DENIED'), refusal };
+  const secret = openVersion(parts.sealer, credential, version);
+  if (secret instanceof VaultError) return { event: event('FAILED'), refusal: secret };
+  return { event: event('OK'), answer: { credential, version: version.version, secret } };
+}
+
+/** The new secret; undefined where it is the present one, an error where that does not open. */
+function newSecretOf(
+  parts: DecisionParts,
+  { sealer, secret }: Resealing,
+  { credential, current }: FoundCredential,
+): Secret | VaultError | undefined {
+  assert(current, 'a decision that changes a secret must have found it');
+  const present = openVersion(sealer, credential, current);
+  if (present instanceof VaultError) return present;
+  const changed = secret(present, credential);
+  checkSecret(changed, parts.secretBytesMax);
+  return sameJson(changed.expose(), present.expose()) ? undefined : changed;
+}
+
+/** Opens a version in its place; answers the error where its bytes do not open. */
+function openVersion(sealer: WorkspaceSealer, credential: Credential, version: SealedVersion): Secret | VaultError {
+  const { workspaceId, id: credentialId } = credential;
+  try {
+    return sealer.open({ workspaceId, credentialId, version: version.version }, version.sealed);
+  } catch (error) {
+    if (error instanceof VaultError) return error;
+    throw error;
+  }
+}
+
+/** Seals a secret as the version that is the credential's current one. */
+function sealCurrentVersion({ call, sealer }: SealingParts, credential: Credential, secret: Secret): SealedVersion {
+  const { workspaceId, id: credentialId, currentVersion: version, updatedAt: createdAt } = credential;
+  const sealed = sealer.seal({ workspaceId, credentialId, version }, secret);
+  return { version, ...sealed, createdBy: call.caller.userId, createdAt };
+}
+
+function credentialEvent(
+  { call, clock, ids }: DecisionParts,
+  action: AuditAction,
+  credentialId: string,
+  outcome: AuditOutcome = 'OK',
+): AuditEvent {
+  const resource = { resourceKind: 'credential', resourceId: credentialId };
+  return auditEvent(call, { id: ids.next(), time: clock.now(), action, ...resource, outcome });
+}
+
+function refusalToReveal(credential: Credential, now: Date): VaultError | undefined {
+  const state = stateOf(credential, now);
+  if (state === 'EXPIRED') return new VaultError('credential_expired', 'Credential has expired');
+  if (state === 'INACTIVE') return new VaultError('credential_inactive', 'Credential is not active');
+  return state === 'DELETED' ? notFound('credential', credential.id) : undefined;
+}
+
+function checkEtag(credential: Credential, etag: string | undefined): void {
+  const current = etagOf(credential);
+  if (etag === undefined || etag === current) return;
+  throw new VaultError('etag_stale', `the credential has changed: its etag is ${current}`, { etag: current });
+}
+
+function sameMetadata(one: Credential, other: Credential): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}

@@ -28,7 +28,7 @@ function readingRpcs({ vault, clock }: CredentialServiceParts): BoundRpc[] {
     })),
     workspaceRpc(listCredentials, inWorkspace('credentials.read'), async (request, call) => {
       const page = await readPage('credentials', request, (range) =>
-        vault.listCredentials(call, { ...range, order: 'newest_first' }),
+        vault.listCredentials(call, { ...range, order: 'descending' }),
       );
       const now = clock.now();
       const credentials = page.items.map((credential) => credentialToMessage(credential, now));
@@ -49,7 +49,7 @@ function writingRpcs({ vault, clock }: CredentialServiceParts): BoundRpc[] {
       const credential = required('credential', request.credential);
       const change = changeFromMessage(credential, request.updateMask?.paths ?? []);
       const etag = etagFromText(request.etag) ?? etagFromText(credential.etag);
-      return answer(await vault.updateCredential(call, request.credentialId, change, etag));
+      return answer(await vault.updateCredential(call, request.credentialId, change, { etag }));
     }),
     workspaceRpc(deleteCredential, inWorkspace('credentials.write'), async ({ credentialId, etag }, call) =>
       answer(await vault.deleteCredential(call, credentialId, etagFromText(etag))),

@@ -114,7 +114,7 @@ async function listCredentials(vault: CredentialVault, wanted: string | undefine
   const type = wanted?.toUpperCase();
   const authTypes = type === undefined ? undefined : authTypesOf(type);
   const summaries: MessageInitShape<typeof CredentialSummarySchema>[] = [];
-  const page = { order: 'oldest_first', ...(authTypes && { authTypes }) } as const;
+  const page = { order: 'ascending', ...(authTypes && { authTypes }) } as const;
   for await (const credential of vault.walkCredentials(call, page)) {
     const isWanted = type === undefined || credentialTypeOf(credential.authType) === type;
     if (isWanted) summaries.push(mapping.summaryOf(credential));

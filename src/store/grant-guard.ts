@@ -29,7 +29,7 @@ export class GrantGuard {
   holds<Row extends { readonly mac: Uint8Array }>(table: GrantTable<Omit<Row, 'mac'>>, row: Row): boolean {
     if (this.#mac.verify(table.name, table.fields(row), row.mac)) return true;
     const fields = { table: table.name, id: table.id(row) };
-    this.#log.error(fields, 'a row that grants access fails its MAC: treated as absent');
+    this.#log.error(fields, 'a row that grants access fails its MAC: it grants nothing');
     return false;
   }
 }

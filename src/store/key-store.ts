@@ -1,3 +1,4 @@
+import { VaultError } from '../vault/errors.ts';
 import type { KeyStore, StoredKeyring, WrappedWorkspaceKey } from '../vault/ports.ts';
 import type { Database } from './database.ts';
 import { KeyringEntity } from './entities/keyring.ts';
@@ -53,8 +54,16 @@ export class SqlKeyStore extends SqlKeyringStore implements KeyStore {
     const orderBy = { createdAt: 'desc', keyId: 'desc' } as const;
     const criteria = { where: { workspaceId }, orderBy };
     const rows = await this.#database.find({ workspaces: [workspaceId] }, WorkspaceKeyEntity, criteria);
-    return rows.filter((row) => this.#guard.holds(workspaceKeyGrants, row)).map(wrappedKeyOf);
+    const sound = rows.filter((row) => this.#guard.holds(workspaceKeyGrants, row));
+    // Without the unsound one an older key would be the current one, and seal again.
+    if (sound.length < rows.length) throw keysUnsound();
+    return sound.map(wrappedKeyOf);
   }
+}
+
+function keysUnsound(): VaultError {
+  const cause = new Error('a key of the workspace fails its MAC: it was tampered with, and none of them is used');
+  return new VaultError('secret_unreadable', 'the secret cannot be read', {}, { cause });
 }
 
 /** Adds a key of a workspace, with its MAC. */

@@ -50,7 +50,7 @@ describe('the access store', () => {
     expect(test.log.lines.filter(({ level }) => level === 'error')).to.deep.include({
       level: 'error',
       fields: { table, id },
-      message: 'a row that grants access fails its MAC: treated as absent',
+      message: 'a row that grants access fails its MAC: it grants nothing',
     });
   }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { SqlKeyringStore } from '../../src/store/key-store.ts';
+import { VaultError } from '../../src/vault/errors.ts';
 import type { StoredKeyring } from '../../src/vault/ports.ts';
 import {
   createdAt,
@@ -67,17 +68,27 @@ describe('the key store', () => {
     `key_id = '\\x0102030405060708'`,
     `master_fingerprint = 'another'`,
   ]) {
-    it(`takes a key for absent, and reports it, after: ${forgery}`, async () => {
+    it(`refuses the keys of a workspace, and reports the one, after: ${forgery}`, async () => {
       const { workspace } = await setUpInstance(test);
       await test.asSuperuser(`update workspace_key set ${forgery}`);
-      expect(await test.stores.keys.findWorkspaceKeys(workspace.id)).to.deep.equal([]);
+      await expectRefused(workspace.id);
       expect(test.log.lines.map(({ level, fields }) => [level, fields['table']])).to.deep.equal([
         ['error', 'workspace_key'],
       ]);
     });
   }
 
-  it('takes a key for absent that was copied from another workspace', async () => {
+  it('does not fall back to an older key where the newest one was tampered with, or one was added', async () => {
+    const { workspace } = await setUpInstance(test);
+    const columns = 'workspace_id, wrapped, master_fingerprint, mac';
+    await test.asSuperuser(
+      `insert into workspace_key (${columns}, key_id, created_at)
+       select ${columns}, '\\x0102030405060708', created_at + interval '1 day' from workspace_key`,
+    );
+    await expectRefused(workspace.id);
+  });
+
+  it('refuses a key that was copied from another workspace', async () => {
     const { owner } = await setUpInstance(test);
     const other = newWorkspace();
     await test.asSuperuser('insert into workspace (id, name, created_by, created_at) values ($1, $2, $3, $4)', [
@@ -91,8 +102,14 @@ describe('the key store', () => {
        select $1, key_id, wrapped, master_fingerprint, created_at, mac from workspace_key`,
       [other.id],
     );
-    expect(await test.stores.keys.findWorkspaceKeys(other.id)).to.deep.equal([]);
+    await expectRefused(other.id);
   });
+
+  async function expectRefused(workspaceId: string): Promise<void> {
+    const refused = await rejectionOf(test.stores.keys.findWorkspaceKeys(workspaceId));
+    expect(refused).to.be.instanceOf(VaultError).with.property('code', 'secret_unreadable');
+    expect(refused).to.have.nested.property('cause.message').that.includes('fails its MAC');
+  }
 });
 
 function newKeyring(): StoredKeyring {

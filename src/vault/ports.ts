@@ -71,7 +71,11 @@ export interface KeyStore {
   /** True where any workspace, user or credential exists: then no key may be made. */
   holdsData(): Promise<boolean>;
   insertKeyring(keyring: StoredKeyring): Promise<void>;
-  /** All keys of a workspace, the newest first. */
+  /**
+   * All keys of a workspace, the newest first.
+   *
+   * @throws VaultError `secret_unreadable` where the MAC of one is wrong, since an older one would become the current one
+   */
   findWorkspaceKeys(workspaceId: string): Promise<readonly WrappedWorkspaceKey[]>;
 }
 

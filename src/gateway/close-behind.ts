@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Http2ServerRequest, constants } from 'node:http2';
+import { constants, Http2ServerRequest } from 'node:http2';
 import { declaredBytes } from './request-body.ts';
 
 /**
@@ -10,8 +10,8 @@ import { declaredBytes } from './request-body.ts';
 export function closeBehindUnreadBody({ raw }: FastifyRequest, reply: FastifyReply, bytesMax: number): void {
   if (raw instanceof Http2ServerRequest) {
     const { stream } = raw;
-    reply.raw.once('finish', () => {
-      if (!raw.complete) stream.close(constants.NGHTTP2_NO_ERROR);
+    stream.once('finish', () => {
+      if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
     });
     return;
   }
@@ -21,4 +21,9 @@ export function closeBehindUnreadBody({ raw }: FastifyRequest, reply: FastifyRep
   reply.raw.once('finish', () => {
     if (!raw.complete && raw.readableDidRead) socket.destroySoon();
   });
+}
+
+/** Tells an HTTP/1.1 client that its connection will be closed, where it must. */
+export function announceClosing({ raw }: FastifyRequest, reply: FastifyReply): void {
+  if (raw.httpVersionMajor === 1 && !raw.complete && raw.readableDidRead) reply.header('connection', 'close');
 }

@@ -2,6 +2,7 @@ import type { DescMethodUnary } from '@bufbuild/protobuf';
 import type { VaultError } from '../vault/errors.ts';
 import type { JsonValue } from '../vault/json.ts';
 import type { Caller } from '../vault/caller.ts';
+import type { Documentation } from './openapi/documentation.ts';
 import type { BoundRpc } from './rpc.ts';
 
 /**
@@ -25,6 +26,8 @@ export interface Dialect {
    * @throws VaultError `invalid_argument`
    */
   readonly checkWorkspaceSpelling?: (text: string) => void;
+  /** What its API document says beyond its descriptors. */
+  readonly documentation?: Documentation;
 }
 
 /** How a dialect looks on REST. */

@@ -9,19 +9,21 @@ import type { Logger } from 'pino';
 import { limits } from '../vault/limits.ts';
 import type { Clock } from '../vault/ports.ts';
 import type { Authenticate } from './authenticate.ts';
-import { closeBehindUnreadBody } from './close-behind.ts';
+import { announceClosing, closeBehindUnreadBody } from './close-behind.ts';
 import { createConnectService } from './connect.ts';
 import { givenUp, shuttingDown } from './connect-errors.ts';
 import type { Dialect, RestAnswer } from './dialect.ts';
 import { exchangeKey } from './exchange.ts';
 import { createGuard } from './guard.ts';
 import { registerHealth } from './health.ts';
+import { serveDocuments } from './openapi/serve-documents.ts';
 import { createPort, defaultPortTimeouts, headerBytesMax, type Port, type PortTimeouts, type PortTls } from './port.ts';
 import { registerProbes } from './probes.ts';
 import { stoppable, type Readiness } from './readiness.ts';
-import { registerReflection } from './reflection.ts';
+import { reflectionPaths, registerReflection } from './reflection.ts';
 import { followExchanges, hostOf } from './request-log.ts';
 import { requestIdOf } from './request-identity.ts';
+import { plainAnswer } from './rest-problems.ts';
 import { RestService } from './rest.ts';
 import { createRouteTable } from './route-table.ts';
 import type { ChooseDialect } from './shared-path.ts';
@@ -76,26 +78,32 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
   const readiness = stoppable(options.readiness);
   const stopping = new AbortController();
   const overdue = new AbortController();
-  const rest = new RestService({ ...parts, table: createRouteTable(options.dialects) });
+  const table = createRouteTable(options.dialects);
+  const rest = new RestService({ ...parts, table });
   const exchanges = followExchanges(log);
-  const { fastify, port } = createFastify(options);
-
-  const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    const exchange = exchanges.of(request) ?? exchanges.begin(request, reply);
-    if (isUnknownRpc(request)) return refuseUnknownRpc(request, reply);
-    sendAnswer(reply, await rest.answer(request, reply, exchange));
-  };
-  fastify.addHook('onRequest', async (request, reply) => {
+  const begin = (request: FastifyRequest, reply: FastifyReply): void => {
     const { requestId } = exchanges.begin(request, reply);
     reply.headers({ 'x-request-id': requestId, 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });
     closeBehindUnreadBody(request, reply, parts.bodyBytesMax);
-  });
+  };
+  const { fastify, port } = createFastify(options, begin);
+
+  const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    if (isUnknownRpc(request)) return refuseUnknownRpc(request, reply);
+    const exchange = exchanges.of(request);
+    assert(exchange);
+    const answered = await rest.answer(request, reply, exchange);
+    announceClosing(request, reply);
+    sendAnswer(reply, answered);
+  };
+  fastify.addHook('onRequest', async (request, reply) => begin(request, reply));
   fastify.setErrorHandler((error, request, reply) => {
     log.error({ requestId: request.id, error: describeUnknownError(error) }, 'internal error');
-    sendAnswer(reply, { status: 500, body: { code: 'internal', message: 'internal error' } });
+    sendAnswer(reply, plainAnswer(500, 'internal', 'internal error'));
   });
   await registerCors(fastify, options.corsOrigins ?? []);
   registerProbes(fastify, readiness);
+  await serveDocuments(fastify, options.dialects, table);
   fastify.register(async (scope) => {
     refuseOddAuthorities(scope);
     const connect = createConnectService(parts);
@@ -140,7 +148,10 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
-function createFastify(options: GatewayOptions): { readonly fastify: FastifyInstance; readonly port: Port } {
+function createFastify(
+  options: GatewayOptions,
+  begin: (request: FastifyRequest, reply: FastifyReply) => void,
+): { readonly fastify: FastifyInstance; readonly port: Port } {
   const { log, tls, trustedProxies = [] } = options;
   const timeouts = { ...defaultPortTimeouts, ...options.timeouts };
   const onAcceptError = (error: Error): void =>
@@ -148,7 +159,7 @@ function createFastify(options: GatewayOptions): { readonly fastify: FastifyInst
   let port: Port | undefined;
   const fastify = Fastify({
     serverFactory(listener) {
-      port = createPort(listener, { timeouts, onAcceptError, ...(tls && { tls }) });
+      port = createPort(listener, { timeouts, untimedPaths: reflectionPaths, onAcceptError, ...(tls && { tls }) });
       return port.http1;
     },
     genReqId: ({ headers }) => requestIdOf(headers),
@@ -156,9 +167,10 @@ function createFastify(options: GatewayOptions): { readonly fastify: FastifyInst
     return503OnClosing: false,
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: headerBytesMax },
+    // What the router itself refuses passes no hook.
     frameworkErrors: (_error, request, reply) => {
-      const answer = { code: 'invalid_argument', message: 'the path is not properly percent-encoded' };
-      sendAnswer(reply.header('x-request-id', request.id), { status: 400, body: answer });
+      begin(request, reply);
+      sendAnswer(reply, plainAnswer(400, 'invalid_argument', 'the path is not properly percent-encoded'));
     },
   });
   assert(port);

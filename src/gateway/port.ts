@@ -64,6 +64,8 @@ export function createPort(
   options: {
     readonly tls?: PortTls;
     readonly timeouts: PortTimeouts;
+    /** Paths whose requests may take as long as they like: those of calls that stream both ways. */
+    readonly untimedPaths: ReadonlySet<string>;
     /** Told when a connection could not be accepted. */
     readonly onAcceptError: (error: Error) => void;
   },
@@ -85,7 +87,7 @@ export function createPort(
   });
   // One listener for both: requests of HTTP/2 come in the shape of HTTP/1.1 (Node's compatibility API).
   http2.on('request', (request, response) => http1.emit('request', request, response));
-  const sessions = trackHttp2Sessions(http2, timeouts.sessionIdleMs);
+  const sessions = trackHttp2Sessions(http2, { ...timeouts, untimedPaths: options.untimedPaths });
   const answers = trackHttp1Answers(http1);
   const sockets = new Set<Socket>();
   const undecided = new Map<string, Socket>();
@@ -154,6 +156,8 @@ function listenWithTls(
     keepAlive: true,
     ...(clientAuthorities !== undefined && { ca: clientAuthorities, requestCert: true, rejectUnauthorized: true }),
   });
+  // Node leaves a connection open whose handshake took too long.
+  server.on('tlsClientError', (_error, socket) => socket.destroy());
   server.on('secureConnection', (socket) => handOver(socket.alpnProtocol === 'h2' ? 'http2' : 'http1', socket));
   return server;
 }

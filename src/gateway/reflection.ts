@@ -15,6 +15,13 @@ interface Index {
   readonly extensions: ReadonlyMap<string, ReadonlyMap<number, DescFile>>;
 }
 
+/** The paths of its rpcs, which a client may keep open between two questions. */
+export const reflectionPaths: ReadonlySet<string> = new Set(
+  [v1.ServerReflection, v1alpha.ServerReflection].map(
+    ({ typeName, method }) => `/${typeName}/${method.serverReflectionInfo.name}`,
+  ),
+);
+
 type Answer = v1.ServerReflectionResponse['messageResponse'];
 
 /**

@@ -95,7 +95,8 @@ interface Checked {
   readonly faults: readonly PlacedFault[];
 }
 
-interface Origins {
+/** Where each field of a request's root comes from. */
+export interface Origins {
   readonly path: readonly DescField[];
   readonly query: readonly DescField[];
   readonly body: readonly DescField[];
@@ -104,8 +105,8 @@ interface Origins {
   readonly sourceOf: (field: DescField | undefined) => Fault['source'];
 }
 
-/** Where each field of the request's root comes from. */
-function originsOf(route: Route): Origins {
+/** Tells which fields of a request its path, its query and its body hold. */
+export function originsOf(route: Route): Origins {
   const { fields } = route.rpc.method.input;
   const paths = route.template.variables.flatMap(
     ({ fieldPath }) => resolveFieldPath(route.rpc.method.input, fieldPath) ?? [],
@@ -127,7 +128,8 @@ function originsOf(route: Route): Origins {
   };
 }
 
-function needsBody({ body }: Route, origins: Origins): boolean {
+/** Tells whether a request without a body lacks something that it must have. */
+export function needsBody({ body }: Route, origins: Origins): boolean {
   if (body.kind === 'none') return false;
   if (body.kind === 'all') return origins.body.some(isRequiredField);
   return isRequiredField(body.field);

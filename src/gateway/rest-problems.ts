@@ -16,16 +16,12 @@ export function problemOf(error: unknown, { requestId, found }: Exchange, log: L
 /** Lets a dialect render a problem; should it fail, that is an internal error. */
 export function renderProblem(dialect: Dialect, problem: Problem, exchange: RestExchange, log: Logger): RestAnswer {
   try {
-    const answer = dialect.rest.renderProblem(problem, exchange);
-    // What a client goes on sending would be taken for its next request.
-    return problem.kind === 'body_too_large' ? { ...answer, headers: { ...answer.headers, ...closing } } : answer;
+    return dialect.rest.renderProblem(problem, exchange);
   } catch (error) {
     log.error({ requestId: exchange.requestId, error: describeUnknownError(error) }, 'a problem could not be rendered');
     return plainAnswer(500, 'internal', 'internal error');
   }
 }
-
-const closing = { connection: 'close' } as const;
 
 /** An answer for what belongs to no dialect: Connect's error body. */
 export function plainAnswer(status: number, code: string, message: string): RestAnswer {

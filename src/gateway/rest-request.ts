@@ -1,5 +1,4 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Caller } from '../vault/caller.ts';
 import type { JsonValue } from '../vault/json.ts';
 import type { Exchange } from './exchange.ts';
 import { announcesBody, readJsonBody } from './request-body.ts';
@@ -50,11 +49,10 @@ export function abortWhenGone({ raw }: FastifyReply): AbortController {
 
 /** What of a request the choice of a dialect may look at. */
 export function showForChoice(
-  { path, query, headers }: RestRequest,
-  caller: Caller | undefined,
-  body: JsonValue | undefined,
+  { path, query, headers, signal }: RestRequest,
+  found: Pick<SharedPathRequest, 'caller' | 'body' | 'pathValues'>,
 ): SharedPathRequest {
-  return { path, query, headers, caller, callerDialect: caller?.dialect ?? undefined, body };
+  return { path, query, headers, signal, callerDialect: found.caller?.dialect ?? undefined, ...found };
 }
 
 function webHeaders({ raw }: FastifyRequest): Headers {

@@ -104,7 +104,8 @@ export class RestService {
     const takesBody = candidates.some(({ entry }) => entry.body.kind !== 'none');
     const body = caller && takesBody ? await request.body().catch(() => undefined) : undefined;
     const names = candidates.map(({ entry }) => entry.dialect.name);
-    const name = await this.#parts.chooseDialect(names, showForChoice(request, caller, body));
+    const pathValues = Object.values(first.variables);
+    const name = await this.#parts.chooseDialect(names, showForChoice(request, { caller, body, pathValues }));
     return candidates.find(({ entry }) => entry.dialect.name === name) ?? first;
   }
 
@@ -140,7 +141,7 @@ export class RestService {
     const [first] = dialects;
     if (!first) return plainAnswer(404, 'not_found', 'no such path');
     const names = dialects.map(({ name }) => name);
-    const show = showForChoice(request, undefined, undefined);
+    const show = showForChoice(request, { caller: undefined, body: undefined, pathValues: [] });
     const chosen = names.length > 1 ? await this.#parts.chooseDialect(names, show) : undefined;
     const dialect = dialects.find(({ name }) => name === chosen) ?? first;
     request.exchange.found.dialect = dialect.name;

@@ -19,6 +19,8 @@ export interface Route {
   readonly httpMethod: string;
   /** As it is documented, behind the mount prefix where it is served there. */
   readonly path: string;
+  /** Whether that is below the mount prefix. */
+  readonly isMounted: boolean;
   readonly template: PathTemplate;
   readonly body: BodyBinding;
   /** The field of the response that is the answer; undefined where all of it is. */
@@ -92,11 +94,13 @@ function routesOf(dialect: Dialect): Route[] {
 /** The route at its documented path, and the one below the mount prefix. */
 function bind(dialect: Dialect, rpc: BoundRpc, rule: HttpRule): Route[] {
   const { httpMethod, path } = patternOf(rpc.method, rule);
-  return [path, `/${dialect.name}${path}`].map((served) => {
+  const body = bodyOf(rpc.method, rule, httpMethod);
+  const responseField = responseFieldOf(rpc.method, rule);
+  return [false, true].map((isMounted) => {
+    const served = isMounted ? `/${dialect.name}${path}` : path;
     const template = parsePathTemplate(served);
     checkVariables(rpc.method, template);
-    const body = bodyOf(rpc.method, rule, httpMethod);
-    return { dialect, rpc, httpMethod, path: served, template, body, responseField: responseFieldOf(rpc.method, rule) };
+    return { dialect, rpc, httpMethod, path: served, isMounted, template, body, responseField };
   });
 }
 

@@ -13,6 +13,10 @@ export interface SharedPathRequest {
   readonly callerDialect: string | undefined;
   /** Undefined where nobody has proved who he is, and where none was sent. */
   readonly body: JsonValue | undefined;
+  /** What the path's variables hold, decoded, in their order. */
+  readonly pathValues: readonly string[];
+  /** Aborted when the client goes away. */
+  readonly signal: AbortSignal;
 }
 
 /** Chooses who answers a path that several dialects share; without a choice the first of them does. */

@@ -71,8 +71,8 @@ function spelledValues(query: URLSearchParams, name: string): readonly string[] 
   return [...query.getAll(bare), ...query.getAll(`${bare}[]`)];
 }
 
-/** Whether text can stand for it: no map, and no message but those that are spelt as text or as a scalar. */
-function isTextField(field: DescField): boolean {
+/** Tells whether text can stand for a field: no map, and no message but those that are spelt as text or as a scalar. */
+export function isTextField(field: DescField): boolean {
   if (field.fieldKind === 'map') return false;
   return !field.message || isWrapperDesc(field.message) || textMessages.has(field.message.typeName);
 }

@@ -1,0 +1,65 @@
+import type { DescMessage } from '@bufbuild/protobuf';
+import type { JsonObject } from '../../vault/json.ts';
+import type { Dialect } from '../dialect.ts';
+import type { Route } from '../route-table.ts';
+import { createComponentSchemas } from './component-schemas.ts';
+import { documentedPath, operationOf } from './operation.ts';
+
+/**
+ * Describes the REST side of a dialect. Its routes are shown on their documented paths, and the mount prefix as a second server.
+ *
+ * @param routes all that are served, of whatever dialect
+ * @see https://spec.openapis.org/oas/v3.1.1.html
+ */
+export function createApiDocument(dialect: Dialect, routes: readonly Route[]): JsonObject {
+  const { documentation = { title: dialect.name }, name, rest } = dialect;
+  const { securitySchemes } = documentation;
+  const own = routes.filter((route) => route.dialect === dialect && !route.isMounted);
+  const components = createComponentSchemas({ rest, documentation, bothWays: messagesOfBothWays(own) });
+  const paths: Record<string, Record<string, JsonObject>> = {};
+  const ordinals = new Map<Route['rpc'], number>();
+  for (const route of own) {
+    const ordinal = (ordinals.get(route.rpc) ?? 0) + 1;
+    ordinals.set(route.rpc, ordinal);
+    const item = (paths[documentedPath(route)] ??= {});
+    item[route.httpMethod.toLowerCase()] = operationOf(route, ordinal, components);
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: documentation.title, version: versionOf(dialect) },
+    servers: [{ url: '/' }, { url: `/${name}`, description: 'Whoever else has the same paths.' }],
+    paths,
+    components: { schemas: components.schemas, ...(securitySchemes && { securitySchemes }) },
+    tags: tagsOf(dialect),
+  };
+}
+
+/** The last part of the package's name: `v1`. */
+function versionOf({ rpcs }: Dialect): string {
+  return rpcs[0]?.method.parent.file.proto.package.split('.').at(-1) ?? '';
+}
+
+function tagsOf({ documentation, rpcs }: Dialect): JsonObject[] {
+  return [...new Set(rpcs.map(({ method }) => method.parent))].map(({ name, typeName }) => {
+    const description = documentation?.comments?.[typeName];
+    return { name: documentation?.tags?.[name] ?? name, ...(description && { description }) };
+  });
+}
+
+function messagesOfBothWays(routes: readonly Route[]): ReadonlySet<DescMessage> {
+  const received = withParts(routes.map(({ rpc }) => rpc.method.input));
+  const answered = withParts(routes.map(({ rpc }) => rpc.method.output));
+  return new Set([...answered].filter((message) => received.has(message)));
+}
+
+function withParts(messages: readonly DescMessage[], known = new Set<DescMessage>()): Set<DescMessage> {
+  for (const message of messages) {
+    if (known.has(message)) continue;
+    known.add(message);
+    withParts(
+      message.fields.flatMap((field) => field.message ?? []),
+      known,
+    );
+  }
+  return known;
+}

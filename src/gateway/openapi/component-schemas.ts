@@ -1,0 +1,209 @@
+import type { DescEnum, DescField, DescMessage } from '@bufbuild/protobuf';
+import { FeatureSet_FieldPresence } from '@bufbuild/protobuf/wkt';
+import assert from 'node:assert/strict';
+import { isJsonObject, sameJson, type JsonObject } from '../../vault/json.ts';
+import type { RestStyle } from '../dialect.ts';
+import { isRequiredField, isSecretField, wireNameOf } from '../message-fields.ts';
+import { splitComment } from './comments.ts';
+import type { Documentation, MemberNote } from './documentation.ts';
+import { mergePatch } from './merge-patch.ts';
+import { facetsOf } from './rule-facets.ts';
+import { scalarSchema, wellKnownSchema } from './value-schemas.ts';
+
+/** Which way a message goes: what is required, and what may be null, depends on it. */
+export type Direction = 'request' | 'answer';
+
+/** The schemas of one document, which are made as they are referred to. */
+export interface ComponentSchemas {
+  /** All that were referred to, by name. */
+  readonly schemas: JsonObject;
+  /** A reference to the schema of a message, or where its JSON is no object of its fields, that schema itself. */
+  ofMessage(message: DescMessage, direction: Direction): JsonObject;
+  /** The same of a request's body, which has some of the fields of its message. */
+  ofBody(message: DescMessage, fields: readonly DescField[]): JsonObject;
+  /** What a field holds, without what it means where it stands. */
+  ofValue(field: DescField, direction: Direction): JsonObject;
+}
+
+/** What the schemas are made in. */
+export interface SchemaStyle {
+  readonly rest: RestStyle;
+  readonly documentation: Documentation;
+  /** Messages that go both ways: as parts of requests their schemas are called `…Input`. */
+  readonly bothWays: ReadonlySet<DescMessage>;
+}
+
+/** Makes an empty set of schemas. */
+export function createComponentSchemas(style: SchemaStyle): ComponentSchemas {
+  return new Components(style);
+}
+
+class Components implements ComponentSchemas {
+  readonly #style: SchemaStyle;
+  readonly #schemas = new Map<string, JsonObject>();
+
+  constructor(style: SchemaStyle) {
+    this.#style = style;
+  }
+
+  get schemas(): JsonObject {
+    const { schemas = {} } = this.#style.documentation;
+    return { ...Object.fromEntries(this.#schemas), ...schemas };
+  }
+
+  ofMessage(message: DescMessage, direction: Direction): JsonObject {
+    const known = wellKnownSchema(message, this.#style.rest.json);
+    if (known) return known;
+    const name = this.#nameOf(message, direction);
+    if (!this.#schemas.has(name)) {
+      // Entered before its members are made, since messages may hold their own kind.
+      this.#schemas.set(name, {});
+      this.#schemas.set(name, this.#ofFields(message, message.fields, direction));
+    }
+    return referTo(name);
+  }
+
+  ofBody(message: DescMessage, fields: readonly DescField[]): JsonObject {
+    const schema = this.#ofFields(message, fields, 'request');
+    return this.#enter(this.#nameOf(message, 'request'), schema) ?? schema;
+  }
+
+  #ofFields(message: DescMessage, fields: readonly DescField[], direction: Direction): JsonObject {
+    const { documentation, rest } = this.#style;
+    const required = fields.filter((field) => this.#isRequired(field, direction));
+    const { text } = splitComment(documentation.comments?.[message.typeName]);
+    return {
+      type: 'object',
+      ...(text && { description: text }),
+      properties: Object.fromEntries(fields.map((field) => [this.#wireName(field), this.#ofMember(field, direction)])),
+      ...(required.length > 0 && { required: required.map((field) => this.#wireName(field)) }),
+      ...(direction === 'request' && rest.unknownMembers === 'refuse' && { additionalProperties: false }),
+    };
+  }
+
+  ofValue(field: DescField, direction: Direction): JsonObject {
+    const { default: _, ...value } = this.#patchedValue(field, direction);
+    return value;
+  }
+
+  #ofMember(field: DescField, direction: Direction): JsonObject {
+    const { default: preset, ...value } = this.#patchedValue(field, direction);
+    const { behaviour, text } = splitComment(this.#style.documentation.comments?.[fullName(field)]);
+    return {
+      ...(this.#saysNull(field, direction) ? { anyOf: [value, { type: 'null' }] } : value),
+      ...(text && { description: text }),
+      ...(preset !== undefined && { default: preset }),
+      ...(direction === 'request' && behaviour === 'Output only' && { readOnly: true }),
+      ...(direction === 'request' && isSecretField(field) && { writeOnly: true }),
+      ...(field.proto.options?.deprecated && { deprecated: true }),
+    };
+  }
+
+  #patchedValue(field: DescField, direction: Direction): JsonObject {
+    const value = this.#plainValue(field, direction);
+    const { schema } = this.#noteOf(field);
+    return this.#nameChoices(field, schema ? mergePatch(value, schema) : value);
+  }
+
+  #plainValue(field: DescField, direction: Direction): JsonObject {
+    const facets = facetsOf(field);
+    const { items, propertyNames, additionalProperties, ...own } = facets;
+    const secret = isSecretField(field) && field.scalar !== undefined ? { format: 'password' } : {};
+    switch (field.fieldKind) {
+      case 'list':
+        return { type: 'array', items: { ...this.#element(field, direction), ...objectOr(items) }, ...own };
+      case 'map': {
+        const values = { ...this.#element(field, direction), ...objectOr(additionalProperties) };
+        return { type: 'object', additionalProperties: values, ...(propertyNames && { propertyNames }), ...own };
+      }
+      default: {
+        const element = this.#element(field, direction);
+        // A number that is spelt as text has no bounds that JSON Schema could compare.
+        return field.scalar !== undefined && element['type'] === 'string' && 'minimum' in own
+          ? element
+          : { ...element, ...own, ...secret };
+      }
+    }
+  }
+
+  #element(field: DescField, direction: Direction): JsonObject {
+    if (field.message) return this.ofMessage(field.message, direction);
+    if (field.enum) return this.#ofEnum(field.enum);
+    assert(field.scalar !== undefined);
+    return scalarSchema(field.scalar, this.#style.rest.json);
+  }
+
+  /** The value that means "not specified" is left out: no answer holds it, and no request gains by it. */
+  #ofEnum(enumeration: DescEnum): JsonObject {
+    const names = enumeration.values.map(({ name }) => name).filter((name) => !name.endsWith('UNSPECIFIED'));
+    return this.#enter(localName(enumeration), { type: 'string', enum: names }) ?? { type: 'string', enum: names };
+  }
+
+  /** A choice of texts gets a name after its member: `AuthType` for `auth_type`. Where that is another schema's, it has none. */
+  #nameChoices(field: DescField, { enum: choices, ...value }: JsonObject): JsonObject {
+    if (choices === undefined) return value;
+    const schema = { ...value, enum: choices };
+    return (value['$ref'] === undefined && this.#enter(pascalCase(field.name), schema)) || schema;
+  }
+
+  #enter(name: string, schema: JsonObject): JsonObject | undefined {
+    const other = this.#schemas.get(name);
+    if (other && !sameJson(other, schema)) return undefined;
+    this.#schemas.set(name, schema);
+    return referTo(name);
+  }
+
+  #isRequired(field: DescField, direction: Direction): boolean {
+    const { required, schema } = this.#noteOf(field);
+    if (required !== undefined) return required;
+    if (direction === 'request') return isRequiredField(field);
+    if (schema?.['default'] !== undefined || this.#saysNull(field, direction)) return false;
+    return this.#style.rest.json.unset === 'null' || !hasPresence(field);
+  }
+
+  #saysNull(field: DescField, direction: Direction): boolean {
+    const { documentation, rest } = this.#style;
+    if (documentation.nulls === 'hidden' || rest.json.unset === 'omit' || !hasPresence(field)) return false;
+    const { required } = this.#noteOf(field);
+    return !(required ?? (direction === 'request' && isRequiredField(field)));
+  }
+
+  #noteOf(field: DescField): MemberNote {
+    return this.#style.documentation.members?.[`${localName(field.parent)}.${field.name}`] ?? {};
+  }
+
+  #nameOf(message: DescMessage, direction: Direction): string {
+    const { bothWays, documentation } = this.#style;
+    const name = documentation.schemaNames?.[localName(message)] ?? localName(message);
+    return direction === 'request' && bothWays.has(message) ? `${name}Input` : name;
+  }
+
+  #wireName(field: DescField): string {
+    return wireNameOf(field, this.#style.rest.json.names);
+  }
+}
+
+function fullName(field: DescField): string {
+  return `${field.parent.typeName}.${field.name}`;
+}
+
+/** Without its package; `State` in `Credential` is `CredentialState`. */
+function localName({ typeName, file }: DescMessage | DescEnum): string {
+  return typeName.slice(file.proto.package.length + 1).replaceAll('.', '');
+}
+
+function pascalCase(name: string): string {
+  return name.replaceAll(/(?:^|_)([a-z0-9])/g, (_match, letter: string) => letter.toUpperCase());
+}
+
+function hasPresence(field: DescField): boolean {
+  return field.presence === FeatureSet_FieldPresence.EXPLICIT;
+}
+
+function referTo(name: string): JsonObject {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+function objectOr(value: JsonObject[string] | undefined): JsonObject {
+  return isJsonObject(value) ? value : {};
+}

@@ -1,0 +1,74 @@
+import type { JsonObject } from '../../vault/json.ts';
+import type { Dialect } from '../dialect.ts';
+import { needsBody, originsOf, type Origins } from '../request-reader.ts';
+import type { Route } from '../route-table.ts';
+import type { ComponentSchemas } from './component-schemas.ts';
+import { parametersOf } from './parameters.ts';
+
+/**
+ * Describes how one route is called, and what it answers.
+ *
+ * @param ordinal which of its rpc's routes it is, from 1
+ */
+export function operationOf(route: Route, ordinal: number, components: ComponentSchemas): JsonObject {
+  const { dialect, httpMethod, rpc } = route;
+  const { method } = rpc;
+  const { comments, operationId, tags } = dialect.documentation ?? {};
+  const description = comments?.[`${method.parent.typeName}.${method.name}`];
+  const origins = originsOf(route);
+  const parameters = parametersOf(route, origins, components);
+  const ownId = operationId?.({ method, httpMethod, path: documentedPath(route) });
+  return {
+    tags: [tags?.[method.parent.name] ?? method.parent.name],
+    summary: method.name.replaceAll(/(?<=[a-z0-9])(?=[A-Z])/g, ' '),
+    ...(description && { description }),
+    operationId: ownId ?? `${method.parent.name}_${method.name}${ordinal > 1 ? `_${ordinal}` : ''}`,
+    ...(parameters.length > 0 && { parameters }),
+    ...requestBody(route, origins, components),
+    responses: { ...success(route, components), ...refusals(route) },
+    security: rpc.access.kind === 'public' ? [] : securityOf(dialect),
+    ...(method.proto.options?.deprecated && { deprecated: true }),
+  };
+}
+
+/** A route's path in the document's words: `{name}` for `{name=**}`. */
+export function documentedPath({ path }: Route): string {
+  return path.replaceAll(/\{([^{}=]+)=[^{}]*\}/g, '{$1}');
+}
+
+function requestBody(route: Route, origins: Origins, components: ComponentSchemas): JsonObject {
+  const { body, rpc } = route;
+  if (origins.body.length === 0) return {};
+  const schema =
+    body.kind === 'field'
+      ? components.ofValue(body.field, 'request')
+      : components.ofBody(rpc.method.input, origins.body);
+  return { requestBody: { required: needsBody(route, origins), content: asJson(schema) } };
+}
+
+function success({ dialect, responseField, rpc }: Route, components: ComponentSchemas): JsonObject {
+  const schema = responseField
+    ? components.ofValue(responseField, 'answer')
+    : components.ofMessage(rpc.method.output, 'answer');
+  const content = asJson(dialect.documentation?.envelope?.(schema) ?? schema);
+  return { [dialect.rest.successStatus[rpc.method.name] ?? 200]: { description: 'Successful Response', content } };
+}
+
+function refusals({ dialect, rpc }: Route): JsonObject {
+  const errors = dialect.documentation?.errors?.(rpc.method) ?? [];
+  return Object.fromEntries(
+    errors.map(({ status, description, schema }) => [
+      String(status),
+      { description, ...(schema && { content: asJson(schema) }) },
+    ]),
+  );
+}
+
+/** Each scheme is enough by itself. */
+function securityOf({ documentation }: Dialect): JsonObject[] {
+  return Object.keys(documentation?.securitySchemes ?? {}).map((name) => ({ [name]: [] }));
+}
+
+function asJson(schema: JsonObject): JsonObject {
+  return { 'application/json': { schema } };
+}

@@ -1,0 +1,66 @@
+import type { DescField, DescMessage } from '@bufbuild/protobuf';
+import type { JsonObject } from '../../vault/json.ts';
+import type { Dialect } from '../dialect.ts';
+import { findField, isRequiredField, resolveFieldPath, wireNameOf } from '../message-fields.ts';
+import type { Origins } from '../request-reader.ts';
+import type { Route } from '../route-table.ts';
+import { isTextField } from '../text-values.ts';
+import { splitComment } from './comments.ts';
+import type { ComponentSchemas } from './component-schemas.ts';
+
+/** The parameters of a route: its path's variables, its query's, and the headers that it takes. */
+export function parametersOf(route: Route, origins: Origins, components: ComponentSchemas): readonly JsonObject[] {
+  const { dialect, rpc, template } = route;
+  const ofPath = template.variables.map(({ fieldPath }) => {
+    const field = resolveFieldPath(rpc.method.input, fieldPath)?.last;
+    return { name: fieldPath, in: 'path', required: true, ...(field && describe(dialect, field, components)) };
+  });
+  const ofQuery = queryFields(dialect, origins.query).map(({ name, field, isRequired }) => ({
+    name,
+    in: 'query',
+    required: isRequired,
+    ...describe(dialect, field, components),
+  }));
+  const ofWorkspace = rpc.access.kind === 'workspace' ? (dialect.documentation?.parameters ?? []) : [];
+  return [...ofPath, ...ofQuery, ...fieldHeaders(route, components), ...ofWorkspace];
+}
+
+interface QueryField {
+  readonly name: string;
+  readonly field: DescField;
+  readonly isRequired: boolean;
+}
+
+/** Every field of the query that text can stand for; those of nested messages behind a dot. */
+function queryFields(dialect: Dialect, fields: readonly DescField[], above: readonly DescField[] = []): QueryField[] {
+  return fields.flatMap((field) => {
+    const trail = [...above, field];
+    if (isTextField(field)) {
+      const name = trail.map((step) => wireNameOf(step, dialect.rest.json.names)).join('.');
+      return { name, field, isRequired: trail.every(isRequiredField) };
+    }
+    const { message } = field;
+    const isNested = field.fieldKind === 'message' && message && !isWithin(message, above) && isOwn(message);
+    return isNested ? queryFields(dialect, message.fields, trail) : [];
+  });
+}
+
+function isWithin(message: DescMessage, above: readonly DescField[]): boolean {
+  return above.some((field) => field.message === message);
+}
+
+function isOwn({ typeName }: DescMessage): boolean {
+  return !typeName.startsWith('google.protobuf.');
+}
+
+function describe({ documentation }: Dialect, field: DescField, components: ComponentSchemas): JsonObject {
+  const { text } = splitComment(documentation?.comments?.[`${field.parent.typeName}.${field.name}`]);
+  return { ...(text && { description: text }), schema: components.ofValue(field, 'request') };
+}
+
+function fieldHeaders({ dialect, rpc }: Route, components: ComponentSchemas): JsonObject[] {
+  return Object.entries(dialect.rest.fieldsByHeader ?? {}).flatMap(([header, name]) => {
+    const field = findField(rpc.method.input, name);
+    return field ? { name: header, in: 'header', required: false, ...describe(dialect, field, components) } : [];
+  });
+}

@@ -1,0 +1,32 @@
+import type { FastifyInstance } from 'fastify';
+import type { JsonObject } from '../../vault/json.ts';
+import type { Dialect } from '../dialect.ts';
+import type { RouteTable } from '../route-table.ts';
+import { createApiDocument } from './api-document.ts';
+import { serveDocs } from './serve-docs.ts';
+
+/**
+ * Serves to anybody the OpenAPI document of each dialect at `/openapi/<dialect>.json`, that of the first at `/openapi.json`
+ * too, and all of them to be browsed at `/docs`.
+ */
+export async function serveDocuments(
+  fastify: FastifyInstance,
+  dialects: readonly Dialect[],
+  { routes }: RouteTable,
+): Promise<void> {
+  const documents = dialects.map((dialect) => ({
+    name: dialect.name,
+    url: `/openapi/${dialect.name}.json`,
+    document: createApiDocument(dialect, routes),
+  }));
+  for (const { document, url } of documents) serveJson(fastify, url, document);
+  const [first] = documents;
+  if (!first) return;
+  serveJson(fastify, '/openapi.json', first.document);
+  await serveDocs(fastify, documents);
+}
+
+function serveJson(fastify: FastifyInstance, url: string, document: JsonObject): void {
+  const text = JSON.stringify(document);
+  fastify.get(url, async (_request, reply) => reply.type('application/json').send(text));
+}

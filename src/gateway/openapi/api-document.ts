@@ -1,8 +1,9 @@
-import type { DescMessage } from '@bufbuild/protobuf';
+import type { DescMessage, DescService } from '@bufbuild/protobuf';
 import type { JsonObject } from '../../vault/json.ts';
 import type { Dialect } from '../dialect.ts';
 import type { Route } from '../route-table.ts';
 import { createComponentSchemas } from './component-schemas.ts';
+import type { Documentation } from './documentation.ts';
 import { documentedPath, operationOf } from './operation.ts';
 
 /**
@@ -40,10 +41,13 @@ function versionOf({ rpcs }: Dialect): string {
 }
 
 function tagsOf({ documentation, rpcs }: Dialect): JsonObject[] {
-  return [...new Set(rpcs.map(({ method }) => method.parent))].map(({ name, typeName }) => {
-    const description = documentation?.comments?.[typeName];
-    return { name: documentation?.tags?.[name] ?? name, ...(description && { description }) };
-  });
+  const services = [...new Set(rpcs.map(({ method }) => method.parent))];
+  return services.map((service) => tagOf(service, documentation));
+}
+
+function tagOf({ name, typeName }: DescService, documentation: Documentation | undefined): JsonObject {
+  const description = documentation?.comments?.[typeName];
+  return { name: documentation?.tags?.[name] ?? name, ...(description && { description }) };
 }
 
 function messagesOfBothWays(routes: readonly Route[]): ReadonlySet<DescMessage> {

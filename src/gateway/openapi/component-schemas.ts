@@ -106,24 +106,15 @@ class Components implements ComponentSchemas {
   }
 
   #plainValue(field: DescField, direction: Direction): JsonObject {
-    const facets = facetsOf(field);
-    const { items, propertyNames, additionalProperties, ...own } = facets;
-    const secret = isSecretField(field) && field.scalar !== undefined ? { format: 'password' } : {};
-    switch (field.fieldKind) {
-      case 'list':
-        return { type: 'array', items: { ...this.#element(field, direction), ...objectOr(items) }, ...own };
-      case 'map': {
-        const values = { ...this.#element(field, direction), ...objectOr(additionalProperties) };
-        return { type: 'object', additionalProperties: values, ...(propertyNames && { propertyNames }), ...own };
-      }
-      default: {
-        const element = this.#element(field, direction);
-        // A number that is spelt as text has no bounds that JSON Schema could compare.
-        return field.scalar !== undefined && element['type'] === 'string' && 'minimum' in own
-          ? element
-          : { ...element, ...own, ...secret };
-      }
+    const { items, propertyNames, additionalProperties, ...facets } = facetsOf(field);
+    const element = this.#element(field, direction);
+    if (field.fieldKind === 'list') return { type: 'array', items: { ...element, ...objectOr(items) }, ...facets };
+    if (field.fieldKind === 'map') {
+      const values = { ...element, ...objectOr(additionalProperties) };
+      return { type: 'object', additionalProperties: values, ...(propertyNames && { propertyNames }), ...facets };
     }
+    const secret = isSecretField(field) && field.scalar !== undefined ? { format: 'password' } : {};
+    return { ...element, ...facets, ...secret };
   }
 
   #element(field: DescField, direction: Direction): JsonObject {

@@ -11,18 +11,26 @@ import type { ComponentSchemas } from './component-schemas.ts';
 /** The parameters of a route: its path's variables, its query's, and the headers that it takes. */
 export function parametersOf(route: Route, origins: Origins, components: ComponentSchemas): readonly JsonObject[] {
   const { dialect, rpc, template } = route;
-  const ofPath = template.variables.map(({ fieldPath }) => {
+  const describe = (place: Place, field: DescField): JsonObject => parameter(place, field, dialect, components);
+  const ofPath = template.variables.flatMap(({ fieldPath }) => {
     const field = resolveFieldPath(rpc.method.input, fieldPath)?.last;
-    return { name: fieldPath, in: 'path', required: true, ...(field && describe(dialect, field, components)) };
+    return field ? describe({ name: fieldPath, in: 'path', required: true }, field) : [];
   });
-  const ofQuery = queryFields(dialect, origins.query).map(({ name, field, isRequired }) => ({
-    name,
-    in: 'query',
-    required: isRequired,
-    ...describe(dialect, field, components),
-  }));
+  const ofQuery = queryFields(dialect, origins.query).map(({ name, field, isRequired }) =>
+    describe({ name, in: 'query', required: isRequired }, field),
+  );
+  const ofHeaders = Object.entries(dialect.rest.fieldsByHeader ?? {}).flatMap(([name, fieldName]) => {
+    const field = findField(rpc.method.input, fieldName);
+    return field ? describe({ name, in: 'header', required: false }, field) : [];
+  });
   const ofWorkspace = rpc.access.kind === 'workspace' ? (dialect.documentation?.parameters ?? []) : [];
-  return [...ofPath, ...ofQuery, ...fieldHeaders(route, components), ...ofWorkspace];
+  return [...ofPath, ...ofQuery, ...ofHeaders, ...ofWorkspace];
+}
+
+interface Place {
+  readonly name: string;
+  readonly in: 'path' | 'query' | 'header';
+  readonly required: boolean;
 }
 
 interface QueryField {
@@ -53,14 +61,18 @@ function isOwn({ typeName }: DescMessage): boolean {
   return !typeName.startsWith('google.protobuf.');
 }
 
-function describe({ documentation }: Dialect, field: DescField, components: ComponentSchemas): JsonObject {
+function parameter(
+  place: Place,
+  field: DescField,
+  { documentation }: Dialect,
+  components: ComponentSchemas,
+): JsonObject {
   const { text } = splitComment(documentation?.comments?.[`${field.parent.typeName}.${field.name}`]);
-  return { ...(text && { description: text }), schema: components.ofValue(field, 'request') };
-}
-
-function fieldHeaders({ dialect, rpc }: Route, components: ComponentSchemas): JsonObject[] {
-  return Object.entries(dialect.rest.fieldsByHeader ?? {}).flatMap(([header, name]) => {
-    const field = findField(rpc.method.input, name);
-    return field ? { name: header, in: 'header', required: false, ...describe(dialect, field, components) } : [];
-  });
+  return {
+    name: place.name,
+    in: place.in,
+    required: place.required,
+    ...(text && { description: text }),
+    schema: components.ofValue(field, 'request'),
+  };
 }

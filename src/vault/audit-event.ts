@@ -10,6 +10,7 @@ export type AuditAction =
   | 'credentials.deactivate'
   | 'credentials.delete'
   | 'secrets.add_version'
+  | 'secrets.describe'
   | 'secrets.reveal'
   | 'api_keys.create'
   | 'api_keys.revoke'

@@ -35,6 +35,12 @@ export interface RevealedSecret {
   readonly secret: Secret;
 }
 
+/** Which fields a credential's secret has, without their values. */
+export interface DescribedSecret {
+  readonly credential: Credential;
+  readonly fieldNames: readonly string[];
+}
+
 /** Makes the new secret of the present one. Synchronous and pure, since it may be called several times. */
 export type SecretChange = (current: Secret, credential: Credential) => Secret;
 
@@ -151,6 +157,17 @@ export function decideReveal(
   const secret = openVersion(parts.sealer, credential, version);
   if (secret instanceof VaultError) return { event: event('FAILED'), refusal: secret };
   return { event: event('OK'), answer: { credential, version: version.version, secret } };
+}
+
+/** Decides to name the fields of a secret, whatever the credential's state; the trail tells that it was opened for that. */
+export function decideDescription(
+  parts: SealingParts,
+  { credential, version }: SealedCredential,
+): Decision<DescribedSecret> {
+  const event = (outcome: AuditOutcome) => credentialEvent(parts, 'secrets.describe', credential.id, outcome);
+  const secret = openVersion(parts.sealer, credential, version);
+  if (secret instanceof VaultError) return { event: event('FAILED'), refusal: secret };
+  return { event: event('OK'), answer: { credential, fieldNames: Object.keys(secret.expose()) } };
 }
 
 /** The new secret; undefined where it is the present one, an error where that does not open. */

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { authorize, type Call } from './caller.ts';
 import {
   decideCreation,
+  decideDescription,
   decideRecreation,
   decideReveal,
   decideUpdate,
   newSealedCredential,
   type CredentialUpdate,
+  type DescribedSecret,
   type RevealedSecret,
   type SealedCredential,
   type SecretChange,
@@ -20,7 +22,7 @@ import type { Clock, CredentialReference, CredentialStore, IdSource, SealerSourc
 import type { Secret } from './secret.ts';
 import type { UseRecorder } from './use-recorder.ts';
 
-export type { RevealedSecret, SealedCredential, SecretChange } from './credential-decisions.ts';
+export type { DescribedSecret, RevealedSecret, SealedCredential, SecretChange } from './credential-decisions.ts';
 export type { CredentialPage, CredentialWalk } from './credential-reader.ts';
 
 /** What the core of the vault works with. */
@@ -165,6 +167,22 @@ export class CredentialVault extends CredentialReader {
   async revealByName(call: Call, name: string): Promise<RevealedSecret> {
     authorize(call.caller, call.workspaceId, 'secrets.reveal');
     return this.#reveal(call, name, nameReferenceOf(name));
+  }
+
+  /**
+   * Names the fields of the current secret, whatever the state. No value leaves, so that reading metadata is enough for it.
+   *
+   * @throws VaultError `secret_unreadable` where the bytes do not open
+   */
+  async describeSecret(call: Call, id: string): Promise<DescribedSecret> {
+    authorize(call.caller, call.workspaceId, 'credentials.read');
+    const { workspaceId, signal } = call;
+    const reference = credentialReferenceOf(id);
+    const sealer = await this.#parts.sealers.sealerOf(workspaceId);
+    return this.#parts.store.decide({ workspaceId, reference, sealed: true, signal }, (found) => {
+      if (!found?.current) throw notFound('credential', id);
+      return decideDescription({ ...this.#parts, call, sealer }, { ...found, version: found.current });
+    });
   }
 
   async #reveal(call: Call, id: string, reference: CredentialReference): Promise<RevealedSecret> {

@@ -4,7 +4,7 @@ import { Authenticator } from './access/authenticator.ts';
 import { Argon2PasswordHasher } from './access/password-hasher.ts';
 import type { Config } from './config.ts';
 import { dialectNames, dialects } from './dialects/index.ts';
-import { chooseDialect } from './dialects/shared-paths.ts';
+import { createDialectChoice } from './dialects/shared-paths.ts';
 import { buildGateway, type Gateway, type GatewayTls } from './gateway/gateway.ts';
 import type { Readiness } from './gateway/readiness.ts';
 import type { Instance } from './instance.ts';
@@ -31,9 +31,10 @@ export interface ServerParts {
 export async function buildServer(parts: ServerParts): Promise<Gateway> {
   const { clock, config, instance, log, readiness, tls } = parts;
   const authenticator = new Authenticator({ store: instance.stores.access, clock });
+  const vaultParts = buildVault(parts);
   return buildGateway({
-    dialects: dialects(buildVault(parts)),
-    chooseDialect,
+    dialects: dialects(vaultParts),
+    chooseDialect: createDialectChoice(vaultParts.vault),
     authenticate: (headers, signal) => authenticator.authenticate(headers, signal),
     readiness,
     clock,

@@ -1,8 +1,15 @@
-import type { SharedPathRequest } from '../gateway/rest.ts';
+import type { ChooseDialect, SharedPathRequest } from '../gateway/shared-path.ts';
+import type { CredentialVault } from '../vault/credential-vault.ts';
+import { VaultError } from '../vault/errors.ts';
 import { isJsonObject } from '../vault/json.ts';
 
+/** What tells which dialect created a credential. */
+type Origins = Pick<CredentialVault, 'originOf'>;
+
+type Named = string | undefined;
+
 /** Names the dialect that a request is meant for, or undefined where it does not show it. */
-type Rule = (request: SharedPathRequest) => string | undefined;
+type Rule = (request: SharedPathRequest, origins: Origins) => Named | Promise<Named>;
 
 /** The members of a body that only one of the dialects has, the stronger sign first. */
 const bodyMembers: readonly [dialect: string, members: readonly string[]][] = [
@@ -32,19 +39,33 @@ const rules: readonly Rule[] = [
     parameters.find(
       ([, names, fields]) => names.some((name) => query.has(name)) || fields.some((field) => headers.has(field)),
     )?.[0],
-  // 6. The documented path. (5., by id, comes with the routes that name one.)
+  // 5. By id: the dialect that created the credential, also when it has been deleted.
+  originOfCredential,
+  // 6. The documented path.
   ({ path }) => (path.endsWith('/') ? 'flowise' : 'mielto'),
 ];
 
-/**
- * Chooses the dialect that answers a request, among those that have a route for it.
- *
- * @returns one of the candidates; the first of them where no rule names one
- */
-export function chooseDialect(candidates: readonly string[], request: SharedPathRequest): string | undefined {
-  for (const rule of rules) {
-    const named = rule(request);
-    if (named !== undefined && candidates.includes(named)) return named;
+/** Makes the choice of the dialect that answers a request, among those that have a route for it; the first where no rule names one. */
+export function createDialectChoice(origins: Origins): ChooseDialect {
+  return async (candidates, request) => {
+    for (const rule of rules) {
+      const named = await rule(request, origins);
+      if (named !== undefined && candidates.includes(named)) return named;
+    }
+    return candidates[0];
+  };
+}
+
+async function originOfCredential(
+  { caller, pathValues: [id], signal }: SharedPathRequest,
+  origins: Origins,
+): Promise<Named> {
+  if (!caller || id === undefined) return undefined;
+  try {
+    return await origins.originOf({ caller, workspaceId: caller.defaultWorkspaceId, signal }, id);
+  } catch (error) {
+    // Whoever answers in the end meets the same trouble, and has his own words for it.
+    if (error instanceof VaultError) return undefined;
+    throw error;
   }
-  return candidates[0];
 }

@@ -16,7 +16,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file flowise/v1/credential_service.proto.
  */
 export const file_flowise_v1_credential_service: GenFile = /*@__PURE__*/
-  fileDesc("CiNmbG93aXNlL3YxL2NyZWRlbnRpYWxfc2VydmljZS5wcm90bxIKZmxvd2lzZS52MSLHAQoXQ3JlYXRlQ3JlZGVudGlhbFJlcXVlc3QSGQoEbmFtZRgBIAEoCUILukgIyAEBcgMY/wESJAoPY3JlZGVudGlhbF9uYW1lGAIgASgJQgu6SAjIAQFyAxj/ARI1Cg9jcmVkZW50aWFsX2RhdGEYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgOAAQESNAoOcGxhaW5fZGF0YV9vYmoYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgOAAQEiRgoYQ3JlYXRlQ3JlZGVudGlhbFJlc3BvbnNlEioKCmNyZWRlbnRpYWwYASABKAsyFi5mbG93aXNlLnYxLkNyZWRlbnRpYWwi0QEKCkNyZWRlbnRpYWwSDAoEbmFtZRgBIAEoCRIXCg9jcmVkZW50aWFsX25hbWUYAiABKAkSFgoOZW5jcnlwdGVkX2RhdGEYAyABKAwSFAoMd29ya3NwYWNlX2lkGAQgASgJEgoKAmlkGAUgASgJEjAKDGNyZWF0ZWRfZGF0ZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMdXBkYXRlZF9kYXRlGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcDKgAQoRQ3JlZGVudGlhbFNlcnZpY2USigEKEENyZWF0ZUNyZWRlbnRpYWwSIy5mbG93aXNlLnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0GiQuZmxvd2lzZS52MS5DcmVhdGVDcmVkZW50aWFsUmVzcG9uc2UiK4LT5JMCJToBKmIKY3JlZGVudGlhbCIUL2FwaS92MS9jcmVkZW50aWFscy9iBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("CiNmbG93aXNlL3YxL2NyZWRlbnRpYWxfc2VydmljZS5wcm90bxIKZmxvd2lzZS52MSLpAQoXQ3JlYXRlQ3JlZGVudGlhbFJlcXVlc3QSGQoEbmFtZRgBIAEoCUILukgIyAEBcgMY/wESJAoPY3JlZGVudGlhbF9uYW1lGAIgASgJQgu6SAjIAQFyAxj/ARI1Cg9jcmVkZW50aWFsX2RhdGEYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgOAAQESNAoOcGxhaW5fZGF0YV9vYmoYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgOAAQESGQoCaWQYBSABKAlCCLpIBXIDsAEBSACIAQFCBQoDX2lkIkYKGENyZWF0ZUNyZWRlbnRpYWxSZXNwb25zZRIqCgpjcmVkZW50aWFsGAEgASgLMhYuZmxvd2lzZS52MS5DcmVkZW50aWFsIjEKFkxpc3RDcmVkZW50aWFsc1JlcXVlc3QSFwoPY3JlZGVudGlhbF9uYW1lGAEgAygJIk0KF0xpc3RDcmVkZW50aWFsc1Jlc3BvbnNlEjIKC2NyZWRlbnRpYWxzGAEgAygLMh0uZmxvd2lzZS52MS5DcmVkZW50aWFsU3VtbWFyeSI1ChRHZXRDcmVkZW50aWFsUmVxdWVzdBIdCg1jcmVkZW50aWFsX2lkGAEgASgJQga6SAPIAQEiSQoVR2V0Q3JlZGVudGlhbFJlc3BvbnNlEjAKCmNyZWRlbnRpYWwYASABKAsyHC5mbG93aXNlLnYxLkNyZWRlbnRpYWxEZXRhaWwiOAoXUmV2ZWFsQ3JlZGVudGlhbFJlcXVlc3QSHQoNY3JlZGVudGlhbF9pZBgBIAEoCUIGukgDyAEBIlAKGFJldmVhbENyZWRlbnRpYWxSZXNwb25zZRI0Cg5wbGFpbl9kYXRhX29iahgBIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RCA4ABASKLAgoXVXBkYXRlQ3JlZGVudGlhbFJlcXVlc3QSHQoNY3JlZGVudGlhbF9pZBgBIAEoCUIGukgDyAEBEh0KBG5hbWUYAiABKAlCCrpIB3IFEAEY/wFIAIgBARIoCg9jcmVkZW50aWFsX25hbWUYAyABKAlCCrpIB3IFEAEY/wFIAYgBARI1Cg9jcmVkZW50aWFsX2RhdGEYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgOAAQESNAoOcGxhaW5fZGF0YV9vYmoYBSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgOAAQFCBwoFX25hbWVCEgoQX2NyZWRlbnRpYWxfbmFtZSJGChhVcGRhdGVDcmVkZW50aWFsUmVzcG9uc2USKgoKY3JlZGVudGlhbBgBIAEoCzIWLmZsb3dpc2UudjEuQ3JlZGVudGlhbCI4ChdEZWxldGVDcmVkZW50aWFsUmVxdWVzdBIdCg1jcmVkZW50aWFsX2lkGAEgASgJQga6SAPIAQEiOQoYRGVsZXRlQ3JlZGVudGlhbFJlc3BvbnNlEgsKA3JhdxgBIAMoCRIQCghhZmZlY3RlZBgCIAEoBSLRAQoKQ3JlZGVudGlhbBIMCgRuYW1lGAEgASgJEhcKD2NyZWRlbnRpYWxfbmFtZRgCIAEoCRIWCg5lbmNyeXB0ZWRfZGF0YRgDIAEoDBIUCgx3b3Jrc3BhY2VfaWQYBCABKAkSCgoCaWQYBSABKAkSMAoMY3JlYXRlZF9kYXRlGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgx1cGRhdGVkX2RhdGUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIsABChFDcmVkZW50aWFsU3VtbWFyeRIMCgRuYW1lGAEgASgJEhcKD2NyZWRlbnRpYWxfbmFtZRgCIAEoCRIUCgx3b3Jrc3BhY2VfaWQYAyABKAkSCgoCaWQYBCABKAkSMAoMY3JlYXRlZF9kYXRlGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgx1cGRhdGVkX2RhdGUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIvABChBDcmVkZW50aWFsRGV0YWlsEgwKBG5hbWUYASABKAkSFwoPY3JlZGVudGlhbF9uYW1lGAIgASgJEhQKDHdvcmtzcGFjZV9pZBgDIAEoCRIKCgJpZBgEIAEoCRIwCgxjcmVhdGVkX2RhdGUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDHVwZGF0ZWRfZGF0ZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoOcGxhaW5fZGF0YV9vYmoYByABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0MrQHChFDcmVkZW50aWFsU2VydmljZRKKAQoQQ3JlYXRlQ3JlZGVudGlhbBIjLmZsb3dpc2UudjEuQ3JlYXRlQ3JlZGVudGlhbFJlcXVlc3QaJC5mbG93aXNlLnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXNwb25zZSIrgtPkkwIlOgEqYgpjcmVkZW50aWFsIhQvYXBpL3YxL2NyZWRlbnRpYWxzLxKIAQoPTGlzdENyZWRlbnRpYWxzEiIuZmxvd2lzZS52MS5MaXN0Q3JlZGVudGlhbHNSZXF1ZXN0GiMuZmxvd2lzZS52MS5MaXN0Q3JlZGVudGlhbHNSZXNwb25zZSIskAIBgtPkkwIjYgtjcmVkZW50aWFscxIUL2FwaS92MS9jcmVkZW50aWFscy8SjQEKDUdldENyZWRlbnRpYWwSIC5mbG93aXNlLnYxLkdldENyZWRlbnRpYWxSZXF1ZXN0GiEuZmxvd2lzZS52MS5HZXRDcmVkZW50aWFsUmVzcG9uc2UiN4LT5JMCMWIKY3JlZGVudGlhbBIjL2FwaS92MS9jcmVkZW50aWFscy97Y3JlZGVudGlhbF9pZH0SkQEKEFJldmVhbENyZWRlbnRpYWwSIy5mbG93aXNlLnYxLlJldmVhbENyZWRlbnRpYWxSZXF1ZXN0GiQuZmxvd2lzZS52MS5SZXZlYWxDcmVkZW50aWFsUmVzcG9uc2UiMoLT5JMCLBIqL2FwaS92MS9jcmVkZW50aWFscy97Y3JlZGVudGlhbF9pZH0vcmV2ZWFsEr0BChBVcGRhdGVDcmVkZW50aWFsEiMuZmxvd2lzZS52MS5VcGRhdGVDcmVkZW50aWFsUmVxdWVzdBokLmZsb3dpc2UudjEuVXBkYXRlQ3JlZGVudGlhbFJlc3BvbnNlIl6C0+STAlg6ASpaImIKY3JlZGVudGlhbBoUL2FwaS92MS9jcmVkZW50aWFscy9iCmNyZWRlbnRpYWwaIy9hcGkvdjEvY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9EqIBChBEZWxldGVDcmVkZW50aWFsEiMuZmxvd2lzZS52MS5EZWxldGVDcmVkZW50aWFsUmVxdWVzdBokLmZsb3dpc2UudjEuRGVsZXRlQ3JlZGVudGlhbFJlc3BvbnNlIkOC0+STAj1aFioUL2FwaS92MS9jcmVkZW50aWFscy8qIy9hcGkvdjEvY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9YgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * A credential to be stored. Its data come as one of two members; where both are sent, they must be equal.
@@ -52,6 +52,13 @@ export type CreateCredentialRequest = Message<"flowise.v1.CreateCredentialReques
    * @generated from field: google.protobuf.Struct plain_data_obj = 4;
    */
   plainDataObj?: JsonObject | undefined;
+
+  /**
+   * Optional. A UUID for it. Where the workspace has a credential of that id, that one is replaced.
+   *
+   * @generated from field: optional string id = 5;
+   */
+  id?: string | undefined;
 };
 
 /**
@@ -81,6 +88,251 @@ export type CreateCredentialResponse = Message<"flowise.v1.CreateCredentialRespo
  */
 export const CreateCredentialResponseSchema: GenMessage<CreateCredentialResponse> = /*@__PURE__*/
   messageDesc(file_flowise_v1_credential_service, 1);
+
+/**
+ * Which credentials to list.
+ *
+ * @generated from message flowise.v1.ListCredentialsRequest
+ */
+export type ListCredentialsRequest = Message<"flowise.v1.ListCredentialsRequest"> & {
+  /**
+   * Optional. Only those for one of these components. A credential of another API counts where it is for the same provider.
+   *
+   * @generated from field: repeated string credential_name = 1;
+   */
+  credentialName: string[];
+};
+
+/**
+ * Describes the message flowise.v1.ListCredentialsRequest.
+ * Use `create(ListCredentialsRequestSchema)` to create a new message.
+ */
+export const ListCredentialsRequestSchema: GenMessage<ListCredentialsRequest> = /*@__PURE__*/
+  messageDesc(file_flowise_v1_credential_service, 2);
+
+/**
+ * The credentials.
+ *
+ * @generated from message flowise.v1.ListCredentialsResponse
+ */
+export type ListCredentialsResponse = Message<"flowise.v1.ListCredentialsResponse"> & {
+  /**
+   * Output only. The oldest first.
+   *
+   * @generated from field: repeated flowise.v1.CredentialSummary credentials = 1;
+   */
+  credentials: CredentialSummary[];
+};
+
+/**
+ * Describes the message flowise.v1.ListCredentialsResponse.
+ * Use `create(ListCredentialsResponseSchema)` to create a new message.
+ */
+export const ListCredentialsResponseSchema: GenMessage<ListCredentialsResponse> = /*@__PURE__*/
+  messageDesc(file_flowise_v1_credential_service, 3);
+
+/**
+ * Which credential to show.
+ *
+ * @generated from message flowise.v1.GetCredentialRequest
+ */
+export type GetCredentialRequest = Message<"flowise.v1.GetCredentialRequest"> & {
+  /**
+   * Required. UUID.
+   *
+   * @generated from field: string credential_id = 1;
+   */
+  credentialId: string;
+};
+
+/**
+ * Describes the message flowise.v1.GetCredentialRequest.
+ * Use `create(GetCredentialRequestSchema)` to create a new message.
+ */
+export const GetCredentialRequestSchema: GenMessage<GetCredentialRequest> = /*@__PURE__*/
+  messageDesc(file_flowise_v1_credential_service, 4);
+
+/**
+ * The credential.
+ *
+ * @generated from message flowise.v1.GetCredentialResponse
+ */
+export type GetCredentialResponse = Message<"flowise.v1.GetCredentialResponse"> & {
+  /**
+   * Output only.
+   *
+   * @generated from field: flowise.v1.CredentialDetail credential = 1;
+   */
+  credential?: CredentialDetail | undefined;
+};
+
+/**
+ * Describes the message flowise.v1.GetCredentialResponse.
+ * Use `create(GetCredentialResponseSchema)` to create a new message.
+ */
+export const GetCredentialResponseSchema: GenMessage<GetCredentialResponse> = /*@__PURE__*/
+  messageDesc(file_flowise_v1_credential_service, 5);
+
+/**
+ * Which credential to reveal.
+ *
+ * @generated from message flowise.v1.RevealCredentialRequest
+ */
+export type RevealCredentialRequest = Message<"flowise.v1.RevealCredentialRequest"> & {
+  /**
+   * Required. UUID.
+   *
+   * @generated from field: string credential_id = 1;
+   */
+  credentialId: string;
+};
+
+/**
+ * Describes the message flowise.v1.RevealCredentialRequest.
+ * Use `create(RevealCredentialRequestSchema)` to create a new message.
+ */
+export const RevealCredentialRequestSchema: GenMessage<RevealCredentialRequest> = /*@__PURE__*/
+  messageDesc(file_flowise_v1_credential_service, 6);
+
+/**
+ * What may be shown of the credential's data.
+ *
+ * @generated from message flowise.v1.RevealCredentialResponse
+ */
+export type RevealCredentialResponse = Message<"flowise.v1.RevealCredentialResponse"> & {
+  /**
+   * Output only. The marker in place of each value whose key does not name a URL.
+   *
+   * @generated from field: google.protobuf.Struct plain_data_obj = 1;
+   */
+  plainDataObj?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message flowise.v1.RevealCredentialResponse.
+ * Use `create(RevealCredentialResponseSchema)` to create a new message.
+ */
+export const RevealCredentialResponseSchema: GenMessage<RevealCredentialResponse> = /*@__PURE__*/
+  messageDesc(file_flowise_v1_credential_service, 7);
+
+/**
+ * What is to be changed; what is absent stays. Data come as one of two members; where both are sent, they must be equal.
+ *
+ * @generated from message flowise.v1.UpdateCredentialRequest
+ */
+export type UpdateCredentialRequest = Message<"flowise.v1.UpdateCredentialRequest"> & {
+  /**
+   * Required. UUID.
+   *
+   * @generated from field: string credential_id = 1;
+   */
+  credentialId: string;
+
+  /**
+   * Optional. What the user calls it, 1 to 255 characters.
+   *
+   * @generated from field: optional string name = 2;
+   */
+  name?: string | undefined;
+
+  /**
+   * Optional. The component that it is for, 1 to 255 characters.
+   *
+   * @generated from field: optional string credential_name = 3;
+   */
+  credentialName?: string | undefined;
+
+  /**
+   * Optional. Parameters in clear, to be added or to replace those of the same key.
+   *
+   * @generated from field: google.protobuf.Struct credential_data = 4;
+   */
+  credentialData?: JsonObject | undefined;
+
+  /**
+   * Optional. The same under the name that Flowise's own user interface sends.
+   *
+   * @generated from field: google.protobuf.Struct plain_data_obj = 5;
+   */
+  plainDataObj?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message flowise.v1.UpdateCredentialRequest.
+ * Use `create(UpdateCredentialRequestSchema)` to create a new message.
+ */
+export const UpdateCredentialRequestSchema: GenMessage<UpdateCredentialRequest> = /*@__PURE__*/
+  messageDesc(file_flowise_v1_credential_service, 8);
+
+/**
+ * The credential as it is now.
+ *
+ * @generated from message flowise.v1.UpdateCredentialResponse
+ */
+export type UpdateCredentialResponse = Message<"flowise.v1.UpdateCredentialResponse"> & {
+  /**
+   * Output only.
+   *
+   * @generated from field: flowise.v1.Credential credential = 1;
+   */
+  credential?: Credential | undefined;
+};
+
+/**
+ * Describes the message flowise.v1.UpdateCredentialResponse.
+ * Use `create(UpdateCredentialResponseSchema)` to create a new message.
+ */
+export const UpdateCredentialResponseSchema: GenMessage<UpdateCredentialResponse> = /*@__PURE__*/
+  messageDesc(file_flowise_v1_credential_service, 9);
+
+/**
+ * Which credential to delete.
+ *
+ * @generated from message flowise.v1.DeleteCredentialRequest
+ */
+export type DeleteCredentialRequest = Message<"flowise.v1.DeleteCredentialRequest"> & {
+  /**
+   * Required. UUID.
+   *
+   * @generated from field: string credential_id = 1;
+   */
+  credentialId: string;
+};
+
+/**
+ * Describes the message flowise.v1.DeleteCredentialRequest.
+ * Use `create(DeleteCredentialRequestSchema)` to create a new message.
+ */
+export const DeleteCredentialRequestSchema: GenMessage<DeleteCredentialRequest> = /*@__PURE__*/
+  messageDesc(file_flowise_v1_credential_service, 10);
+
+/**
+ * What was deleted, as Flowise's database tells it.
+ *
+ * @generated from message flowise.v1.DeleteCredentialResponse
+ */
+export type DeleteCredentialResponse = Message<"flowise.v1.DeleteCredentialResponse"> & {
+  /**
+   * Output only. Always empty.
+   *
+   * @generated from field: repeated string raw = 1;
+   */
+  raw: string[];
+
+  /**
+   * Output only. 1, or 0 where there was no such credential.
+   *
+   * @generated from field: int32 affected = 2;
+   */
+  affected: number;
+};
+
+/**
+ * Describes the message flowise.v1.DeleteCredentialResponse.
+ * Use `create(DeleteCredentialResponseSchema)` to create a new message.
+ */
+export const DeleteCredentialResponseSchema: GenMessage<DeleteCredentialResponse> = /*@__PURE__*/
+  messageDesc(file_flowise_v1_credential_service, 11);
 
 /**
  * A credential as Flowise's database entity has it.
@@ -143,16 +395,137 @@ export type Credential = Message<"flowise.v1.Credential"> & {
  * Use `create(CredentialSchema)` to create a new message.
  */
 export const CredentialSchema: GenMessage<Credential> = /*@__PURE__*/
-  messageDesc(file_flowise_v1_credential_service, 2);
+  messageDesc(file_flowise_v1_credential_service, 12);
 
 /**
- * Stores credentials for the components of a flow.
+ * A credential without its data.
+ *
+ * @generated from message flowise.v1.CredentialSummary
+ */
+export type CredentialSummary = Message<"flowise.v1.CredentialSummary"> & {
+  /**
+   * Output only. What the user calls it.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Output only. The component that it is for.
+   *
+   * @generated from field: string credential_name = 2;
+   */
+  credentialName: string;
+
+  /**
+   * Output only. UUID of the workspace that holds it.
+   *
+   * @generated from field: string workspace_id = 3;
+   */
+  workspaceId: string;
+
+  /**
+   * Output only. UUID.
+   *
+   * @generated from field: string id = 4;
+   */
+  id: string;
+
+  /**
+   * Output only. When it was created.
+   *
+   * @generated from field: google.protobuf.Timestamp created_date = 5;
+   */
+  createdDate?: Timestamp | undefined;
+
+  /**
+   * Output only. When it was last changed.
+   *
+   * @generated from field: google.protobuf.Timestamp updated_date = 6;
+   */
+  updatedDate?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message flowise.v1.CredentialSummary.
+ * Use `create(CredentialSummarySchema)` to create a new message.
+ */
+export const CredentialSummarySchema: GenMessage<CredentialSummary> = /*@__PURE__*/
+  messageDesc(file_flowise_v1_credential_service, 13);
+
+/**
+ * A credential, and which values it has.
+ *
+ * @generated from message flowise.v1.CredentialDetail
+ */
+export type CredentialDetail = Message<"flowise.v1.CredentialDetail"> & {
+  /**
+   * Output only. What the user calls it.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Output only. The component that it is for.
+   *
+   * @generated from field: string credential_name = 2;
+   */
+  credentialName: string;
+
+  /**
+   * Output only. UUID of the workspace that holds it.
+   *
+   * @generated from field: string workspace_id = 3;
+   */
+  workspaceId: string;
+
+  /**
+   * Output only. UUID.
+   *
+   * @generated from field: string id = 4;
+   */
+  id: string;
+
+  /**
+   * Output only. When it was created.
+   *
+   * @generated from field: google.protobuf.Timestamp created_date = 5;
+   */
+  createdDate?: Timestamp | undefined;
+
+  /**
+   * Output only. When it was last changed.
+   *
+   * @generated from field: google.protobuf.Timestamp updated_date = 6;
+   */
+  updatedDate?: Timestamp | undefined;
+
+  /**
+   * Output only. The marker in place of each value.
+   *
+   * @generated from field: google.protobuf.Struct plain_data_obj = 7;
+   */
+  plainDataObj?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message flowise.v1.CredentialDetail.
+ * Use `create(CredentialDetailSchema)` to create a new message.
+ */
+export const CredentialDetailSchema: GenMessage<CredentialDetail> = /*@__PURE__*/
+  messageDesc(file_flowise_v1_credential_service, 14);
+
+/**
+ * Stores credentials for the components of a flow, in the caller's default workspace. Values never leave by it, but for the
+ * addresses that a reveal shows: in place of each stands `_FLOWISE_BLANK_07167752-1a71-43b1-bf8f-4f32252165db`. That marker
+ * in a request means that the value stays as it is.
  *
  * @generated from service flowise.v1.CredentialService
  */
 export const CredentialService: GenService<{
   /**
-   * Stores a credential, sealed, in the caller's default workspace. Needs EDITOR.
+   * Stores a credential, sealed. Needs EDITOR.
    *
    * @generated from rpc flowise.v1.CredentialService.CreateCredential
    */
@@ -160,6 +533,57 @@ export const CredentialService: GenService<{
     methodKind: "unary";
     input: typeof CreateCredentialRequestSchema;
     output: typeof CreateCredentialResponseSchema;
+  },
+  /**
+   * Lists all credentials in the order of their creation. Needs VIEWER.
+   *
+   * @generated from rpc flowise.v1.CredentialService.ListCredentials
+   */
+  listCredentials: {
+    methodKind: "unary";
+    input: typeof ListCredentialsRequestSchema;
+    output: typeof ListCredentialsResponseSchema;
+  },
+  /**
+   * Shows a credential, and which values it has. Needs VIEWER; that its data were looked at is audited.
+   *
+   * @generated from rpc flowise.v1.CredentialService.GetCredential
+   */
+  getCredential: {
+    methodKind: "unary";
+    input: typeof GetCredentialRequestSchema;
+    output: typeof GetCredentialResponseSchema;
+  },
+  /**
+   * Shows the values of a credential that are addresses, and the marker in place of all others. Needs the right to reveal;
+   * it is audited, and counts as a use.
+   *
+   * @generated from rpc flowise.v1.CredentialService.RevealCredential
+   */
+  revealCredential: {
+    methodKind: "unary";
+    input: typeof RevealCredentialRequestSchema;
+    output: typeof RevealCredentialResponseSchema;
+  },
+  /**
+   * Changes what is given of a credential; data are merged over the stored ones, key by key. Needs EDITOR.
+   *
+   * @generated from rpc flowise.v1.CredentialService.UpdateCredential
+   */
+  updateCredential: {
+    methodKind: "unary";
+    input: typeof UpdateCredentialRequestSchema;
+    output: typeof UpdateCredentialResponseSchema;
+  },
+  /**
+   * Deletes a credential; that it is absent is no error. Needs EDITOR.
+   *
+   * @generated from rpc flowise.v1.CredentialService.DeleteCredential
+   */
+  deleteCredential: {
+    methodKind: "unary";
+    input: typeof DeleteCredentialRequestSchema;
+    output: typeof DeleteCredentialResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_flowise_v1_credential_service, 0);

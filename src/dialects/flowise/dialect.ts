@@ -1,24 +1,23 @@
-import { CredentialService } from '../../../gen/flowise/v1/credential_service_pb.ts';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { ComponentCredentialService } from '../../../gen/flowise/v1/component_credential_service_pb.ts';
+import { CredentialService, type CredentialSummarySchema } from '../../../gen/flowise/v1/credential_service_pb.ts';
 import type { Dialect } from '../../gateway/dialect.ts';
-import { workspaceRpc } from '../../gateway/rpc.ts';
+import { authenticatedRpc, workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
+import type { Call } from '../../vault/caller.ts';
 import type { CredentialVault } from '../../vault/credential-vault.ts';
+import { notFound, VaultError } from '../../vault/errors.ts';
+import { findProvider, providers } from '../../vault/provider-catalogue.ts';
+import { componentOf } from './components.ts';
+import { documentation } from './documentation.ts';
 import { renderProblem } from './errors.ts';
-import { draftFromRequest, sealedToEntity } from './mapping.ts';
+import * as mapping from './mapping.ts';
 
 /** Flowise's credentials API. @see seed 000 */
 export function flowiseDialect({ vault }: { readonly vault: CredentialVault }): Dialect {
   return {
-    name: 'flowise',
-    rpcs: [
-      workspaceRpc(
-        CredentialService.method.createCredential,
-        { permission: 'credentials.write' },
-        async (request, call) => {
-          const { draft, secret } = draftFromRequest(request);
-          return { credential: sealedToEntity(await vault.createSealedCredential(call, draft, secret)) };
-        },
-      ),
-    ],
+    name: mapping.flowiseName,
+    rpcs: [...showingRpcs(vault), ...changingRpcs(vault), ...componentRpcs()],
+    documentation,
     rest: {
       json: { names: 'json', unset: 'null', int64: 'number', timestamp: 'milliseconds' },
       unknownMembers: 'ignore',
@@ -26,4 +25,76 @@ export function flowiseDialect({ vault }: { readonly vault: CredentialVault }): 
       renderProblem,
     },
   };
+}
+
+const { method } = CredentialService;
+
+function showingRpcs(vault: CredentialVault): BoundRpc[] {
+  return [
+    workspaceRpc(method.listCredentials, { permission: 'credentials.read' }, async ({ credentialName }, call) => ({
+      credentials: await listCredentials(vault, call, credentialName),
+    })),
+    workspaceRpc(method.getCredential, { permission: 'credentials.read' }, async ({ credentialId }, call) => ({
+      credential: mapping.detailOf(await vault.describeSecret(call, credentialId)),
+    })),
+    workspaceRpc(method.revealCredential, { permission: 'secrets.reveal' }, async ({ credentialId }, call) =>
+      mapping.revealedOf(await vault.revealSecret(call, credentialId)),
+    ),
+  ];
+}
+
+function changingRpcs(vault: CredentialVault): BoundRpc[] {
+  const writing = { permission: 'credentials.write' } as const;
+  return [
+    workspaceRpc(method.createCredential, writing, async (request, call) => {
+      const { draft, secret, merge } = mapping.draftFromRequest(request);
+      const { id } = request;
+      const created =
+        id === undefined
+          ? vault.createSealedCredential(call, draft, secret)
+          : vault.createOrReplaceCredential(call, { id, draft, secret, merge });
+      return { credential: mapping.sealedToEntity(await created) };
+    }),
+    workspaceRpc(method.updateCredential, writing, async (request, call) => {
+      const { change, secret } = mapping.changeFromRequest(request);
+      const updated = await vault.updateSealedCredential(call, request.credentialId, change, { secret });
+      return { credential: mapping.sealedToEntity(updated) };
+    }),
+    workspaceRpc(method.deleteCredential, writing, async ({ credentialId }, call) => ({
+      affected: await deleteCredential(vault, call, credentialId),
+    })),
+  ];
+}
+
+function componentRpcs(): BoundRpc[] {
+  const { getComponentCredential, listComponentCredentials } = ComponentCredentialService.method;
+  return [
+    authenticatedRpc(listComponentCredentials, async () => ({ componentCredentials: providers.map(componentOf) })),
+    authenticatedRpc(getComponentCredential, async ({ name }) => {
+      const provider = findProvider(name);
+      if (!provider) throw notFound('component', name);
+      return { componentCredential: componentOf(provider) };
+    }),
+  ];
+}
+
+async function listCredentials(vault: CredentialVault, call: Call, credentialNames: readonly string[]) {
+  const summaries: MessageInitShape<typeof CredentialSummarySchema>[] = [];
+  const spellings = mapping.providersFor(credentialNames);
+  const walk = { order: 'ascending', ...(spellings && { providers: spellings }) } as const;
+  for await (const credential of vault.walkCredentials(call, walk)) {
+    if (!spellings || mapping.isFor(credentialNames, credential)) summaries.push(mapping.summaryOf(credential));
+  }
+  return summaries;
+}
+
+/** Answers how many were deleted, since Flowise takes one that is absent for none. */
+async function deleteCredential(vault: CredentialVault, call: Call, id: string): Promise<number> {
+  try {
+    await vault.deleteCredential(call, id);
+    return 1;
+  } catch (error) {
+    if (error instanceof VaultError && error.code === 'not_found') return 0;
+    throw error;
+  }
 }

@@ -34,6 +34,21 @@ const fixedBodies: Readonly<Record<number, JsonValue>> = {
   403: { message: 'Forbidden' },
 };
 
+/** Which of Flowise's functions an rpc is, as its messages say it. */
+const controllers: Readonly<Record<string, string>> = {
+  CreateCredential: 'credentialsController.createCredential',
+  ListCredentials: 'credentialsController.getAllCredentials',
+  GetCredential: 'credentialsController.getCredentialById',
+  RevealCredential: 'credentialsController.revealCredentialById',
+  UpdateCredential: 'credentialsController.updateCredential',
+  DeleteCredential: 'credentialsController.deleteCredentials',
+  ListComponentCredentials: 'componentsCredentialsController.getAllComponentsCredentials',
+  GetComponentCredential: 'componentsCredentialsController.getComponentByName',
+};
+
+/** Members that Flowise calls otherwise than the proto does. */
+const memberNames: Readonly<Record<string, string>> = { credentialId: 'id' };
+
 interface Failure {
   readonly status: number;
   readonly sentence: string;
@@ -44,7 +59,7 @@ const failures: ProblemTable<Failure> = {
   vault: ({ error }) => vaultFailure(error),
   invalid_request: ({ faults }) => faultFailure(faults),
   malformed_json: ({ offset }) => ({ status: 400, sentence: `the body is not JSON from character ${offset} on` }),
-  // Flowise's parser makes an empty object of such a body, in which the first member is missing.
+  // Flowise's parser makes an empty object of such a body, in which the first member is missing. Only a create needs one.
   body_missing: () => notProvided('name'),
   body_not_object: () => notProvided('name'),
   body_too_large: ({ bytesMax }) => ({ status: 413, sentence: `the body must be at most ${bytesMax} bytes` }),
@@ -63,10 +78,11 @@ const failures: ProblemTable<Failure> = {
  *
  * @see seed 000
  */
-export function renderProblem(problem: Problem, exchange: RestExchange): RestAnswer {
+export function renderProblem(problem: Problem, { method }: RestExchange): RestAnswer {
   const { status, sentence, headers } = renderBy(failures, problem);
-  const controller = exchange.method && `Error: credentialsController.${exchange.method.localName} - `;
-  const failure = { statusCode: status, success: false, message: `${controller ?? ''}${sentence}`, stack: {} };
+  const controller = method && controllers[method.name];
+  const message = controller === undefined ? sentence : `Error: ${controller} - ${sentence}`;
+  const failure = { statusCode: status, success: false, message, stack: {} };
   return { status, body: fixedBodies[status] ?? failure, ...(headers && { headers }) };
 }
 
@@ -83,7 +99,10 @@ function vaultFailure({ code, message, details }: VaultError): Failure {
 /** What is missing goes before what is wrong: clients know the documented 412. */
 function faultFailure(faults: readonly Fault[]): Failure {
   const leftOut = faults.find(isLeftOut);
-  if (leftOut) return notProvided(leftOut.path.join('.'));
+  if (leftOut) {
+    const member = leftOut.path.join('.');
+    return notProvided(memberNames[member] ?? member);
+  }
   return { status: 400, sentence: faults.map(describeFault).join('; ') };
 }
 

@@ -1,16 +1,50 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
-import type { CreateCredentialRequest, CredentialSchema } from '../../../gen/flowise/v1/credential_service_pb.ts';
+import type {
+  CreateCredentialRequest,
+  CredentialDetailSchema,
+  CredentialSchema,
+  CredentialSummarySchema,
+  RevealCredentialResponseSchema,
+  UpdateCredentialRequest,
+} from '../../../gen/flowise/v1/credential_service_pb.ts';
 import { draftDefaults, type CredentialDraft } from '../../vault/credential-rules.ts';
-import type { SealedCredential } from '../../vault/credential-vault.ts';
+import type {
+  CredentialChange,
+  DescribedSecret,
+  RevealedSecret,
+  SealedCredential,
+  SecretChange,
+} from '../../vault/credential-vault.ts';
+import type { Credential } from '../../vault/credential.ts';
 import { invalidArgument } from '../../vault/errors.ts';
 import { sameJson, type JsonObject } from '../../vault/json.ts';
+import { findProvider, spellingsOf } from '../../vault/provider-catalogue.ts';
 import { Secret } from '../../vault/secret.ts';
+import { toStruct } from '../to-struct.ts';
+import { blankValues, mergedOver, replacedBy, showAddresses, withoutMarkers } from './redaction.ts';
+
+/** The dialect's name. */
+export const flowiseName = 'flowise';
 
 /** What a request asks to be stored. */
 export interface FlowiseDraft {
   readonly draft: CredentialDraft;
   readonly secret: Secret;
+  /** How it is stored where the given id exists already. */
+  readonly merge: SecretChange;
+}
+
+/** What a request asks to be changed. */
+export interface FlowiseChange {
+  readonly change: CredentialChange;
+  /** Undefined where no data were sent. */
+  readonly secret: SecretChange | undefined;
+}
+
+interface SentData {
+  readonly credentialData?: JsonObject | undefined;
+  readonly plainDataObj?: JsonObject | undefined;
 }
 
 /**
@@ -19,19 +53,75 @@ export interface FlowiseDraft {
  * @throws VaultError `invalid_argument` for `credentialData`, where there are no data or two different ones
  */
 export function draftFromRequest(request: CreateCredentialRequest): FlowiseDraft {
-  const data = dataOf(request);
+  const sent = dataOf(request) ?? {};
+  const data = withoutMarkers(sent);
+  const names = Object.keys(data);
+  if (names.length === 0) throw invalidArgument('credentialData', 'not provided!');
   // Flowise does not say what kind of proof the data are; a single value is nearly always a key.
-  const authType = Object.keys(data).length === 1 ? 'api_key' : 'custom';
+  const authType = names.length === 1 ? 'api_key' : 'custom';
   const draft = { ...draftDefaults, name: request.name, provider: request.credentialName, authType };
-  return { draft, secret: new Secret(data) };
+  return { draft, secret: new Secret(data), merge: replacedBy(sent) };
+}
+
+/**
+ * Reads what is to be changed.
+ *
+ * @throws VaultError `invalid_argument` for `credentialData`, where there are two different ones
+ */
+export function changeFromRequest(request: UpdateCredentialRequest): FlowiseChange {
+  const sent = dataOf(request);
+  const { name, credentialName } = request;
+  return {
+    change: { ...(name !== undefined && { name }), ...(credentialName !== undefined && { provider: credentialName }) },
+    secret: sent && mergedOver(sent),
+  };
+}
+
+/** The spellings of the providers that a list for some components may be of; undefined where it is not limited. */
+export function providersFor(credentialNames: readonly string[]): readonly string[] | undefined {
+  const wanted = credentialNames.filter((name) => name !== '');
+  if (wanted.length === 0) return undefined;
+  const known = wanted.flatMap((name) => {
+    const provider = findProvider(name);
+    return provider ? spellingsOf(provider) : [];
+  });
+  return [...new Set([...wanted, ...known])];
+}
+
+/** Tells whether a credential is for one of some components: by its name, or where another dialect made it, by the provider. */
+export function isFor(credentialNames: readonly string[], { origin, provider }: Credential): boolean {
+  if (credentialNames.includes(provider)) return true;
+  const known = origin === flowiseName ? undefined : findProvider(provider);
+  return known !== undefined && credentialNames.some((name) => findProvider(name) === known);
 }
 
 /** Shows a credential as Flowise's database entity, with its sealed bytes. */
 export function sealedToEntity({ credential, version }: SealedCredential): MessageInitShape<typeof CredentialSchema> {
+  return { ...entityOf(credential), encryptedData: version.sealed };
+}
+
+/** Shows a credential in a list. */
+export function summaryOf(credential: Credential): MessageInitShape<typeof CredentialSummarySchema> {
+  return entityOf(credential);
+}
+
+/** Shows a credential with the names of its values. */
+export function detailOf({ credential, fieldNames }: DescribedSecret): MessageInitShape<typeof CredentialDetailSchema> {
+  return { ...entityOf(credential), plainDataObj: blankValues(fieldNames) };
+}
+
+/** Shows what may be seen of a secret. */
+export function revealedOf({
+  credential,
+  secret,
+}: RevealedSecret): MessageInitShape<typeof RevealCredentialResponseSchema> {
+  return { plainDataObj: toStruct(showAddresses(credential.provider, secret)) };
+}
+
+function entityOf(credential: Credential) {
   return {
     name: credential.name,
     credentialName: credential.provider,
-    encryptedData: version.sealed,
     workspaceId: credential.workspaceId,
     id: credential.id,
     createdDate: timestampFromDate(credential.createdAt),
@@ -39,11 +129,9 @@ export function sealedToEntity({ credential, version }: SealedCredential): Messa
   };
 }
 
-function dataOf({ credentialData, plainDataObj }: CreateCredentialRequest): JsonObject {
+function dataOf({ credentialData, plainDataObj }: SentData): JsonObject | undefined {
   if (credentialData && plainDataObj && !sameJson(credentialData, plainDataObj)) {
     throw invalidArgument('credentialData', 'and plainDataObj differ!');
   }
-  const data = credentialData ?? plainDataObj;
-  if (!data || Object.keys(data).length === 0) throw invalidArgument('credentialData', 'not provided!');
-  return data;
+  return credentialData ?? plainDataObj;
 }

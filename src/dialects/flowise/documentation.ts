@@ -1,0 +1,54 @@
+import { comments } from '../../../gen/flowise/v1/comments.ts';
+import type { Documentation, DocumentedError } from '../../gateway/openapi/documentation.ts';
+
+const failure = { $ref: '#/components/schemas/Failure' } as const;
+
+/** What Flowise's middleware answers before any controller is reached. */
+const everywhere: readonly DocumentedError[] = [
+  { status: 401, description: 'No or wrong key', schema: textMember('error') },
+  { status: 403, description: 'The key lacks the permission', schema: textMember('message') },
+  { status: 500, description: 'Internal Server Error', schema: failure },
+];
+const malformed: DocumentedError = { status: 400, description: 'The request is malformed', schema: failure };
+const notProvided: DocumentedError = { status: 412, description: 'A required member is missing', schema: failure };
+const absent: DocumentedError = { status: 404, description: 'There is none of that id or name', schema: failure };
+
+const refusals: Readonly<Record<string, readonly DocumentedError[]>> = {
+  CreateCredential: [malformed, notProvided],
+  GetCredential: [absent],
+  RevealCredential: [absent],
+  UpdateCredential: [malformed, absent, notProvided],
+  DeleteCredential: [notProvided],
+  GetComponentCredential: [absent],
+};
+
+/** Flowise publishes no document of its own for these calls. @see seed 000 */
+export const documentation: Documentation = {
+  title: 'Flowise',
+  comments,
+  tags: { CredentialService: 'Credentials', ComponentCredentialService: 'Components' },
+  securitySchemes: { bearerAuth: { type: 'http', scheme: 'bearer' } },
+  members: {
+    created_date: { required: true },
+    updated_date: { required: true },
+    'CredentialDetail.plain_data_obj': { required: true },
+    'RevealCredentialResponse.plain_data_obj': { required: true },
+  },
+  errors: ({ name }) => [...everywhere, ...(refusals[name] ?? [])],
+  schemas: {
+    Failure: {
+      type: 'object',
+      properties: {
+        statusCode: { type: 'integer' },
+        success: { const: false },
+        message: { type: 'string' },
+        stack: { type: 'object' },
+      },
+      required: ['statusCode', 'success', 'message', 'stack'],
+    },
+  },
+};
+
+function textMember(name: string) {
+  return { type: 'object', properties: { [name]: { type: 'string' } }, required: [name] } as const;
+}

@@ -1,0 +1,47 @@
+import { findField } from '../../vault/provider-catalogue.ts';
+import type { JsonObject, JsonValue } from '../../vault/json.ts';
+import { Secret } from '../../vault/secret.ts';
+import { isMask, unmask } from '../masks.ts';
+
+/** What Flowise shows in place of a value, and takes for "unchanged". @see https://github.com/FlowiseAI/Flowise packages/server/src/utils */
+export const blankMarker = '_FLOWISE_BLANK_07167752-1a71-43b1-bf8f-4f32252165db';
+
+/** Shows which values there are, and none of them. */
+export function blankValues(names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [name, blankMarker]));
+}
+
+/** Shows the values that are addresses, and the marker in place of all others. */
+export function showAddresses(provider: string, secret: Secret): JsonObject {
+  return Object.fromEntries(
+    Object.entries(secret.expose()).map(([name, value]) => [name, isAddress(provider, name) ? value : blankMarker]),
+  );
+}
+
+/** Takes the markers out of new data: there is nothing that they could stand for. */
+export function withoutMarkers(sent: JsonObject): JsonObject {
+  return unmask(sent, {}, isMarker);
+}
+
+/** Replaces the present data; a marker among the new ones stands for the present value. */
+export function replacedBy(sent: JsonObject): (current: Secret) => Secret {
+  return (current) => new Secret(unmask(sent, current.expose(), isMarker));
+}
+
+/** Merges data over the present ones, key by key; a marker or mask among them leaves the present value as it is. */
+export function mergedOver(sent: JsonObject): (current: Secret) => Secret {
+  return (current) => {
+    const present = current.expose();
+    return new Secret({ ...present, ...unmask(sent, present, (value) => isMarker(value) || isMask(value)) });
+  };
+}
+
+/** What the catalogue does not know counts as an address where its key says so: `baseUrl`, `UPSTASH_VECTOR_REST_URL`. */
+function isAddress(provider: string, name: string): boolean {
+  const field = findField(provider, name);
+  return field ? field.kind === 'url' : /url$/i.test(name);
+}
+
+function isMarker(value: JsonValue): boolean {
+  return value === blankMarker;
+}

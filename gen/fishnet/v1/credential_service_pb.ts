@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fishnet/v1/credential_service.proto.
  */
 export const file_fishnet_v1_credential_service: GenFile = /*@__PURE__*/
-  fileDesc("CiNmaXNobmV0L3YxL2NyZWRlbnRpYWxfc2VydmljZS5wcm90bxIKZmlzaG5ldC52MSJ0ChdDcmVhdGVDcmVkZW50aWFsUmVxdWVzdBIZCgdzZXJ2aWNlGAEgASgJQgi6SAVyAxj/ARIWCgRuYW1lGAIgASgJQgi6SAVyAxj/ARIQCgNrZXkYAyABKAlCA4ABARIUCgdhcGlfa2V5GAQgASgJQgOAAQEiRgoYQ3JlYXRlQ3JlZGVudGlhbFJlc3BvbnNlEioKCmNyZWRlbnRpYWwYASABKAsyFi5maXNobmV0LnYxLkNyZWRlbnRpYWwidwoKQ3JlZGVudGlhbBIKCgJpZBgBIAEoCRIPCgdzZXJ2aWNlGAIgASgJEgwKBG5hbWUYAyABKAkSEgoKY3JlYXRlZF9hdBgEIAEoAxIZCgxsYXN0X3VzZWRfYXQYBSABKANIAIgBAUIPCg1fbGFzdF91c2VkX2F0MpwBChFDcmVkZW50aWFsU2VydmljZRKGAQoQQ3JlYXRlQ3JlZGVudGlhbBIjLmZpc2huZXQudjEuQ3JlYXRlQ3JlZGVudGlhbFJlcXVlc3QaJC5maXNobmV0LnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXNwb25zZSIngtPkkwIhOgEqYgpjcmVkZW50aWFsIhAvYXBpL2NyZWRlbnRpYWxzYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations]);
+  fileDesc("CiNmaXNobmV0L3YxL2NyZWRlbnRpYWxfc2VydmljZS5wcm90bxIKZmlzaG5ldC52MSJ0ChdDcmVhdGVDcmVkZW50aWFsUmVxdWVzdBIZCgdzZXJ2aWNlGAEgASgJQgi6SAVyAxj/ARIWCgRuYW1lGAIgASgJQgi6SAVyAxj/ARIQCgNrZXkYAyABKAlCA4ABARIUCgdhcGlfa2V5GAQgASgJQgOAAQEiRgoYQ3JlYXRlQ3JlZGVudGlhbFJlc3BvbnNlEioKCmNyZWRlbnRpYWwYASABKAsyFi5maXNobmV0LnYxLkNyZWRlbnRpYWwiGAoWTGlzdENyZWRlbnRpYWxzUmVxdWVzdCJGChdMaXN0Q3JlZGVudGlhbHNSZXNwb25zZRIrCgtjcmVkZW50aWFscxgBIAMoCzIWLmZpc2huZXQudjEuQ3JlZGVudGlhbCI4ChdEZWxldGVDcmVkZW50aWFsUmVxdWVzdBIdCg1jcmVkZW50aWFsX2lkGAEgASgJQga6SAPIAQEiKwoYRGVsZXRlQ3JlZGVudGlhbFJlc3BvbnNlEg8KB2RlbGV0ZWQYASABKAgidwoKQ3JlZGVudGlhbBIKCgJpZBgBIAEoCRIPCgdzZXJ2aWNlGAIgASgJEgwKBG5hbWUYAyABKAkSEgoKY3JlYXRlZF9hdBgEIAEoAxIZCgxsYXN0X3VzZWRfYXQYBSABKANIAIgBAUIPCg1fbGFzdF91c2VkX2F0Mq0DChFDcmVkZW50aWFsU2VydmljZRKGAQoQQ3JlYXRlQ3JlZGVudGlhbBIjLmZpc2huZXQudjEuQ3JlYXRlQ3JlZGVudGlhbFJlcXVlc3QaJC5maXNobmV0LnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXNwb25zZSIngtPkkwIhOgEqYgpjcmVkZW50aWFsIhAvYXBpL2NyZWRlbnRpYWxzEoQBCg9MaXN0Q3JlZGVudGlhbHMSIi5maXNobmV0LnYxLkxpc3RDcmVkZW50aWFsc1JlcXVlc3QaIy5maXNobmV0LnYxLkxpc3RDcmVkZW50aWFsc1Jlc3BvbnNlIiiQAgGC0+STAh9iC2NyZWRlbnRpYWxzEhAvYXBpL2NyZWRlbnRpYWxzEocBChBEZWxldGVDcmVkZW50aWFsEiMuZmlzaG5ldC52MS5EZWxldGVDcmVkZW50aWFsUmVxdWVzdBokLmZpc2huZXQudjEuRGVsZXRlQ3JlZGVudGlhbFJlc3BvbnNlIiiC0+STAiIqIC9hcGkvY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9YgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations]);
 
 /**
  * A credential to be stored. White space around its values is dropped; what is left must not be empty.
@@ -81,6 +81,84 @@ export const CreateCredentialResponseSchema: GenMessage<CreateCredentialResponse
   messageDesc(file_fishnet_v1_credential_service, 1);
 
 /**
+ * Asks for the credentials.
+ *
+ * @generated from message fishnet.v1.ListCredentialsRequest
+ */
+export type ListCredentialsRequest = Message<"fishnet.v1.ListCredentialsRequest"> & {
+};
+
+/**
+ * Describes the message fishnet.v1.ListCredentialsRequest.
+ * Use `create(ListCredentialsRequestSchema)` to create a new message.
+ */
+export const ListCredentialsRequestSchema: GenMessage<ListCredentialsRequest> = /*@__PURE__*/
+  messageDesc(file_fishnet_v1_credential_service, 2);
+
+/**
+ * The credentials.
+ *
+ * @generated from message fishnet.v1.ListCredentialsResponse
+ */
+export type ListCredentialsResponse = Message<"fishnet.v1.ListCredentialsResponse"> & {
+  /**
+   * Output only. The newest first.
+   *
+   * @generated from field: repeated fishnet.v1.Credential credentials = 1;
+   */
+  credentials: Credential[];
+};
+
+/**
+ * Describes the message fishnet.v1.ListCredentialsResponse.
+ * Use `create(ListCredentialsResponseSchema)` to create a new message.
+ */
+export const ListCredentialsResponseSchema: GenMessage<ListCredentialsResponse> = /*@__PURE__*/
+  messageDesc(file_fishnet_v1_credential_service, 3);
+
+/**
+ * Which credential to delete.
+ *
+ * @generated from message fishnet.v1.DeleteCredentialRequest
+ */
+export type DeleteCredentialRequest = Message<"fishnet.v1.DeleteCredentialRequest"> & {
+  /**
+   * Required. UUID.
+   *
+   * @generated from field: string credential_id = 1;
+   */
+  credentialId: string;
+};
+
+/**
+ * Describes the message fishnet.v1.DeleteCredentialRequest.
+ * Use `create(DeleteCredentialRequestSchema)` to create a new message.
+ */
+export const DeleteCredentialRequestSchema: GenMessage<DeleteCredentialRequest> = /*@__PURE__*/
+  messageDesc(file_fishnet_v1_credential_service, 4);
+
+/**
+ * Says that the credential is deleted.
+ *
+ * @generated from message fishnet.v1.DeleteCredentialResponse
+ */
+export type DeleteCredentialResponse = Message<"fishnet.v1.DeleteCredentialResponse"> & {
+  /**
+   * Output only. Always true.
+   *
+   * @generated from field: bool deleted = 1;
+   */
+  deleted: boolean;
+};
+
+/**
+ * Describes the message fishnet.v1.DeleteCredentialResponse.
+ * Use `create(DeleteCredentialResponseSchema)` to create a new message.
+ */
+export const DeleteCredentialResponseSchema: GenMessage<DeleteCredentialResponse> = /*@__PURE__*/
+  messageDesc(file_fishnet_v1_credential_service, 5);
+
+/**
  * A credential without its secret.
  *
  * @generated from message fishnet.v1.Credential
@@ -127,7 +205,7 @@ export type Credential = Message<"fishnet.v1.Credential"> & {
  * Use `create(CredentialSchema)` to create a new message.
  */
 export const CredentialSchema: GenMessage<Credential> = /*@__PURE__*/
-  messageDesc(file_fishnet_v1_credential_service, 2);
+  messageDesc(file_fishnet_v1_credential_service, 6);
 
 /**
  * Stores the keys of services. No secret leaves by it.
@@ -144,6 +222,26 @@ export const CredentialService: GenService<{
     methodKind: "unary";
     input: typeof CreateCredentialRequestSchema;
     output: typeof CreateCredentialResponseSchema;
+  },
+  /**
+   * Lists all credentials of the caller's default workspace, the newest first. Needs VIEWER.
+   *
+   * @generated from rpc fishnet.v1.CredentialService.ListCredentials
+   */
+  listCredentials: {
+    methodKind: "unary";
+    input: typeof ListCredentialsRequestSchema;
+    output: typeof ListCredentialsResponseSchema;
+  },
+  /**
+   * Deletes a credential. Needs EDITOR.
+   *
+   * @generated from rpc fishnet.v1.CredentialService.DeleteCredential
+   */
+  deleteCredential: {
+    methodKind: "unary";
+    input: typeof DeleteCredentialRequestSchema;
+    output: typeof DeleteCredentialResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_fishnet_v1_credential_service, 0);

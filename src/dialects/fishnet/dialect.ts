@@ -1,10 +1,13 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { AuthService } from '../../../gen/fishnet/v1/auth_service_pb.ts';
-import { CredentialService } from '../../../gen/fishnet/v1/credential_service_pb.ts';
+import { CredentialService, type CredentialSchema } from '../../../gen/fishnet/v1/credential_service_pb.ts';
 import type { Dialect } from '../../gateway/dialect.ts';
 import { authenticatedRpc, publicRpc, workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
+import type { Call } from '../../vault/caller.ts';
 import type { CredentialVault } from '../../vault/credential-vault.ts';
 import type { Login } from '../../vault/login.ts';
+import { documentation } from './documentation.ts';
 import { renderProblem } from './errors.ts';
 import { credentialToWire, draftFromRequest } from './mapping.ts';
 
@@ -19,6 +22,7 @@ export function fishnetDialect({ vault, login }: FishnetParts): Dialect {
   return {
     name: 'fishnet',
     rpcs: [...credentialRpcs(vault), ...loginRpcs(login)],
+    documentation,
     rest: {
       json: { names: 'proto', unset: 'null', int64: 'number', timestamp: 'rfc3339' },
       unknownMembers: 'ignore',
@@ -30,16 +34,28 @@ export function fishnetDialect({ vault, login }: FishnetParts): Dialect {
 }
 
 function credentialRpcs(vault: CredentialVault): BoundRpc[] {
+  const { createCredential, deleteCredential, listCredentials } = CredentialService.method;
   return [
-    workspaceRpc(
-      CredentialService.method.createCredential,
-      { permission: 'credentials.write' },
-      async (request, call) => {
-        const { draft, secret } = draftFromRequest(request);
-        return { credential: credentialToWire(await vault.createCredential(call, draft, secret)) };
-      },
-    ),
+    workspaceRpc(createCredential, { permission: 'credentials.write' }, async (request, call) => {
+      const { draft, secret } = draftFromRequest(request);
+      return { credential: credentialToWire(await vault.createCredential(call, draft, secret)) };
+    }),
+    workspaceRpc(listCredentials, { permission: 'credentials.read' }, async (_, call) => ({
+      credentials: await listNewestFirst(vault, call),
+    })),
+    workspaceRpc(deleteCredential, { permission: 'credentials.write' }, async ({ credentialId }, call) => {
+      await vault.deleteCredential(call, credentialId);
+      return { deleted: true };
+    }),
   ];
+}
+
+async function listNewestFirst(vault: CredentialVault, call: Call) {
+  const credentials: MessageInitShape<typeof CredentialSchema>[] = [];
+  for await (const credential of vault.walkCredentials(call, { order: 'descending' })) {
+    credentials.push(credentialToWire(credential));
+  }
+  return credentials;
 }
 
 function loginRpcs(login: Login): BoundRpc[] {

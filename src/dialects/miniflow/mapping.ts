@@ -13,6 +13,7 @@ import type { CredentialChange } from '../../vault/credential-vault.ts';
 import type { Credential } from '../../vault/credential.ts';
 import { invalidArgument } from '../../vault/errors.ts';
 import { spellShortId } from '../../vault/ids.ts';
+import { findField } from '../../vault/provider-catalogue.ts';
 import { Secret } from '../../vault/secret.ts';
 import { toStruct } from '../to-struct.ts';
 import { credentialTypeOf } from './credential-types.ts';
@@ -36,14 +37,13 @@ export function apiKeyCreationOf(request: CreateApiKeyCredentialRequest): Creati
   };
 }
 
-const botTokenPrefix = 'xoxb-';
-
 /** @throws VaultError `invalid_argument` */
 export function slackCreationOf(request: CreateSlackCredentialRequest): Creation {
   const name = requireText('name', 'Credential name', request.name ?? '');
   const botToken = requireText('bot_token', 'Bot token', request.botToken ?? '');
-  if (!botToken.startsWith(botTokenPrefix)) {
-    throw invalidInput('bot_token', `Invalid bot token format. Should start with '${botTokenPrefix}'`);
+  const prefix = findField('slack', 'bot_token')?.prefix ?? '';
+  if (!botToken.startsWith(prefix)) {
+    throw invalidInput('bot_token', `Invalid bot token format. Should start with '${prefix}'`);
   }
   const { signingSecret, appToken } = request;
   const secret = new Secret({

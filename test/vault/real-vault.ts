@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { pino } from 'pino';
+import { Client, type QueryResultRow } from 'pg';
+import { parseConfig } from '../../src/config.ts';
+import { openInstance, type Instance } from '../../src/instance.ts';
+import type { Call, Grant } from '../../src/vault/caller.ts';
+import { draftDefaults, type CredentialDraft } from '../../src/vault/credential-rules.ts';
+import type { Credential } from '../../src/vault/credential.ts';
+import { CredentialVault } from '../../src/vault/credential-vault.ts';
+import { VaultError } from '../../src/vault/errors.ts';
+import type { JsonObject } from '../../src/vault/json.ts';
+import { Secret } from '../../src/vault/secret.ts';
+import { UseRecorder } from '../../src/vault/use-recorder.ts';
+import { WorkspaceDirectory } from '../../src/vault/workspaces.ts';
+import { StandingClock } from '../encryption/fixtures.ts';
+import { sharedPostgres } from '../support/postgres.ts';
+
+/** The vault over a database and keys of its own. */
+export interface RealVault {
+  readonly vault: CredentialVault;
+  readonly clock: StandingClock;
+  /** The calls of a member of the first workspace. */
+  readonly call: Call;
+  /** The calls of a member of another workspace, who has nothing in the first. */
+  readonly otherCall: Call;
+  /** Runs a statement as the superuser, whom row-level security does not bind. */
+  readonly asSuperuser: <Row extends QueryResultRow>(text: string, values?: unknown[]) => Promise<Row[]>;
+  /** Action and outcome of the events about a credential, the oldest first. */
+  readonly eventsOf: (credential: Pick<Credential, 'id'>) => Promise<string[]>;
+  /** Empties the tables of credentials and the trail. */
+  readonly empty: () => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+/** Opens one, as the server does. */
+export async function openRealVault(): Promise<RealVault> {
+  const stack = new AsyncDisposableStack();
+  const { connection, url } = await (await sharedPostgres()).createDatabase();
+  const environment = {
+    COFFER_DATABASE_URL: url,
+    COFFER_MASTER_KEY: randomBytes(32).toString('base64'),
+    COFFER_ADMIN_API_KEY: `cof_${randomBytes(32).toString('base64url')}`,
+  };
+  const clock = new StandingClock();
+  const config = parseConfig(environment, () => '');
+  const parts = { config, connection, clock, log: pino({ level: 'silent' }) };
+  const instance = await openInstance(parts, stack);
+  const superuser = new Client(connection);
+  await superuser.connect();
+  stack.defer(() => superuser.end());
+  const asSuperuser = async <Row extends QueryResultRow>(text: string, values: unknown[] = []) =>
+    (await superuser.query<Row>(text, values)).rows;
+  const workspaceId = (await instance.stores.users.findFirstWorkspace())?.id ?? '';
+  return {
+    vault: vaultOf(instance, clock),
+    clock,
+    call: callIn(workspaceId),
+    otherCall: callIn(await addWorkspace(instance, clock)),
+    asSuperuser,
+    eventsOf: async ({ id }) => {
+      const text = `select action || ' ' || outcome as event from audit_event where resource_id = $1 order by id`;
+      return (await asSuperuser<{ event: string }>(text, [id])).map(({ event }) => event);
+    },
+    empty: async () => {
+      await superuser.query('truncate credential, credential_version, audit_event');
+    },
+    close: () => stack.disposeAsync(),
+  };
+}
+
+/** A call of a member of one workspace alone. */
+export function callIn(workspaceId: string, grant: Partial<Grant> = {}, dialect = 'coffer'): Call {
+  return {
+    caller: {
+      kind: 'api_key',
+      id: '018cc251-f400-7000-8000-0000000000f1',
+      name: 'a key',
+      userId: '018cc251-f400-7000-8000-0000000000f2',
+      authentication: 'api_key',
+      sessionId: null,
+      isOwner: false,
+      defaultWorkspaceId: workspaceId,
+      grants: [{ workspaceId, role: 'EDITOR', mayReveal: true, ...grant }],
+      dialect: null,
+    },
+    workspaceId,
+    protocol: 'none',
+    dialect,
+    peer: '',
+    requestId: '',
+    signal: new AbortController().signal,
+  };
+}
+
+/** What a call is refused with; fails where it is not refused, or fails in another way. */
+export async function refusalOf(answer: Promise<unknown>): Promise<VaultError> {
+  try {
+    await answer;
+  } catch (error) {
+    if (error instanceof VaultError) return error;
+    throw error;
+  }
+  throw new Error('nothing was refused');
+}
+
+/** What a create chooses, but for what the test says. */
+export function someDraft(changes: Partial<CredentialDraft> = {}): CredentialDraft {
+  return { ...draftDefaults, name: 'a name', provider: 'openai', authType: 'api_key', ...changes };
+}
+
+/** A secret of a few fields. */
+export function someSecret(fields: JsonObject = { key: 'k1' }): Secret {
+  return new Secret(fields);
+}
+
+function vaultOf({ ids, sealers, stores }: Instance, clock: StandingClock): CredentialVault {
+  const uses = new UseRecorder(stores.credentials);
+  return new CredentialVault({ store: stores.credentials, sealers, uses, clock, ids, secretBytesMax: 1_000 });
+}
+
+/** Made by the owner, who has nothing to do with the calls of the tests. */
+async function addWorkspace({ ids, sealers, stores }: Instance, clock: StandingClock): Promise<string> {
+  const owner = await stores.users.findFirstOwner();
+  assert(owner);
+  const { caller, ...call } = callIn(owner.defaultWorkspaceId);
+  const directory = new WorkspaceDirectory({ store: stores.workspaces, sealers, clock, ids });
+  const made = { ...call, caller: { ...caller, userId: owner.id, isOwner: true } };
+  return (await directory.createWorkspace(made, 'other')).id;
+}

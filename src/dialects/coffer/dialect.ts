@@ -5,6 +5,7 @@ import type { Clock } from '../../vault/ports.ts';
 import type { WorkspaceDirectory } from '../../vault/workspaces.ts';
 import { accessServiceRpcs } from './access-service.ts';
 import { credentialServiceRpcs } from './credential-service.ts';
+import { documentation } from './documentation.ts';
 import { renderProblem } from './errors.ts';
 import { secretServiceRpcs } from './secret-service.ts';
 import { workspaceServiceRpcs } from './workspace-service.ts';
@@ -30,6 +31,7 @@ export function cofferDialect({ vault, workspaces, apiKeys, clock }: CofferParts
       ...workspaceServiceRpcs(workspaces),
       ...accessServiceRpcs(apiKeys),
     ],
+    documentation,
     rest: {
       json: { names: 'proto', unset: 'omit', int64: 'string', timestamp: 'rfc3339' },
       unknownMembers: 'refuse',

@@ -160,7 +160,8 @@ class Components implements ComponentSchemas {
   }
 
   #noteOf(field: DescField): MemberNote {
-    return this.#style.documentation.members?.[`${localName(field.parent)}.${field.name}`] ?? {};
+    const { members } = this.#style.documentation;
+    return members?.[`${localName(field.parent)}.${field.name}`] ?? members?.[field.name] ?? {};
   }
 
   #nameOf(message: DescMessage, direction: Direction): string {

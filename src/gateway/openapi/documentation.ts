@@ -15,7 +15,7 @@ export interface Documentation {
   readonly parameters?: readonly JsonObject[];
   /** How component schemas are called, by the names of their messages; without one, as the message. */
   readonly schemaNames?: Readonly<Record<string, string>>;
-  /** What a field's rules and type do not tell, by `Message.field`. */
+  /** What a field's rules and type do not tell, by `Message.field`, or by `field` for those of all messages. */
   readonly members?: Readonly<Record<string, MemberNote>>;
   /** Whether the schema of a member that may be null says so; hidden where the original's document keeps quiet of it. */
   readonly nulls?: 'shown' | 'hidden';

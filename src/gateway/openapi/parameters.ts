@@ -14,14 +14,14 @@ export function parametersOf(route: Route, origins: Origins, components: Compone
   const describe = (place: Place, field: DescField): JsonObject => parameter(place, field, dialect, components);
   const ofPath = template.variables.flatMap(({ fieldPath }) => {
     const field = resolveFieldPath(rpc.method.input, fieldPath)?.last;
-    return field ? describe({ name: fieldPath, in: 'path', required: true }, field) : [];
+    return field ? [describe({ name: fieldPath, in: 'path', required: true }, field)] : [];
   });
   const ofQuery = queryFields(dialect, origins.query).map(({ name, field, isRequired }) =>
     describe({ name, in: 'query', required: isRequired }, field),
   );
   const ofHeaders = Object.entries(dialect.rest.fieldsByHeader ?? {}).flatMap(([name, fieldName]) => {
     const field = findField(rpc.method.input, fieldName);
-    return field ? describe({ name, in: 'header', required: false }, field) : [];
+    return field ? [describe({ name, in: 'header', required: false }, field)] : [];
   });
   const ofWorkspace = rpc.access.kind === 'workspace' ? (dialect.documentation?.parameters ?? []) : [];
   return [...ofPath, ...ofQuery, ...ofHeaders, ...ofWorkspace];

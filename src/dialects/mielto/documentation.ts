@@ -1,0 +1,33 @@
+import { comments } from '../../../gen/mielto/v1/comments.ts';
+import type { Documentation } from '../../gateway/openapi/documentation.ts';
+import {
+  fastApiOperationId,
+  validationError,
+  validationErrorSchemas,
+  workspaceHeader,
+} from '../fastapi-documentation.ts';
+
+/** Mielto's own document, which it equals for the calls that are in it. @see seed 002 */
+export const documentation: Documentation = {
+  title: 'Mielto',
+  comments,
+  tags: { CredentialService: 'Credentials' },
+  operationId: fastApiOperationId,
+  securitySchemes: { DualAuthScheme: { type: 'http', scheme: 'bearer' } },
+  parameters: [workspaceHeader('X-Workspace-Id', 'The workspace ID')],
+  schemaNames: { CreateCredentialRequest: 'CredentialCreate', UpdateCredentialRequest: 'CredentialUpdate' },
+  members: {
+    'CreateCredentialRequest.provider': { schema: { default: 'custom' } },
+    // The limits of what Mielto stores itself; a credential of another API may be longer.
+    'CredentialRead.label': { schema: { minLength: 1, maxLength: 100 } },
+    'CredentialRead.description': { schema: { maxLength: 255 } },
+    'CredentialRead.auth_type': { schema: { type: null, $ref: '#/components/schemas/AuthType' } },
+    'CredentialRead.credential_type': { schema: { type: null, $ref: '#/components/schemas/CredentialType' } },
+    'CredentialRead.credential_scope': { schema: { maxLength: 255 } },
+    'CredentialRead.user_id': { schema: { maxLength: 255 } },
+    created_at: { required: true },
+    updated_at: { required: true },
+  },
+  errors: () => [{ status: 404, description: 'Credential not found' }, validationError],
+  schemas: validationErrorSchemas(),
+};

@@ -11,6 +11,7 @@ import type { CredentialVault } from '../../vault/credential-vault.ts';
 import { spellShortId } from '../../vault/ids.ts';
 import { sayTakenName } from '../say-taken-name.ts';
 import { authTypesOf, credentialTypeOf } from './credential-types.ts';
+import { documentation } from './documentation.ts';
 import { wrapSuccess } from './envelope.ts';
 import { checkWorkspaceSpelling, renderMiniflowProblem } from './errors.ts';
 import * as mapping from './mapping.ts';
@@ -25,6 +26,7 @@ export function miniflowDialect({ vault }: MiniflowParts): Dialect {
   return {
     name: 'miniflow',
     rpcs: [...creatingRpcs(vault), ...showingRpcs(vault), ...changingRpcs(vault)],
+    documentation,
     rest,
     checkWorkspaceSpelling,
   };

@@ -155,7 +155,7 @@ function cursorUnknown(field: string): VaultError {
 }
 
 function checkPage(page: CredentialPage): void {
-  if (!(page.size >= 1 && page.size <= limits.pageSizeOfDialects)) {
+  if (!(Number.isInteger(page.size) && page.size >= 1 && page.size <= limits.pageSizeOfDialects)) {
     throw invalidArgument('page_size', 'is out of range');
   }
   if (page.skip !== undefined && !(Number.isSafeInteger(page.skip) && page.skip >= 0)) {

@@ -93,8 +93,7 @@ describe('creating a credential with a given id', () => {
 
   it('lets the present secret be merged', async () => {
     await put({}, { a: '1', b: '2' });
-    const merge = (current: Secret) => new Secret({ ...current.expose(), b: '3' });
-    await put({}, { b: '3' }, { merge });
+    await put({}, { b: '3' }, { merge: (current) => new Secret({ ...current.expose(), b: '3' }) });
     expect(await reveal()).to.deep.equal({ a: '1', b: '3', version: 2 });
   });
 

@@ -4,6 +4,13 @@ import type { JsonObject } from '../../src/vault/json.ts';
 import type { Credential } from '../../src/vault/credential.ts';
 import { callIn, openRealVault, refusalOf, someDraft, someSecret, type RealVault } from './real-vault.ts';
 
+/** Puts fields in place of all there are. */
+const replaceBy = (fields: JsonObject) => ({ secret: () => new Secret(fields) });
+
+const nameAsB = (current: Secret, { name }: Credential) => new Secret({ ...current.expose(), b: name });
+const countOn = (current: Secret) => new Secret({ count: Number(current.expose()['count']) + 1 });
+const tagWithB = ({ tags }: Credential) => ({ tags: [...tags, 'b'] });
+
 describe('updating a credential', () => {
   let real: RealVault;
 
@@ -32,9 +39,6 @@ describe('updating a credential', () => {
     return (await real.asSuperuser<{ version: number }>(text, [id])).map(({ version }) => version);
   };
 
-  /** Puts fields in place of all there are. */
-  const replaceBy = (fields: JsonObject) => ({ secret: () => new Secret(fields) });
-
   it('adds the secret as a new version, which is then the current one', async () => {
     const created = await create();
     real.clock.timeMs += 1_000;
@@ -47,8 +51,7 @@ describe('updating a credential', () => {
 
   it('shows the present secret and the credential to whom makes the new one', async () => {
     const created = await create({}, { a: '1', b: '2' });
-    const secret = (current: Secret, { name }: Credential) => new Secret({ ...current.expose(), b: name });
-    await real.vault.updateCredential(real.call, created.id, {}, { secret });
+    await real.vault.updateCredential(real.call, created.id, {}, { secret: nameAsB });
     expect(await reveal(created)).to.deep.equal({ a: '1', b: 'a name', version: 2 });
   });
 
@@ -72,8 +75,7 @@ describe('updating a credential', () => {
 
   it('makes a change of metadata by what is there', async () => {
     const created = await create({ tags: ['a'] });
-    const change = ({ tags }: Credential) => ({ tags: [...tags, 'b'] });
-    expect((await real.vault.updateCredential(real.call, created.id, change)).tags).to.deep.equal(['a', 'b']);
+    expect((await real.vault.updateCredential(real.call, created.id, tagWithB)).tags).to.deep.equal(['a', 'b']);
   });
 
   it('tells of the new version in the trail, or of the mere update', async () => {
@@ -102,9 +104,8 @@ describe('updating a credential', () => {
 
   it('ends with twenty versions without gaps where twenty callers update at once', async () => {
     const created = await create({}, { count: 0 });
-    const secret = (current: Secret) => new Secret({ count: Number(current.expose()['count']) + 1 });
     const updates = Array.from({ length: 20 }, () =>
-      real.vault.updateCredential(real.call, created.id, {}, { secret }),
+      real.vault.updateCredential(real.call, created.id, {}, { secret: countOn }),
     );
     const updated = await Promise.all(updates);
     const expected = Array.from({ length: 20 }, (_, index) => index + 2);

@@ -1,4 +1,4 @@
-import { invalidArgument } from '../../vault/errors.ts';
+import { invalidArgument, VaultError } from '../../vault/errors.ts';
 import { parseId } from '../../vault/ids.ts';
 import { limits } from '../../vault/limits.ts';
 
@@ -37,7 +37,8 @@ export async function readPage<Item extends { readonly id: string }>(
   fetch: (range: PageRange) => Promise<readonly Item[]>,
 ): Promise<Page<Item>> {
   const size = pageSizeOf(wish);
-  const items = await fetch({ size, ...(wish.pageToken !== '' && { after: readToken(list, wish.pageToken) }) });
+  const after = wish.pageToken === '' ? {} : { after: readToken(list, wish.pageToken) };
+  const items = await fetch({ size, ...after }).catch(refuseForeignToken);
   const last = items.at(-1);
   const isLast = last === undefined || items.length < size || (await fetch({ size: 1, after: last.id })).length === 0;
   return { items, nextPageToken: isLast ? '' : spellToken(list, last.id) };
@@ -56,7 +57,15 @@ function spellToken(list: string, id: string): string {
 function readToken(list: string, token: string): string {
   const text = Buffer.from(token, 'base64url').toString();
   const id = parseId(text.slice(list.length + 1));
-  if (id === undefined || spellToken(list, id) !== token)
-    throw invalidArgument('page_token', 'is not one of this list');
+  if (id === undefined || spellToken(list, id) !== token) throw tokenOfAnotherList();
   return id;
+}
+
+/** A token may be well spelt, and name what never was in this workspace. */
+function refuseForeignToken(error: unknown): never {
+  throw error instanceof VaultError && error.details.reason === 'CURSOR_UNKNOWN' ? tokenOfAnotherList() : error;
+}
+
+function tokenOfAnotherList(): VaultError {
+  return invalidArgument('page_token', 'is not one of this list');
 }

@@ -188,6 +188,17 @@ describe('coffer.v1.CredentialService over REST', () => {
       expect(sizes).to.deep.equal([2, 2, 1]);
     });
 
+    it('refuses a page token of another workspace', async () => {
+      await createCredential(call, { name: 'one' });
+      await createCredential(call, { name: 'two' });
+      const { body } = await call({ path: `${credentials}?page_size=1` });
+      const made = await call({ method: 'POST', path: '/v1/workspaces', body: { workspace: { name: 'another' } } });
+      const path = `/v1/workspaces/${String(made.body.workspace['id'])}/credentials?page_token=${body.next_page_token}`;
+      const refused = await call({ path });
+      expect(refused.status).to.equal(400);
+      expect(refused.body.message).to.equal('page_token is not one of this list');
+    });
+
     it('is empty in an empty workspace, its members present', async () => {
       const made = await call({ method: 'POST', path: '/v1/workspaces', body: { workspace: { name: 'empty' } } });
       const { body } = await call({ path: `/v1/workspaces/${String(made.body.workspace['id'])}/credentials` });

@@ -45,7 +45,7 @@ describe('the OpenAPI documents', () => {
         method.parent.file.proto.package.startsWith(`${name}.`),
       );
       const served = routes.map(({ httpMethod, template }) => `${httpMethod} ${template.replaceAll(/=[^}]*/g, '')}`);
-      expect(served).not.to.be.empty;
+      expect(served.length).to.be.greaterThan(0);
       const documented = operationsOf(documentOf(name)).map(({ httpMethod, path }) => `${httpMethod} ${path}`);
       expect(documented).to.have.members(served);
     });

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { authorize, type Call } from './caller.ts';
 import {
+  updateOf,
+  type CredentialChange,
+  type CredentialChangeMaker,
+  type UpdateOptions,
+} from './credential-change.ts';
+import {
   decideCreation,
   decideDescription,
   decideRecreation,
@@ -24,6 +30,7 @@ import type { UseRecorder } from './use-recorder.ts';
 
 export type { DescribedSecret, RevealedSecret, SealedCredential, SecretChange } from './credential-decisions.ts';
 export type { CredentialPage, CredentialWalk } from './credential-reader.ts';
+export type { CredentialChange, CredentialChangeMaker, UpdateOptions } from './credential-change.ts';
 
 /** What the core of the vault works with. */
 export interface CredentialVaultParts {
@@ -34,20 +41,6 @@ export interface CredentialVaultParts {
   readonly ids: IdSource;
   /** The greatest secret, in bytes of its JSON. */
   readonly secretBytesMax: number;
-}
-
-/** Members of a draft that an update changes; what is absent stays. */
-export type CredentialChange = Partial<Omit<CredentialDraft, 'nameIsExclusive' | 'isActive'>>;
-
-/** A change that depends on what is changed. Synchronous and pure, since it may be called several times. */
-export type CredentialChangeMaker = (current: Credential) => CredentialChange;
-
-/** How a credential is updated, beside its metadata. */
-export interface UpdateOptions {
-  /** Where given, the update is made only to that state. */
-  readonly etag?: string | undefined;
-  /** Makes the new secret of the present one, which nobody else can change meanwhile; equal fields add no version. */
-  readonly secret?: SecretChange | undefined;
 }
 
 /** A credential whose id its creator chose. */
@@ -253,17 +246,4 @@ interface Changed {
 function sealed({ credential, version }: Changed): SealedCredential {
   assert(version, 'a version was found, or has been added');
   return { credential, version };
-}
-
-/** The update that a change of metadata is; what it makes is held against the limits. */
-function updateOf(change: CredentialChange | CredentialChangeMaker, { etag }: UpdateOptions = {}): CredentialUpdate {
-  return {
-    action: 'credentials.update',
-    etag,
-    change: (current) => {
-      const changed = { ...current, ...(typeof change === 'function' ? change(current) : change) };
-      checkDraft(changed);
-      return changed;
-    },
-  };
 }

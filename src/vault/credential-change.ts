@@ -1,0 +1,33 @@
+import type { CredentialUpdate, SecretChange } from './credential-decisions.ts';
+import { checkDraft, type CredentialDraft } from './credential-rules.ts';
+import type { Credential } from './credential.ts';
+
+/** Members of a draft that an update changes; what is absent stays. */
+export type CredentialChange = Partial<Omit<CredentialDraft, 'nameIsExclusive' | 'isActive'>>;
+
+/** A change that depends on what is changed. Synchronous and pure, since it may be called several times. */
+export type CredentialChangeMaker = (current: Credential) => CredentialChange;
+
+/** How a credential is updated, beside its metadata. */
+export interface UpdateOptions {
+  /** Where given, the update is made only to that state. */
+  readonly etag?: string | undefined;
+  /** Makes the new secret of the present one, which nobody else can change meanwhile; equal fields add no version. */
+  readonly secret?: SecretChange | undefined;
+}
+
+/** The update that a change of metadata is; what it makes is held against the limits. */
+export function updateOf(
+  change: CredentialChange | CredentialChangeMaker,
+  { etag }: UpdateOptions = {},
+): CredentialUpdate {
+  return {
+    action: 'credentials.update',
+    etag,
+    change: (current) => {
+      const changed = { ...current, ...(typeof change === 'function' ? change(current) : change) };
+      checkDraft(changed);
+      return changed;
+    },
+  };
+}

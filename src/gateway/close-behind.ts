@@ -1,18 +1,17 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { constants, Http2ServerRequest } from 'node:http2';
+import { constants, Http2ServerRequest, type ServerHttp2Stream } from 'node:http2';
 import { declaredBytes } from './request-body.ts';
 
 /**
  * Ends what a client is still sending when it has been answered. On HTTP/1.1 a body of which a part was read would stand in the
  * way of the next request on the connection, and that one would hang; one that nobody began to read is drained by Node, within
- * the time that a request may take. On HTTP/2 the stream would stay open.
+ * the time that a request may take. On HTTP/2 the rest is let in and dropped, since a client whose stream is reset while it is
+ * still sending may lose the answer; but no more of it than a request may have.
  */
 export function closeBehindUnreadBody({ raw }: FastifyRequest, reply: FastifyReply, bytesMax: number): void {
   if (raw instanceof Http2ServerRequest) {
     const { stream } = raw;
-    stream.once('finish', () => {
-      if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
-    });
+    stream.once('finish', () => dropRest(stream, bytesMax));
     return;
   }
   if (declaredBytes(raw) > bytesMax) reply.header('connection', 'close');
@@ -21,6 +20,18 @@ export function closeBehindUnreadBody({ raw }: FastifyRequest, reply: FastifyRep
   reply.raw.once('finish', () => {
     if (!raw.complete && raw.readableDidRead) socket.destroySoon();
   });
+}
+
+function dropRest(stream: ServerHttp2Stream, bytesMax: number): void {
+  if (stream.readableEnded || stream.destroyed) return;
+  let dropped = 0;
+  // Whoever read it until now wants no more.
+  stream.removeAllListeners('data');
+  stream.on('data', (chunk: Buffer) => {
+    dropped += chunk.length;
+    if (dropped > bytesMax) stream.close(constants.NGHTTP2_NO_ERROR);
+  });
+  stream.resume();
 }
 
 /** Tells an HTTP/1.1 client that its connection will be closed, where it must. */

@@ -54,7 +54,8 @@ export function createGuard(givenUp: (reason: unknown) => VaultError): Guard {
     },
     refuseFlaws(schema, message) {
       const field = flawSearches(schema)(message);
-      if (field !== undefined) throw invalidArgument(field, 'must hold neither U+0000 nor what JSON can not spell');
+      if (field !== undefined)
+        throw invalidArgument(field, 'must not hold U+0000, the name __proto__, or what JSON can not spell');
     },
     async invoke(rpc, message, call) {
       if (call.signal.aborted) throw givenUp(call.signal.reason);

@@ -15,6 +15,8 @@ export interface TestCofferOptions {
   readonly log?: Logger;
   /** An existing database, to start on it once more; the keys must then be given in the environment. */
   readonly database?: TestDatabase;
+  /** What starts it, where that is not this project's own. */
+  readonly start?: typeof start;
 }
 
 /** What a key is issued with; see CreateApiKey. */
@@ -56,7 +58,7 @@ export async function startCoffer(options: TestCofferOptions = {}): Promise<Test
   };
   const config = parseConfig(environment, () => '');
   const clock: Clock = { now: options.now ?? (() => new Date()) };
-  const coffer = await start(config, { clock, log: options.log ?? pino({ level: 'silent' }) });
+  const coffer = await (options.start ?? start)(config, { clock, log: options.log ?? pino({ level: 'silent' }) });
   const native = (method: string, path: string, body?: JsonValue) =>
     sendNative(coffer.origin + path, method, adminToken, body);
   const whoAmI = await native('GET', '/v1/whoami');

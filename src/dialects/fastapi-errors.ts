@@ -12,6 +12,8 @@ export interface FastApiErrorStyle {
   readonly notFound: string;
   /** Members of the wire by the vault's names of the same: `name` may be called `label`. */
   readonly members: Readonly<Record<string, string>>;
+  /** The same for those that are parameters of the query: `after` may be called `starting_after`. */
+  readonly parameters: Readonly<Record<string, string>>;
 }
 
 /** `detail` is left to the error where it is undefined: its message names fields and ids, never a secret. */
@@ -92,11 +94,13 @@ function headersOf(status: number, error: VaultError, style: FastApiErrorStyle):
 }
 
 /** A limit of the vault's own, which the model does not know; the member's value is not at hand, and may be a secret. */
-function valueError(error: VaultError, { members }: FastApiErrorStyle): JsonValue {
+function valueError(error: VaultError, { members, parameters }: FastApiErrorStyle): JsonValue {
   const { field } = error.details;
   if (field === undefined) return { type: 'value_error', loc: ['body'], msg: `Value error, ${error.message}` };
   const complaint = error.message.startsWith(`${field} `) ? error.message.slice(field.length + 1) : error.message;
-  return { type: 'value_error', loc: ['body', members[field] ?? field], msg: `Value error, ${complaint}` };
+  const parameter = parameters[field];
+  const loc = parameter === undefined ? ['body', members[field] ?? field] : ['query', parameter];
+  return { type: 'value_error', loc, msg: `Value error, ${complaint}` };
 }
 
 function unprocessable(entries: readonly JsonValue[]): RestAnswer {

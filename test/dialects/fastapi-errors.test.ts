@@ -7,6 +7,7 @@ const render = fastApiErrors({
   challenge: 'Bearer',
   notFound: 'Credential not found',
   members: { name: 'label', secret: 'credentials' },
+  parameters: { after: 'starting_after' },
 });
 
 const ofVault = (error: VaultError) => render({ kind: 'vault', error });
@@ -121,6 +122,13 @@ describe('a problem as a FastAPI application renders it', () => {
   it('keeps the name of a member that the wire spells alike', () => {
     const answer = ofVault(invalidArgument('description', 'must be short'));
     expect(answer.body).to.have.nested.property('detail[0].loc').that.deep.equals(['body', 'description']);
+  });
+
+  it('says in the words of the wire which parameter of the query is at fault', () => {
+    const answer = ofVault(invalidArgument('after', 'must name a credential'));
+    expect(answer.body).to.deep.equal({
+      detail: [{ type: 'value_error', loc: ['query', 'starting_after'], msg: 'Value error, must name a credential' }],
+    });
   });
 
   it('says when to come again', () => {

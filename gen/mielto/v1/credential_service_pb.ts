@@ -16,7 +16,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file mielto/v1/credential_service.proto.
  */
 export const file_mielto_v1_credential_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJtaWVsdG8vdjEvY3JlZGVudGlhbF9zZXJ2aWNlLnByb3RvEgltaWVsdG8udjEioQUKF0NyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0EiAKBWxhYmVsGAEgASgJQgy6SAnIAQFyBBABGGRIAIgBARIiCgtkZXNjcmlwdGlvbhgCIAEoCUIIukgFcgMY/wFIAYgBARLKAQoJYXV0aF90eXBlGAMgASgJQrEBukitAcgBAXKnAVIHYXBpX2tleVILb2F1dGhfdG9rZW5SE29hdXRoX3Rva2VuX3JlZnJlc2hSHG9hdXRoX3Rva2VuX3JlZnJlc2hfcm90YXRpb25SCmJhc2ljX2F1dGhSDGFjY2Vzc190b2tlblIUYWNjZXNzX3Rva2VuX3JlZnJlc2hSEXB1YmxpY19rZXlfc2VjcmV0UhFjb25uZWN0aW9uX3N0cmluZ1IGY3VzdG9tSAKIAQESYwoPY3JlZGVudGlhbF90eXBlGAQgASgJQkW6SEJyQFILaW50ZWdyYXRpb25SA2xsbVIHc3RvcmFnZVIMdmVjdG9yX3N0b3JlUg1hdXRoX3Byb3ZpZGVyUgZjdXN0b21IA4gBARIqChBjcmVkZW50aWFsX3Njb3BlGAUgASgJQgu6SAjIAQFyAxj/AUgEiAEBEh8KCHByb3ZpZGVyGAYgASgJQgi6SAVyAxj/AUgFiAEBEh4KB3VzZXJfaWQYByABKAlCCLpIBXIDGP8BSAaIAQESNwoLY3JlZGVudGlhbHMYCCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgmAAQG6SAPIAQFCCAoGX2xhYmVsQg4KDF9kZXNjcmlwdGlvbkIMCgpfYXV0aF90eXBlQhIKEF9jcmVkZW50aWFsX3R5cGVCEwoRX2NyZWRlbnRpYWxfc2NvcGVCCwoJX3Byb3ZpZGVyQgoKCF91c2VyX2lkIkkKGENyZWF0ZUNyZWRlbnRpYWxSZXNwb25zZRItCgpjcmVkZW50aWFsGAEgASgLMhkubWllbHRvLnYxLkNyZWRlbnRpYWxSZWFkIuQDCg5DcmVkZW50aWFsUmVhZBINCgVsYWJlbBgBIAEoCRIYCgtkZXNjcmlwdGlvbhgCIAEoCUgAiAEBEhEKCWF1dGhfdHlwZRgDIAEoCRIcCg9jcmVkZW50aWFsX3R5cGUYBCABKAlIAYgBARIYChBjcmVkZW50aWFsX3Njb3BlGAUgASgJEhAKCHByb3ZpZGVyGAYgASgJEhQKB3VzZXJfaWQYByABKAlIAogBARIKCgJpZBgIIAEoCRIUCgx3b3Jrc3BhY2VfaWQYCSABKAkSEgoKY3JlYXRlZF9ieRgKIAEoCRIOCgZzdGF0dXMYCyABKAkSLgoKZXhwaXJlc19hdBgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMbGFzdF91c2VkX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpjcmVhdGVkX2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIOCgxfZGVzY3JpcHRpb25CEgoQX2NyZWRlbnRpYWxfdHlwZUIKCghfdXNlcl9pZDKdAQoRQ3JlZGVudGlhbFNlcnZpY2UShwEKEENyZWF0ZUNyZWRlbnRpYWwSIi5taWVsdG8udjEuQ3JlYXRlQ3JlZGVudGlhbFJlcXVlc3QaIy5taWVsdG8udjEuQ3JlYXRlQ3JlZGVudGlhbFJlc3BvbnNlIiqC0+STAiQ6ASpiCmNyZWRlbnRpYWwiEy9hcGkvdjEvY3JlZGVudGlhbHNiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("CiJtaWVsdG8vdjEvY3JlZGVudGlhbF9zZXJ2aWNlLnByb3RvEgltaWVsdG8udjEioQUKF0NyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0EiAKBWxhYmVsGAEgASgJQgy6SAnIAQFyBBABGGRIAIgBARIiCgtkZXNjcmlwdGlvbhgCIAEoCUIIukgFcgMY/wFIAYgBARLKAQoJYXV0aF90eXBlGAMgASgJQrEBukitAcgBAXKnAVIHYXBpX2tleVILb2F1dGhfdG9rZW5SE29hdXRoX3Rva2VuX3JlZnJlc2hSHG9hdXRoX3Rva2VuX3JlZnJlc2hfcm90YXRpb25SCmJhc2ljX2F1dGhSDGFjY2Vzc190b2tlblIUYWNjZXNzX3Rva2VuX3JlZnJlc2hSEXB1YmxpY19rZXlfc2VjcmV0UhFjb25uZWN0aW9uX3N0cmluZ1IGY3VzdG9tSAKIAQESYwoPY3JlZGVudGlhbF90eXBlGAQgASgJQkW6SEJyQFILaW50ZWdyYXRpb25SA2xsbVIHc3RvcmFnZVIMdmVjdG9yX3N0b3JlUg1hdXRoX3Byb3ZpZGVyUgZjdXN0b21IA4gBARIqChBjcmVkZW50aWFsX3Njb3BlGAUgASgJQgu6SAjIAQFyAxj/AUgEiAEBEh8KCHByb3ZpZGVyGAYgASgJQgi6SAVyAxj/AUgFiAEBEh4KB3VzZXJfaWQYByABKAlCCLpIBXIDGP8BSAaIAQESNwoLY3JlZGVudGlhbHMYCCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgmAAQG6SAPIAQFCCAoGX2xhYmVsQg4KDF9kZXNjcmlwdGlvbkIMCgpfYXV0aF90eXBlQhIKEF9jcmVkZW50aWFsX3R5cGVCEwoRX2NyZWRlbnRpYWxfc2NvcGVCCwoJX3Byb3ZpZGVyQgoKCF91c2VyX2lkIkkKGENyZWF0ZUNyZWRlbnRpYWxSZXNwb25zZRItCgpjcmVkZW50aWFsGAEgASgLMhkubWllbHRvLnYxLkNyZWRlbnRpYWxSZWFkIqQEChZMaXN0Q3JlZGVudGlhbHNSZXF1ZXN0EhoKBHNraXAYASABKAVCB7pIBBoCKABIAIgBARIeCgVsaW1pdBgCIAEoBUIKukgHGgUY6AcoAUgBiAEBEmMKD2NyZWRlbnRpYWxfdHlwZRgDIAEoCUJFukhCckBSC2ludGVncmF0aW9uUgNsbG1SB3N0b3JhZ2VSDHZlY3Rvcl9zdG9yZVINYXV0aF9wcm92aWRlclIGY3VzdG9tSAKIAQESxwEKCWF1dGhfdHlwZRgEIAEoCUKuAbpIqgFypwFSB2FwaV9rZXlSC29hdXRoX3Rva2VuUhNvYXV0aF90b2tlbl9yZWZyZXNoUhxvYXV0aF90b2tlbl9yZWZyZXNoX3JvdGF0aW9uUgpiYXNpY19hdXRoUgxhY2Nlc3NfdG9rZW5SFGFjY2Vzc190b2tlbl9yZWZyZXNoUhFwdWJsaWNfa2V5X3NlY3JldFIRY29ubmVjdGlvbl9zdHJpbmdSBmN1c3RvbUgDiAEBEjUKBnN0YXR1cxgFIAEoCUIgukgdchtSBmFjdGl2ZVIIaW5hY3RpdmVSB2V4cGlyZWRIBIgBARIdCgZzZWFyY2gYBiABKAlCCLpIBXIDGP8BSAWIAQFCBwoFX3NraXBCCAoGX2xpbWl0QhIKEF9jcmVkZW50aWFsX3R5cGVCDAoKX2F1dGhfdHlwZUIJCgdfc3RhdHVzQgkKB19zZWFyY2gidAoXTGlzdENyZWRlbnRpYWxzUmVzcG9uc2USLgoLY3JlZGVudGlhbHMYASADKAsyGS5taWVsdG8udjEuQ3JlZGVudGlhbFJlYWQSDQoFdG90YWwYAiABKAUSDAoEcGFnZRgDIAEoBRIMCgRzaXplGAQgASgFIjUKFEdldENyZWRlbnRpYWxSZXF1ZXN0Eh0KDWNyZWRlbnRpYWxfaWQYASABKAlCBrpIA8gBASJGChVHZXRDcmVkZW50aWFsUmVzcG9uc2USLQoKY3JlZGVudGlhbBgBIAEoCzIZLm1pZWx0by52MS5DcmVkZW50aWFsUmVhZCKxBQoXVXBkYXRlQ3JlZGVudGlhbFJlcXVlc3QSHQoNY3JlZGVudGlhbF9pZBgBIAEoCUIGukgDyAEBEh0KBWxhYmVsGAIgASgJQgm6SAZyBBABGGRIAIgBARIiCgtkZXNjcmlwdGlvbhgDIAEoCUIIukgFcgMY/wFIAYgBARLHAQoJYXV0aF90eXBlGAQgASgJQq4BukiqAXKnAVIHYXBpX2tleVILb2F1dGhfdG9rZW5SE29hdXRoX3Rva2VuX3JlZnJlc2hSHG9hdXRoX3Rva2VuX3JlZnJlc2hfcm90YXRpb25SCmJhc2ljX2F1dGhSDGFjY2Vzc190b2tlblIUYWNjZXNzX3Rva2VuX3JlZnJlc2hSEXB1YmxpY19rZXlfc2VjcmV0UhFjb25uZWN0aW9uX3N0cmluZ1IGY3VzdG9tSAKIAQESYwoPY3JlZGVudGlhbF90eXBlGAUgASgJQkW6SEJyQFILaW50ZWdyYXRpb25SA2xsbVIHc3RvcmFnZVIMdmVjdG9yX3N0b3JlUg1hdXRoX3Byb3ZpZGVyUgZjdXN0b21IA4gBARInChBjcmVkZW50aWFsX3Njb3BlGAYgASgJQgi6SAVyAxj/AUgEiAEBEh8KCHByb3ZpZGVyGAcgASgJQgi6SAVyAxj/AUgFiAEBEh4KB3VzZXJfaWQYCCABKAlCCLpIBXIDGP8BSAaIAQESMQoLY3JlZGVudGlhbHMYCSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgOAAQFCCAoGX2xhYmVsQg4KDF9kZXNjcmlwdGlvbkIMCgpfYXV0aF90eXBlQhIKEF9jcmVkZW50aWFsX3R5cGVCEwoRX2NyZWRlbnRpYWxfc2NvcGVCCwoJX3Byb3ZpZGVyQgoKCF91c2VyX2lkIkkKGFVwZGF0ZUNyZWRlbnRpYWxSZXNwb25zZRItCgpjcmVkZW50aWFsGAEgASgLMhkubWllbHRvLnYxLkNyZWRlbnRpYWxSZWFkIjgKF0RlbGV0ZUNyZWRlbnRpYWxSZXF1ZXN0Eh0KDWNyZWRlbnRpYWxfaWQYASABKAlCBrpIA8gBASJJChhEZWxldGVDcmVkZW50aWFsUmVzcG9uc2USLQoKY3JlZGVudGlhbBgBIAEoCzIZLm1pZWx0by52MS5DcmVkZW50aWFsUmVhZCLkAwoOQ3JlZGVudGlhbFJlYWQSDQoFbGFiZWwYASABKAkSGAoLZGVzY3JpcHRpb24YAiABKAlIAIgBARIRCglhdXRoX3R5cGUYAyABKAkSHAoPY3JlZGVudGlhbF90eXBlGAQgASgJSAGIAQESGAoQY3JlZGVudGlhbF9zY29wZRgFIAEoCRIQCghwcm92aWRlchgGIAEoCRIUCgd1c2VyX2lkGAcgASgJSAKIAQESCgoCaWQYCCABKAkSFAoMd29ya3NwYWNlX2lkGAkgASgJEhIKCmNyZWF0ZWRfYnkYCiABKAkSDgoGc3RhdHVzGAsgASgJEi4KCmV4cGlyZXNfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGxhc3RfdXNlZF9hdBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKY3JlYXRlZF9hdBgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKdXBkYXRlZF9hdBgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCDgoMX2Rlc2NyaXB0aW9uQhIKEF9jcmVkZW50aWFsX3R5cGVCCgoIX3VzZXJfaWQyiQYKEUNyZWRlbnRpYWxTZXJ2aWNlEocBChBDcmVhdGVDcmVkZW50aWFsEiIubWllbHRvLnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0GiMubWllbHRvLnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXNwb25zZSIqgtPkkwIkOgEqYgpjcmVkZW50aWFsIhMvYXBpL3YxL2NyZWRlbnRpYWxzEnUKD0xpc3RDcmVkZW50aWFscxIhLm1pZWx0by52MS5MaXN0Q3JlZGVudGlhbHNSZXF1ZXN0GiIubWllbHRvLnYxLkxpc3RDcmVkZW50aWFsc1Jlc3BvbnNlIhuC0+STAhUSEy9hcGkvdjEvY3JlZGVudGlhbHMSiwEKDUdldENyZWRlbnRpYWwSHy5taWVsdG8udjEuR2V0Q3JlZGVudGlhbFJlcXVlc3QaIC5taWVsdG8udjEuR2V0Q3JlZGVudGlhbFJlc3BvbnNlIjeC0+STAjFiCmNyZWRlbnRpYWwSIy9hcGkvdjEvY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9Es0BChBVcGRhdGVDcmVkZW50aWFsEiIubWllbHRvLnYxLlVwZGF0ZUNyZWRlbnRpYWxSZXF1ZXN0GiMubWllbHRvLnYxLlVwZGF0ZUNyZWRlbnRpYWxSZXNwb25zZSJwgtPkkwJqOgEqWjQ6ASpiCmNyZWRlbnRpYWwyIy9hcGkvdjEvY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9YgpjcmVkZW50aWFsGiMvYXBpL3YxL2NyZWRlbnRpYWxzL3tjcmVkZW50aWFsX2lkfRKUAQoQRGVsZXRlQ3JlZGVudGlhbBIiLm1pZWx0by52MS5EZWxldGVDcmVkZW50aWFsUmVxdWVzdBojLm1pZWx0by52MS5EZWxldGVDcmVkZW50aWFsUmVzcG9uc2UiN4LT5JMCMWIKY3JlZGVudGlhbCojL2FwaS92MS9jcmVkZW50aWFscy97Y3JlZGVudGlhbF9pZH1iBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * A credential to be stored. Required members are declared with presence, so that one that is missing can be told from one
@@ -109,6 +109,287 @@ export type CreateCredentialResponse = Message<"mielto.v1.CreateCredentialRespon
  */
 export const CreateCredentialResponseSchema: GenMessage<CreateCredentialResponse> = /*@__PURE__*/
   messageDesc(file_mielto_v1_credential_service, 1);
+
+/**
+ * Which credentials to list. A credential must fit all that is given.
+ *
+ * @generated from message mielto.v1.ListCredentialsRequest
+ */
+export type ListCredentialsRequest = Message<"mielto.v1.ListCredentialsRequest"> & {
+  /**
+   * Optional. How many to pass over, 0 or more; 0 where it is absent.
+   *
+   * @generated from field: optional int32 skip = 1;
+   */
+  skip?: number | undefined;
+
+  /**
+   * Optional. How many to answer, 1 to 1,000; 100 where it is absent.
+   *
+   * @generated from field: optional int32 limit = 2;
+   */
+  limit?: number | undefined;
+
+  /**
+   * Optional. Only those of this kind of system.
+   *
+   * @generated from field: optional string credential_type = 3;
+   */
+  credentialType?: string | undefined;
+
+  /**
+   * Optional. Only those that prove who one is in this way.
+   *
+   * @generated from field: optional string auth_type = 4;
+   */
+  authType?: string | undefined;
+
+  /**
+   * Optional. Only those of this status.
+   *
+   * @generated from field: optional string status = 5;
+   */
+  status?: string | undefined;
+
+  /**
+   * Optional. Only those whose label or description holds this text, in any case of its letters; at most 255 characters.
+   *
+   * @generated from field: optional string search = 6;
+   */
+  search?: string | undefined;
+};
+
+/**
+ * Describes the message mielto.v1.ListCredentialsRequest.
+ * Use `create(ListCredentialsRequestSchema)` to create a new message.
+ */
+export const ListCredentialsRequestSchema: GenMessage<ListCredentialsRequest> = /*@__PURE__*/
+  messageDesc(file_mielto_v1_credential_service, 2);
+
+/**
+ * A part of the list.
+ *
+ * @generated from message mielto.v1.ListCredentialsResponse
+ */
+export type ListCredentialsResponse = Message<"mielto.v1.ListCredentialsResponse"> & {
+  /**
+   * Output only. In the order of creation.
+   *
+   * @generated from field: repeated mielto.v1.CredentialRead credentials = 1;
+   */
+  credentials: CredentialRead[];
+
+  /**
+   * Output only. How many there are in all.
+   *
+   * @generated from field: int32 total = 2;
+   */
+  total: number;
+
+  /**
+   * Output only. Which page of that size this is, from 1.
+   *
+   * @generated from field: int32 page = 3;
+   */
+  page: number;
+
+  /**
+   * Output only. The limit.
+   *
+   * @generated from field: int32 size = 4;
+   */
+  size: number;
+};
+
+/**
+ * Describes the message mielto.v1.ListCredentialsResponse.
+ * Use `create(ListCredentialsResponseSchema)` to create a new message.
+ */
+export const ListCredentialsResponseSchema: GenMessage<ListCredentialsResponse> = /*@__PURE__*/
+  messageDesc(file_mielto_v1_credential_service, 3);
+
+/**
+ * Which credential to show.
+ *
+ * @generated from message mielto.v1.GetCredentialRequest
+ */
+export type GetCredentialRequest = Message<"mielto.v1.GetCredentialRequest"> & {
+  /**
+   * Required. Its id.
+   *
+   * @generated from field: string credential_id = 1;
+   */
+  credentialId: string;
+};
+
+/**
+ * Describes the message mielto.v1.GetCredentialRequest.
+ * Use `create(GetCredentialRequestSchema)` to create a new message.
+ */
+export const GetCredentialRequestSchema: GenMessage<GetCredentialRequest> = /*@__PURE__*/
+  messageDesc(file_mielto_v1_credential_service, 4);
+
+/**
+ * The credential.
+ *
+ * @generated from message mielto.v1.GetCredentialResponse
+ */
+export type GetCredentialResponse = Message<"mielto.v1.GetCredentialResponse"> & {
+  /**
+   * Output only.
+   *
+   * @generated from field: mielto.v1.CredentialRead credential = 1;
+   */
+  credential?: CredentialRead | undefined;
+};
+
+/**
+ * Describes the message mielto.v1.GetCredentialResponse.
+ * Use `create(GetCredentialResponseSchema)` to create a new message.
+ */
+export const GetCredentialResponseSchema: GenMessage<GetCredentialResponse> = /*@__PURE__*/
+  messageDesc(file_mielto_v1_credential_service, 5);
+
+/**
+ * What to change of a credential. A member that is absent or null stays as it is.
+ *
+ * @generated from message mielto.v1.UpdateCredentialRequest
+ */
+export type UpdateCredentialRequest = Message<"mielto.v1.UpdateCredentialRequest"> & {
+  /**
+   * Required. Its id.
+   *
+   * @generated from field: string credential_id = 1;
+   */
+  credentialId: string;
+
+  /**
+   * Optional. 1 to 100 characters.
+   *
+   * @generated from field: optional string label = 2;
+   */
+  label?: string | undefined;
+
+  /**
+   * Optional. At most 255 characters.
+   *
+   * @generated from field: optional string description = 3;
+   */
+  description?: string | undefined;
+
+  /**
+   * Optional. One of those that a create accepts.
+   *
+   * @generated from field: optional string auth_type = 4;
+   */
+  authType?: string | undefined;
+
+  /**
+   * Optional. One of those that a create accepts.
+   *
+   * @generated from field: optional string credential_type = 5;
+   */
+  credentialType?: string | undefined;
+
+  /**
+   * Optional. At most 255 characters.
+   *
+   * @generated from field: optional string credential_scope = 6;
+   */
+  credentialScope?: string | undefined;
+
+  /**
+   * Optional. At most 255 characters; an empty one is `custom`.
+   *
+   * @generated from field: optional string provider = 7;
+   */
+  provider?: string | undefined;
+
+  /**
+   * Optional. At most 255 characters.
+   *
+   * @generated from field: optional string user_id = 8;
+   */
+  userId?: string | undefined;
+
+  /**
+   * Optional. The new secret in clear, instead of the whole old one. A value that is only a mask, such as `********` or
+   * `[redacted]`, stands for the old value in its place.
+   *
+   * @generated from field: google.protobuf.Struct credentials = 9;
+   */
+  credentials?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message mielto.v1.UpdateCredentialRequest.
+ * Use `create(UpdateCredentialRequestSchema)` to create a new message.
+ */
+export const UpdateCredentialRequestSchema: GenMessage<UpdateCredentialRequest> = /*@__PURE__*/
+  messageDesc(file_mielto_v1_credential_service, 6);
+
+/**
+ * The credential as it is now.
+ *
+ * @generated from message mielto.v1.UpdateCredentialResponse
+ */
+export type UpdateCredentialResponse = Message<"mielto.v1.UpdateCredentialResponse"> & {
+  /**
+   * Output only.
+   *
+   * @generated from field: mielto.v1.CredentialRead credential = 1;
+   */
+  credential?: CredentialRead | undefined;
+};
+
+/**
+ * Describes the message mielto.v1.UpdateCredentialResponse.
+ * Use `create(UpdateCredentialResponseSchema)` to create a new message.
+ */
+export const UpdateCredentialResponseSchema: GenMessage<UpdateCredentialResponse> = /*@__PURE__*/
+  messageDesc(file_mielto_v1_credential_service, 7);
+
+/**
+ * Which credential to delete.
+ *
+ * @generated from message mielto.v1.DeleteCredentialRequest
+ */
+export type DeleteCredentialRequest = Message<"mielto.v1.DeleteCredentialRequest"> & {
+  /**
+   * Required. Its id.
+   *
+   * @generated from field: string credential_id = 1;
+   */
+  credentialId: string;
+};
+
+/**
+ * Describes the message mielto.v1.DeleteCredentialRequest.
+ * Use `create(DeleteCredentialRequestSchema)` to create a new message.
+ */
+export const DeleteCredentialRequestSchema: GenMessage<DeleteCredentialRequest> = /*@__PURE__*/
+  messageDesc(file_mielto_v1_credential_service, 8);
+
+/**
+ * The credential that was deleted.
+ *
+ * @generated from message mielto.v1.DeleteCredentialResponse
+ */
+export type DeleteCredentialResponse = Message<"mielto.v1.DeleteCredentialResponse"> & {
+  /**
+   * Output only.
+   *
+   * @generated from field: mielto.v1.CredentialRead credential = 1;
+   */
+  credential?: CredentialRead | undefined;
+};
+
+/**
+ * Describes the message mielto.v1.DeleteCredentialResponse.
+ * Use `create(DeleteCredentialResponseSchema)` to create a new message.
+ */
+export const DeleteCredentialResponseSchema: GenMessage<DeleteCredentialResponse> = /*@__PURE__*/
+  messageDesc(file_mielto_v1_credential_service, 9);
 
 /**
  * A credential without its secret.
@@ -227,10 +508,10 @@ export type CredentialRead = Message<"mielto.v1.CredentialRead"> & {
  * Use `create(CredentialReadSchema)` to create a new message.
  */
 export const CredentialReadSchema: GenMessage<CredentialRead> = /*@__PURE__*/
-  messageDesc(file_mielto_v1_credential_service, 2);
+  messageDesc(file_mielto_v1_credential_service, 10);
 
 /**
- * Stores credentials for the integrations of a workspace. The `X-Workspace-Id` header names the workspace; without it, it is
+ * Keeps credentials for the integrations of a workspace. The `X-Workspace-Id` header names the workspace; without it, it is
  * the caller's default.
  *
  * @generated from service mielto.v1.CredentialService
@@ -245,6 +526,46 @@ export const CredentialService: GenService<{
     methodKind: "unary";
     input: typeof CreateCredentialRequestSchema;
     output: typeof CreateCredentialResponseSchema;
+  },
+  /**
+   * Lists the credentials of the workspace, the oldest first, so that what is stored meanwhile moves no page. Needs VIEWER.
+   *
+   * @generated from rpc mielto.v1.CredentialService.ListCredentials
+   */
+  listCredentials: {
+    methodKind: "unary";
+    input: typeof ListCredentialsRequestSchema;
+    output: typeof ListCredentialsResponseSchema;
+  },
+  /**
+   * Shows a credential, whatever its status. Needs VIEWER.
+   *
+   * @generated from rpc mielto.v1.CredentialService.GetCredential
+   */
+  getCredential: {
+    methodKind: "unary";
+    input: typeof GetCredentialRequestSchema;
+    output: typeof GetCredentialResponseSchema;
+  },
+  /**
+   * Changes the members that are given; a new secret becomes its next version. Needs EDITOR.
+   *
+   * @generated from rpc mielto.v1.CredentialService.UpdateCredential
+   */
+  updateCredential: {
+    methodKind: "unary";
+    input: typeof UpdateCredentialRequestSchema;
+    output: typeof UpdateCredentialResponseSchema;
+  },
+  /**
+   * Deletes a credential, and answers it as it was. Needs EDITOR.
+   *
+   * @generated from rpc mielto.v1.CredentialService.DeleteCredential
+   */
+  deleteCredential: {
+    methodKind: "unary";
+    input: typeof DeleteCredentialRequestSchema;
+    output: typeof DeleteCredentialResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_mielto_v1_credential_service, 0);

@@ -16,7 +16,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file scale/v5/credential_service.proto.
  */
 export const file_scale_v5_credential_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFzY2FsZS92NS9jcmVkZW50aWFsX3NlcnZpY2UucHJvdG8SCHNjYWxlLnY1IooCChdDcmVhdGVDcmVkZW50aWFsUmVxdWVzdBIgCgR0eXBlGAEgASgJQg26SArIAQFyBRABGP8BSACIAQESIAoEbmFtZRgCIAEoCUINukgKyAEBcgUQARj/AUgBiAEBEiIKC2Rlc2NyaXB0aW9uGAMgASgJQgi6SAVyAxjoB0gCiAEBEiMKB3BheWxvYWQYBCABKAlCDYABAbpIB8gBAXICEAFIA4gBARI0ChNjcmVkZW50aWFsX21ldGFkYXRhGAUgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEIHCgVfdHlwZUIHCgVfbmFtZUIOCgxfZGVzY3JpcHRpb25CCgoIX3BheWxvYWQiRAoYQ3JlYXRlQ3JlZGVudGlhbFJlc3BvbnNlEigKCmNyZWRlbnRpYWwYASABKAsyFC5zY2FsZS52NS5DcmVkZW50aWFsIsICCgpDcmVkZW50aWFsEgoKAmlkGAEgASgJEg4KBm9iamVjdBgCIAEoCRIaChJjcmVhdGVkX2J5X3VzZXJfaWQYAyABKAkSIAoYY3JlYXRlZF9ieV9pZGVudGl0eV90eXBlGAQgASgJEgwKBHR5cGUYBSABKAkSDAoEbmFtZRgGIAEoCRIYCgtkZXNjcmlwdGlvbhgHIAEoCUgAiAEBEjQKE2NyZWRlbnRpYWxfbWV0YWRhdGEYCCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Ei4KCmNyZWF0ZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQg4KDF9kZXNjcmlwdGlvbjKXAQoRQ3JlZGVudGlhbFNlcnZpY2USgQEKEENyZWF0ZUNyZWRlbnRpYWwSIS5zY2FsZS52NS5DcmVhdGVDcmVkZW50aWFsUmVxdWVzdBoiLnNjYWxlLnY1LkNyZWF0ZUNyZWRlbnRpYWxSZXNwb25zZSImgtPkkwIgOgEqYgpjcmVkZW50aWFsIg8vdjUvY3JlZGVudGlhbHNiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("CiFzY2FsZS92NS9jcmVkZW50aWFsX3NlcnZpY2UucHJvdG8SCHNjYWxlLnY1IooCChdDcmVhdGVDcmVkZW50aWFsUmVxdWVzdBIgCgR0eXBlGAEgASgJQg26SArIAQFyBRABGP8BSACIAQESIAoEbmFtZRgCIAEoCUINukgKyAEBcgUQARj/AUgBiAEBEiIKC2Rlc2NyaXB0aW9uGAMgASgJQgi6SAVyAxjoB0gCiAEBEiMKB3BheWxvYWQYBCABKAlCDYABAbpIB8gBAXICEAFIA4gBARI0ChNjcmVkZW50aWFsX21ldGFkYXRhGAUgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEIHCgVfdHlwZUIHCgVfbmFtZUIOCgxfZGVzY3JpcHRpb25CCgoIX3BheWxvYWQiRAoYQ3JlYXRlQ3JlZGVudGlhbFJlc3BvbnNlEigKCmNyZWRlbnRpYWwYASABKAsyFC5zY2FsZS52NS5DcmVkZW50aWFsIjUKFEdldENyZWRlbnRpYWxSZXF1ZXN0Eh0KDWNyZWRlbnRpYWxfaWQYASABKAlCBrpIA8gBASJBChVHZXRDcmVkZW50aWFsUmVzcG9uc2USKAoKY3JlZGVudGlhbBgBIAEoCzIULnNjYWxlLnY1LkNyZWRlbnRpYWwiMgoaR2V0Q3JlZGVudGlhbEJ5TmFtZVJlcXVlc3QSFAoEbmFtZRgBIAEoCUIGukgDyAEBIkcKG0dldENyZWRlbnRpYWxCeU5hbWVSZXNwb25zZRIoCgpjcmVkZW50aWFsGAEgASgLMhQuc2NhbGUudjUuQ3JlZGVudGlhbCKgAgoXVXBkYXRlQ3JlZGVudGlhbFJlcXVlc3QSHQoNY3JlZGVudGlhbF9pZBgBIAEoCUIGukgDyAEBEh0KBHR5cGUYAiABKAlCCrpIB3IFEAEY/wFIAIgBARIdCgRuYW1lGAMgASgJQgq6SAdyBRABGP8BSAGIAQESIgoLZGVzY3JpcHRpb24YBCABKAlCCLpIBXIDGOgHSAKIAQESIAoHcGF5bG9hZBgFIAEoCUIKgAEBukgEcgIQAUgDiAEBEjQKE2NyZWRlbnRpYWxfbWV0YWRhdGEYBiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgcKBV90eXBlQgcKBV9uYW1lQg4KDF9kZXNjcmlwdGlvbkIKCghfcGF5bG9hZCJEChhVcGRhdGVDcmVkZW50aWFsUmVzcG9uc2USKAoKY3JlZGVudGlhbBgBIAEoCzIULnNjYWxlLnY1LkNyZWRlbnRpYWwivQIKFkxpc3RDcmVkZW50aWFsc1JlcXVlc3QSHgoFbGltaXQYASABKAVCCrpIBxoFGJBOKAFIAIgBARIRCgRuYW1lGAIgASgJSAGIAQESOQoHc29ydF9ieRgDIAEoCUIjukggch5SCmNyZWF0ZWRfYXRSCnVwZGF0ZWRfYXRSBG5hbWVIAogBARIpCgpzb3J0X29yZGVyGAQgASgJQhC6SA1yC1IDYXNjUgRkZXNjSAOIAQESGwoOc3RhcnRpbmdfYWZ0ZXIYBSABKAlIBIgBARIaCg1lbmRpbmdfYmVmb3JlGAYgASgJSAWIAQFCCAoGX2xpbWl0QgcKBV9uYW1lQgoKCF9zb3J0X2J5Qg0KC19zb3J0X29yZGVyQhEKD19zdGFydGluZ19hZnRlckIQCg5fZW5kaW5nX2JlZm9yZSJ+ChdMaXN0Q3JlZGVudGlhbHNSZXNwb25zZRIOCgZvYmplY3QYASABKAkSIwoFaXRlbXMYAiADKAsyFC5zY2FsZS52NS5DcmVkZW50aWFsEhAKCGhhc19tb3JlGAMgASgIEg0KBXRvdGFsGAQgASgFEg0KBWxpbWl0GAUgASgFIjgKF0RlbGV0ZUNyZWRlbnRpYWxSZXF1ZXN0Eh0KDWNyZWRlbnRpYWxfaWQYASABKAlCBrpIA8gBASJHChhEZWxldGVDcmVkZW50aWFsUmVzcG9uc2USCgoCaWQYASABKAkSDwoHZGVsZXRlZBgCIAEoCBIOCgZvYmplY3QYAyABKAkiMQoQR2V0U2VjcmV0UmVxdWVzdBIdCg1jcmVkZW50aWFsX2lkGAEgASgJQga6SAPIAQEiOAoRR2V0U2VjcmV0UmVzcG9uc2USEwoGcmVzdWx0GAEgASgJQgOAAQESDgoGb2JqZWN0GAIgASgJIi4KFkdldFNlY3JldEJ5TmFtZVJlcXVlc3QSFAoEbmFtZRgBIAEoCUIGukgDyAEBIj4KF0dldFNlY3JldEJ5TmFtZVJlc3BvbnNlEhMKBnJlc3VsdBgBIAEoCUIDgAEBEg4KBm9iamVjdBgCIAEoCSLCAgoKQ3JlZGVudGlhbBIKCgJpZBgBIAEoCRIOCgZvYmplY3QYAiABKAkSGgoSY3JlYXRlZF9ieV91c2VyX2lkGAMgASgJEiAKGGNyZWF0ZWRfYnlfaWRlbnRpdHlfdHlwZRgEIAEoCRIMCgR0eXBlGAUgASgJEgwKBG5hbWUYBiABKAkSGAoLZGVzY3JpcHRpb24YByABKAlIAIgBARI0ChNjcmVkZW50aWFsX21ldGFkYXRhGAggASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIuCgpjcmVhdGVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIOCgxfZGVzY3JpcHRpb24ywAgKEUNyZWRlbnRpYWxTZXJ2aWNlEoEBChBDcmVhdGVDcmVkZW50aWFsEiEuc2NhbGUudjUuQ3JlYXRlQ3JlZGVudGlhbFJlcXVlc3QaIi5zY2FsZS52NS5DcmVhdGVDcmVkZW50aWFsUmVzcG9uc2UiJoLT5JMCIDoBKmIKY3JlZGVudGlhbCIPL3Y1L2NyZWRlbnRpYWxzEoUBCg1HZXRDcmVkZW50aWFsEh4uc2NhbGUudjUuR2V0Q3JlZGVudGlhbFJlcXVlc3QaHy5zY2FsZS52NS5HZXRDcmVkZW50aWFsUmVzcG9uc2UiM4LT5JMCLWIKY3JlZGVudGlhbBIfL3Y1L2NyZWRlbnRpYWxzL3tjcmVkZW50aWFsX2lkfRKWAQoTR2V0Q3JlZGVudGlhbEJ5TmFtZRIkLnNjYWxlLnY1LkdldENyZWRlbnRpYWxCeU5hbWVSZXF1ZXN0GiUuc2NhbGUudjUuR2V0Q3JlZGVudGlhbEJ5TmFtZVJlc3BvbnNlIjKC0+STAixiCmNyZWRlbnRpYWwSHi92NS9jcmVkZW50aWFscy9uYW1lL3tuYW1lPSoqfRKRAQoQVXBkYXRlQ3JlZGVudGlhbBIhLnNjYWxlLnY1LlVwZGF0ZUNyZWRlbnRpYWxSZXF1ZXN0GiIuc2NhbGUudjUuVXBkYXRlQ3JlZGVudGlhbFJlc3BvbnNlIjaC0+STAjA6ASpiCmNyZWRlbnRpYWwyHy92NS9jcmVkZW50aWFscy97Y3JlZGVudGlhbF9pZH0SbwoPTGlzdENyZWRlbnRpYWxzEiAuc2NhbGUudjUuTGlzdENyZWRlbnRpYWxzUmVxdWVzdBohLnNjYWxlLnY1Lkxpc3RDcmVkZW50aWFsc1Jlc3BvbnNlIheC0+STAhESDy92NS9jcmVkZW50aWFscxKCAQoQRGVsZXRlQ3JlZGVudGlhbBIhLnNjYWxlLnY1LkRlbGV0ZUNyZWRlbnRpYWxSZXF1ZXN0GiIuc2NhbGUudjUuRGVsZXRlQ3JlZGVudGlhbFJlc3BvbnNlIieC0+STAiEqHy92NS9jcmVkZW50aWFscy97Y3JlZGVudGlhbF9pZH0SdAoJR2V0U2VjcmV0Ehouc2NhbGUudjUuR2V0U2VjcmV0UmVxdWVzdBobLnNjYWxlLnY1LkdldFNlY3JldFJlc3BvbnNlIi6C0+STAigiJi92NS9jcmVkZW50aWFscy97Y3JlZGVudGlhbF9pZH0vc2VjcmV0EoUBCg9HZXRTZWNyZXRCeU5hbWUSIC5zY2FsZS52NS5HZXRTZWNyZXRCeU5hbWVSZXF1ZXN0GiEuc2NhbGUudjUuR2V0U2VjcmV0QnlOYW1lUmVzcG9uc2UiLYLT5JMCJyIlL3Y1L2NyZWRlbnRpYWxzL25hbWUve25hbWU9Kip9L3NlY3JldGIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * A credential to be stored. Required members are declared with presence, so that one that is missing can be told from one
@@ -88,6 +88,427 @@ export type CreateCredentialResponse = Message<"scale.v5.CreateCredentialRespons
  */
 export const CreateCredentialResponseSchema: GenMessage<CreateCredentialResponse> = /*@__PURE__*/
   messageDesc(file_scale_v5_credential_service, 1);
+
+/**
+ * Which credential to show.
+ *
+ * @generated from message scale.v5.GetCredentialRequest
+ */
+export type GetCredentialRequest = Message<"scale.v5.GetCredentialRequest"> & {
+  /**
+   * Required. Its id.
+   *
+   * @generated from field: string credential_id = 1;
+   */
+  credentialId: string;
+};
+
+/**
+ * Describes the message scale.v5.GetCredentialRequest.
+ * Use `create(GetCredentialRequestSchema)` to create a new message.
+ */
+export const GetCredentialRequestSchema: GenMessage<GetCredentialRequest> = /*@__PURE__*/
+  messageDesc(file_scale_v5_credential_service, 2);
+
+/**
+ * The credential.
+ *
+ * @generated from message scale.v5.GetCredentialResponse
+ */
+export type GetCredentialResponse = Message<"scale.v5.GetCredentialResponse"> & {
+  /**
+   * Output only.
+   *
+   * @generated from field: scale.v5.Credential credential = 1;
+   */
+  credential?: Credential | undefined;
+};
+
+/**
+ * Describes the message scale.v5.GetCredentialResponse.
+ * Use `create(GetCredentialResponseSchema)` to create a new message.
+ */
+export const GetCredentialResponseSchema: GenMessage<GetCredentialResponse> = /*@__PURE__*/
+  messageDesc(file_scale_v5_credential_service, 3);
+
+/**
+ * Which credential to show.
+ *
+ * @generated from message scale.v5.GetCredentialByNameRequest
+ */
+export type GetCredentialByNameRequest = Message<"scale.v5.GetCredentialByNameRequest"> & {
+  /**
+   * Required. Its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message scale.v5.GetCredentialByNameRequest.
+ * Use `create(GetCredentialByNameRequestSchema)` to create a new message.
+ */
+export const GetCredentialByNameRequestSchema: GenMessage<GetCredentialByNameRequest> = /*@__PURE__*/
+  messageDesc(file_scale_v5_credential_service, 4);
+
+/**
+ * The credential.
+ *
+ * @generated from message scale.v5.GetCredentialByNameResponse
+ */
+export type GetCredentialByNameResponse = Message<"scale.v5.GetCredentialByNameResponse"> & {
+  /**
+   * Output only.
+   *
+   * @generated from field: scale.v5.Credential credential = 1;
+   */
+  credential?: Credential | undefined;
+};
+
+/**
+ * Describes the message scale.v5.GetCredentialByNameResponse.
+ * Use `create(GetCredentialByNameResponseSchema)` to create a new message.
+ */
+export const GetCredentialByNameResponseSchema: GenMessage<GetCredentialByNameResponse> = /*@__PURE__*/
+  messageDesc(file_scale_v5_credential_service, 5);
+
+/**
+ * What to change of a credential. A member that is absent or null stays as it is.
+ *
+ * @generated from message scale.v5.UpdateCredentialRequest
+ */
+export type UpdateCredentialRequest = Message<"scale.v5.UpdateCredentialRequest"> & {
+  /**
+   * Required. Its id.
+   *
+   * @generated from field: string credential_id = 1;
+   */
+  credentialId: string;
+
+  /**
+   * Optional. 1 to 255 characters.
+   *
+   * @generated from field: optional string type = 2;
+   */
+  type?: string | undefined;
+
+  /**
+   * Optional. 1 to 255 characters, unique within the account.
+   *
+   * @generated from field: optional string name = 3;
+   */
+  name?: string | undefined;
+
+  /**
+   * Optional. At most 1,000 characters.
+   *
+   * @generated from field: optional string description = 4;
+   */
+  description?: string | undefined;
+
+  /**
+   * Optional. The new secret in clear: at least one character, and at most 64 KiB of JSON. One that is only a mask, such as
+   * `********` or `[redacted]`, changes nothing.
+   *
+   * @generated from field: optional string payload = 5;
+   */
+  payload?: string | undefined;
+
+  /**
+   * Optional. Instead of the whole old one; at most 16 KiB of JSON.
+   *
+   * @generated from field: google.protobuf.Struct credential_metadata = 6;
+   */
+  credentialMetadata?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message scale.v5.UpdateCredentialRequest.
+ * Use `create(UpdateCredentialRequestSchema)` to create a new message.
+ */
+export const UpdateCredentialRequestSchema: GenMessage<UpdateCredentialRequest> = /*@__PURE__*/
+  messageDesc(file_scale_v5_credential_service, 6);
+
+/**
+ * The credential as it is now.
+ *
+ * @generated from message scale.v5.UpdateCredentialResponse
+ */
+export type UpdateCredentialResponse = Message<"scale.v5.UpdateCredentialResponse"> & {
+  /**
+   * Output only.
+   *
+   * @generated from field: scale.v5.Credential credential = 1;
+   */
+  credential?: Credential | undefined;
+};
+
+/**
+ * Describes the message scale.v5.UpdateCredentialResponse.
+ * Use `create(UpdateCredentialResponseSchema)` to create a new message.
+ */
+export const UpdateCredentialResponseSchema: GenMessage<UpdateCredentialResponse> = /*@__PURE__*/
+  messageDesc(file_scale_v5_credential_service, 7);
+
+/**
+ * Which credentials to list, and in what order.
+ *
+ * @generated from message scale.v5.ListCredentialsRequest
+ */
+export type ListCredentialsRequest = Message<"scale.v5.ListCredentialsRequest"> & {
+  /**
+   * Optional. How many to answer, 1 to 10,000; 100 where it is absent.
+   *
+   * @generated from field: optional int32 limit = 1;
+   */
+  limit?: number | undefined;
+
+  /**
+   * Optional. Only those of exactly this name.
+   *
+   * @generated from field: optional string name = 2;
+   */
+  name?: string | undefined;
+
+  /**
+   * Optional. What to sort by; `created_at` where it is absent.
+   *
+   * @generated from field: optional string sort_by = 3;
+   */
+  sortBy?: string | undefined;
+
+  /**
+   * Optional. `asc` where it is absent.
+   *
+   * @generated from field: optional string sort_order = 4;
+   */
+  sortOrder?: string | undefined;
+
+  /**
+   * Optional. The id of the credential behind which to begin.
+   *
+   * @generated from field: optional string starting_after = 5;
+   */
+  startingAfter?: string | undefined;
+
+  /**
+   * Optional. The id of the credential before which to end.
+   *
+   * @generated from field: optional string ending_before = 6;
+   */
+  endingBefore?: string | undefined;
+};
+
+/**
+ * Describes the message scale.v5.ListCredentialsRequest.
+ * Use `create(ListCredentialsRequestSchema)` to create a new message.
+ */
+export const ListCredentialsRequestSchema: GenMessage<ListCredentialsRequest> = /*@__PURE__*/
+  messageDesc(file_scale_v5_credential_service, 8);
+
+/**
+ * A part of the list.
+ *
+ * @generated from message scale.v5.ListCredentialsResponse
+ */
+export type ListCredentialsResponse = Message<"scale.v5.ListCredentialsResponse"> & {
+  /**
+   * Output only. Always `list`.
+   *
+   * @generated from field: string object = 1;
+   */
+  object: string;
+
+  /**
+   * Output only.
+   *
+   * @generated from field: repeated scale.v5.Credential items = 2;
+   */
+  items: Credential[];
+
+  /**
+   * Output only. Whether there are more in the direction that was asked for.
+   *
+   * @generated from field: bool has_more = 3;
+   */
+  hasMore: boolean;
+
+  /**
+   * Output only. How many there are in all.
+   *
+   * @generated from field: int32 total = 4;
+   */
+  total: number;
+
+  /**
+   * Output only. The limit.
+   *
+   * @generated from field: int32 limit = 5;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message scale.v5.ListCredentialsResponse.
+ * Use `create(ListCredentialsResponseSchema)` to create a new message.
+ */
+export const ListCredentialsResponseSchema: GenMessage<ListCredentialsResponse> = /*@__PURE__*/
+  messageDesc(file_scale_v5_credential_service, 9);
+
+/**
+ * Which credential to delete.
+ *
+ * @generated from message scale.v5.DeleteCredentialRequest
+ */
+export type DeleteCredentialRequest = Message<"scale.v5.DeleteCredentialRequest"> & {
+  /**
+   * Required. Its id.
+   *
+   * @generated from field: string credential_id = 1;
+   */
+  credentialId: string;
+};
+
+/**
+ * Describes the message scale.v5.DeleteCredentialRequest.
+ * Use `create(DeleteCredentialRequestSchema)` to create a new message.
+ */
+export const DeleteCredentialRequestSchema: GenMessage<DeleteCredentialRequest> = /*@__PURE__*/
+  messageDesc(file_scale_v5_credential_service, 10);
+
+/**
+ * What was deleted.
+ *
+ * @generated from message scale.v5.DeleteCredentialResponse
+ */
+export type DeleteCredentialResponse = Message<"scale.v5.DeleteCredentialResponse"> & {
+  /**
+   * Output only. UUID.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Output only. Always true.
+   *
+   * @generated from field: bool deleted = 2;
+   */
+  deleted: boolean;
+
+  /**
+   * Output only. Always `credential.deleted`.
+   *
+   * @generated from field: string object = 3;
+   */
+  object: string;
+};
+
+/**
+ * Describes the message scale.v5.DeleteCredentialResponse.
+ * Use `create(DeleteCredentialResponseSchema)` to create a new message.
+ */
+export const DeleteCredentialResponseSchema: GenMessage<DeleteCredentialResponse> = /*@__PURE__*/
+  messageDesc(file_scale_v5_credential_service, 11);
+
+/**
+ * Whose payload to reveal.
+ *
+ * @generated from message scale.v5.GetSecretRequest
+ */
+export type GetSecretRequest = Message<"scale.v5.GetSecretRequest"> & {
+  /**
+   * Required. Its id.
+   *
+   * @generated from field: string credential_id = 1;
+   */
+  credentialId: string;
+};
+
+/**
+ * Describes the message scale.v5.GetSecretRequest.
+ * Use `create(GetSecretRequestSchema)` to create a new message.
+ */
+export const GetSecretRequestSchema: GenMessage<GetSecretRequest> = /*@__PURE__*/
+  messageDesc(file_scale_v5_credential_service, 12);
+
+/**
+ * A payload in clear.
+ *
+ * @generated from message scale.v5.GetSecretResponse
+ */
+export type GetSecretResponse = Message<"scale.v5.GetSecretResponse"> & {
+  /**
+   * Output only. As it was sent.
+   *
+   * @generated from field: string result = 1;
+   */
+  result: string;
+
+  /**
+   * Output only. Always `credential.secret`.
+   *
+   * @generated from field: string object = 2;
+   */
+  object: string;
+};
+
+/**
+ * Describes the message scale.v5.GetSecretResponse.
+ * Use `create(GetSecretResponseSchema)` to create a new message.
+ */
+export const GetSecretResponseSchema: GenMessage<GetSecretResponse> = /*@__PURE__*/
+  messageDesc(file_scale_v5_credential_service, 13);
+
+/**
+ * Whose payload to reveal.
+ *
+ * @generated from message scale.v5.GetSecretByNameRequest
+ */
+export type GetSecretByNameRequest = Message<"scale.v5.GetSecretByNameRequest"> & {
+  /**
+   * Required. Its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message scale.v5.GetSecretByNameRequest.
+ * Use `create(GetSecretByNameRequestSchema)` to create a new message.
+ */
+export const GetSecretByNameRequestSchema: GenMessage<GetSecretByNameRequest> = /*@__PURE__*/
+  messageDesc(file_scale_v5_credential_service, 14);
+
+/**
+ * A payload in clear.
+ *
+ * @generated from message scale.v5.GetSecretByNameResponse
+ */
+export type GetSecretByNameResponse = Message<"scale.v5.GetSecretByNameResponse"> & {
+  /**
+   * Output only. As it was sent.
+   *
+   * @generated from field: string result = 1;
+   */
+  result: string;
+
+  /**
+   * Output only. Always `credential.secret`.
+   *
+   * @generated from field: string object = 2;
+   */
+  object: string;
+};
+
+/**
+ * Describes the message scale.v5.GetSecretByNameResponse.
+ * Use `create(GetSecretByNameResponseSchema)` to create a new message.
+ */
+export const GetSecretByNameResponseSchema: GenMessage<GetSecretByNameResponse> = /*@__PURE__*/
+  messageDesc(file_scale_v5_credential_service, 15);
 
 /**
  * A credential without its payload.
@@ -171,10 +592,10 @@ export type Credential = Message<"scale.v5.Credential"> & {
  * Use `create(CredentialSchema)` to create a new message.
  */
 export const CredentialSchema: GenMessage<Credential> = /*@__PURE__*/
-  messageDesc(file_scale_v5_credential_service, 2);
+  messageDesc(file_scale_v5_credential_service, 16);
 
 /**
- * Stores API keys, tokens and other secrets of an account, which is a workspace here. The `x-selected-account-id` header
+ * Keeps API keys, tokens and other secrets of an account, which is a workspace here. The `x-selected-account-id` header
  * names it; without it, it is the caller's default.
  *
  * @generated from service scale.v5.CredentialService
@@ -189,6 +610,76 @@ export const CredentialService: GenService<{
     methodKind: "unary";
     input: typeof CreateCredentialRequestSchema;
     output: typeof CreateCredentialResponseSchema;
+  },
+  /**
+   * Shows a credential, whatever its state. Needs VIEWER.
+   *
+   * @generated from rpc scale.v5.CredentialService.GetCredential
+   */
+  getCredential: {
+    methodKind: "unary";
+    input: typeof GetCredentialRequestSchema;
+    output: typeof GetCredentialResponseSchema;
+  },
+  /**
+   * Shows the credential of a name; the name may hold slashes. Needs VIEWER.
+   *
+   * @generated from rpc scale.v5.CredentialService.GetCredentialByName
+   */
+  getCredentialByName: {
+    methodKind: "unary";
+    input: typeof GetCredentialByNameRequestSchema;
+    output: typeof GetCredentialByNameResponseSchema;
+  },
+  /**
+   * Changes the members that are given; a new payload becomes the secret's next version. Needs EDITOR.
+   *
+   * @generated from rpc scale.v5.CredentialService.UpdateCredential
+   */
+  updateCredential: {
+    methodKind: "unary";
+    input: typeof UpdateCredentialRequestSchema;
+    output: typeof UpdateCredentialResponseSchema;
+  },
+  /**
+   * Lists the credentials of the account. Needs VIEWER.
+   *
+   * @generated from rpc scale.v5.CredentialService.ListCredentials
+   */
+  listCredentials: {
+    methodKind: "unary";
+    input: typeof ListCredentialsRequestSchema;
+    output: typeof ListCredentialsResponseSchema;
+  },
+  /**
+   * Deletes a credential; its name is free then. Needs EDITOR.
+   *
+   * @generated from rpc scale.v5.CredentialService.DeleteCredential
+   */
+  deleteCredential: {
+    methodKind: "unary";
+    input: typeof DeleteCredentialRequestSchema;
+    output: typeof DeleteCredentialResponseSchema;
+  },
+  /**
+   * Reveals the payload of an active credential. Needs RUNTIME.
+   *
+   * @generated from rpc scale.v5.CredentialService.GetSecret
+   */
+  getSecret: {
+    methodKind: "unary";
+    input: typeof GetSecretRequestSchema;
+    output: typeof GetSecretResponseSchema;
+  },
+  /**
+   * Reveals the payload of the active credential of a name. Needs RUNTIME.
+   *
+   * @generated from rpc scale.v5.CredentialService.GetSecretByName
+   */
+  getSecretByName: {
+    methodKind: "unary";
+    input: typeof GetSecretByNameRequestSchema;
+    output: typeof GetSecretByNameResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_scale_v5_credential_service, 0);

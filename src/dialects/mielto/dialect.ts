@@ -1,10 +1,13 @@
 import { CredentialService } from '../../../gen/mielto/v1/credential_service_pb.ts';
 import type { Dialect } from '../../gateway/dialect.ts';
-import { workspaceRpc } from '../../gateway/rpc.ts';
+import { workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
 import type { CredentialVault } from '../../vault/credential-vault.ts';
+import type { Credential } from '../../vault/credential.ts';
 import type { Clock } from '../../vault/ports.ts';
+import { documentation } from './documentation.ts';
 import { renderMieltoProblem } from './errors.ts';
-import { draftOf, mieltoName, readOf, secretOf } from './mapping.ts';
+import { filterOf, rangeOf } from './list-request.ts';
+import { changeOf, draftOf, mieltoName, readOf, secretChangeOf, secretOf } from './mapping.ts';
 
 /** What the dialect works with. */
 export interface MieltoParts {
@@ -14,16 +17,11 @@ export interface MieltoParts {
 }
 
 /** The API of Mielto. @see seed 002 */
-export function mieltoDialect({ vault, clock }: MieltoParts): Dialect {
-  const { createCredential } = CredentialService.method;
+export function mieltoDialect(parts: MieltoParts): Dialect {
   return {
     name: mieltoName,
-    rpcs: [
-      workspaceRpc(createCredential, { permission: 'credentials.write' }, async (request, call) => {
-        const credential = await vault.createCredential(call, draftOf(request), secretOf(request));
-        return { credential: readOf(credential, clock.now()) };
-      }),
-    ],
+    rpcs: [...showingRpcs(parts), ...changingRpcs(parts)],
+    documentation,
     rest: {
       json: { names: 'proto', unset: 'null', int64: 'number', timestamp: 'rfc3339' },
       unknownMembers: 'ignore',
@@ -32,4 +30,45 @@ export function mieltoDialect({ vault, clock }: MieltoParts): Dialect {
     },
     workspaceHeader: 'x-workspace-id',
   };
+}
+
+const { method } = CredentialService;
+const reading = { permission: 'credentials.read' } as const;
+const writing = { permission: 'credentials.write' } as const;
+
+function showingRpcs({ vault, clock }: MieltoParts): BoundRpc[] {
+  return [
+    workspaceRpc(method.getCredential, reading, async ({ credentialId }, call) => ({
+      credential: readOf(await vault.describeCredential(call, credentialId), clock.now()),
+    })),
+    workspaceRpc(method.listCredentials, reading, async (request, call) => {
+      const filter = filterOf(request);
+      const { skip, limit, page } = rangeOf(request);
+      const [credentials, total] = await Promise.all([
+        vault.listCredentials(call, { ...filter, order: 'ascending', skip, size: limit }),
+        vault.countCredentials(call, filter),
+      ]);
+      const now = clock.now();
+      return { credentials: credentials.map((credential) => readOf(credential, now)), total, page, size: limit };
+    }),
+  ];
+}
+
+function changingRpcs({ vault, clock }: MieltoParts): BoundRpc[] {
+  return [
+    workspaceRpc(method.createCredential, writing, async (request, call) => ({
+      credential: readOf(await vault.createCredential(call, draftOf(request), secretOf(request)), clock.now()),
+    })),
+    workspaceRpc(method.updateCredential, writing, async (request, call) => {
+      const change = (current: Credential) => changeOf(request, current);
+      const secret = secretChangeOf(request);
+      const updated = await vault.updateCredential(call, request.credentialId, change, { secret });
+      return { credential: readOf(updated, clock.now()) };
+    }),
+    workspaceRpc(method.deleteCredential, writing, async ({ credentialId }, call) => {
+      // What is answered is the credential as it was: a status for what is gone is not documented.
+      const deleted = await vault.deleteCredential(call, credentialId);
+      return { credential: readOf({ ...deleted, deletedAt: null }, clock.now()) };
+    }),
+  ];
 }

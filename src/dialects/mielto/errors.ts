@@ -5,4 +5,5 @@ export const renderMieltoProblem = fastApiErrors({
   challenge: 'Bearer',
   notFound: 'Credential not found',
   members: { name: 'label', category: 'credential_type', scope: 'credential_scope', secret: 'credentials' },
+  parameters: { search: 'search', skip: 'skip' },
 });

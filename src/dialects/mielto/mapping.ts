@@ -1,9 +1,16 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
-import type { CreateCredentialRequest, CredentialReadSchema } from '../../../gen/mielto/v1/credential_service_pb.ts';
+import type {
+  CreateCredentialRequest,
+  CredentialReadSchema,
+  UpdateCredentialRequest,
+} from '../../../gen/mielto/v1/credential_service_pb.ts';
 import { draftDefaults, type CredentialDraft } from '../../vault/credential-rules.ts';
+import type { CredentialChange } from '../../vault/credential-vault.ts';
 import { stateOf, type Credential } from '../../vault/credential.ts';
 import { Secret } from '../../vault/secret.ts';
+import { unmask } from '../masks.ts';
+import { authTypes } from './auth-types.ts';
 
 /** The name of the dialect, and the origin of what it creates. */
 export const mieltoName = 'mielto';
@@ -30,18 +37,37 @@ export function secretOf(request: CreateCredentialRequest): Secret {
   return new Secret(request.credentials ?? {});
 }
 
+/**
+ * What an update changes; a member that is absent stays. So does one that is sent back as it is shown, since what another
+ * dialect created is shown only nearly as it is.
+ */
+export function changeOf(request: UpdateCredentialRequest, current: Credential): CredentialChange {
+  const { label, description, authType, credentialType, credentialScope, provider, userId } = request;
+  const shown = nearestOf(current);
+  return {
+    ...(label !== undefined && { name: label }),
+    ...(description !== undefined && { description }),
+    ...(authType !== undefined && authType !== shown.authType && { authType }),
+    ...(credentialType !== undefined && { category: credentialType }),
+    ...(credentialScope !== undefined && credentialScope !== shown.credentialScope && { scope: credentialScope }),
+    ...(provider !== undefined && { provider: provider || providerDefault }),
+    ...(userId !== undefined && { metadata: { ...current.metadata, user_id: userId } }),
+  };
+}
+
+/** The secret that an update makes of the current one; undefined where it is not to change. */
+export function secretChangeOf({ credentials }: UpdateCredentialRequest): ((current: Secret) => Secret) | undefined {
+  return credentials && ((current) => new Secret(unmask(credentials, current.expose())));
+}
+
 /** Shows a credential as it was sent; one that another dialect created as near as its enums allow. */
 export function readOf(credential: Credential, now: Date): MessageInitShape<typeof CredentialReadSchema> {
-  const isOwn = credential.origin === mieltoName;
   return {
     label: credential.name,
     description: credential.description ?? undefined,
-    authType: isOwn ? credential.authType : nearestAuthType(credential.authType),
-    credentialType:
-      credential.category !== null && isCredentialType(credential.category) ? credential.category : undefined,
-    credentialScope: credential.scope ?? 'workspace',
+    ...nearestOf(credential),
     provider: credential.provider,
-    userId: isOwn ? userIdOf(credential) : undefined,
+    userId: userIdOf(credential),
     id: credential.id,
     workspaceId: credential.workspaceId,
     createdBy: credential.createdBy,
@@ -53,32 +79,17 @@ export function readOf(credential: Credential, now: Date): MessageInitShape<type
   };
 }
 
+function nearestOf({ authType, category, scope }: Credential) {
+  return {
+    authType: authTypes.nameOf(authType),
+    credentialType: category !== null && credentialTypes.has(category) ? category : undefined,
+    credentialScope: scope ?? 'workspace',
+  };
+}
+
 function userIdOf({ metadata }: Credential): string | undefined {
   const userId = metadata?.['user_id'];
   return typeof userId === 'string' ? userId : undefined;
-}
-
-/** The enum's own names stand for themselves, those of other dialects for the nearest of them. */
-const authTypes: ReadonlyMap<string, string> = new Map([
-  ['api_key', 'api_key'],
-  ['oauth_token', 'oauth_token'],
-  ['oauth_token_refresh', 'oauth_token_refresh'],
-  ['oauth_token_refresh_rotation', 'oauth_token_refresh_rotation'],
-  ['basic_auth', 'basic_auth'],
-  ['access_token', 'access_token'],
-  ['access_token_refresh', 'access_token_refresh'],
-  ['public_key_secret', 'public_key_secret'],
-  ['connection_string', 'connection_string'],
-  ['key', 'api_key'],
-  ['slack', 'access_token'],
-  ['bearer_token', 'access_token'],
-  ['jwt', 'access_token'],
-  ['oauth2', 'oauth_token'],
-  ['ssh_key', 'public_key_secret'],
-]);
-
-function nearestAuthType(authType: string): string {
-  return authTypes.get(authType.toLowerCase()) ?? 'custom';
 }
 
 const credentialTypes: ReadonlySet<string> = new Set([
@@ -89,7 +100,3 @@ const credentialTypes: ReadonlySet<string> = new Set([
   'auth_provider',
   'custom',
 ]);
-
-function isCredentialType(category: string): boolean {
-  return credentialTypes.has(category);
-}

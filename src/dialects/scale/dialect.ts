@@ -1,10 +1,15 @@
-import { CredentialService } from '../../../gen/scale/v5/credential_service_pb.ts';
+import { CredentialService, type ListCredentialsRequest } from '../../../gen/scale/v5/credential_service_pb.ts';
 import type { Dialect } from '../../gateway/dialect.ts';
-import { workspaceRpc } from '../../gateway/rpc.ts';
-import type { CredentialVault } from '../../vault/credential-vault.ts';
+import { workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
+import type { Call } from '../../vault/caller.ts';
+import type { CredentialVault, RevealedSecret } from '../../vault/credential-vault.ts';
+import type { Secret } from '../../vault/secret.ts';
 import { sayTakenName } from '../say-taken-name.ts';
+import { documentation } from './documentation.ts';
 import { renderScaleProblem } from './errors.ts';
-import { credentialOf, draftOf, scaleName, secretOf } from './mapping.ts';
+import { filterOf, pageOf } from './list-request.ts';
+import { changeOf, credentialOf, draftOf, scaleName } from './mapping.ts';
+import { payloadOf, replacePayload, secretOf } from './payload.ts';
 
 /** What the dialect works with. */
 export interface ScaleParts {
@@ -13,24 +18,81 @@ export interface ScaleParts {
 
 /** The API of Scale's generative AI platform, EGP API V5. @see seed 003 */
 export function scaleDialect({ vault }: ScaleParts): Dialect {
-  const { createCredential } = CredentialService.method;
   return {
     name: scaleName,
-    rpcs: [
-      workspaceRpc(createCredential, { permission: 'credentials.write' }, async (request, call) => {
-        const draft = draftOf(request);
-        const creation = vault.createCredential(call, draft, secretOf(request));
-        return { credential: credentialOf(await sayTakenName(takenName(draft.name), creation)) };
-      }),
-    ],
+    rpcs: [...changingRpcs(vault), ...showingRpcs(vault), ...revealingRpcs(vault)],
+    documentation,
     rest: {
       json: { names: 'proto', unset: 'null', int64: 'number', timestamp: 'rfc3339' },
       unknownMembers: 'ignore',
       successStatus: {},
       renderProblem: renderScaleProblem,
+      headers: { GetSecret: neverStored, GetSecretByName: neverStored },
     },
     workspaceHeader: 'x-selected-account-id',
   };
+}
+
+const { method } = CredentialService;
+const reading = { permission: 'credentials.read' } as const;
+const writing = { permission: 'credentials.write' } as const;
+const revealing = { permission: 'secrets.reveal' } as const;
+const neverStored = { 'cache-control': 'no-store' } as const;
+
+function changingRpcs(vault: CredentialVault): BoundRpc[] {
+  return [
+    workspaceRpc(method.createCredential, writing, async (request, call) => {
+      const draft = draftOf(request);
+      const creation = vault.createCredential(call, draft, secretOf(request.payload ?? ''));
+      return { credential: credentialOf(await sayTakenName(takenName(draft.name), creation)) };
+    }),
+    workspaceRpc(method.updateCredential, writing, async (request, call) => {
+      const { credentialId, name = '', payload } = request;
+      const secret = payload === undefined ? undefined : (current: Secret) => replacePayload(current, payload);
+      const update = vault.updateCredential(call, credentialId, (current) => changeOf(request, current), { secret });
+      return { credential: credentialOf(await sayTakenName(takenName(name), update)) };
+    }),
+    workspaceRpc(method.deleteCredential, writing, async ({ credentialId }, call) => {
+      const { id } = await vault.deleteCredential(call, credentialId);
+      return { id, deleted: true, object: 'credential.deleted' };
+    }),
+  ];
+}
+
+function showingRpcs(vault: CredentialVault): BoundRpc[] {
+  return [
+    workspaceRpc(method.getCredential, reading, async ({ credentialId }, call) => ({
+      credential: credentialOf(await vault.describeCredential(call, credentialId)),
+    })),
+    workspaceRpc(method.getCredentialByName, reading, async ({ name }, call) => ({
+      credential: credentialOf(await vault.describeByName(call, name)),
+    })),
+    workspaceRpc(method.listCredentials, reading, async (request, call) => listCredentials(vault, request, call)),
+  ];
+}
+
+function revealingRpcs(vault: CredentialVault): BoundRpc[] {
+  return [
+    workspaceRpc(method.getSecret, revealing, async ({ credentialId }, call) =>
+      showSecret(await vault.revealSecret(call, credentialId)),
+    ),
+    workspaceRpc(method.getSecretByName, revealing, async ({ name }, call) =>
+      showSecret(await vault.revealByName(call, name)),
+    ),
+  ];
+}
+
+function showSecret({ secret }: RevealedSecret) {
+  return { result: payloadOf(secret), object: 'credential.secret' };
+}
+
+async function listCredentials(vault: CredentialVault, request: ListCredentialsRequest, call: Call) {
+  const page = pageOf(request);
+  const [{ credentials, hasMore }, total] = await Promise.all([
+    vault.pageCredentials(call, page),
+    vault.countCredentials(call, filterOf(request)),
+  ]);
+  return { object: 'list', items: credentials.map(credentialOf), hasMore, total, limit: page.size };
 }
 
 function takenName(name: string): string {

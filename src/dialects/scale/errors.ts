@@ -5,4 +5,5 @@ export const renderScaleProblem = fastApiErrors({
   challenge: 'APIKey',
   notFound: 'Credential not found',
   members: { auth_type: 'type', metadata: 'credential_metadata', secret: 'payload' },
+  parameters: { after: 'starting_after', before: 'ending_before' },
 });

@@ -1,9 +1,13 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
-import type { CreateCredentialRequest, CredentialSchema } from '../../../gen/scale/v5/credential_service_pb.ts';
+import type {
+  CreateCredentialRequest,
+  CredentialSchema,
+  UpdateCredentialRequest,
+} from '../../../gen/scale/v5/credential_service_pb.ts';
 import { draftDefaults, type CredentialDraft } from '../../vault/credential-rules.ts';
+import type { CredentialChange } from '../../vault/credential-vault.ts';
 import type { Credential } from '../../vault/credential.ts';
-import { Secret } from '../../vault/secret.ts';
 import { toStruct } from '../to-struct.ts';
 
 /** The name of the dialect, and the origin of what it creates. */
@@ -22,9 +26,18 @@ export function draftOf(request: CreateCredentialRequest): CredentialDraft {
   };
 }
 
-/** The secret of a create: one field, whatever its type. */
-export function secretOf(request: CreateCredentialRequest): Secret {
-  return new Secret({ payload: request.payload ?? '' });
+/**
+ * What an update changes; a member that is absent stays. So does a type that is sent back as it is shown, since that of what
+ * another dialect created is shown only nearly as it is.
+ */
+export function changeOf(request: UpdateCredentialRequest, current: Credential): CredentialChange {
+  const { type, name, description, credentialMetadata } = request;
+  return {
+    ...(type !== undefined && type !== typeOf(current) && { authType: type }),
+    ...(name !== undefined && { name }),
+    ...(description !== undefined && { description }),
+    ...(credentialMetadata && { metadata: credentialMetadata }),
+  };
 }
 
 /** Shows a credential as it was sent; one that another dialect created as near as its two types allow. */
@@ -34,7 +47,7 @@ export function credentialOf(credential: Credential): MessageInitShape<typeof Cr
     object: 'credential',
     createdByUserId: credential.createdBy,
     createdByIdentityType: 'user',
-    type: credential.origin === scaleName ? credential.authType : nearestType(credential.authType),
+    type: typeOf(credential),
     name: credential.name,
     description: credential.description ?? undefined,
     credentialMetadata: credential.metadata ? toStruct(credential.metadata) : undefined,
@@ -54,6 +67,7 @@ const singleTexts: ReadonlySet<string> = new Set([
   'connection_string',
 ]);
 
-function nearestType(authType: string): 'key' | 'json' {
+function typeOf({ origin, authType }: Credential): string {
+  if (origin === scaleName) return authType;
   return singleTexts.has(authType.toLowerCase()) ? 'key' : 'json';
 }

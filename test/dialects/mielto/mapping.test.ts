@@ -1,7 +1,11 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { expect } from 'chai';
-import { CreateCredentialRequestSchema } from '../../../gen/mielto/v1/credential_service_pb.ts';
-import { draftOf, readOf, secretOf } from '../../../src/dialects/mielto/mapping.ts';
+import {
+  CreateCredentialRequestSchema,
+  UpdateCredentialRequestSchema,
+} from '../../../gen/mielto/v1/credential_service_pb.ts';
+import { changeOf, draftOf, readOf, secretChangeOf, secretOf } from '../../../src/dialects/mielto/mapping.ts';
+import { Secret } from '../../../src/vault/secret.ts';
 import { sampleCredential } from '../sample-credential.ts';
 
 const now = new Date('2024-01-03T00:00:00Z');
@@ -14,6 +18,10 @@ function request(members: MessageInitShape<typeof CreateCredentialRequestSchema>
     credentials: { token: 'x' },
     ...members,
   });
+}
+
+function update(members: MessageInitShape<typeof UpdateCredentialRequestSchema>) {
+  return create(UpdateCredentialRequestSchema, members);
 }
 
 describe("mielto's mapping", () => {
@@ -66,13 +74,51 @@ describe("mielto's mapping", () => {
   const foreign = { api_key: 'api_key', key: 'api_key', slack: 'access_token', oauth2: 'oauth_token', json: 'custom' };
   for (const [authType, shown] of Object.entries(foreign)) {
     it(`shows the auth type ${authType} of another dialect as ${shown}`, () => {
-      const metadata = { user_id: 'not a user' };
-      const read = readOf(sampleCredential({ origin: 'scale', authType, category: 'else', metadata }), now);
+      const read = readOf(sampleCredential({ origin: 'scale', authType, category: 'else' }), now);
       expect(read).to.include({ authType: shown, credentialScope: 'workspace' });
       expect(read.credentialType).to.equal(undefined);
-      expect(read.userId).to.equal(undefined);
     });
   }
+
+  for (const [userId, shown] of [
+    ['u-1', 'u-1'],
+    [5, undefined],
+    [null, undefined],
+  ] as const) {
+    it(`shows ${JSON.stringify(userId)} in the metadata of another dialect as the user id ${shown}`, () => {
+      const metadata = { user_id: userId };
+      const read = readOf(sampleCredential({ origin: 'scale', authType: 'key', metadata }), now);
+      expect(read.userId).to.equal(shown);
+    });
+  }
+
+  it('changes the members that an update has, and no other', () => {
+    const current = sampleCredential({ origin: 'mielto', authType: 'api_key', metadata: { user_id: 'u', kept: 1 } });
+    expect(changeOf(update({}), current)).to.deep.equal({});
+    expect(changeOf(update({ label: 'New', description: '', provider: '', userId: 'v' }), current)).to.deep.equal({
+      name: 'New',
+      description: '',
+      provider: 'custom',
+      metadata: { user_id: 'v', kept: 1 },
+    });
+    expect(
+      changeOf(update({ authType: 'custom', credentialType: 'llm', credentialScope: 'user' }), current),
+    ).to.deep.equal({ authType: 'custom', category: 'llm', scope: 'user' });
+  });
+
+  it('keeps of another dialect what is sent back as it is shown', () => {
+    const current = sampleCredential({ origin: 'miniflow', authType: 'slack' });
+    const shown = readOf(current, now);
+    expect(changeOf(update({ authType: shown.authType ?? '', credentialScope: 'workspace' }), current)).to.deep.equal(
+      {},
+    );
+  });
+
+  it('replaces the secret by the credentials of an update, but for their masks', () => {
+    const change = secretChangeOf(update({ credentials: { key: '********', region: 'us' } }));
+    expect(change?.(new Secret({ key: 'old', gone: 'x' })).expose()).to.deep.equal({ key: 'old', region: 'us' });
+    expect(secretChangeOf(update({}))).to.equal(undefined);
+  });
 
   const states = [
     { status: 'inactive', members: { isActive: false } },

@@ -1,7 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { expect } from 'chai';
 import { CreateCredentialRequestSchema } from '../../../gen/scale/v5/credential_service_pb.ts';
-import { credentialOf, draftOf, secretOf } from '../../../src/dialects/scale/mapping.ts';
+import { credentialOf, draftOf } from '../../../src/dialects/scale/mapping.ts';
 import { sampleCredential } from '../sample-credential.ts';
 
 function request(members: MessageInitShape<typeof CreateCredentialRequestSchema> = {}) {
@@ -29,11 +29,6 @@ describe("scale's mapping", () => {
     expect(draftOf(request({ credentialMetadata: {} })).metadata).to.deep.equal({});
     const empty = credentialOf(sampleCredential({ origin: 'scale', authType: 'key', metadata: {} }));
     expect(empty.credentialMetadata).to.deep.equal({});
-  });
-
-  it('makes one field of the payload, also where it is JSON', () => {
-    const payload = '{"a":1}';
-    expect(secretOf(request({ type: 'json', payload })).expose()).to.deep.equal({ payload });
   });
 
   it('shows its own credential as it was sent', () => {

@@ -83,7 +83,7 @@ export function createConnectService(parts: ConnectParts): ConnectService {
       }
     },
     async gate(context) {
-      const { found } = exchangeOf(context);
+      const { found, peerCertificate } = exchangeOf(context);
       found.protocol = context.protocolName;
       found.route = `${context.service.typeName}/${context.method.name}`;
       watchOutcome(context, found);
@@ -91,7 +91,8 @@ export function createConnectService(parts: ConnectParts): ConnectService {
       if (!one) return;
       found.dialect = one.dialect.name;
       try {
-        const caller = callerOf(one.rpc, await prove(parts.authenticate, context.requestHeader, context.signal));
+        const { requestHeader: headers, signal } = context;
+        const caller = callerOf(one.rpc, await prove(parts.authenticate, { headers, signal, peerCertificate }));
         if (!caller && one.rpc.access.kind !== 'public') throw new VaultError('token_missing', 'Not authenticated');
         if (caller) found.caller = caller;
         context.values.set(callerKey, caller);
@@ -137,7 +138,8 @@ function watchOutcome({ method, signal }: HandlerContext, found: Exchange['found
     if (!(reason instanceof ConnectError)) return;
     found.code = wordsOf(Code[reason.code]);
     if (!quotesValue(reason)) return;
-    const field = isFieldError(reason.cause) ? `the field ${reason.cause.field().name}` : 'the request';
+    const fault = [reason.cause, causeOf(reason.cause)].find((error) => isFieldError(error));
+    const field = fault ? `the field ${fault.field().name}` : 'the request';
     const message = `${field} is not the JSON of ${method.input.typeName}`;
     Object.defineProperty(reason, 'rawMessage', { value: message });
     reason.message = `[invalid_argument] ${message}`;
@@ -148,6 +150,10 @@ function watchOutcome({ method, signal }: HandlerContext, found: Exchange['found
 /** `NotFound` as `not_found`. */
 function wordsOf(name: string): string {
   return name.replaceAll(/(?<=[a-z])(?=[A-Z])/g, '_').toLowerCase();
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof Error ? error.cause : undefined;
 }
 
 /** Only a decoder's error has another error as its cause: Connect's own have none, and ours have a VaultError. */

@@ -4,6 +4,7 @@ import { createServer as createHttp2Server } from 'node:http2';
 import { createServer as createTcpServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
+import type { SecureContextOptions, Server as TlsServer } from 'node:tls';
 import { awaitFirstBytes, type SpokenProtocol } from './first-bytes.ts';
 import { trackHttp2Sessions } from './http2-sessions.ts';
 
@@ -52,6 +53,13 @@ export interface Port {
   readonly http1: Http1Server;
   /** Port 0 lets the system choose. */
   listen(host: string, port: number): Promise<{ readonly address: string; readonly port: number }>;
+  /**
+   * Uses another certificate and other authorities from now on. Where the authorities change, every connection that was made
+   * under those before ends as soon as its calls have.
+   *
+   * @throws Error where they can't be used; then nothing changes
+   */
+  renewTls(tls: PortTls): void;
   /** Takes no further connection or request; resolves when every connection has ended. */
   drain(): Promise<void>;
   /** Ends every connection at once. */
@@ -91,17 +99,21 @@ export function createPort(
   const answers = trackHttp1Answers(http1);
   const sockets = new Set<Socket>();
   const undecided = new Map<string, Socket>();
+  let clientAuthorities = options.tls?.clientAuthorities;
 
   const handOver = (protocol: SpokenProtocol, socket: Socket): void => {
     undecided.delete(peerOf(socket));
+    // HTTP/1.1 may go on answering a client that has ended its side; a session of HTTP/2 has ended then.
+    socket.allowHalfOpen = protocol === 'http1';
     (protocol === 'http2' ? http2 : http1).emit('connection', socket);
     if (protocol === 'http1') socket.resume();
   };
-  const outer = options.tls
-    ? listenWithTls(options.tls, timeouts, handOver)
-    : createTcpServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) =>
-        awaitFirstBytes(socket, timeouts.firstBytesMs, handOver),
-      );
+  const secure = options.tls && listenWithTls(options.tls, timeouts, handOver);
+  const outer =
+    secure ??
+    createTcpServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) =>
+      awaitFirstBytes(socket, timeouts.firstBytesMs, handOver),
+    );
   outer.on('connection', (socket: Socket) => {
     const peer = peerOf(socket);
     sockets.add(socket);
@@ -123,6 +135,14 @@ export function createPort(
       if (address === null || typeof address === 'string') throw new Error('the port has no address');
       return { address: address.address, port: address.port };
     },
+    renewTls(tls) {
+      secure?.setSecureContext(contextOptionsOf(tls));
+      if (tls.clientAuthorities === clientAuthorities) return;
+      clientAuthorities = tls.clientAuthorities;
+      for (const socket of undecided.values()) socket.destroy();
+      answers.endOpen();
+      sessions.endOpen();
+    },
     async drain() {
       const closed = new Promise<void>((resolve) => outer.close(() => resolve()));
       for (const socket of undecided.values()) socket.destroy();
@@ -143,18 +163,15 @@ function listenWithTls(
   options: PortTls,
   timeouts: PortTimeouts,
   handOver: (protocol: SpokenProtocol, socket: Socket) => void,
-): Server {
-  const { clientAuthorities } = options;
+): TlsServer {
   const server = createTlsServer({
-    cert: options.certificate,
-    key: options.privateKey,
+    ...contextOptionsOf(options),
     ALPNProtocols: ['h2', 'http/1.1'],
-    minVersion: 'TLSv1.2',
     handshakeTimeout: timeouts.firstBytesMs,
     allowHalfOpen: true,
     noDelay: true,
     keepAlive: true,
-    ...(clientAuthorities !== undefined && { ca: clientAuthorities, requestCert: true, rejectUnauthorized: true }),
+    ...(options.clientAuthorities !== undefined && { requestCert: true, rejectUnauthorized: true }),
   });
   // Node leaves a connection open whose handshake took too long.
   server.on('tlsClientError', (_error, socket) => socket.destroy());
@@ -162,8 +179,14 @@ function listenWithTls(
   return server;
 }
 
+function contextOptionsOf({ certificate, privateKey, clientAuthorities }: PortTls): SecureContextOptions {
+  const ca = clientAuthorities !== undefined && { ca: clientAuthorities };
+  return { cert: certificate, key: privateKey, minVersion: 'TLSv1.2', ...ca };
+}
+
 /** Follows the HTTP/1.1 answers in flight, so that their connections can be closed behind them. */
-function trackHttp1Answers(server: Http1Server): { closeAll(): void } {
+function trackHttp1Answers(server: Http1Server): { closeAll(): void; endOpen(): void } {
+  const leaving = new WeakSet<ServerResponse>();
   const inFlight = new Set<ServerResponse>();
   let isClosing = false;
   server.prependListener('request', (_request, response) => {
@@ -173,13 +196,20 @@ function trackHttp1Answers(server: Http1Server): { closeAll(): void } {
     inFlight.add(response);
     response.once('close', () => {
       inFlight.delete(response);
-      if (isClosing) setImmediate(() => server.closeIdleConnections());
+      if (isClosing || leaving.has(response)) setImmediate(() => server.closeIdleConnections());
     });
   });
   return {
     closeAll() {
       isClosing = true;
       for (const response of inFlight) response.shouldKeepAlive = false;
+    },
+    endOpen() {
+      for (const response of inFlight) {
+        response.shouldKeepAlive = false;
+        leaving.add(response);
+      }
+      server.closeIdleConnections();
     },
   };
 }

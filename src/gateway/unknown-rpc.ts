@@ -9,7 +9,11 @@ export function isUnknownRpc({ method, raw }: FastifyRequest): boolean {
   return method === 'POST' && (isGrpc(headers['content-type']) || headers['connect-protocol-version'] !== undefined);
 }
 
-/** Answers such a request with `unimplemented`, each protocol in its own way. */
+/**
+ * Answers such a request with `unimplemented`, each protocol in its own way.
+ *
+ * @see https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md (Trailers-Only)
+ */
 export function refuseUnknownRpc({ raw }: FastifyRequest, reply: FastifyReply): void {
   const contentType = raw.headers['content-type'];
   const message = 'no such rpc';
@@ -17,12 +21,16 @@ export function refuseUnknownRpc({ raw }: FastifyRequest, reply: FastifyReply): 
     reply.code(404).type('application/json').send({ code: 'unimplemented', message });
     return;
   }
-  // An answer without a message carries its status in the headers. @see https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
-  reply
-    .code(200)
-    .headers({ 'grpc-status': String(Code.Unimplemented), 'grpc-message': message })
-    .type(contentType ?? 'application/grpc')
-    .send('');
+  // An answer without a message is one block of headers, which the framework would follow with an empty body.
+  reply.hijack();
+  const headers = {
+    ...reply.getHeaders(),
+    'content-type': contentType,
+    'grpc-status': Code.Unimplemented,
+    'grpc-message': message,
+  };
+  for (const [name, value] of Object.entries(headers)) if (value !== undefined) reply.raw.setHeader(name, value);
+  reply.raw.end();
 }
 
 function isGrpc(contentType: string | undefined): contentType is string {

@@ -29,6 +29,7 @@ export interface Instance {
 /** What an instance is opened with. */
 export interface InstanceParts {
   readonly config: Config;
+  /** Of the tables' owner, who migrates; for the embedded PostgreSQL its superuser, whom the server never works as. */
   readonly connection: DatabaseConnection;
   readonly clock: Clock;
   readonly log: Logger;
@@ -40,8 +41,9 @@ export interface InstanceParts {
  */
 export async function openInstance(parts: InstanceParts, stack: AsyncDisposableStack): Promise<Instance> {
   const { config, connection, log } = parts;
-  return withMigratedDatabase({ connection, log }, async ({ role }) => {
-    const database = await openDatabase({ connection, poolMax: config.databasePoolMax, role, log });
+  const roleLogsIn = config.database.kind === 'embedded';
+  return withMigratedDatabase({ connection, log, roleLogsIn }, async (migrated) => {
+    const database = await openDatabase({ ...migrated, poolMax: config.databasePoolMax, log });
     stack.defer(() => database.close());
     return openKeys(parts, database, stack);
   });

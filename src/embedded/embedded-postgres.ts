@@ -27,7 +27,7 @@ export type EmbeddedPostgresOptions = {
 
 /** A PostgreSQL that is running, and is kept running until `stop`. */
 export type EmbeddedPostgres = {
-  /** As a superuser. It stays the same when the postmaster is started again. */
+  /** As a superuser, who prepares the database; what serves should log in as somebody less. It stays the same when the postmaster is started again. */
   readonly connection: PostgresConnection;
   /** Ends the sessions that are open, writes a checkpoint and lets go of the data directory. May be called again. */
   readonly stop: () => Promise<void>;

@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import { sqlStateOf } from './database-failure.ts';
 
-/** The role that the server works as; it owns nothing and can't log in. */
+/** The role that the server works as; it owns nothing, and logs in only where the whole cluster is Coffer's. */
 export const appRole = 'coffer_app';
 
 /** All that the role may do. What is not here it may not: the trail is only added to, and keys are never changed. */
@@ -26,12 +26,14 @@ const existsAlready = new Set(['42710', '23505']);
  * databases of Coffer may be making it at the same moment; so this is no migration, and is done at every start.
  *
  * @param owner a session of the tables' owner
+ * @param logsIn lets the role begin sessions of its own; whoever reaches the server must be let in without a password
  * @returns null where this user may neither create the role nor become it
  */
-export async function prepareAppRole(owner: Client): Promise<typeof appRole | null> {
+export async function prepareAppRole(owner: Client, logsIn: boolean): Promise<typeof appRole | null> {
   await attempt(owner, `create role ${appRole} nologin`);
   if (!(await mayBecome(owner))) await attempt(owner, `grant ${appRole} to current_user`);
   if (!(await mayBecome(owner))) return null;
+  if (logsIn) await owner.query(`alter role ${appRole} login`);
   await owner.query(grantStatements());
   return appRole;
 }

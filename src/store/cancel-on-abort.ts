@@ -24,7 +24,7 @@ export function cancelOnAbort(pool: Pool, client: PoolClient, signal: AbortSigna
   };
 }
 
-/** `pg_cancel_backend` is for members of the session's own role: this connection never becomes `coffer_app`. */
+/** `pg_cancel_backend` is for members of the session's own role: this connection logs in as that one did, and becomes no other. */
 async function cancel(pool: Pool, processId: number): Promise<void> {
   const { password } = pool.options;
   const control = new Client({ ...pool.options, password });

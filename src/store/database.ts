@@ -13,7 +13,7 @@ export interface DatabaseOptions {
   readonly connection: DatabaseConnection;
   /** The most connections at a time. */
   readonly poolMax: number;
-  /** What every connection works as; null works as the user of the connection. See `withMigratedDatabase`. */
+  /** What every connection becomes; null stays the user of the connection. See `withMigratedDatabase`. */
   readonly role: 'coffer_app' | null;
   readonly log: StoreLog;
 }

@@ -1,8 +1,9 @@
+import assert from 'node:assert/strict';
 import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/postgresql';
 import { Client } from 'pg';
 import { advisoryLocks } from './advisory-locks.ts';
-import { prepareAppRole } from './app-role.ts';
+import { appRole, prepareAppRole } from './app-role.ts';
 import { clientConfigOf, type DatabaseConnection } from './database-connection.ts';
 import { translateFailure } from './database-failure.ts';
 import type { DatabaseOptions } from './database.ts';
@@ -15,6 +16,11 @@ export interface MigrationOptions {
   /** The owner of the tables, or who is to become it. */
   readonly connection: DatabaseConnection;
   readonly log: StoreLog;
+  /**
+   * The server's sessions begin as its role, and so can never become the owner: for a cluster that is Coffer's alone, and
+   * lets in without a password whoever reaches it. Otherwise they begin as the owner, and become the role.
+   */
+  readonly roleLogsIn?: boolean;
   /** How long to wait for another process that is migrating, and for each lock of a table. */
   readonly lockTimeoutMs?: number;
 }
@@ -33,19 +39,19 @@ const lockTimeoutMsDefault = 60_000;
  * Brings the schema up to date, and then does the work that must be done by one process at a time as well, such as
  * making the first keys. Several processes may start at once: the others wait, and then find everything done.
  *
- * @param work is given the role that the server is to work as, for `openDatabase`
+ * @param work is given how the server is to connect, and what it is to work as, for `openDatabase`
  * @throws SchemaTooNewError, or VaultError `unavailable` also where another process holds the lock for too long
  */
 export async function withMigratedDatabase<Result>(
   options: MigrationOptions,
-  work: (migrated: Pick<DatabaseOptions, 'role'>) => Promise<Result>,
+  work: (migrated: Pick<DatabaseOptions, 'connection' | 'role'>) => Promise<Result>,
 ): Promise<Result> {
-  const { connection, log, lockTimeoutMs = lockTimeoutMsDefault } = options;
+  const { connection, log, lockTimeoutMs = lockTimeoutMsDefault, roleLogsIn = false } = options;
   const owner = new Client({ ...clientConfigOf(connection), lock_timeout: lockTimeoutMs });
   owner.on('error', () => log.warn({}, 'the connection that holds the migration lock was lost'));
   try {
-    const role = await prepare(owner, { connection, log, lockTimeoutMs });
-    return await work({ role });
+    const role = await prepare(owner, { connection, log, lockTimeoutMs, roleLogsIn });
+    return await work(roleLogsIn ? logInAsRole(connection) : { connection, role });
   } finally {
     // The lock goes with its session.
     await owner.end();
@@ -57,12 +63,17 @@ async function prepare(owner: Client, options: Required<MigrationOptions>): Prom
     await owner.connect();
     await owner.query('select pg_advisory_lock($1, $2)', [...advisoryLocks.migration]);
     await migrate(options);
-    const role = await prepareAppRole(owner);
+    const role = await prepareAppRole(owner, options.roleLogsIn);
     if (role === null) await warnOfOwner(owner, options.log);
     return role;
   } catch (error) {
     throw translateFailure(error);
   }
+}
+
+function logInAsRole(connection: DatabaseConnection): Pick<DatabaseOptions, 'connection' | 'role'> {
+  assert(!('url' in connection), 'a server decides by itself who may log in');
+  return { connection: { ...connection, user: appRole }, role: null };
 }
 
 async function migrate({ connection, log, lockTimeoutMs }: Required<MigrationOptions>): Promise<void> {

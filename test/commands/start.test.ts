@@ -162,6 +162,19 @@ describe('coffer start', () => {
     expect(await stopped).to.equal(0);
   });
 
+  it('works in sessions that began as a role which owns nothing, and can become nobody else', async () => {
+    coffer = await startCofferProcess(dataDir);
+    await store(coffer, 'sk-of-a-role');
+    const superuser = await attachEmbeddedPostgres(dataDir);
+    const client = new Client(superuser);
+    await client.connect();
+    const { rows } = await client.query(
+      `select distinct usename from pg_stat_activity where application_name = 'coffer' and pid <> pg_backend_pid()`,
+    );
+    await client.end();
+    expect(rows).to.deep.equal([{ usename: 'coffer_app' }]);
+  });
+
   it('answers again by itself after its PostgreSQL was killed', async () => {
     coffer = await startCofferProcess(dataDir);
     const running = coffer;

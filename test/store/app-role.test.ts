@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { DatabaseFailure } from '../../src/store/database-failure.ts';
-import { openTestStores, rejectionOf, type TestStores } from './fixtures.ts';
+import { openDatabase, type Database } from '../../src/store/database.ts';
+import { withMigratedDatabase } from '../../src/store/migrate.ts';
+import { openTestStores, recordingLog, rejectionOf, until, withOwnPostgres, type TestStores } from './fixtures.ts';
 
 describe('the role of the server', () => {
   let test: TestStores;
@@ -52,4 +54,65 @@ describe('the role of the server', () => {
       expect(refused).to.be.instanceOf(DatabaseFailure).with.property('sqlState', '42501');
     });
   }
+});
+
+describe('the role of the server, where the cluster is its own', () => {
+  // Roles belong to the whole cluster: one that may log in must not be that of the other tests.
+  async function withLoggedInRole(work: (database: Database) => Promise<void>): Promise<void> {
+    await withOwnPostgres(async (connection) => {
+      const log = recordingLog();
+      const options = { connection, log, roleLogsIn: true };
+      // Twice, since the role is there already at the second start.
+      await withMigratedDatabase(options, () => Promise.resolve());
+      await withMigratedDatabase(options, async (migrated) => {
+        const database = await openDatabase({ ...migrated, poolMax: 2, log });
+        try {
+          await work(database);
+        } finally {
+          await database.close();
+        }
+      });
+    });
+  }
+
+  const run = (database: Database, text: string) =>
+    database.query<{ readonly answer: unknown }>({ name: '', text, values: [] });
+
+  it('is not left by resetting it, and reads no file', async () => {
+    await withLoggedInRole(async (database) => {
+      await database.transact({}, async (transaction) => {
+        await transaction.run({ name: '', text: 'reset role', values: [] });
+        await transaction.run({ name: '', text: 'reset session authorization', values: [] });
+        const who = `select session_user || ' ' || current_user as answer`;
+        expect(await transaction.run({ name: '', text: who, values: [] })).to.deep.equal([
+          { answer: 'coffer_app coffer_app' },
+        ]);
+      });
+      for (const text of [
+        'set role coffer',
+        'set session authorization coffer',
+        `select pg_read_file('PG_VERSION')`,
+        `copy audit_event to '/tmp/never'`,
+        `select lo_import('PG_VERSION')`,
+        'alter role coffer_app superuser',
+      ]) {
+        const refused = await rejectionOf(run(database, text));
+        expect(refused, text).to.be.instanceOf(DatabaseFailure).with.property('sqlState', '42501');
+      }
+    });
+  });
+
+  it('still cancels what its own sessions run', async () => {
+    await withLoggedInRole(async (database) => {
+      const controller = new AbortController();
+      const sleeping = rejectionOf(
+        database.query({ name: '', text: 'select pg_sleep(60)', values: [] }, controller.signal),
+      );
+      const sleepers = `select count(*)::int as answer from pg_stat_activity where query = 'select pg_sleep(60)' and state = 'active'`;
+      await until(async () => (await run(database, sleepers))[0]?.answer === 1);
+      controller.abort();
+      expect(await sleeping).to.have.property('code', 'canceled');
+      await until(async () => (await run(database, sleepers))[0]?.answer === 0);
+    });
+  });
 });

@@ -1,22 +1,37 @@
+import type { X509Certificate } from 'node:crypto';
 import type { Caller } from '../vault/caller.ts';
 import { VaultError, type VaultErrorCode } from '../vault/errors.ts';
 import type { BoundRpc } from './rpc.ts';
 
 /**
- * Finds out who is calling, from a request's headers.
+ * Finds out who is calling, from a request's headers and the certificate that its connection's peer had to present, if any.
  *
  * @returns undefined where the request proves nobody
  * @throws VaultError `token_invalid` or `token_expired`
  */
-export type Authenticate = (headers: Headers, signal: AbortSignal) => Promise<Caller | undefined>;
+export type Authenticate = (
+  headers: Headers,
+  signal: AbortSignal,
+  peerCertificate: X509Certificate | undefined,
+) => Promise<Caller | undefined>;
+
+/** What a request proves its caller by. */
+export interface Evidence {
+  readonly headers: Headers;
+  readonly peerCertificate: X509Certificate | undefined;
+  readonly signal: AbortSignal;
+}
 
 /** Who is calling, or why that can't be told. */
 export type Proof = { readonly caller: Caller | undefined; readonly refusal?: unknown };
 
 /** Asks who is calling, and keeps a refusal for later: which dialect renders it may not be known yet. */
-export async function prove(authenticate: Authenticate, headers: Headers, signal: AbortSignal): Promise<Proof> {
+export async function prove(
+  authenticate: Authenticate,
+  { headers, peerCertificate, signal }: Evidence,
+): Promise<Proof> {
   try {
-    return { caller: await authenticate(headers, signal) };
+    return { caller: await authenticate(headers, signal, peerCertificate) };
   } catch (refusal) {
     return { caller: undefined, refusal };
   }

@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto';
 import { createContextKey } from '@connectrpc/connect';
 import type { Caller } from '../vault/caller.ts';
 
@@ -7,6 +8,8 @@ export interface Exchange {
   /** The peer's address. */
   readonly peer: string;
   readonly isLocal: boolean;
+  /** Of the connection; only where it was asked for and is good. */
+  readonly peerCertificate: X509Certificate | undefined;
   readonly startedMs: number;
   /** Set once they are known. */
   readonly found: {

@@ -61,6 +61,12 @@ export interface Gateway {
   /** Listens; answers where. */
   listen(): Promise<{ readonly host: string; readonly port: number }>;
   /** Takes nothing new, lets what is in flight finish, and cuts it off when the time is over. */
+  /**
+   * Uses another certificate for connections that are yet to come, and other authorities of clients, where there were any.
+   *
+   * @throws Error where they can't be used; then nothing changes
+   */
+  renewTls(tls: GatewayTls): void;
   close(graceMs: number): Promise<void>;
 }
 
@@ -134,6 +140,7 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
       return { host: address, port: number };
     },
     async close(graceMs) {
+    renewTls: (tls) => port.renewTls(tls),
       readiness.stop();
       stopping.abort(shuttingDown());
       const drained = port.drain();

@@ -5,6 +5,8 @@ import type { Http2Server, Http2Session, ServerHttp2Stream } from 'node:http2';
 export interface Http2Sessions {
   /** Tells every client that no further stream will be taken (GOAWAY); those that are open may finish. */
   closeAll(): void;
+  /** Tells the same to the clients of now alone. */
+  endOpen(): void;
 }
 
 /** How long clients may take over HTTP/2. */
@@ -44,11 +46,15 @@ export function trackHttp2Sessions(server: Http2Server, patience: Http2Patience)
   // A session's failure is its client's: the session is destroyed, and its calls are aborted by their streams.
   server.on('sessionError', (_error, session: Http2Session) => session.destroy());
 
+  const endOpen = (): void => {
+    for (const session of openStreams.keys()) session.close();
+  };
   return {
     closeAll() {
       isClosing = true;
-      for (const session of openStreams.keys()) session.close();
+      endOpen();
     },
+    endOpen,
   };
 }
 

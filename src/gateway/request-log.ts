@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import type { Logger } from 'pino';
 import type { Exchange } from './exchange.ts';
+import { peerCertificateOf } from './peer-certificate.ts';
 import { isLocalRequest } from './request-identity.ts';
 
 /** Follows every request from its first hook to the end of its answer. */
@@ -27,6 +28,7 @@ export function followExchanges(log: Logger): Exchanges {
           headers: raw.headers,
           host: hostOf(raw),
         }),
+        peerCertificate: peerCertificateOf(raw.socket),
         startedMs: performance.now(),
         found: {},
       };

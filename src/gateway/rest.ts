@@ -84,7 +84,8 @@ export class RestService {
 
   async #answerFound(request: RestRequest, candidates: readonly Match[]): Promise<RestAnswer> {
     const { authenticate, log } = this.#parts;
-    const proof = await prove(authenticate, request.headers, request.signal);
+    const { headers, signal, exchange } = request;
+    const proof = await prove(authenticate, { headers, signal, peerCertificate: exchange.peerCertificate });
     const match = await this.#chooseMatch(request, candidates, proof);
     const { dialect, path } = match.entry;
     Object.assign(request.exchange.found, { dialect: dialect.name, route: path });

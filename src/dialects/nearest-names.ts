@@ -3,9 +3,9 @@ import type { CredentialFilter } from '../vault/ports.ts';
 /** A dialect's own names of auth types, of which it knows fewer than the vault keeps. */
 export interface NearestNames {
   /** The name that a credential of any dialect is shown with. */
-  nameOf(authType: string): string;
+  readonly nameOf: (authType: string) => string;
   /** What fits exactly the credentials that are shown with a name. */
-  filterOf(name: string): Pick<CredentialFilter, 'authTypes' | 'authTypesExcept'>;
+  readonly filterOf: (name: string) => Pick<CredentialFilter, 'authTypes' | 'authTypesExcept'>;
 }
 
 /**

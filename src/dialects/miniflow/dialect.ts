@@ -10,7 +10,7 @@ import type { Call } from '../../vault/caller.ts';
 import type { CredentialVault } from '../../vault/credential-vault.ts';
 import { spellShortId } from '../../vault/ids.ts';
 import { sayTakenName } from '../say-taken-name.ts';
-import { authTypesOf, credentialTypeOf } from './credential-types.ts';
+import { credentialTypes } from './credential-types.ts';
 import { documentation } from './documentation.ts';
 import { wrapSuccess } from './envelope.ts';
 import { checkWorkspaceSpelling, renderMiniflowProblem } from './errors.ts';
@@ -73,7 +73,7 @@ function showingRpcs(vault: CredentialVault): BoundRpc[] {
       credential: await showCredential(vault, request, call),
     })),
     workspaceRpc(method.listCredentials, reading, async (request, call) => {
-      const credentials = await listCredentials(vault, request.credentialType || undefined, call);
+      const credentials = await listCredentials(vault, request.credentialType, call);
       return {
         workspaceId: spellShortId('workspace', call.workspaceId),
         credentials,
@@ -113,13 +113,10 @@ async function showCredential(vault: CredentialVault, request: GetCredentialRequ
 }
 
 async function listCredentials(vault: CredentialVault, wanted: string | undefined, call: Call) {
-  const type = wanted?.toUpperCase();
-  const authTypes = type === undefined ? undefined : authTypesOf(type);
   const summaries: MessageInitShape<typeof CredentialSummarySchema>[] = [];
-  const page = { order: 'ascending', ...(authTypes && { authTypes }) } as const;
-  for await (const credential of vault.walkCredentials(call, page)) {
-    const isWanted = type === undefined || credentialTypeOf(credential.authType) === type;
-    if (isWanted) summaries.push(mapping.summaryOf(credential));
+  const filter = wanted ? credentialTypes.filterOf(wanted.toUpperCase()) : {};
+  for await (const credential of vault.walkCredentials(call, { ...filter, order: 'ascending' })) {
+    summaries.push(mapping.summaryOf(credential));
   }
   return summaries;
 }

@@ -16,7 +16,7 @@ import { spellShortId } from '../../vault/ids.ts';
 import { findField } from '../../vault/provider-catalogue.ts';
 import { Secret } from '../../vault/secret.ts';
 import { toStruct } from '../to-struct.ts';
-import { credentialTypeOf } from './credential-types.ts';
+import { credentialTypes } from './credential-types.ts';
 import { invalidInput } from './errors.ts';
 import { parseExpiry } from './parse-expiry.ts';
 
@@ -97,7 +97,7 @@ function partOf(credential: Credential) {
   return {
     id: spellShortId('credential', credential.id),
     name: credential.name,
-    credentialType: credentialTypeOf(credential.authType),
+    credentialType: credentialTypes.nameOf(credential.authType),
     credentialProvider: credential.provider.toUpperCase(),
     description: credential.description ?? undefined,
     isActive: credential.isActive,

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { authTypesOf, credentialTypeOf } from '../../../src/dialects/miniflow/credential-types.ts';
+import { credentialTypes } from '../../../src/dialects/miniflow/credential-types.ts';
 
-const credentialTypes = [
+const names = [
   'API_KEY',
   'SLACK',
   'OAUTH2',
@@ -15,10 +15,10 @@ const credentialTypes = [
 ];
 
 describe("miniflow's credential types", () => {
-  for (const type of credentialTypes) {
+  for (const type of names) {
     it(`shows ${type} for an auth type of that name, in upper or lower case`, () => {
-      expect(credentialTypeOf(type)).to.equal(type);
-      expect(credentialTypeOf(type.toLowerCase())).to.equal(type);
+      expect(credentialTypes.nameOf(type)).to.equal(type);
+      expect(credentialTypes.nameOf(type.toLowerCase())).to.equal(type);
     });
   }
 
@@ -31,16 +31,22 @@ describe("miniflow's credential types", () => {
   };
   for (const [authType, type] of Object.entries(foreign)) {
     it(`shows ${type} for the auth type ${authType} of another dialect`, () => {
-      expect(credentialTypeOf(authType)).to.equal(type);
+      expect(credentialTypes.nameOf(authType)).to.equal(type);
     });
   }
 
-  it('lists for each type the auth types that are shown as it, except for the type of all others', () => {
-    for (const type of credentialTypes.filter((candidate) => candidate !== 'CUSTOM')) {
-      const authTypes = authTypesOf(type) ?? [];
+  it('filters each type by the auth types that are shown as it', () => {
+    for (const type of names.filter((name) => name !== 'CUSTOM')) {
+      const { authTypes = [] } = credentialTypes.filterOf(type);
       expect(authTypes, type).to.include(type.toLowerCase());
-      expect(new Set(authTypes.map(credentialTypeOf)), type).to.deep.equal(new Set([type]));
+      expect(new Set(authTypes.map(credentialTypes.nameOf)), type).to.deep.equal(new Set([type]));
     }
-    expect(authTypesOf('CUSTOM')).to.equal(undefined);
+  });
+
+  it('filters the type of all others by the auth types that are not shown as it', () => {
+    const { authTypesExcept = [], authTypes } = credentialTypes.filterOf('CUSTOM');
+    expect(authTypes).to.equal(undefined);
+    expect(authTypesExcept).to.include('api_key').and.not.include('custom');
+    expect(authTypesExcept.map(credentialTypes.nameOf)).to.not.include('CUSTOM');
   });
 });

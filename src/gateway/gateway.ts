@@ -60,13 +60,13 @@ export interface Gateway {
   readonly fastify: FastifyInstance;
   /** Listens; answers where. */
   listen(): Promise<{ readonly host: string; readonly port: number }>;
-  /** Takes nothing new, lets what is in flight finish, and cuts it off when the time is over. */
   /**
    * Uses another certificate for connections that are yet to come, and other authorities of clients, where there were any.
    *
    * @throws Error where they can't be used; then nothing changes
    */
   renewTls(tls: GatewayTls): void;
+  /** Takes nothing new, lets what is in flight finish, and cuts it off when the time is over. */
   close(graceMs: number): Promise<void>;
 }
 
@@ -139,8 +139,8 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
       const { address, port: number } = await port.listen(options.host, options.port);
       return { host: address, port: number };
     },
-    async close(graceMs) {
     renewTls: (tls) => port.renewTls(tls),
+    async close(graceMs) {
       readiness.stop();
       stopping.abort(shuttingDown());
       const drained = port.drain();

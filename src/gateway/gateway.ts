@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import Fastify from 'fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
+import { Health } from '../../gen/health/v1/health_pb.ts';
 import { limits } from '../vault/limits.ts';
 import type { Clock } from '../vault/ports.ts';
 import type { Authenticate } from './authenticate.ts';
@@ -192,7 +193,7 @@ function registerSystemServices(
 ): void {
   const services = [...new Set(dialects.flatMap(({ rpcs }) => rpcs.map(({ method }) => method.parent)))];
   registerHealth(router, { services: services.map(({ typeName }) => typeName), readiness, stopping });
-  registerReflection(router, services);
+  registerReflection(router, [...services, Health]);
 }
 
 /** Pages of the configured origins may call by every protocol; they hold their tokens themselves, so that no cookie is needed. */

@@ -114,6 +114,8 @@ describe('a body', () => {
       const [headers] = await once(stream, 'response');
       expect(headers[':status']).to.equal(413);
       stream.resume();
+      // Whoever goes on is cut off.
+      stream.write(tooLong);
       await once(stream, 'close');
       // The session is as good as before.
       const next = session.request({ [constants.HTTP2_HEADER_PATH]: '/v1/status' });

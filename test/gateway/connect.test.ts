@@ -30,6 +30,8 @@ const editor = { headers: { authorization: 'Bearer editor' } };
 const viewer = { headers: { authorization: 'Bearer viewer' } };
 const book = { shelf: workspaceId, title: 'T', text: 'x' };
 
+const zip = (text: string) => new Uint8Array(gzipSync(text));
+
 interface Way {
   readonly protocol: string;
   readonly make: (
@@ -256,7 +258,6 @@ describe('Connect with JSON', () => {
   });
 
   it('reads compressed bodies, up to the limit of what they hold', async () => {
-    const zip = (text: string) => new Uint8Array(gzipSync(text));
     const headers = { 'content-encoding': 'gzip' };
     expect((await post('GetBook', zip('{"id":"7"}'), headers)).status).to.equal(200);
     const bomb = await post('GetBook', zip(`{"id":"${'x'.repeat(5_000_000)}"}`), headers);
@@ -264,10 +265,10 @@ describe('Connect with JSON', () => {
   });
 
   it('may be called by GET where the rpc changes nothing, and by POST alone otherwise', async () => {
-    const get = (method: string) =>
-      fetch(`${running.origin}/example.v1.LibraryService/${method}?encoding=json&message=%7B%7D&connect=v1`);
-    expect((await get('GetStatus')).status).to.equal(200);
-    expect((await get('GetBook')).status).to.equal(405);
+    const query = 'encoding=json&message=%7B%7D&connect=v1';
+    const service = `${running.origin}/example.v1.LibraryService`;
+    expect((await fetch(`${service}/GetStatus?${query}`)).status).to.equal(200);
+    expect((await fetch(`${service}/GetBook?${query}`)).status).to.equal(405);
   });
 
   it('looks at no body before the token', async () => {
@@ -303,6 +304,12 @@ describe('Connect with JSON', () => {
   });
 });
 
+const codeOf = (call: Promise<unknown>) =>
+  call.then(
+    () => undefined,
+    (error: ServiceError) => error.code,
+  );
+
 describe('gRPC with its own client', () => {
   const path = '/example.v1.LibraryService/GetStatus';
   function getStatus(client: Client, method = path, deadline = Infinity): Promise<string> {
@@ -319,11 +326,6 @@ describe('gRPC with its own client', () => {
       );
     });
   }
-  const codeOf = (call: Promise<unknown>) =>
-    call.then(
-      () => undefined,
-      (error: ServiceError) => error.code,
-    );
 
   it('is served in clear', async () => {
     await using running = await startGateway();
@@ -374,8 +376,7 @@ describe('a client that breaks off', () => {
   it('leaves nothing on the console', async () => {
     await using running = await startGateway();
     const said: unknown[] = [];
-    const original = console.error;
-    console.error = (...words: unknown[]) => said.push(words);
+    const restore = silence(said);
     try {
       const began = running.library.nextWait();
       const session = connectHttp2(running.origin);
@@ -404,8 +405,15 @@ describe('a client that breaks off', () => {
       running.library.release();
       await (await fetch(`${running.origin}/healthz`)).text();
     } finally {
-      console.error = original;
+      restore();
     }
     expect(said).to.deep.equal([]);
   });
 });
+
+/** Connect's plugin reports to the console what it can't tell a client. */
+function silence(said: unknown[]): () => void {
+  const original = Reflect.get(console, 'error');
+  Reflect.set(console, 'error', (...words: unknown[]) => said.push(words));
+  return () => Reflect.set(console, 'error', original);
+}

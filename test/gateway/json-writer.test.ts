@@ -1,7 +1,7 @@
 import { create, fromJson, toJson, type JsonObject } from '@bufbuild/protobuf';
 import { StringValueSchema, ValueSchema } from '@bufbuild/protobuf/wkt';
 import { expect } from 'chai';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { JsonStyle } from '../../src/gateway/dialect.ts';
 import { createJsonWriters } from '../../src/gateway/json-writer.ts';
 import {

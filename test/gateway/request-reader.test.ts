@@ -1,7 +1,7 @@
 import { toJson } from '@bufbuild/protobuf';
 import { createValidator } from '@bufbuild/protovalidate';
 import { expect } from 'chai';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { Fault, RestStyle } from '../../src/gateway/dialect.ts';
 import { createRequestReader, type RequestParts } from '../../src/gateway/request-reader.ts';
 import { createRouteTable } from '../../src/gateway/route-table.ts';
@@ -17,7 +17,7 @@ function readerOf(httpMethod: string, path: string, style: Partial<RestStyle> = 
   const parts: RequestParts = { variables, query: new URLSearchParams(), headers: new Headers(), body: undefined };
   return {
     reader,
-    read(given: Partial<RequestParts>): { json: unknown; faults: readonly Fault[] } {
+    read: (given: Partial<RequestParts>): { json: unknown; faults: readonly Fault[] } => {
       const read = reader.read({ ...parts, ...given });
       if ('faults' in read) return { json: undefined, faults: read.faults };
       const { input } = entry.rpc.method;
@@ -250,10 +250,10 @@ describe('a request body', () => {
   });
 });
 
-describe('a query', () => {
-  const list = (query: string, style: Partial<RestStyle> = {}) =>
-    readerOf('GET', '/v1/shelves/s1/books', style).read({ query: new URLSearchParams(query) });
+const list = (query: string, style: Partial<RestStyle> = {}) =>
+  readerOf('GET', '/v1/shelves/s1/books', style).read({ query: new URLSearchParams(query) });
 
+describe('a query', () => {
   const readable: [query: string, message: object][] = [
     ['', {}],
     ['page_size=5', { page_size: 5 }],

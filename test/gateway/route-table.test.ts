@@ -24,6 +24,8 @@ function dialectOf(name: string, ...rpcs: BoundRpc[]): Dialect {
   return { ...createLibrary({}, name).dialect, rpcs };
 }
 
+const get = (value: string) => ({ case: 'get' as const, value });
+
 const { getBook, createBook, listBooks, lendBook } = LibraryService.method;
 
 describe('the route table', () => {
@@ -74,7 +76,7 @@ describe('the route table', () => {
     expect(both.match('GET', '/v5/nope')).to.have.nested.property('dialects[0].name', 'other');
     expect(both.match('GET', '/other/nope')).to.have.nested.property('dialects[0].name', 'other');
     expect(both.match('GET', '/v1/shelves')).to.have.nested.property('dialects[0].name', 'library');
-    expect(both.match('GET', '/elsewhere')).to.have.property('dialects').that.is.empty;
+    expect(both.match('GET', '/elsewhere')).to.deep.include({ dialects: [] });
   });
 
   it('holds several candidates for a path that dialects share', () => {
@@ -94,7 +96,6 @@ describe('the route table', () => {
     expect(table.routes.filter(({ rpc }) => rpc.method === getBook)).to.have.length(4);
   });
 
-  const get = (value: string) => ({ case: 'get' as const, value });
   const refused: Record<string, BoundRpc[]> = {
     'a method of its own': [withRule(getBook, { pattern: { case: 'custom', value: { kind: 'HEAD', path: '/v1' } } })],
     'no method': [withRule(getBook, {})],

@@ -1,5 +1,5 @@
 import { hash, randomBytes } from 'node:crypto';
-import type { IssuedToken, TokenSource } from '../vault/ports.ts';
+import type { CertificateSource, IssuedToken, TokenSource } from '../vault/ports.ts';
 
 /** An API key's token: `cof_` and 32 bytes in base64url. */
 export const apiKeyTokenPattern = /^cof_[A-Za-z0-9_-]{43}$/;
@@ -10,9 +10,13 @@ const tokenBytes = 32;
 const shownCharacters = 4;
 
 /** Makes tokens of 256 random bits, so that their SHA-256 needs neither salt nor slowness. */
-export class RandomTokenSource implements TokenSource {
+export class RandomTokenSource implements TokenSource, CertificateSource {
   newApiKeyToken(): IssuedToken {
     return issueApiKeyToken(`cof_${randomBytes(tokenBytes).toString('base64url')}`);
+  }
+
+  ofCertificate(name: string): Omit<IssuedToken, 'token'> & { readonly token: null } {
+    return { token: null, hash: hashCertificateName(name), prefix: name };
   }
 
   newSessionToken(): IssuedToken {
@@ -28,6 +32,11 @@ export function issueApiKeyToken(token: string): IssuedToken {
 /** What a token is looked up by: its SHA-256. */
 export function hashToken(token: string): Uint8Array {
   return hash('sha256', token, 'buffer');
+}
+
+/** What a key is looked up by that a certificate proves. No token begins like this, so that none stands for a certificate. */
+export function hashCertificateName(name: string): Uint8Array {
+  return hashToken(`san:${name}`);
 }
 
 function issue(kind: string, random: string): IssuedToken {

@@ -69,6 +69,12 @@ export function insertUser(guard: GrantGuard, user: User): Fragment {
   return insertInto('user', guard.sign(userGrants, { id, name, isOwner, defaultWorkspaceId, passwordHash, createdAt }));
 }
 
+/** Adds a user, with his MAC, unless he is there already. */
+export function insertAbsentUser(guard: GrantGuard, user: User): Fragment {
+  const { name, values, text } = insertUser(guard, user);
+  return { name: `${name}?`, values, text: (first) => `${text(first)} on conflict (id) do nothing` };
+}
+
 /** Sets a user's password, with the MAC over his whole row. */
 export function updatePassword(guard: GrantGuard, user: User): Fragment {
   const { passwordHash, mac } = guard.sign(userGrants, user);

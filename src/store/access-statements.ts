@@ -32,14 +32,17 @@ const accessColumns = [
   'm.mac as "memberMac"',
 ].join(', ');
 
-/** Finds an API key with its user and his memberships; a row for each membership, at least one. */
+/**
+ * Finds an API key with its user and his memberships; a row for each membership, at least one. Certificates' names may have
+ * had keys that were revoked: the living one comes first, then the one that was revoked last.
+ */
 export function findApiKeyAccess(hash: Uint8Array): Statement {
   return {
     name: 'api key access',
     text:
       `select ${selectList('k', apiKeyProperties)}, ${accessColumns} from api_key k` +
       ' join "user" u on u.id = k.user_id left join membership m on m.user_id = u.id' +
-      ' where k.hash = $1 order by m.workspace_id',
+      ' where k.hash = $1 order by k.revoked_at desc nulls first, k.id, m.workspace_id',
     values: [hash],
   };
 }

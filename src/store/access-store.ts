@@ -30,7 +30,8 @@ export class SqlAccessStore implements AccessStore {
     const rows = await this.#database.query<ApiKeyRow & UserAccessRow>(findApiKeyAccess(hash), signal);
     const [row] = rows;
     if (!row || !this.#guard.holds(apiKeyGrants, row)) return undefined;
-    const access = this.#accessOf(row.userId, rows);
+    const ownRows = rows.filter(({ id }) => id === row.id);
+    const access = this.#accessOf(row.userId, ownRows);
     return access && { apiKey: apiKeyOf(row), access };
   }
 

@@ -1,7 +1,16 @@
 import type { AuditEvent } from '../vault/audit-event.ts';
-import type { ApiKey, ApiKeyStore } from '../vault/ports.ts';
-import { apiKeyOf, apiKeyProperties, insertApiKey, updateRevocation, type ApiKeyRow } from './access-rows.ts';
+import { VaultError } from '../vault/errors.ts';
+import type { ApiKey, ApiKeyStore, User } from '../vault/ports.ts';
+import {
+  apiKeyOf,
+  apiKeyProperties,
+  insertAbsentUser,
+  insertApiKey,
+  updateRevocation,
+  type ApiKeyRow,
+} from './access-rows.ts';
 import { insertAuditEvent } from './audit-event-row.ts';
+import { DatabaseFailure } from './database-failure.ts';
 import type { Database } from './database.ts';
 import { ApiKeyEntity } from './entities/api-key.ts';
 import type { GrantGuard } from './grant-guard.ts';
@@ -18,8 +27,13 @@ export class SqlApiKeyStore implements ApiKeyStore {
     this.#guard = guard;
   }
 
-  async createApiKey(apiKey: ApiKey, event: AuditEvent): Promise<void> {
-    await this.#database.query(together(insertApiKey(this.#guard, apiKey), insertAuditEvent(event)));
+  async createApiKey(apiKey: ApiKey, event: AuditEvent, user?: User): Promise<void> {
+    const added = user ? [insertAbsentUser(this.#guard, user)] : [];
+    try {
+      await this.#database.query(together(insertApiKey(this.#guard, apiKey), ...added, insertAuditEvent(event)));
+    } catch (error) {
+      throw isTaken(error) ? nameTaken() : error;
+    }
   }
 
   async findApiKeyById(workspaceId: string, id: string, signal: AbortSignal): Promise<ApiKey | undefined> {
@@ -56,6 +70,16 @@ export class SqlApiKeyStore implements ApiKeyStore {
       return true;
     });
   }
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof DatabaseFailure && error.constraint === 'api_key_hash_unique';
+}
+
+/** Which key has the name, and where, is left open: it may be in a workspace that the issuer may not look into. */
+function nameTaken(): VaultError {
+  const details = { resource: 'api_key', field: 'certificate_san' };
+  return new VaultError('name_taken', 'another key has the name in this certificate', details);
 }
 
 function lockApiKey(workspaceId: string, id: string): Statement {

@@ -1,10 +1,11 @@
 import { auditEvent, type AuditAction, type AuditEvent } from './audit-event.ts';
-import { authorize, type Call, type Grant } from './caller.ts';
+import { authorize, authorizeOwner, type Call, type Caller, type Grant } from './caller.ts';
+import { parseCertificateName } from './certificate-name.ts';
 import { invalidArgument, notFound, VaultError } from './errors.ts';
 import { parseId } from './ids.ts';
 import { limits } from './limits.ts';
 import { includesRole, type Role } from './permissions.ts';
-import type { ApiKey, ApiKeyStore, Clock, IdSource, TokenSource } from './ports.ts';
+import type { ApiKey, ApiKeyStore, CertificateSource, Clock, IdSource, TokenSource, User } from './ports.ts';
 
 /** What the issuer of an API key chooses. */
 export interface ApiKeyDraft {
@@ -15,12 +16,20 @@ export interface ApiKeyDraft {
   /** The dialect that answers this key on paths that several share; null leaves it to the request. */
   readonly dialect: string | null;
   readonly expiresAt: Date | null;
+  /** The name in the client certificate that proves the key, as `parseCertificateName` reads it; null has a token made. */
+  readonly certificateSan: string | null;
+}
+
+/** A fresh key, and its token; null where a certificate proves it. */
+export interface IssuedApiKey {
+  readonly apiKey: ApiKey;
+  readonly token: string | null;
 }
 
 /** What the directory works with. */
 export interface ApiKeyDirectoryParts {
   readonly store: ApiKeyStore;
-  readonly tokens: TokenSource;
+  readonly tokens: TokenSource & CertificateSource;
   readonly clock: Clock;
   readonly ids: IdSource;
   /** The names of the dialects that a key may be issued for. */
@@ -36,25 +45,25 @@ export class ApiKeyDirectory {
   }
 
   /**
-   * Issues a key. Its token is answered this once, and only its hash is kept.
+   * Issues a key. Its token is answered this once, and only its hash is kept. A certificate's name belongs to one living key
+   * of the instance, and is for owners to give away: which names there are is the business of whoever issues certificates.
    *
-   * @throws VaultError `invalid_argument`, or `permission_denied` where it would be granted more than its issuer has
+   * @throws VaultError `invalid_argument`, `permission_denied` where it would be granted more than its issuer has, or
+   *   `name_taken` where another key has the certificate's name
    */
-  async createApiKey(call: Call, draft: ApiKeyDraft): Promise<{ readonly apiKey: ApiKey; readonly token: string }> {
+  async createApiKey(call: Call, { certificateSan, ...draft }: ApiKeyDraft): Promise<IssuedApiKey> {
     const grant = this.#authorize(call);
+    if (certificateSan !== null) authorizeOwner(call.caller, 'api_keys.manage');
     this.#check(draft, grant);
-    const { token, hash, prefix } = this.#parts.tokens.newApiKeyToken();
-    const apiKey = {
-      ...draft,
-      id: this.#parts.ids.next(),
-      workspaceId: call.workspaceId,
-      userId: call.caller.userId,
-      hash,
-      prefix,
-      revokedAt: null,
-      createdAt: this.#parts.clock.now(),
-    };
-    await this.#parts.store.createApiKey(apiKey, this.#event(call, 'api_keys.create', apiKey.id));
+    const { clock, ids, store, tokens } = this.#parts;
+    const { token, hash, prefix } =
+      certificateSan === null ? tokens.newApiKeyToken() : tokens.ofCertificate(readCertificateName(certificateSan));
+    const { userId } = call.caller;
+    const id = ids.next();
+    const createdAt = clock.now();
+    const apiKey = { ...draft, id, workspaceId: call.workspaceId, userId, hash, prefix, revokedAt: null, createdAt };
+    const event = this.#event(call, 'api_keys.create', id);
+    await store.createApiKey(apiKey, event, unknownUserOf(call.caller, createdAt));
     return { apiKey, token };
   }
 
@@ -82,7 +91,7 @@ export class ApiKeyDirectory {
     return authorize(call.caller, call.workspaceId, 'api_keys.manage');
   }
 
-  #check(draft: ApiKeyDraft, issuer: Grant): void {
+  #check(draft: Omit<ApiKeyDraft, 'certificateSan'>, issuer: Grant): void {
     if (draft.name.trim() === '') throw invalidArgument('name', 'must not be empty');
     if (Array.from(draft.name).length > limits.nameCharacters) {
       throw invalidArgument('name', `must be at most ${limits.nameCharacters} characters`);
@@ -101,4 +110,17 @@ export class ApiKeyDirectory {
     const resource = { resourceKind: 'api_key', resourceId: id };
     return auditEvent(call, { id: ids.next(), time: clock.now(), action, outcome: 'OK', ...resource });
   }
+}
+
+function readCertificateName(text: string): string {
+  const name = parseCertificateName(text);
+  if (name === undefined) throw invalidArgument('certificate_san', 'must be URI: or DNS: and a name without wildcards');
+  return name;
+}
+
+/** Whom an issuer of tokens vouches for is no user here until something must refer to him. */
+function unknownUserOf(caller: Caller, createdAt: Date): User | undefined {
+  if (caller.authentication !== 'oidc') return undefined;
+  const { userId: id, name, defaultWorkspaceId } = caller;
+  return { id, name, isOwner: false, defaultWorkspaceId, passwordHash: null, createdAt };
 }

@@ -1,4 +1,4 @@
-import type { Call } from './caller.ts';
+import type { Call, Caller } from './caller.ts';
 
 /** What happened, as the trail names it. */
 export type AuditAction =
@@ -30,7 +30,7 @@ export interface AuditEvent {
   readonly actorKind: 'user' | 'api_key' | 'system' | 'anonymous';
   readonly actorId: string | null;
   readonly actorName: string;
-  readonly authentication: 'api_key' | 'session' | 'password' | 'local' | 'none';
+  readonly authentication: Caller['authentication'] | 'password' | 'local' | 'none';
   readonly action: AuditAction;
   /** `credential`, `workspace`, `api_key`, `user` or `session`, and its id. */
   readonly resourceKind: string;

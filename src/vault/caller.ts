@@ -10,7 +10,7 @@ export interface Grant {
   readonly mayReveal: boolean;
 }
 
-/** Who is calling, as proved by a token. */
+/** Who is calling, as proved by a token or a certificate. */
 export interface Caller {
   readonly kind: 'user' | 'api_key';
   /** The id of the user or of the API key. */
@@ -18,7 +18,7 @@ export interface Caller {
   readonly name: string;
   /** The user on whose behalf things are created: himself, or the one who issued the API key. */
   readonly userId: string;
-  readonly authentication: 'api_key' | 'session';
+  readonly authentication: 'api_key' | 'session' | 'oidc' | 'client_certificate';
   /** The session that was proved by, if any. */
   readonly sessionId: string | null;
   /** Manages the instance; reads no secret of a workspace in which it has no grant. */

@@ -244,9 +244,9 @@ export interface ApiKey {
   /** Who issued it, and in whose name it acts. */
   readonly userId: string;
   readonly name: string;
-  /** SHA-256 of the token. */
+  /** SHA-256 of the token, or of the name in the certificate that proves it. */
   readonly hash: Uint8Array;
-  /** The first characters of the token, for recognising it. */
+  /** The first characters of the token, for recognising it; or that name, such as `URI:spiffe://…`. */
   readonly prefix: string;
   /** Null for a personal key, which may do what its user may. */
   readonly role: Role | null;
@@ -277,7 +277,7 @@ export interface UserAccess {
  * Finds by what proves a caller. Rows whose MAC is wrong are treated as absent, and reported to the log.
  */
 export interface AccessStore {
-  /** The key, and the access of the user in whose name it acts. */
+  /** The key, and the access of the user in whose name it acts. Of several, a living one; only certificates' names recur. */
   findApiKey(
     hash: Uint8Array,
     signal: AbortSignal,
@@ -309,7 +309,12 @@ export interface WorkspaceStore {
 
 /** Keeps the API keys that workspaces issue. */
 export interface ApiKeyStore {
-  createApiKey(apiKey: ApiKey, event: AuditEvent): Promise<void>;
+  /**
+   * `user` is added where he does not exist yet: the one in whose name the key acts.
+   *
+   * @throws VaultError `name_taken` where another living key has the name in its certificate
+   */
+  createApiKey(apiKey: ApiKey, event: AuditEvent, user?: User): Promise<void>;
   findApiKeyById(workspaceId: string, id: string, signal: AbortSignal): Promise<ApiKey | undefined>;
   listApiKeys(request: {
     readonly workspaceId: string;
@@ -377,6 +382,12 @@ export interface PasswordHasher {
 export interface TokenSource {
   newApiKeyToken(): IssuedToken;
   newSessionToken(): IssuedToken;
+}
+
+/** Gives what stands in a token's place where a certificate proves a key. */
+export interface CertificateSource {
+  /** @param name as `parseCertificateName` spells it */
+  ofCertificate(name: string): Omit<IssuedToken, 'token'> & { readonly token: null };
 }
 
 /** A fresh token, shown once. */

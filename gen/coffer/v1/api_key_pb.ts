@@ -17,7 +17,7 @@ export const file_coffer_v1_api_key: GenFile = /*@__PURE__*/
   fileDesc("Chdjb2ZmZXIvdjEvYXBpX2tleS5wcm90bxIJY29mZmVyLnYxIroCCgZBcGlLZXkSCgoCaWQYASABKAkSFAoMd29ya3NwYWNlX2lkGAIgASgJEgwKBG5hbWUYAyABKAkSIwoEcm9sZRgEIAEoDjIVLmNvZmZlci52MS5HcmFudC5Sb2xlEg4KBnByZWZpeBgFIAEoCRIPCgdkaWFsZWN0GAYgASgJEhYKDndpdGhvdXRfcmV2ZWFsGAcgASgIEhIKCmNyZWF0ZWRfYnkYCCABKAkSLgoKY3JlYXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcmV2b2tlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBiBnByb3RvMw", [file_coffer_v1_grant, file_google_protobuf_timestamp]);
 
 /**
- * A key that a program proves itself by, without its token.
+ * A key that a program proves itself by, with a token or with a certificate. The token is not shown.
  *
  * @generated from message coffer.v1.ApiKey
  */
@@ -51,7 +51,8 @@ export type ApiKey = Message<"coffer.v1.ApiKey"> & {
   role: Grant_Role;
 
   /**
-   * Output only. The first characters of its token, for recognising it.
+   * Output only. The first characters of its token, for recognising it; or the name in the certificate that proves it, such
+   * as `URI:spiffe://example.org/billing`.
    *
    * @generated from field: string prefix = 5;
    */

@@ -12,7 +12,7 @@ export function accessServiceRpcs(apiKeys: ApiKeyDirectory): BoundRpc[] {
   return [
     workspaceRpc(createApiKey, access, async (request, call) => {
       const { apiKey, token } = await apiKeys.createApiKey(call, draftFromRequest(request));
-      return { apiKey: apiKeyToMessage(apiKey), token };
+      return { apiKey: apiKeyToMessage(apiKey), token: token ?? '' };
     }),
     workspaceRpc(listApiKeys, access, async (request, call) => {
       const page = await readPage('api_keys', request, (range) => apiKeys.listApiKeys(call, range));
@@ -32,5 +32,6 @@ function draftFromRequest(request: CreateApiKeyRequest): ApiKeyDraft {
     mayReveal: !request.withoutReveal,
     dialect: request.dialect === '' ? null : request.dialect,
     expiresAt: dateOrNull(request.expiresAt),
+    certificateSan: request.certificateSan === '' ? null : request.certificateSan,
   };
 }

@@ -3,12 +3,15 @@ import { roles } from '../../vault/permissions.ts';
 import { UserEntity } from './user.ts';
 import { WorkspaceEntity } from './workspace.ts';
 
-/** An API key, by the hash of its token. Grants something: carries a MAC. */
+/** An API key, by the hash of its token or of the name in its certificate. Grants something: carries a MAC. */
 export const ApiKeyEntity = defineEntity({
   name: 'ApiKey',
   tableName: 'api_key',
-  uniques: [{ name: 'api_key_hash_unique', properties: ['hash'] }],
-  indexes: [{ name: 'api_key_list_index', properties: ['workspaceId', 'id'] }],
+  uniques: [{ name: 'api_key_hash_unique', properties: ['hash'], where: 'revoked_at is null' }],
+  indexes: [
+    { name: 'api_key_list_index', properties: ['workspaceId', 'id'] },
+    { name: 'api_key_hash_index', properties: ['hash'] },
+  ],
   properties: {
     id: p.uuid().primary(),
     workspaceId: () => p.manyToOne(WorkspaceEntity).mapToPk().fieldName('workspace_id').index(false),

@@ -1,3 +1,4 @@
+import { ClientCertificatesMigration } from './client-certificates.ts';
 import { GivenIdsAndNamesMigration } from './given-ids-and-names.ts';
 import { InitialMigration } from './initial.ts';
 
@@ -5,4 +6,5 @@ import { InitialMigration } from './initial.ts';
 export const migrations = [
   { name: '001-initial', class: InitialMigration },
   { name: '002-given-ids-and-names', class: GivenIdsAndNamesMigration },
+  { name: '003-client-certificates', class: ClientCertificatesMigration },
 ];

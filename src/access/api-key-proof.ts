@@ -1,5 +1,5 @@
 import { VaultError } from '../vault/errors.ts';
-import type { ApiKey, UserAccess } from '../vault/ports.ts';
+import type { ApiKey, Clock, UserAccess } from '../vault/ports.ts';
 import type { Caller } from '../vault/caller.ts';
 import { accessOfUser, checkExpiry, type Proof } from './proof.ts';
 import { apiKeyTokenPattern, hashToken } from './token-source.ts';
@@ -11,20 +11,28 @@ export const apiKeyProof: Proof = {
   prove: async (token, { store, clock }, signal) => {
     const found = await store.findApiKey(hashToken(token), signal);
     if (!found) throw invalidToken();
-    const { apiKey, access } = found;
-    if (apiKey.revokedAt !== null) throw new VaultError('token_invalid', 'Token revoked');
-    checkExpiry(apiKey.expiresAt, clock);
-    return callerOf(apiKey, access);
+    return callerOfApiKey(found, 'api_key', clock);
   },
 };
 
-function callerOf(apiKey: ApiKey, access: UserAccess): Caller {
-  const { id, name, dialect, workspaceId } = apiKey;
+/**
+ * The caller that an API key stands for, unless it has ended.
+ *
+ * @throws VaultError `token_invalid` or `token_expired`
+ */
+export function callerOfApiKey(
+  { apiKey, access }: { readonly apiKey: ApiKey; readonly access: UserAccess },
+  authentication: 'api_key' | 'client_certificate',
+  clock: Clock,
+): Caller {
+  const { id, name, dialect, workspaceId, revokedAt, expiresAt } = apiKey;
+  if (revokedAt !== null) throw new VaultError('token_invalid', 'Token revoked');
+  checkExpiry(expiresAt, clock);
   return {
     kind: 'api_key',
     id,
     name,
-    authentication: 'api_key',
+    authentication,
     sessionId: null,
     defaultWorkspaceId: workspaceId,
     dialect,

@@ -1,7 +1,13 @@
 import { VaultError } from '../vault/errors.ts';
 
-/** Nothing longer is hashed or looked up. */
+/** Of an API key's or a session's token: nothing longer is hashed or looked up. */
 export const tokenCharactersMax = 512;
+
+/** Of a JWT; all headers of a request together may take as much. */
+export const jwtCharactersMax = 16_384;
+
+/** Three parts in base64url, the last of which may be missing its signature. @see https://www.rfc-editor.org/rfc/rfc7515#section-7.1 */
+export const jwtPattern = /^[\w-]+\.[\w-]+\.[\w-]*$/;
 
 /** Printable ASCII but the comma, which joins the values of a header that was sent twice. */
 const tokenPattern = /^[\x21-\x2b\x2d-\x7e]+$/;
@@ -21,7 +27,8 @@ export function tokenOfHeaders(headers: Headers): string | undefined {
   const [token, another] = tokens;
   if (token === undefined) return undefined;
   if (another !== undefined && another !== token) throw invalidToken();
-  if (token.length > tokenCharactersMax || !tokenPattern.test(token)) throw invalidToken();
+  if (!tokenPattern.test(token)) throw invalidToken();
+  if (token.length > (jwtPattern.test(token) ? jwtCharactersMax : tokenCharactersMax)) throw invalidToken();
   return token;
 }
 
@@ -40,6 +47,6 @@ function afterBearer(value: string): string {
 
 /** Looks at the whole value, not only at what is taken of it: two tokens in one header must not pass as the last of them. */
 function checkHeader(value: string): string {
-  if (value.length > 2 * tokenCharactersMax || value.includes(',')) throw invalidToken();
+  if (value.length > 2 * jwtCharactersMax || value.includes(',')) throw invalidToken();
   return value.trim();
 }

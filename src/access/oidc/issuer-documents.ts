@@ -1,0 +1,73 @@
+import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.ts';
+
+/** Why a document of the issuer could not be had, in words of our own: nothing of its answer is quoted. */
+export class IssuerDocumentError extends Error {
+  constructor(problem: string, options?: ErrorOptions) {
+    super(problem, options);
+    this.name = 'IssuerDocumentError';
+  }
+}
+
+/** The greatest document that is read, in bytes after decompression. */
+export const documentBytesMax = 262_144;
+
+/** How long a document may take to come, in milliseconds. */
+export const documentTimeoutMs = 5_000;
+
+const loopbackHosts = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+/** Tells whether documents may be fetched from there: over TLS, or without it from this machine. */
+export function isFetchable(url: string): boolean {
+  if (!URL.canParse(url)) return false;
+  const { protocol, hostname, username, password } = new URL(url);
+  if (username !== '' || password !== '') return false;
+  return protocol === 'https:' || (protocol === 'http:' && loopbackHosts.has(hostname));
+}
+
+/**
+ * Fetches a JSON object. Redirects are not followed: they could lead out of TLS, or into a network that only this host sees.
+ *
+ * @throws IssuerDocumentError
+ */
+export async function fetchDocument(url: string): Promise<JsonObject> {
+  const parsed = parse(await fetchText(url));
+  if (!isJsonObject(parsed)) throw new IssuerDocumentError('a document is no JSON object');
+  return parsed;
+}
+
+async function fetchText(url: string): Promise<string> {
+  try {
+    const signal = AbortSignal.timeout(documentTimeoutMs);
+    const response = await fetch(url, { redirect: 'error', headers: { accept: 'application/json' }, signal });
+    if (response.ok) return await readBounded(response);
+    await response.body?.cancel();
+    throw new IssuerDocumentError(`a document was answered with status ${response.status}`);
+  } catch (error) {
+    if (error instanceof IssuerDocumentError) throw error;
+    const isLate = error instanceof Error && error.name === 'TimeoutError';
+    throw new IssuerDocumentError(isLate ? 'a document did not come in time' : 'a document could not be fetched', {
+      cause: error,
+    });
+  }
+}
+
+/** Leaving the loop early ends the connection. */
+async function readBounded({ body }: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body ?? []) {
+    length += chunk.length;
+    if (length > documentBytesMax) throw new IssuerDocumentError(`a document exceeds ${documentBytesMax} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function parse(text: string): JsonValue {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The parser's own message quotes the text.
+    throw new IssuerDocumentError('a document is no JSON');
+  }
+}

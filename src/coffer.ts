@@ -1,13 +1,11 @@
-import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import type { Config, TlsConfig } from './config.ts';
+import type { Config } from './config.ts';
 import { startEmbeddedPostgres } from './embedded/embedded-postgres.ts';
-import type { GatewayTls } from './gateway/gateway.ts';
 import { openInstance, type Instance } from './instance.ts';
-import { KeyFileError } from './key-file.ts';
 import { DatabaseReadiness } from './database-readiness.ts';
 import { buildServer } from './server.ts';
 import type { DatabaseConnection } from './store/database-connection.ts';
+import { readTls, TlsWatch } from './tls-files.ts';
 import type { Clock } from './vault/ports.ts';
 import { UseRecorder } from './vault/use-recorder.ts';
 
@@ -47,6 +45,15 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
   opening.defer(() => server.close(config.shutdownTimeoutMs));
   opening.defer(() => readiness.stop());
   await readiness.start();
+  if (config.tls && tls) {
+    const watch = new TlsWatch({
+      config: config.tls,
+      inUse: tls,
+      use: (renewed) => server.renewTls(renewed),
+      log: parts.log,
+    });
+    opening.use(watch.start());
+  }
   const { host, port } = await server.listen();
   warnOfOpenDoor(config, parts.log);
   const opened = opening.move();
@@ -75,20 +82,6 @@ function recordUses(instance: Instance, log: Logger, opening: AsyncDisposableSta
     await flush();
   });
   return uses;
-}
-
-async function readTls({ certFile, clientCaFile, keyFile }: TlsConfig): Promise<GatewayTls> {
-  const [certificate, privateKey] = await Promise.all([readPem(certFile), readPem(keyFile)]);
-  if (clientCaFile === null) return { certificate, privateKey };
-  return { certificate, privateKey, clientAuthorities: await readPem(clientCaFile) };
-}
-
-async function readPem(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    throw new KeyFileError(path, 'can not be read', { cause: error });
-  }
 }
 
 function warnOfOpenDoor({ host, tls }: Config, log: Logger): void {

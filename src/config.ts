@@ -1,3 +1,5 @@
+import { isFetchable } from './access/oidc/issuer-documents.ts';
+
 /** Where Coffer's data are kept: in a PostgreSQL of its own, or on a server. */
 export type DatabaseConfig = { readonly kind: 'embedded' } | { readonly kind: 'server'; readonly url: string };
 
@@ -15,6 +17,16 @@ export interface TlsConfig {
   readonly clientCaFile: string | null;
 }
 
+/** Whose access tokens are believed, and what their claims are called. */
+export interface OidcConfig {
+  /** As its tokens' `iss` says it. */
+  readonly issuer: string;
+  /** What its tokens' `aud` must name. */
+  readonly audience: string;
+  readonly workspaceClaim: string;
+  readonly roleClaim: string;
+}
+
 /** Everything that the environment decides. @see docs/configuration.md */
 export interface Config {
   readonly host: string;
@@ -27,6 +39,7 @@ export interface Config {
   /** The first owner's key; null has one made, or is an error where the database is a server and has no owner. */
   readonly adminApiKey: string | null;
   readonly tls: TlsConfig | null;
+  readonly oidc: OidcConfig | null;
   readonly corsOrigins: readonly string[];
   readonly trustedProxies: readonly string[];
   readonly logLevel: LogLevel;
@@ -63,6 +76,10 @@ const names = [
   'COFFER_TLS_CERT',
   'COFFER_TLS_KEY',
   'COFFER_TLS_CLIENT_CA',
+  'COFFER_OIDC_ISSUER',
+  'COFFER_OIDC_AUDIENCE',
+  'COFFER_OIDC_WORKSPACE_CLAIM',
+  'COFFER_OIDC_ROLE_CLAIM',
   'COFFER_CORS_ORIGINS',
   'COFFER_TRUSTED_PROXIES',
   'COFFER_LOG_LEVEL',
@@ -94,6 +111,7 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
     masterKey: parseMasterKey(reader),
     adminApiKey: reader.matching('COFFER_ADMIN_API_KEY', apiKeyPattern, 'must be cof_ and 43 base64url characters'),
     tls: parseTls(reader),
+    oidc: parseOidc(reader),
     corsOrigins: parseOrigins(reader),
     trustedProxies: reader.list('COFFER_TRUSTED_PROXIES'),
     logLevel: parseLogLevel(reader),
@@ -133,6 +151,28 @@ function parseTls(reader: Reader): TlsConfig | null {
   if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile, clientCaFile };
   if (certFile !== undefined || keyFile !== undefined || clientCaFile !== null) {
     reader.problem('TLS needs both COFFER_TLS_CERT and COFFER_TLS_KEY');
+  }
+  return null;
+}
+
+function parseOidc(reader: Reader): OidcConfig | null {
+  const issuer = reader.text('COFFER_OIDC_ISSUER');
+  const audience = reader.text('COFFER_OIDC_AUDIENCE');
+  const workspaceClaim = reader.text('COFFER_OIDC_WORKSPACE_CLAIM');
+  const roleClaim = reader.text('COFFER_OIDC_ROLE_CLAIM');
+  if (issuer !== undefined && !(isFetchable(issuer) && !/[?#]/.test(issuer))) {
+    reader.problem('COFFER_OIDC_ISSUER must be an https URL without a query, or an http one of this machine');
+  }
+  if (issuer !== undefined && audience !== undefined) {
+    return {
+      issuer,
+      audience,
+      workspaceClaim: workspaceClaim ?? 'coffer_workspace',
+      roleClaim: roleClaim ?? 'coffer_role',
+    };
+  }
+  if ([issuer, audience, workspaceClaim, roleClaim].some((text) => text !== undefined)) {
+    reader.problem('tokens of an issuer need both COFFER_OIDC_ISSUER and COFFER_OIDC_AUDIENCE');
   }
   return null;
 }

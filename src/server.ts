@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Authenticator } from './access/authenticator.ts';
+import { createOidcAccess } from './access/oidc/oidc-access.ts';
 import { Argon2PasswordHasher } from './access/password-hasher.ts';
 import type { Config } from './config.ts';
 import { dialectNames, dialects } from './dialects/index.ts';
@@ -29,13 +30,13 @@ export interface ServerParts {
 
 /** Puts the vault, its dialects and the gateway together. It neither listens nor reads the environment. */
 export async function buildServer(parts: ServerParts): Promise<Gateway> {
-  const { clock, config, instance, log, readiness, tls } = parts;
-  const authenticator = new Authenticator({ store: instance.stores.access, clock });
+  const { clock, config, log, readiness, tls } = parts;
+  const authenticator = buildAuthenticator(parts);
   const vaultParts = buildVault(parts);
   return buildGateway({
     dialects: dialects(vaultParts),
     chooseDialect: createDialectChoice(vaultParts.vault),
-    authenticate: (headers, signal) => authenticator.authenticate(headers, signal),
+    authenticate: (headers, signal, certificate) => authenticator.authenticate(headers, signal, certificate),
     readiness,
     clock,
     log,
@@ -44,6 +45,18 @@ export async function buildServer(parts: ServerParts): Promise<Gateway> {
     port: config.port,
     corsOrigins: config.corsOrigins,
     trustedProxies: config.trustedProxies,
+  });
+}
+
+function buildAuthenticator({ clock, config, instance, log }: ServerParts): Authenticator {
+  const { access: store, workspaces } = instance.stores;
+  if (!config.oidc) return new Authenticator({ store, clock });
+  const { issuer, audience, workspaceClaim: workspace, roleClaim: role } = config.oidc;
+  const claimNames = { workspace, role };
+  return new Authenticator({
+    store,
+    clock,
+    oidc: createOidcAccess({ issuer, audience, claimNames, workspaces, clock, log }),
   });
 }
 

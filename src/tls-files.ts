@@ -1,0 +1,107 @@
+import { X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { createSecureContext } from 'node:tls';
+import type { Logger } from 'pino';
+import type { TlsConfig } from './config.ts';
+import type { GatewayTls } from './gateway/gateway.ts';
+import { KeyFileError } from './key-file.ts';
+
+/** How often the files are looked at, in milliseconds. */
+const lookEveryMs = 2_000;
+
+/**
+ * Reads the certificate, its private key and the authorities of clients.
+ *
+ * @throws KeyFileError where one can't be read or is none, and where certificate and key do not belong together
+ */
+export async function readTls({ certFile, clientCaFile, keyFile }: TlsConfig): Promise<GatewayTls> {
+  const [certificate, privateKey] = await Promise.all([readPem(certFile), readPem(keyFile)]);
+  const clientAuthorities = clientCaFile === null ? undefined : await readAuthorities(clientCaFile);
+  try {
+    createSecureContext({ cert: certificate, key: privateKey });
+  } catch (cause) {
+    throw new KeyFileError(certFile, 'can not be used together with its private key', { cause });
+  }
+  return { certificate, privateKey, ...(clientAuthorities !== undefined && { clientAuthorities }) };
+}
+
+/** What a watch of the files works with. */
+export interface TlsWatchParts {
+  readonly config: TlsConfig;
+  /** What is in use at first. */
+  readonly inUse: GatewayTls;
+  readonly use: (tls: GatewayTls) => void;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
+}
+
+/** Has the server use its TLS files anew when they have changed; what can't be used is told once, and leaves the old ones. */
+export class TlsWatch {
+  readonly #parts: TlsWatchParts;
+  #inUse: string;
+  #trouble: string | undefined;
+
+  constructor(parts: TlsWatchParts) {
+    this.#parts = parts;
+    this.#inUse = spell(parts.inUse);
+  }
+
+  /** Looks at the files every two seconds, by their content: whoever replaces them may do so by links or by renaming. */
+  start(): Disposable {
+    let looking: Promise<void> | undefined;
+    const timer = setInterval(() => {
+      looking ??= this.look().finally(() => (looking = undefined));
+    }, lookEveryMs);
+    timer.unref();
+    return { [Symbol.dispose]: () => clearInterval(timer) };
+  }
+
+  /** Looks at the files once. */
+  async look(): Promise<void> {
+    const { config, log, use } = this.#parts;
+    try {
+      const tls = await readTls(config);
+      const spelt = spell(tls);
+      this.#trouble = undefined;
+      if (spelt === this.#inUse) return;
+      use(tls);
+      this.#inUse = spelt;
+      log.info({}, 'the TLS files have changed and are in use');
+    } catch (error) {
+      const trouble = error instanceof Error ? error.message : 'unknown';
+      if (trouble === this.#trouble) return;
+      this.#trouble = trouble;
+      log.warn({ problem: trouble }, 'the TLS files have changed and can not be used: the ones before stay in use');
+    }
+  }
+}
+
+function spell({ certificate, privateKey, clientAuthorities }: GatewayTls): string {
+  return JSON.stringify([certificate, privateKey, clientAuthorities ?? null]);
+}
+
+/** An empty list would have Node trust every public authority instead, and a damaged one fewer than was meant. */
+async function readAuthorities(path: string): Promise<string> {
+  const text = await readPem(path);
+  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  const begun = text.match(/-----BEGIN /g) ?? [];
+  if (blocks.length === 0 || blocks.length !== begun.length || !blocks.every(isCertificate)) {
+    throw new KeyFileError(path, 'must hold certificates in PEM, and nothing else');
+  }
+  return text;
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).raw.length > 0;
+  } catch {
+    return false;
+  }
+}
+
+async function readPem(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw new KeyFileError(path, 'can not be read', { cause: error });
+  }
+}

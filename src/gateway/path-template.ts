@@ -30,7 +30,7 @@ const wildcards = { one: '*', many: '**' } as const;
  * Reads a path template: `/v1/shelves/{shelf}/books/{id}:lend`, `/v5/credentials/name/{name=**}/secret`. Unlike the original
  * grammar it takes literals behind `**`, and a slash at the end, which has no meaning.
  *
- * @throws Error where the text is not a template, or holds `**` twice
+ * @throws Error where the text is not a template, or holds `**` or a variable twice
  * @see https://github.com/googleapis/googleapis/blob/master/google/api/http.proto
  */
 export function parsePathTemplate(text: string): PathTemplate {
@@ -48,6 +48,8 @@ export function parsePathTemplate(text: string): PathTemplate {
     if (fieldPath !== undefined) variables.push({ fieldPath, from, to: steps.length });
   }
   if (steps.filter(({ kind }) => kind === 'many').length > 1) throw malformed(text, 'holds ** twice');
+  const names = new Set(variables.map(({ fieldPath }) => fieldPath));
+  if (names.size < variables.length) throw malformed(text, 'names a variable twice');
   return joinLiteralVerb(steps, variables, verb);
 }
 

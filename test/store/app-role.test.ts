@@ -57,27 +57,6 @@ describe('the role of the server', () => {
 });
 
 describe('the role of the server, where the cluster is its own', () => {
-  // Roles belong to the whole cluster: one that may log in must not be that of the other tests.
-  async function withLoggedInRole(work: (database: Database) => Promise<void>): Promise<void> {
-    await withOwnPostgres(async (connection) => {
-      const log = recordingLog();
-      const options = { connection, log, roleLogsIn: true };
-      // Twice, since the role is there already at the second start.
-      await withMigratedDatabase(options, () => Promise.resolve());
-      await withMigratedDatabase(options, async (migrated) => {
-        const database = await openDatabase({ ...migrated, poolMax: 2, log });
-        try {
-          await work(database);
-        } finally {
-          await database.close();
-        }
-      });
-    });
-  }
-
-  const run = (database: Database, text: string) =>
-    database.query<{ readonly answer: unknown }>({ name: '', text, values: [] });
-
   it('is not left by resetting it, and reads no file', async () => {
     await withLoggedInRole(async (database) => {
       await database.transact({}, async (transaction) => {
@@ -116,3 +95,25 @@ describe('the role of the server, where the cluster is its own', () => {
     });
   });
 });
+
+// Roles belong to the whole cluster: one that may log in must not be that of the other tests.
+async function withLoggedInRole(work: (database: Database) => Promise<void>): Promise<void> {
+  await withOwnPostgres(async (connection) => {
+    const log = recordingLog();
+    const options = { connection, log, roleLogsIn: true };
+    // Twice, since the role is there already at the second start.
+    await withMigratedDatabase(options, () => Promise.resolve());
+    await withMigratedDatabase(options, async (migrated) => {
+      const database = await openDatabase({ ...migrated, poolMax: 2, log });
+      try {
+        await work(database);
+      } finally {
+        await database.close();
+      }
+    });
+  });
+}
+
+function run(database: Database, text: string) {
+  return database.query<{ readonly answer: unknown }>({ name: '', text, values: [] });
+}

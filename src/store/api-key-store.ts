@@ -17,6 +17,9 @@ import type { GrantGuard } from './grant-guard.ts';
 import { apiKeyGrants } from './grant-tables.ts';
 import { selectList, together, type Statement } from './statement.ts';
 
+/** How many rows are read at a time where those of a page were not all to be shown. */
+const refillRows = 1_000;
+
 /** API keys in PostgreSQL, without their tokens. */
 export class SqlApiKeyStore implements ApiKeyStore {
   readonly #database: Database;
@@ -41,17 +44,20 @@ export class SqlApiKeyStore implements ApiKeyStore {
     return row && this.#guard.holds(apiKeyGrants, row) ? apiKeyOf(row) : undefined;
   }
 
-  /** A page may be short of keys whose MAC is wrong; the next one continues behind them. */
   async listApiKeys({
     workspaceId,
     after,
     size,
     signal,
   }: Parameters<ApiKeyStore['listApiKeys']>[0]): Promise<readonly ApiKey[]> {
-    const where = { workspaceId, ...(after !== undefined && { id: { $gt: after } }) };
-    const criteria = { where, orderBy: { id: 'asc' }, limit: size } as const;
-    const rows = await this.#database.find({ signal }, ApiKeyEntity, criteria);
-    return rows.filter((row) => this.#guard.holds(apiKeyGrants, row)).map(apiKeyOf);
+    const apiKeys: ApiKey[] = [];
+    for (let last = after, limit = size; ; limit = refillRows) {
+      const where = { workspaceId, ...(last !== undefined && { id: { $gt: last } }) };
+      const rows = await this.#database.find({ signal }, ApiKeyEntity, { where, orderBy: { id: 'asc' }, limit });
+      apiKeys.push(...rows.filter((row) => this.#guard.holds(apiKeyGrants, row)).map(apiKeyOf));
+      if (rows.length < limit || apiKeys.length >= size) return apiKeys.slice(0, size);
+      last = rows.at(-1)?.id;
+    }
   }
 
   async revokeApiKey({

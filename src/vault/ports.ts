@@ -316,6 +316,7 @@ export interface ApiKeyStore {
    */
   createApiKey(apiKey: ApiKey, event: AuditEvent, user?: User): Promise<void>;
   findApiKeyById(workspaceId: string, id: string, signal: AbortSignal): Promise<ApiKey | undefined>;
+  /** In the order of ids. A page is full unless it is the last one: keys whose MAC is wrong take no place on it. */
   listApiKeys(request: {
     readonly workspaceId: string;
     readonly after?: string;

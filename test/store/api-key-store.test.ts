@@ -68,6 +68,32 @@ describe('the API key store', () => {
     expect(await list({ size: 10, after: apiKeys[0]?.id ?? '' })).to.deep.equal(apiKeys.slice(1));
   });
 
+  it('fills a page up where keys of it fail their MAC, so that a short page is the last one', async () => {
+    const apiKeys: ApiKey[] = [];
+    for (let index = 0; index < 9; index += 1) apiKeys.push(await add());
+    const tampered = apiKeys.filter((_, index) => index < 3 || index === 5).map(({ id }) => id);
+    await test.asSuperuser(`update api_key set role = 'ADMIN' where id = any ($1)`, [tampered]);
+    const sound = apiKeys.filter(({ id }) => !tampered.includes(id));
+    expect(await list({ size: 2 })).to.deep.equal(sound.slice(0, 2));
+    expect(await list({ size: 2, after: sound[1]?.id ?? '' })).to.deep.equal(sound.slice(2, 4));
+    expect(await list({ size: 2, after: sound[3]?.id ?? '' })).to.deep.equal(sound.slice(4));
+    expect(await list({ size: 5 })).to.deep.equal(sound);
+  });
+
+  it('shows what follows more tampered keys than are read at a time', async () => {
+    const first = await add();
+    await test.asSuperuser(
+      `insert into api_key
+       select gen_random_uuid(), workspace_id, user_id, name, sha256(n::text::bytea), prefix, role, may_reveal, dialect,
+         expires_at, revoked_at, created_at, mac
+       from api_key, generate_series(1, 1500) n`,
+    );
+    const last = await add({ id: 'ffffffff-ffff-7fff-bfff-ffffffffffff' });
+    expect(await list({ size: 2 })).to.deep.equal([first, last]);
+    expect(await list({ size: 1, after: first.id })).to.deep.equal([last]);
+    expect(await list({ size: 1, after: last.id })).to.deep.equal([]);
+  });
+
   it('finds no key of another workspace, and revokes none', async () => {
     const { id } = await add({ workspaceId: otherWorkspaceId });
     expect(await find(id)).to.equal(undefined);

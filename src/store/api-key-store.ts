@@ -47,6 +47,7 @@ export class SqlApiKeyStore implements ApiKeyStore {
   async listApiKeys({
     workspaceId,
     after,
+    shows,
     size,
     signal,
   }: Parameters<ApiKeyStore['listApiKeys']>[0]): Promise<readonly ApiKey[]> {
@@ -54,7 +55,8 @@ export class SqlApiKeyStore implements ApiKeyStore {
     for (let last = after, limit = size; ; limit = refillRows) {
       const where = { workspaceId, ...(last !== undefined && { id: { $gt: last } }) };
       const rows = await this.#database.find({ signal }, ApiKeyEntity, { where, orderBy: { id: 'asc' }, limit });
-      apiKeys.push(...rows.filter((row) => this.#guard.holds(apiKeyGrants, row)).map(apiKeyOf));
+      const sound = rows.filter((row) => this.#guard.holds(apiKeyGrants, row)).map(apiKeyOf);
+      apiKeys.push(...sound.filter(shows));
       if (rows.length < limit || apiKeys.length >= size) return apiKeys.slice(0, size);
       last = rows.at(-1)?.id;
     }

@@ -67,23 +67,34 @@ export class ApiKeyDirectory {
     return { apiKey, token };
   }
 
-  /** The workspace's keys in the order of creation, revoked ones too, without their tokens. */
+  /** The workspace's keys in the order of creation, revoked ones too, without their tokens; others' personal ones are left out. */
   async listApiKeys(call: Call, page: { readonly after?: string; readonly size: number }): Promise<readonly ApiKey[]> {
     this.#authorize(call);
     if (!(page.size >= 1 && page.size <= limits.pageSize)) throw invalidArgument('page_size', 'is out of range');
-    return this.#parts.store.listApiKeys({ ...page, workspaceId: call.workspaceId, signal: call.signal });
+    const { caller, workspaceId, signal } = call;
+    const shows = (apiKey: ApiKey) => isOpenTo(caller, apiKey);
+    return this.#parts.store.listApiKeys({ ...page, workspaceId, shows, signal });
   }
 
-  /** Ends a key at once. Revoking it again changes nothing. */
+  /**
+   * Ends a key at once. Revoking it again changes nothing.
+   *
+   * @throws VaultError `not_found`, also for the personal key of somebody else
+   */
   async revokeApiKey(call: Call, text: string): Promise<ApiKey> {
     this.#authorize(call);
-    const id = parseId(text);
-    if (id === undefined) throw notFound('api_key', text);
+    const { id } = await this.#find(call, text);
     const event = this.#event(call, 'api_keys.revoke', id);
     const revocation = { workspaceId: call.workspaceId, id, revokedAt: this.#parts.clock.now(), event };
-    const wasFound = await this.#parts.store.revokeApiKey(revocation);
-    const apiKey = wasFound ? await this.#parts.store.findApiKeyById(call.workspaceId, id, call.signal) : undefined;
-    if (!apiKey) throw notFound('api_key', id);
+    if (!(await this.#parts.store.revokeApiKey(revocation))) throw notFound('api_key', id);
+    return this.#find(call, id);
+  }
+
+  /** What decides whether a key may be seen never changes, so that it need not be asked again where the key is changed. */
+  async #find({ caller, workspaceId, signal }: Call, text: string): Promise<ApiKey> {
+    const id = parseId(text);
+    const apiKey = id === undefined ? undefined : await this.#parts.store.findApiKeyById(workspaceId, id, signal);
+    if (!apiKey || !isOpenTo(caller, apiKey)) throw notFound('api_key', id ?? text);
     return apiKey;
   }
 
@@ -123,4 +134,13 @@ function unknownUserOf(caller: Caller, createdAt: Date): User | undefined {
   if (caller.authentication !== 'oidc') return undefined;
   const { userId: id, name, defaultWorkspaceId } = caller;
   return { id, name, isOwner: false, defaultWorkspaceId, passwordHash: null, createdAt };
+}
+
+/**
+ * A personal key is the business of its user and of owners; the admin of the workspace where its calls go by default neither
+ * sees nor ends it. Keys that its user issued act in his name, but are not he.
+ */
+function isOpenTo(caller: Caller, apiKey: ApiKey): boolean {
+  if (apiKey.role !== null || caller.isOwner) return true;
+  return caller.kind === 'user' && caller.userId === apiKey.userId;
 }

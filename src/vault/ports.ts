@@ -316,9 +316,13 @@ export interface ApiKeyStore {
    */
   createApiKey(apiKey: ApiKey, event: AuditEvent, user?: User): Promise<void>;
   findApiKeyById(workspaceId: string, id: string, signal: AbortSignal): Promise<ApiKey | undefined>;
-  /** In the order of ids. A page is full unless it is the last one: keys whose MAC is wrong take no place on it. */
+  /**
+   * In the order of ids. A page is full unless it is the last one: keys whose MAC is wrong, and those that are not to be
+   * shown, take no place on it.
+   */
   listApiKeys(request: {
     readonly workspaceId: string;
+    readonly shows: (apiKey: ApiKey) => boolean;
     readonly after?: string;
     readonly size: number;
     readonly signal: AbortSignal;

@@ -87,6 +87,17 @@ describe('coffer.v1.AccessService over REST', () => {
     expect((await call({ path: '/v1/whoami', token: String(foreign.body['token']) })).status).to.equal(200);
   });
 
+  it("keeps the owner's own key out of sight and reach of a workspace's admin", async () => {
+    const token = await coffer.issueKey({ role: 'ADMIN' });
+    const { body: owner } = await call({ path: '/v1/whoami' });
+    const { body } = await call({ path: `${apiKeys}?page_size=1000`, token });
+    expect(body.api_keys.map(({ id }) => id)).to.not.include(owner['id']);
+    const refused = await call({ method: 'POST', path: `${apiKeys}/${String(owner['id'])}:revoke`, token });
+    expect([refused.status, refused.body['code']]).to.deep.equal([404, 'not_found']);
+    const { body: whole } = await call({ path: `${apiKeys}?page_size=1000` });
+    expect(whole.api_keys.map(({ id }) => id)).to.include(owner['id']);
+  });
+
   for (const role of ['VIEWER', 'RUNTIME', 'EDITOR'] as const) {
     it(`is not for a key of ${role}, but for asking who it is`, async () => {
       const token = await coffer.issueKey({ role });

@@ -22,118 +22,137 @@ export interface CheckedObject {
 }
 
 /** Looks at raw JSON before it becomes a message, and finds every fault at once. */
-export interface RequestChecker {
-  /** @param fields those of the message that may come from this source */
-  check(message: DescMessage, fields: readonly DescField[], sent: JsonObject, source: Fault['source']): CheckedObject;
-}
+export type RequestCheck = (sent: JsonObject) => CheckedObject;
 
-/** How a request's members are named and treated. */
+/** How a request's members are named and treated, and where they come from. */
 export interface CheckStyle {
   readonly names: 'proto' | 'json';
   readonly unknownMembers: 'ignore' | 'refuse';
+  readonly source: Fault['source'];
 }
 
+/** Where a value stands, as a chain up to the root. */
 interface Place {
-  readonly path: readonly (string | number)[];
-  readonly order: readonly number[];
+  readonly parent: Place | undefined;
+  readonly name: string | number;
+  readonly position: number;
   readonly isSecret: boolean;
 }
 
 interface Walk extends CheckStyle {
-  readonly source: Fault['source'];
   readonly faults: PlacedFault[];
 }
 
 /** Undefined where the value is at fault. */
 type FieldCheck = (value: JsonValue, place: Place, walk: Walk) => JsonValue | undefined;
 
-const root: Place = { path: [], order: [], isSecret: false };
-/** Behind all that the model knows. */
-const unknownOrder = Number.MAX_SAFE_INTEGER;
+/** A field, with all that is asked of it for every request. */
+interface Member {
+  readonly field: DescField;
+  /** Under any of these it may be sent. */
+  readonly spellings: readonly string[];
+  readonly wireName: string;
+  readonly position: number;
+  readonly isRequired: boolean;
+  readonly isSecret: boolean;
+  readonly check: FieldCheck;
+}
 
-/** Makes a checker, which compiles each field the first time that it meets it. */
-export function createRequestChecker(style: CheckStyle): RequestChecker {
-  const compiled = new Map<DescField, FieldCheck>();
-  const checkOf = (field: DescField): FieldCheck => {
-    const known = compiled.get(field);
+/** Behind all that the model knows. */
+const unknownPosition = Number.MAX_SAFE_INTEGER;
+
+/**
+ * Makes the check of a message.
+ *
+ * @param fields those of the message that may come from this source
+ */
+export function createRequestCheck(
+  message: DescMessage,
+  fields: readonly DescField[],
+  style: CheckStyle,
+): RequestCheck {
+  const compiled = new Map<DescMessage, readonly Member[]>();
+  const membersOf = (nested: DescMessage): readonly Member[] => {
+    const known = compiled.get(nested);
     if (known) return known;
-    const check = compileField(field, (message) => (value, place, walk) => {
-      if (!isJsonObject(value)) return refuse({ rule: 'not_object' }, redactMessage(message, value), place, walk);
-      return checkMembers(message, message.fields, value, place, walk, checkOf);
-    });
-    compiled.set(field, check);
-    return check;
+    const members = nested.fields.map((field) => compileMember(field, style, ofMessage));
+    compiled.set(nested, members);
+    return members;
   };
+  // Members are compiled when a message first comes, since a message may hold its own kind.
+  const ofMessage =
+    (nested: DescMessage): FieldCheck =>
+    (value, place, walk) =>
+      isJsonObject(value)
+        ? checkMembers(nested, membersOf(nested), value, place, walk)
+        : refuse({ rule: 'not_object' }, redactMessage(nested, value), place, walk);
+  const members = fields.map((field) => compileMember(field, style, ofMessage));
+  return (sent) => {
+    const walk: Walk = { ...style, faults: [] };
+    return { json: checkMembers(message, members, sent, undefined, walk), faults: walk.faults };
+  };
+}
+
+function compileMember(field: DescField, style: CheckStyle, ofMessage: (message: DescMessage) => FieldCheck): Member {
   return {
-    check(message, fields, sent, source) {
-      const walk: Walk = { ...style, source, faults: [] };
-      const json = checkMembers(message, fields, sent, root, walk, checkOf);
-      return { json, faults: walk.faults };
-    },
+    field,
+    spellings: [...new Set([field.name, field.jsonName])],
+    wireName: wireNameOf(field, style.names),
+    position: field.parent.fields.indexOf(field),
+    isRequired: isRequiredField(field),
+    isSecret: isSecretField(field),
+    check: compileField(field, ofMessage),
   };
 }
 
 function checkMembers(
   message: DescMessage,
-  fields: readonly DescField[],
+  members: readonly Member[],
   sent: JsonObject,
-  place: Place,
+  parent: Place | undefined,
   walk: Walk,
-  checkOf: (field: DescField) => FieldCheck,
 ): JsonObject {
   const json: Record<string, JsonValue> = {};
   let known = 0;
-  for (const field of fields) {
-    const spellings = spellingsIn(field, sent);
+  for (const member of members) {
+    const spellings = member.spellings.filter((name) => Object.hasOwn(sent, name));
     known += spellings.length;
-    const value = checkMember(message, field, spellings, sent, place, walk, checkOf);
-    if (value !== undefined) json[field.name] = value;
+    if (spellings.length === 0 && !member.isRequired) continue;
+    const value = checkMember(message, member, spellings, sent, parent, walk);
+    if (value !== undefined) json[member.field.name] = value;
   }
   if (walk.unknownMembers === 'refuse' && known < Object.keys(sent).length) {
-    refuseUnknown(fields, sent, place, walk);
+    refuseUnknown(members, sent, parent, walk);
   }
   return json;
 }
 
 function checkMember(
   message: DescMessage,
-  field: DescField,
-  spellings: readonly string[],
+  { field, wireName, position, isRequired, isSecret, check }: Member,
+  [name, second]: readonly string[],
   sent: JsonObject,
-  place: Place,
+  parent: Place | undefined,
   walk: Walk,
-  checkOf: (field: DescField) => FieldCheck,
 ): JsonValue | undefined {
-  const [name, second] = spellings;
+  const here: Place = { parent, name: wireName, position, isSecret: isSecret || parent?.isSecret === true };
   const value = name === undefined ? undefined : sent[name];
-  if (value === undefined && !isRequiredField(field)) return undefined;
-  const here: Place = {
-    path: [...place.path, wireNameOf(field, walk.names)],
-    order: [...place.order, message.fields.indexOf(field)],
-    isSecret: place.isSecret || isSecretField(field),
-  };
   if (value === undefined) {
     // Nothing was sent for it: what is shown is the object that it is missing from.
-    const around = place.isSecret ? hide(sent) : redactMessage(message, sent);
+    const around = parent?.isSecret === true ? hide(sent) : redactMessage(message, sent);
     return refuse({ rule: 'missing' }, walk.source === 'body' ? around : undefined, here, walk);
   }
   if (second !== undefined) return refuse({ rule: 'other' }, redactField(field, value), here, walk);
-  if (value === null && field.message?.typeName !== 'google.protobuf.Value' && !isRequiredField(field))
-    return undefined;
-  return checkOf(field)(value, here, walk);
+  if (value === null && field.message?.typeName !== 'google.protobuf.Value' && !isRequired) return undefined;
+  return check(value, here, walk);
 }
 
-/** The names under which a field was sent; more than one is ambiguous. */
-function spellingsIn(field: DescField, sent: JsonObject): readonly string[] {
-  const names = field.name === field.jsonName ? [field.name] : [field.name, field.jsonName];
-  return names.filter((name) => Object.hasOwn(sent, name));
-}
-
-function refuseUnknown(fields: readonly DescField[], sent: JsonObject, place: Place, walk: Walk): void {
+function refuseUnknown(members: readonly Member[], sent: JsonObject, parent: Place | undefined, walk: Walk): void {
+  const known = new Set(members.flatMap(({ spellings }) => spellings));
   for (const name of Object.keys(sent)) {
-    if (fields.some((field) => field.name === name || field.jsonName === name)) continue;
-    const here = { path: [...place.path, name], order: [...place.order, unknownOrder], isSecret: place.isSecret };
-    refuse({ rule: 'unknown_member' }, undefined, here, walk);
+    if (known.has(name)) continue;
+    const place = { parent, name, position: unknownPosition, isSecret: parent?.isSecret === true };
+    refuse({ rule: 'unknown_member' }, undefined, place, walk);
   }
 }
 
@@ -204,15 +223,20 @@ function mapCheck(field: DescField, check: FieldCheck, key: ScalarType): FieldCh
   };
 }
 
-function within(place: Place, name: string | number, position: number): Place {
-  return { path: [...place.path, name], order: [...place.order, position], isSecret: place.isSecret };
+function within(parent: Place, name: string | number, position: number): Place {
+  return { parent, name, position, isSecret: parent.isSecret };
 }
 
 function refuse(refusal: Refusal, input: JsonValue | undefined, place: Place, walk: Walk): undefined {
   const shown = place.isSecret && input !== undefined ? hide(input) : input;
-  walk.faults.push({
-    fault: { source: walk.source, path: place.path, input: shown, ...refusal },
-    order: place.order,
-  });
+  const chain = chainOf(place);
+  const path = chain.map(({ name }) => name);
+  const order = chain.map(({ position }) => position);
+  walk.faults.push({ fault: { source: walk.source, path, input: shown, ...refusal }, order });
   return undefined;
+}
+
+/** From the root. */
+function chainOf(place: Place): Place[] {
+  return place.parent ? [...chainOf(place.parent), place] : [place];
 }

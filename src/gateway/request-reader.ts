@@ -6,7 +6,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../vault/json.ts'
 import type { Fault } from './dialect.ts';
 import { findJsonFlaw, isReadableByProtobuf } from './json-guard.ts';
 import { findField, isRequiredField, resolveFieldPath } from './message-fields.ts';
-import { createRequestChecker, type PlacedFault } from './request-checker.ts';
+import { createRequestCheck, type PlacedFault } from './request-checker.ts';
 import type { BodyBinding, Route } from './route-table.ts';
 import { mergeTrees, readQuery, readVariables, unknownParameter } from './text-values.ts';
 import { faultOfViolation } from './violation-faults.ts';
@@ -40,11 +40,14 @@ export function createRequestReader(
   const { input } = route.rpc.method;
   const { names } = route.dialect.rest.json;
   const { unknownMembers } = route.dialect.rest;
-  const checker = createRequestChecker({ names, unknownMembers });
   const origins = originsOf(route);
+  const style = { names, unknownMembers };
+  const ofPath = createRequestCheck(input, origins.path, { ...style, source: 'path' });
+  const ofQuery = createRequestCheck(input, origins.query, { ...style, source: 'query' });
+  const ofBody = createRequestCheck(input, origins.body, { ...style, source: 'body' });
 
   const checkPath = (variables: Readonly<Record<string, string>>): Checked => {
-    const checked = checker.check(input, origins.path, readVariables(input, variables), 'path');
+    const checked = ofPath(readVariables(input, variables));
     // The message around a nested variable comes from elsewhere; only the variables themselves are this source's to judge.
     return { json: checked.json, faults: checked.faults.filter(({ order }) => origins.variables.has(order.join())) };
   };
@@ -54,11 +57,11 @@ export function createRequestReader(
       fault: unknownParameter(name),
       order: [Number.MAX_SAFE_INTEGER],
     }));
-    const checked = checker.check(input, origins.query, sent, 'query');
+    const checked = ofQuery(sent);
     return { json: checked.json, faults: [...checked.faults, ...faults] };
   };
   const checkBody = (body: JsonValue | undefined): Checked => {
-    const checked = checker.check(input, origins.body, bodyTree(route.body, body), 'body');
+    const checked = ofBody(bodyTree(route.body, body));
     return { json: checked.json, faults: checked.faults.filter(({ order }) => !origins.variables.has(order.join())) };
   };
   const findViolations = (json: JsonObject, message: Message): PlacedFault[] =>

@@ -75,13 +75,6 @@ describe("scale's document", () => {
     expect(reply.body).to.deep.equal({ detail: "Credential with name 'Taken 'twice'' already exists" });
   });
 
-  it('lets exactly one of several creates of one name at once succeed', async () => {
-    const body = { type: 'key', name: 'Contested', payload: secretPayload };
-    const replies = await Promise.all(Array.from({ length: 8 }, async () => create(body)));
-    expect(replies.filter(({ status }) => status === 200)).to.have.lengthOf(1);
-    expect(replies.filter(({ status }) => status === 409)).to.have.lengthOf(7);
-  });
-
   it('refuses a call without a key, or with one that nobody issued', async () => {
     for (const headers of [{}, { 'x-api-key': 'cof_unknown' }]) {
       const reply = await call({ method: 'POST', path, headers, body: {} });

@@ -34,6 +34,7 @@ export function callerOfApiKey(
     name,
     authentication,
     sessionId: null,
+    expiresAt,
     defaultWorkspaceId: workspaceId,
     dialect,
     ...accessOf(apiKey, access),

@@ -30,6 +30,7 @@ export const jwtProof: Proof = {
       userId: id,
       authentication: 'oidc',
       sessionId: null,
+      expiresAt: null,
       isOwner: false,
       defaultWorkspaceId: first.workspaceId,
       grants: [...grants.values()],

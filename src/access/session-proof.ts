@@ -16,6 +16,7 @@ export const sessionProof: Proof = {
       name: access.user.name,
       authentication: 'session',
       sessionId: session.id,
+      expiresAt: null,
       defaultWorkspaceId: access.user.defaultWorkspaceId,
       dialect: null,
       ...accessOfUser(access),

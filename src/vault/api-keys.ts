@@ -48,12 +48,13 @@ export class ApiKeyDirectory {
    * Issues a key. Its token is answered this once, and only its hash is kept. A certificate's name belongs to one living key
    * of the instance, and is for owners to give away: which names there are is the business of whoever issues certificates.
    *
-   * @throws VaultError `invalid_argument`, `permission_denied` where it would be granted more than its issuer has, or
+   * @throws VaultError `invalid_argument`, `permission_denied` where it would be granted more than its issuer has or outlive it, or
    *   `name_taken` where another key has the certificate's name
    */
   async createApiKey(call: Call, { certificateSan, ...draft }: ApiKeyDraft): Promise<IssuedApiKey> {
     const grant = this.#authorize(call);
     if (certificateSan !== null) authorizeOwner(call.caller, 'api_keys.manage');
+    checkLifetime(draft.expiresAt, call.caller);
     this.#check(draft, grant);
     const { clock, ids, store, tokens } = this.#parts;
     const { token, hash, prefix } =
@@ -121,6 +122,12 @@ export class ApiKeyDirectory {
     const resource = { resourceKind: 'api_key', resourceId: id };
     return auditEvent(call, { id: ids.next(), time: clock.now(), action, outcome: 'OK', ...resource });
   }
+}
+
+/** A key that could issue one which lasts longer would have no end. */
+function checkLifetime(expiresAt: Date | null, issuer: Caller): void {
+  if (issuer.expiresAt === null || (expiresAt !== null && expiresAt <= issuer.expiresAt)) return;
+  throw new VaultError('permission_denied', 'a key can not outlive the key of its issuer', { field: 'expires_at' });
 }
 
 function readCertificateName(text: string): string {

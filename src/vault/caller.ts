@@ -21,6 +21,8 @@ export interface Caller {
   readonly authentication: 'api_key' | 'session' | 'oidc' | 'client_certificate';
   /** The session that was proved by, if any. */
   readonly sessionId: string | null;
+  /** When the API key ends that was proved by; null where it has no end, and where a user was proved. */
+  readonly expiresAt: Date | null;
   /** Manages the instance; reads no secret of a workspace in which it has no grant. */
   readonly isOwner: boolean;
   /** Where calls go that name no workspace. */

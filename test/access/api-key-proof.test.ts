@@ -26,6 +26,7 @@ describe('apiKeyProof', () => {
       userId: owner.id,
       authentication: 'api_key',
       sessionId: null,
+      expiresAt: null,
       isOwner: false,
       defaultWorkspaceId: '018cc251-f400-7000-8000-00000000000b',
       grants: [{ workspaceId: '018cc251-f400-7000-8000-00000000000b', role: 'RUNTIME', mayReveal: false }],

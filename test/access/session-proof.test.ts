@@ -25,6 +25,7 @@ describe('sessionProof', () => {
       userId: user.id,
       authentication: 'session',
       sessionId: '018cc251-f400-7000-8000-000000000003',
+      expiresAt: null,
       isOwner: false,
       defaultWorkspaceId: user.defaultWorkspaceId,
       grants: [{ workspaceId: user.defaultWorkspaceId, role: 'EDITOR', mayReveal: false }],

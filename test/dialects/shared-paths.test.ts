@@ -20,6 +20,7 @@ const caller: Caller = {
   userId: '018cc251-f400-7000-8000-00000000b002',
   authentication: 'session',
   sessionId: null,
+  expiresAt: null,
   isOwner: false,
   defaultWorkspaceId: '018cc251-f400-7000-8000-00000000a001',
   grants: [],

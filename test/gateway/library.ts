@@ -157,6 +157,7 @@ export function callers(): Record<string, Caller> {
     userId: 'U1',
     authentication: 'api_key' as const,
     sessionId: null,
+    expiresAt: null,
     isOwner: false,
     defaultWorkspaceId: workspaceId,
     dialect: null,

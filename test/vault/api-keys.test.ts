@@ -60,6 +60,11 @@ describe('the API keys of a workspace', () => {
     return { ...call, caller: { ...call.caller, ...changes } };
   }
 
+  const issue = (expiresAt: Date | null, issuer: Partial<Caller>) => {
+    const draft = { name: 'n', role: 'VIEWER', mayReveal: true, dialect: null, certificateSan: null } as const;
+    return directory.createApiKey(callBy({ userId: owner.id, ...issuer }), { ...draft, expiresAt });
+  };
+
   const listedFor = async (changes: Partial<Caller>) =>
     (await directory.listApiKeys(callBy(changes), { size: 10 })).map(({ id }) => id);
 
@@ -96,6 +101,33 @@ describe('the API keys of a workspace', () => {
       }
       expect(await test.asSuperuser('select 1 from api_key where revoked_at is not null')).to.deep.equal([]);
       expect(await test.asSuperuser(`select 1 from audit_event where action = 'api_keys.revoke'`)).to.deep.equal([]);
+    });
+  });
+
+  describe('that a key issues which ends', () => {
+    const end = new Date('2024-06-01T00:00:00Z');
+
+    it('end no later than it does', async () => {
+      for (const expiresAt of [null, new Date(end.getTime() + 1)]) {
+        const refusal = await refusalOf(issue(expiresAt, { expiresAt: end }));
+        expect(refusal.code).to.equal('permission_denied');
+        expect(refusal.details.field).to.equal('expires_at');
+      }
+      expect((await issue(end, { expiresAt: end })).apiKey.expiresAt).to.deep.equal(end);
+    });
+
+    it('need no end where it has none', async () => {
+      expect((await issue(null, { expiresAt: null })).apiKey.expiresAt).to.equal(null);
+    });
+
+    it('are told of in the trail by the id of their issuer, whoever he acts for', async () => {
+      const issuer = newId();
+      const { apiKey } = await issue(null, { id: issuer });
+      const events = await test.asSuperuser(
+        `select actor_kind, actor_id from audit_event where action = 'api_keys.create' and resource_id = $1`,
+        [apiKey.id],
+      );
+      expect(events).to.deep.equal([{ actor_kind: 'api_key', actor_id: issuer }]);
     });
   });
 });

@@ -16,6 +16,7 @@ function callerWith(grants: readonly Grant[], isOwner = false): Caller {
     userId: '018cc251-f400-7123-8abc-def012345679',
     authentication: 'session',
     sessionId: null,
+    expiresAt: null,
     isOwner,
     defaultWorkspaceId: own,
     grants,

@@ -103,6 +103,7 @@ const ownerCaller: Caller = {
   userId: owner.id,
   authentication: 'api_key',
   sessionId: null,
+  expiresAt: null,
   isOwner: true,
   defaultWorkspaceId: workspaceId,
   grants: [{ workspaceId, role: 'ADMIN', mayReveal: true }],

@@ -79,6 +79,7 @@ export function callIn(workspaceId: string, grant: Partial<Grant> = {}, dialect 
       userId: '018cc251-f400-7000-8000-0000000000f2',
       authentication: 'api_key',
       sessionId: null,
+      expiresAt: null,
       isOwner: false,
       defaultWorkspaceId: workspaceId,
       grants: [{ workspaceId, role: 'EDITOR', mayReveal: true, ...grant }],

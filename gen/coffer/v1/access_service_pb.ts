@@ -55,7 +55,7 @@ export type CreateApiKeyRequest = Message<"coffer.v1.CreateApiKeyRequest"> & {
   dialect: string;
 
   /**
-   * Optional. When the key ends by itself.
+   * Optional. When the key ends by itself. Required of a caller whose own key ends, and no later than that.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 5;
    */
@@ -334,7 +334,8 @@ export const AccessService: GenService<{
     output: typeof CreateApiKeyResponseSchema;
   },
   /**
-   * Lists the API keys of a workspace in the order of creation, those that have ended too. For its admins.
+   * Lists the API keys of a workspace in the order of creation, those that have ended too. For its admins; the personal key of
+   * somebody else is left out, but for owners.
    *
    * @generated from rpc coffer.v1.AccessService.ListApiKeys
    */

@@ -120,6 +120,18 @@ describe('coffer.v1.AccessService over REST', () => {
     expect(granted.body.api_key).to.include({ role: 'EDITOR', without_reveal: true });
   });
 
+  it('lets no key issue one that outlives it', async () => {
+    const expires_at = '2024-06-01T00:00:00Z';
+    const { body } = await create({ name: 'brief', role: 'ADMIN', expires_at });
+    const token = String(body['token']);
+    for (const later of [{}, { expires_at: '2024-06-01T00:00:00.001Z' }]) {
+      const refused = await create({ name: 'heir', role: 'ADMIN', ...later }, token);
+      expect([refused.status, refused.body['code']]).to.deep.equal([403, 'permission_denied']);
+      expect(refused.body.message).to.contain('outlive');
+    }
+    expect((await create({ name: 'heir', role: 'ADMIN', expires_at }, token)).body.api_key).to.include({ expires_at });
+  });
+
   const refusals: Record<string, { readonly body: object; readonly field: string }> = {
     'no name': { body: { role: 'VIEWER' }, field: 'name' },
     'a blank name': { body: { name: ' ', role: 'VIEWER' }, field: 'name' },

@@ -60,6 +60,7 @@ export function someCaller(change: Partial<Caller> = {}): Caller {
     userId: '018cc251-f400-7000-8abc-000000000001',
     authentication: 'api_key',
     sessionId: null,
+    expiresAt: null,
     isOwner: true,
     defaultWorkspaceId: '018cc251-f400-7000-8000-00000000000a',
     grants: [{ workspaceId: '018cc251-f400-7000-8000-00000000000a', role: 'ADMIN', mayReveal: true }],

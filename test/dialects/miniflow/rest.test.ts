@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { spellShortId } from '../../../src/vault/ids.ts';
 import { startCoffer, type TestCoffer } from '../../support/coffer.ts';
+import { textOf } from '../../support/json.ts';
 import { restClient, type RestCall, type RestReply } from '../call-rest.ts';
 
 const secretKey = 'sk-never-to-be-shown';
@@ -45,6 +46,20 @@ describe('miniflow over REST', () => {
       const reply = await call({ path: base, token: 'cof_unknown' });
       expectError(reply, 401, 'HTTP_401', 'Invalid token');
       expect(reply.text).to.not.include('cof_unknown');
+    });
+
+    it('a call with a token that has expired, or has been revoked', async () => {
+      const keys = '/v1/workspaces/default/apiKeys';
+      const expired = await coffer.native('POST', keys, {
+        name: 'expired',
+        role: 'EDITOR',
+        expires_at: '2023-12-31T23:59:59Z',
+      });
+      const reply = await call({ path: base, token: textOf(expired, 'token') });
+      expectError(reply, 401, 'HTTP_401', 'Token expired');
+      const revoked = await coffer.native('POST', keys, { name: 'revoked', role: 'EDITOR' });
+      await coffer.native('POST', `${keys}/${textOf(revoked, 'api_key', 'id')}:revoke`);
+      expectError(await call({ path: base, token: textOf(revoked, 'token') }), 401, 'HTTP_401', 'Invalid token');
     });
 
     for (const spelling of ['WSP-1234567890abcdef', 'WSP-12', 'default', '018cc251-f400-7000-8000-00000000a001']) {
@@ -107,6 +122,20 @@ describe('miniflow over REST', () => {
       const reply = await call({ method: 'POST', path: `${base}/slack`, token, body });
       expectError(reply, 400, 'INVALID_INPUT', "Invalid bot token format. Should start with 'xoxb-'");
     });
+
+    const slackBlanks = {
+      'Credential name cannot be empty': { name: ' ' },
+      'Bot token cannot be empty': { bot_token: '  ' },
+      'Signing secret cannot be empty': { signing_secret: ' ' },
+      'App token cannot be empty': { app_token: '\t' },
+    };
+    for (const [message, members] of Object.entries(slackBlanks)) {
+      it(`a blank text for Slack: ${message}`, async () => {
+        const body = { name: 'Slack', bot_token: 'xoxb-1', ...members };
+        const reply = await call({ method: 'POST', path: `${base}/slack`, token, body });
+        expectError(reply, 400, 'INVALID_INPUT', message);
+      });
+    }
 
     const unfit: Record<string, Record<string, unknown>> = {
       'without a name': { name: undefined },
@@ -318,6 +347,32 @@ describe('miniflow over REST', () => {
     expect(emptied.body).to.have.deep.nested.property('data.tags', []);
   });
 
+  it('accepts a description of 500 characters, and shows tags as [] where there are none', async () => {
+    const description = 'd'.repeat(500);
+    const reply = await call({ path: `${base}/${await create({ description })}`, token });
+    expect(reply.body).to.have.property('data').that.deep.includes({ description, tags: [] });
+  });
+
+  it('lets each workspace have a name of its own', async () => {
+    const elsewhere = spellShortId('workspace', await coffer.createWorkspace('Same names'));
+    await create({ name: 'In both' });
+    const path = `/frontend/workspaces/${elsewhere}/credentials/api-key`;
+    const body = apiKeyBody({ name: 'In both' });
+    expect((await call({ method: 'POST', path, token: coffer.adminToken, body })).status).to.equal(200);
+  });
+
+  const types = 'API_KEY SLACK OAUTH2 BASIC_AUTH JWT AWS_CREDENTIALS GCP_SERVICE_ACCOUNT SSH_KEY BEARER_TOKEN CUSTOM';
+  for (const type of types.split(' ')) {
+    it(`filters by the credential_type ${type}, in any case of its letters`, async () => {
+      for (const spelling of [type, type.toLowerCase()]) {
+        const reply = await call({ path: `${base}?credential_type=${spelling}`, token });
+        expect(reply.status).to.equal(200);
+        const shown = Array.from(reply.text.matchAll(/"credential_type":"(\w+)"/g), ([, found]) => found);
+        expect(shown.filter((found) => found !== type)).to.deep.equal([]);
+      }
+    });
+  }
+
   it('frees the name of what was deleted', async () => {
     const id = await create({ name: 'Freed' });
     await call({ method: 'DELETE', path: `${base}/${id}`, token });
@@ -353,12 +408,6 @@ describe('miniflow over REST', () => {
     ] as const) {
       const reply = await call({ method, path: path + suffix, token, headers });
       expect(reply.status, `${method} ${suffix}`).to.equal(200);
-    }
-  });
-
-  it('answers with and without a slash at the end, and below its own prefix', async () => {
-    for (const path of [`${base}/`, `/miniflow${base}`, `/miniflow${base}/`]) {
-      expect((await call({ path, token })).status, path).to.equal(200);
     }
   });
 

@@ -47,6 +47,22 @@ describe('the configuration', () => {
     expect(config.trustedProxies).to.deep.equal(['10.0.0.0/8']);
   });
 
+  it('takes an issuer of tokens, over TLS or from this machine, and names its claims', () => {
+    for (const issuer of ['https://issuer.example/realms/one', 'http://127.0.0.1:8080', 'http://localhost:8080/']) {
+      const { oidc } = parse({ COFFER_OIDC_ISSUER: issuer, COFFER_OIDC_AUDIENCE: 'coffer' });
+      expect(oidc).to.deep.equal({
+        issuer,
+        audience: 'coffer',
+        workspaceClaim: 'coffer_workspace',
+        roleClaim: 'coffer_role',
+      });
+    }
+    const given = { COFFER_OIDC_WORKSPACE_CLAIM: 'https://a.example/tenant', COFFER_OIDC_ROLE_CLAIM: 'job' };
+    const { oidc } = parse({ COFFER_OIDC_ISSUER: 'https://i.example', COFFER_OIDC_AUDIENCE: 'coffer', ...given });
+    expect(oidc).to.include({ workspaceClaim: 'https://a.example/tenant', roleClaim: 'job' });
+    expect(parse({}).oidc).to.equal(null);
+  });
+
   it('tells every problem at once, and none of the values', () => {
     const problems = problemsOf({
       COFFER_PORT: '70000',
@@ -72,6 +88,21 @@ describe('the configuration', () => {
       'must begin with postgres://',
     ],
     ['a client CA without a certificate', { COFFER_TLS_CLIENT_CA: '/ca.pem' }, 'TLS needs both'],
+    ['an issuer without an audience', { COFFER_OIDC_ISSUER: 'https://issuer.example' }, 'COFFER_OIDC_AUDIENCE'],
+    ['an audience without an issuer', { COFFER_OIDC_AUDIENCE: 'coffer' }, 'COFFER_OIDC_ISSUER'],
+    ['a claim without an issuer', { COFFER_OIDC_ROLE_CLAIM: 'role' }, 'COFFER_OIDC_ISSUER'],
+    ...[
+      'http://issuer.example',
+      'ftp://issuer.example',
+      'issuer.example',
+      'https://user:password@issuer.example',
+      'https://issuer.example?tenant=1',
+      'https://issuer.example#tenant',
+    ].map((issuer): [string, Environment, string] => [
+      `the issuer ${issuer}`,
+      { COFFER_OIDC_ISSUER: issuer, COFFER_OIDC_AUDIENCE: 'coffer' },
+      'COFFER_OIDC_ISSUER must be an https URL',
+    ]),
     ['a negative number', { COFFER_SHUTDOWN_TIMEOUT_MS: '-1' }, 'COFFER_SHUTDOWN_TIMEOUT_MS'],
   ];
   for (const [title, environment, text] of refused) {

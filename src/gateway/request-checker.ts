@@ -135,12 +135,13 @@ function checkMember(
   parent: Place | undefined,
   walk: Walk,
 ): JsonValue | undefined {
-  const here: Place = { parent, name: wireName, position, isSecret: isSecret || parent?.isSecret === true };
+  const isWithinSecret = parent?.isSecret === true;
+  const here: Place = { parent, name: wireName, position, isSecret: isSecret || isWithinSecret };
   const value = name === undefined ? undefined : sent[name];
   if (value === undefined) {
     // Nothing was sent for it: what is shown is the object that it is missing from.
-    const around = parent?.isSecret === true ? hide(sent) : redactMessage(message, sent);
-    return refuse({ rule: 'missing' }, walk.source === 'body' ? around : undefined, here, walk);
+    const around = walk.source === 'body' ? redactMessage(message, sent) : undefined;
+    return refuse({ rule: 'missing' }, around, { ...here, isSecret: isWithinSecret }, walk);
   }
   if (second !== undefined) return refuse({ rule: 'other' }, redactField(field, value), here, walk);
   if (value === null && field.message?.typeName !== 'google.protobuf.Value' && !isRequired) return undefined;

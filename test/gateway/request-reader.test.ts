@@ -155,6 +155,11 @@ describe('a request body', () => {
     expect(found[1]).to.deep.include({ path: ['author', 'name'], input: { password: hidden, born: 7 } });
   });
 
+  it('is shown around a secret that is missing, too', () => {
+    const [fault] = create().read({ body: { title: 'T', texts: secretText } }).faults;
+    expect(fault).to.deep.include({ path: ['text'], input: { title: 'T', texts: '[redacted]' } });
+  });
+
   const leaks: Record<string, JsonValue> = {
     'a secret that is too long': { title: 'T', text: secretText.repeat(2) },
     'a secret of the wrong type': { title: 'T', text: [secretText] },

@@ -12,11 +12,12 @@ const everywhere: readonly DocumentedError[] = [
 const malformed: DocumentedError = { status: 400, description: 'The request is malformed', schema: failure };
 const notProvided: DocumentedError = { status: 412, description: 'A required member is missing', schema: failure };
 const absent: DocumentedError = { status: 404, description: 'There is none of that id or name', schema: failure };
+const notActive: DocumentedError = { status: 412, description: 'The credential is not active', schema: failure };
 
 const refusals: Readonly<Record<string, readonly DocumentedError[]>> = {
   CreateCredential: [malformed, notProvided],
   GetCredential: [absent],
-  RevealCredential: [absent],
+  RevealCredential: [absent, notActive],
   UpdateCredential: [malformed, absent, notProvided],
   DeleteCredential: [notProvided],
   GetComponentCredential: [absent],

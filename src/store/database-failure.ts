@@ -26,6 +26,7 @@ const unavailableSqlStates = new Set([
   '25P04', // transaction_timeout
   '40001', // serialization_failure
   '40P01', // deadlock_detected
+  '55000', // object_not_in_prerequisite_state: the database accepts no connections
   '55P03', // lock_not_available: lock_timeout
   '57014', // query_canceled, where nobody aborted: statement_timeout
   '58000', // system_error

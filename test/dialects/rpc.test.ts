@@ -61,6 +61,59 @@ describe('mielto, scale and miniflow', () => {
         expect(refusal.code).to.equal(Code.AlreadyExists);
       });
 
+      it('keep a credential by mielto through its whole life', async () => {
+        const client = createClient(MieltoService, transport);
+        const label = `Kept by ${protocol}`;
+        const request = { label, authType: 'custom', credentialScope: 'user', credentials: { key: 'one' } };
+        const { credential } = await client.createCredential(request, { headers });
+        const target = { credentialId: credential?.id ?? '' };
+        expect((await client.getCredential(target, { headers })).credential).to.deep.equal(credential);
+        const change = { ...target, description: 'd', credentials: { key: 'two' } };
+        expect((await client.updateCredential(change, { headers })).credential).to.include({ label, description: 'd' });
+        const listed = await client.listCredentials({ search: label, limit: 5 }, { headers });
+        expect(listed).to.include({ total: 1, page: 1, size: 5 });
+        expect(listed.credentials.map(({ id }) => id)).to.deep.equal([target.credentialId]);
+        expect((await client.deleteCredential(target, { headers })).credential).to.include({ label });
+        const refusals = [
+          await refusalOf(client.getCredential(target, { headers })),
+          await refusalOf(client.listCredentials({ limit: 1_001 }, { headers })),
+          await refusalOf(client.listCredentials({}, { headers: { ...headers, 'x-workspace-id': 'WSP-1' } })),
+        ];
+        expect(refusals.map(({ code }) => code)).to.deep.equal([
+          Code.NotFound,
+          Code.InvalidArgument,
+          Code.PermissionDenied,
+        ]);
+      });
+
+      it('keep a credential by scale through its whole life', async () => {
+        const client = createClient(ScaleService, transport);
+        const name = `kept/by ${protocol}`;
+        const { credential } = await client.createCredential({ type: 'key', name, payload: 'one' }, { headers });
+        const target = { credentialId: credential?.id ?? '' };
+        expect((await client.getCredential(target, { headers })).credential).to.deep.equal(credential);
+        expect((await client.getCredentialByName({ name }, { headers })).credential).to.deep.equal(credential);
+        const updated = await client.updateCredential({ ...target, payload: 'two', type: 'json' }, { headers });
+        expect(updated.credential).to.include({ name, type: 'json' });
+        expect(await client.getSecret(target, { headers })).to.include({ result: 'two', object: 'credential.secret' });
+        expect(await client.getSecretByName({ name }, { headers })).to.include({ result: 'two' });
+        const listed = await client.listCredentials({ name, limit: 1 }, { headers });
+        expect(listed).to.include({ object: 'list', total: 1, limit: 1, hasMore: false });
+        expect(listed.items.map(({ id }) => id)).to.deep.equal([target.credentialId]);
+        const deleted = await client.deleteCredential(target, { headers });
+        expect(deleted).to.include({ id: target.credentialId, deleted: true, object: 'credential.deleted' });
+        const refusals = [
+          await refusalOf(client.getSecretByName({ name }, { headers })),
+          await refusalOf(client.listCredentials({ startingAfter: 'x' }, { headers })),
+          await refusalOf(client.getSecret(target, { headers: { ...headers, 'x-selected-account-id': 'WSP-1' } })),
+        ];
+        expect(refusals.map(({ code }) => code)).to.deep.equal([
+          Code.NotFound,
+          Code.InvalidArgument,
+          Code.PermissionDenied,
+        ]);
+      });
+
       it('keep a credential by miniflow through its whole life', async () => {
         const client = createClient(MiniflowService, transport);
         const name = `Key by ${protocol}`;

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { Client } from 'pg';
 import type { JsonObject } from '../../../src/vault/json.ts';
 import { startCoffer, type TestCoffer } from '../../support/coffer.ts';
 import { memberOf, textOf } from '../../support/json.ts';
@@ -103,6 +104,30 @@ describe("scale's generated SDK", () => {
     const first = textOf(await client().create(body), 'id');
     const sdk = client({ onRetry: async () => void (await client().delete(first)) });
     expect(textOf(await sdk.create(body), 'id')).to.not.equal(first);
+  });
+
+  it('succeeds once the database is back, by trying once more', async () => {
+    const { connection } = coffer.database;
+    const operator = new Client({ ...connection, database: 'postgres' });
+    await operator.connect();
+    const name = operator.escapeIdentifier(connection.database);
+    const retries: number[] = [];
+    const sdk = client({
+      onRetry: async (status) => {
+        retries.push(status);
+        await operator.query(`alter database ${name} allow_connections true`);
+      },
+    });
+    try {
+      await operator.query(`alter database ${name} allow_connections false`);
+      const end = 'select pg_terminate_backend(pid) from pg_stat_activity where datname = $1';
+      await operator.query(end, [connection.database]);
+      expect(await sdk.create({ type: 'key', name: 'After an outage', payload: 'p' })).to.have.property('object');
+      expect(retries).to.include(503);
+    } finally {
+      await operator.query(`alter database ${name} allow_connections true`);
+      await operator.end();
+    }
   });
 
   it('does not try again what is refused for good', async () => {

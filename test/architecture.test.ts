@@ -10,6 +10,7 @@ const rules: Record<string, { readonly own: readonly string[]; readonly modules:
   encryption: { own: ['vault'], modules: 'any' },
   store: { own: ['vault'], modules: 'any' },
   access: { own: ['vault'], modules: 'any' },
+  audit: { own: ['vault'], modules: 'any' },
   embedded: { own: [], modules: 'any' },
   gateway: { own: ['vault', 'gen/google', 'gen/grpc', 'gen/health'], modules: 'any' },
 };

@@ -12,6 +12,7 @@ export const derivationLabels = {
   keyId: 'coffer/v1/key-id',
   recordKey: 'coffer/v1/record',
   grantMac: 'coffer/v1/grant-mac',
+  auditMac: 'coffer/v1/audit-mac',
 } as const;
 
 /** One of the labels. */

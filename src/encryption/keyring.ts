@@ -1,4 +1,6 @@
+import type { AuditMac } from '../vault/audit-ports.ts';
 import type { GrantMac, WrappedWorkspaceKey } from '../vault/ports.ts';
+import { KeyedAuditMac } from './audit-mac.ts';
 import { derivationLabels, uuidBytes } from './derive.ts';
 import { KeyedGrantMac } from './grant-mac.ts';
 import { Key, keyBytes } from './key.ts';
@@ -21,7 +23,7 @@ export interface KeyWrapping {
   unwrapWorkspaceKey(wrapped: WrappedWorkspaceKey): WorkspaceKey;
 }
 
-/** Where each of the instance's keys lies in the wrapped keyring; the others are kept for the uses that they are named for. */
+/** Where each of the instance's keys lies in the wrapped keyring; the last is kept for the use that it is named for. */
 export const instanceKeyOffsets = { auditMac: 0, grantMac: 32, secretFingerprint: 64 } as const;
 
 /** The length of the instance's keys together, in bytes. */
@@ -43,20 +45,23 @@ export class Keyring implements KeyWrapping {
   readonly instanceId: string;
   readonly masterFingerprint: string;
   readonly grantMac: GrantMac;
+  readonly auditMac: AuditMac;
   readonly #sodium: Sodium;
   readonly #random: RandomSource;
   readonly #master: MasterKey;
   readonly #grantMacKey: Key;
+  readonly #auditMacKey: Key;
 
   constructor({ sodium, random, instanceId, master, instanceKeys }: KeyringParts) {
-    const offset = instanceKeyOffsets.grantMac;
     this.#sodium = sodium;
     this.#random = random;
     this.#master = master;
-    this.#grantMacKey = new Key(new Uint8Array(instanceKeys.subarray(offset, offset + keyBytes)));
+    this.#grantMacKey = keyAt(instanceKeys, instanceKeyOffsets.grantMac);
+    this.#auditMacKey = keyAt(instanceKeys, instanceKeyOffsets.auditMac);
     this.instanceId = instanceId;
     this.masterFingerprint = master.fingerprint;
     this.grantMac = new KeyedGrantMac(sodium, this.#grantMacKey);
+    this.auditMac = new KeyedAuditMac(sodium, this.#auditMacKey);
   }
 
   wrapWorkspaceKey(workspaceId: string, { keyId, key }: WorkspaceKey): Uint8Array {
@@ -76,6 +81,7 @@ export class Keyring implements KeyWrapping {
   close(): void {
     this.#master.wipe();
     this.#grantMacKey.wipe();
+    this.#auditMacKey.wipe();
   }
 
   /** Secretbox alone would let one box hold two keys under two encryption keys; the id, a hash of the key, rules it out. */
@@ -90,4 +96,8 @@ export class Keyring implements KeyWrapping {
     const parts = [uuidBytes(this.instanceId), uuidBytes(workspaceId), keyId];
     return this.#master.lendKey({ label: derivationLabels.keyEncryptionKey, parts }, use);
   }
+}
+
+function keyAt(instanceKeys: Uint8Array, offset: number): Key {
+  return new Key(new Uint8Array(instanceKeys.subarray(offset, offset + keyBytes)));
 }

@@ -40,6 +40,8 @@ export interface AuditEvent {
   readonly dialect: string;
   readonly peer: string;
   readonly requestId: string;
+  /** How many alike it stands for; 1 where absent. */
+  readonly count?: number;
 }
 
 /** What a call did, for its line in the trail. */

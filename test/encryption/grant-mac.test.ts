@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 
-import { KeyedGrantMac, type GrantField } from '../../src/encryption/grant-mac.ts';
+import { KeyedGrantMac } from '../../src/encryption/grant-mac.ts';
 import { Key } from '../../src/encryption/key.ts';
+import type { MacField } from '../../src/encryption/mac-field.ts';
 import { loadSodium, type Sodium } from '../../src/encryption/sodium.ts';
 import { changedOnes, hex } from './fixtures.ts';
 
@@ -21,7 +22,7 @@ describe('the MAC of a granting row', () => {
   });
 
   it('differs for every other row, however its fields are cut', () => {
-    const rows: [string, GrantField[]][] = [
+    const rows: [string, MacField[]][] = [
       ['membership', ['ab', 'c']],
       ['membership', ['a', 'bc']],
       ['membership', ['abc']],

@@ -1,0 +1,23 @@
+import type { AuditEvent } from '../vault/audit-event.ts';
+
+/** Everything that an event says, in a fixed order. Changing the order or the spelling voids all stored events. */
+export function fieldsOf(event: AuditEvent): readonly (string | null)[] {
+  return [
+    event.id,
+    event.time.toISOString(),
+    event.workspaceId,
+    event.actorKind,
+    event.actorId,
+    event.actorName,
+    event.authentication,
+    event.action,
+    event.resourceKind,
+    event.resourceId,
+    event.outcome,
+    event.protocol,
+    event.dialect,
+    event.peer,
+    event.requestId,
+    String(event.count ?? 1),
+  ];
+}

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { timingSafeEqual } from 'node:crypto';
+import type { AuditEvent } from '../vault/audit-event.ts';
+import type { AuditChain, AuditHead, AuditMac, ChainedEvent, LedgerEntry } from '../vault/audit-ports.ts';
+import { fieldsOf } from './event-fields.ts';
+
+const macBytes = 32;
+const nothingBefore = new Uint8Array(macBytes);
+
+/**
+ * `AuditChain` by a keyed MAC over each event in its place: the stream, its number, the MAC before it, and all that it says.
+ *
+ * @see docs/decisions/0021-the-trail-as-a-chain.md
+ */
+export class KeyedAuditChain implements AuditChain {
+  readonly origin: AuditHead = { sequence: 0, mac: nothingBefore };
+  readonly #mac: AuditMac;
+
+  constructor(mac: AuditMac) {
+    this.#mac = mac;
+  }
+
+  link(stream: string, head: AuditHead, event: AuditEvent): ChainedEvent {
+    const place = { stream, sequence: head.sequence + 1, previous: head.mac, event };
+    return { ...place, mac: this.#macOf(place) };
+  }
+
+  isGenuine(chained: ChainedEvent): boolean {
+    return isEqual(this.#macOf(chained), chained.mac);
+  }
+
+  enter(previous: LedgerEntry | undefined, line: Pick<LedgerEntry, 'kind' | 'stream' | 'time' | 'heads'>): LedgerEntry {
+    const entry = { ...line, number: (previous?.number ?? 0) + 1 };
+    return { ...entry, mac: this.#macOfEntry(previous, entry) };
+  }
+
+  follows(previous: LedgerEntry | undefined, entry: LedgerEntry): boolean {
+    return isEqual(this.#macOfEntry(previous, entry), entry.mac);
+  }
+
+  #macOf({ stream, sequence, previous, event }: Omit<ChainedEvent, 'mac'>): Uint8Array {
+    assert(Number.isSafeInteger(sequence), 'events are counted');
+    return this.#mac.compute(['event', stream, String(sequence), previous, ...fieldsOf(event)]);
+  }
+
+  #macOfEntry(previous: LedgerEntry | undefined, entry: Omit<LedgerEntry, 'mac'>): Uint8Array {
+    const { number, kind, stream, time, heads } = entry;
+    const before = previous?.mac ?? nothingBefore;
+    return this.#mac.compute(['ledger', String(number), kind, stream, time.toISOString(), heads, before]);
+  }
+}
+
+function isEqual(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && timingSafeEqual(one, other);
+}

@@ -1,0 +1,71 @@
+import type { AuditEvent } from './audit-event.ts';
+
+/** The keyed MAC of the audit trail, so that whoever writes to the database can't write history. */
+export interface AuditMac {
+  /** @param fields in a fixed order; the first one separates the domains */
+  compute(fields: readonly (string | Uint8Array | null)[]): Uint8Array;
+}
+
+/** The last event of a stream, or where it begins. */
+export interface AuditHead {
+  /** From 1; 0 where the stream has no event yet. */
+  readonly sequence: number;
+  /** 32 bytes. */
+  readonly mac: Uint8Array;
+}
+
+/** An event in its place in a stream: the events of one process, numbered without gaps. */
+export interface ChainedEvent {
+  readonly stream: string;
+  readonly sequence: number;
+  /** The MAC of the event before. */
+  readonly previous: Uint8Array;
+  readonly mac: Uint8Array;
+  readonly event: AuditEvent;
+}
+
+/** What the ledger of the trail tells: that a stream began, or that its oldest events were pruned. */
+export type LedgerKind = 'begin' | 'prune';
+
+/** A line of the ledger, which holds the streams together: numbered and chained across all processes. */
+export interface LedgerEntry {
+  /** From 1, without gaps. */
+  readonly number: number;
+  readonly kind: LedgerKind;
+  readonly stream: string;
+  readonly time: Date;
+  /** Streams as they were found then, as JSON: `{"<stream>":"<head>"}`; for `prune`, the last event that was pruned. */
+  readonly heads: string;
+  readonly mac: Uint8Array;
+}
+
+/** Chains events and the lines of the ledger. It keeps no state: what commits decides where the head is. */
+export interface AuditChain {
+  /** What a stream begins behind. */
+  readonly origin: AuditHead;
+  link(stream: string, head: AuditHead, event: AuditEvent): ChainedEvent;
+  /** Whether the MAC is that of the event in its place. */
+  isGenuine(chained: ChainedEvent): boolean;
+  /** @param previous the entry before; undefined for the first one */
+  enter(previous: LedgerEntry | undefined, line: Pick<LedgerEntry, 'kind' | 'stream' | 'time' | 'heads'>): LedgerEntry;
+  /** Whether an entry follows another one. */
+  follows(previous: LedgerEntry | undefined, entry: LedgerEntry): boolean;
+}
+
+/** The head of one stream. */
+export interface StreamHead extends AuditHead {
+  readonly stream: string;
+}
+
+/** A head as it is logged, kept elsewhere and given back for verifying: `1234:9f3a…`. */
+export function spellHead({ sequence, mac }: AuditHead): string {
+  return `${sequence}:${Array.from(mac, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+}
+
+/** Reads what `spellHead` wrote; undefined for anything else. */
+export function parseHead(text: string): AuditHead | undefined {
+  const [, sequence = '', hex = ''] = /^([1-9]\d{0,15}):([0-9a-f]{64})$/.exec(text) ?? [];
+  if (hex === '') return undefined;
+  const bytes = hex.match(/../g) ?? [];
+  return { sequence: Number(sequence), mac: Uint8Array.from(bytes, (byte) => Number.parseInt(byte, 16)) };
+}

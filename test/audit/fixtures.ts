@@ -1,0 +1,10 @@
+import { randomBytes } from 'node:crypto';
+import { KeyedAuditChain } from '../../src/audit/keyed-audit-chain.ts';
+import { KeyedAuditMac } from '../../src/encryption/audit-mac.ts';
+import { Key } from '../../src/encryption/key.ts';
+import { loadSodium } from '../../src/encryption/sodium.ts';
+
+/** A chain with a key of its own, or a given one. */
+export async function newChain(key: Uint8Array = randomBytes(32)): Promise<KeyedAuditChain> {
+  return new KeyedAuditChain(new KeyedAuditMac(await loadSodium(), new Key(new Uint8Array(key))));
+}

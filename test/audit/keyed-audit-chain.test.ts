@@ -1,0 +1,156 @@
+import { expect } from 'chai';
+import type { KeyedAuditChain } from '../../src/audit/keyed-audit-chain.ts';
+import type { AuditEvent } from '../../src/vault/audit-event.ts';
+import { parseHead, spellHead, type ChainedEvent } from '../../src/vault/audit-ports.ts';
+import { newChain } from './fixtures.ts';
+
+const stream = '018cc251-f400-7000-8000-00000000000a';
+const otherStream = '018cc251-f400-7000-8000-00000000000b';
+
+const event: AuditEvent = {
+  id: '018cc251-f400-7000-8000-000000000001',
+  time: new Date('2024-01-01T00:00:00.123Z'),
+  workspaceId: '018cc251-f400-7000-8000-000000000002',
+  actorKind: 'user',
+  actorId: '018cc251-f400-7000-8000-000000000003',
+  actorName: 'name',
+  authentication: 'session',
+  action: 'secrets.reveal',
+  resourceKind: 'credential',
+  resourceId: '018cc251-f400-7000-8000-000000000004',
+  outcome: 'OK',
+  protocol: 'rest',
+  dialect: 'coffer',
+  peer: '127.0.0.1',
+  requestId: 'request',
+  count: 1,
+};
+
+/** The event with one member different, for each member. */
+const changes: Partial<Record<keyof AuditEvent, Partial<AuditEvent>>> = {
+  id: { id: '018cc251-f400-7000-8000-000000000009' },
+  time: { time: new Date('2024-01-01T00:00:00.124Z') },
+  workspaceId: { workspaceId: null },
+  actorKind: { actorKind: 'api_key' },
+  actorId: { actorId: null },
+  actorName: { actorName: 'name2' },
+  authentication: { authentication: 'oidc' },
+  action: { action: 'secrets.describe' },
+  resourceKind: { resourceKind: 'workspace' },
+  resourceId: { resourceId: null },
+  outcome: { outcome: 'DENIED' },
+  protocol: { protocol: 'grpc' },
+  dialect: { dialect: 'scale' },
+  peer: { peer: '::1' },
+  requestId: { requestId: '' },
+  count: { count: 2 },
+};
+
+describe('the chain of the audit trail', () => {
+  let chain: KeyedAuditChain;
+  let first: ChainedEvent;
+  let second: ChainedEvent;
+
+  before(async () => {
+    chain = await newChain();
+    first = chain.link(stream, chain.origin, event);
+    second = chain.link(stream, first, { ...event, id: '018cc251-f400-7000-8000-000000000005' });
+  });
+
+  it('counts the events of a stream from 1, each naming the MAC before it', () => {
+    expect([first.sequence, second.sequence]).to.deep.equal([1, 2]);
+    expect(second.previous).to.deep.equal(first.mac);
+    expect(first.mac).to.have.length(32);
+  });
+
+  it('knows its own events', () => {
+    expect(chain.isGenuine(first)).to.equal(true);
+    expect(chain.isGenuine(second)).to.equal(true);
+  });
+
+  it('covers every member of an event', () => {
+    expect(Object.keys(changes)).to.have.members(Object.keys(event));
+    for (const [member, change] of Object.entries(changes)) {
+      expect(chain.isGenuine({ ...first, event: { ...event, ...change } }), member).to.equal(false);
+    }
+  });
+
+  it('covers the place of an event', () => {
+    const places: Partial<ChainedEvent>[] = [
+      { stream: otherStream },
+      { sequence: 2 },
+      { previous: second.mac },
+      { mac: second.mac },
+      { mac: new Uint8Array() },
+    ];
+    for (const place of places) expect(chain.isGenuine({ ...first, ...place })).to.equal(false);
+  });
+
+  it('does not take what stands in one member for another', () => {
+    const shifted = { ...event, actorName: 'nam', authentication: 'session' as const, protocol: 'erest' };
+    expect(chain.isGenuine({ ...first, event: shifted })).to.equal(false);
+  });
+
+  it('is another one under another key', async () => {
+    expect((await newChain()).isGenuine(first)).to.equal(false);
+  });
+
+  it('takes an event that says nothing of a count for one', () => {
+    const { count, ...uncounted } = event;
+    expect(count).to.equal(1);
+    expect(chain.isGenuine({ ...first, event: uncounted })).to.equal(true);
+  });
+
+  describe('of the ledger', () => {
+    const line = { kind: 'begin', stream, time: event.time, heads: '{}' } as const;
+
+    it('numbers its lines, each bound to the one before', () => {
+      const one = chain.enter(undefined, line);
+      const two = chain.enter(one, { ...line, stream: otherStream });
+      expect([one.number, two.number]).to.deep.equal([1, 2]);
+      expect(chain.follows(undefined, one)).to.equal(true);
+      expect(chain.follows(one, two)).to.equal(true);
+      expect(chain.follows(undefined, two)).to.equal(false);
+      expect(chain.follows(two, two)).to.equal(false);
+    });
+
+    it('covers all that a line says', () => {
+      const one = chain.enter(undefined, line);
+      const others = [
+        { number: 2 },
+        { kind: 'prune' as const },
+        { stream: otherStream },
+        { time: new Date(0) },
+        { heads: '{ }' },
+      ];
+      for (const other of others) expect(chain.follows(undefined, { ...one, ...other })).to.equal(false);
+    });
+
+    it('never takes an event for a line', () => {
+      const one = chain.enter(undefined, line);
+      expect(chain.follows(undefined, { ...one, mac: first.mac })).to.equal(false);
+    });
+  });
+
+  describe('spells heads', () => {
+    it('so that they can be read again', () => {
+      expect(parseHead(spellHead(second))).to.deep.equal({ sequence: 2, mac: Uint8Array.from(second.mac) });
+    });
+
+    it('and reads nothing else', () => {
+      const mac = 'a'.repeat(64);
+      for (const text of [
+        '',
+        '1',
+        `0:${mac}`,
+        `01:${mac}`,
+        `-1:${mac}`,
+        `1:${mac}0`,
+        `1:${mac.slice(1)}`,
+        `1:${mac.toUpperCase()}`,
+      ]) {
+        expect(parseHead(text), text).to.equal(undefined);
+      }
+    });
+  });
+});

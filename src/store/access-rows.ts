@@ -9,6 +9,17 @@ import { insertInto, updateRow, type Fragment } from './statement.ts';
 /** A row of `user` as it is read. */
 export type UserRow = Omit<InferEntity<typeof UserEntity>, 'shortId'>;
 
+/** What is read of a user. */
+export const userProperties = [
+  'id',
+  'name',
+  'isOwner',
+  'defaultWorkspaceId',
+  'passwordHash',
+  'createdAt',
+  'mac',
+] as const satisfies readonly (keyof UserRow)[];
+
 /** A row of `api_key` as it is read. */
 export type ApiKeyRow = InferEntity<typeof ApiKeyEntity>;
 

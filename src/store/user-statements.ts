@@ -1,5 +1,5 @@
 import type { Session } from '../vault/ports.ts';
-import { apiKeyProperties } from './access-rows.ts';
+import { apiKeyProperties, userProperties } from './access-rows.ts';
 import { advisoryLocks } from './advisory-locks.ts';
 import { selectList, type Fragment, type Statement } from './statement.ts';
 
@@ -7,6 +7,13 @@ import { selectList, type Fragment, type Statement } from './statement.ts';
 export const anyPassword: Statement = {
   name: 'any password',
   text: 'select 1 from "user" where password_hash is not null limit 1',
+  values: [],
+};
+
+/** What all users are granted, with their MACs. */
+export const allUsers: Statement = {
+  name: 'all users',
+  text: `select ${selectList('u', userProperties)} from "user" u`,
   values: [],
 };
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { InferEntity } from '@mikro-orm/postgresql';
 import type { AuditEvent } from '../vault/audit-event.ts';
 import { VaultError } from '../vault/errors.ts';
-import type { Session, User, UserStore, Workspace } from '../vault/ports.ts';
+import type { Session, User, UserStore } from '../vault/ports.ts';
 import {
   apiKeyOf,
   insertApiKey,
@@ -13,19 +13,19 @@ import {
   updatePassword,
   updateRevocation,
   userOf,
-  workspaceOf,
   type ApiKeyRow,
+  type UserRow,
 } from './access-rows.ts';
 import { insertAuditEvent } from './audit-event-row.ts';
 import type { Database } from './database.ts';
 import { UserEntity } from './entities/user.ts';
-import { WorkspaceEntity } from './entities/workspace.ts';
 import type { EntityCriteria } from './entity-query.ts';
 import type { GrantGuard } from './grant-guard.ts';
 import { apiKeyGrants, userGrants } from './grant-tables.ts';
 import { insertWorkspaceKey } from './key-store.ts';
 import { together } from './statement.ts';
 import {
+  allUsers,
   anyOwner,
   anyPassword,
   deleteSession,
@@ -67,12 +67,6 @@ export class SqlUserStore implements UserStore {
   async findFirstOwner(): Promise<User | undefined> {
     const [owner] = await this.#findUsers({ isOwner: true });
     return owner;
-  }
-
-  async findFirstWorkspace(): Promise<Workspace | undefined> {
-    const criteria = { where: {}, orderBy: { id: 'asc' }, limit: 1 } as const;
-    const [row] = await this.#database.find({}, WorkspaceEntity, criteria);
-    return row && workspaceOf(row);
   }
 
   /** @throws VaultError `already_set_up` where an owner exists */
@@ -118,7 +112,9 @@ export class SqlUserStore implements UserStore {
       : together(updatePassword(guard, user), insertAuditEvent(event));
     return this.#database.transact({}, async (transaction) => {
       await transaction.run(lockFirstUser);
-      if (isAny(await transaction.run(anyPassword))) return false;
+      const rows = await transaction.run<UserRow>(allUsers);
+      if (rows.some(({ passwordHash }) => passwordHash !== null)) return false;
+      if (membership && !rows.every((row) => guard.holds(userGrants, row))) return false;
       await transaction.run(change);
       return true;
     });

@@ -14,7 +14,7 @@ const passwordCharactersMin = 8;
 const passwordCharactersMax = 1_024;
 
 /** The part of the user store that logging in needs. */
-export type LoginUsers = Omit<UserStore, 'anyOwner' | 'findFirstOwner' | 'createFirstOwner' | 'replacePersonalKeys'>;
+export type LoginUsers = Omit<UserStore, 'anyOwner' | 'createFirstOwner' | 'replacePersonalKeys'>;
 
 /** What logging in works with. */
 export interface LoginParts {
@@ -132,13 +132,14 @@ export class Login {
   }
 
   async #newEditor(passwordHash: string) {
-    const workspace = await this.#parts.users.findFirstWorkspace();
-    if (!workspace) throw new VaultError('unavailable', 'the instance has no workspace yet');
+    const owner = await this.#parts.users.findFirstOwner();
+    if (!owner) throw new VaultError('unavailable', 'the instance has no owner');
+    const { defaultWorkspaceId } = owner;
     const id = this.#parts.ids.next();
     const createdAt = this.#parts.clock.now();
     return {
-      user: { id, name: 'dashboard', isOwner: false, defaultWorkspaceId: workspace.id, passwordHash, createdAt },
-      membership: { workspaceId: workspace.id, userId: id, role: 'EDITOR', mayReveal: false },
+      user: { id, name: 'dashboard', isOwner: false, defaultWorkspaceId, passwordHash, createdAt },
+      membership: { workspaceId: defaultWorkspaceId, userId: id, role: 'EDITOR', mayReveal: false },
     } as const;
   }
 

@@ -345,10 +345,8 @@ export interface UserStore {
   findUser(id: string): Promise<User | undefined>;
   /** Whether an owner of the instance exists. */
   anyOwner(): Promise<boolean>;
-  /** The first owner, for replacing his lost key. */
+  /** The first owner whose MAC holds: it is his key that is replaced, and his default workspace that is the instance's. */
   findFirstOwner(): Promise<User | undefined>;
-  /** The default workspace: the one that was made first. */
-  findFirstWorkspace(): Promise<Workspace | undefined>;
   /** The first workspace, its key, the first owner, his membership and his personal API key, in one transaction. */
   createFirstOwner(creation: {
     readonly workspace: Workspace;
@@ -364,7 +362,10 @@ export interface UserStore {
     readonly revokedAt: Date;
     readonly event: AuditEvent;
   }): Promise<void>;
-  /** Answers false where somebody has a password already, free of races. */
+  /**
+   * Answers false where somebody has a password already, free of races; to a new user also where the MAC of any user is
+   * wrong, since a password may have been taken away.
+   */
   setFirstPassword(change: {
     /** An existing user gets the password; a new one is added with his membership. */
     readonly user: User;

@@ -43,7 +43,6 @@ describe('the user store', () => {
       expect(await users.anyOwner()).to.equal(false);
       expect(await users.anyPassword()).to.equal(false);
       expect(await users.findFirstOwner()).to.equal(undefined);
-      expect(await users.findFirstWorkspace()).to.equal(undefined);
       expect(await users.findUser(newId())).to.equal(undefined);
     });
 
@@ -53,7 +52,6 @@ describe('the user store', () => {
       expect(await users.anyOwner()).to.equal(true);
       expect(await users.findFirstOwner()).to.deep.equal(owner);
       expect(await users.findUser(owner.id)).to.deep.equal(owner);
-      expect(await users.findFirstWorkspace()).to.deep.equal(workspace);
       expect(await access.findApiKey(apiKey.hash, patience)).to.deep.equal({
         apiKey,
         access: { user: owner, memberships: [membership] },
@@ -130,6 +128,21 @@ describe('the user store', () => {
         memberships: [membership],
       });
     });
+
+    for (const [title, tampering] of Object.entries({
+      'whose password a writer of the database took away': `update "user" set password_hash = null where not is_owner`,
+      'whom a writer of the database made an owner': `update "user" set password_hash = null, is_owner = not is_owner`,
+    })) {
+      it(`adds no new user beside one ${title}`, async () => {
+        const { workspace } = await setUpInstance(test);
+        expect(await test.stores.users.setFirstPassword(firstOf(workspace.id))).to.equal(true);
+        await test.asSuperuser(tampering);
+        expect(await test.stores.users.anyPassword()).to.equal(false);
+        expect(await test.stores.users.setFirstPassword(firstOf(workspace.id))).to.equal(false);
+        expect(await test.asSuperuser('select 1 from "user"')).to.have.length(2);
+        expect(await eventCount()).to.equal(2);
+      });
+    }
 
     it('lets exactly one of several have it, and writes one event', async () => {
       const { workspace, owner } = await setUpInstance(test);
@@ -210,3 +223,10 @@ describe('the user store', () => {
     expect(await test.asSuperuser('select 1 from workspace')).to.deep.equal([]);
   });
 });
+
+/** A new user with the first password. */
+function firstOf(workspaceId: string) {
+  const user = newUser(workspaceId, { passwordHash: '$argon2id$test' });
+  const membership = { workspaceId, userId: user.id, role: 'EDITOR', mayReveal: false } as const;
+  return { user, membership, event: newEvent() };
+}

@@ -37,8 +37,8 @@ class MemoryUsers implements LoginUsers {
   async findUser(id: string) {
     return this.users.get(id);
   }
-  async findFirstWorkspace() {
-    return { id: workspaceId, name: 'default', createdBy: owner.id, createdAt: now };
+  async findFirstOwner() {
+    return this.users.get(owner.id);
   }
   async setFirstPassword({ user, membership, event }: Parameters<LoginUsers['setFirstPassword']>[0]) {
     if (this.#withPassword().length > 0) return false;

@@ -51,7 +51,7 @@ export async function openRealVault(): Promise<RealVault> {
   stack.defer(() => superuser.end());
   const asSuperuser = async <Row extends QueryResultRow>(text: string, values: unknown[] = []) =>
     (await superuser.query<Row>(text, values)).rows;
-  const workspaceId = (await instance.stores.users.findFirstWorkspace())?.id ?? '';
+  const workspaceId = (await instance.stores.users.findFirstOwner())?.defaultWorkspaceId ?? '';
   return {
     vault: vaultOf(instance, clock),
     clock,

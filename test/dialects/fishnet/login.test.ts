@@ -2,6 +2,7 @@ import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { expect } from 'chai';
 import { request } from 'node:http';
+import { Client } from 'pg';
 import { AuthService } from '../../../gen/fishnet/v1/auth_service_pb.ts';
 import { startCoffer, type TestCoffer } from '../../support/coffer.ts';
 
@@ -32,6 +33,13 @@ describe('fishnet: /api/auth', () => {
       ...(body && { body: JSON.stringify(body) }),
     });
     return { status: response.status, headers: response.headers, body: JSON.parse(await response.text()) };
+  }
+
+  async function asSuperuser(statement: string) {
+    const client = new Client(coffer.database.connection);
+    await client.connect();
+    await client.query(statement);
+    await client.end();
   }
 
   async function setUp(sent: object, headers: Record<string, string> = {}) {
@@ -85,6 +93,27 @@ describe('fishnet: /api/auth', () => {
     const afterwards = await create(session.body.token);
     expect(afterwards.status).to.equal(401);
     expect(afterwards.body).to.deep.equal({ error: 'invalid or expired session token' });
+  });
+
+  it('is not set up again, from this machine, where a writer of the database took the password away', async () => {
+    expect((await setUp({ password, confirm: password })).status).to.equal(200);
+    await asSuperuser('update "user" set password_hash = null');
+    const again = { password: 'another horse', confirm: 'another horse' };
+    expect(await setUp(again)).to.deep.equal({ status: 409, body: { error: 'password already configured' } });
+    expect((await logIn(again)).status).to.equal(401);
+  });
+
+  it("sets up in the owner's default workspace, whichever is the first in the database", async () => {
+    await asSuperuser(
+      `insert into workspace (id, name, created_by, created_at) values (gen_random_uuid(), 'w', gen_random_uuid(), now()),
+        ('00000000-0000-7000-8000-000000000000', 'w', gen_random_uuid(), now())`,
+    );
+    expect((await setUp({ password, confirm: password })).status).to.equal(200);
+    const { body } = await logIn();
+    const who = await call('GET', '/v1/whoami', undefined, { authorization: `Bearer ${body.token}` });
+    expect(who.body.default_workspace_id).to.equal(coffer.defaultWorkspaceId);
+    expect(who.body.grants).to.have.length(1);
+    expect(who.body.grants[0].workspace_id).to.equal(coffer.defaultWorkspaceId);
   });
 
   it('takes a bad token on status for none', async () => {

@@ -1,4 +1,5 @@
 import type { AuditEvent } from '../vault/audit-event.ts';
+import { parseCertificateName } from '../vault/certificate-name.ts';
 import { VaultError } from '../vault/errors.ts';
 import type { ApiKey, ApiKeyStore, User } from '../vault/ports.ts';
 import {
@@ -35,7 +36,7 @@ export class SqlApiKeyStore implements ApiKeyStore {
     try {
       await this.#database.query(together(insertApiKey(this.#guard, apiKey), ...added, insertAuditEvent(event)));
     } catch (error) {
-      throw isTaken(error) ? nameTaken() : error;
+      throw isTaken(error) && isCertificates(apiKey) ? nameTaken() : error;
     }
   }
 
@@ -82,6 +83,11 @@ export class SqlApiKeyStore implements ApiKeyStore {
 
 function isTaken(error: unknown): boolean {
   return error instanceof DatabaseFailure && error.constraint === 'api_key_hash_unique';
+}
+
+/** Tokens that are equal would be a bug; of certificates the operator decides which names there are. */
+function isCertificates({ prefix }: ApiKey): boolean {
+  return parseCertificateName(prefix) !== undefined;
 }
 
 /** Which key has the name, and where, is left open: it may be in a workspace that the issuer may not look into. */

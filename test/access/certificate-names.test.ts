@@ -4,6 +4,7 @@ import { X509Certificate } from 'node:crypto';
 import { certificateNames, certificateNamesMax } from '../../src/access/certificate-names.ts';
 import { createAuthority } from '../gateway/certificates.ts';
 
+const listOf = (length: number) => Array.from({ length }, (_, index) => `DNS:h${index}.example`).join(', ');
 const namesOf = (subjectAltName: string | undefined) => certificateNames({ subjectAltName });
 
 describe('certificateNames', () => {
@@ -41,9 +42,8 @@ describe('certificateNames', () => {
   });
 
   it('are none where there are too many', () => {
-    const list = (length: number) => Array.from({ length }, (_, index) => `DNS:h${index}.example`).join(', ');
-    expect(namesOf(list(certificateNamesMax))).to.have.lengthOf(certificateNamesMax);
-    expect(namesOf(list(certificateNamesMax + 1))).to.deep.equal([]);
+    expect(namesOf(listOf(certificateNamesMax))).to.have.lengthOf(certificateNamesMax);
+    expect(namesOf(listOf(certificateNamesMax + 1))).to.deep.equal([]);
   });
 
   it('count once where they stand twice', () => {

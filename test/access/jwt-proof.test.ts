@@ -90,6 +90,10 @@ describe('jwtProof', () => {
     expect(bob?.id).not.to.equal(alice?.id);
   });
 
+  /** A discovery document that says what it ought to, but for a change. */
+  const discovery = (change: object): string =>
+    JSON.stringify({ issuer: issuer.url, jwks_uri: `${issuer.url}/keys`, ...change });
+
   describe('what is granted', () => {
     it('is a workspace by its short id', async () => {
       const caller = await proveClaims({ coffer_workspace: spellShortId('workspace', second) });
@@ -391,8 +395,6 @@ describe('jwtProof', () => {
       expect(warnings.join()).not.to.include(token);
     });
 
-    const discovery = (change: object) =>
-      JSON.stringify({ issuer: issuer.url, jwks_uri: `${issuer.url}/keys`, ...change });
     const broken: Record<string, () => string> = {
       'that calls itself otherwise': () => discovery({ issuer: `${issuer.url}/` }),
       'without a key set': () => discovery({ jwks_uri: undefined }),

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { DatabaseFailure } from '../../src/store/database-failure.ts';
+import { VaultError } from '../../src/vault/errors.ts';
 import type { ApiKey, User } from '../../src/vault/ports.ts';
 import {
   addWorkspace,
@@ -7,12 +8,15 @@ import {
   newApiKey,
   newEvent,
   newId,
+  newUser,
   openTestStores,
   patience,
   rejectionOf,
   setUpInstance,
   type TestStores,
 } from './fixtures.ts';
+
+const nameHash = Buffer.alloc(32, 5);
 
 describe('the API key store', () => {
   let test: TestStores;
@@ -58,6 +62,57 @@ describe('the API key store', () => {
     const refused = await rejectionOf(add({ hash }));
     expect(refused).to.be.instanceOf(DatabaseFailure).with.property('constraint', 'api_key_hash_unique');
     expect(await eventCount()).to.equal(1);
+  });
+
+  const revoke = (id: string, revokedAt = createdAt) =>
+    test.stores.apiKeys.revokeApiKey({ workspaceId, id, revokedAt, event: newEvent() });
+  const found = async () => (await test.stores.access.findApiKey(nameHash, patience))?.apiKey.id;
+
+  describe('of a name in a certificate', () => {
+    const name = 'URI:spiffe://example.org/billing';
+    const named = (changes: Partial<ApiKey> = {}) => add({ prefix: name, hash: nameHash, ...changes });
+
+    it('refuses a second one, in whatever workspace, and writes no event', async () => {
+      await named();
+      for (const workspace of [workspaceId, otherWorkspaceId]) {
+        const refused = await rejectionOf(named({ workspaceId: workspace }));
+        expect(refused).to.be.instanceOf(VaultError).with.property('code', 'name_taken');
+      }
+      expect(await eventCount()).to.equal(1);
+    });
+
+    it('takes another one when the first was revoked, and finds the living one', async () => {
+      const first = await named();
+      await revoke(first.id);
+      expect(await found()).to.equal(first.id);
+      const second = await named();
+      expect(await found()).to.equal(second.id);
+    });
+
+    it('finds the one that was revoked last where none lives', async () => {
+      const first = await named();
+      await revoke(first.id, new Date(createdAt.getTime() - 1));
+      const second = await named();
+      await revoke(second.id);
+      expect(await found()).to.equal(second.id);
+    });
+
+    it('lets nobody take a revocation back by writing to the database', async () => {
+      const first = await named();
+      await revoke(first.id);
+      await test.asSuperuser('update api_key set revoked_at = null');
+      expect(await found()).to.equal(undefined);
+    });
+  });
+
+  it('adds the user in whose name a key acts, once, where he does not exist yet', async () => {
+    const stranger = newUser(workspaceId, { name: 'alice' });
+    const issued = [newApiKey(stranger, { workspaceId }), newApiKey(stranger, { workspaceId })];
+    for (const apiKey of issued) await test.stores.apiKeys.createApiKey(apiKey, newEvent(), stranger);
+    for (const { hash } of issued) {
+      const key = await test.stores.access.findApiKey(hash, patience);
+      expect(key?.access).to.deep.equal({ user: stranger, memberships: [] });
+    }
   });
 
   it('lists the keys of a workspace in the order of creation, and continues behind an id', async () => {

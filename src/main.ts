@@ -12,7 +12,7 @@ import { VaultError } from './vault/errors.ts';
 const usage = `usage: coffer [command]
 
   start       serve until SIGTERM or SIGINT (this is the default)
-  admin-key   replace a lost admin key; the server may be running
+  admin-key   replace a lost or stolen admin key; the server may be running
   demo        store, list and reveal credentials in a temporary Coffer, and show how
   help        print this
 

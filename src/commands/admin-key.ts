@@ -11,8 +11,8 @@ import type { DatabaseConnection } from '../store/database-connection.ts';
 import { replaceAdminKey } from '../vault/first-start.ts';
 
 /**
- * Replaces a lost admin key: makes a new one for the first owner, writes it into `<data>/admin.key`, and revokes the one
- * he had. It needs the master key, and works beside a running server as well as without one.
+ * Replaces a lost admin key: makes a new one for the first owner, writes it into `<data>/admin.key`, and ends all that
+ * proved him before: his key, his sessions and his password. It needs the master key, and works beside a running server as well as without one.
  *
  * @returns the exit code
  */

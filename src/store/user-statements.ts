@@ -31,9 +31,13 @@ export const lockFirstUser: Statement = {
   values: [...advisoryLocks.firstUser],
 };
 
-/** Holds off all others who change what belongs to a user, until the transaction ends. */
+/** Finds a user, and holds off all others who change what belongs to him, until the transaction ends. */
 export function lockUser(id: string): Statement {
-  return { name: 'lock user', text: 'select 1 from "user" where id = $1 for no key update', values: [id] };
+  return {
+    name: 'user, locked',
+    text: `select ${selectList('u', userProperties)} from "user" u where u.id = $1 for no key update`,
+    values: [id],
+  };
 }
 
 /** The API keys of a user that may do what he may and are not revoked, locked. */
@@ -59,6 +63,11 @@ export function endSessionsBeyond({ id, userId }: Session, keep: number): Statem
       )`,
     values: [userId, id, keep - 1],
   };
+}
+
+/** Ends all sessions of a user, and answers their ids. */
+export function endSessions(userId: string): Statement {
+  return { name: 'end sessions', text: 'delete from session where user_id = $1 returning id', values: [userId] };
 }
 
 /** Ends one session. */

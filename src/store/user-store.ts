@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import type { InferEntity } from '@mikro-orm/postgresql';
 import type { AuditEvent } from '../vault/audit-event.ts';
 import { VaultError } from '../vault/errors.ts';
-import type { Session, User, UserStore } from '../vault/ports.ts';
+import type { FirstPassword, ProofEnding, User, UserStore } from '../vault/ports.ts';
+import { isPassword } from '../vault/withdrawn-password.ts';
 import {
   apiKeyOf,
   insertApiKey,
@@ -24,11 +25,13 @@ import type { GrantGuard } from './grant-guard.ts';
 import { apiKeyGrants, userGrants } from './grant-tables.ts';
 import { insertWorkspaceKey } from './key-store.ts';
 import { together } from './statement.ts';
+import type { Transaction } from './transaction.ts';
 import {
   allUsers,
   anyOwner,
   anyPassword,
   deleteSession,
+  endSessions,
   endSessionsBeyond,
   lockFirstUser,
   lockPersonalKeys,
@@ -51,7 +54,8 @@ export class SqlUserStore implements UserStore {
   }
 
   async findUsersWithPassword(signal: AbortSignal): Promise<readonly User[]> {
-    return this.#findUsers({ passwordHash: { $ne: null } }, signal);
+    const users = await this.#findUsers({ passwordHash: { $ne: null } }, signal);
+    return users.filter(({ passwordHash }) => isPassword(passwordHash));
   }
 
   async findUser(id: string): Promise<User | undefined> {
@@ -88,49 +92,77 @@ export class SqlUserStore implements UserStore {
     });
   }
 
-  async replacePersonalKeys({
-    apiKey,
-    revokedAt,
-    event,
-  }: Parameters<UserStore['replacePersonalKeys']>[0]): Promise<void> {
+  async replaceProofs(replacement: Parameters<UserStore['replaceProofs']>[0]): Promise<void> {
+    const { apiKey, revokedAt, passwordHash, event, eventOf } = replacement;
     assert(apiKey.role === null, 'a personal key has no role of its own');
+    const { userId } = apiKey;
     await this.#database.transact({}, async (transaction) => {
-      await transaction.run(lockUser(apiKey.userId));
-      const rows = await transaction.run<ApiKeyRow>(lockPersonalKeys(apiKey.userId));
-      // Those that fail their MAC are void as they are.
-      for (const row of rows.filter((candidate) => this.#guard.holds(apiKeyGrants, candidate))) {
-        await transaction.run(together(updateRevocation(this.#guard, { ...apiKeyOf(row), revokedAt })));
-      }
+      // A first password that is being set must not come after.
+      await transaction.run(lockFirstUser);
+      const [user] = await transaction.run<UserRow>(lockUser(userId));
+      if (!user || !this.#guard.holds(userGrants, user)) throw new VaultError('not_found', 'the user is gone');
+      const ended = await this.#endProofs(transaction, userId, revokedAt);
+      for (const ending of ended) await transaction.run(together(insertAuditEvent(eventOf(ending))));
+      await transaction.run(together(updatePassword(this.#guard, { ...userOf(user), passwordHash })));
       await transaction.run(together(insertApiKey(this.#guard, apiKey), insertAuditEvent(event)));
     });
   }
 
-  async setFirstPassword({ user, membership, event }: Parameters<UserStore['setFirstPassword']>[0]): Promise<boolean> {
+  async setFirstPassword({ user, from, event }: FirstPassword): Promise<boolean> {
     const guard = this.#guard;
-    const change = membership
-      ? together(insertUser(guard, user), insertMembership(guard, membership), insertAuditEvent(event))
-      : together(updatePassword(guard, user), insertAuditEvent(event));
+    const change =
+      'membership' in from
+        ? together(insertUser(guard, user), insertMembership(guard, from.membership), insertAuditEvent(event))
+        : together(updatePassword(guard, user), insertAuditEvent(event));
     return this.#database.transact({}, async (transaction) => {
       await transaction.run(lockFirstUser);
       const rows = await transaction.run<UserRow>(allUsers);
-      if (rows.some(({ passwordHash }) => passwordHash !== null)) return false;
-      if (membership && !rows.every((row) => guard.holds(userGrants, row))) return false;
+      if (!('membership' in from ? this.#isOpen(rows) : this.#isOpenTo(user.id, from.formerHash, rows))) return false;
       await transaction.run(change);
       return true;
     });
   }
 
-  async createSession(session: Session, keep: number, event: AuditEvent): Promise<void> {
-    await this.#database.transact({}, async (transaction) => {
+  async createSession(beginning: Parameters<UserStore['createSession']>[0]): Promise<boolean> {
+    const { session, passwordHash, keep, event } = beginning;
+    return this.#database.transact({}, async (transaction) => {
       // Logins of one user take turns, or each would spare what the other one adds.
-      await transaction.run(lockUser(session.userId));
+      const [user] = await transaction.run<UserRow>(lockUser(session.userId));
+      if (user?.passwordHash !== passwordHash) return false;
       await transaction.run(together(insertSession(this.#guard, session), insertAuditEvent(event)));
       await transaction.run(endSessionsBeyond(session, keep));
+      return true;
     });
   }
 
   async deleteSession(id: string, event: AuditEvent): Promise<void> {
     await this.#database.query(together(deleteSession(id), insertAuditEvent(event)));
+  }
+
+  /** Answers what ended. Keys that fail their MAC are void as they are. */
+  async #endProofs(transaction: Transaction, userId: string, revokedAt: Date): Promise<readonly ProofEnding[]> {
+    const rows = await transaction.run<ApiKeyRow>(lockPersonalKeys(userId));
+    const apiKeys = rows.filter((row) => this.#guard.holds(apiKeyGrants, row)).map(apiKeyOf);
+    for (const apiKey of apiKeys) {
+      await transaction.run(together(updateRevocation(this.#guard, { ...apiKey, revokedAt })));
+    }
+    const sessions = await transaction.run<{ readonly id: string }>(endSessions(userId));
+    return [
+      ...apiKeys.map(({ id }) => ({ action: 'api_keys.revoke', resourceKind: 'api_key', resourceId: id }) as const),
+      ...sessions.map(({ id }) => ({ action: 'sessions.logout', resourceKind: 'session', resourceId: id }) as const),
+      { action: 'users.withdraw_password', resourceKind: 'user', resourceId: userId },
+    ];
+  }
+
+  /** Nobody ever had a password, and nobody's was taken away. */
+  #isOpen(rows: readonly UserRow[]): boolean {
+    return rows.every((row) => row.passwordHash === null && this.#guard.holds(userGrants, row));
+  }
+
+  /** Nobody can log in, and the user himself was not changed meanwhile. */
+  #isOpenTo(id: string, formerHash: string | null, rows: readonly UserRow[]): boolean {
+    if (rows.some((row) => isPassword(row.passwordHash) && this.#guard.holds(userGrants, row))) return false;
+    return rows.find((row) => row.id === id)?.passwordHash === formerHash;
   }
 
   async #findUsers(

@@ -15,6 +15,7 @@ export type AuditAction =
   | 'api_keys.create'
   | 'api_keys.revoke'
   | 'users.set_up'
+  | 'users.withdraw_password'
   | 'sessions.login'
   | 'sessions.logout';
 

@@ -1,6 +1,7 @@
 import type { AuditAction, AuditEvent } from './audit-event.ts';
 import { VaultError } from './errors.ts';
 import type { ApiKey, Clock, IdSource, IssuedToken, SealerSource, User, UserStore } from './ports.ts';
+import { withdrawnPassword } from './withdrawn-password.ts';
 
 /** What the first start works with. */
 export interface FirstStartParts {
@@ -38,7 +39,8 @@ export async function createFirstOwner(parts: FirstStartParts, token: IssuedToke
 }
 
 /**
- * Gives the first owner a new personal API key in place of those he had, which end at once.
+ * Gives the first owner a new personal API key in place of all that proved him before: his personal keys and his sessions end
+ * at once, and his password is withdrawn. He sets another with the new key; for whoever has none, the set-up stays over.
  *
  * @throws VaultError `not_found` where there is no owner yet
  */
@@ -47,7 +49,13 @@ export async function replaceAdminKey(parts: FirstStartParts, token: IssuedToken
   if (!owner) throw new VaultError('not_found', 'there is no owner yet: start the server once');
   const apiKey = personalKey(parts, owner, token);
   const event = systemEvent(parts, 'api_keys.create', 'api_key', apiKey.id);
-  await parts.users.replacePersonalKeys({ apiKey, revokedAt: apiKey.createdAt, event });
+  await parts.users.replaceProofs({
+    apiKey,
+    revokedAt: apiKey.createdAt,
+    passwordHash: withdrawnPassword(apiKey.id),
+    event,
+    eventOf: ({ action, resourceKind, resourceId }) => systemEvent(parts, action, resourceKind, resourceId),
+  });
 }
 
 function personalKey(parts: FirstStartParts, owner: User, token: IssuedToken): ApiKey {

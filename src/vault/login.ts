@@ -3,7 +3,16 @@ import { auditEvent } from './audit-event.ts';
 import type { AnonymousCall, Call, Caller } from './caller.ts';
 import { invalidArgument, VaultError } from './errors.ts';
 import type { LoginThrottle } from './login-throttle.ts';
-import type { AuditStore, Clock, IdSource, PasswordHasher, TokenSource, User, UserStore } from './ports.ts';
+import type {
+  AuditStore,
+  Clock,
+  FirstPassword,
+  IdSource,
+  PasswordHasher,
+  TokenSource,
+  User,
+  UserStore,
+} from './ports.ts';
 
 /** How long a session lasts, from its login; using it does not lengthen it. */
 export const sessionLifetimeMs = 4 * 60 * 60 * 1_000;
@@ -14,7 +23,7 @@ const passwordCharactersMin = 8;
 const passwordCharactersMax = 1_024;
 
 /** The part of the user store that logging in needs. */
-export type LoginUsers = Omit<UserStore, 'anyOwner' | 'createFirstOwner' | 'replacePersonalKeys'>;
+export type LoginUsers = Omit<UserStore, 'anyOwner' | 'createFirstOwner' | 'replaceProofs'>;
 
 /** What logging in works with. */
 export interface LoginParts {
@@ -37,33 +46,34 @@ export class Login {
     this.#parts = parts;
   }
 
-  /** Whether a password has been set. */
+  /** Whether a password has been set; it may have been withdrawn since. */
   async isSetUp(): Promise<boolean> {
     return this.#parts.users.anyPassword();
   }
 
   /**
    * Sets the first password, once: with the API key of an owner, who gets it; or from this machine, for a new user who
-   * edits the default workspace but reveals nothing.
+   * edits the default workspace but reveals nothing. After a password was withdrawn, owners alone set another.
    *
    * @throws VaultError `already_set_up` first of all, `invalid_argument`, or `permission_denied` for anybody else
    */
   async setUp(call: AnonymousCall, password: string, confirm: string): Promise<void> {
-    if (await this.isSetUp()) throw alreadySetUp();
+    if (await this.#isOverFor(call)) throw alreadySetUp();
     if (!call.caller?.isOwner && !call.isLocal) throw setUpDenied(call);
     if (password !== confirm) throw invalidArgument('confirm', 'does not match the password');
     checkPassword(password);
+    // Found before the hash is computed: what is withdrawn meanwhile stays so.
+    const owner = call.caller?.isOwner ? await this.#owner(call.caller) : undefined;
     const passwordHash = await this.#parts.hasher.hash(password);
-    const { user, membership } = call.caller?.isOwner
-      ? { user: await this.#ownerWith(call.caller, passwordHash), membership: null }
-      : await this.#newEditor(passwordHash);
+    const first = owner ? ownerWith(owner, passwordHash) : await this.#newEditor(passwordHash);
+    const { user } = first;
     const event = this.#event(call, user, {
       action: 'users.set_up',
       outcome: 'OK',
       resourceKind: 'user',
       resourceId: user.id,
     });
-    if (!(await this.#parts.users.setFirstPassword({ user, membership, event }))) throw alreadySetUp();
+    if (!(await this.#parts.users.setFirstPassword({ ...first, event }))) throw alreadySetUp();
   }
 
   /**
@@ -86,7 +96,7 @@ export class Login {
     }
     if (!user) {
       await this.#refuse(call, attempt.fail().holdMs);
-      throw new VaultError('password_wrong', 'invalid password');
+      throw passwordWrong();
     }
     attempt.succeed();
     return this.#startSession(call, user);
@@ -121,17 +131,24 @@ export class Login {
     const expiresAt = new Date(createdAt.getTime() + sessionLifetimeMs);
     const session = { id: ids.next(), userId: user.id, hash, expiresAt, createdAt };
     const deed = { action: 'sessions.login', outcome: 'OK', resourceKind: 'session', resourceId: session.id } as const;
-    await users.createSession(session, sessionsPerUser, this.#event(call, user, deed));
+    const { passwordHash } = user;
+    const beginning = { session, passwordHash, keep: sessionsPerUser, event: this.#event(call, user, deed) };
+    if (!(await users.createSession(beginning))) throw passwordWrong();
     return { token, expiresAt };
   }
 
-  async #ownerWith(caller: Caller, passwordHash: string): Promise<User> {
-    const owner = await this.#parts.users.findUser(caller.userId);
-    if (!owner) throw new VaultError('token_invalid', 'the user of this token is gone');
-    return { ...owner, passwordHash };
+  async #isOverFor({ caller, signal }: AnonymousCall): Promise<boolean> {
+    if (!caller?.isOwner) return this.isSetUp();
+    return (await this.#parts.users.findUsersWithPassword(signal)).length > 0;
   }
 
-  async #newEditor(passwordHash: string) {
+  async #owner(caller: Caller): Promise<User> {
+    const owner = await this.#parts.users.findUser(caller.userId);
+    if (!owner) throw new VaultError('token_invalid', 'the user of this token is gone');
+    return owner;
+  }
+
+  async #newEditor(passwordHash: string): Promise<Omit<FirstPassword, 'event'>> {
     const owner = await this.#parts.users.findFirstOwner();
     if (!owner) throw new VaultError('unavailable', 'the instance has no owner');
     const { defaultWorkspaceId } = owner;
@@ -139,8 +156,8 @@ export class Login {
     const createdAt = this.#parts.clock.now();
     return {
       user: { id, name: 'dashboard', isOwner: false, defaultWorkspaceId, passwordHash, createdAt },
-      membership: { workspaceId: defaultWorkspaceId, userId: id, role: 'EDITOR', mayReveal: false },
-    } as const;
+      from: { membership: { workspaceId: defaultWorkspaceId, userId: id, role: 'EDITOR', mayReveal: false } },
+    };
   }
 
   #event(
@@ -165,6 +182,10 @@ export class Login {
   }
 }
 
+function ownerWith(owner: User, passwordHash: string): Omit<FirstPassword, 'event'> {
+  return { user: { ...owner, passwordHash }, from: { formerHash: owner.passwordHash } };
+}
+
 function checkPassword(password: string): void {
   const length = characters(password);
   if (length < passwordCharactersMin) {
@@ -178,6 +199,10 @@ function checkPassword(password: string): void {
 /** Counts code points, so that setting a password and logging in with it agree on its length. */
 function characters(text: string): number {
   return Array.from(text).length;
+}
+
+function passwordWrong(): VaultError {
+  return new VaultError('password_wrong', 'invalid password');
 }
 
 function alreadySetUp(): VaultError {

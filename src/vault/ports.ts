@@ -224,7 +224,7 @@ export interface User {
   readonly name: string;
   readonly isOwner: boolean;
   readonly defaultWorkspaceId: string;
-  /** In PHC string format, or null where no password is set. */
+  /** In PHC string format; null where no password was ever set, and a `withdrawnPassword` where it was withdrawn. */
   readonly passwordHash: string | null;
   readonly createdAt: Date;
 }
@@ -336,11 +336,27 @@ export interface ApiKeyStore {
   }): Promise<boolean>;
 }
 
+/** The end of something that proved a user. */
+export interface ProofEnding {
+  readonly action: 'api_keys.revoke' | 'sessions.logout' | 'users.withdraw_password';
+  readonly resourceKind: 'api_key' | 'session' | 'user';
+  readonly resourceId: string;
+}
+
+/** Who gets the first password, and the event that tells of it. */
+export interface FirstPassword {
+  /** As he is to be, with the hash. */
+  readonly user: User;
+  /** Of a new user; for an existing one, what his hash was when he was let in. */
+  readonly from: { readonly membership: Membership } | { readonly formerHash: string | null };
+  readonly event: AuditEvent;
+}
+
 /** Keeps users, their passwords and their sessions. */
 export interface UserStore {
-  /** Whether any user has a password. */
+  /** Whether any user has, or had, a password. */
   anyPassword(): Promise<boolean>;
-  /** All who have a password, the oldest first. */
+  /** All who have a password that was not withdrawn, the oldest first. */
   findUsersWithPassword(signal: AbortSignal): Promise<readonly User[]>;
   findUser(id: string): Promise<User | undefined>;
   /** Whether an owner of the instance exists. */
@@ -356,24 +372,33 @@ export interface UserStore {
     readonly apiKey: ApiKey;
     readonly event: AuditEvent;
   }): Promise<void>;
-  /** Adds a personal key, and revokes all the personal keys that its user had, in one transaction. */
-  replacePersonalKeys(replacement: {
+  /**
+   * Adds a personal key in place of all that proved its user before, in one transaction: his personal keys are revoked, his
+   * sessions end, and he gets another password hash.
+   *
+   * @throws VaultError `not_found` where the user is gone
+   */
+  replaceProofs(replacement: {
     readonly apiKey: ApiKey;
     readonly revokedAt: Date;
+    readonly passwordHash: string;
     readonly event: AuditEvent;
+    /** Makes the events of what ends by that. */
+    readonly eventOf: (ending: ProofEnding) => AuditEvent;
   }): Promise<void>;
   /**
-   * Answers false where somebody has a password already, free of races; to a new user also where the MAC of any user is
-   * wrong, since a password may have been taken away.
+   * Answers false where it comes too late, free of races. An existing user may have the first password that is not withdrawn;
+   * a new one only the very first, and none where the MAC of any user is wrong, since a password may have been taken away.
    */
-  setFirstPassword(change: {
-    /** An existing user gets the password; a new one is added with his membership. */
-    readonly user: User;
-    readonly membership: Membership | null;
+  setFirstPassword(change: FirstPassword): Promise<boolean>;
+  /** Adds a session, and ends the oldest ones beyond `keep`. Answers false where the user's password is another by now. */
+  createSession(beginning: {
+    readonly session: Session;
+    /** The user's, when he was let in. */
+    readonly passwordHash: string | null;
+    readonly keep: number;
     readonly event: AuditEvent;
   }): Promise<boolean>;
-  /** Adds a session, and ends the oldest ones beyond `keep`. */
-  createSession(session: Session, keep: number, event: AuditEvent): Promise<void>;
   deleteSession(id: string, event: AuditEvent): Promise<void>;
 }
 

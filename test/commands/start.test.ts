@@ -215,6 +215,30 @@ describe('coffer admin-key', () => {
     });
   }
 
+  it('expels whoever had the old key: his sessions end, his password is withdrawn, and all that is in the trail', async () => {
+    const thief = 'the password of a thief';
+    expect(await post('/api/auth/setup', { password: thief, confirm: thief }, started().adminToken)).to.equal(200);
+    const session = String(
+      member(await (await call(started(), '/api/auth/login', { password: thief })).json(), 'token'),
+    );
+    expect((await whoAmI(session)).status).to.equal(200);
+    await runCoffer(['admin-key'], { COFFER_DATA_DIR: dataDir });
+    expect((await whoAmI(session)).status).to.equal(401);
+    expect(await post('/api/auth/login', { password: thief })).to.equal(401);
+    // Without a token this is the set-up from the machine itself.
+    const owners = 'the password of the owner';
+    expect(await post('/api/auth/setup', { password: owners, confirm: owners })).to.equal(409);
+    const newToken = (await readFile(join(dataDir, 'admin.key'), 'utf8')).trim();
+    expect(await post('/api/auth/setup', { password: owners, confirm: owners }, newToken)).to.equal(200);
+    expect(await post('/api/auth/login', { password: owners })).to.equal(200);
+    const endings = ['api_keys.revoke', 'sessions.logout', 'users.withdraw_password'];
+    const events = await query(
+      `select action, count(*)::int from audit_event where actor_kind = 'system' and action like any ($1) group by action order by 1`,
+      [endings],
+    );
+    expect(events).to.deep.equal(endings.map((action) => ({ action, count: 1 })));
+  });
+
   it('refuses to work with another master key, and changes nothing', async () => {
     await writeFile(join(dataDir, 'master.key'), `${randomBytes(32).toString('base64')}\n`);
     const { exitCode, output } = await runCoffer(['admin-key'], { COFFER_DATA_DIR: dataDir });
@@ -226,16 +250,29 @@ describe('coffer admin-key', () => {
 
   it('leaves an event in the trail', async () => {
     await runCoffer(['admin-key'], { COFFER_DATA_DIR: dataDir });
-    const client = new Client(await attachEmbeddedPostgres(dataDir));
-    await client.connect();
-    const { rows } = await client.query("select action, actor_kind from audit_event where action = 'api_keys.create'");
-    await client.end();
+    const rows = await query("select action, actor_kind from audit_event where action = 'api_keys.create'");
     expect(rows).to.deep.equal([{ action: 'api_keys.create', actor_kind: 'system' }]);
   });
 
   function started(): CofferProcess {
     if (!coffer) throw new Error('it is not running');
     return coffer;
+  }
+
+  async function query(text: string, values: unknown[] = []): Promise<unknown[]> {
+    const client = new Client(await attachEmbeddedPostgres(dataDir));
+    await client.connect();
+    const { rows } = await client.query(text, values);
+    await client.end();
+    return rows;
+  }
+
+  /** Answers the status. */
+  async function post(path: string, body: object, token?: string): Promise<number> {
+    const headers = { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) };
+    const response = await fetch(started().origin + path, { method: 'POST', headers, body: JSON.stringify(body) });
+    await response.arrayBuffer();
+    return response.status;
   }
 
   function whoAmI(token: string): Promise<Response> {

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { VaultError } from '../../src/vault/errors.ts';
-import type { Session, User } from '../../src/vault/ports.ts';
+import type { ApiKey, ProofEnding, Session, User } from '../../src/vault/ports.ts';
+import { withdrawnPassword } from '../../src/vault/withdrawn-password.ts';
 import {
   createdAt,
   newApiKey,
@@ -80,14 +81,30 @@ describe('the user store', () => {
     expect(await rejectionOf(setUpInstance(test))).to.have.property('code', 'already_set_up');
   });
 
+  /** Replaces what proves a user by a key, and answers what ended. */
+  async function replace(apiKey: ApiKey, revokedAt = createdAt): Promise<ProofEnding[]> {
+    const ended: ProofEnding[] = [];
+    await test.stores.users.replaceProofs({
+      apiKey,
+      revokedAt,
+      passwordHash: withdrawnPassword(apiKey.id),
+      event: newEvent(),
+      eventOf: (ending) => {
+        ended.push(ending);
+        return newEvent({ ...ending });
+      },
+    });
+    return ended;
+  }
+
   it('replaces the personal keys of a user, and no others', async () => {
     const { owner, apiKey } = await setUpInstance(test);
     const issued = newApiKey(owner);
     await test.stores.apiKeys.createApiKey(issued, newEvent());
     const [one, two] = [newApiKey(owner, { role: null }), newApiKey(owner, { role: null })];
     const revokedAt = new Date('2024-05-05T05:05:05.005Z');
-    await test.stores.users.replacePersonalKeys({ apiKey: one, revokedAt, event: newEvent() });
-    await test.stores.users.replacePersonalKeys({ apiKey: two, revokedAt: createdAt, event: newEvent() });
+    await replace(one, revokedAt);
+    await replace(two, createdAt);
     const revocations = await Promise.all(
       [apiKey, one, issued, two].map(async ({ hash }) => {
         return (await test.stores.access.findApiKey(hash, patience))?.apiKey.revokedAt;
@@ -98,19 +115,87 @@ describe('the user store', () => {
 
   it('leaves one personal key of several that replace one another at once', async () => {
     const { owner } = await setUpInstance(test);
-    const replace = () => {
-      const apiKey = newApiKey(owner, { role: null });
-      return test.stores.users.replacePersonalKeys({ apiKey, revokedAt: createdAt, event: newEvent() });
-    };
-    await Promise.all([replace(), replace(), replace(), replace()]);
+    await Promise.all([1, 2, 3, 4].map(() => replace(newApiKey(owner, { role: null }))));
     expect(await test.asSuperuser('select 1 from api_key where revoked_at is null')).to.have.length(1);
+  });
+
+  it('ends the sessions of a user with his keys, and those of no other, each with its event', async () => {
+    const { owner, apiKey, workspace } = await setUpInstance(test);
+    const other = firstOf(workspace.id);
+    await test.stores.users.setFirstPassword(other);
+    const [own, foreign] = [await startSession(owner), await startSession(other.user)];
+    const ended = await replace(newApiKey(owner, { role: null }));
+    expect(ended).to.deep.equal([
+      { action: 'api_keys.revoke', resourceKind: 'api_key', resourceId: apiKey.id },
+      { action: 'sessions.logout', resourceKind: 'session', resourceId: own.id },
+      { action: 'users.withdraw_password', resourceKind: 'user', resourceId: owner.id },
+    ]);
+    for (const { action, resourceId } of ended) {
+      const events = await test.asSuperuser('select 1 from audit_event where action = $1 and resource_id = $2', [
+        action,
+        resourceId,
+      ]);
+      expect(events, action).to.have.length(1);
+    }
+    expect(await living()).to.deep.equal([foreign.id]);
+    expect(await test.stores.users.findUsersWithPassword(patience)).to.deep.equal([other.user]);
+  });
+
+  it('replaces nothing for a user whose row fails its MAC', async () => {
+    const { owner } = await setUpInstance(test);
+    await test.asSuperuser(`update "user" set password_hash = 'x'`);
+    const refused = await rejectionOf(replace(newApiKey(owner, { role: null })));
+    expect(refused).to.be.instanceOf(VaultError).with.property('code', 'not_found');
+    expect(await test.asSuperuser('select 1 from api_key where revoked_at is not null')).to.deep.equal([]);
+  });
+
+  describe('after a password was withdrawn', () => {
+    const passwordHash = '$argon2id$test';
+
+    it('nobody has one, and only an existing user gets another', async () => {
+      const { owner, workspace } = await setUpInstance(test);
+      const apiKey = newApiKey(owner, { role: null });
+      await replace(apiKey);
+      const { users } = test.stores;
+      expect(await users.findUsersWithPassword(patience)).to.deep.equal([]);
+      expect(await users.anyPassword()).to.equal(true);
+      expect(await users.setFirstPassword(firstOf(workspace.id))).to.equal(false);
+      const from = { formerHash: withdrawnPassword(apiKey.id) };
+      const user = { ...owner, passwordHash };
+      expect(await users.setFirstPassword({ user, from, event: newEvent() })).to.equal(true);
+      expect(await users.findUsersWithPassword(patience)).to.deep.equal([user]);
+      expect(await users.setFirstPassword({ user, from, event: newEvent() })).to.equal(false);
+    });
+
+    it('one that was being set meanwhile comes too late', async () => {
+      const { owner } = await setUpInstance(test);
+      const first = newApiKey(owner, { role: null });
+      await replace(first);
+      await replace(newApiKey(owner, { role: null }));
+      const user = { ...owner, passwordHash };
+      for (const formerHash of [null, withdrawnPassword(first.id)]) {
+        const late = { user, from: { formerHash }, event: newEvent() };
+        expect(await test.stores.users.setFirstPassword(late)).to.equal(false);
+      }
+    });
+
+    it('a login that had compared it meanwhile comes too late', async () => {
+      const { owner } = await setUpInstance(test);
+      const user = { ...owner, passwordHash };
+      await test.stores.users.setFirstPassword({ user, from: { formerHash: null }, event: newEvent() });
+      await replace(newApiKey(owner, { role: null }));
+      const session = newSession(user);
+      const late = { session, passwordHash, keep: 5, event: newEvent() };
+      expect(await test.stores.users.createSession(late)).to.equal(false);
+      expect(await living()).to.deep.equal([]);
+    });
   });
 
   describe('setting the first password', () => {
     it('gives it to an existing user', async () => {
       const { owner } = await setUpInstance(test);
       const user = { ...owner, passwordHash: '$argon2id$test' };
-      const change = { user, membership: null, event: newEvent() };
+      const change = { user, from: { formerHash: null }, event: newEvent() };
       expect(await test.stores.users.setFirstPassword(change)).to.equal(true);
       expect(await test.stores.users.anyPassword()).to.equal(true);
       expect(await test.stores.users.findUsersWithPassword(patience)).to.deep.equal([user]);
@@ -121,7 +206,9 @@ describe('the user store', () => {
       const { workspace } = await setUpInstance(test);
       const user = newUser(workspace.id, { passwordHash: '$argon2id$test' });
       const membership = { workspaceId: workspace.id, userId: user.id, role: 'EDITOR', mayReveal: false } as const;
-      expect(await test.stores.users.setFirstPassword({ user, membership, event: newEvent() })).to.equal(true);
+      expect(await test.stores.users.setFirstPassword({ user, from: { membership }, event: newEvent() })).to.equal(
+        true,
+      );
       const session = await startSession(user);
       expect((await test.stores.access.findSession(session.hash, patience))?.access).to.deep.equal({
         user,
@@ -149,11 +236,11 @@ describe('the user store', () => {
       const attempt = (index: number) => {
         if (index === 0) {
           const user = { ...owner, passwordHash: '$argon2id$0' };
-          return test.stores.users.setFirstPassword({ user, membership: null, event: newEvent() });
+          return test.stores.users.setFirstPassword({ user, from: { formerHash: null }, event: newEvent() });
         }
         const user = newUser(workspace.id, { passwordHash: `$argon2id$${index}` });
         const membership = { workspaceId: workspace.id, userId: user.id, role: 'EDITOR', mayReveal: false } as const;
-        return test.stores.users.setFirstPassword({ user, membership, event: newEvent() });
+        return test.stores.users.setFirstPassword({ user, from: { membership }, event: newEvent() });
       };
       const answers = await Promise.all([0, 1, 2, 3, 4, 5].map(attempt));
       expect(answers.filter(Boolean)).to.have.length(1);
@@ -166,9 +253,9 @@ describe('the user store', () => {
     (await test.asSuperuser<{ id: string }>('select id from session order by id')).map(({ id }) => id);
 
   async function startSession(user: User, keep = 5, changes: Partial<Session> = {}): Promise<Session> {
-    const times = { expiresAt: new Date('2030-01-01'), createdAt };
-    const session = { id: newId(), userId: user.id, hash: randomBytes(32), ...times, ...changes };
-    await test.stores.users.createSession(session, keep, newEvent());
+    const session = newSession(user, changes);
+    const { passwordHash } = user;
+    expect(await test.stores.users.createSession({ session, passwordHash, keep, event: newEvent() })).to.equal(true);
     return session;
   }
 
@@ -177,7 +264,7 @@ describe('the user store', () => {
       const { owner, workspace } = await setUpInstance(test);
       const other = newUser(workspace.id, { passwordHash: '$argon2id$test' });
       const membership = { workspaceId: workspace.id, userId: other.id, role: 'EDITOR', mayReveal: false } as const;
-      await test.stores.users.setFirstPassword({ user: other, membership, event: newEvent() });
+      await test.stores.users.setFirstPassword({ user: other, from: { membership }, event: newEvent() });
       const foreign = await startSession(other);
       const second = await startSession(owner, 2, at(2));
       const first = await startSession(owner, 2, at(1));
@@ -228,5 +315,10 @@ describe('the user store', () => {
 function firstOf(workspaceId: string) {
   const user = newUser(workspaceId, { passwordHash: '$argon2id$test' });
   const membership = { workspaceId, userId: user.id, role: 'EDITOR', mayReveal: false } as const;
-  return { user, membership, event: newEvent() };
+  return { user, from: { membership }, event: newEvent() };
+}
+
+function newSession(user: User, changes: Partial<Session> = {}): Session {
+  const times = { expiresAt: new Date('2030-01-01'), createdAt };
+  return { id: newId(), userId: user.id, hash: randomBytes(32), ...times, ...changes };
 }

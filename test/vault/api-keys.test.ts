@@ -44,7 +44,7 @@ describe('the API keys of a workspace', () => {
       role: 'ADMIN',
       mayReveal: true,
     } as const;
-    await test.stores.users.setFirstPassword({ user: member, membership, event: newEvent() });
+    await test.stores.users.setFirstPassword({ user: member, from: { membership }, event: newEvent() });
     const members = newApiKey(member, { role: null });
     await test.stores.apiKeys.createApiKey(members, newEvent());
     personal = { owners: instance.apiKey, members };

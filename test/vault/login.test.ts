@@ -4,7 +4,8 @@ import type { AnonymousCall, Caller } from '../../src/vault/caller.ts';
 import { VaultError, type VaultErrorCode } from '../../src/vault/errors.ts';
 import { LoginThrottle } from '../../src/vault/login-throttle.ts';
 import { Login, type LoginUsers } from '../../src/vault/login.ts';
-import type { Membership, Session, User } from '../../src/vault/ports.ts';
+import type { FirstPassword, Membership, Session, User } from '../../src/vault/ports.ts';
+import { isPassword, withdrawnPassword } from '../../src/vault/withdrawn-password.ts';
 
 const now = new Date('2024-01-01T00:00:00Z');
 const workspaceId = '018cc251-f400-7000-8000-000000000001';
@@ -26,13 +27,17 @@ class MemoryUsers implements LoginUsers {
   readonly events: AuditEvent[] = [];
   /** What the next look-up of passwords fails with. */
   outage: Error | undefined;
+  /** What happens between the look-up of passwords and what is done with them. */
+  afterLookup: () => void = () => undefined;
 
   async anyPassword() {
-    return this.#withPassword().length > 0;
+    return [...this.users.values()].some(({ passwordHash }) => passwordHash !== null);
   }
   async findUsersWithPassword() {
     if (this.outage) throw this.outage;
-    return this.#withPassword();
+    const users = this.#withPassword();
+    this.afterLookup();
+    return users;
   }
   async findUser(id: string) {
     return this.users.get(id);
@@ -40,17 +45,20 @@ class MemoryUsers implements LoginUsers {
   async findFirstOwner() {
     return this.users.get(owner.id);
   }
-  async setFirstPassword({ user, membership, event }: Parameters<LoginUsers['setFirstPassword']>[0]) {
-    if (this.#withPassword().length > 0) return false;
+  async setFirstPassword({ user, from, event }: FirstPassword) {
+    const isOver = 'membership' in from ? await this.anyPassword() : this.#withPassword().length > 0;
+    if (isOver) return false;
     this.users.set(user.id, user);
-    if (membership) this.memberships.push(membership);
+    if ('membership' in from) this.memberships.push(from.membership);
     this.events.push(event);
     return true;
   }
-  async createSession(session: Session, keep: number, event: AuditEvent) {
+  async createSession({ session, keep, passwordHash, event }: Parameters<LoginUsers['createSession']>[0]) {
+    if (this.users.get(session.userId)?.passwordHash !== passwordHash) return false;
     this.sessions.push(session);
     this.sessions.splice(0, Math.max(0, this.sessions.length - keep));
     this.events.push(event);
+    return true;
   }
   async deleteSession(id: string, event: AuditEvent) {
     const index = this.sessions.findIndex((session) => session.id === id);
@@ -58,7 +66,7 @@ class MemoryUsers implements LoginUsers {
     this.events.push(event);
   }
   #withPassword(): User[] {
-    return [...this.users.values()].filter(({ passwordHash }) => passwordHash !== null);
+    return [...this.users.values()].filter(({ passwordHash }) => isPassword(passwordHash));
   }
 }
 
@@ -171,6 +179,18 @@ describe('setting the first password', () => {
     expect(await codeOf(login.setUp(callBy(ownerCaller), 'x', 'y'))).to.equal('already_set_up');
   });
 
+  it('is for owners alone after a password was withdrawn', async () => {
+    const { login, users } = setting();
+    users.users.set(owner.id, { ...owner, passwordHash: withdrawnPassword(owner.id) });
+    expect(await login.isSetUp()).to.equal(true);
+    expect(await codeOf(login.login(remote, password))).to.equal('password_wrong');
+    for (const call of [local, remote, callBy(otherCaller, true)]) {
+      expect(await codeOf(login.setUp(call, password, password))).to.equal('already_set_up');
+    }
+    await login.setUp(callBy(ownerCaller), password, password);
+    expect((await login.login(remote, password)).token).to.match(/^fn_sess_/);
+  });
+
   it('says that the two differ before it says that they are short', async () => {
     const { login } = setting();
     expect((await refusalOf(login.setUp(local, 'x', 'y'))).details.field).to.equal('confirm');
@@ -258,6 +278,14 @@ describe('logging in', () => {
     await login.setUp(local, longest, longest);
     expect((await login.login(remote, longest)).token).to.be.a('string');
     expect(await codeOf(login.login(remote, `${longest}x`))).to.equal('password_wrong');
+  });
+
+  it('takes a password for a wrong one that was withdrawn while it was compared', async () => {
+    const { login, users } = setting();
+    await login.setUp(callBy(ownerCaller), password, password);
+    users.afterLookup = () => users.users.set(owner.id, { ...owner, passwordHash: withdrawnPassword(owner.id) });
+    expect(await codeOf(login.login(remote, password))).to.equal('password_wrong');
+    expect(users.sessions).to.deep.equal([]);
   });
 
   it('does not count an attempt that the store could not serve', async () => {

@@ -39,7 +39,7 @@ export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*
  */
 export type GetStatusResponse = Message<"fishnet.v1.GetStatusResponse"> & {
   /**
-   * Output only. Whether a password is set.
+   * Output only. Whether a password was ever set, or withdrawn: the first set-up is over.
    *
    * @generated from field: bool initialized = 1;
    */
@@ -219,7 +219,8 @@ export const AuthService: GenService<{
     output: typeof GetStatusResponseSchema;
   },
   /**
-   * Sets the first password, once: with an owner's API key, or from the machine that the vault runs on.
+   * Sets the first password, once: with an owner's API key, or from the machine that the vault runs on. After the owner's
+   * password was withdrawn, together with a lost API key, his new key alone sets another.
    *
    * @generated from rpc fishnet.v1.AuthService.SetUp
    */

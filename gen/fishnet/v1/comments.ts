@@ -4,7 +4,7 @@
 export const comments: Readonly<Record<string, string>> = {
   "fishnet.v1.GetStatusRequest": "Asks for the state.",
   "fishnet.v1.GetStatusResponse": "The state.",
-  "fishnet.v1.GetStatusResponse.initialized": "Output only. Whether a password is set.",
+  "fishnet.v1.GetStatusResponse.initialized": "Output only. Whether a password was ever set, or withdrawn: the first set-up is over.",
   "fishnet.v1.GetStatusResponse.authenticated": "Output only. Whether the call came with a valid token.",
   "fishnet.v1.SetUpRequest": "The first password. That one is set already is said before anything else, so the rules of its members are the core's.",
   "fishnet.v1.SetUpRequest.password": "Required. 8 to 1024 characters.",
@@ -22,7 +22,7 @@ export const comments: Readonly<Record<string, string>> = {
   "fishnet.v1.LogoutResponse.success": "Output only. Always true.",
   "fishnet.v1.AuthService": "Trades a password for session tokens.",
   "fishnet.v1.AuthService.GetStatus": "Tells whether a password is set, and whether the caller has proved who he is. Open to anybody; a token that is not valid is as good as none.",
-  "fishnet.v1.AuthService.SetUp": "Sets the first password, once: with an owner's API key, or from the machine that the vault runs on.",
+  "fishnet.v1.AuthService.SetUp": "Sets the first password, once: with an owner's API key, or from the machine that the vault runs on. After the owner's password was withdrawn, together with a lost API key, his new key alone sets another.",
   "fishnet.v1.AuthService.Login": "Begins a session of four hours. Of five sessions of a user the oldest ends. Repeated failures slow it down.",
   "fishnet.v1.AuthService.Logout": "Ends the session of the token that the call was made with.",
   "fishnet.v1.CreateCredentialRequest": "A credential to be stored. White space around its values is dropped; what is left must not be empty.",

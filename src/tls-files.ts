@@ -1,7 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
-import type { Logger } from 'pino';
 import type { TlsConfig } from './config.ts';
 import type { GatewayTls } from './gateway/gateway.ts';
 import { KeyFileError } from './key-file.ts';
@@ -25,13 +24,15 @@ export async function readTls({ certFile, clientCaFile, keyFile }: TlsConfig): P
   return { certificate, privateKey, ...(clientAuthorities !== undefined && { clientAuthorities }) };
 }
 
+type Write = (fields: Readonly<Record<string, unknown>>, message: string) => void;
+
 /** What a watch of the files works with. */
 export interface TlsWatchParts {
   readonly config: TlsConfig;
   /** What is in use at first. */
   readonly inUse: GatewayTls;
   readonly use: (tls: GatewayTls) => void;
-  readonly log: Pick<Logger, 'info' | 'warn'>;
+  readonly log: { readonly info: Write; readonly warn: Write };
 }
 
 /** Has the server use its TLS files anew when they have changed; what can't be used is told once, and leaves the old ones. */

@@ -64,7 +64,7 @@ describe('the API key store', () => {
     expect(await eventCount()).to.equal(1);
   });
 
-  const revoke = (id: string, revokedAt = createdAt) =>
+  const revokeNow = (id: string, revokedAt = createdAt) =>
     test.stores.apiKeys.revokeApiKey({ workspaceId, id, revokedAt, event: newEvent() });
   const found = async () => (await test.stores.access.findApiKey(nameHash, patience))?.apiKey.id;
 
@@ -83,7 +83,7 @@ describe('the API key store', () => {
 
     it('takes another one when the first was revoked, and finds the living one', async () => {
       const first = await named();
-      await revoke(first.id);
+      await revokeNow(first.id);
       expect(await found()).to.equal(first.id);
       const second = await named();
       expect(await found()).to.equal(second.id);
@@ -91,15 +91,15 @@ describe('the API key store', () => {
 
     it('finds the one that was revoked last where none lives', async () => {
       const first = await named();
-      await revoke(first.id, new Date(createdAt.getTime() - 1));
+      await revokeNow(first.id, new Date(createdAt.getTime() - 1));
       const second = await named();
-      await revoke(second.id);
+      await revokeNow(second.id);
       expect(await found()).to.equal(second.id);
     });
 
     it('lets nobody take a revocation back by writing to the database', async () => {
       const first = await named();
-      await revoke(first.id);
+      await revokeNow(first.id);
       await test.asSuperuser('update api_key set revoked_at = null');
       expect(await found()).to.equal(undefined);
     });

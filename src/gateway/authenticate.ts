@@ -23,18 +23,39 @@ export interface Evidence {
 }
 
 /** Who is calling, or why that can't be told. */
-export type Proof = { readonly caller: Caller | undefined; readonly refusal?: unknown };
+export interface Proof {
+  readonly caller: Caller | undefined;
+  readonly refusal?: unknown;
+  readonly evidence: Evidence;
+  /** When it was asked for, by the monotonic clock. */
+  readonly askedAtMs: number;
+}
+
+/** For how long a proof counts that was made before its request had come whole, in milliseconds. */
+export const proofLastsMsDefault = 1_000;
 
 /** Asks who is calling, and keeps a refusal for later: which dialect renders it may not be known yet. */
-export async function prove(
-  authenticate: Authenticate,
-  { headers, peerCertificate, signal }: Evidence,
-): Promise<Proof> {
-  try {
-    return { caller: await authenticate(headers, signal, peerCertificate) };
-  } catch (refusal) {
-    return { caller: undefined, refusal };
-  }
+export interface Prover {
+  prove(evidence: Evidence): Promise<Proof>;
+  /** Asks once more where the proof is too old: a key may have ended while its body was on the way. */
+  renew(proof: Proof): Promise<Proof>;
+}
+
+/** @param lastsMs for how long a proof counts */
+export function createProver(authenticate: Authenticate, lastsMs: number): Prover {
+  const prove = async (evidence: Evidence): Promise<Proof> => {
+    const { headers, peerCertificate, signal } = evidence;
+    const askedAtMs = performance.now();
+    try {
+      return { caller: await authenticate(headers, signal, peerCertificate), evidence, askedAtMs };
+    } catch (refusal) {
+      return { caller: undefined, refusal, evidence, askedAtMs };
+    }
+  };
+  return {
+    prove,
+    renew: (proof) => (performance.now() - proof.askedAtMs > lastsMs ? prove(proof.evidence) : Promise.resolve(proof)),
+  };
 }
 
 const tokenCodes: ReadonlySet<VaultErrorCode> = new Set(['token_missing', 'token_invalid', 'token_expired']);

@@ -5,20 +5,19 @@ import type { ConnectRouter, HandlerContext } from '@connectrpc/connect';
 import assert from 'node:assert/strict';
 import type { Logger } from 'pino';
 import { VaultError } from '../vault/errors.ts';
-import { callerOf, prove, type Authenticate } from './authenticate.ts';
+import { callerOf, type Proof, type Prover } from './authenticate.ts';
 import { absentWorkspace, connectErrorOf, internalError, invalidRequestError } from './connect-errors.ts';
 import type { Dialect } from './dialect.ts';
 import { exchangeKey, type Exchange } from './exchange.ts';
 import type { Guard } from './guard.ts';
 import type { BoundRpc } from './rpc.ts';
 import { describeUnknownError } from './unknown-error.ts';
-import type { Caller } from '../vault/caller.ts';
 import type { Clock } from '../vault/ports.ts';
 
 /** What gRPC, gRPC-Web and Connect are served with. */
 export interface ConnectParts {
   readonly dialects: readonly Dialect[];
-  readonly authenticate: Authenticate;
+  readonly prover: Prover;
   readonly guard: Guard;
   readonly clock: Clock;
   readonly log: Logger;
@@ -37,7 +36,7 @@ interface ServedRpc {
   readonly rpc: BoundRpc;
 }
 
-const callerKey = createContextKey<Caller | undefined>(undefined, { description: 'caller' });
+const proofKey = createContextKey<Proof | undefined>(undefined, { description: 'proof' });
 
 /** Makes the rpcs' handlers for Connect's router. */
 export function createConnectService(parts: ConnectParts): ConnectService {
@@ -49,7 +48,9 @@ export function createConnectService(parts: ConnectParts): ConnectService {
 
   const handle = async ({ dialect, rpc }: ServedRpc, message: Message, context: HandlerContext): Promise<Message> => {
     const exchange = exchangeOf(context);
-    const caller = context.values.get(callerKey);
+    const proof = context.values.get(proofKey);
+    assert(proof);
+    const caller = callerOf(rpc, await parts.prover.renew(proof));
     const workspaceId = parts.guard.admit({ dialect, rpc, caller, headers: context.requestHeader, message });
     parts.guard.refuseFlaws(rpc.method.input, message);
     const violations = parts.guard.validate(rpc.method.input, message);
@@ -92,10 +93,11 @@ export function createConnectService(parts: ConnectParts): ConnectService {
       found.dialect = one.dialect.name;
       try {
         const { requestHeader: headers, signal } = context;
-        const caller = callerOf(one.rpc, await prove(parts.authenticate, { headers, signal, peerCertificate }));
+        const proof = await parts.prover.prove({ headers, signal, peerCertificate });
+        const caller = callerOf(one.rpc, proof);
         if (!caller && one.rpc.access.kind !== 'public') throw new VaultError('token_missing', 'Not authenticated');
         if (caller) found.caller = caller;
-        context.values.set(callerKey, caller);
+        context.values.set(proofKey, proof);
       } catch (error) {
         throw renderError(error, context, one.dialect);
       }

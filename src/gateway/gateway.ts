@@ -9,7 +9,7 @@ import type { Logger } from 'pino';
 import { Health } from '../../gen/health/v1/health_pb.ts';
 import { limits } from '../vault/limits.ts';
 import type { Clock } from '../vault/ports.ts';
-import type { Authenticate } from './authenticate.ts';
+import { createProver, proofLastsMsDefault, type Authenticate } from './authenticate.ts';
 import { announceClosing, closeBehindUnreadBody } from './close-behind.ts';
 import { createConnectService } from './connect.ts';
 import { givenUp, shuttingDown } from './connect-errors.ts';
@@ -54,6 +54,8 @@ export interface GatewayOptions {
   /** The greatest request, in bytes. */
   readonly bodyBytesMax?: number;
   readonly timeouts?: Partial<PortTimeouts>;
+  /** After how many milliseconds a caller whose body was slow is asked once more for a proof. */
+  readonly proofLastsMs?: number;
 }
 
 /** Everything on one port: REST, gRPC, gRPC-Web, Connect, health and reflection. */
@@ -81,6 +83,7 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
     ...options,
     bodyBytesMax: options.bodyBytesMax ?? limits.requestBodyBytes,
     guard: createGuard(givenUp),
+    prover: createProver(options.authenticate, options.proofLastsMs ?? proofLastsMsDefault),
   };
   const readiness = stoppable(options.readiness);
   const stopping = new AbortController();

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { Caller } from '../vault/caller.ts';
 import { isJsonObject, type JsonValue } from '../vault/json.ts';
 import type { Clock } from '../vault/ports.ts';
-import { callerOf, prove, type Authenticate, type Proof } from './authenticate.ts';
+import { callerOf, type Proof, type Prover } from './authenticate.ts';
 import { shuttingDown } from './connect-errors.ts';
 import type { Dialect, Problem, RestAnswer, RestExchange } from './dialect.ts';
 import type { Exchange } from './exchange.ts';
@@ -23,7 +23,7 @@ export type { SharedPathRequest } from './shared-path.ts';
 export interface RestParts {
   readonly table: RouteTable;
   readonly chooseDialect: ChooseDialect;
-  readonly authenticate: Authenticate;
+  readonly prover: Prover;
   readonly guard: Guard;
   readonly clock: Clock;
   readonly log: Logger;
@@ -83,14 +83,14 @@ export class RestService {
   }
 
   async #answerFound(request: RestRequest, candidates: readonly Match[]): Promise<RestAnswer> {
-    const { authenticate, log } = this.#parts;
+    const { log, prover } = this.#parts;
     const { headers, signal, exchange } = request;
-    const proof = await prove(authenticate, { headers, signal, peerCertificate: exchange.peerCertificate });
+    const proof = await prover.prove({ headers, signal, peerCertificate: exchange.peerCertificate });
     const match = await this.#chooseMatch(request, candidates, proof);
     const { dialect, path } = match.entry;
     Object.assign(request.exchange.found, { dialect: dialect.name, route: path });
     try {
-      return await this.#call(request, match, callerOf(match.entry.rpc, proof));
+      return await this.#call(request, match, proof);
     } catch (error) {
       const problem = problemOf(error, request.exchange, log);
       return renderProblem(dialect, problem, this.#describe(request, match, proof.caller), log);
@@ -110,19 +110,20 @@ export class RestService {
     return candidates.find(({ entry }) => entry.dialect.name === name) ?? first;
   }
 
-  async #call(request: RestRequest, match: Match, caller: Caller | undefined): Promise<RestAnswer> {
-    const { guard } = this.#parts;
+  async #call(request: RestRequest, match: Match, proof: Proof): Promise<RestAnswer> {
+    const { guard, prover } = this.#parts;
     const { dialect, rpc, body: binding } = match.entry;
     const { exchange, headers, query, signal } = request;
     const { reader, write } = this.#compiled(match.entry);
-    const attempt = { dialect, rpc, caller, headers };
-    guard.admit({ ...attempt, message: reader.readPath(match.variables) });
+    const attempt = { dialect, rpc, headers };
+    guard.admit({ ...attempt, caller: callerOf(rpc, proof), message: reader.readPath(match.variables) });
     const body = binding.kind === 'none' ? undefined : await request.body();
+    const caller = callerOf(rpc, await prover.renew(proof));
     checkBody(match.entry, reader.needsBody, body);
     const read = reader.read({ variables: match.variables, query, headers, body });
     if ('faults' in read) throw new ProblemError({ kind: 'invalid_request', faults: read.faults });
     // Once more, since the query or the body may name another workspace than the path and the headers did.
-    const workspaceId = guard.admit({ ...attempt, message: read.message });
+    const workspaceId = guard.admit({ ...attempt, caller, message: read.message });
     const { requestId, peer, isLocal } = exchange;
     const call = { caller, workspaceId, protocol: 'rest', dialect: dialect.name, peer, requestId, isLocal, signal };
     const answer = write(await guard.invoke(rpc, read.message, call));

@@ -1,6 +1,6 @@
 import type { DescMessage, Message } from '@bufbuild/protobuf';
 import { createValidator, type Violation } from '@bufbuild/protovalidate';
-import { authorize, resolveWorkspace, type Caller } from '../vault/caller.ts';
+import { authorize, authorizeOwner, resolveWorkspace, type Caller } from '../vault/caller.ts';
 import { invalidArgument, VaultError } from '../vault/errors.ts';
 import type { Dialect } from './dialect.ts';
 import { createFlawSearches } from './flaw-search.ts';
@@ -74,7 +74,8 @@ function admit({ dialect, rpc, caller, headers, message }: Attempt): string | un
   const { access } = rpc;
   if (access.kind === 'public') return caller?.defaultWorkspaceId;
   if (!caller) throw new VaultError('token_missing', 'Not authenticated');
-  if (access.kind === 'authenticated') return caller.defaultWorkspaceId;
+  if (access.kind === 'owner') authorizeOwner(caller, access.permission);
+  if (access.kind !== 'workspace') return caller.defaultWorkspaceId;
   // A string that is not set is empty.
   const named = access.workspace(message) || undefined;
   if (named !== undefined) dialect.checkWorkspaceSpelling?.(named);

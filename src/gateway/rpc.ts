@@ -4,10 +4,18 @@ import assert from 'node:assert/strict';
 import type { AnonymousCall, Call } from '../vault/caller.ts';
 import type { Permission } from '../vault/permissions.ts';
 
-/** Who may make a call: anybody, whoever has proved who he is, or whoever has the permission in the workspace. */
+/**
+ * Who may make a call: anybody, whoever has proved who he is, owners of the instance, or whoever has the permission in the
+ * workspace.
+ */
 export type Access =
   | { readonly kind: 'public' }
   | { readonly kind: 'authenticated' }
+  | {
+      readonly kind: 'owner';
+      /** What an owner is let do by it; names it in the refusal. */
+      readonly permission: Permission;
+    }
   | {
       readonly kind: 'workspace';
       readonly permission: Permission;
@@ -51,12 +59,16 @@ export function authenticatedRpc<I extends DescMessage, O extends DescMessage>(
   method: DescMethodUnary<I, O>,
   handler: Handler<I, O, Call>,
 ): BoundRpc {
-  return {
-    method,
-    access: { kind: 'authenticated' },
-    invoke: async (request, call) =>
-      create(method.output, await handler(narrow(method.input, request), requireCaller(call))),
-  };
+  return bind(method, { kind: 'authenticated' }, handler);
+}
+
+/** Binds an rpc for owners of the instance. */
+export function ownerRpc<I extends DescMessage, O extends DescMessage>(
+  method: DescMethodUnary<I, O>,
+  access: { readonly permission: Permission },
+  handler: Handler<I, O, Call>,
+): BoundRpc {
+  return bind(method, { kind: 'owner', permission: access.permission }, handler);
 }
 
 /** Binds an rpc for whoever has a permission in the workspace that the request, the dialect or the caller names. */
@@ -65,13 +77,19 @@ export function workspaceRpc<I extends DescMessage, O extends DescMessage>(
   access: { readonly permission: Permission; readonly workspace?: (request: MessageShape<I>) => string },
   handler: Handler<I, O, Call>,
 ): BoundRpc {
+  const { permission, workspace } = access;
+  const named = (request: Message) => workspace?.(narrow(method.input, request));
+  return bind(method, { kind: 'workspace', permission, workspace: named }, handler);
+}
+
+function bind<I extends DescMessage, O extends DescMessage>(
+  method: DescMethodUnary<I, O>,
+  access: Access,
+  handler: Handler<I, O, Call>,
+): BoundRpc {
   return {
     method,
-    access: {
-      kind: 'workspace',
-      permission: access.permission,
-      workspace: (request) => access.workspace?.(narrow(method.input, request)),
-    },
+    access,
     invoke: async (request, call) =>
       create(method.output, await handler(narrow(method.input, request), requireCaller(call))),
   };

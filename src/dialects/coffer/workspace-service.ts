@@ -1,5 +1,5 @@
 import { WorkspaceService } from '../../../gen/coffer/v1/workspace_service_pb.ts';
-import { authenticatedRpc, type BoundRpc } from '../../gateway/rpc.ts';
+import { authenticatedRpc, ownerRpc, type BoundRpc } from '../../gateway/rpc.ts';
 import type { WorkspaceDirectory } from '../../vault/workspaces.ts';
 import { workspaceToMessage } from './mapping.ts';
 import { readPage } from './pages.ts';
@@ -8,7 +8,7 @@ import { readPage } from './pages.ts';
 export function workspaceServiceRpcs(workspaces: WorkspaceDirectory): BoundRpc[] {
   const { createWorkspace, getWorkspace, listWorkspaces } = WorkspaceService.method;
   return [
-    authenticatedRpc(createWorkspace, async ({ workspace }, call) => ({
+    ownerRpc(createWorkspace, { permission: 'workspaces.manage' }, async ({ workspace }, call) => ({
       workspace: workspaceToMessage(await workspaces.createWorkspace(call, workspace?.name ?? '')),
     })),
     authenticatedRpc(getWorkspace, async ({ workspaceId }, call) => ({

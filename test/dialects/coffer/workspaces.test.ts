@@ -102,6 +102,23 @@ describe('coffer.v1.WorkspaceService over REST', () => {
     expect([reply.status, reply.body['code']]).to.deep.equal([403, 'permission_denied']);
   });
 
+  for (const role of ['VIEWER', 'ADMIN'] as const) {
+    it(`tells a key of ${role} nothing of what is wrong with its request to create one`, async () => {
+      const token = await coffer.issueKey({ role });
+      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+      for (const path of ['/v1/workspaces', '/coffer.v1.WorkspaceService/CreateWorkspace']) {
+        for (const body of ['{}', '{"workspace":{}}', `{"workspace":{"name":"${'n'.repeat(256)}"}}`]) {
+          const response = await fetch(coffer.origin + path, { method: 'POST', headers, body });
+          const text = await response.text();
+          expect([response.status, text], path).to.deep.equal([403, text]);
+          expect(text).to.contain('permission_denied').and.not.contain('name');
+        }
+      }
+      const malformed = await fetch(`${coffer.origin}/v1/workspaces`, { method: 'POST', headers, body: '{' });
+      expect(malformed.status, await malformed.text()).to.equal(403);
+    });
+  }
+
   for (const [title, body] of Object.entries({
     'no workspace': {},
     'no name': { workspace: {} },

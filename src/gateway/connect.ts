@@ -10,6 +10,7 @@ import { absentWorkspace, connectErrorOf, internalError, invalidRequestError } f
 import type { Dialect } from './dialect.ts';
 import { exchangeKey, type Exchange } from './exchange.ts';
 import type { Guard } from './guard.ts';
+import { bodyLimitOf } from './request-body.ts';
 import type { BoundRpc } from './rpc.ts';
 import { describeUnknownError } from './unknown-error.ts';
 import type { Clock } from '../vault/ports.ts';
@@ -21,6 +22,7 @@ export interface ConnectParts {
   readonly guard: Guard;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly bodyBytesMax: number;
 }
 
 /** The rpcs of all dialects for Connect's router, and the gate that stands before them. */
@@ -79,7 +81,7 @@ export function createConnectService(parts: ConnectParts): ConnectService {
             handle(one, message, context).catch((error: unknown) =>
               Promise.reject(renderError(error, context, one.dialect)),
             ),
-          { jsonOptions },
+          { jsonOptions, readMaxBytes: bodyLimitOf(one.rpc, parts.bodyBytesMax) },
         );
       }
     },

@@ -25,6 +25,7 @@ import { reflectionPaths, registerReflection } from './reflection.ts';
 import { followExchanges, hostOf } from './request-log.ts';
 import { requestIdOf } from './request-identity.ts';
 import { plainAnswer } from './rest-problems.ts';
+import { publicBodyBytesMax } from './request-body.ts';
 import { RestService } from './rest.ts';
 import { createRouteTable } from './route-table.ts';
 import type { ChooseDialect } from './shared-path.ts';
@@ -124,7 +125,8 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
       },
       requestGate: (context) => connect.gate(context),
       contextValues: (request) => createContextValues().set(exchangeKey, exchanges.of(request)),
-      readMaxBytes: parts.bodyBytesMax,
+      // What is registered without a limit of its own, health and reflection, anybody may call.
+      readMaxBytes: Math.min(publicBodyBytesMax, parts.bodyBytesMax),
       shutdownSignal: overdue.signal,
     });
   });

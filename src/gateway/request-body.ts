@@ -3,6 +3,15 @@ import { VaultError } from '../vault/errors.ts';
 import type { JsonValue } from '../vault/json.ts';
 import { findJsonFault } from './json-fault.ts';
 import { ProblemError } from './problem-error.ts';
+import type { BoundRpc } from './rpc.ts';
+
+/** The most bytes that the request of a call may take which anybody may make. */
+export const publicBodyBytesMax = 16_384;
+
+/** The most bytes that an rpc's request may take, where a request may take `bytesMax` at all. */
+export function bodyLimitOf({ access }: BoundRpc, bytesMax: number): number {
+  return access.kind === 'public' ? Math.min(publicBodyBytesMax, bytesMax) : bytesMax;
+}
 
 /**
  * Reads a request's body as JSON, never more of it than the limit.

@@ -12,18 +12,14 @@ export interface RestRequest {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: Headers;
-  /** Reads the body, once, and only when it is asked for; undefined where there is none. */
-  readonly body: () => Promise<JsonValue | undefined>;
+  /** Reads the body, once, and only when it is asked for, up to the limit that is then given; undefined where there is none. */
+  readonly body: (bytesMax: number) => Promise<JsonValue | undefined>;
   /** Aborted when the client goes away. */
   readonly signal: AbortSignal;
 }
 
 /** Takes a request apart, without reading its body. */
-export function openRestRequest(
-  request: FastifyRequest,
-  exchange: Exchange,
-  options: { readonly bodyBytesMax: number; readonly signal: AbortSignal },
-): RestRequest {
+export function openRestRequest(request: FastifyRequest, exchange: Exchange, signal: AbortSignal): RestRequest {
   const { raw } = request;
   const [path = '/', ...rest] = (raw.url ?? '/').split('?');
   let read: Promise<JsonValue | undefined> | undefined;
@@ -33,8 +29,8 @@ export function openRestRequest(
     path,
     query: new URLSearchParams(rest.join('?')),
     headers: webHeaders(request),
-    body: () => (read ??= announcesBody(raw) ? readJsonBody(raw, options.bodyBytesMax) : Promise.resolve(undefined)),
-    signal: options.signal,
+    body: (bytesMax) => (read ??= announcesBody(raw) ? readJsonBody(raw, bytesMax) : Promise.resolve(undefined)),
+    signal,
   };
 }
 

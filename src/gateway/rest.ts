@@ -12,6 +12,7 @@ import type { Guard } from './guard.ts';
 import type { PathMatch } from './path-tree.ts';
 import { ProblemError } from './problem-error.ts';
 import { plainAnswer, problemOf, renderProblem } from './rest-problems.ts';
+import { bodyLimitOf } from './request-body.ts';
 import { abortWhenGone, openRestRequest, showForChoice, type RestRequest } from './rest-request.ts';
 import { compileRoutes, type CompiledRoute } from './rest-routes.ts';
 import type { Route, RouteMatch, RouteTable } from './route-table.ts';
@@ -51,10 +52,8 @@ export class RestService {
     const controller = abortWhenGone(reply);
     this.#inFlight.add(controller);
     try {
-      const { signal } = controller;
-      const { bodyBytesMax, table } = this.#parts;
-      const opened = openRestRequest(request, exchange, { bodyBytesMax, signal });
-      return await this.#answerMatch(opened, table.match(opened.httpMethod, opened.path));
+      const opened = openRestRequest(request, exchange, controller.signal);
+      return await this.#answerMatch(opened, this.#parts.table.match(opened.httpMethod, opened.path));
     } finally {
       this.#inFlight.delete(controller);
     }
@@ -103,7 +102,7 @@ export class RestService {
     if (candidates.length === 1) return first;
     // A body may be looked at only for a caller who has proved who he is; what is wrong with it is told when it is needed.
     const takesBody = candidates.some(({ entry }) => entry.body.kind !== 'none');
-    const body = caller && takesBody ? await request.body().catch(() => undefined) : undefined;
+    const body = caller && takesBody ? await request.body(this.#parts.bodyBytesMax).catch(() => undefined) : undefined;
     const names = candidates.map(({ entry }) => entry.dialect.name);
     const pathValues = Object.values(first.variables);
     const name = await this.#parts.chooseDialect(names, showForChoice(request, { caller, body, pathValues }));
@@ -111,13 +110,13 @@ export class RestService {
   }
 
   async #call(request: RestRequest, match: Match, proof: Proof): Promise<RestAnswer> {
-    const { guard, prover } = this.#parts;
+    const { bodyBytesMax, guard, prover } = this.#parts;
     const { dialect, rpc, body: binding } = match.entry;
     const { exchange, headers, query, signal } = request;
     const { reader, write } = this.#compiled(match.entry);
     const attempt = { dialect, rpc, headers };
     guard.admit({ ...attempt, caller: callerOf(rpc, proof), message: reader.readPath(match.variables) });
-    const body = binding.kind === 'none' ? undefined : await request.body();
+    const body = binding.kind === 'none' ? undefined : await request.body(bodyLimitOf(rpc, bodyBytesMax));
     const caller = callerOf(rpc, await prover.renew(proof));
     checkBody(match.entry, reader.needsBody, body);
     const read = reader.read({ variables: match.variables, query, headers, body });

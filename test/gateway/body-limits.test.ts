@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 import { connect, constants } from 'node:http2';
 import { once } from 'node:events';
-import { startGateway, workspaceId, type RunningGateway } from './library.ts';
+import { publicRpc } from '../../src/gateway/rpc.ts';
+import { LibraryService } from './gen/example/v1/example_pb.ts';
+import { createLibrary, startGateway, workspaceId, type RunningGateway } from './library.ts';
 import { openRaw } from './raw-connection.ts';
 
 const path = `/v1/shelves/${workspaceId}/books`;
@@ -124,4 +126,70 @@ describe('a body', () => {
       session.destroy();
     });
   }
+});
+
+describe('the body of a call that anybody may make', () => {
+  const { wait } = LibraryService.method;
+  const longest = 16_384;
+  let running: RunningGateway;
+  before(async () => {
+    const library = createLibrary();
+    const rpcs = library.dialect.rpcs.map((rpc) =>
+      rpc.method === wait ? publicRpc(wait, async () => ({ id: '1' })) : rpc,
+    );
+    running = await startGateway({ library: { ...library, dialect: { ...library.dialect, rpcs } } });
+  });
+  after(() => running[Symbol.asyncDispose]());
+
+  const bodyOf = (bytes: number) => JSON.stringify({ id: 'x'.repeat(bytes - '{"id":""}'.length) });
+  const post = (target: string, body: string, type = 'application/json') =>
+    fetch(running.origin + target, { method: 'POST', headers: { 'content-type': type }, body });
+  const enveloped = (body: string) =>
+    Buffer.concat([Buffer.from([0, 0, 0, body.length >> 8, body.length & 255]), Buffer.from(body)]);
+
+  for (const [title, target] of [
+    ['REST', '/v1/wait'],
+    ['Connect', '/example.v1.LibraryService/Wait'],
+  ] as const) {
+    it(`may be 16 KiB long over ${title}, whoever sends it`, async () => {
+      expect((await post(target, bodyOf(longest))).status).to.equal(200);
+    });
+
+    it(`may not be longer over ${title}`, async () => {
+      expect((await post(target, bodyOf(longest + 1))).status).to.be.oneOf([413, 429]);
+    });
+  }
+
+  for (const [service, json] of [
+    ['example.v1.LibraryService/Wait', bodyOf(longest + 1)],
+    ['grpc.health.v1.Health/Check', JSON.stringify({ service: 'x'.repeat(longest) })],
+    ['grpc.reflection.v1.ServerReflection/ServerReflectionInfo', JSON.stringify({ host: 'x'.repeat(longest) })],
+  ] as const) {
+    it(`may not be longer over gRPC to ${service}`, async () => {
+      const session = connect(running.origin);
+      const stream = session.request({
+        ':method': 'POST',
+        ':path': `/${service}`,
+        'content-type': 'application/grpc+json',
+      });
+      const seen: Record<string, unknown> = {};
+      const note = (headers: object): void => void Object.assign(seen, headers);
+      stream
+        .on('response', note)
+        .on('trailers', note)
+        .on('error', () => undefined)
+        .resume();
+      stream.end(enveloped(json));
+      await once(stream, 'close');
+      expect(seen['grpc-status']).to.equal('8');
+      session.destroy();
+    });
+  }
+
+  it('does not bound what callers may send to other rpcs', async () => {
+    const target = '/example.v1.LibraryService/Whisper';
+    const headers = { 'content-type': 'application/json', authorization: 'Bearer editor' };
+    const body = JSON.stringify({ text: 'x'.repeat(longest) });
+    expect((await fetch(running.origin + target, { method: 'POST', headers, body })).status).to.equal(200);
+  });
 });

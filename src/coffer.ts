@@ -5,6 +5,7 @@ import { openInstance, type Instance } from './instance.ts';
 import { DatabaseReadiness } from './database-readiness.ts';
 import { buildServer } from './server.ts';
 import type { DatabaseConnection } from './store/database-connection.ts';
+import { listen } from './listen.ts';
 import { readTls, TlsWatch } from './tls-files.ts';
 import type { Clock } from './vault/ports.ts';
 import { UseRecorder } from './vault/use-recorder.ts';
@@ -54,7 +55,7 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
     });
     opening.use(watch.start());
   }
-  const { host, port } = await server.listen();
+  const { host, port } = await listen(server, config);
   warnOfOpenDoor(config, parts.log);
   const opened = opening.move();
   return {

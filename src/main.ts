@@ -2,12 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { adminKey } from './commands/admin-key.ts';
 import { demo } from './commands/demo.ts';
 import { start } from './commands/start.ts';
-import { ConfigError, parseConfig, type Config } from './config.ts';
-import { EmbeddedPostgresError } from './embedded/embedded-error.ts';
-import { KeyringDamagedError, KeyringMissingError, WrongMasterKeyError } from './encryption/keyring-errors.ts';
-import { KeyFileError } from './key-file.ts';
-import { SchemaTooNewError } from './store/migrate.ts';
-import { VaultError } from './vault/errors.ts';
+import { parseConfig, type Config } from './config.ts';
+import { explainError } from './explain-error.ts';
 
 const usage = `usage: coffer [command]
 
@@ -18,18 +14,6 @@ const usage = `usage: coffer [command]
 
 Configuration comes from the environment and from .env in the working directory; see docs/configuration.md.
 `;
-
-/** Failures whose message says what is wrong and what to do; of any other, the stack is wanted. */
-const errorsForOperators = [
-  ConfigError,
-  EmbeddedPostgresError,
-  KeyFileError,
-  KeyringDamagedError,
-  KeyringMissingError,
-  SchemaTooNewError,
-  VaultError,
-  WrongMasterKeyError,
-];
 
 /** A command, which answers the exit code. */
 type Command = () => Promise<number>;
@@ -56,7 +40,7 @@ export async function run([name = 'start', ...rest]: readonly string[]): Promise
   try {
     return await command();
   } catch (error) {
-    process.stderr.write(`coffer: ${explain(error)}\n`);
+    process.stderr.write(`coffer: ${explainError(error)}\n`);
     return 1;
   }
 }
@@ -65,12 +49,6 @@ export async function run([name = 'start', ...rest]: readonly string[]): Promise
 function readConfig(): Config {
   if (existsSync('.env')) process.loadEnvFile('.env');
   return parseConfig(process.env, (path) => readFileSync(path, 'utf8'));
-}
-
-function explain(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const isForOperators = errorsForOperators.some((type) => error instanceof type);
-  return isForOperators ? error.message : (error.stack ?? error.message);
 }
 
 async function print(text: string): Promise<number> {

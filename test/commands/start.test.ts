@@ -1,10 +1,11 @@
 import { expect } from 'chai';
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Client } from 'pg';
 import { attachEmbeddedPostgres } from '../../src/embedded/attach.ts';
 import { runCoffer, startCofferProcess, type CofferProcess } from '../support/coffer-process.ts';
@@ -94,7 +95,9 @@ describe('coffer start', () => {
     const second = await runCoffer([], { COFFER_DATA_DIR: other, COFFER_PORT: port, COFFER_LOG_LEVEL: 'silent' });
     await rm(other, { recursive: true });
     expect(second.exitCode).to.equal(1);
-    expect(second.output).to.match(/EADDRINUSE|in use/);
+    expect(second.output).to.equal(
+      `coffer: COFFER_HOST and COFFER_PORT: can't listen on 127.0.0.1:${port}, the port is in use\n`,
+    );
   });
 
   it('tells every problem of the configuration at once, with exit code 1', async () => {
@@ -134,6 +137,37 @@ describe('coffer start', () => {
     });
     expect(refused.exitCode).to.equal(1);
     expect(refused.output).to.include('COFFER_ADMIN_API_KEY must be given');
+  });
+
+  it('says in a sentence what is wrong with a database that it can not use', async () => {
+    const { url } = await (await sharedPostgres()).createDatabase();
+    const keys = { COFFER_MASTER_KEY: randomBytes(32).toString('base64'), COFFER_LOG_LEVEL: 'silent' };
+    const missing = await runCoffer([], { ...keys, COFFER_DATABASE_URL: `${url}_of_another_name` });
+    expect(missing.output).to.equal('coffer: the database that COFFER_DATABASE_URL names does not exist\n');
+    const away = await runCoffer([], { ...keys, COFFER_DATABASE_URL: 'postgres://coffer@127.0.0.1:1/coffer' });
+    expect(away.output).to.equal('coffer: the database is not available (ECONNREFUSED)\n');
+    expect([missing.exitCode, away.exitCode]).to.deep.equal([1, 1]);
+  });
+
+  it('stops gracefully when it is npm that a supervisor tells to stop', async () => {
+    const npm = spawn('npm', ['start', '--silent'], {
+      cwd: resolve(import.meta.dirname, '../..'),
+      env: { PATH: process.env['PATH'], HOME: tmpdir(), COFFER_DATA_DIR: dataDir, COFFER_PORT: '0' },
+    });
+    const output: string[] = [];
+    npm.stdout.on('data', (chunk: Buffer) => output.push(chunk.toString()));
+    npm.stderr.on('data', (chunk: Buffer) => output.push(chunk.toString()));
+    while (!output.join('').includes('listening on ')) {
+      await Promise.race([
+        once(npm.stdout, 'data'),
+        once(npm, 'exit').then(() => Promise.reject(new Error(output.join('')))),
+      ]);
+    }
+    const closed = once(npm, 'close');
+    npm.kill('SIGTERM');
+    await closed;
+    expect(output.join('')).to.include('"msg":"stopped"');
+    expect(await attachEmbeddedPostgres(dataDir)).to.equal(undefined);
   });
 
   it('lets a call in flight finish after SIGTERM, while it takes no new one', async () => {
@@ -314,9 +348,9 @@ function member(value: unknown, name: string): unknown {
 async function refusal(port: number, host: string): Promise<void> {
   for (;;) {
     const socket = connect(port, host);
-    const outcome = await new Promise<string>((resolve) => {
-      socket.once('connect', () => resolve('connected'));
-      socket.once('error', () => resolve('refused'));
+    const outcome = await new Promise<string>((settle) => {
+      socket.once('connect', () => settle('connected'));
+      socket.once('error', () => settle('refused'));
     });
     socket.destroy();
     if (outcome === 'refused') return;

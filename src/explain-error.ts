@@ -1,0 +1,45 @@
+import { ConfigError } from './config.ts';
+import { EmbeddedPostgresError } from './embedded/embedded-error.ts';
+import { KeyringDamagedError, KeyringMissingError, WrongMasterKeyError } from './encryption/keyring-errors.ts';
+import { KeyFileError } from './key-file.ts';
+import { ListenError } from './listen.ts';
+import { DatabaseFailure } from './store/database-failure.ts';
+import { SchemaTooNewError } from './store/migrate.ts';
+import { VaultError } from './vault/errors.ts';
+
+/** Failures whose message says what is wrong and what to do; of any other, the stack is wanted. */
+const forOperators = [
+  ConfigError,
+  EmbeddedPostgresError,
+  KeyFileError,
+  KeyringDamagedError,
+  KeyringMissingError,
+  ListenError,
+  SchemaTooNewError,
+  WrongMasterKeyError,
+];
+
+/** What an operator does about a database that refuses. @see https://www.postgresql.org/docs/18/errcodes-appendix.html */
+const bySqlState: Readonly<Record<string, string>> = {
+  '28000': 'the user of COFFER_DATABASE_URL is unknown to the database, or may not log in',
+  '28P01': 'the password in COFFER_DATABASE_URL is wrong',
+  '3D000': 'the database that COFFER_DATABASE_URL names does not exist',
+  '42501':
+    'the user of COFFER_DATABASE_URL lacks a right that the migration needs, such as CREATE on the schema public',
+  '53100': "the database's disk is full",
+};
+
+/** Tells an operator why a command failed: in a sentence where he can mend it, otherwise with the stack. */
+export function explainError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (forOperators.some((type) => error instanceof type)) return error.message;
+  if (error instanceof DatabaseFailure) return bySqlState[error.sqlState] ?? error.message;
+  if (error instanceof VaultError) return withCause(error);
+  return error.stack ?? error.message;
+}
+
+/** The core's own messages are for callers; an operator also wants to know what is behind them. */
+function withCause({ cause, message }: VaultError): string {
+  if (cause instanceof DatabaseFailure) return `${message}: ${bySqlState[cause.sqlState] ?? cause.message}`;
+  return cause instanceof Error && 'code' in cause ? `${message} (${String(cause.code)})` : message;
+}

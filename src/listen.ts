@@ -1,0 +1,37 @@
+import type { Config } from './config.ts';
+import type { Gateway } from './gateway/gateway.ts';
+
+/** The configured address can't be listened on. */
+export class ListenError extends Error {
+  constructor({ host, port }: Pick<Config, 'host' | 'port'>, problem: string, options: ErrorOptions) {
+    super(`COFFER_HOST and COFFER_PORT: can't listen on ${host}:${port}, ${problem}`, options);
+    this.name = 'ListenError';
+  }
+}
+
+/** The ways in which an address can't be had that an operator can mend. */
+const problems: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'the port is in use',
+  EACCES: 'the port may not be used by this account',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  EAI_AGAIN: 'the host can not be looked up',
+  ENOTFOUND: 'no such host is known',
+};
+
+/**
+ * Listens where the configuration says; answers where that is.
+ *
+ * @throws ListenError
+ */
+export async function listen(
+  server: Gateway,
+  config: Config,
+): Promise<{ readonly host: string; readonly port: number }> {
+  try {
+    return await server.listen();
+  } catch (error) {
+    const problem = error instanceof Error && 'code' in error ? problems[String(error.code)] : undefined;
+    if (problem === undefined) throw error;
+    throw new ListenError(config, problem, { cause: error });
+  }
+}

@@ -1,0 +1,34 @@
+import { expect } from 'chai';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+
+const root = resolve(import.meta.dirname, '..');
+
+describe('the README', () => {
+  const readme = readFileSync(resolve(root, 'README.md'), 'utf8');
+  const manifest: unknown = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8'));
+
+  for (const kind of ['dependencies', 'devDependencies']) {
+    it(`gives a reason for each of the ${kind}, and has an exact version of each`, () => {
+      const versions = Object.entries(Object(Reflect.get(Object(manifest), kind)));
+      expect(versions.length).to.be.greaterThan(9);
+      for (const [name, version] of versions.filter(([each]) => !each.startsWith('@types/'))) {
+        // Packages of one family are named by the first, and then by what differs.
+        const [scope = '', rest = ''] = name.split('/');
+        const isNamed = readme.includes(`\`${name}\``) || named(scope, rest);
+        expect(isNamed, name).to.equal(true);
+        expect(version, name).to.match(/^\d+\.\d+\.\d+(-[\w.]+)?$/);
+      }
+    });
+  }
+
+  /** `@connectrpc/connect`, `-node` names `@connectrpc/connect-node`; `@mikro-orm/core`, `sql` names `@mikro-orm/sql`. */
+  function named(scope: string, rest: string): boolean {
+    const suffix = `-${rest.split('-').at(-1)}`;
+    return (
+      rest !== '' &&
+      readme.includes(`\`${scope}/`) &&
+      (readme.includes(`\`${rest}\``) || readme.includes(`\`${suffix}\``))
+    );
+  }
+});

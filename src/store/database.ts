@@ -3,6 +3,7 @@ import type { ClientBase, Pool, QueryResultRow } from 'pg';
 import type { DatabaseConnection } from './database-connection.ts';
 import { isCollision, translateFailure } from './database-failure.ts';
 import { countEntities, selectEntities, type EntityCriteria } from './entity-query.ts';
+import { VaultError } from '../vault/errors.ts';
 import { driverOptionsOf, ormOptionsOf } from './orm-options.ts';
 import type { Statement } from './statement.ts';
 import type { StoreLog } from './store-log.ts';
@@ -20,6 +21,8 @@ export interface DatabaseOptions {
 
 /** No statement of ours takes this long but for a lock that somebody holds. */
 const statementTimeoutMs = 15_000;
+/** How often the log tells that the database is away. */
+const warnEveryMs = 1_000;
 /** A transaction never waits for anything but its own statements. */
 const idleInTransactionTimeoutMs = 10_000;
 
@@ -31,10 +34,13 @@ const idleInTransactionTimeoutMs = 10_000;
 export class Database {
   readonly #orm: MikroORM;
   readonly #pool: Pool;
+  readonly #log: StoreLog;
+  #warnedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(orm: MikroORM, pool: Pool) {
-    this.#orm = orm;
-    this.#pool = pool;
+  constructor(parts: { readonly orm: MikroORM; readonly pool: Pool; readonly log: StoreLog }) {
+    this.#orm = parts.orm;
+    this.#pool = parts.pool;
+    this.#log = parts.log;
   }
 
   /** Finds entities, of tenant tables those of the scope's workspaces alone. */
@@ -101,11 +107,22 @@ export class Database {
     if (!this.#pool.ending) await this.#pool.end();
   }
 
+  /** Callers are told no cause, so that an operator must find it here: SQLSTATE 53100 is a full disk. */
+  #warn(error: unknown): void {
+    if (!(error instanceof VaultError) || error.code !== 'unavailable') return;
+    const now = performance.now();
+    if (now < this.#warnedAtMs + warnEveryMs) return;
+    this.#warnedAtMs = now;
+    this.#log.warn({ cause: String(error.cause) }, 'the database is not available');
+  }
+
   async #translated<Result>(signal: AbortSignal | undefined, work: () => Promise<Result>): Promise<Result> {
     try {
       return await work();
     } catch (error) {
-      throw translateFailure(error, signal);
+      const failure = translateFailure(error, signal);
+      this.#warn(failure);
+      throw failure;
     }
   }
 }
@@ -123,5 +140,5 @@ export async function openDatabase({ connection, log, poolMax, role }: DatabaseO
       ...(role !== null && { onConnect: (client: ClientBase) => client.query(`set role ${role}`) }),
     },
   });
-  return new Database(orm, await orm.em.getConnection().getNativeClient());
+  return new Database({ orm, pool: await orm.em.getConnection().getNativeClient(), log });
 }

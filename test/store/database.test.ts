@@ -176,11 +176,12 @@ describe('the database', () => {
     });
 
     it('says that it is unavailable where nobody listens', async () => {
+      const log = recordingLog();
       const nowhere = await openDatabase({
         connection: { ...test.target.connection, host: '/nowhere' },
         poolMax: 1,
         role: 'coffer_app',
-        log: recordingLog(),
+        log,
       });
       const refused = await Promise.all([
         rejectionOf(nowhere.ping()),
@@ -188,6 +189,7 @@ describe('the database', () => {
         rejectionOf(nowhere.find({}, WorkspaceEntity, { where: {} })),
       ]);
       for (const error of refused) expect(error).to.have.property('code', 'unavailable');
+      expect(inspect(log.lines), 'the cause, told once for them all').to.match(/^(?!.*ENOENT.*ENOENT).*ENOENT/s);
       await nowhere.close();
     });
   });

@@ -18,7 +18,15 @@ import { exchangeKey } from './exchange.ts';
 import { createGuard } from './guard.ts';
 import { registerHealth } from './health.ts';
 import { serveDocuments } from './openapi/serve-documents.ts';
-import { createPort, defaultPortTimeouts, headerBytesMax, type Port, type PortTimeouts, type PortTls } from './port.ts';
+import {
+  connectionsMaxDefault,
+  createPort,
+  defaultPortTimeouts,
+  headerBytesMax,
+  type Port,
+  type PortTimeouts,
+  type PortTls,
+} from './port.ts';
 import { registerProbes } from './probes.ts';
 import { stoppable, type Readiness } from './readiness.ts';
 import { reflectionPaths, registerReflection } from './reflection.ts';
@@ -55,6 +63,8 @@ export interface GatewayOptions {
   /** The greatest request, in bytes. */
   readonly bodyBytesMax?: number;
   readonly timeouts?: Partial<PortTimeouts>;
+  /** The most connections at once. */
+  readonly connectionsMax?: number;
   /** After how many milliseconds a caller whose body was slow is asked once more for a proof. */
   readonly proofLastsMs?: number;
 }
@@ -165,14 +175,16 @@ function createFastify(
   options: GatewayOptions,
   begin: (request: FastifyRequest, reply: FastifyReply) => void,
 ): { readonly fastify: FastifyInstance; readonly port: Port } {
-  const { log, tls, trustedProxies = [] } = options;
+  const { log, tls, trustedProxies = [], connectionsMax = connectionsMaxDefault } = options;
   const timeouts = { ...defaultPortTimeouts, ...options.timeouts };
   const onAcceptError = (error: Error): void =>
     log.error({ error: describeUnknownError(error) }, 'a connection was not accepted');
+  const onFull = (): void => log.warn({ connectionsMax }, 'all connections are taken; further ones are closed');
   let port: Port | undefined;
   const fastify = Fastify({
     serverFactory(listener) {
-      port = createPort(listener, { timeouts, untimedPaths: reflectionPaths, onAcceptError, ...(tls && { tls }) });
+      const bounds = { timeouts, untimedPaths: reflectionPaths, connectionsMax };
+      port = createPort(listener, { ...bounds, onAcceptError, onFull, ...(tls && { tls }) });
       return port.http1;
     },
     genReqId: ({ headers }) => requestIdOf(headers),

@@ -47,6 +47,15 @@ export const defaultPortTimeouts: PortTimeouts = {
 /** The most bytes that the headers of one request may take. */
 export const headerBytesMax = 16_384;
 
+/** The most calls that one HTTP/2 connection may have open at once; its client keeps others waiting. */
+export const streamsPerConnectionMax = 100;
+
+/**
+ * The most connections unless it is told otherwise. With 16 KiB for each of the calls that anybody may make, whoever fills
+ * all of them takes some 1.6 GiB.
+ */
+export const connectionsMaxDefault = 1_000;
+
 /** One listening port that speaks HTTP/1.1 and HTTP/2, and calls one listener for the requests of both. */
 export interface Port {
   /** The HTTP/1.1 server, which never listens by itself; the web framework wants to know one. */
@@ -74,8 +83,12 @@ export function createPort(
     readonly timeouts: PortTimeouts;
     /** Paths whose requests may take as long as they like: those of calls that stream both ways. */
     readonly untimedPaths: ReadonlySet<string>;
+    /** Connections beyond it are closed at once. */
+    readonly connectionsMax: number;
     /** Told when a connection could not be accepted. */
     readonly onAcceptError: (error: Error) => void;
+    /** Told when the first connection is closed that is one too many, and not again before there is room. */
+    readonly onFull: () => void;
   },
 ): Port {
   const { timeouts } = options;
@@ -90,7 +103,7 @@ export function createPort(
     listener,
   );
   const http2 = createHttp2Server({
-    settings: { maxConcurrentStreams: 256, maxHeaderListSize: headerBytesMax },
+    settings: { maxConcurrentStreams: streamsPerConnectionMax, maxHeaderListSize: headerBytesMax },
     maxHeaderListPairs: 128,
   });
   // One listener for both: requests of HTTP/2 come in the shape of HTTP/1.1 (Node's compatibility API).
@@ -114,6 +127,12 @@ export function createPort(
     createTcpServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) =>
       awaitFirstBytes(socket, timeouts.firstBytesMs, handOver),
     );
+  outer.maxConnections = options.connectionsMax;
+  let isFull = false;
+  outer.on('drop', () => {
+    if (!isFull) options.onFull();
+    isFull = true;
+  });
   outer.on('connection', (socket: Socket) => {
     const peer = peerOf(socket);
     sockets.add(socket);
@@ -121,6 +140,8 @@ export function createPort(
     socket.once('close', () => {
       sockets.delete(socket);
       undecided.delete(peer);
+      // Not at the first place that is free, so that a port at its limit does not fill the log.
+      if (sockets.size < options.connectionsMax / 2) isFull = false;
     });
   });
 

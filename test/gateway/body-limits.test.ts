@@ -128,6 +128,10 @@ describe('a body', () => {
   }
 });
 
+const bodyOf = (bytes: number) => JSON.stringify({ id: 'x'.repeat(bytes - '{"id":""}'.length) });
+const enveloped = (body: string) =>
+  Buffer.concat([Buffer.from([0, 0, 0, body.length >> 8, body.length & 255]), Buffer.from(body)]);
+
 describe('the body of a call that anybody may make', () => {
   const { wait } = LibraryService.method;
   const longest = 16_384;
@@ -141,12 +145,8 @@ describe('the body of a call that anybody may make', () => {
   });
   after(() => running[Symbol.asyncDispose]());
 
-  const bodyOf = (bytes: number) => JSON.stringify({ id: 'x'.repeat(bytes - '{"id":""}'.length) });
   const post = (target: string, body: string, type = 'application/json') =>
     fetch(running.origin + target, { method: 'POST', headers: { 'content-type': type }, body });
-  const enveloped = (body: string) =>
-    Buffer.concat([Buffer.from([0, 0, 0, body.length >> 8, body.length & 255]), Buffer.from(body)]);
-
   for (const [title, target] of [
     ['REST', '/v1/wait'],
     ['Connect', '/example.v1.LibraryService/Wait'],

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { request as httpsRequest } from 'node:https';
 import { connect as connectHttp2, type ClientHttp2Session, type SecureClientSessionOptions } from 'node:http2';
 import { connect as connectTls } from 'node:tls';
@@ -100,6 +101,40 @@ describe('the port in clear', () => {
       await raw.closed();
     }
     expect((await fetch(`${running.origin}/healthz`)).status).to.equal(200);
+  });
+});
+
+describe('a crowd', () => {
+  for (const title of ['in clear', 'with TLS']) {
+    it(`${title} gets as many connections as there are, and room again when they end`, async () => {
+      const authority = title === 'with TLS' ? createAuthority() : undefined;
+      await using running = await startGateway({
+        connectionsMax: 2,
+        ...(authority && { tls: authority.issue('localhost') }),
+      });
+      const warned = running.nextLine(({ level }) => level === 40);
+      const first = await openRaw(running.port);
+      const second = await openRaw(running.port);
+      for (let more = 0; more < 3; more += 1) expect(await (await openRaw(running.port)).closed()).to.equal('');
+      expect(await warned).to.include({ connectionsMax: 2 });
+      expect(running.lines.filter(({ level }) => level === 40)).to.have.length(1);
+      expect(first.socket.destroyed || second.socket.destroyed).to.equal(false);
+      first.socket.resetAndDestroy();
+      second.socket.resetAndDestroy();
+      // The server learns of their end in its own time.
+      let answer: number | undefined;
+      while (answer === undefined)
+        answer = await statusOverHttp2(running.origin, authority?.certificate).catch(() => undefined);
+      expect(answer).to.equal(200);
+    });
+  }
+
+  it('of calls on one HTTP/2 connection is told to wait beyond a hundred', async () => {
+    await using running = await startGateway();
+    const session = connectHttp2(running.origin);
+    const [told] = await once(session, 'remoteSettings');
+    expect(told).to.include({ maxConcurrentStreams: 100 });
+    session.destroy();
   });
 });
 
@@ -211,11 +246,19 @@ describe('the port with TLS', () => {
     expect(await raw.closed()).not.to.contain('HTTP');
   });
 
-  it('cuts off a client that does not finish its handshake', async () => {
-    await using slow = await startGateway({ tls: authority.issue('localhost'), timeouts: { firstBytesMs: 40 } });
-    const raw = await openRaw(slow.port);
-    expect(await raw.closed()).to.equal('');
-  });
+  const partsOfHandshake = {
+    nothing: () => '',
+    'the beginning of its greeting': (greeting: string) => greeting.slice(0, 7),
+    'its greeting': (greeting: string) => greeting,
+  };
+  for (const [title, partOf] of Object.entries(partsOfHandshake)) {
+    it(`cuts off a client that sends ${title} of its handshake and no more`, async () => {
+      await using slow = await startGateway({ tls: authority.issue('localhost'), timeouts: { firstBytesMs: 40 } });
+      const raw = await openRaw(slow.port);
+      raw.write(partOf(await greetingOfTls()));
+      expect(await raw.closed()).not.to.contain('HTTP');
+    });
+  }
 });
 
 describe('the port with client certificates', () => {
@@ -253,6 +296,32 @@ describe('the port with client certificates', () => {
     });
   }
 });
+
+/** What a TLS client sends first. */
+async function greetingOfTls(): Promise<string> {
+  const listener = createServer().listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const address = listener.address();
+  const port = typeof address === 'object' && address ? address.port : 0;
+  const client = connectTls({ port, host: '127.0.0.1' });
+  client.on('error', () => client.destroy());
+  const [socket] = await once(listener, 'connection');
+  const [greeting] = await once(socket, 'data');
+  socket.destroy();
+  listener.close();
+  return greeting.toString('latin1');
+}
+
+async function statusOverHttp2(origin: string, ca: string | undefined): Promise<number> {
+  const session = connectHttp2(origin, ca === undefined ? {} : { ca });
+  try {
+    const failed = once(session, 'close').then(() => Promise.reject(new Error('the session ended')));
+    session.on('error', () => undefined);
+    return await Promise.race([getOverHttp2(session), failed]);
+  } finally {
+    session.destroy();
+  }
+}
 
 function statusOverHttps(origin: string, options: SecureClientSessionOptions): Promise<number> {
   return new Promise((resolve, reject) => {

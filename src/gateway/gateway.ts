@@ -31,7 +31,7 @@ import { registerProbes } from './probes.ts';
 import { stoppable, type Readiness } from './readiness.ts';
 import { reflectionPaths, registerReflection } from './reflection.ts';
 import { followExchanges, hostOf } from './request-log.ts';
-import { requestIdOf } from './request-identity.ts';
+import { isLocalServer, requestIdOf } from './request-identity.ts';
 import { plainAnswer } from './rest-problems.ts';
 import { publicBodyBytesMax } from './request-body.ts';
 import { RestService } from './rest.ts';
@@ -101,7 +101,7 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
   const overdue = new AbortController();
   const table = createRouteTable(options.dialects);
   const rest = new RestService({ ...parts, table });
-  const exchanges = followExchanges(log);
+  const exchanges = followExchanges(log, { mayBeLocal: isLocalServer(options) });
   const begin = (request: FastifyRequest, reply: FastifyReply): void => {
     const { requestId } = exchanges.begin(request, reply);
     reply.headers({ 'x-request-id': requestId, 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });

@@ -11,6 +11,10 @@ export function requestIdOf(headers: IncomingHttpHeaders): string {
   return typeof id === 'string' ? id : randomUUID();
 }
 
+/** Headers by which proxies tell of whom they forward for; those that begin so count, too. */
+const proxyHeaders: ReadonlySet<string> = new Set(['forwarded', 'via', 'x-real-ip', 'true-client-ip', 'x-client-ip']);
+const proxyHeaderBeginnings = ['x-forwarded', 'x-original-', 'cf-'];
+
 /** What is known of where a request came from. */
 export interface Origin {
   /** Of the TCP connection. */
@@ -22,16 +26,35 @@ export interface Origin {
   readonly host: string | undefined;
 }
 
+/** Where a server is reached, as far as its configuration tells. */
+export interface ServerPlace {
+  /** What it listens on. */
+  readonly host: string;
+  readonly tls?: object;
+  readonly trustedProxies?: readonly string[];
+}
+
+/**
+ * Tells whether a server is reached from its own machine alone: in clear, on a loopback address, without a proxy that it
+ * knows of.
+ */
+export function isLocalServer({ host, tls, trustedProxies = [] }: ServerPlace): boolean {
+  return isLoopbackName(host) && tls === undefined && trustedProxies.length === 0;
+}
+
 /**
  * Tells whether a request was made on this machine by no detour: a loopback peer, a loopback host, no proxy's header, and no
- * page of another origin.
+ * page of another origin. A proxy on this machine that rewrites the host and adds no header can't be told from that.
  */
 export function isLocalRequest({ socketAddress, peer, headers, host }: Origin): boolean {
   const { origin } = headers;
-  const isForwarded = Object.keys(headers).some((name) => name === 'forwarded' || name.startsWith('x-forwarded-'));
-  if (isForwarded || headers.via !== undefined || socketAddress === undefined || host === undefined) return false;
+  if (Object.keys(headers).some(isProxyHeader) || socketAddress === undefined || host === undefined) return false;
   if (!isLoopbackAddress(socketAddress) || !isLoopbackAddress(peer) || !isLoopbackHost(host)) return false;
   return origin === undefined || hostOfOrigin(origin) === host.toLowerCase();
+}
+
+function isProxyHeader(name: string): boolean {
+  return proxyHeaders.has(name) || proxyHeaderBeginnings.some((beginning) => name.startsWith(beginning));
 }
 
 function isLoopbackAddress(address: string): boolean {
@@ -40,8 +63,11 @@ function isLoopbackAddress(address: string): boolean {
 }
 
 function isLoopbackHost(host: string): boolean {
-  const name = host.replace(/:\d{1,5}$/, '').toLowerCase();
-  return name === 'localhost' || name === '[::1]' || isLoopbackAddress(name);
+  return isLoopbackName(host.replace(/:\d{1,5}$/, '').replace(/^\[(.*)\]$/, '$1'));
+}
+
+function isLoopbackName(name: string): boolean {
+  return name.toLowerCase() === 'localhost' || isLoopbackAddress(name);
 }
 
 function hostOfOrigin(origin: string): string | undefined {

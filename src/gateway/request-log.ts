@@ -13,8 +13,11 @@ export interface Exchanges {
   of(request: FastifyRequest): Exchange | undefined;
 }
 
-/** @param log gets one line a request; none of them holds a header, a query or a body */
-export function followExchanges(log: Logger): Exchanges {
+/**
+ * @param log gets one line a request; none of them holds a header, a query or a body
+ * @param mayBeLocal whether a request can be local at all; see `isLocalServer`
+ */
+export function followExchanges(log: Logger, { mayBeLocal }: { readonly mayBeLocal: boolean }): Exchanges {
   const exchanges = new WeakMap<IncomingMessage, Exchange>();
   return {
     begin(request, reply) {
@@ -22,12 +25,14 @@ export function followExchanges(log: Logger): Exchanges {
       const exchange: Exchange = {
         requestId: request.id,
         peer: request.ip,
-        isLocal: isLocalRequest({
-          socketAddress: raw.socket.remoteAddress,
-          peer: request.ip,
-          headers: raw.headers,
-          host: hostOf(raw),
-        }),
+        isLocal:
+          mayBeLocal &&
+          isLocalRequest({
+            socketAddress: raw.socket.remoteAddress,
+            peer: request.ip,
+            headers: raw.headers,
+            host: hostOf(raw),
+          }),
         peerCertificate: peerCertificateOf(raw.socket),
         startedMs: performance.now(),
         found: {},

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { isLocalRequest, requestIdOf } from '../../src/gateway/request-identity.ts';
+import { isLocalRequest, isLocalServer, requestIdOf } from '../../src/gateway/request-identity.ts';
 
 describe('a request id', () => {
   it('is X-Request-ID, before X-Correlation-ID', () => {
@@ -48,6 +48,12 @@ describe('a request', () => {
     'with X-Forwarded-For': { ...local, headers: { 'x-forwarded-for': '127.0.0.1' } },
     'with X-Forwarded-Host': { ...local, headers: { 'x-forwarded-host': 'localhost' } },
     'with Forwarded': { ...local, headers: { forwarded: 'for=127.0.0.1' } },
+    'to a name in brackets that is none': { ...local, host: '[evil.example]' },
+    ...Object.fromEntries(
+      ['x-forwarded-proto', 'x-forwarded', 'x-real-ip', 'true-client-ip', 'x-client-ip', 'cf-connecting-ip', 'cf-ray']
+        .concat('x-original-forwarded-for', 'x-original-host')
+        .map((name) => [`with ${name}`, { ...local, headers: { [name]: '127.0.0.1' } }]),
+    ),
     'with Via': { ...local, headers: { via: '1.1 proxy' } },
     'of a page of another port': { ...local, headers: { origin: 'http://localhost:5173' } },
     'of a page of another site': { ...local, headers: { origin: 'https://evil.example' } },
@@ -55,5 +61,29 @@ describe('a request', () => {
   };
   for (const [title, origin] of Object.entries(foreignOnes)) {
     it(`is not local ${title}`, () => expect(isLocalRequest(origin)).to.equal(false));
+  }
+});
+
+describe('a server', () => {
+  const local = { host: '127.0.0.1' };
+
+  for (const host of ['127.0.0.1', '127.8.8.8', 'localhost', '::1']) {
+    it(`on ${host} may be called locally`, () => expect(isLocalServer({ ...local, host })).to.equal(true));
+  }
+
+  it('that trusts no proxy may be called locally', () => {
+    expect(isLocalServer({ ...local, trustedProxies: [] })).to.equal(true);
+  });
+
+  const reachable = {
+    'on all addresses': { ...local, host: '0.0.0.0' },
+    'on all addresses of IPv6': { ...local, host: '::' },
+    'on an address of the network': { ...local, host: '192.0.2.1' },
+    'with a name': { ...local, host: 'vault.example.com' },
+    'with TLS': { ...local, tls: {} },
+    'behind a proxy that it trusts': { ...local, trustedProxies: ['127.0.0.1'] },
+  };
+  for (const [title, server] of Object.entries(reachable)) {
+    it(`${title} never takes a call for local`, () => expect(isLocalServer(server)).to.equal(false));
   }
 });

@@ -81,3 +81,22 @@ describe('the peer', () => {
     expect(running.library.calls[0]?.call.peer).to.equal('127.0.0.1');
   });
 });
+
+const isLocal = async (options: Parameters<typeof startGateway>[0], headers: Record<string, string> = {}) => {
+  await using running = await startGateway(options);
+  const response = await fetch(`${running.origin}/v1/status`, { headers });
+  return Object(await response.json()).local === true;
+};
+
+describe('a call on this machine', () => {
+  it('is local by no detour', async () => expect(await isLocal({})).to.equal(true));
+
+  it('is not local through a proxy that names the client', async () => {
+    expect(await isLocal({}, { 'X-Real-IP': '192.0.2.7' })).to.equal(false);
+  });
+
+  it('is never local where a proxy is expected, or others may connect', async () => {
+    expect(await isLocal({ trustedProxies: ['192.0.2.1'] })).to.equal(false);
+    expect(await isLocal({ host: '0.0.0.0' })).to.equal(false);
+  });
+});

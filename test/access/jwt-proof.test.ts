@@ -351,6 +351,7 @@ describe('jwtProof', () => {
       // The issuer does not answer at all.
       expect(await prove(token)).to.include({ name: 'alice' });
       await asked.promise;
+      expect(warnings).to.deep.equal([]);
     });
 
     it('that are for encryption, private or malformed do not count, and spoil no other', async () => {
@@ -369,6 +370,13 @@ describe('jwtProof', () => {
       ];
       expect(await proveClaims({})).to.include({ name: 'alice' });
     });
+
+    for (const change of [{ use: 'enc' }, { key_ops: ['deriveBits'] }, { alg: 'ES384' }]) {
+      it(`that are for something else sign nothing: ${JSON.stringify(change)}`, async () => {
+        issuer.keys = [{ ...issuer.key.jwk, ...change }];
+        expect(await refusalOf(proveClaims({}))).to.equal('token_invalid');
+      });
+    }
 
     it('that are too weak refuse the token, and the log says so', async () => {
       const { key } = issuer;

@@ -87,6 +87,11 @@ describe('the API key store', () => {
       expect(await found()).to.equal(first.id);
       const second = await named();
       expect(await found()).to.equal(second.id);
+      const key = await test.stores.access.findApiKey(nameHash, patience);
+      expect(key?.access.memberships.map((membership) => membership.workspaceId)).to.have.members([
+        workspaceId,
+        otherWorkspaceId,
+      ]);
     });
 
     it('finds the one that was revoked last where none lives', async () => {

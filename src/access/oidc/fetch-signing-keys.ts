@@ -18,11 +18,18 @@ const publicMembers = ['kty', 'kid', 'alg', 'use', 'crv', 'x', 'y', 'n', 'e'] as
 export async function fetchSigningKeys(issuer: string): Promise<JWTVerifyGetKey> {
   const discovery = await fetchDocument(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`);
   if (discovery['issuer'] !== issuer) throw new IssuerDocumentError('the discovery document names another issuer');
-  const { jwks_uri: url } = discovery;
-  if (typeof url !== 'string' || !isFetchable(url) || (isTls(issuer) && !isTls(url))) {
-    throw new IssuerDocumentError('the discovery document names no key set that may be fetched');
-  }
-  return keySetOf(await fetchDocument(url));
+  return keySetOf(await fetchDocument(keySetUrlOf(discovery, issuer)));
+}
+
+/**
+ * Where a discovery document says that the keys are. That may be on another host; but what is found over TLS leads nowhere
+ * without it.
+ *
+ * @throws IssuerDocumentError
+ */
+export function keySetUrlOf({ jwks_uri: url }: JsonObject, issuer: string): string {
+  if (typeof url === 'string' && isFetchable(url) && (isTls(url) || !isTls(issuer))) return url;
+  throw new IssuerDocumentError('the discovery document names no key set that may be fetched');
 }
 
 function isTls(url: string): boolean {

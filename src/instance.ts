@@ -7,6 +7,7 @@ import { RisingIds } from './encryption/rising-ids.ts';
 import { loadSodium } from './encryption/sodium.ts';
 import { WorkspaceKeys } from './encryption/workspace-keys.ts';
 import { findAdminKey, findMasterKey } from './first-keys.ts';
+import { markInstance, refuseOtherInstance } from './instance-marker.ts';
 import { createStores, type Stores } from './store/stores.ts';
 import type { DatabaseConnection } from './store/database-connection.ts';
 import { openDatabase, type Database } from './store/database.ts';
@@ -55,6 +56,8 @@ async function openKeys(parts: InstanceParts, database: Database, stack: AsyncDi
   const random = new RandomPool();
   const ids = new RisingIds({ clock, random });
   const keyrings = new SqlKeyringStore(database);
+  const isEmbedded = config.database.kind === 'embedded';
+  if (isEmbedded) await refuseOtherInstance(config, (await keyrings.findKeyring())?.instanceId);
   const master = await findMasterKey(config, keyrings);
   const keyring = await openKeyring({ sodium, random, clock, store: keyrings, master }).finally(() => {
     if (master.kind === 'key') master.key.fill(0);
@@ -66,7 +69,9 @@ async function openKeys(parts: InstanceParts, database: Database, stack: AsyncDi
   const tokens = new RandomTokenSource();
   log.info({ masterKey: keyring.masterFingerprint, instance: keyring.instanceId }, 'the keyring is open');
   const instance = { database, stores, sealers, ids, tokens };
-  return { ...instance, adminKeyFile: await ensureFirstOwner(instance, config, clock) };
+  const adminKeyFile = await ensureFirstOwner(instance, config, clock);
+  if (isEmbedded) await markInstance(config, keyring.instanceId);
+  return { ...instance, adminKeyFile };
 }
 
 async function ensureFirstOwner(

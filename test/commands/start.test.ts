@@ -65,6 +65,22 @@ describe('coffer start', () => {
     coffer = await startCofferProcess(dataDir);
   });
 
+  it('refuses to begin anew where the database that the data directory had is gone', async () => {
+    coffer = await startCofferProcess(dataDir);
+    await coffer.stop();
+    coffer = undefined;
+    await rename(join(dataDir, 'postgres'), join(dataDir, 'postgres.elsewhere'));
+    const environment = { COFFER_DATA_DIR: dataDir, COFFER_PORT: '0', COFFER_LOG_LEVEL: 'silent' };
+    const refused = await runCoffer([], environment);
+    expect(refused.exitCode).to.equal(1);
+    expect(refused.output).to.match(
+      /postgres\.instance says that .* of instance [0-9a-f-]{36}, but the database is empty/,
+    );
+    await rm(join(dataDir, 'postgres'), { recursive: true });
+    await rename(join(dataDir, 'postgres.elsewhere'), join(dataDir, 'postgres'));
+    coffer = await startCofferProcess(dataDir);
+  });
+
   it('derives the master key from a password, and refuses another password', async () => {
     const password = { COFFER_MASTER_PASSWORD: 'correct horse battery staple' };
     coffer = await startCofferProcess(dataDir, password);

@@ -1,0 +1,22 @@
+import type { DescMethod } from '@bufbuild/protobuf';
+import { dialects } from '../../src/dialects/index.ts';
+import type { DialectParts } from '../../src/dialects/index.ts';
+import type { Dialect } from '../../src/gateway/dialect.ts';
+import type { BoundRpc } from '../../src/gateway/rpc.ts';
+
+/** An rpc as it is served, with the dialect that it belongs to. */
+export interface ServedRpc {
+  readonly dialect: Dialect;
+  readonly rpc: BoundRpc;
+}
+
+/** Every rpc that Coffer serves. Their handlers can't be called: nothing stands behind them. */
+export function allBoundRpcs(): readonly ServedRpc[] {
+  const nothing: DialectParts = JSON.parse('{}');
+  return dialects(nothing).flatMap((dialect) => dialect.rpcs.map((rpc) => ({ dialect, rpc })));
+}
+
+/** Such as `coffer.v1.AccessService.WhoAmI`. */
+export function nameOfRpc({ parent, name }: DescMethod): string {
+  return `${parent.typeName}.${name}`;
+}

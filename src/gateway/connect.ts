@@ -97,7 +97,7 @@ export function createConnectService(parts: ConnectParts): ConnectService {
         const { requestHeader: headers, signal } = context;
         const proof = await parts.prover.prove({ headers, signal, peerCertificate });
         const caller = callerOf(one.rpc, proof);
-        if (!caller && one.rpc.access.kind !== 'public') throw new VaultError('token_missing', 'Not authenticated');
+        parts.guard.admitCaller(one.rpc, caller);
         if (caller) found.caller = caller;
         context.values.set(proofKey, proof);
       } catch (error) {

@@ -1,6 +1,6 @@
 import type { DescMessage, Message } from '@bufbuild/protobuf';
 import { createValidator, type Violation } from '@bufbuild/protovalidate';
-import { authorize, authorizeOwner, resolveWorkspace, type Caller } from '../vault/caller.ts';
+import { authorize, authorizeOwner, authorizeSomewhere, resolveWorkspace, type Caller } from '../vault/caller.ts';
 import { invalidArgument, VaultError } from '../vault/errors.ts';
 import type { Dialect } from './dialect.ts';
 import { createFlawSearches } from './flaw-search.ts';
@@ -9,6 +9,12 @@ import type { BoundRpc, RpcCall } from './rpc.ts';
 
 /** What stands between a request and its handler, the same for every protocol. */
 export interface Guard {
+  /**
+   * Refuses what can be refused before anything of the message is known.
+   *
+   * @throws VaultError `token_missing` or `permission_denied`
+   */
+  admitCaller(rpc: BoundRpc, caller: Caller | undefined): void;
   /**
    * Decides whether the caller may make the call, before more than the message's ids is looked at.
    *
@@ -46,6 +52,7 @@ export function createGuard(givenUp: (reason: unknown) => VaultError): Guard {
   const validator = createValidator();
   const flawSearches = createFlawSearches();
   return {
+    admitCaller,
     admit,
     validate(schema, message) {
       const result = validator.validate(schema, message);
@@ -68,6 +75,13 @@ export function createGuard(givenUp: (reason: unknown) => VaultError): Guard {
       }
     },
   };
+}
+
+function admitCaller({ access }: BoundRpc, caller: Caller | undefined): void {
+  if (access.kind === 'public') return;
+  if (!caller) throw new VaultError('token_missing', 'Not authenticated');
+  if (access.kind === 'owner') authorizeOwner(caller, access.permission);
+  if (access.kind === 'workspace') authorizeSomewhere(caller, access.permission);
 }
 
 function admit({ dialect, rpc, caller, headers, message }: Attempt): string | undefined {

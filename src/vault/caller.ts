@@ -1,6 +1,6 @@
 import { VaultError } from './errors.ts';
 import { parseReference, refersTo } from './ids.ts';
-import { permits, type Permission, type Role } from './permissions.ts';
+import { includesRole, permits, type Permission, type Role } from './permissions.ts';
 
 /** What a caller may do in one workspace. */
 export interface Grant {
@@ -80,12 +80,32 @@ export function authorize(caller: Caller, workspaceId: string, permission: Permi
 }
 
 /**
+ * Refuses a call early, before it is known which workspace it names, whose caller has the permission in none at all.
+ *
+ * @throws VaultError `permission_denied`
+ */
+export function authorizeSomewhere(caller: Caller, permission: Permission): void {
+  if (!caller.grants.some((grant) => permits(grant, permission))) throw permissionDenied(permission);
+}
+
+/**
  * Lets a call pass that manages the instance.
  *
  * @throws VaultError `permission_denied`
  */
 export function authorizeOwner(caller: Caller, permission: Permission): void {
   if (!caller.isOwner) throw permissionDenied(permission);
+}
+
+/**
+ * Lets nobody grant more than he has himself.
+ *
+ * @param what is granted it, as the refusal names it: `a key`
+ * @throws VaultError `permission_denied`
+ */
+export function checkGranting(issuer: Grant, granted: Omit<Grant, 'workspaceId'>, what: string): void {
+  if (includesRole(issuer.role, granted.role) && (issuer.mayReveal || !granted.mayReveal)) return;
+  throw new VaultError('permission_denied', `${what} can not be granted more than its issuer has`, { field: 'role' });
 }
 
 function workspaceDenied(workspace: string): VaultError {

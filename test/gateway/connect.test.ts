@@ -280,6 +280,17 @@ describe('Connect with JSON', () => {
     raw.socket.destroy();
   });
 
+  it('looks at no body of a caller who may make the call nowhere', async () => {
+    const refused = await post('CreateBook', '{"nope":1}', { authorization: 'Bearer viewer' });
+    expect([refused.status, JSON.parse(refused.text).code]).to.deep.equal([403, 'permission_denied']);
+    const raw = await openRaw(running.port);
+    raw.write(
+      'POST /example.v1.LibraryService/CreateBook HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer viewer\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n',
+    );
+    expect(await raw.until('permission_denied')).to.match(/^HTTP\/1\.1 403/);
+    raw.socket.destroy();
+  });
+
   it('tells an unknown rpc in its own way', async () => {
     const { status: httpStatus, text } = await post('Nope', '{}', { 'connect-protocol-version': '1' });
     expect([httpStatus, JSON.parse(text).code]).to.deep.equal([404, 'unimplemented']);

@@ -1,5 +1,12 @@
 import { expect } from 'chai';
-import { authorize, authorizeOwner, resolveWorkspace, type Caller, type Grant } from '../../src/vault/caller.ts';
+import {
+  authorize,
+  authorizeOwner,
+  authorizeSomewhere,
+  resolveWorkspace,
+  type Caller,
+  type Grant,
+} from '../../src/vault/caller.ts';
 import { VaultError, type VaultErrorCode } from '../../src/vault/errors.ts';
 import { shortIdOf } from '../../src/vault/ids.ts';
 import { permits, roles, type Permission } from '../../src/vault/permissions.ts';
@@ -61,6 +68,12 @@ describe('a caller', () => {
     expect(refusal(() => authorize(caller, second, 'credentials.write'))).to.equal('permission_denied');
     expect(refusal(() => authorize(caller, own, 'secrets.reveal'))).to.equal('permission_denied');
     expect(authorize(caller, own, 'credentials.write').role).to.equal('EDITOR');
+  });
+
+  it('is refused before its workspace is known where it has the permission in none', () => {
+    expect(refusal(() => authorizeSomewhere(caller, 'credentials.write'))).to.equal(undefined);
+    expect(refusal(() => authorizeSomewhere(caller, 'api_keys.manage'))).to.equal('permission_denied');
+    expect(refusal(() => authorizeSomewhere(callerWith([], true), 'credentials.read'))).to.equal('permission_denied');
   });
 
   it('manages the instance only as an owner', () => {

@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import type { Account } from './account.ts';
 
 /** How a command ended, and the last of what it printed on both streams. */
 export type CommandResult = { readonly succeeded: boolean; readonly output: string };
@@ -10,7 +9,10 @@ export const childEnvironment = { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 
 const outputLengthMax = 16_384;
 
 /** As whom to run a command (else as ourselves), and in which folder (else `/`). */
-export type CommandOptions = { readonly account?: Account | undefined; readonly workingFolder?: string };
+export type CommandOptions = {
+  readonly account?: { readonly uid: number; readonly gid: number } | undefined;
+  readonly workingFolder?: string;
+};
 
 /** Runs a program to its end. Never throws: what can't be run has not succeeded. */
 export function runCommand(

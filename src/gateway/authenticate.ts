@@ -19,6 +19,8 @@ export type Authenticate = (
 export interface Evidence {
   readonly headers: Headers;
   readonly peerCertificate: X509Certificate | undefined;
+  /** Such a request proves nobody, not even by its certificate. */
+  readonly hasSeveralAuthorizations: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -47,6 +49,7 @@ export function createProver(authenticate: Authenticate, lastsMs: number): Prove
     const { headers, peerCertificate, signal } = evidence;
     const askedAtMs = performance.now();
     try {
+      if (evidence.hasSeveralAuthorizations) throw new VaultError('token_invalid', 'Invalid token');
       return { caller: await authenticate(headers, signal, peerCertificate), evidence, askedAtMs };
     } catch (refusal) {
       return { caller: undefined, refusal, evidence, askedAtMs };

@@ -86,7 +86,7 @@ export function createConnectService(parts: ConnectParts): ConnectService {
       }
     },
     async gate(context) {
-      const { found, peerCertificate } = exchangeOf(context);
+      const { found, peerCertificate, hasSeveralAuthorizations } = exchangeOf(context);
       found.protocol = context.protocolName;
       found.route = `${context.service.typeName}/${context.method.name}`;
       watchOutcome(context, found);
@@ -95,7 +95,7 @@ export function createConnectService(parts: ConnectParts): ConnectService {
       found.dialect = one.dialect.name;
       try {
         const { requestHeader: headers, signal } = context;
-        const proof = await parts.prover.prove({ headers, signal, peerCertificate });
+        const proof = await parts.prover.prove({ headers, signal, peerCertificate, hasSeveralAuthorizations });
         const caller = callerOf(one.rpc, proof);
         parts.guard.admitCaller(one.rpc, caller);
         if (caller) found.caller = caller;

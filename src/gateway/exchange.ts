@@ -10,6 +10,8 @@ export interface Exchange {
   readonly isLocal: boolean;
   /** Of the connection; only where it was asked for and is good. */
   readonly peerCertificate: X509Certificate | undefined;
+  /** Such a request proves nobody. */
+  readonly hasSeveralAuthorizations: boolean;
   readonly startedMs: number;
   /** Set once they are known. */
   readonly found: {

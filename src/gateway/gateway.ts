@@ -30,8 +30,8 @@ import {
 import { registerProbes } from './probes.ts';
 import { stoppable, type Readiness } from './readiness.ts';
 import { reflectionPaths, registerReflection } from './reflection.ts';
-import { followExchanges, hostOf } from './request-log.ts';
-import { isLocalServer, requestIdOf } from './request-identity.ts';
+import { followExchanges } from './request-log.ts';
+import { hasSeveralHosts, hostOf, isLocalServer, requestIdOf } from './request-identity.ts';
 import { plainAnswer } from './rest-problems.ts';
 import { publicBodyBytesMax } from './request-body.ts';
 import { RestService } from './rest.ts';
@@ -117,7 +117,12 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
     announceClosing(request, reply);
     sendAnswer(reply, answered);
   };
-  fastify.addHook('onRequest', async (request, reply) => begin(request, reply));
+  fastify.addHook('onRequest', async (request, reply) => {
+    begin(request, reply);
+    if (!hasSeveralHosts(request.raw)) return;
+    sendAnswer(reply, plainAnswer(400, 'invalid_argument', 'the request names more than one host'));
+    await reply;
+  });
   fastify.setErrorHandler((error, request, reply) => {
     log.error({ requestId: request.id, error: describeUnknownError(error) }, 'internal error');
     sendAnswer(reply, plainAnswer(500, 'internal', 'internal error'));

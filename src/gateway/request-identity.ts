@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { randomUUID } from 'node:crypto';
 
 /** Printable ASCII without spaces, quotes and what could end a line or a header. */
@@ -9,6 +9,33 @@ export function requestIdOf(headers: IncomingHttpHeaders): string {
   const given = [headers['x-request-id'], headers['x-correlation-id']];
   const id = given.find((value) => typeof value === 'string' && requestIdPattern.test(value));
   return typeof id === 'string' ? id : randomUUID();
+}
+
+/** HTTP/2 has `:authority` in place of `Host`. */
+export function hostOf({ headers }: IncomingMessage): string | undefined {
+  const authority = headers[':authority'];
+  return typeof authority === 'string' ? authority : headers.host;
+}
+
+/**
+ * Tells whether a request names its host more than once, so that whoever looks at it next may read another one.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9112#section-3.2
+ * @see https://www.rfc-editor.org/rfc/rfc9113#section-8.3.1
+ */
+export function hasSeveralHosts(request: IncomingMessage): boolean {
+  const { host } = request.headers;
+  const isContradicted = host !== undefined && host.toLowerCase() !== hostOf(request)?.toLowerCase();
+  return countHeader(request, 'host') > 1 || isContradicted;
+}
+
+/** Tells whether a request has more than one `Authorization`, of which Node shows the first alone. */
+export function hasSeveralAuthorizations(request: IncomingMessage): boolean {
+  return countHeader(request, 'authorization') > 1;
+}
+
+function countHeader({ rawHeaders }: IncomingMessage, name: string): number {
+  return rawHeaders.filter((text, index) => index % 2 === 0 && text.toLowerCase() === name).length;
 }
 
 /** Headers by which proxies tell of whom they forward for; those that begin so count, too. */

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Logger } from 'pino';
 import type { Exchange } from './exchange.ts';
 import { peerCertificateOf } from './peer-certificate.ts';
-import { isLocalRequest } from './request-identity.ts';
+import { hasSeveralAuthorizations, hostOf, isLocalRequest } from './request-identity.ts';
 
 /** Follows every request from its first hook to the end of its answer. */
 export interface Exchanges {
@@ -34,6 +34,7 @@ export function followExchanges(log: Logger, { mayBeLocal }: { readonly mayBeLoc
             host: hostOf(raw),
           }),
         peerCertificate: peerCertificateOf(raw.socket),
+        hasSeveralAuthorizations: hasSeveralAuthorizations(raw),
         startedMs: performance.now(),
         found: {},
       };
@@ -43,12 +44,6 @@ export function followExchanges(log: Logger, { mayBeLocal }: { readonly mayBeLoc
     },
     of: ({ raw }) => exchanges.get(raw),
   };
-}
-
-/** HTTP/2 has `:authority` in place of `Host`. */
-export function hostOf({ headers }: IncomingMessage): string | undefined {
-  const authority = headers[':authority'];
-  return headers.host ?? (typeof authority === 'string' ? authority : undefined);
 }
 
 function lineOf({ method }: FastifyRequest, { raw }: FastifyReply, exchange: Exchange) {

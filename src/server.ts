@@ -13,6 +13,7 @@ import { ApiKeyDirectory } from './vault/api-keys.ts';
 import { CredentialVault } from './vault/credential-vault.ts';
 import { LoginThrottle } from './vault/login-throttle.ts';
 import { Login } from './vault/login.ts';
+import { MemberDirectory } from './vault/members.ts';
 import type { Clock } from './vault/ports.ts';
 import type { UseRecorder } from './vault/use-recorder.ts';
 import { WorkspaceDirectory } from './vault/workspaces.ts';
@@ -45,6 +46,7 @@ export async function buildServer(parts: ServerParts): Promise<Gateway> {
     port: config.port,
     corsOrigins: config.corsOrigins,
     trustedProxies: config.trustedProxies,
+    rateLimits: { perKey: config.rateLimitPerKey, perAddress: config.rateLimitPerAddress },
   });
 }
 
@@ -66,6 +68,7 @@ function buildVault({ clock, config, instance, uses }: ServerParts) {
   return {
     vault: new CredentialVault({ store: stores.credentials, sealers, uses, clock, ids, secretBytesMax }),
     workspaces: new WorkspaceDirectory({ store: stores.workspaces, sealers, clock, ids }),
+    members: new MemberDirectory({ store: stores.members, clock, ids }),
     apiKeys: new ApiKeyDirectory({ store: stores.apiKeys, tokens, clock, ids, dialects: dialectNames }),
     login: new Login({
       users: stores.users,

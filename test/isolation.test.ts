@@ -33,6 +33,7 @@ const nativeBodies: Readonly<Record<string, JsonObject>> = {
   CreateCredential: { credential: { name: 'mine', provider: 'p' }, secret: { key: 'mine' } },
   UpdateCredential: { name: 'changed' },
   CreateApiKey: { name: 'mine', role: 'VIEWER' },
+  AddMember: { member: { user_id: '018cc251-f400-7000-8000-00000000dead', role: 'VIEWER' } },
   CreateWorkspace: { workspace: { name: 'mine' } },
 };
 
@@ -48,6 +49,7 @@ interface Naming {
   readonly credential: string;
   readonly credentialName: string;
   readonly apiKey: string;
+  readonly user: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -56,7 +58,12 @@ const services = await allServices();
 
 describe('a credential of one workspace, for the admin of another', () => {
   let coffer: TestCoffer;
-  let foreign: { readonly workspace: string; readonly credential: string; readonly apiKey: string };
+  let foreign: {
+    readonly workspace: string;
+    readonly credential: string;
+    readonly apiKey: string;
+    readonly user: string;
+  };
   let own: { readonly workspace: string; readonly token: string };
   let stateBefore: JsonObject;
 
@@ -66,6 +73,7 @@ describe('a credential of one workspace, for the admin of another', () => {
       workspace: coffer.defaultWorkspaceId,
       credential: await createCredential(nameText),
       apiKey: await createApiKey(nameText),
+      user: textOf(await coffer.native('GET', '/v1/whoami'), 'user_id'),
     };
     const workspace = await coffer.createWorkspace('another');
     own = { workspace, token: await coffer.issueKey({ role: 'ADMIN', workspaceId: workspace }) };
@@ -104,7 +112,14 @@ describe('a credential of one workspace, for the admin of another', () => {
     for (const [index, route] of routes.filter(namesThing).entries()) {
       const credentialName = `own-${index}`;
       const [credential, apiKey] = [await createCredential(credentialName), await createApiKey('own')];
-      const naming = { title: 'own', workspace: spellingFor(route), credential, credentialName, apiKey };
+      const naming = {
+        title: 'own',
+        workspace: spellingFor(route),
+        credential,
+        credentialName,
+        apiKey,
+        user: foreign.user,
+      };
       const response = await sendRest(route, fill(route.template, naming), naming, coffer.adminToken);
       expect(response.ok, `${route.template} answered ${response.status}: ${await response.text()}`).to.equal(true);
     }
@@ -140,13 +155,13 @@ describe('a credential of one workspace, for the admin of another', () => {
   }
 
   function namings(): readonly Naming[] {
-    const { workspace, credential, apiKey } = foreign;
+    const { workspace, credential, apiKey, user } = foreign;
     const short = {
       workspace: spellShortId('workspace', workspace),
       credential: spellShortId('credential', credential),
     };
     const headers = { 'x-workspace-id': workspace, 'x-selected-account-id': workspace };
-    const named = { credential, credentialName: nameText, apiKey };
+    const named = { credential, credentialName: nameText, apiKey, user };
     return [
       { ...named, title: 'foreign workspace', workspace },
       { ...named, ...short, title: 'foreign workspace, short ids' },
@@ -167,6 +182,7 @@ describe('a credential of one workspace, for the admin of another', () => {
       workspaceId: naming.workspace,
       credentialId: naming.credential,
       apiKeyId: naming.apiKey,
+      userId: naming.user,
       ...(isByName(method) && { name: naming.credentialName }),
     };
     const named = method.input.fields
@@ -202,6 +218,7 @@ describe('a credential of one workspace, for the admin of another', () => {
     return {
       credentials: await coffer.native('GET', `/v1/workspaces/${foreign.workspace}/credentials`),
       apiKeys: await coffer.native('GET', `/v1/workspaces/${foreign.workspace}/apiKeys`),
+      members: await coffer.native('GET', `/v1/workspaces/${foreign.workspace}/members`),
       workspaces: await coffer.native('GET', '/v1/workspaces'),
     };
   }
@@ -229,6 +246,7 @@ function fill(template: string, naming: Naming): string {
     credential_id: naming.credential,
     id: naming.credential,
     api_key_id: naming.apiKey,
+    user_id: naming.user,
     'name=**': naming.credentialName,
     // The name of a component, which is nobody's.
     name: 'openAIApi',

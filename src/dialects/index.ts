@@ -2,6 +2,7 @@ import type { Dialect } from '../gateway/dialect.ts';
 import type { ApiKeyDirectory } from '../vault/api-keys.ts';
 import type { CredentialVault } from '../vault/credential-vault.ts';
 import type { Login } from '../vault/login.ts';
+import type { MemberDirectory } from '../vault/members.ts';
 import type { Clock } from '../vault/ports.ts';
 import type { WorkspaceDirectory } from '../vault/workspaces.ts';
 import { cofferDialect } from './coffer/dialect.ts';
@@ -15,6 +16,7 @@ import { scaleDialect } from './scale/dialect.ts';
 export interface DialectParts {
   readonly vault: CredentialVault;
   readonly workspaces: WorkspaceDirectory;
+  readonly members: MemberDirectory;
   readonly apiKeys: ApiKeyDirectory;
   readonly login: Login;
   readonly clock: Clock;

@@ -7,4 +7,6 @@ export const advisoryLocks = {
   migration: [ours, 1],
   /** Deciding who is the first to have something: the first owner, the first password. */
   firstUser: [ours, 2],
+  /** Changing who is a member of a workspace: the last ADMIN is counted. */
+  members: [ours, 3],
 } as const;

@@ -8,7 +8,7 @@ export const appRole = 'coffer_app';
 const grants: Readonly<Record<string, string>> = {
   workspace: 'select, insert',
   user: 'select, insert, update',
-  membership: 'select, insert',
+  membership: 'select, insert, delete',
   api_key: 'select, insert, update',
   session: 'select, insert, delete',
   keyring: 'select, insert',

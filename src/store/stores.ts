@@ -1,3 +1,4 @@
+import type { MemberStore } from '../vault/member-ports.ts';
 import type {
   AccessStore,
   ApiKeyStore,
@@ -15,6 +16,7 @@ import { SqlCredentialStore } from './credential-store.ts';
 import type { Database } from './database.ts';
 import { GrantGuard } from './grant-guard.ts';
 import { SqlKeyStore } from './key-store.ts';
+import { SqlMemberStore } from './member-store.ts';
 import type { StoreLog } from './store-log.ts';
 import { SqlUserStore } from './user-store.ts';
 import { SqlWorkspaceStore } from './workspace-store.ts';
@@ -25,6 +27,7 @@ export interface Stores {
   readonly credentials: CredentialStore;
   readonly access: AccessStore;
   readonly workspaces: WorkspaceStore;
+  readonly members: MemberStore;
   readonly apiKeys: ApiKeyStore;
   readonly users: UserStore;
   readonly audit: AuditStore;
@@ -42,6 +45,7 @@ export function createStores(database: Database, grantMac: GrantMac, log: StoreL
     credentials: new SqlCredentialStore(database),
     access: new SqlAccessStore(database, guard),
     workspaces: new SqlWorkspaceStore(database, guard),
+    members: new SqlMemberStore(database, guard),
     apiKeys: new SqlApiKeyStore(database, guard),
     users: new SqlUserStore(database, guard),
     audit: new SqlAuditStore(database),

@@ -1,10 +1,10 @@
 import { auditEvent, type AuditAction, type AuditEvent } from './audit-event.ts';
-import { authorize, authorizeOwner, type Call, type Caller, type Grant } from './caller.ts';
+import { authorize, authorizeOwner, checkGranting, type Call, type Caller, type Grant } from './caller.ts';
 import { parseCertificateName } from './certificate-name.ts';
 import { invalidArgument, notFound, VaultError } from './errors.ts';
 import { parseId } from './ids.ts';
 import { limits } from './limits.ts';
-import { includesRole, type Role } from './permissions.ts';
+import type { Role } from './permissions.ts';
 import type { ApiKey, ApiKeyStore, CertificateSource, Clock, IdSource, TokenSource, User } from './ports.ts';
 
 /** What the issuer of an API key chooses. */
@@ -112,9 +112,7 @@ export class ApiKeyDirectory {
     if (draft.dialect !== null && !this.#parts.dialects.includes(draft.dialect)) {
       throw invalidArgument('dialect', `must be one of ${this.#parts.dialects.join(', ')}`);
     }
-    if (!includesRole(issuer.role, draft.role) || (draft.mayReveal && !issuer.mayReveal)) {
-      throw new VaultError('permission_denied', 'a key can not be granted more than its issuer has', { field: 'role' });
-    }
+    checkGranting(issuer, draft, 'a key');
   }
 
   #event(call: Call, action: AuditAction, id: string): AuditEvent {

@@ -4,6 +4,8 @@ import type { Call, Caller } from './caller.ts';
 export type AuditAction =
   | 'instance.set_up'
   | 'workspaces.create'
+  | 'members.add'
+  | 'members.remove'
   | 'credentials.create'
   | 'credentials.update'
   | 'credentials.activate'
@@ -33,7 +35,7 @@ export interface AuditEvent {
   readonly actorName: string;
   readonly authentication: Caller['authentication'] | 'password' | 'local' | 'none';
   readonly action: AuditAction;
-  /** `credential`, `workspace`, `api_key`, `user` or `session`, and its id. */
+  /** `credential`, `workspace`, `api_key`, `user`, `member` or `session`, and its id; a member's is his user's. */
   readonly resourceKind: string;
   readonly resourceId: string | null;
   readonly outcome: AuditOutcome;

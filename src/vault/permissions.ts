@@ -9,6 +9,7 @@ export type Permission =
   | 'secrets.reveal'
   | 'credentials.write'
   | 'api_keys.manage'
+  | 'members.manage'
   | 'workspaces.read'
   | 'workspaces.manage';
 
@@ -19,6 +20,7 @@ const leastRoles: Record<Permission, Role | null> = {
   'secrets.reveal': 'RUNTIME',
   'credentials.write': 'EDITOR',
   'api_keys.manage': 'ADMIN',
+  'members.manage': 'ADMIN',
   'workspaces.manage': null,
 };
 

@@ -89,7 +89,7 @@ export const Grant_Role = {
   EDITOR: 3,
 
   /**
-   * Also manages the API keys of the workspace.
+   * Also manages the API keys and the members of the workspace.
    *
    * @generated from enum value: ADMIN = 4;
    */

@@ -5,6 +5,8 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import type { Member } from "./member_pb.ts";
+import { file_coffer_v1_member } from "./member_pb.ts";
 import type { Workspace } from "./workspace_pb.ts";
 import { file_coffer_v1_workspace } from "./workspace_pb.ts";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
@@ -14,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file coffer/v1/workspace_service.proto.
  */
 export const file_coffer_v1_workspace_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFjb2ZmZXIvdjEvd29ya3NwYWNlX3NlcnZpY2UucHJvdG8SCWNvZmZlci52MSJJChZDcmVhdGVXb3Jrc3BhY2VSZXF1ZXN0Ei8KCXdvcmtzcGFjZRgBIAEoCzIULmNvZmZlci52MS5Xb3Jrc3BhY2VCBrpIA8gBASJCChdDcmVhdGVXb3Jrc3BhY2VSZXNwb25zZRInCgl3b3Jrc3BhY2UYASABKAsyFC5jb2ZmZXIudjEuV29ya3NwYWNlIjMKE0dldFdvcmtzcGFjZVJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQEiPwoUR2V0V29ya3NwYWNlUmVzcG9uc2USJwoJd29ya3NwYWNlGAEgASgLMhQuY29mZmVyLnYxLldvcmtzcGFjZSJHChVMaXN0V29ya3NwYWNlc1JlcXVlc3QSGgoJcGFnZV9zaXplGAEgASgFQge6SAQaAigAEhIKCnBhZ2VfdG9rZW4YAiABKAkiWwoWTGlzdFdvcmtzcGFjZXNSZXNwb25zZRIoCgp3b3Jrc3BhY2VzGAEgAygLMhQuY29mZmVyLnYxLldvcmtzcGFjZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAky9AIKEFdvcmtzcGFjZVNlcnZpY2UScwoPQ3JlYXRlV29ya3NwYWNlEiEuY29mZmVyLnYxLkNyZWF0ZVdvcmtzcGFjZVJlcXVlc3QaIi5jb2ZmZXIudjEuQ3JlYXRlV29ya3NwYWNlUmVzcG9uc2UiGYLT5JMCEzoBKiIOL3YxL3dvcmtzcGFjZXMSeQoMR2V0V29ya3NwYWNlEh4uY29mZmVyLnYxLkdldFdvcmtzcGFjZVJlcXVlc3QaHy5jb2ZmZXIudjEuR2V0V29ya3NwYWNlUmVzcG9uc2UiKJACAYLT5JMCHxIdL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0ScAoOTGlzdFdvcmtzcGFjZXMSIC5jb2ZmZXIudjEuTGlzdFdvcmtzcGFjZXNSZXF1ZXN0GiEuY29mZmVyLnYxLkxpc3RXb3Jrc3BhY2VzUmVzcG9uc2UiGZACAYLT5JMCEBIOL3YxL3dvcmtzcGFjZXNiBnByb3RvMw", [file_buf_validate_validate, file_coffer_v1_workspace, file_google_api_annotations]);
+  fileDesc("CiFjb2ZmZXIvdjEvd29ya3NwYWNlX3NlcnZpY2UucHJvdG8SCWNvZmZlci52MSJJChZDcmVhdGVXb3Jrc3BhY2VSZXF1ZXN0Ei8KCXdvcmtzcGFjZRgBIAEoCzIULmNvZmZlci52MS5Xb3Jrc3BhY2VCBrpIA8gBASJCChdDcmVhdGVXb3Jrc3BhY2VSZXNwb25zZRInCgl3b3Jrc3BhY2UYASABKAsyFC5jb2ZmZXIudjEuV29ya3NwYWNlIjMKE0dldFdvcmtzcGFjZVJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQEiPwoUR2V0V29ya3NwYWNlUmVzcG9uc2USJwoJd29ya3NwYWNlGAEgASgLMhQuY29mZmVyLnYxLldvcmtzcGFjZSJHChVMaXN0V29ya3NwYWNlc1JlcXVlc3QSGgoJcGFnZV9zaXplGAEgASgFQge6SAQaAigAEhIKCnBhZ2VfdG9rZW4YAiABKAkiWwoWTGlzdFdvcmtzcGFjZXNSZXNwb25zZRIoCgp3b3Jrc3BhY2VzGAEgAygLMhQuY29mZmVyLnYxLldvcmtzcGFjZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiWwoQQWRkTWVtYmVyUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIpCgZtZW1iZXIYAiABKAsyES5jb2ZmZXIudjEuTWVtYmVyQga6SAPIAQEiNgoRQWRkTWVtYmVyUmVzcG9uc2USIQoGbWVtYmVyGAEgASgLMhEuY29mZmVyLnYxLk1lbWJlciJMChNSZW1vdmVNZW1iZXJSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEhcKB3VzZXJfaWQYAiABKAlCBrpIA8gBASI5ChRSZW1vdmVNZW1iZXJSZXNwb25zZRIhCgZtZW1iZXIYASABKAsyES5jb2ZmZXIudjEuTWVtYmVyImIKEkxpc3RNZW1iZXJzUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIaCglwYWdlX3NpemUYAiABKAVCB7pIBBoCKAASEgoKcGFnZV90b2tlbhgDIAEoCSJSChNMaXN0TWVtYmVyc1Jlc3BvbnNlEiIKB21lbWJlcnMYASADKAsyES5jb2ZmZXIudjEuTWVtYmVyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCTL5BQoQV29ya3NwYWNlU2VydmljZRJzCg9DcmVhdGVXb3Jrc3BhY2USIS5jb2ZmZXIudjEuQ3JlYXRlV29ya3NwYWNlUmVxdWVzdBoiLmNvZmZlci52MS5DcmVhdGVXb3Jrc3BhY2VSZXNwb25zZSIZgtPkkwITOgEqIg4vdjEvd29ya3NwYWNlcxJ5CgxHZXRXb3Jrc3BhY2USHi5jb2ZmZXIudjEuR2V0V29ya3NwYWNlUmVxdWVzdBofLmNvZmZlci52MS5HZXRXb3Jrc3BhY2VSZXNwb25zZSIokAIBgtPkkwIfEh0vdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfRJwCg5MaXN0V29ya3NwYWNlcxIgLmNvZmZlci52MS5MaXN0V29ya3NwYWNlc1JlcXVlc3QaIS5jb2ZmZXIudjEuTGlzdFdvcmtzcGFjZXNSZXNwb25zZSIZkAIBgtPkkwIQEg4vdjEvd29ya3NwYWNlcxJ4CglBZGRNZW1iZXISGy5jb2ZmZXIudjEuQWRkTWVtYmVyUmVxdWVzdBocLmNvZmZlci52MS5BZGRNZW1iZXJSZXNwb25zZSIwgtPkkwIqOgEqIiUvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9tZW1iZXJzEogBCgxSZW1vdmVNZW1iZXISHi5jb2ZmZXIudjEuUmVtb3ZlTWVtYmVyUmVxdWVzdBofLmNvZmZlci52MS5SZW1vdmVNZW1iZXJSZXNwb25zZSI3gtPkkwIxKi8vdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9tZW1iZXJzL3t1c2VyX2lkfRJ+CgtMaXN0TWVtYmVycxIdLmNvZmZlci52MS5MaXN0TWVtYmVyc1JlcXVlc3QaHi5jb2ZmZXIudjEuTGlzdE1lbWJlcnNSZXNwb25zZSIwkAIBgtPkkwInEiUvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9tZW1iZXJzYgZwcm90bzM", [file_buf_validate_validate, file_coffer_v1_member, file_coffer_v1_workspace, file_google_api_annotations]);
 
 /**
  * The request of CreateWorkspace.
@@ -157,7 +159,168 @@ export const ListWorkspacesResponseSchema: GenMessage<ListWorkspacesResponse> = 
   messageDesc(file_coffer_v1_workspace_service, 5);
 
 /**
- * Creates and shows workspaces.
+ * The request of AddMember.
+ *
+ * @generated from message coffer.v1.AddMemberRequest
+ */
+export type AddMemberRequest = Message<"coffer.v1.AddMemberRequest"> & {
+  /**
+   * Required. UUID, `WSP-…`, or `default`.
+   *
+   * @generated from field: string workspace_id = 1;
+   */
+  workspaceId: string;
+
+  /**
+   * Required. Members that are output only are ignored.
+   *
+   * @generated from field: coffer.v1.Member member = 2;
+   */
+  member?: Member | undefined;
+};
+
+/**
+ * Describes the message coffer.v1.AddMemberRequest.
+ * Use `create(AddMemberRequestSchema)` to create a new message.
+ */
+export const AddMemberRequestSchema: GenMessage<AddMemberRequest> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_workspace_service, 6);
+
+/**
+ * The response of AddMember.
+ *
+ * @generated from message coffer.v1.AddMemberResponse
+ */
+export type AddMemberResponse = Message<"coffer.v1.AddMemberResponse"> & {
+  /**
+   * Output only.
+   *
+   * @generated from field: coffer.v1.Member member = 1;
+   */
+  member?: Member | undefined;
+};
+
+/**
+ * Describes the message coffer.v1.AddMemberResponse.
+ * Use `create(AddMemberResponseSchema)` to create a new message.
+ */
+export const AddMemberResponseSchema: GenMessage<AddMemberResponse> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_workspace_service, 7);
+
+/**
+ * The request of RemoveMember.
+ *
+ * @generated from message coffer.v1.RemoveMemberRequest
+ */
+export type RemoveMemberRequest = Message<"coffer.v1.RemoveMemberRequest"> & {
+  /**
+   * Required. UUID, `WSP-…`, or `default`.
+   *
+   * @generated from field: string workspace_id = 1;
+   */
+  workspaceId: string;
+
+  /**
+   * Required. UUID or `USR-…`.
+   *
+   * @generated from field: string user_id = 2;
+   */
+  userId: string;
+};
+
+/**
+ * Describes the message coffer.v1.RemoveMemberRequest.
+ * Use `create(RemoveMemberRequestSchema)` to create a new message.
+ */
+export const RemoveMemberRequestSchema: GenMessage<RemoveMemberRequest> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_workspace_service, 8);
+
+/**
+ * The response of RemoveMember.
+ *
+ * @generated from message coffer.v1.RemoveMemberResponse
+ */
+export type RemoveMemberResponse = Message<"coffer.v1.RemoveMemberResponse"> & {
+  /**
+   * Output only. The member as he was removed.
+   *
+   * @generated from field: coffer.v1.Member member = 1;
+   */
+  member?: Member | undefined;
+};
+
+/**
+ * Describes the message coffer.v1.RemoveMemberResponse.
+ * Use `create(RemoveMemberResponseSchema)` to create a new message.
+ */
+export const RemoveMemberResponseSchema: GenMessage<RemoveMemberResponse> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_workspace_service, 9);
+
+/**
+ * The request of ListMembers.
+ *
+ * @generated from message coffer.v1.ListMembersRequest
+ */
+export type ListMembersRequest = Message<"coffer.v1.ListMembersRequest"> & {
+  /**
+   * Required. UUID, `WSP-…`, or `default`.
+   *
+   * @generated from field: string workspace_id = 1;
+   */
+  workspaceId: string;
+
+  /**
+   * Optional. How many to answer at most: 100 where it is 0, and never more than 1,000.
+   *
+   * @generated from field: int32 page_size = 2;
+   */
+  pageSize: number;
+
+  /**
+   * Optional. The `next_page_token` of the page before.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message coffer.v1.ListMembersRequest.
+ * Use `create(ListMembersRequestSchema)` to create a new message.
+ */
+export const ListMembersRequestSchema: GenMessage<ListMembersRequest> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_workspace_service, 10);
+
+/**
+ * The response of ListMembers.
+ *
+ * @generated from message coffer.v1.ListMembersResponse
+ */
+export type ListMembersResponse = Message<"coffer.v1.ListMembersResponse"> & {
+  /**
+   * Output only. In the order of the users' ids.
+   *
+   * @generated from field: repeated coffer.v1.Member members = 1;
+   */
+  members: Member[];
+
+  /**
+   * Output only. Continues the list; empty on its last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message coffer.v1.ListMembersResponse.
+ * Use `create(ListMembersResponseSchema)` to create a new message.
+ */
+export const ListMembersResponseSchema: GenMessage<ListMembersResponse> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_workspace_service, 11);
+
+/**
+ * Creates and shows workspaces, and says who their members are.
  *
  * @generated from service coffer.v1.WorkspaceService
  */
@@ -191,6 +354,38 @@ export const WorkspaceService: GenService<{
     methodKind: "unary";
     input: typeof ListWorkspacesRequestSchema;
     output: typeof ListWorkspacesResponseSchema;
+  },
+  /**
+   * Makes a user a member of a workspace, or gives a member another role. For its admins, by whom nobody is granted more than
+   * they have; an API key that ends adds nobody. The last ADMIN among the members stays one.
+   *
+   * @generated from rpc coffer.v1.WorkspaceService.AddMember
+   */
+  addMember: {
+    methodKind: "unary";
+    input: typeof AddMemberRequestSchema;
+    output: typeof AddMemberResponseSchema;
+  },
+  /**
+   * Ends what a user may do in a workspace, at once; API keys of the workspace that he issued stay. For its admins. The last
+   * ADMIN among the members stays.
+   *
+   * @generated from rpc coffer.v1.WorkspaceService.RemoveMember
+   */
+  removeMember: {
+    methodKind: "unary";
+    input: typeof RemoveMemberRequestSchema;
+    output: typeof RemoveMemberResponseSchema;
+  },
+  /**
+   * Lists the members of a workspace in the order of their ids. For its admins.
+   *
+   * @generated from rpc coffer.v1.WorkspaceService.ListMembers
+   */
+  listMembers: {
+    methodKind: "unary";
+    input: typeof ListMembersRequestSchema;
+    output: typeof ListMembersResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_coffer_v1_workspace_service, 0);

@@ -1,12 +1,14 @@
 import type { Dialect } from '../../gateway/dialect.ts';
 import type { ApiKeyDirectory } from '../../vault/api-keys.ts';
 import type { CredentialVault } from '../../vault/credential-vault.ts';
+import type { MemberDirectory } from '../../vault/members.ts';
 import type { Clock } from '../../vault/ports.ts';
 import type { WorkspaceDirectory } from '../../vault/workspaces.ts';
 import { accessServiceRpcs } from './access-service.ts';
 import { credentialServiceRpcs } from './credential-service.ts';
 import { documentation } from './documentation.ts';
 import { renderProblem } from './errors.ts';
+import { memberRpcs } from './members.ts';
 import { secretServiceRpcs } from './secret-service.ts';
 import { workspaceServiceRpcs } from './workspace-service.ts';
 
@@ -14,6 +16,7 @@ import { workspaceServiceRpcs } from './workspace-service.ts';
 export interface CofferParts {
   readonly vault: CredentialVault;
   readonly workspaces: WorkspaceDirectory;
+  readonly members: MemberDirectory;
   readonly apiKeys: ApiKeyDirectory;
   /** Tells whether a credential has expired. */
   readonly clock: Clock;
@@ -22,13 +25,14 @@ export interface CofferParts {
 const uncached = { 'cache-control': 'no-store' } as const;
 
 /** The native API, `coffer.v1`: the one dialect that says all that the vault knows. */
-export function cofferDialect({ vault, workspaces, apiKeys, clock }: CofferParts): Dialect {
+export function cofferDialect({ vault, workspaces, members, apiKeys, clock }: CofferParts): Dialect {
   return {
     name: 'coffer',
     rpcs: [
       ...credentialServiceRpcs({ vault, clock }),
       ...secretServiceRpcs(vault),
       ...workspaceServiceRpcs(workspaces),
+      ...memberRpcs(members),
       ...accessServiceRpcs(apiKeys),
     ],
     documentation,

@@ -8,6 +8,7 @@ import {
   type Credential as CredentialMessage,
 } from '../../../gen/coffer/v1/credential_pb.ts';
 import { Grant_Role, type GrantSchema } from '../../../gen/coffer/v1/grant_pb.ts';
+import type { MemberSchema } from '../../../gen/coffer/v1/member_pb.ts';
 import type { WorkspaceSchema } from '../../../gen/coffer/v1/workspace_pb.ts';
 import type { Caller, Grant } from '../../vault/caller.ts';
 import { draftDefaults, type CredentialDraft } from '../../vault/credential-rules.ts';
@@ -15,6 +16,7 @@ import type { CredentialChange } from '../../vault/credential-vault.ts';
 import { etagOf, stateOf, type Credential, type CredentialState } from '../../vault/credential.ts';
 import { invalidArgument } from '../../vault/errors.ts';
 import { spellShortId } from '../../vault/ids.ts';
+import type { Member } from '../../vault/member-ports.ts';
 import type { Role } from '../../vault/permissions.ts';
 import type { ApiKey, Workspace } from '../../vault/ports.ts';
 import { toStruct } from '../to-struct.ts';
@@ -130,6 +132,12 @@ export function credentialToMessage(credential: Credential, now: Date): MessageI
 export function workspaceToMessage(workspace: Workspace): MessageInitShape<typeof WorkspaceSchema> {
   const { id, name, createdBy, createdAt } = workspace;
   return { id, shortId: spellShortId('workspace', id), name, createdBy, createdAt: timestampFromDate(createdAt) };
+}
+
+/** Shows a member of a workspace. */
+export function memberToMessage(member: Member): MessageInitShape<typeof MemberSchema> {
+  const { userId, name, role, mayReveal } = member;
+  return { userId, shortId: spellShortId('user', userId), name, role: roleEnums[role], withoutReveal: !mayReveal };
 }
 
 /** Shows an API key of a workspace, without its token. */

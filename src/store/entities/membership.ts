@@ -7,6 +7,7 @@ import { WorkspaceEntity } from './workspace.ts';
 export const MembershipEntity = defineEntity({
   name: 'Membership',
   tableName: 'membership',
+  indexes: [{ name: 'membership_workspace_index', properties: ['workspaceId', 'userId'] }],
   properties: {
     // The user comes first, since every lookup is by him.
     userId: () =>

@@ -1,10 +1,12 @@
 import { ClientCertificatesMigration } from './client-certificates.ts';
 import { GivenIdsAndNamesMigration } from './given-ids-and-names.ts';
 import { InitialMigration } from './initial.ts';
+import { MembersMigration } from './members.ts';
 
 /** Every migration, in order. A name that has been released never changes, nor does what it did. */
 export const migrations = [
   { name: '001-initial', class: InitialMigration },
   { name: '002-given-ids-and-names', class: GivenIdsAndNamesMigration },
   { name: '003-client-certificates', class: ClientCertificatesMigration },
+  { name: '004-members', class: MembersMigration },
 ];

@@ -1,0 +1,49 @@
+import type { Membership } from '../vault/ports.ts';
+import { advisoryLocks } from './advisory-locks.ts';
+import { selectList, type Fragment, type Statement } from './statement.ts';
+
+/** A row of `membership` as it is read. */
+export type MembershipRow = Membership & { readonly mac: Uint8Array };
+
+/** A row of `membership` with the name of its user. */
+export type MemberRow = MembershipRow & { readonly name: string };
+
+const membershipColumns = selectList('m', ['userId', 'workspaceId', 'role', 'mayReveal', 'mac']);
+
+/** Holds off all others who change memberships, until the transaction ends. */
+export const lockMembers: Statement = {
+  name: 'lock members',
+  text: 'select pg_advisory_xact_lock($1, $2)',
+  values: [...advisoryLocks.members],
+};
+
+/** The memberships that decide on a change of one: his own, and those of admins. */
+export function findMembersForChange(workspaceId: string, userId: string): Statement {
+  return {
+    name: 'members for change',
+    text:
+      `select ${membershipColumns} from membership m` +
+      ` where m.workspace_id = $1 and (m.user_id = $2 or m.role = 'ADMIN')`,
+    values: [workspaceId, userId],
+  };
+}
+
+/** Ends a membership. */
+export function deleteMembership(workspaceId: string, userId: string): Fragment {
+  return {
+    name: '-membership',
+    values: [workspaceId, userId],
+    text: (first) => `delete from membership where workspace_id = $${first} and user_id = $${first + 1}`,
+  };
+}
+
+/** Members with their users' names, in the order of their ids. */
+export function listMembers(workspaceId: string, after: string | null, limit: number): Statement {
+  return {
+    name: 'list members',
+    text:
+      `select ${membershipColumns}, u.name from membership m join "user" u on u.id = m.user_id` +
+      ' where m.workspace_id = $1 and ($2::uuid is null or m.user_id > $2) order by m.user_id limit $3',
+    values: [workspaceId, after, limit],
+  };
+}

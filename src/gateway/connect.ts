@@ -1,12 +1,13 @@
-import { isFieldError } from '@bufbuild/protobuf/reflect';
 import type { DescMethod, Message } from '@bufbuild/protobuf';
-import { Code, ConnectError, createContextKey } from '@connectrpc/connect';
+import { ConnectError, createContextKey } from '@connectrpc/connect';
 import type { ConnectRouter, HandlerContext } from '@connectrpc/connect';
 import assert from 'node:assert/strict';
 import type { Logger } from 'pino';
 import { VaultError } from '../vault/errors.ts';
 import { callerOf, type Proof, type Prover } from './authenticate.ts';
 import { absentWorkspace, connectErrorOf, internalError, invalidRequestError } from './connect-errors.ts';
+import { isDecodingKey, watchOutcome } from './connect-outcome.ts';
+import { refuseOddQuery } from './connect-request.ts';
 import type { Dialect } from './dialect.ts';
 import { exchangeKey, type Exchange } from './exchange.ts';
 import type { Guard } from './guard.ts';
@@ -49,6 +50,7 @@ export function createConnectService(parts: ConnectParts): ConnectService {
   const renderError = createErrorRenderer(parts);
 
   const handle = async ({ dialect, rpc }: ServedRpc, message: Message, context: HandlerContext): Promise<Message> => {
+    context.values.set(isDecodingKey, false);
     const exchange = exchangeOf(context);
     const proof = context.values.get(proofKey);
     assert(proof);
@@ -64,6 +66,22 @@ export function createConnectService(parts: ConnectParts): ConnectService {
     const { protocolName: protocol, signal } = context;
     const call = { caller, workspaceId, protocol, dialect: dialect.name, peer, requestId, isLocal, signal };
     return parts.guard.invoke(rpc, message, call);
+  };
+
+  const letIn = async ({ dialect, rpc }: ServedRpc, context: HandlerContext): Promise<void> => {
+    const { found, peerCertificate, hasSeveralAuthorizations } = exchangeOf(context);
+    found.dialect = dialect.name;
+    try {
+      const { requestHeader: headers, signal } = context;
+      const evidence = { headers, signal, peerCertificate, hasSeveralAuthorizations };
+      const proof = await parts.prover.prove(evidence);
+      const caller = callerOf(rpc, proof);
+      parts.guard.admitCaller(rpc, caller);
+      if (caller) found.caller = caller;
+      context.values.set(proofKey, proof);
+    } catch (error) {
+      throw renderError(error, context, dialect);
+    }
   };
 
   return {
@@ -86,23 +104,14 @@ export function createConnectService(parts: ConnectParts): ConnectService {
       }
     },
     async gate(context) {
-      const { found, peerCertificate, hasSeveralAuthorizations } = exchangeOf(context);
+      const { found } = exchangeOf(context);
       found.protocol = context.protocolName;
       found.route = `${context.service.typeName}/${context.method.name}`;
       watchOutcome(context, found);
+      refuseOddQuery(context);
       const one = served.get(context.method);
-      if (!one) return;
-      found.dialect = one.dialect.name;
-      try {
-        const { requestHeader: headers, signal } = context;
-        const proof = await parts.prover.prove({ headers, signal, peerCertificate, hasSeveralAuthorizations });
-        const caller = callerOf(one.rpc, proof);
-        parts.guard.admitCaller(one.rpc, caller);
-        if (caller) found.caller = caller;
-        context.values.set(proofKey, proof);
-      } catch (error) {
-        throw renderError(error, context, one.dialect);
-      }
+      if (one) await letIn(one, context);
+      context.values.set(isDecodingKey, true);
     },
   };
 }
@@ -130,37 +139,4 @@ function exchangeOf(context: HandlerContext): Exchange {
   const exchange = context.values.get(exchangeKey);
   assert(exchange);
   return exchange;
-}
-
-/**
- * Learns how a call ended: Connect aborts its signal with the error, just before it writes it. Errors of decoding JSON quote
- * the value that did not fit, which may be a secret: their words are replaced in time.
- */
-function watchOutcome({ method, signal }: HandlerContext, found: Exchange['found']): void {
-  const onAbort = (): void => {
-    const { reason } = signal;
-    if (!(reason instanceof ConnectError)) return;
-    found.code = wordsOf(Code[reason.code]);
-    if (!quotesValue(reason)) return;
-    const fault = [reason.cause, causeOf(reason.cause)].find((error) => isFieldError(error));
-    const field = fault ? `the field ${fault.field().name}` : 'the request';
-    const message = `${field} is not the JSON of ${method.input.typeName}`;
-    Object.defineProperty(reason, 'rawMessage', { value: message });
-    reason.message = `[invalid_argument] ${message}`;
-  };
-  signal.addEventListener('abort', onAbort, { once: true });
-}
-
-/** `NotFound` as `not_found`. */
-function wordsOf(name: string): string {
-  return name.replaceAll(/(?<=[a-z])(?=[A-Z])/g, '_').toLowerCase();
-}
-
-function causeOf(error: unknown): unknown {
-  return error instanceof Error ? error.cause : undefined;
-}
-
-/** Only a decoder's error has another error as its cause: Connect's own have none, and ours have a VaultError. */
-function quotesValue({ code, cause }: ConnectError): boolean {
-  return code === Code.InvalidArgument && cause instanceof Error && !(cause instanceof VaultError);
 }

@@ -13,8 +13,10 @@ import { createProver, proofLastsMsDefault, type Authenticate } from './authenti
 import { announceClosing, closeBehindUnreadBody } from './close-behind.ts';
 import { createConnectService } from './connect.ts';
 import { givenUp, shuttingDown } from './connect-errors.ts';
+import { clampDeadlines } from './connect-request.ts';
 import type { Dialect, RestAnswer } from './dialect.ts';
 import { exchangeKey } from './exchange.ts';
+import { answerOfFramework, isUnknownMethod } from './framework-errors.ts';
 import { createGuard } from './guard.ts';
 import { registerHealth } from './health.ts';
 import { serveDocuments } from './openapi/serve-documents.ts';
@@ -123,7 +125,14 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
     sendAnswer(reply, plainAnswer(400, 'invalid_argument', 'the request names more than one host'));
     await reply;
   });
-  fastify.setErrorHandler((error, request, reply) => {
+  fastify.setErrorHandler(async (error, request, reply) => {
+    if (isUnknownMethod(error)) {
+      // Such a request passes no hook, either.
+      begin(request, reply);
+      return answer(request, reply);
+    }
+    const refusal = answerOfFramework(error);
+    if (refusal) return sendAnswer(reply, refusal);
     log.error({ requestId: request.id, error: describeUnknownError(error) }, 'internal error');
     sendAnswer(reply, plainAnswer(500, 'internal', 'internal error'));
   });
@@ -131,7 +140,9 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
   registerProbes(fastify, readiness);
   await serveDocuments(fastify, options.dialects, table);
   fastify.register(async (scope) => {
-    refuseOddAuthorities(scope);
+    mendOddRequests(scope);
+    // Connect refuses the types that it does not know.
+    scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
     const connect = createConnectService(parts);
     await scope.register(fastifyConnectPlugin, {
       routes: (router) => {
@@ -231,9 +242,10 @@ async function registerCors(fastify: FastifyInstance, origins: readonly string[]
   });
 }
 
-/** What Connect makes a URL of must be one. */
-function refuseOddAuthorities(scope: FastifyInstance): void {
+/** What Connect makes a URL of must be one, and what it sets a timer to must be within a timer's reach. */
+function mendOddRequests(scope: FastifyInstance): void {
   scope.addHook('onRequest', async (request, reply) => {
+    clampDeadlines(request.raw.headers);
     if (URL.canParse(`http://${hostOf(request.raw) ?? ''}`)) return;
     await reply.code(400).send({ code: 'invalid_argument', message: 'the host is not properly spelt' });
   });

@@ -6,11 +6,17 @@ import type { Readiness } from './readiness.ts';
  * could be answered.
  */
 export function registerProbes(fastify: FastifyInstance, readiness: Readiness): void {
-  fastify.get('/healthz', async () => ({ status: 'ok' }));
-  fastify.get('/readyz', async (_request, reply) => {
-    const reason = readiness.trouble();
-    if (reason === undefined) return { status: 'ready' };
-    reply.code(503);
-    return { status: 'unavailable', reason };
+  // Load balancers ask by HEAD, too.
+  const method = ['GET', 'HEAD'];
+  fastify.route({ method, url: '/healthz', handler: async () => ({ status: 'ok' }) });
+  fastify.route({
+    method,
+    url: '/readyz',
+    handler: async (_request, reply) => {
+      const reason = readiness.trouble();
+      if (reason === undefined) return { status: 'ready' };
+      reply.code(503);
+      return { status: 'unavailable', reason };
+    },
   });
 }

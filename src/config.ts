@@ -42,6 +42,10 @@ export interface Config {
   readonly oidc: OidcConfig | null;
   readonly corsOrigins: readonly string[];
   readonly trustedProxies: readonly string[];
+  /** Calls a second of one key or user; 0 is without a limit. */
+  readonly rateLimitPerKey: number;
+  /** Calls a second from one address; 0 is without a limit. */
+  readonly rateLimitPerAddress: number;
   readonly logLevel: LogLevel;
   readonly shutdownTimeoutMs: number;
   readonly secretBytesMax: number;
@@ -82,6 +86,8 @@ const names = [
   'COFFER_OIDC_ROLE_CLAIM',
   'COFFER_CORS_ORIGINS',
   'COFFER_TRUSTED_PROXIES',
+  'COFFER_RATE_LIMIT_PER_KEY',
+  'COFFER_RATE_LIMIT_PER_ADDRESS',
   'COFFER_LOG_LEVEL',
   'COFFER_SHUTDOWN_TIMEOUT_MS',
   'COFFER_SECRET_BYTES_MAX',
@@ -89,6 +95,7 @@ const names = [
 
 type Name = (typeof names)[number];
 
+const rateLimitRange = { from: 0, to: 1_000_000, otherwise: 0 } as const;
 const masterPasswordCharactersMin = 12;
 const masterKeyPattern = /^[A-Za-z0-9+/]{43}=$/;
 const apiKeyPattern = /^cof_[A-Za-z0-9_-]{43}$/;
@@ -114,6 +121,8 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
     oidc: parseOidc(reader),
     corsOrigins: parseOrigins(reader),
     trustedProxies: reader.list('COFFER_TRUSTED_PROXIES'),
+    rateLimitPerKey: reader.integer('COFFER_RATE_LIMIT_PER_KEY', rateLimitRange),
+    rateLimitPerAddress: reader.integer('COFFER_RATE_LIMIT_PER_ADDRESS', rateLimitRange),
     logLevel: parseLogLevel(reader),
     shutdownTimeoutMs: reader.integer('COFFER_SHUTDOWN_TIMEOUT_MS', { from: 0, to: 600_000, otherwise: 10_000 }),
     secretBytesMax: reader.integer('COFFER_SECRET_BYTES_MAX', { from: 64, to: 524_288, otherwise: 65_536 }),

@@ -33,6 +33,12 @@ describe('the configuration', () => {
     expect(config.secretBytesMax).to.equal(65_536);
   });
 
+  it('limits no calls unless it is told to', () => {
+    expect(parse({})).to.include({ rateLimitPerKey: 0, rateLimitPerAddress: 0 });
+    const config = parse({ COFFER_RATE_LIMIT_PER_KEY: '50', COFFER_RATE_LIMIT_PER_ADDRESS: '200' });
+    expect(config).to.include({ rateLimitPerKey: 50, rateLimitPerAddress: 200 });
+  });
+
   it('takes a value from a file, without its last newline', () => {
     const config = parse({ COFFER_MASTER_KEY_FILE: '/run/secrets/key' }, { '/run/secrets/key': `${key}\n` });
     expect(config.masterKey).to.deep.equal({ kind: 'key', key });
@@ -103,6 +109,8 @@ describe('the configuration', () => {
       { COFFER_OIDC_ISSUER: issuer, COFFER_OIDC_AUDIENCE: 'coffer' },
       'COFFER_OIDC_ISSUER must be an https URL',
     ]),
+    ['a limit that is no number', { COFFER_RATE_LIMIT_PER_KEY: 'many' }, 'COFFER_RATE_LIMIT_PER_KEY must be'],
+    ['too high a limit', { COFFER_RATE_LIMIT_PER_ADDRESS: '1000001' }, 'a whole number from 0 to 1000000'],
     ['a negative number', { COFFER_SHUTDOWN_TIMEOUT_MS: '-1' }, 'COFFER_SHUTDOWN_TIMEOUT_MS'],
   ];
   for (const [title, environment, text] of refused) {

@@ -21,6 +21,8 @@ export interface Evidence {
   readonly peerCertificate: X509Certificate | undefined;
   /** Such a request proves nobody, not even by its certificate. */
   readonly hasSeveralAuthorizations: boolean;
+  /** The peer's address. */
+  readonly peer: string;
   readonly signal: AbortSignal;
 }
 

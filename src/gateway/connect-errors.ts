@@ -1,7 +1,8 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { violationsToProto, type Violation } from '@bufbuild/protovalidate';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { pathToString } from '@bufbuild/protobuf/reflect';
-import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
+import { ErrorInfoSchema, RetryInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
 import { notFound, VaultError, type VaultErrorCode } from '../vault/errors.ts';
 import { errorInfo } from './error-info.ts';
 
@@ -28,13 +29,19 @@ const codes: Readonly<Record<VaultErrorCode, Code>> = {
   canceled: Code.Canceled,
 };
 
-/** Renders a refusal for gRPC, gRPC-Web and Connect, with a `google.rpc.ErrorInfo` that says why. */
+/**
+ * Renders a refusal for gRPC, gRPC-Web and Connect, with a `google.rpc.ErrorInfo` that says why, and where waiting helps, a
+ * `google.rpc.RetryInfo` that says for how long.
+ */
 export function connectErrorOf(error: VaultError): ConnectError {
   const { resource, id, field, etag, reason, retryAfterMs } = error.details;
   const metadata = { ...(resource && { resource }), ...(id && { id }), ...(field && { field }), ...(etag && { etag }) };
   const detail = { desc: ErrorInfoSchema, value: errorInfo(reason ?? error.code.toUpperCase(), metadata) };
-  const headers = retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) };
-  return new ConnectError(error.message, codes[error.code], headers, [detail], error);
+  const code = codes[error.code];
+  if (retryAfterMs === undefined) return new ConnectError(error.message, code, {}, [detail], error);
+  const headers = { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) };
+  const retry = { desc: RetryInfoSchema, value: { retryDelay: durationFromMs(retryAfterMs) } };
+  return new ConnectError(error.message, code, headers, [detail, retry], error);
 }
 
 /** The refusal of a dialect that answers a workspace of which the caller may not know as absent. */

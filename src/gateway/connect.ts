@@ -69,11 +69,11 @@ export function createConnectService(parts: ConnectParts): ConnectService {
   };
 
   const letIn = async ({ dialect, rpc }: ServedRpc, context: HandlerContext): Promise<void> => {
-    const { found, peerCertificate, hasSeveralAuthorizations } = exchangeOf(context);
+    const { found, peer, peerCertificate, hasSeveralAuthorizations } = exchangeOf(context);
     found.dialect = dialect.name;
     try {
       const { requestHeader: headers, signal } = context;
-      const evidence = { headers, signal, peerCertificate, hasSeveralAuthorizations };
+      const evidence = { headers, signal, peer, peerCertificate, hasSeveralAuthorizations };
       const proof = await parts.prover.prove(evidence);
       const caller = callerOf(rpc, proof);
       parts.guard.admitCaller(rpc, caller);

@@ -30,6 +30,7 @@ import {
   type PortTls,
 } from './port.ts';
 import { registerProbes } from './probes.ts';
+import { limitRates, type RateLimits } from './rate-limit.ts';
 import { stoppable, type Readiness } from './readiness.ts';
 import { reflectionPaths, registerReflection } from './reflection.ts';
 import { followExchanges } from './request-log.ts';
@@ -69,6 +70,8 @@ export interface GatewayOptions {
   readonly connectionsMax?: number;
   /** After how many milliseconds a caller whose body was slow is asked once more for a proof. */
   readonly proofLastsMs?: number;
+  /** None by default. */
+  readonly rateLimits?: RateLimits;
 }
 
 /** Everything on one port: REST, gRPC, gRPC-Web, Connect, health and reflection. */
@@ -91,12 +94,13 @@ const lastWordsMs = 500;
 
 /** Builds a gateway; it does not listen yet. */
 export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
-  const { log } = options;
+  const { clock, log, rateLimits = { perKey: 0, perAddress: 0 } } = options;
+  const prover = createProver(options.authenticate, options.proofLastsMs ?? proofLastsMsDefault);
   const parts = {
     ...options,
     bodyBytesMax: options.bodyBytesMax ?? limits.requestBodyBytes,
     guard: createGuard(givenUp),
-    prover: createProver(options.authenticate, options.proofLastsMs ?? proofLastsMsDefault),
+    prover: limitRates(prover, rateLimits, clock),
   };
   const readiness = stoppable(options.readiness);
   const stopping = new AbortController();

@@ -84,8 +84,8 @@ export class RestService {
   async #answerFound(request: RestRequest, candidates: readonly Match[]): Promise<RestAnswer> {
     const { log, prover } = this.#parts;
     const { headers, signal, exchange } = request;
-    const { peerCertificate, hasSeveralAuthorizations } = exchange;
-    const proof = await prover.prove({ headers, signal, peerCertificate, hasSeveralAuthorizations });
+    const { peer, peerCertificate, hasSeveralAuthorizations } = exchange;
+    const proof = await prover.prove({ headers, signal, peer, peerCertificate, hasSeveralAuthorizations });
     const match = await this.#chooseMatch(request, candidates, proof);
     const { dialect, path } = match.entry;
     Object.assign(request.exchange.found, { dialect: dialect.name, route: path });

@@ -93,7 +93,9 @@ function vaultFailure({ code, message, details }: VaultError): Failure {
   // The mapping's own refusals name the member as Flowise spells it.
   if (details.field === 'credentialData') return { status: 412, sentence: message };
   if (details.bytesMax !== undefined) return { status: 413, sentence: message };
-  return { status: statuses[code], sentence: message };
+  const { retryAfterMs } = details;
+  const headers = retryAfterMs !== undefined && { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) };
+  return { status: statuses[code], sentence: message, ...(headers && { headers }) };
 }
 
 /** What is missing goes before what is wrong: clients know the documented 412. */

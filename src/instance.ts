@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { RandomTokenSource } from './access/token-source.ts';
+import { KeyedAuditChain } from './audit/keyed-audit-chain.ts';
 import type { Config } from './config.ts';
 import { openKeyring } from './encryption/open-keyring.ts';
 import { RandomPool } from './encryption/random.ts';
@@ -63,7 +64,8 @@ async function openKeys(parts: InstanceParts, database: Database, stack: AsyncDi
     if (master.kind === 'key') master.key.fill(0);
   });
   stack.defer(() => keyring.close());
-  const stores = createStores(database, keyring.grantMac, log);
+  const chain = new KeyedAuditChain(keyring.auditMac);
+  const stores = createStores({ database, grantMac: keyring.grantMac, chain, clock, ids, log });
   const sealers = new WorkspaceKeys({ sodium, random, clock, store: stores.keys, keyring });
   stack.defer(() => sealers.close());
   const tokens = new RandomTokenSource();

@@ -9,4 +9,6 @@ export const advisoryLocks = {
   firstUser: [ours, 2],
   /** Changing who is a member of a workspace: the last ADMIN is counted. */
   members: [ours, 3],
+  /** Adding a line to the ledger of the audit trail. */
+  ledger: [ours, 4],
 } as const;

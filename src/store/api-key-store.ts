@@ -10,7 +10,7 @@ import {
   updateRevocation,
   type ApiKeyRow,
 } from './access-rows.ts';
-import { insertAuditEvent } from './audit-event-row.ts';
+import type { Commits } from './commits.ts';
 import { DatabaseFailure } from './database-failure.ts';
 import type { Database } from './database.ts';
 import { ApiKeyEntity } from './entities/api-key.ts';
@@ -24,17 +24,22 @@ const refillRows = 1_000;
 /** API keys in PostgreSQL, without their tokens. */
 export class SqlApiKeyStore implements ApiKeyStore {
   readonly #database: Database;
+  readonly #commits: Commits;
   readonly #guard: GrantGuard;
 
-  constructor(database: Database, guard: GrantGuard) {
+  constructor(database: Database, commits: Commits, guard: GrantGuard) {
     this.#database = database;
+    this.#commits = commits;
     this.#guard = guard;
   }
 
   async createApiKey(apiKey: ApiKey, event: AuditEvent, user?: User): Promise<void> {
     const added = user ? [insertAbsentUser(this.#guard, user)] : [];
     try {
-      await this.#database.query(together(insertApiKey(this.#guard, apiKey), ...added, insertAuditEvent(event)));
+      await this.#commits.run({}, async (transaction) => {
+        await transaction.run(together(insertApiKey(this.#guard, apiKey), ...added));
+        return { answer: undefined, events: [event] };
+      });
     } catch (error) {
       throw isTaken(error) && isCertificates(apiKey) ? nameTaken() : error;
     }
@@ -69,14 +74,14 @@ export class SqlApiKeyStore implements ApiKeyStore {
     revokedAt,
     event,
   }: Parameters<ApiKeyStore['revokeApiKey']>[0]): Promise<boolean> {
-    return this.#database.transact({}, async (transaction) => {
+    return this.#commits.run<boolean>({}, async (transaction) => {
       const [row] = await transaction.run<ApiKeyRow>(lockApiKey(workspaceId, id));
       // A new MAC would make a row valid that was tampered with.
-      if (!row || !this.#guard.holds(apiKeyGrants, row)) return false;
+      if (!row || !this.#guard.holds(apiKeyGrants, row)) return { answer: false, events: [] };
       const apiKey = apiKeyOf(row);
       const revoked = { ...apiKey, revokedAt: apiKey.revokedAt ?? revokedAt };
-      await transaction.run(together(updateRevocation(this.#guard, revoked), insertAuditEvent(event)));
-      return true;
+      await transaction.run(together(updateRevocation(this.#guard, revoked)));
+      return { answer: true, events: [event] };
     });
   }
 }

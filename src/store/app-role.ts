@@ -16,6 +16,7 @@ const grants: Readonly<Record<string, string>> = {
   credential: 'select, insert, update',
   credential_version: 'select, insert',
   audit_event: 'select, insert',
+  audit_ledger: 'select, insert',
 };
 
 /** duplicate_object, or the unique_violation that a race for the same role ends in. */

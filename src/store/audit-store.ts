@@ -1,18 +1,16 @@
 import type { AuditEvent } from '../vault/audit-event.ts';
 import type { AuditStore } from '../vault/ports.ts';
-import { insertAuditEvent } from './audit-event-row.ts';
-import type { Database } from './database.ts';
-import { together } from './statement.ts';
+import type { Commits } from './commits.ts';
 
 /** Events that stand alone. All others are written in the transaction of what they tell. */
 export class SqlAuditStore implements AuditStore {
-  readonly #database: Database;
+  readonly #commits: Commits;
 
-  constructor(database: Database) {
-    this.#database = database;
+  constructor(commits: Commits) {
+    this.#commits = commits;
   }
 
   async append(event: AuditEvent): Promise<void> {
-    await this.#database.query(together(insertAuditEvent(event)));
+    await this.#commits.run({}, async () => ({ answer: undefined, events: [event] }));
   }
 }

@@ -1,6 +1,7 @@
 import type { InferEntity } from '@mikro-orm/postgresql';
 import type { Credential, SealedVersion } from '../vault/credential.ts';
 import type { CredentialEntity } from './entities/credential.ts';
+import type { ColumnTypes } from './statement-rows.ts';
 import type { RowValues } from './statement.ts';
 
 /** A row of `credential` as it is read. */
@@ -32,6 +33,49 @@ export const credentialProperties = [
   'updatedAt',
   'deletedAt',
 ] as const satisfies readonly (keyof CredentialRow)[];
+
+/** The types of the columns of a credential that are written. */
+export const credentialTypes: ColumnTypes = {
+  workspaceId: 'uuid',
+  id: 'uuid',
+  name: 'text',
+  exclusiveName: 'text',
+  description: 'text',
+  provider: 'text',
+  authType: 'text',
+  category: 'text',
+  scope: 'text',
+  tags: 'text[]',
+  labels: 'jsonb',
+  metadata: 'json',
+  isActive: 'boolean',
+  expiresAt: 'timestamptz',
+  lastUsedAt: 'timestamptz',
+  useCount: 'bigint',
+  currentVersion: 'int',
+  revision: 'int',
+  origin: 'text',
+  createdBy: 'uuid',
+  createdAt: 'timestamptz',
+  updatedAt: 'timestamptz',
+  deletedAt: 'timestamptz',
+};
+
+/** The types of the columns of a version. */
+export const versionTypes: ColumnTypes = {
+  workspaceId: 'uuid',
+  credentialId: 'uuid',
+  version: 'int',
+  sealed: 'bytea',
+  keyId: 'bytea',
+  createdBy: 'uuid',
+  createdAt: 'timestamptz',
+};
+
+/** What tells a credential from all others, of other workspaces too. */
+export function keyOf({ workspaceId, id }: Pick<Credential, 'workspaceId' | 'id'>): string {
+  return `${workspaceId}/${id}`;
+}
 
 /** A row of `credential_version` as it is read where its secret is wanted. */
 export interface SealedRow {

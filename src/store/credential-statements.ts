@@ -1,64 +1,138 @@
-import assert from 'node:assert/strict';
-import type { CredentialReference, CredentialUse, Decision, DecisionTarget } from '../vault/ports.ts';
-import { insertAuditEvent } from './audit-event-row.ts';
+import type { Credential, SealedVersion } from '../vault/credential.ts';
+import type { CredentialUse } from '../vault/ports.ts';
 import {
   changeableValuesOf,
   credentialProperties,
+  credentialTypes,
   newValuesOf,
+  versionTypes,
   versionValuesOf,
   type CredentialRow,
 } from './credential-row.ts';
-import { columnOf, insertInto, selectList, together, updateRow, type Fragment, type Statement } from './statement.ts';
+import { insertRows, updateRows } from './statement-rows.ts';
+import { selectList, type Fragment, type Statement } from './statement.ts';
 
-const credentialColumns = selectList('c', credentialProperties);
-const sealedColumns =
-  'v.version, v.sealed, v.key_id as "keyId", v.created_by as "versionCreatedBy", v.created_at as "versionCreatedAt"';
+/** A place where a credential is looked for. */
+export interface Place {
+  readonly workspaceId: string;
+  /** The id, the short id or the name. */
+  readonly value: string;
+  /** The number of the one who asks. */
+  readonly index: number;
+}
 
-/** Finds the credential that a decision is about, without its secret, and takes its row's lock where wanted. */
-export function findCredential(target: DecisionTarget, reference: CredentialReference): Statement {
-  const { suffix, condition, values } = conditionOf(target, reference);
-  // Not `for update`, which would also wait for those who merely refer to the row by a foreign key.
-  const lock = target.lock ? ' for no key update' : '';
+const versionColumns =
+  'v.version, v.sealed, v.key_id, v.created_by as version_created_by, v.created_at as version_created_at';
+const sealedList = selectList('f', ['version', 'sealed', 'keyId', 'versionCreatedBy', 'versionCreatedAt']);
+
+/** How a credential is found: the type of what names it, and which of several is meant. */
+const ways = {
+  id: { type: 'uuid', choice: 'c.id = p.value offset 0' },
+  shortId: { type: 'bpchar', choice: 'c.short_id = p.value offset 0' },
+  name: {
+    type: 'text',
+    choice: 'c.name = p.value and c.deleted_at is null order by c.exclusive_name, c.created_at, c.id limit 1',
+  },
+} as const;
+
+/**
+ * Finds credentials at one moment, without a lock; where they are wanted, with their current sealed versions. As all of
+ * these, it looks up one place after the other by an index, whatever the planner thinks of how many there are: that is what
+ * `offset 0` is for.
+ */
+export function findCredentials(
+  property: keyof typeof ways,
+  places: readonly Place[],
+  { sealed }: { readonly sealed: boolean },
+): Statement {
+  const { type, choice } = ways[property];
+  const version = `, ${versionColumns} from credential c join credential_version v
+        on v.workspace_id = c.workspace_id and v.credential_id = c.id and v.version = c.current_version`;
   return {
-    name: `credential by ${suffix}${target.lock ? ', locked' : ''}`,
-    text: `select ${credentialColumns} from credential c where ${condition}${lock}`,
-    values,
+    name: `${sealed ? 'sealed ' : ''}credentials by ${property}`,
+    text: `
+      select p.index, ${selectList('f', credentialProperties)}${sealed ? `, ${sealedList}` : ''}
+      from unnest($1::uuid[], $2::${type}[], $3::int[]) as p (workspace_id, value, index)
+      cross join lateral (
+        select c.*${sealed ? version : ' from credential c'}
+        where c.workspace_id = p.workspace_id and ${choice}
+      ) f`,
+    values: [...valuesOf(places), places.map(({ index }) => index)],
   };
 }
 
-/** Finds a credential and its current sealed version at one moment, without a lock. */
-export function findSealedCredential(target: DecisionTarget, reference: CredentialReference): Statement {
-  const { suffix, condition, values } = conditionOf(target, reference);
+/** Finds credentials without their secrets, and takes the locks of their rows in the order of the places. */
+export function lockCredentials(places: readonly Place[]): Statement {
+  // Not `for update`, which would also wait for those who merely refer to the row by a foreign key.
   return {
-    name: `sealed credential by ${suffix}`,
-    text:
-      `select ${credentialColumns}, ${sealedColumns} from credential c join credential_version v` +
-      ' on v.workspace_id = c.workspace_id and v.credential_id = c.id and v.version = c.current_version' +
-      ` where ${condition}`,
-    values,
+    name: 'credentials, locked',
+    text: `
+      select ${selectList('f', credentialProperties)}
+      from unnest($1::uuid[], $2::uuid[]) as p (workspace_id, value)
+      cross join lateral (
+        select * from credential c where c.workspace_id = p.workspace_id and c.id = p.value
+        offset 0 for no key update
+      ) f`,
+    values: valuesOf(places),
+  };
+}
+
+/** Finds the ids behind short ids. */
+export function findIdsOfShortIds(places: readonly Place[]): Statement {
+  return {
+    name: 'ids of short ids',
+    text: `
+      select f.workspace_id as "workspaceId", f.id as value
+      from unnest($1::uuid[], $2::bpchar[]) as p (workspace_id, value)
+      cross join lateral (
+        select workspace_id, id from credential c where c.workspace_id = p.workspace_id and c.short_id = p.value offset 0
+      ) f`,
+    values: valuesOf(places),
   };
 }
 
 /**
- * Finds the current sealed version of a credential whose lock was taken. It is a statement of its own, since PostgreSQL
+ * Finds the current sealed versions of credentials whose locks were taken. It is a statement of its own, since PostgreSQL
  * would join the row that it waited for with the version that was current before the wait, and find nothing.
  */
-export function findSealedVersion({ workspaceId, id, currentVersion }: CredentialRow): Statement {
+export function findSealedVersions(rows: readonly CredentialRow[]): Statement {
   return {
-    name: 'sealed version',
-    text:
-      `select ${sealedColumns} from credential_version v` +
-      ' where v.workspace_id = $1 and v.credential_id = $2 and v.version = $3',
-    values: [workspaceId, id, currentVersion],
+    name: 'sealed versions',
+    text: `
+      select f.workspace_id as "workspaceId", f.credential_id as value, ${sealedList}
+      from unnest($1::uuid[], $2::uuid[], $3::int[]) as p (workspace_id, credential_id, version)
+      cross join lateral (
+        select v.workspace_id, v.credential_id, ${versionColumns} from credential_version v
+        where v.workspace_id = p.workspace_id and v.credential_id = p.credential_id and v.version = p.version offset 0
+      ) f`,
+    values: [
+      rows.map(({ workspaceId }) => workspaceId),
+      rows.map(({ id }) => id),
+      rows.map(({ currentVersion }) => currentVersion),
+    ],
   };
 }
 
-/** Writes what was decided, and the event of it, in one statement. */
-export function writeDecision<Answer>(target: DecisionTarget, decision: Decision<Answer>): Statement {
-  const writes = 'refusal' in decision ? [] : writesOf(target, decision);
-  const [first, ...rest] = [...writes, insertAuditEvent(decision.event)];
-  assert(first);
-  return together(first, ...rest);
+/** Adds credentials. */
+export function insertCredentials(credentials: readonly Credential[]): Fragment {
+  return insertRows('credential', credentialTypes, credentials.map(newValuesOf));
+}
+
+/** Brings credentials to their new state; their uses are counted apart. */
+export function updateCredentials(credentials: readonly Credential[]): Fragment {
+  const rows = credentials.map((credential) => {
+    const { workspaceId, id } = credential;
+    return { workspaceId, id, ...changeableValuesOf(credential) };
+  });
+  return updateRows('credential', credentialTypes, { keys: ['workspaceId', 'id'], rows });
+}
+
+/** Adds versions of credentials. */
+export function insertVersions(
+  versions: readonly { readonly credential: Credential; readonly version: SealedVersion }[],
+): Fragment {
+  const rows = versions.map(({ credential, version }) => versionValuesOf(credential, version));
+  return insertRows('credential_version', versionTypes, rows);
 }
 
 /**
@@ -91,41 +165,6 @@ export function addUses(uses: readonly CredentialUse[]): Statement {
   };
 }
 
-/** Conditions, and the order where several credentials may fit. */
-function conditionOf({ deletedToo, lock, workspaceId }: DecisionTarget, reference: CredentialReference) {
-  const [property, value] = namedBy(reference);
-  assert(property !== 'name' || !lock, 'a name is not for changing');
-  const liveness = deletedToo ? '' : ' and c.deleted_at is null';
-  const choice = property === 'name' ? ' order by c.exclusive_name, c.created_at, c.id limit 1' : '';
-  return {
-    suffix: `${columnOf(property)}${deletedToo ? ', deleted too' : ''}`,
-    condition: `c.workspace_id = $1 and c.${columnOf(property)} = $2${liveness}${choice}`,
-    values: [workspaceId, value],
-  };
-}
-
-function namedBy(reference: CredentialReference): readonly [property: string, value: string] {
-  if ('id' in reference) return ['id', reference.id];
-  return 'name' in reference ? ['name', reference.name] : ['shortId', reference.shortId];
-}
-
-function writesOf<Answer>(
-  { workspaceId, lock }: DecisionTarget,
-  { insert, update }: Extract<Decision<Answer>, { answer: Answer }>,
-): Fragment[] {
-  const writes: Fragment[] = [];
-  if (insert) {
-    const { credential, version } = insert;
-    assert.equal(credential.workspaceId, workspaceId, 'a decision writes in the workspace of its target');
-    writes.push(insertInto('credential', newValuesOf(credential)));
-    writes.push(insertInto('credential_version', versionValuesOf(credential, version)));
-  }
-  if (update) {
-    const { credential, version } = update;
-    assert(lock, 'a decision that updates must have taken the lock');
-    assert.equal(credential.workspaceId, workspaceId, 'a decision writes in the workspace of its target');
-    writes.push(updateRow('credential', { workspaceId, id: credential.id }, changeableValuesOf(credential)));
-    if (version) writes.push(insertInto('credential_version', versionValuesOf(credential, version)));
-  }
-  return writes;
+function valuesOf(places: readonly Place[]): unknown[] {
+  return [places.map(({ workspaceId }) => workspaceId), places.map(({ value }) => value)];
 }

@@ -11,25 +11,22 @@ import type {
   PageRequest,
 } from '../vault/ports.ts';
 import { conditionOfList, criteriaOfFind, criteriaOfPage, isSoughtBackwards } from './credential-criteria.ts';
-import { credentialOf, sealedVersionOf, type CredentialRow, type SealedRow } from './credential-row.ts';
-import {
-  addUses,
-  findCredential,
-  findSealedCredential,
-  findSealedVersion,
-  writeDecision,
-} from './credential-statements.ts';
+import { credentialOf } from './credential-row.ts';
+import { addUses } from './credential-statements.ts';
+import type { Commits } from './commits.ts';
 import { DatabaseFailure } from './database-failure.ts';
 import type { Database } from './database.ts';
 import { CredentialEntity } from './entities/credential.ts';
-import type { Transaction, TransactionScope } from './transaction.ts';
+import type { TransactionScope } from './transaction.ts';
 
 /** Credentials in PostgreSQL. Every method works within the workspaces that its arguments name, by row-level security. */
 export class SqlCredentialStore implements CredentialStore {
   readonly #database: Database;
+  readonly #commits: Commits;
 
-  constructor(database: Database) {
+  constructor(database: Database, commits: Commits) {
     this.#database = database;
+    this.#commits = commits;
   }
 
   async decide<Answer>(
@@ -38,13 +35,10 @@ export class SqlCredentialStore implements CredentialStore {
   ): Promise<Answer> {
     let decision: Decision<Answer> | undefined;
     try {
-      const durable = await this.#database.transact(scopeOf(target), async (transaction) => {
-        decision = decide(await findForDecision(transaction, target));
-        await transaction.run(writeDecision(target, decision));
+      return await this.#commits.decide(target, (found) => {
+        decision = decide(found);
         return decision;
       });
-      if ('refusal' in durable) throw durable.refusal;
-      return durable.answer;
     } catch (error) {
       throw collisionOf(error, decision) ?? error;
     }
@@ -74,19 +68,6 @@ export class SqlCredentialStore implements CredentialStore {
 
 function scopeOf({ workspaceId, signal }: Pick<DecisionTarget, 'workspaceId' | 'signal'>): TransactionScope {
   return { workspaces: [workspaceId], signal };
-}
-
-async function findForDecision(transaction: Transaction, target: DecisionTarget): Promise<FoundCredential | undefined> {
-  const { reference, sealed, lock } = target;
-  if (!reference) return undefined;
-  if (sealed && !lock) {
-    const [row] = await transaction.run<CredentialRow & SealedRow>(findSealedCredential(target, reference));
-    return row && { credential: credentialOf(row), current: sealedVersionOf(row) };
-  }
-  const [row] = await transaction.run<CredentialRow>(findCredential(target, reference));
-  if (!row) return undefined;
-  const [version] = sealed ? await transaction.run<SealedRow>(findSealedVersion(row)) : [];
-  return { credential: credentialOf(row), current: version && sealedVersionOf(version) };
 }
 
 type Collision = (credential: Credential) => VaultError;

@@ -19,6 +19,14 @@ export class DatabaseFailure extends Error {
   }
 }
 
+/** The connection was lost while a commit was under way: the server may have made it, or may yet. */
+export class CommitUnknownError extends Error {
+  constructor(cause: unknown) {
+    super('the connection was lost during a commit', { cause });
+    this.name = 'CommitUnknownError';
+  }
+}
+
 /** Conditions of the server or of the way to it; the same call may succeed a moment later. */
 const unavailableSqlStates = new Set([
   '25006', // read_only_sql_transaction: a replica, after a failover
@@ -66,6 +74,7 @@ const connectionMessages = [
 export function translateFailure(error: unknown, signal?: AbortSignal): unknown {
   if (signal?.aborted && isAbort(error, signal)) return canceled(signal);
   if (!(error instanceof Error) || error instanceof VaultError) return error;
+  if (error instanceof CommitUnknownError) return unavailable(error);
   const sqlState = sqlStateOf(error);
   if (sqlState === undefined) return isConnectionFailure(error) ? unavailable(error) : error;
   if (unavailableSqlStates.has(sqlState) || unavailableClasses.has(sqlState.slice(0, 2))) {
@@ -85,9 +94,15 @@ export function isCollision(error: unknown): boolean {
   return sqlState === '40001' || sqlState === '40P01';
 }
 
+/** The constraint that a statement violated, of an error of pg's or of ours. */
+export function constraintOf(error: unknown): string | undefined {
+  return error instanceof Error ? textOf(error, 'constraint') : undefined;
+}
+
 /** Tells whether a connection is of no more use after an error: it was lost, or the server is about to close it. */
 export function endsSession(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
+  if (error instanceof CommitUnknownError) return true;
   const sqlState = sqlStateOf(error);
   // By code, since the word FATAL comes in the server's language: admin_shutdown and its like, and the idle timeouts.
   return sqlState === undefined ? isConnectionFailure(error) : /^(08...|57P..|25P03|25P04)$/.test(sqlState);

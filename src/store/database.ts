@@ -95,6 +95,11 @@ export class Database {
     });
   }
 
+  /** As `transact`, but once only, and with errors as pg and `inTransaction` throw them: for those who know what they mean. */
+  async attempt<Result>(scope: TransactionScope, work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
+    return inTransaction(this.#pool, scope, work);
+  }
+
   /** Resolves when the database answers. */
   async ping(signal?: AbortSignal): Promise<void> {
     await this.query({ name: 'ping', text: 'select 1', values: [] }, signal);

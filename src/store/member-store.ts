@@ -3,7 +3,7 @@ import type { Reference } from '../vault/ids.ts';
 import type { Member, MemberChange, MemberStore } from '../vault/member-ports.ts';
 import type { Membership, User } from '../vault/ports.ts';
 import { insertMembership, userOf } from './access-rows.ts';
-import { insertAuditEvent } from './audit-event-row.ts';
+import type { Commits } from './commits.ts';
 import type { Database } from './database.ts';
 import { UserEntity } from './entities/user.ts';
 import type { GrantGuard } from './grant-guard.ts';
@@ -25,10 +25,12 @@ const refillRows = 1_000;
 /** Memberships in PostgreSQL. */
 export class SqlMemberStore implements MemberStore {
   readonly #database: Database;
+  readonly #commits: Commits;
   readonly #guard: GrantGuard;
 
-  constructor(database: Database, guard: GrantGuard) {
+  constructor(database: Database, commits: Commits, guard: GrantGuard) {
     this.#database = database;
+    this.#commits = commits;
     this.#guard = guard;
   }
 
@@ -39,13 +41,13 @@ export class SqlMemberStore implements MemberStore {
 
   async setMember(membership: Membership, event: AuditEvent): Promise<MemberChange> {
     const { workspaceId, userId } = membership;
-    return this.#database.transact({}, async (transaction) => {
+    return this.#commits.run<MemberChange>({}, async (transaction) => {
       const { former, isLastAdmin } = await this.#lock(transaction, workspaceId, userId);
-      if (isLastAdmin && membership.role !== 'ADMIN') return { kind: 'last_admin' };
+      if (isLastAdmin && membership.role !== 'ADMIN') return { answer: { kind: 'last_admin' }, events: [] };
       // The server may not update memberships: a row is written once, as somebody granted it.
       if (former) await transaction.run(together(deleteMembership(workspaceId, userId)));
-      await transaction.run(together(insertMembership(this.#guard, membership), insertAuditEvent(event)));
-      return { kind: 'done', membership };
+      await transaction.run(together(insertMembership(this.#guard, membership)));
+      return { answer: { kind: 'done', membership }, events: [event] };
     });
   }
 
@@ -54,12 +56,12 @@ export class SqlMemberStore implements MemberStore {
     userId,
     event,
   }: Parameters<MemberStore['removeMember']>[0]): Promise<MemberChange> {
-    return this.#database.transact({}, async (transaction) => {
+    return this.#commits.run<MemberChange>({}, async (transaction) => {
       const { former, isLastAdmin } = await this.#lock(transaction, workspaceId, userId);
-      if (!former || !this.#guard.holds(membershipGrants, former)) return { kind: 'absent' };
-      if (isLastAdmin) return { kind: 'last_admin' };
-      await transaction.run(together(deleteMembership(workspaceId, userId), insertAuditEvent(event)));
-      return { kind: 'done', membership: membershipOf(former) };
+      if (!former || !this.#guard.holds(membershipGrants, former)) return { answer: { kind: 'absent' }, events: [] };
+      if (isLastAdmin) return { answer: { kind: 'last_admin' }, events: [] };
+      await transaction.run(together(deleteMembership(workspaceId, userId)));
+      return { answer: { kind: 'done', membership: membershipOf(former) }, events: [event] };
     });
   }
 

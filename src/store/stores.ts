@@ -1,10 +1,13 @@
+import type { AuditChain, StreamHead } from '../vault/audit-ports.ts';
 import type { MemberStore } from '../vault/member-ports.ts';
 import type {
   AccessStore,
   ApiKeyStore,
   AuditStore,
+  Clock,
   CredentialStore,
   GrantMac,
+  IdSource,
   KeyStore,
   UserStore,
   WorkspaceStore,
@@ -12,12 +15,14 @@ import type {
 import { SqlAccessStore } from './access-store.ts';
 import { SqlApiKeyStore } from './api-key-store.ts';
 import { SqlAuditStore } from './audit-store.ts';
+import { Commits } from './commits.ts';
 import { SqlCredentialStore } from './credential-store.ts';
 import type { Database } from './database.ts';
 import { GrantGuard } from './grant-guard.ts';
 import { SqlKeyStore } from './key-store.ts';
 import { SqlMemberStore } from './member-store.ts';
 import type { StoreLog } from './store-log.ts';
+import { TrailWriter } from './trail-writer.ts';
 import { SqlUserStore } from './user-store.ts';
 import { SqlWorkspaceStore } from './workspace-store.ts';
 
@@ -31,23 +36,35 @@ export interface Stores {
   readonly apiKeys: ApiKeyStore;
   readonly users: UserStore;
   readonly audit: AuditStore;
+  /** The last event that this process is known to have written; undefined before the first. */
+  readonly auditHead: () => StreamHead | undefined;
 }
 
-/**
- * The stores over one database.
- *
- * @param grantMac of the opened keyring, which is read by a `SqlKeyringStore` before
- */
-export function createStores(database: Database, grantMac: GrantMac, log: StoreLog): Stores {
+/** What the stores work with. */
+export interface StoresParts {
+  readonly database: Database;
+  /** Of the opened keyring, which is read by a `SqlKeyringStore` before; as the key of the chain. */
+  readonly grantMac: GrantMac;
+  readonly chain: AuditChain;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly log: StoreLog;
+}
+
+/** The stores over one database. */
+export function createStores({ database, grantMac, chain, clock, ids, log }: StoresParts): Stores {
   const guard = new GrantGuard(grantMac, log);
+  const trail = new TrailWriter({ chain, clock, ids });
+  const commits = new Commits(database, trail);
   return {
     keys: new SqlKeyStore(database, guard),
-    credentials: new SqlCredentialStore(database),
+    credentials: new SqlCredentialStore(database, commits),
     access: new SqlAccessStore(database, guard),
-    workspaces: new SqlWorkspaceStore(database, guard),
-    members: new SqlMemberStore(database, guard),
-    apiKeys: new SqlApiKeyStore(database, guard),
-    users: new SqlUserStore(database, guard),
-    audit: new SqlAuditStore(database),
+    workspaces: new SqlWorkspaceStore(database, commits, guard),
+    members: new SqlMemberStore(database, commits, guard),
+    apiKeys: new SqlApiKeyStore(database, commits, guard),
+    users: new SqlUserStore(database, commits, guard),
+    audit: new SqlAuditStore(commits),
+    auditHead: () => trail.head(),
   };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { types, type Pool, type PoolClient, type QueryResultRow } from 'pg';
 import { cancelOnAbort, type Cancellation } from './cancel-on-abort.ts';
-import { canceled, endsSession } from './database-failure.ts';
+import { canceled, CommitUnknownError, endsSession } from './database-failure.ts';
 import type { Statement } from './statement.ts';
 
 /** What a transaction may see, and how long it is wanted. */
@@ -9,6 +9,10 @@ export interface TransactionScope {
   /** Whose rows of tenant tables are seen and may be written; none where absent. */
   readonly workspaces?: readonly string[];
   readonly signal?: AbortSignal;
+  /** Is waited for, and held until the transaction ends. */
+  readonly advisoryLock?: bigint;
+  /** Sees the database as it is at the first statement, and writes nothing. */
+  readonly isSnapshot?: boolean;
 }
 
 /** An open transaction. Statements run one after the other, with their values apart from their text. */
@@ -96,7 +100,8 @@ async function withClient<Result>(
 /**
  * Runs work in a transaction and commits it. What the work throws rolls back.
  *
- * @throws VaultError `canceled` when the signal is aborted before the commit begins; errors of pg as they are
+ * @throws VaultError `canceled` when the signal is aborted before the commit begins; CommitUnknownError where the
+ *   connection is lost while the commit is under way; errors of pg as they are
  */
 export async function inTransaction<Result>(
   pool: Pool,
@@ -110,8 +115,7 @@ export async function inTransaction<Result>(
       // A commit is not cut short: its outcome would be anybody's guess.
       await cancellation.settle();
       if (scope.signal?.aborted) throw canceled(scope.signal);
-      const { command } = await client.query('commit');
-      assert.equal(command, 'COMMIT', 'a failed statement of the transaction was passed over');
+      await commit(client);
       return result;
     } catch (error) {
       await cancellation.settle();
@@ -123,11 +127,22 @@ export async function inTransaction<Result>(
 
 const workspaceListPattern = /^[0-9a-f-]{36}(,[0-9a-f-]{36})*$/;
 
+async function commit(client: PoolClient): Promise<void> {
+  const { command } = await client.query('commit').catch((error: unknown) => {
+    throw endsSession(error) ? new CommitUnknownError(error) : error;
+  });
+  assert.equal(command, 'COMMIT', 'a failed statement of the transaction was passed over');
+}
+
 /** One round trip: the simple protocol takes several statements, but no parameters. */
-function beginningOf(client: PoolClient, { workspaces }: TransactionScope): string {
-  if (workspaces === undefined || workspaces.length === 0) return 'begin';
-  const list = workspaceListOf(workspaces);
-  return `begin; select set_config('coffer.workspaces', ${client.escapeLiteral(list)}, true)`;
+function beginningOf(client: PoolClient, { advisoryLock, isSnapshot, workspaces = [] }: TransactionScope): string {
+  const statements = [isSnapshot ? 'begin isolation level repeatable read, read only' : 'begin'];
+  if (workspaces.length > 0) {
+    const list = client.escapeLiteral(workspaceListOf(workspaces));
+    statements.push(`select set_config('coffer.workspaces', ${list}, true)`);
+  }
+  if (advisoryLock !== undefined) statements.push(`select pg_advisory_xact_lock(${advisoryLock})`);
+  return statements.join('; ');
 }
 
 /** The value of the session variable that row-level security reads: the ids, comma-separated. */

@@ -17,7 +17,7 @@ import {
   type ApiKeyRow,
   type UserRow,
 } from './access-rows.ts';
-import { insertAuditEvent } from './audit-event-row.ts';
+import type { Commits } from './commits.ts';
 import type { Database } from './database.ts';
 import { UserEntity } from './entities/user.ts';
 import type { EntityCriteria } from './entity-query.ts';
@@ -38,13 +38,17 @@ import {
   lockUser,
 } from './user-statements.ts';
 
+const nothingDone = { answer: false, events: [] } as const;
+
 /** Users, their passwords and their sessions in PostgreSQL. */
 export class SqlUserStore implements UserStore {
   readonly #database: Database;
+  readonly #commits: Commits;
   readonly #guard: GrantGuard;
 
-  constructor(database: Database, guard: GrantGuard) {
+  constructor(database: Database, commits: Commits, guard: GrantGuard) {
     this.#database = database;
+    this.#commits = commits;
     this.#guard = guard;
   }
 
@@ -83,12 +87,12 @@ export class SqlUserStore implements UserStore {
       insertMembership(guard, membership),
       insertApiKey(guard, apiKey),
       insertWorkspaceKey(guard, key),
-      insertAuditEvent(event),
     );
-    await this.#database.transact({ workspaces: [workspace.id] }, async (transaction) => {
+    await this.#commits.run({ workspaces: [workspace.id] }, async (transaction) => {
       await transaction.run(lockFirstUser);
       if (isAny(await transaction.run(anyOwner))) throw new VaultError('already_set_up', 'an owner exists already');
       await transaction.run(statement);
+      return { answer: undefined, events: [event] };
     });
   }
 
@@ -96,15 +100,15 @@ export class SqlUserStore implements UserStore {
     const { apiKey, revokedAt, passwordHash, event, eventOf } = replacement;
     assert(apiKey.role === null, 'a personal key has no role of its own');
     const { userId } = apiKey;
-    await this.#database.transact({}, async (transaction) => {
+    await this.#commits.run({}, async (transaction) => {
       // A first password that is being set must not come after.
       await transaction.run(lockFirstUser);
       const [user] = await transaction.run<UserRow>(lockUser(userId));
       if (!user || !this.#guard.holds(userGrants, user)) throw new VaultError('not_found', 'the user is gone');
       const ended = await this.#endProofs(transaction, userId, revokedAt);
-      for (const ending of ended) await transaction.run(together(insertAuditEvent(eventOf(ending))));
       await transaction.run(together(updatePassword(this.#guard, { ...userOf(user), passwordHash })));
-      await transaction.run(together(insertApiKey(this.#guard, apiKey), insertAuditEvent(event)));
+      await transaction.run(together(insertApiKey(this.#guard, apiKey)));
+      return { answer: undefined, events: [...ended.map(eventOf), event] };
     });
   }
 
@@ -112,31 +116,35 @@ export class SqlUserStore implements UserStore {
     const guard = this.#guard;
     const change =
       'membership' in from
-        ? together(insertUser(guard, user), insertMembership(guard, from.membership), insertAuditEvent(event))
-        : together(updatePassword(guard, user), insertAuditEvent(event));
-    return this.#database.transact({}, async (transaction) => {
+        ? together(insertUser(guard, user), insertMembership(guard, from.membership))
+        : together(updatePassword(guard, user));
+    return this.#commits.run<boolean>({}, async (transaction) => {
       await transaction.run(lockFirstUser);
       const rows = await transaction.run<UserRow>(allUsers);
-      if (!('membership' in from ? this.#isOpen(rows) : this.#isOpenTo(user.id, from.formerHash, rows))) return false;
+      const isOpen = 'membership' in from ? this.#isOpen(rows) : this.#isOpenTo(user.id, from.formerHash, rows);
+      if (!isOpen) return nothingDone;
       await transaction.run(change);
-      return true;
+      return { answer: true, events: [event] };
     });
   }
 
   async createSession(beginning: Parameters<UserStore['createSession']>[0]): Promise<boolean> {
     const { session, passwordHash, keep, event } = beginning;
-    return this.#database.transact({}, async (transaction) => {
+    return this.#commits.run<boolean>({}, async (transaction) => {
       // Logins of one user take turns, or each would spare what the other one adds.
       const [user] = await transaction.run<UserRow>(lockUser(session.userId));
-      if (user?.passwordHash !== passwordHash) return false;
-      await transaction.run(together(insertSession(this.#guard, session), insertAuditEvent(event)));
+      if (user?.passwordHash !== passwordHash) return nothingDone;
+      await transaction.run(together(insertSession(this.#guard, session)));
       await transaction.run(endSessionsBeyond(session, keep));
-      return true;
+      return { answer: true, events: [event] };
     });
   }
 
   async deleteSession(id: string, event: AuditEvent): Promise<void> {
-    await this.#database.query(together(deleteSession(id), insertAuditEvent(event)));
+    await this.#commits.run({}, async (transaction) => {
+      await transaction.run(together(deleteSession(id)));
+      return { answer: undefined, events: [event] };
+    });
   }
 
   /** Answers what ended. Keys that fail their MAC are void as they are. */

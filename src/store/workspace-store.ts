@@ -1,7 +1,7 @@
 import type { Reference } from '../vault/ids.ts';
 import type { Workspace, WorkspaceStore } from '../vault/ports.ts';
 import { insertMembership, insertWorkspace, workspaceOf } from './access-rows.ts';
-import { insertAuditEvent } from './audit-event-row.ts';
+import type { Commits } from './commits.ts';
 import type { Database } from './database.ts';
 import { WorkspaceEntity } from './entities/workspace.ts';
 import type { GrantGuard } from './grant-guard.ts';
@@ -11,10 +11,12 @@ import { together } from './statement.ts';
 /** Workspaces in PostgreSQL. */
 export class SqlWorkspaceStore implements WorkspaceStore {
   readonly #database: Database;
+  readonly #commits: Commits;
   readonly #guard: GrantGuard;
 
-  constructor(database: Database, guard: GrantGuard) {
+  constructor(database: Database, commits: Commits, guard: GrantGuard) {
     this.#database = database;
+    this.#commits = commits;
     this.#guard = guard;
   }
 
@@ -28,9 +30,11 @@ export class SqlWorkspaceStore implements WorkspaceStore {
       insertWorkspace(workspace),
       insertMembership(this.#guard, maker),
       insertWorkspaceKey(this.#guard, key),
-      insertAuditEvent(event),
     );
-    await this.#database.transact({ workspaces: [workspace.id] }, (transaction) => transaction.run(statement));
+    await this.#commits.run({ workspaces: [workspace.id] }, async (transaction) => {
+      await transaction.run(statement);
+      return { answer: undefined, events: [event] };
+    });
   }
 
   async findWorkspace(reference: Reference, signal: AbortSignal): Promise<Workspace | undefined> {

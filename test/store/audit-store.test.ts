@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { AuditEvent } from '../../src/vault/audit-event.ts';
 import { columnOf } from '../../src/store/statement.ts';
-import { newEvent, newId, openTestStores, rejectionOf, type TestStores } from './fixtures.ts';
+import { newEvent, newId, openTestStores, type TestStores } from './fixtures.ts';
 
 describe('the audit store', () => {
   let test: TestStores;
@@ -33,13 +33,6 @@ describe('the audit store', () => {
     await test.stores.audit.append(event);
     const [row] = await test.asSuperuser('select * from audit_event where id = $1', [event.id]);
     const columns = Object.entries(event).map(([property, value]) => [columnOf(property), value]);
-    expect(row).to.deep.equal(Object.fromEntries(columns));
-  });
-
-  it('keeps an event once', async () => {
-    const event = newEvent();
-    await test.stores.audit.append(event);
-    const again = await rejectionOf(test.stores.audit.append(event));
-    expect(again).to.have.property('constraint', 'audit_event_pkey');
+    expect(row).to.deep.include({ ...Object.fromEntries(columns), count: 1 });
   });
 });

@@ -5,9 +5,14 @@ import { join } from 'node:path';
 import { Client, type QueryResultRow } from 'pg';
 import { startEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
 import type { PostgresConnection } from '../../src/embedded/postgres-connection.ts';
+import { KeyedAuditChain } from '../../src/audit/keyed-audit-chain.ts';
+import { KeyedAuditMac } from '../../src/encryption/audit-mac.ts';
 import { KeyedGrantMac } from '../../src/encryption/grant-mac.ts';
 import { Key } from '../../src/encryption/key.ts';
+import { RandomPool } from '../../src/encryption/random.ts';
+import { RisingIds } from '../../src/encryption/rising-ids.ts';
 import { loadSodium } from '../../src/encryption/sodium.ts';
+import { SystemClock } from '../../src/encryption/system-clock.ts';
 import { openDatabase, type Database } from '../../src/store/database.ts';
 import { entities } from '../../src/store/entities/index.ts';
 import { withMigratedDatabase } from '../../src/store/migrate.ts';
@@ -45,6 +50,9 @@ export interface TestStores {
   readonly target: TestDatabase;
   readonly database: Database;
   readonly stores: Stores;
+  readonly chain: KeyedAuditChain;
+  /** The stores once more, as another process has them, with a stream of their own. */
+  readonly newStores: (database?: Database) => Stores;
   readonly log: ReturnType<typeof recordingLog>;
   /** Runs a statement as the superuser, whom row-level security does not bind. */
   readonly asSuperuser: <Row extends QueryResultRow>(text: string, values?: unknown[]) => Promise<Row[]>;
@@ -60,7 +68,15 @@ export async function openTestStores(poolMax = 4): Promise<TestStores> {
   const database = await withMigratedDatabase({ connection: target.connection, log }, ({ role }) =>
     openDatabase({ connection: target.connection, poolMax, role, log }),
   );
-  const grantMac = new KeyedGrantMac(await loadSodium(), new Key(randomBytes(32)));
+  const sodium = await loadSodium();
+  const clock = new SystemClock();
+  const parts = {
+    grantMac: new KeyedGrantMac(sodium, new Key(randomBytes(32))),
+    chain: new KeyedAuditChain(new KeyedAuditMac(sodium, new Key(randomBytes(32)))),
+    clock,
+    ids: new RisingIds({ clock, random: new RandomPool() }),
+    log,
+  };
   const superuser = new Client(target.connection);
   // The tests that end all sessions end this one as well.
   superuser.on('error', () => undefined);
@@ -68,7 +84,9 @@ export async function openTestStores(poolMax = 4): Promise<TestStores> {
   return {
     target,
     database,
-    stores: createStores(database, grantMac, log),
+    chain: parts.chain,
+    stores: createStores({ ...parts, database }),
+    newStores: (other = database) => createStores({ ...parts, database: other }),
     log,
     asSuperuser: async <Row extends QueryResultRow>(text: string, values: unknown[] = []) =>
       (await superuser.query<Row>(text, values)).rows,

@@ -2,14 +2,19 @@ import { defineEntity, p } from '@mikro-orm/postgresql';
 import type { AuditAction, AuditEvent, AuditOutcome } from '../../vault/audit-event.ts';
 
 /**
- * One line of the audit trail. Nothing refers to it and it refers to nothing by foreign key, since it outlives what it
- * tells of. The chain's columns (stream, seq, prev, mac) are to stand here, in front of the event's own.
+ * One line of the audit trail, in its place in a stream. Nothing refers to it and it refers to nothing by foreign key, since
+ * it outlives what it tells of.
  */
 export const AuditEventEntity = defineEntity({
   name: 'AuditEvent',
   tableName: 'audit_event',
+  indexes: [{ name: 'audit_event_list_index', properties: ['workspaceId', 'id'] }],
   properties: {
-    id: p.uuid().primary(),
+    stream: p.uuid().primary(),
+    seq: p.bigint('number').primary().autoincrement(false),
+    prev: p.blob(),
+    mac: p.blob(),
+    id: p.uuid(),
     time: p.datetime(3),
     workspaceId: p.uuid().nullable(),
     actorKind: p.text().$type<AuditEvent['actorKind']>(),
@@ -24,5 +29,6 @@ export const AuditEventEntity = defineEntity({
     dialect: p.text(),
     peer: p.text(),
     requestId: p.text(),
+    count: p.integer(),
   },
 });

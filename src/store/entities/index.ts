@@ -1,5 +1,6 @@
 import { ApiKeyEntity } from './api-key.ts';
 import { AuditEventEntity } from './audit-event.ts';
+import { AuditLedgerEntity } from './audit-ledger.ts';
 import { CredentialVersionEntity } from './credential-version.ts';
 import { CredentialEntity } from './credential.ts';
 import { KeyringEntity } from './keyring.ts';
@@ -21,4 +22,5 @@ export const entities = [
   CredentialEntity,
   CredentialVersionEntity,
   AuditEventEntity,
+  AuditLedgerEntity,
 ];

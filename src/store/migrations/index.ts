@@ -1,3 +1,4 @@
+import { AuditChainMigration } from './audit-chain.ts';
 import { ClientCertificatesMigration } from './client-certificates.ts';
 import { GivenIdsAndNamesMigration } from './given-ids-and-names.ts';
 import { InitialMigration } from './initial.ts';
@@ -9,4 +10,5 @@ export const migrations = [
   { name: '002-given-ids-and-names', class: GivenIdsAndNamesMigration },
   { name: '003-client-certificates', class: ClientCertificatesMigration },
   { name: '004-members', class: MembersMigration },
+  { name: '005-audit-chain', class: AuditChainMigration },
 ];

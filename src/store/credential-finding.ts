@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { refersTo } from '../vault/ids.ts';
+import type { DecisionTarget, FoundCredential } from '../vault/ports.ts';
+import { credentialOf, keyOf, sealedVersionOf, type CredentialRow, type SealedRow } from './credential-row.ts';
+import {
+  findCredentials,
+  findIdsOfShortIds,
+  findSealedVersions,
+  lockCredentials,
+  type Place,
+} from './credential-statements.ts';
+import type { Transaction } from './transaction.ts';
+
+/** What the targets of a transaction's decisions mean. */
+export interface FoundForDecisions {
+  /** By workspace and id; those that were deleted, too. */
+  readonly byId: ReadonlyMap<string, FoundCredential>;
+  /** What a name means, by the index of its target. */
+  readonly byName: ReadonlyMap<number, FoundCredential>;
+}
+
+/** Where a target is looked for, and whether its current version is wanted. */
+interface Wanted extends Place {
+  readonly sealed: boolean;
+}
+
+type FoundRow = CredentialRow & { readonly index: number };
+
+/**
+ * Finds all that decisions are about, in a few statements however many they are. Rows are locked in the order of their ids,
+ * so that transactions which lock the same ones wait for one another instead of deadlocking.
+ */
+export async function findForDecisions(
+  transaction: Transaction,
+  targets: readonly DecisionTarget[],
+): Promise<FoundForDecisions> {
+  const byId = new Map((await findLocked(transaction, targets)).map((found) => [keyOf(found.credential), found]));
+  for (const property of ['id', 'shortId'] as const) {
+    const places = placesBy(property, targets.map(unlessLocked));
+    for (const { found } of await findUnlocked(transaction, property, places)) {
+      const key = keyOf(found.credential);
+      // What is locked is newer, and has its version where anybody wants it; of the others, one may be without.
+      if (!byId.get(key)?.current) byId.set(key, found);
+    }
+  }
+  const named = await findUnlocked(transaction, 'name', placesBy('name', targets));
+  return { byId, byName: new Map(named.map(({ index, found }) => [index, found])) };
+}
+
+async function findLocked(
+  transaction: Transaction,
+  targets: readonly DecisionTarget[],
+): Promise<readonly FoundCredential[]> {
+  const locking = targets.map((target) => (target.lock ? target : undefined));
+  const byShortId = placesBy('shortId', locking);
+  const resolved = byShortId.length > 0 ? await transaction.run<Place>(findIdsOfShortIds(byShortId)) : [];
+  const places = inOrder([...placesBy('id', locking), ...resolved]);
+  const rows = places.length > 0 ? await transaction.run<CredentialRow>(lockCredentials(places)) : [];
+  const sealed = rows.filter((row) => targets.some((target) => target.sealed && means(target, row)));
+  const versions = sealed.length > 0 ? await transaction.run<SealedRow & Place>(findSealedVersions(sealed)) : [];
+  const current = new Map(versions.map((row) => [`${row.workspaceId}/${row.value}`, sealedVersionOf(row)]));
+  return rows.map((row) => ({ credential: credentialOf(row), current: current.get(keyOf(row)) }));
+}
+
+async function findUnlocked(
+  transaction: Transaction,
+  property: 'id' | 'shortId' | 'name',
+  wanted: readonly Wanted[],
+): Promise<{ readonly index: number; readonly found: FoundCredential }[]> {
+  const plain = wanted.filter(({ sealed }) => !sealed);
+  const sealed = wanted.filter((place) => place.sealed);
+  const plainRows =
+    plain.length > 0 ? await transaction.run<FoundRow>(findCredentials(property, plain, { sealed: false })) : [];
+  const sealedRows =
+    sealed.length > 0
+      ? await transaction.run<FoundRow & SealedRow>(findCredentials(property, sealed, { sealed: true }))
+      : [];
+  return [
+    ...plainRows.map((row) => ({ index: row.index, found: { credential: credentialOf(row), current: undefined } })),
+    ...sealedRows.map((row) => ({
+      index: row.index,
+      found: { credential: credentialOf(row), current: sealedVersionOf(row) },
+    })),
+  ];
+}
+
+/** @param targets those that are undefined keep the indexes of the others as they are */
+function placesBy(
+  property: 'id' | 'shortId' | 'name',
+  targets: readonly (DecisionTarget | undefined)[],
+): readonly Wanted[] {
+  return targets.flatMap((target, index) => {
+    const value: unknown = target?.reference && Reflect.get(target.reference, property);
+    if (!target || typeof value !== 'string') return [];
+    const { workspaceId, sealed = false } = target;
+    assert(
+      property !== 'name' || (!target.lock && !target.deletedToo),
+      'a name is not for changing, and means what lives',
+    );
+    return [{ workspaceId, value, sealed, index }];
+  });
+}
+
+function unlessLocked(target: DecisionTarget): DecisionTarget | undefined {
+  return target.lock ? undefined : target;
+}
+
+function means({ reference, workspaceId }: DecisionTarget, row: CredentialRow): boolean {
+  return (
+    workspaceId === row.workspaceId && reference !== undefined && !('name' in reference) && refersTo(reference, row.id)
+  );
+}
+
+/** Each once, in the order of the keys. */
+function inOrder(places: readonly Place[]): readonly Place[] {
+  const unique = new Map(places.map((place) => [`${place.workspaceId}/${place.value}`, place]));
+  return [...unique].toSorted(([one], [other]) => (one < other ? -1 : 1)).map(([, place]) => place);
+}

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import type { AuditEvent } from '../vault/audit-event.ts';
+import type { Decision, DecisionTarget, FoundCredential } from '../vault/ports.ts';
+import { findForDecisions } from './credential-finding.ts';
+import { canceled } from './database-failure.ts';
+import { GroupState } from './group-state.ts';
+import type { Fragment } from './statement.ts';
+import type { Transaction } from './transaction.ts';
+
+/** A decision that waits to be committed. */
+export interface DecisionWrite {
+  readonly kind: 'decision';
+  readonly target: DecisionTarget;
+  /** Decides; `settle` answers or refuses once the decision is durable. */
+  readonly attempt: (found: FoundCredential | undefined) => {
+    readonly decision: Decision<unknown>;
+    readonly settle: () => void;
+  };
+  readonly reject: (error: unknown) => void;
+}
+
+/** What is to be written in a transaction that has been prepared. */
+export interface Prepared {
+  readonly events: readonly AuditEvent[];
+  readonly fragments: readonly Fragment[];
+  /** Answers everybody; to be called once it is durable. */
+  readonly settle: () => void;
+  /** Those for whom there was no place in this transaction. */
+  readonly left: readonly DecisionWrite[];
+}
+
+/**
+ * Lets decisions choose in their order, each upon what those before it have chosen, so that it is as if each had had a
+ * transaction of its own. Where that can't be promised, the rest is left to another transaction; the first never is.
+ */
+export async function decideTogether(transaction: Transaction, writes: readonly DecisionWrite[]): Promise<Prepared> {
+  const found = await findForDecisions(
+    transaction,
+    writes.map(({ target }) => target),
+  );
+  const state = new GroupState(found);
+  const events: AuditEvent[] = [];
+  const settlements: (() => void)[] = [];
+  const settle = () => settlements.forEach((one) => one());
+  for (const [index, write] of writes.entries()) {
+    const { target } = write;
+    if (writes.length > 1 && target.signal.aborted) {
+      settlements.push(() => write.reject(canceled(target.signal)));
+      continue;
+    }
+    if (!state.knows(target)) return prepared(index);
+    const attempted = attempt(write, state.find(target, index));
+    if ('error' in attempted) {
+      settlements.push(() => write.reject(attempted.error));
+      continue;
+    }
+    const { decision } = attempted;
+    if (!state.apply(target, decision)) return prepared(index);
+    events.push(decision.event);
+    settlements.push(attempted.settle);
+  }
+  return prepared(writes.length);
+
+  function prepared(end: number): Prepared {
+    assert(end > 0, 'a group that takes nobody would never end');
+    return { events, fragments: state.writes(), settle, left: writes.slice(end) };
+  }
+}
+
+/** What a decision throws is its caller's alone. */
+function attempt(write: DecisionWrite, found: FoundCredential | undefined) {
+  try {
+    return write.attempt(found);
+  } catch (error) {
+    return { error };
+  }
+}

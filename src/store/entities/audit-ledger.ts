@@ -1,0 +1,16 @@
+import { defineEntity, p } from '@mikro-orm/postgresql';
+import type { LedgerKind } from '../../vault/audit-ports.ts';
+
+/** What holds the streams of the trail together, so that none can go unnoticed. Only added to. */
+export const AuditLedgerEntity = defineEntity({
+  name: 'AuditLedger',
+  tableName: 'audit_ledger',
+  properties: {
+    number: p.bigint('number').primary().autoincrement(false),
+    kind: p.enum(['begin', 'prune'] satisfies LedgerKind[]).columnType('text'),
+    stream: p.uuid(),
+    time: p.datetime(3),
+    heads: p.text(),
+    mac: p.blob(),
+  },
+});

@@ -1,0 +1,297 @@
+import { expect } from 'chai';
+import { Client } from 'pg';
+import { spellShortId } from '../src/vault/ids.ts';
+import type { JsonObject } from '../src/vault/json.ts';
+import { roles, type Role } from '../src/vault/permissions.ts';
+import { allBoundRpcs, nameOfRpc, type ServedRpc } from './support/bound-rpcs.ts';
+import { startCoffer, type TestCoffer } from './support/coffer.ts';
+import {
+  asShownByRest,
+  decisionOfRest,
+  decisionOfRpc,
+  expectedDecision,
+  withoutNames,
+  type Decision,
+  type MatrixAnswer,
+  type MatrixCaller,
+} from './support/decisions.ts';
+import { textOf } from './support/json.ts';
+import { allRoutes, type DocumentedRoute } from './support/routes.ts';
+
+/** What a request names: a workspace, and in it a credential, an API key and a user. */
+interface Target {
+  readonly title: 'own' | 'foreign' | 'absent' | 'own, of a foreign thing';
+  readonly workspaceId: string;
+  readonly things: Readonly<Record<string, string>>;
+}
+
+/** Things that are nowhere. */
+const absentThings: Readonly<Record<string, string>> = {
+  credential_id: '018cc251-f400-7abc-8def-000000000001',
+  api_key_id: '018cc251-f400-7abc-8def-000000000002',
+  user_id: '018cc251-f400-7abc-8def-000000000003',
+  name: 'a name that nothing has',
+};
+const absentWorkspaceId = '018cc251-f400-7abc-8def-000000000004';
+/** As long as the absent one, so that no length tells the two apart. */
+const foreignName = 'a name that no one sees';
+/** A login is refused for a while after five wrong passwords: a test of its own minute has them all. */
+const minuteMs = 61_000;
+
+const routes = await allRoutes();
+const served = allBoundRpcs();
+
+/** How a dialect is told the workspace; undefined where it can't be. */
+function wayOfNaming({ dialect, rpc }: ServedRpc): 'field' | 'header' | undefined {
+  if (rpc.method.input.fields.some(({ name }) => name === 'workspace_id')) return 'field';
+  return dialect.workspaceHeader === undefined ? undefined : 'header';
+}
+
+/** The fields of a request that name a thing, by the name that `Target` has for it. */
+function thingsNamedBy({ rpc }: ServedRpc): readonly string[] {
+  const names = rpc.method.input.fields.map(({ name }) => name);
+  return names.filter((name) => name in absentThings && (name !== 'name' || rpc.method.name.endsWith('ByName')));
+}
+
+describe('the matrix of all calls, all roles, and own, foreign and absent workspaces', () => {
+  let coffer: TestCoffer;
+  let nowMs = Date.UTC(2024, 0, 1);
+  let callers: readonly MatrixCaller[];
+  let targets: readonly [own: Target, foreign: Target, absent: Target, ofForeignThing: Target];
+  const seen = new Map<Decision, number>();
+
+  before(async () => {
+    coffer = await startCoffer({ now: () => new Date(nowMs) });
+    const [own, foreign] = [await coffer.createWorkspace('own'), await coffer.createWorkspace('foreign')];
+    callers = await makeCallers(own);
+    targets = await makeTargets(own, foreign);
+    await endMembershipsOfOwner();
+  });
+
+  beforeEach(() => {
+    nowMs += minuteMs;
+  });
+
+  after(() => coffer.stop());
+
+  for (const one of served) {
+    it(`decides as the table says, and alike for what is foreign and absent, by the rpc ${nameOfRpc(one.rpc.method)}`, async () => {
+      const check = async (caller: MatrixCaller): Promise<void> => {
+        const answers = await askAll(one, (target) => sendRpc(one, caller, target));
+        for (const { target, answer } of answers) {
+          const expected = expectedDecision(one.rpc.access, caller, isInReach(one, target));
+          expectDecision(decisionOfRpc(answer), expected, `${caller.title}, ${target.title}: ${answer.text}`);
+        }
+        expectAlike(one, caller, answers);
+      };
+      await Promise.all(callersOf(one).map(check));
+    });
+  }
+
+  for (const route of routes) {
+    const name = nameOfRpc(route.method);
+    it(`decides as the table says, and alike for what is foreign and absent, by ${route.httpMethod} ${route.template} (${name})`, async () => {
+      const one = served.find(({ rpc }) => nameOfRpc(rpc.method) === name);
+      if (!one) throw new Error('the rpc is not served');
+      const check = async (caller: MatrixCaller, prefix: string): Promise<void> => {
+        const answers = await askAll(one, (target) => sendRest(one, route, caller, target, prefix));
+        for (const { target, answer } of answers) {
+          const expected = expectedByRest(one, caller, target);
+          expectDecision(
+            decisionOfRest(one.rpc.access, answer),
+            expected,
+            `${caller.title}, ${target.title}: ${answer.text}`,
+          );
+        }
+        expectAlike(one, caller, answers);
+      };
+      await Promise.all(callersOf(one).map((caller) => check(caller, `/${one.dialect.name}`)));
+      // Where dialects share a path, another one may answer it, which decides alike.
+      await Promise.all(
+        callersOf(one)
+          .slice(0, 1)
+          .map((caller) => check(caller, '')),
+      );
+    });
+  }
+
+  it('has seen every kind of decision, and no failure', () => {
+    expect([...seen.keys()].toSorted()).to.deep.equal([
+      'lacks the permission',
+      'lacks the workspace',
+      'let in',
+      'nobody',
+      'refused',
+    ]);
+  });
+
+  it('has left the credential of the foreign workspace alone', async () => {
+    const { rows } = await query('select name, deleted_at, use_count::int from credential');
+    expect(rows).to.deep.equal([{ name: foreignName, deleted_at: null, use_count: 0 }]);
+  });
+
+  async function makeCallers(workspaceId: string): Promise<MatrixCaller[]> {
+    const keys: readonly { role: Role; withoutReveal: boolean }[] = [
+      ...roles.map((role) => ({ role, withoutReveal: false })),
+      { role: 'EDITOR', withoutReveal: true },
+    ];
+    const made = keys.map(async ({ role, withoutReveal }) => ({
+      title: withoutReveal ? `${role} without reveal` : role,
+      token: await coffer.issueKey({ role, workspaceId, withoutReveal }),
+      grant: { role, mayReveal: !withoutReveal },
+      isOwner: false,
+    }));
+    return [
+      { title: 'nobody', token: undefined, grant: undefined, isOwner: false },
+      ...(await Promise.all(made)),
+      { title: 'OWNER without a membership', token: coffer.adminToken, grant: undefined, isOwner: true },
+    ];
+  }
+
+  async function makeTargets(own: string, foreign: string): Promise<typeof targets> {
+    const at = `/v1/workspaces/${foreign}`;
+    const credential = { credential: { name: foreignName, provider: 'p' }, secret: { key: 'x' } };
+    const foreignThings = {
+      credential_id: textOf(await coffer.native('POST', `${at}/credentials`, credential), 'credential', 'id'),
+      api_key_id: textOf(await coffer.native('POST', `${at}/apiKeys`, { name: 'k', role: 'VIEWER' }), 'api_key', 'id'),
+      user_id: textOf(await coffer.native('GET', '/v1/whoami'), 'user_id'),
+      name: foreignName,
+    };
+    return [
+      { title: 'own', workspaceId: own, things: absentThings },
+      { title: 'foreign', workspaceId: foreign, things: absentThings },
+      { title: 'absent', workspaceId: absentWorkspaceId, things: absentThings },
+      { title: 'own, of a foreign thing', workspaceId: own, things: foreignThings },
+    ];
+  }
+
+  /** The last ADMIN can't leave by the API, and whoever makes a workspace is one. */
+  async function endMembershipsOfOwner(): Promise<void> {
+    await query('delete from membership');
+    expect(await coffer.native('GET', '/v1/whoami')).to.deep.include({ is_owner: true, grants: [] });
+  }
+
+  async function query(statement: string): Promise<{ rows: readonly unknown[] }> {
+    const client = new Client(coffer.database.connection);
+    await client.connect();
+    try {
+      return await client.query(statement);
+    } finally {
+      await client.end();
+    }
+  }
+
+  /** Whoever is calling makes no difference where anybody may, and a guess of a password takes its time. */
+  function callersOf({ rpc }: ServedRpc): readonly MatrixCaller[] {
+    return rpc.access.kind === 'public' ? callers.slice(0, 2) : callers;
+  }
+
+  async function askAll(one: ServedRpc, ask: (target: Target) => Promise<MatrixAnswer>) {
+    const isNamed = (target: Target) => target.title === 'own' || mayName(one, target);
+    const asked = targets.filter(isNamed).map(async (target) => ({ target, answer: await ask(target) }));
+    return Promise.all(asked);
+  }
+
+  function mayName(one: ServedRpc, { title }: Target): boolean {
+    if (one.rpc.access.kind === 'public') return false;
+    return title === 'own, of a foreign thing' ? namesThing(one) : wayOfNaming(one) !== undefined;
+  }
+
+  function expectedByRest(one: ServedRpc, caller: MatrixCaller, target: Target): Decision | undefined {
+    return asShownByRest(expectedDecision(one.rpc.access, caller, isInReach(one, target)));
+  }
+
+  function isInReach(one: ServedRpc, { title }: Target): boolean {
+    return title.startsWith('own') || wayOfNaming(one) === undefined;
+  }
+
+  function expectDecision(decision: Decision, expected: Decision | undefined, message: string): void {
+    seen.set(decision, (seen.get(decision) ?? 0) + 1);
+    if (expected !== undefined) expect(decision, message).to.equal(expected);
+    else expect(decision, message).not.to.be.oneOf(['nobody', 'failed']);
+  }
+
+  function expectAlike(
+    { rpc }: ServedRpc,
+    caller: MatrixCaller,
+    answers: readonly { readonly target: Target; readonly answer: MatrixAnswer }[],
+  ): void {
+    // An owner is shown every workspace, and every user.
+    if (caller.isOwner && rpc.access.kind !== 'workspace') return;
+    const names = targets.flatMap(({ workspaceId, things }) =>
+      [workspaceId, spellShortId('workspace', workspaceId)].concat(Object.values(things)),
+    );
+    const answerFor = (title: Target['title']) => {
+      const found = answers.find(({ target }) => target.title === title);
+      return found && withoutNames(found.answer, names);
+    };
+    if (answerFor('foreign')) expect(answerFor('foreign'), caller.title).to.deep.equal(answerFor('absent'));
+    const ofForeignThing = answerFor('own, of a foreign thing');
+    if (ofForeignThing) expect(ofForeignThing, caller.title).to.deep.equal(answerFor('own'));
+  }
+
+  function sendRpc(one: ServedRpc, caller: MatrixCaller, target: Target): Promise<MatrixAnswer> {
+    const { method } = one.rpc;
+    const named = thingsNamedBy(one).map((name) => [name, thing(one, target, name)]);
+    const workspace = wayOfNaming(one) === 'field' && { workspace_id: spelling(one, target) };
+    const body: JsonObject = { ...Object.fromEntries(named), ...workspace };
+    return send('POST', `/${method.parent.typeName}/${method.name}`, headersFor(one, caller, target), body);
+  }
+
+  function sendRest(
+    one: ServedRpc,
+    { httpMethod, template, hasBody }: DocumentedRoute,
+    caller: MatrixCaller,
+    target: Target,
+    prefix: string,
+  ): Promise<MatrixAnswer> {
+    const path = template.replaceAll(/\{(\w+)(?:=[^}]*)?\}/g, (_all, name: string) =>
+      encodeURIComponent(name === 'workspace_id' ? spelling(one, target) : thing(one, target, name)),
+    );
+    return send(httpMethod, prefix + path, headersFor(one, caller, target), hasBody ? {} : undefined);
+  }
+
+  /** MiniFlow takes one spelling of a workspace alone. */
+  function spelling({ dialect }: ServedRpc, { workspaceId }: Target): string {
+    return dialect.name === 'miniflow' ? spellShortId('workspace', workspaceId) : workspaceId;
+  }
+
+  function headersFor(
+    one: ServedRpc,
+    { token }: MatrixCaller,
+    { workspaceId }: Target,
+  ): Readonly<Record<string, string>> {
+    const { workspaceHeader } = one.dialect;
+    return {
+      'x-request-id': 'the-same',
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(wayOfNaming(one) === 'header' && workspaceHeader !== undefined && { [workspaceHeader]: workspaceId }),
+    };
+  }
+
+  async function send(
+    method: string,
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    body: JsonObject | undefined,
+  ): Promise<MatrixAnswer> {
+    const response = await fetch(coffer.origin + path, {
+      method,
+      headers: { ...headers, ...(body && { 'content-type': 'application/json' }) },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    return { status: response.status, text: await response.text() };
+  }
+});
+
+/** Whether a request names something that may be another workspace's. Of users that is so within a workspace alone. */
+function namesThing(one: ServedRpc): boolean {
+  const names = thingsNamedBy(one).filter((name) => name !== 'user_id' || one.rpc.access.kind === 'workspace');
+  return names.length > 0;
+}
+
+/** What a variable of a path holds; of those that the matrix does not know, what nothing has. */
+function thing(one: ServedRpc, { things }: Target, name: string): string {
+  const isUser = name === 'user_id' && one.rpc.access.kind !== 'workspace';
+  return (isUser ? undefined : things[name === 'id' ? 'credential_id' : name]) ?? absentThings[name] ?? 'nothing';
+}

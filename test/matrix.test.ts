@@ -107,11 +107,7 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
       };
       await Promise.all(callersOf(one).map((caller) => check(caller, `/${one.dialect.name}`)));
       // Where dialects share a path, another one may answer it, which decides alike.
-      await Promise.all(
-        callersOf(one)
-          .slice(0, 1)
-          .map((caller) => check(caller, '')),
-      );
+      await Promise.all(callersOf(one).map((caller) => check(caller, '')));
     });
   }
 
@@ -183,7 +179,7 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
 
   /** Whoever is calling makes no difference where anybody may, and a guess of a password takes its time. */
   function callersOf({ rpc }: ServedRpc): readonly MatrixCaller[] {
-    return rpc.access.kind === 'public' ? callers.slice(0, 2) : callers;
+    return rpc.access.kind === 'public' ? callers.slice(0, 1) : callers;
   }
 
   async function askAll(one: ServedRpc, ask: (target: Target) => Promise<MatrixAnswer>) {

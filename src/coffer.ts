@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { startEmbeddedPostgres } from './embedded/embedded-postgres.ts';
 import { openInstance, type Instance } from './instance.ts';
+import { logHeads } from './head-log.ts';
 import { DatabaseReadiness } from './database-readiness.ts';
 import { buildServer } from './server.ts';
 import type { DatabaseConnection } from './store/database-connection.ts';
@@ -40,6 +41,7 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
   const tls = config.tls ? await readTls(config.tls) : undefined;
   const connection = await connect(config, parts, opening);
   const instance = await openInstance({ config, connection, clock: parts.clock, log: parts.log }, opening);
+  opening.defer(logHeads(instance.stores.auditHead, parts.log));
   const uses = recordUses(instance, parts.log, opening);
   const readiness = new DatabaseReadiness(instance.database, parts.log);
   const server = await buildServer({ ...parts, config, instance, uses, readiness, tls });

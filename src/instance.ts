@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { RandomTokenSource } from './access/token-source.ts';
+import { ChainVerifier } from './audit/chain-verifier.ts';
 import { KeyedAuditChain } from './audit/keyed-audit-chain.ts';
 import type { Config } from './config.ts';
 import { openKeyring } from './encryption/open-keyring.ts';
@@ -15,6 +16,7 @@ import { openDatabase, type Database } from './store/database.ts';
 import { SqlKeyringStore } from './store/key-store.ts';
 import { withMigratedDatabase } from './store/migrate.ts';
 import { createFirstOwner } from './vault/first-start.ts';
+import type { TrailVerifier } from './vault/audit-trail.ts';
 import type { Clock } from './vault/ports.ts';
 
 /** The data of an instance, opened with its keys. */
@@ -22,6 +24,7 @@ export interface Instance {
   readonly database: Database;
   readonly stores: Stores;
   readonly sealers: WorkspaceKeys;
+  readonly trailVerifier: TrailVerifier;
   readonly ids: RisingIds;
   readonly tokens: RandomTokenSource;
   /** The file of the admin key, where this start made or found it for the first owner. */
@@ -70,7 +73,8 @@ async function openKeys(parts: InstanceParts, database: Database, stack: AsyncDi
   stack.defer(() => sealers.close());
   const tokens = new RandomTokenSource();
   log.info({ masterKey: keyring.masterFingerprint, instance: keyring.instanceId }, 'the keyring is open');
-  const instance = { database, stores, sealers, ids, tokens };
+  const trailVerifier = new ChainVerifier({ chain, store: stores.auditTrail, ownHead: stores.auditHead });
+  const instance = { database, stores, sealers, trailVerifier, ids, tokens };
   const adminKeyFile = await ensureFirstOwner(instance, config, clock);
   if (isEmbedded) await markInstance(config, keyring.instanceId);
   return { ...instance, adminKeyFile };

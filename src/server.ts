@@ -9,6 +9,7 @@ import { createDialectChoice } from './dialects/shared-paths.ts';
 import { buildGateway, type Gateway, type GatewayTls } from './gateway/gateway.ts';
 import type { Readiness } from './gateway/readiness.ts';
 import type { Instance } from './instance.ts';
+import { AuditTrail } from './vault/audit-trail.ts';
 import { ApiKeyDirectory } from './vault/api-keys.ts';
 import { CredentialVault } from './vault/credential-vault.ts';
 import { LoginThrottle } from './vault/login-throttle.ts';
@@ -69,6 +70,7 @@ function buildVault({ clock, config, instance, uses }: ServerParts) {
     vault: new CredentialVault({ store: stores.credentials, sealers, uses, clock, ids, secretBytesMax }),
     workspaces: new WorkspaceDirectory({ store: stores.workspaces, sealers, clock, ids }),
     members: new MemberDirectory({ store: stores.members, clock, ids }),
+    trail: new AuditTrail({ store: stores.auditTrail, verifier: instance.trailVerifier }),
     apiKeys: new ApiKeyDirectory({ store: stores.apiKeys, tokens, clock, ids, dialects: dialectNames }),
     login: new Login({
       users: stores.users,

@@ -1,4 +1,5 @@
 import type { Dialect } from '../gateway/dialect.ts';
+import type { AuditTrail } from '../vault/audit-trail.ts';
 import type { ApiKeyDirectory } from '../vault/api-keys.ts';
 import type { CredentialVault } from '../vault/credential-vault.ts';
 import type { Login } from '../vault/login.ts';
@@ -18,6 +19,7 @@ export interface DialectParts {
   readonly workspaces: WorkspaceDirectory;
   readonly members: MemberDirectory;
   readonly apiKeys: ApiKeyDirectory;
+  readonly trail: AuditTrail;
   readonly login: Login;
   readonly clock: Clock;
 }

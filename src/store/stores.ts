@@ -1,4 +1,5 @@
 import type { AuditChain, StreamHead } from '../vault/audit-ports.ts';
+import type { AuditTrailStore } from '../vault/audit-trail.ts';
 import type { MemberStore } from '../vault/member-ports.ts';
 import type {
   AccessStore,
@@ -15,6 +16,7 @@ import type {
 import { SqlAccessStore } from './access-store.ts';
 import { SqlApiKeyStore } from './api-key-store.ts';
 import { SqlAuditStore } from './audit-store.ts';
+import { SqlAuditTrailStore } from './audit-trail-store.ts';
 import { Commits } from './commits.ts';
 import { SqlCredentialStore } from './credential-store.ts';
 import type { Database } from './database.ts';
@@ -36,6 +38,7 @@ export interface Stores {
   readonly apiKeys: ApiKeyStore;
   readonly users: UserStore;
   readonly audit: AuditStore;
+  readonly auditTrail: AuditTrailStore;
   /** The last event that this process is known to have written; undefined before the first. */
   readonly auditHead: () => StreamHead | undefined;
 }
@@ -65,6 +68,7 @@ export function createStores({ database, grantMac, chain, clock, ids, log }: Sto
     apiKeys: new SqlApiKeyStore(database, commits, guard),
     users: new SqlUserStore(database, commits, guard),
     audit: new SqlAuditStore(commits),
+    auditTrail: new SqlAuditTrailStore(database),
     auditHead: () => trail.head(),
   };
 }

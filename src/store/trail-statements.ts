@@ -1,5 +1,11 @@
+import type { ChainedEvent } from '../vault/audit-ports.ts';
+import type { AuditEventRequest } from '../vault/audit-trail.ts';
 import { advisoryLocks } from './advisory-locks.ts';
-import type { Statement } from './statement.ts';
+import { auditEventTypes } from './audit-event-row.ts';
+import { selectList, type Statement } from './statement.ts';
+
+/** The least UUID, and the least number that is ever asked for: rows that nobody but an intruder has written count, too. */
+const beforeAll = { stream: '00000000-0000-0000-0000-000000000000', sequence: -(2 ** 53) } as const;
 
 /** The place of an event. */
 export interface HeadRow {
@@ -42,3 +48,38 @@ export const findHeadsOfStreams: Statement = {
     where l.kind = 'begin' order by e.stream`,
   values: [],
 };
+
+/** Events in the order of their streams and numbers, behind a place. */
+export function readEvents(last: Pick<ChainedEvent, 'stream' | 'sequence'> | undefined, count: number): Statement {
+  return {
+    name: 'events in order',
+    text: `
+      select ${selectList('e', Object.keys(auditEventTypes))} from audit_event e
+      where (e.stream, e.seq) > ($1, $2) order by e.stream, e.seq limit $3`,
+    values: [(last ?? beforeAll).stream, (last ?? beforeAll).sequence, count],
+  };
+}
+
+/** Events of a workspace, or of none, the newest first. It is not prepared, since its text varies. */
+export function listEvents(request: Omit<AuditEventRequest, 'signal'>): Statement {
+  const { workspaceId, after, from, until, actorId, action, resourceId, size } = request;
+  const limits: readonly (readonly [condition: string, value: unknown])[] = [
+    ['e.workspace_id =', workspaceId ?? undefined],
+    ['e.id <', after],
+    ['e.time >=', from],
+    ['e.time <', until],
+    ['e.actor_id =', actorId],
+    ['e.action =', action],
+    ['e.resource_id =', resourceId],
+  ];
+  const given = limits.filter(([, value]) => value !== undefined);
+  const conditions = given.map(([condition], index) => `${condition} $${index + 1}`);
+  if (workspaceId === null) conditions.push('e.workspace_id is null');
+  return {
+    name: '',
+    text: `
+      select ${selectList('e', Object.keys(auditEventTypes))} from audit_event e
+      where ${conditions.join(' and ')} order by e.id desc limit $${given.length + 1}`,
+    values: [...given.map(([, value]) => value), size],
+  };
+}

@@ -10,8 +10,10 @@ export type Permission =
   | 'credentials.write'
   | 'api_keys.manage'
   | 'members.manage'
+  | 'audit.read'
   | 'workspaces.read'
-  | 'workspaces.manage';
+  | 'workspaces.manage'
+  | 'audit.verify';
 
 /** The least role that a permission within a workspace takes; null is only for an owner of the instance. */
 const leastRoles: Record<Permission, Role | null> = {
@@ -21,7 +23,9 @@ const leastRoles: Record<Permission, Role | null> = {
   'credentials.write': 'EDITOR',
   'api_keys.manage': 'ADMIN',
   'members.manage': 'ADMIN',
+  'audit.read': 'ADMIN',
   'workspaces.manage': null,
+  'audit.verify': null,
 };
 
 /** Tells whether a role is at least another. */

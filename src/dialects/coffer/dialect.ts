@@ -1,10 +1,12 @@
 import type { Dialect } from '../../gateway/dialect.ts';
+import type { AuditTrail } from '../../vault/audit-trail.ts';
 import type { ApiKeyDirectory } from '../../vault/api-keys.ts';
 import type { CredentialVault } from '../../vault/credential-vault.ts';
 import type { MemberDirectory } from '../../vault/members.ts';
 import type { Clock } from '../../vault/ports.ts';
 import type { WorkspaceDirectory } from '../../vault/workspaces.ts';
 import { accessServiceRpcs } from './access-service.ts';
+import { auditServiceRpcs } from './audit-service.ts';
 import { credentialServiceRpcs } from './credential-service.ts';
 import { documentation } from './documentation.ts';
 import { renderProblem } from './errors.ts';
@@ -18,6 +20,7 @@ export interface CofferParts {
   readonly workspaces: WorkspaceDirectory;
   readonly members: MemberDirectory;
   readonly apiKeys: ApiKeyDirectory;
+  readonly trail: AuditTrail;
   /** Tells whether a credential has expired. */
   readonly clock: Clock;
 }
@@ -25,7 +28,7 @@ export interface CofferParts {
 const uncached = { 'cache-control': 'no-store' } as const;
 
 /** The native API, `coffer.v1`: the one dialect that says all that the vault knows. */
-export function cofferDialect({ vault, workspaces, members, apiKeys, clock }: CofferParts): Dialect {
+export function cofferDialect({ vault, workspaces, members, apiKeys, trail, clock }: CofferParts): Dialect {
   return {
     name: 'coffer',
     rpcs: [
@@ -34,6 +37,7 @@ export function cofferDialect({ vault, workspaces, members, apiKeys, clock }: Co
       ...workspaceServiceRpcs(workspaces),
       ...memberRpcs(members),
       ...accessServiceRpcs(apiKeys),
+      ...auditServiceRpcs(trail),
     ],
     documentation,
     rest: {

@@ -21,6 +21,7 @@ export const documentation: Documentation = {
     SecretService: 'Secrets',
     WorkspaceService: 'Workspaces',
     AccessService: 'Access',
+    AuditService: 'Audit trail',
   },
   securitySchemes: {
     bearer: { type: 'http', scheme: 'bearer' },

@@ -1,0 +1,154 @@
+import { spellHead, type AuditChain, type AuditHead, type ChainedEvent } from '../vault/audit-ports.ts';
+import type { TrailFault, TrailFaultKind } from '../vault/audit-trail.ts';
+
+/** The most events that are kept for finding out what happened to them; of more, no more than that they are not genuine. */
+const keptMax = 64;
+
+/** What a stream is checked with. */
+export interface StreamCheckParts {
+  readonly chain: AuditChain;
+  readonly stream: string;
+  /** Places of the stream that somebody has seen. */
+  readonly marks: readonly AuditHead[];
+  /** The last event that was pruned. */
+  readonly pruned: AuditHead | undefined;
+  /** The ledger tells that the stream began. */
+  readonly isKnown: boolean;
+}
+
+/** Checks the events of one stream, which it takes in their order. */
+export class StreamCheck {
+  readonly stream: string;
+  readonly #parts: StreamCheckParts;
+  readonly #marks: Map<number, AuditHead[]>;
+  readonly #faults: TrailFault[] = [];
+  /** Events that are not genuine where they stand. */
+  readonly #failed: ChainedEvent[] = [];
+  #failedCount = 0;
+  #previous: { readonly head: AuditHead; readonly isGenuine: boolean };
+  #last: AuditHead | undefined;
+
+  constructor(parts: StreamCheckParts) {
+    const { chain, marks, pruned, stream } = parts;
+    this.stream = stream;
+    this.#parts = parts;
+    this.#marks = Map.groupBy(marks, ({ sequence }) => sequence);
+    this.#previous = { head: pruned ?? chain.origin, isGenuine: true };
+  }
+
+  /** The last event that was taken. */
+  get last(): AuditHead | undefined {
+    return this.#last;
+  }
+
+  take(chained: ChainedEvent): void {
+    const { mac, previous, sequence } = chained;
+    const isGenuine = this.#parts.chain.isGenuine(chained);
+    const before = this.#previous;
+    if (sequence > before.head.sequence + 1) this.#tellGap(before.head.sequence + 1, sequence - 1);
+    else if (isGenuine && before.isGenuine && spellMac(previous) !== spellMac(before.head.mac)) {
+      this.#tell('CHANGED', sequence, 'does not follow the event before it');
+    }
+    if (!isGenuine) this.#keep(chained);
+    else if (this.#marks.get(sequence)?.some((mark) => spellMac(mark.mac) !== spellMac(mac))) {
+      this.#tell('CHANGED', sequence, 'is not the one that was seen there');
+    }
+    this.#marks.delete(sequence);
+    this.#last = { sequence, mac };
+    this.#previous = { head: this.#last, isGenuine };
+  }
+
+  /** All that is wrong with the stream, in its order. */
+  end(): readonly TrailFault[] {
+    for (const failed of this.#failed) this.#explain(failed);
+    if (this.#failedCount > this.#failed.length) {
+      const more = this.#failedCount - this.#failed.length;
+      this.#tell('CHANGED', (this.#failed.at(-1)?.sequence ?? 0) + 1, `and ${more} more are not as they were written`);
+    }
+    if (this.#last && !this.#parts.isKnown) {
+      const message = 'the ledger does not know of the stream';
+      this.#faults.push({ kind: 'INSERTED', stream: this.stream, sequence: 1, message });
+    }
+    this.#tellMissing();
+    return this.#faults.toSorted((one, other) => one.sequence - other.sequence);
+  }
+
+  #keep(chained: ChainedEvent): void {
+    this.#failedCount += 1;
+    if (this.#failed.length < keptMax) this.#failed.push(chained);
+  }
+
+  /** An event that is not genuine was changed, put in, or moved from another place of the stream. */
+  #explain(failed: ChainedEvent): void {
+    const { sequence } = failed;
+    const from = this.#originOf(failed);
+    const isOccupied =
+      from !== undefined && !this.#failed.some((other) => other.sequence === from) && this.#isThere(from);
+    if (from !== undefined && isOccupied) this.#tell('INSERTED', sequence, `is a copy of event ${from}`);
+    else if (from !== undefined) this.#tell('REORDERED', sequence, `is event ${from}, moved`);
+    else if (this.#isDisplaced(failed) || sequence > this.#seen()) this.#tell('INSERTED', sequence, 'was put in');
+    else this.#tell('CHANGED', sequence, 'is not as it was written');
+  }
+
+  /** The place where an event is genuine. */
+  #originOf(failed: ChainedEvent): number | undefined {
+    const { sequence } = failed;
+    const candidates = [sequence - 1, sequence + 1, ...this.#failed.map((other) => other.sequence)];
+    const others = this.#isTail(failed)
+      ? [...candidates, ...Array.from({ length: keptMax }, (_, back) => sequence - back)]
+      : candidates;
+    return others.find((place) => place > 0 && place !== sequence && this.#isGenuineAt(failed, place));
+  }
+
+  #isGenuineAt(chained: ChainedEvent, sequence: number): boolean {
+    return this.#parts.chain.isGenuine({ ...chained, sequence });
+  }
+
+  /** Another event, which stands elsewhere, belongs where this one is. */
+  #isDisplaced({ sequence }: ChainedEvent): boolean {
+    return this.#failed.some((other) => other.sequence !== sequence && this.#isGenuineAt(other, sequence));
+  }
+
+  #isTail({ sequence }: ChainedEvent): boolean {
+    return sequence === this.#last?.sequence;
+  }
+
+  #isThere(sequence: number): boolean {
+    return sequence <= (this.#last?.sequence ?? 0);
+  }
+
+  /** How far the stream is known to have come. */
+  #seen(): number {
+    return Math.max(...this.#parts.marks.map(({ sequence }) => sequence), this.#parts.marks.length > 0 ? 0 : Infinity);
+  }
+
+  #tellMissing(): void {
+    const last = this.#last?.sequence ?? this.#parts.pruned?.sequence ?? 0;
+    const beyond = [...this.#marks.keys()].filter((sequence) => sequence > last);
+    const isEmpty = !this.#last && !this.#parts.pruned;
+    if (isEmpty)
+      this.#faults.push({
+        kind: 'STREAM_MISSING',
+        stream: this.stream,
+        sequence: 1,
+        message: 'all events of the stream are missing',
+      });
+    else if (beyond.length > 0) {
+      const message = `events ${last + 1} to ${Math.max(...beyond)} are missing at the end`;
+      this.#faults.push({ kind: 'TAIL_CUT', stream: this.stream, sequence: last + 1, message });
+    }
+  }
+
+  #tellGap(first: number, last: number): void {
+    const message = first === last ? `event ${first} is missing` : `events ${first} to ${last} are missing`;
+    this.#faults.push({ kind: 'REMOVED', stream: this.stream, sequence: first, message });
+  }
+
+  #tell(kind: TrailFaultKind, sequence: number, what: string): void {
+    this.#faults.push({ kind, stream: this.stream, sequence, message: `event ${sequence} ${what}` });
+  }
+}
+
+function spellMac(mac: Uint8Array): string {
+  return spellHead({ sequence: 0, mac });
+}

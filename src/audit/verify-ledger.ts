@@ -1,0 +1,60 @@
+import { parseHead, type AuditChain, type AuditHead, type LedgerEntry } from '../vault/audit-ports.ts';
+import { ledgerName, type TrailFault } from '../vault/audit-trail.ts';
+
+/** What the ledger tells of the streams, as far as it can be believed. */
+export interface LedgerFindings {
+  /** The streams that began. */
+  readonly begun: ReadonlySet<string>;
+  /** Places of streams as later starts found them. */
+  readonly heads: readonly (readonly [stream: string, head: AuditHead])[];
+  /** The last event of each stream that was pruned by an operator. */
+  readonly pruned: ReadonlyMap<string, AuditHead>;
+  readonly faults: readonly TrailFault[];
+}
+
+/** Checks the lines of the ledger, each against the one before; of lines that fail, nothing is believed. */
+export function verifyLedger(chain: AuditChain, entries: readonly LedgerEntry[]): LedgerFindings {
+  const begun = new Set<string>();
+  const heads: (readonly [string, AuditHead])[] = [];
+  const pruned = new Map<string, AuditHead>();
+  const faults: TrailFault[] = [];
+  let previous: LedgerEntry | undefined;
+  for (const entry of entries) {
+    const fault = faultOf(chain, previous, entry);
+    if (fault) faults.push(fault);
+    // After a gap the line can't be checked, and whether it is genuine does not matter: the gap is told.
+    if (fault?.kind !== 'CHANGED') {
+      const told = headsOf(entry);
+      if (entry.kind === 'begin') begun.add(entry.stream);
+      if (entry.kind === 'begin') heads.push(...told);
+      else for (const [stream, head] of told) pruned.set(stream, head);
+    }
+    previous = entry;
+  }
+  return { begun, heads, pruned, faults };
+}
+
+function faultOf(chain: AuditChain, previous: LedgerEntry | undefined, entry: LedgerEntry): TrailFault | undefined {
+  const next = (previous?.number ?? 0) + 1;
+  const place = { stream: ledgerName, sequence: next };
+  if (entry.number !== next) {
+    const gap = `lines ${next} to ${entry.number - 1} of the ledger are missing`;
+    return { ...place, kind: 'REMOVED', message: gap };
+  }
+  if (chain.follows(previous, entry)) return undefined;
+  return { ...place, kind: 'CHANGED', message: `line ${entry.number} of the ledger is not as it was written` };
+}
+
+function headsOf({ heads }: LedgerEntry): [string, AuditHead][] {
+  try {
+    const parsed: unknown = JSON.parse(heads);
+    const told = typeof parsed === 'object' && parsed !== null ? Object.entries(parsed) : [];
+    return told.flatMap(([stream, text]): [string, AuditHead][] => {
+      const head = typeof text === 'string' ? parseHead(text) : undefined;
+      return head ? [[stream, head]] : [];
+    });
+  } catch {
+    // Only a line that was tampered with is no JSON, and that is told already.
+    return [];
+  }
+}

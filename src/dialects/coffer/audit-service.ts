@@ -1,0 +1,104 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { timestampDate, timestampFromDate, type Timestamp } from '@bufbuild/protobuf/wkt';
+import {
+  AuditEvent_Outcome,
+  AuditService,
+  VerifyAuditTrailResponse_Fault_Kind,
+  type AuditEventSchema,
+  type VerifyAuditTrailResponseSchema,
+} from '../../../gen/coffer/v1/audit_service_pb.ts';
+import { ownerRpc, workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
+import type { AuditEvent, AuditOutcome } from '../../vault/audit-event.ts';
+import type { AuditEventFilter, AuditTrail, TrailFaultKind, TrailVerification } from '../../vault/audit-trail.ts';
+import { inWorkspace } from './in-workspace.ts';
+import { readPage } from './pages.ts';
+
+const outcomes: Record<AuditOutcome, AuditEvent_Outcome> = {
+  OK: AuditEvent_Outcome.OK,
+  DENIED: AuditEvent_Outcome.DENIED,
+  FAILED: AuditEvent_Outcome.FAILED,
+};
+
+const kinds: Record<TrailFaultKind, VerifyAuditTrailResponse_Fault_Kind> = {
+  CHANGED: VerifyAuditTrailResponse_Fault_Kind.CHANGED,
+  REMOVED: VerifyAuditTrailResponse_Fault_Kind.REMOVED,
+  INSERTED: VerifyAuditTrailResponse_Fault_Kind.INSERTED,
+  REORDERED: VerifyAuditTrailResponse_Fault_Kind.REORDERED,
+  STREAM_MISSING: VerifyAuditTrailResponse_Fault_Kind.STREAM_MISSING,
+  TAIL_CUT: VerifyAuditTrailResponse_Fault_Kind.TAIL_CUT,
+};
+
+/** The rpcs of `coffer.v1.AuditService`. */
+export function auditServiceRpcs(trail: AuditTrail): BoundRpc[] {
+  const { listAuditEvents, listInstanceEvents, verifyAuditTrail } = AuditService.method;
+  return [
+    workspaceRpc(listAuditEvents, inWorkspace('audit.read'), async (request, call) => {
+      const filter = filterFromRequest(request);
+      const page = await readPage('audit_events', request, (range) =>
+        trail.listAuditEvents(call, { ...filter, ...range }),
+      );
+      return { auditEvents: page.items.map(auditEventToMessage), nextPageToken: page.nextPageToken };
+    }),
+    ownerRpc(listInstanceEvents, { permission: 'audit.verify' }, async (request, call) => {
+      const filter = filterFromRequest(request);
+      const page = await readPage('instance_events', request, (range) =>
+        trail.listInstanceEvents(call, { ...filter, ...range }),
+      );
+      return { auditEvents: page.items.map(auditEventToMessage), nextPageToken: page.nextPageToken };
+    }),
+    ownerRpc(verifyAuditTrail, { permission: 'audit.verify' }, async ({ expectedHeads }, call) =>
+      verificationToMessage(await trail.verifyAuditTrail(call, new Map(Object.entries(expectedHeads)))),
+    ),
+  ];
+}
+
+function filterFromRequest(request: {
+  readonly startTime?: Timestamp | undefined;
+  readonly endTime?: Timestamp | undefined;
+  readonly actorId: string;
+  readonly action: string;
+  readonly resourceId: string;
+}): AuditEventFilter {
+  const { startTime, endTime, actorId, action, resourceId } = request;
+  return {
+    ...(startTime && { from: timestampDate(startTime) }),
+    ...(endTime && { until: timestampDate(endTime) }),
+    ...(actorId !== '' && { actorId }),
+    ...(action !== '' && { action }),
+    ...(resourceId !== '' && { resourceId }),
+  };
+}
+
+function auditEventToMessage(event: AuditEvent): MessageInitShape<typeof AuditEventSchema> {
+  const { id, authentication, action, resourceKind, protocol, dialect, peer, requestId } = event;
+  return {
+    id,
+    authentication,
+    action,
+    resourceKind,
+    protocol,
+    dialect,
+    peer,
+    requestId,
+    time: timestampFromDate(event.time),
+    workspaceId: event.workspaceId ?? '',
+    actor: { kind: event.actorKind, id: event.actorId ?? '', name: event.actorName },
+    resourceId: event.resourceId ?? '',
+    outcome: outcomes[event.outcome],
+    count: event.count ?? 1,
+  };
+}
+
+function verificationToMessage({
+  intact,
+  eventCount,
+  heads,
+  faults,
+}: TrailVerification): MessageInitShape<typeof VerifyAuditTrailResponseSchema> {
+  return {
+    intact,
+    eventCount: BigInt(eventCount),
+    heads: Object.fromEntries(heads),
+    faults: faults.map((fault) => ({ ...fault, kind: kinds[fault.kind], sequence: BigInt(fault.sequence) })),
+  };
+}

@@ -1,0 +1,42 @@
+import type { AuditEvent } from '../vault/audit-event.ts';
+import type { ChainedEvent, LedgerEntry } from '../vault/audit-ports.ts';
+import type { AuditEventRequest, AuditTrailReader, AuditTrailStore } from '../vault/audit-trail.ts';
+import { auditEventOf, chainedEventOf, type AuditEventRow } from './audit-event-row.ts';
+import type { Database } from './database.ts';
+import { findLedger, listEvents, readEvents } from './trail-statements.ts';
+import type { Transaction } from './transaction.ts';
+
+/** How many events are read at a time. */
+const eventsAtATime = 1_000;
+
+/** The trail in PostgreSQL, for reading. */
+export class SqlAuditTrailStore implements AuditTrailStore {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async listAuditEvents(request: AuditEventRequest): Promise<readonly AuditEvent[]> {
+    const rows = await this.#database.query<AuditEventRow>(listEvents(request), request.signal);
+    return rows.map(auditEventOf);
+  }
+
+  async readTrail<Result>(work: (trail: AuditTrailReader) => Promise<Result>): Promise<Result> {
+    return this.#database.transact({ isSnapshot: true }, async (transaction) => {
+      const ledger = await transaction.run<LedgerEntry>(findLedger);
+      return work({ ledger, read: () => readInChunks(transaction) });
+    });
+  }
+}
+
+async function* readInChunks(transaction: Transaction): AsyncGenerator<readonly ChainedEvent[]> {
+  let last: ChainedEvent | undefined;
+  for (;;) {
+    const rows = await transaction.run<AuditEventRow>(readEvents(last, eventsAtATime));
+    yield rows.map(chainedEventOf);
+    if (rows.length < eventsAtATime) return;
+    const [row] = rows.slice(-1);
+    last = row && chainedEventOf(row);
+  }
+}

@@ -1,0 +1,121 @@
+import { expect } from 'chai';
+import { startCoffer, type TestCoffer } from '../../support/coffer.ts';
+
+describe('the audit trail, through the native API', () => {
+  let coffer: TestCoffer;
+  let credentialId: string;
+
+  before(async () => {
+    coffer = await startCoffer();
+    const secret = { api_key: 'k' };
+    const created = await coffer.native('POST', '/v1/workspaces/default/credentials', {
+      credential: { name: 'n' },
+      secret,
+    });
+    credentialId = String(Reflect.get(Object(created['credential']), 'id'));
+    await coffer.native('POST', `/v1/workspaces/default/credentials/${credentialId}:reveal`, {});
+  });
+
+  after(async () => {
+    await coffer.stop();
+  });
+
+  async function call(method: string, path: string, token: string, body?: object) {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const response = await fetch(coffer.origin + path, {
+      method,
+      headers,
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    const answer: unknown = await response.json();
+    return { status: response.status, answer: Object(answer) };
+  }
+
+  it('lists the events of a workspace, the newest first, with all that is known of them', async () => {
+    const { status, answer } = await call('GET', '/v1/workspaces/default/auditEvents', coffer.adminToken);
+    expect(status).to.equal(200);
+    expect(actions(answer)).to.deep.equal(['secrets.reveal', 'credentials.create']);
+    const [reveal] = answer.audit_events;
+    expect(reveal).to.deep.include({
+      workspace_id: coffer.defaultWorkspaceId,
+      authentication: 'api_key',
+      resource_kind: 'credential',
+      resource_id: credentialId,
+      outcome: 'OK',
+      protocol: 'rest',
+      dialect: 'coffer',
+      peer: '127.0.0.1',
+      count: 1,
+    });
+    expect(reveal.actor).to.include({ kind: 'api_key', name: 'admin' });
+    expect(reveal.request_id).to.be.a('string').and.not.equal('');
+    expect(new Date(reveal.time).getTime()).to.be.closeTo(Date.now(), 60_000);
+  });
+
+  it('lists in pages, and by action, actor, resource and time', async () => {
+    const path = '/v1/workspaces/default/auditEvents';
+    const first = await call('GET', `${path}?page_size=1`, coffer.adminToken);
+    expect(actions(first.answer)).to.deep.equal(['secrets.reveal']);
+    const token = first.answer.next_page_token;
+    const second = await call('GET', `${path}?page_size=1&page_token=${token}`, coffer.adminToken);
+    expect(actions(second.answer)).to.deep.equal(['credentials.create']);
+    const queries: [string, number][] = [
+      ['action=credentials.create', 1],
+      ['action=credentials.delete', 0],
+      [`resource_id=${credentialId}`, 2],
+      ['actor_id=nobody', 0],
+      [`actor_id=${first.answer.audit_events[0].actor.id}`, 2],
+      ['start_time=2099-01-01T00:00:00Z', 0],
+      ['end_time=2099-01-01T00:00:00Z', 2],
+      ['start_time=2020-01-01T00:00:00Z&end_time=2020-01-02T00:00:00Z', 0],
+    ];
+    for (const [query, count] of queries) {
+      const { status, answer } = await call('GET', `${path}?${query}`, coffer.adminToken);
+      expect([status, actions(answer).length], query).to.deep.equal([200, count]);
+    }
+  });
+
+  it('shows nobody the events of a workspace that he is not admin of', async () => {
+    const editor = await coffer.issueKey({ role: 'EDITOR' });
+    expect((await call('GET', '/v1/workspaces/default/auditEvents', editor)).status).to.equal(403);
+    const other = await coffer.createWorkspace('other');
+    const stranger = await coffer.issueKey({ role: 'ADMIN', workspaceId: other });
+    expect((await call('GET', `/v1/workspaces/${coffer.defaultWorkspaceId}/auditEvents`, stranger)).status).to.equal(
+      404,
+    );
+    const own = await call('GET', `/v1/workspaces/${other}/auditEvents`, stranger);
+    expect(actions(own.answer)).to.deep.equal(['api_keys.create', 'workspaces.create']);
+  });
+
+  it('shows the events of the instance to its owners alone', async () => {
+    const { answer } = await call('GET', '/v1/auditEvents', coffer.adminToken);
+    expect(actions(answer)).to.include('instance.set_up');
+    const admin = await coffer.issueKey({ role: 'ADMIN' });
+    expect((await call('GET', '/v1/auditEvents', admin)).status).to.equal(403);
+    expect((await call('POST', '/v1/auditTrail:verify', admin, {})).status).to.equal(403);
+  });
+
+  it('verifies, also against heads that it has told before', async () => {
+    const { answer: first } = await call('POST', '/v1/auditTrail:verify', coffer.adminToken, {});
+    expect(first).to.deep.include({ intact: true, faults: [] });
+    expect(Number(first.event_count)).to.be.greaterThan(2);
+    const expected = { expected_heads: first.heads };
+    const { answer: second } = await call('POST', '/v1/auditTrail:verify', coffer.adminToken, expected);
+    expect(second.intact).to.equal(true);
+    const absent = { expected_heads: { '018cc251-f400-7000-8000-0000000000aa': `7:${'0'.repeat(64)}` } };
+    const { answer: third } = await call('POST', '/v1/auditTrail:verify', coffer.adminToken, absent);
+    expect(third.intact).to.equal(false);
+    expect(third.faults[0]).to.include({ kind: 'STREAM_MISSING', stream: '018cc251-f400-7000-8000-0000000000aa' });
+  });
+
+  it('refuses what is no head', async () => {
+    for (const heads of [{ x: '1' }, { '018cc251-f400-7000-8000-0000000000aa': 'x' }]) {
+      const { status } = await call('POST', '/v1/auditTrail:verify', coffer.adminToken, { expected_heads: heads });
+      expect(status).to.equal(400);
+    }
+  });
+});
+
+function actions(answer: { audit_events?: { action: string }[] }): string[] {
+  return (answer.audit_events ?? []).map(({ action }) => action);
+}

@@ -22,6 +22,14 @@ export function closeBehindUnreadBody({ raw }: FastifyRequest, reply: FastifyRep
   });
 }
 
+/**
+ * Keeps a client that breaks off from ending the process: Node tells a request of it as an error once somebody listens, and
+ * does so although whoever listened has stopped by then, as Connect does as soon as it has answered.
+ */
+export function endureBreakingOff({ raw }: FastifyRequest): void {
+  raw.on('error', () => undefined);
+}
+
 function dropRest(stream: ServerHttp2Stream, bytesMax: number): void {
   if (stream.readableEnded || stream.destroyed) return;
   let dropped = 0;

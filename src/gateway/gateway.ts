@@ -10,7 +10,7 @@ import { Health } from '../../gen/health/v1/health_pb.ts';
 import { limits } from '../vault/limits.ts';
 import type { Clock } from '../vault/ports.ts';
 import { createProver, proofLastsMsDefault, type Authenticate } from './authenticate.ts';
-import { announceClosing, closeBehindUnreadBody } from './close-behind.ts';
+import { announceClosing, closeBehindUnreadBody, endureBreakingOff } from './close-behind.ts';
 import { createConnectService } from './connect.ts';
 import { givenUp, shuttingDown } from './connect-errors.ts';
 import { clampDeadlines } from './connect-request.ts';
@@ -112,6 +112,7 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
     const { requestId } = exchanges.begin(request, reply);
     reply.headers({ 'x-request-id': requestId, 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });
     closeBehindUnreadBody(request, reply, parts.bodyBytesMax);
+    endureBreakingOff(request);
   };
   const { fastify, port } = createFastify(options, begin);
 

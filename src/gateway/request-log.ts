@@ -24,12 +24,12 @@ export function followExchanges(log: Logger, { mayBeLocal }: { readonly mayBeLoc
       const { raw } = request;
       const exchange: Exchange = {
         requestId: request.id,
-        peer: request.ip,
+        peer: peerOf(request),
         isLocal:
           mayBeLocal &&
           isLocalRequest({
             socketAddress: raw.socket.remoteAddress,
-            peer: request.ip,
+            peer: peerOf(request),
             headers: raw.headers,
             host: hostOf(raw),
           }),
@@ -44,6 +44,11 @@ export function followExchanges(log: Logger, { mayBeLocal }: { readonly mayBeLoc
     },
     of: ({ raw }) => exchanges.get(raw),
   };
+}
+
+/** Nothing is known of a connection that has ended before its request was looked at, although the type says otherwise. */
+function peerOf({ ip }: { readonly ip: string | undefined }): string {
+  return ip ?? '';
 }
 
 function lineOf({ method }: FastifyRequest, { raw }: FastifyReply, exchange: Exchange) {

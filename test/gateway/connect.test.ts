@@ -422,6 +422,18 @@ describe('a client that breaks off', () => {
   });
 });
 
+describe('a client that breaks off behind two refusals', () => {
+  it('does not end the process', async () => {
+    await using running = await startGateway();
+    const logged = running.nextLine(({ msg }) => msg === 'request');
+    const raw = await openRaw(running.port);
+    raw.write('PATCH /example.v1.LibraryService/GetBook HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(2));
+    raw.socket.resetAndDestroy();
+    await logged;
+    expect((await fetch(`${running.origin}/healthz`)).status).to.equal(200);
+  });
+});
+
 /** Connect's plugin reports to the console what it can't tell a client. */
 function silence(said: unknown[]): () => void {
   const original = Reflect.get(console, 'error');

@@ -11,9 +11,9 @@ export interface Http2Sessions {
 
 /** How long clients may take over HTTP/2. */
 export interface Http2Patience {
-  /** Without a byte on a session that has no stream. */
+  /** Without a stream on a session, whatever else its client sends: pings, or a request's headers that never end. */
   readonly sessionIdleMs: number;
-  /** Until all of a request has come. */
+  /** Until all of a request has come; and until a session has ended that was told to for being idle. */
   readonly requestMs: number;
   /** Paths whose requests are not timed. */
   readonly untimedPaths: ReadonlySet<string>;
@@ -21,33 +21,23 @@ export interface Http2Patience {
 
 /** Follows a server's sessions, and ends those that have had no stream for a while, and requests that take too long. */
 export function trackHttp2Sessions(server: Http2Server, patience: Http2Patience): Http2Sessions {
-  const openStreams = new Map<Http2Session, number>();
+  const streamCounts = new Map<Http2Session, StreamCount>();
   let isClosing = false;
 
   server.on('session', (session: Http2Session) => {
-    openStreams.set(session, 0);
-    session.once('close', () => openStreams.delete(session));
-    // The timeout means that no byte moved; a quiet stream, such as a watch, is no reason to close.
-    session.setTimeout(patience.sessionIdleMs, () => {
-      if (openStreams.get(session) === 0) session.close();
-    });
+    streamCounts.set(session, countStreams(session, patience));
+    session.once('close', () => streamCounts.delete(session));
     if (isClosing) session.close();
   });
   server.on('stream', (stream: ServerHttp2Stream, { ':path': path }) => {
     if (path === undefined || !patience.untimedPaths.has(path)) cutSlowRequest(stream, patience.requestMs);
-    const session = stream.session;
-    if (!session) return;
-    openStreams.set(session, (openStreams.get(session) ?? 0) + 1);
-    stream.once('close', () => {
-      const open = openStreams.get(session);
-      if (open !== undefined) openStreams.set(session, open - 1);
-    });
+    if (stream.session) streamCounts.get(stream.session)?.add(stream);
   });
   // A session's failure is its client's: the session is destroyed, and its calls are aborted by their streams.
   server.on('sessionError', (_error, session: Http2Session) => session.destroy());
 
   const endOpen = (): void => {
-    for (const session of openStreams.keys()) session.close();
+    for (const session of streamCounts.keys()) session.close();
   };
   return {
     closeAll() {
@@ -55,6 +45,37 @@ export function trackHttp2Sessions(server: Http2Server, patience: Http2Patience)
       endOpen();
     },
     endOpen,
+  };
+}
+
+/** The open streams of one session. */
+interface StreamCount {
+  add(stream: ServerHttp2Stream): void;
+}
+
+/** Ends a session that has no stream for too long; a quiet stream, such as a watch, is no reason to. */
+function countStreams(session: Http2Session, { sessionIdleMs, requestMs }: Http2Patience): StreamCount {
+  let open = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const end = (): void => {
+    session.close();
+    // One in the midst of a request's headers would wait for them.
+    timer = setTimeout(() => session.destroy(), requestMs);
+  };
+  const waitIfIdle = (): void => {
+    if (open === 0 && !session.destroyed) timer = setTimeout(end, sessionIdleMs);
+  };
+  session.once('close', () => clearTimeout(timer));
+  waitIfIdle();
+  return {
+    add(stream) {
+      open += 1;
+      clearTimeout(timer);
+      stream.once('close', () => {
+        open -= 1;
+        waitIfIdle();
+      });
+    },
   };
 }
 

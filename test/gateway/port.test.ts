@@ -5,6 +5,7 @@ import { request as httpsRequest } from 'node:https';
 import { connect as connectHttp2, type ClientHttp2Session, type SecureClientSessionOptions } from 'node:http2';
 import { connect as connectTls } from 'node:tls';
 import { createAuthority, type Authority } from './certificates.ts';
+import { http2Greeting, http2Request } from './http2-frames.ts';
 import { startGateway, type RunningGateway } from './library.ts';
 import { openRaw } from './raw-connection.ts';
 
@@ -187,6 +188,23 @@ describe('a slow client', () => {
     const raw = await openRaw(running.port);
     raw.write(status);
     expect(await raw.closed()).to.match(/^HTTP\/1\.1 200/);
+  });
+
+  it('that does not end the headers of a request over HTTP/2 is cut off', async () => {
+    const raw = await openRaw(running.port);
+    raw.write(http2Greeting + http2Request(1, [[':method', 'GET']]).slice(0, -4));
+    expect(await raw.closed()).to.contain(settingsAnswer);
+  });
+
+  it('that does nothing but ping on an HTTP/2 session is let go', async () => {
+    const session = connectHttp2(running.origin);
+    const pingOn = (): void => {
+      if (!session.closed && !session.destroyed) session.ping(pingOn);
+    };
+    await once(session, 'connect');
+    pingOn();
+    await once(session, 'close');
+    expect(session.destroyed).to.equal(true);
   });
 
   it('that does nothing on an HTTP/2 session is let go', async () => {

@@ -13,10 +13,13 @@ import { AuditTrail } from './vault/audit-trail.ts';
 import { ApiKeyDirectory } from './vault/api-keys.ts';
 import { CredentialVault } from './vault/credential-vault.ts';
 import { LoginThrottle } from './vault/login-throttle.ts';
+import { LoginThrottles } from './vault/login-throttles.ts';
 import { Login } from './vault/login.ts';
 import { MemberDirectory } from './vault/members.ts';
+import { NamedLogin } from './vault/named-login.ts';
 import type { Clock } from './vault/ports.ts';
 import type { UseRecorder } from './vault/use-recorder.ts';
+import { UserDirectory } from './vault/users.ts';
 import { WorkspaceDirectory } from './vault/workspaces.ts';
 
 /** What a server is built of. */
@@ -72,17 +75,19 @@ function buildVault({ clock, config, instance, uses }: ServerParts) {
     members: new MemberDirectory({ store: stores.members, clock, ids }),
     trail: new AuditTrail({ store: stores.auditTrail, verifier: instance.trailVerifier }),
     apiKeys: new ApiKeyDirectory({ store: stores.apiKeys, tokens, clock, ids, dialects: dialectNames }),
-    login: new Login({
-      users: stores.users,
-      audit: stores.audit,
-      hasher: new Argon2PasswordHasher(),
-      tokens,
-      throttle: new LoginThrottle(clock),
-      clock,
-      ids,
-      wait,
-    }),
+    ...buildLogins(instance, clock),
     clock,
+  };
+}
+
+/** One hasher for all, since it bounds how many hashes are computed at once. */
+function buildLogins({ ids, stores, tokens }: Instance, clock: Clock) {
+  const { accounts, audit, users, workspaces } = stores;
+  const parts = { users, audit, hasher: new Argon2PasswordHasher(), tokens, clock, ids, wait };
+  return {
+    users: new UserDirectory({ ...parts, store: accounts, workspaces }),
+    login: new Login({ ...parts, throttle: new LoginThrottle(clock) }),
+    namedLogin: new NamedLogin({ ...parts, accounts, throttles: new LoginThrottles(clock) }),
   };
 }
 

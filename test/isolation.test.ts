@@ -34,6 +34,9 @@ const nativeBodies: Readonly<Record<string, JsonObject>> = {
   UpdateCredential: { name: 'changed' },
   CreateApiKey: { name: 'mine', role: 'VIEWER' },
   AddMember: { member: { user_id: '018cc251-f400-7000-8000-00000000dead', role: 'VIEWER' } },
+  Login: { user: 'nobody', password: 'correct horse' },
+  ChangePassword: { current_password: 'correct horse', new_password: 'correct horse' },
+  CreateUser: { user: { name: 'mine' }, password: 'correct horse' },
   CreateWorkspace: { workspace: { name: 'mine' } },
 };
 

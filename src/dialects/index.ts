@@ -4,7 +4,9 @@ import type { ApiKeyDirectory } from '../vault/api-keys.ts';
 import type { CredentialVault } from '../vault/credential-vault.ts';
 import type { Login } from '../vault/login.ts';
 import type { MemberDirectory } from '../vault/members.ts';
+import type { NamedLogin } from '../vault/named-login.ts';
 import type { Clock } from '../vault/ports.ts';
+import type { UserDirectory } from '../vault/users.ts';
 import type { WorkspaceDirectory } from '../vault/workspaces.ts';
 import { cofferDialect } from './coffer/dialect.ts';
 import { fishnetDialect } from './fishnet/dialect.ts';
@@ -19,8 +21,10 @@ export interface DialectParts {
   readonly workspaces: WorkspaceDirectory;
   readonly members: MemberDirectory;
   readonly apiKeys: ApiKeyDirectory;
+  readonly users: UserDirectory;
   readonly trail: AuditTrail;
   readonly login: Login;
+  readonly namedLogin: NamedLogin;
   readonly clock: Clock;
 }
 

@@ -16,6 +16,7 @@ export const userProperties = [
   'isOwner',
   'defaultWorkspaceId',
   'passwordHash',
+  'logsInUnnamed',
   'createdAt',
   'mac',
 ] as const satisfies readonly (keyof UserRow)[];
@@ -46,7 +47,7 @@ export function workspaceOf({ id, name, createdBy, createdAt }: Workspace): Work
 }
 
 /** The user that a row tells of. */
-export function userOf(row: UserRow): User {
+export function userOf(row: Omit<UserRow, 'logsInUnnamed' | 'mac'>): User {
   const { id, name, isOwner, defaultWorkspaceId, createdAt } = row;
   return { id, name, isOwner, defaultWorkspaceId, passwordHash: row.passwordHash ?? null, createdAt };
 }
@@ -84,6 +85,13 @@ export function insertUser(guard: GrantGuard, user: User): Fragment {
 export function insertAbsentUser(guard: GrantGuard, user: User): Fragment {
   const { name, values, text } = insertUser(guard, user);
   return { name: `${name}?`, values, text: (first) => `${text(first)} on conflict (id) do nothing` };
+}
+
+/** Adds a user who logs in by his name, with his MAC. */
+export function insertNamedUser(guard: GrantGuard, user: User): Fragment {
+  const { id, name, isOwner, defaultWorkspaceId, passwordHash, createdAt } = user;
+  const row = { id, name, isOwner, defaultWorkspaceId, passwordHash, createdAt, logsInUnnamed: false };
+  return { ...insertInto('user', guard.sign(userGrants, row)), name: '+user named' };
 }
 
 /** Sets a user's password, with the MAC over his whole row. */

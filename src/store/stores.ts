@@ -13,7 +13,9 @@ import type {
   UserStore,
   WorkspaceStore,
 } from '../vault/ports.ts';
+import type { AccountStore } from '../vault/user-ports.ts';
 import { SqlAccessStore } from './access-store.ts';
+import { SqlAccountStore } from './account-store.ts';
 import { SqlApiKeyStore } from './api-key-store.ts';
 import { SqlAuditStore } from './audit-store.ts';
 import { SqlAuditTrailStore } from './audit-trail-store.ts';
@@ -37,6 +39,7 @@ export interface Stores {
   readonly members: MemberStore;
   readonly apiKeys: ApiKeyStore;
   readonly users: UserStore;
+  readonly accounts: AccountStore;
   readonly audit: AuditStore;
   readonly auditTrail: AuditTrailStore;
   /** The last event that this process is known to have written; undefined before the first. */
@@ -67,6 +70,7 @@ export function createStores({ database, grantMac, chain, clock, ids, log }: Sto
     members: new SqlMemberStore(database, commits, guard),
     apiKeys: new SqlApiKeyStore(database, commits, guard),
     users: new SqlUserStore(database, commits, guard),
+    accounts: new SqlAccountStore(database, commits, guard),
     audit: new SqlAuditStore(commits),
     auditTrail: new SqlAuditTrailStore(database),
     auditHead: () => trail.head(),

@@ -70,6 +70,15 @@ export function endSessions(userId: string): Statement {
   return { name: 'end sessions', text: 'delete from session where user_id = $1 returning id', values: [userId] };
 }
 
+/** Ends all sessions of a user but one, and answers their ids. */
+export function endOtherSessions(userId: string, sessionId: string | null): Statement {
+  return {
+    name: 'end other sessions',
+    text: 'delete from session where user_id = $1 and id is distinct from $2::uuid returning id',
+    values: [userId, sessionId],
+  };
+}
+
 /** Ends one session. */
 export function deleteSession(id: string): Fragment {
   return { name: '-session', values: [id], text: (first) => `delete from session where id = $${first}` };

@@ -58,7 +58,7 @@ export class SqlUserStore implements UserStore {
   }
 
   async findUsersWithPassword(signal: AbortSignal): Promise<readonly User[]> {
-    const users = await this.#findUsers({ passwordHash: { $ne: null } }, signal);
+    const users = await this.#findUsers({ passwordHash: { $ne: null }, logsInUnnamed: true }, signal);
     return users.filter(({ passwordHash }) => isPassword(passwordHash));
   }
 
@@ -167,9 +167,9 @@ export class SqlUserStore implements UserStore {
     return rows.every((row) => row.passwordHash === null && this.#guard.holds(userGrants, row));
   }
 
-  /** Nobody can log in, and the user himself was not changed meanwhile. */
+  /** Nobody can log in without a name, and the user himself was not changed meanwhile. */
   #isOpenTo(id: string, formerHash: string | null, rows: readonly UserRow[]): boolean {
-    if (rows.some((row) => isPassword(row.passwordHash) && this.#guard.holds(userGrants, row))) return false;
+    if (rows.some((row) => mayLogInUnnamed(row) && this.#guard.holds(userGrants, row))) return false;
     return rows.find((row) => row.id === id)?.passwordHash === formerHash;
   }
 
@@ -181,6 +181,10 @@ export class SqlUserStore implements UserStore {
     const rows = await this.#database.find({ ...(signal && { signal }) }, UserEntity, criteria);
     return rows.filter((row) => this.#guard.holds(userGrants, row)).map(userOf);
   }
+}
+
+function mayLogInUnnamed({ logsInUnnamed, passwordHash }: UserRow): boolean {
+  return logsInUnnamed && isPassword(passwordHash);
 }
 
 function isAny(rows: readonly unknown[]): boolean {

@@ -16,7 +16,9 @@ export type AuditAction =
   | 'secrets.reveal'
   | 'api_keys.create'
   | 'api_keys.revoke'
+  | 'users.create'
   | 'users.set_up'
+  | 'users.change_password'
   | 'users.withdraw_password'
   | 'sessions.login'
   | 'sessions.logout';

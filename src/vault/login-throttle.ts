@@ -1,9 +1,20 @@
+import { VaultError } from './errors.ts';
 import type { Clock } from './ports.ts';
 
 const windowMs = 60_000;
-const failuresMax = 5;
-/** How long the answer to a failure is held back, by the number of failures before it in the window. */
-const holdMs: readonly number[] = [0, 0, 0, 1_000, 2_000];
+
+/** How many guesses may fail, and what each costs. */
+export interface LoginLimits {
+  /** In a sliding minute. */
+  readonly failuresMax: number;
+  /** How long the answer to a failure is held back, by the number of failures before it in the window; 0 where absent. */
+  readonly holdMs: readonly number[];
+}
+
+/** The numbers of Fishnet's own login, for the guesses at one password. */
+export const limitsOfPassword: LoginLimits = { failuresMax: 5, holdMs: [0, 0, 0, 1_000, 2_000] };
+/** For all the guesses that come from one address, where many may log in. */
+export const limitsOfAddress: LoginLimits = { failuresMax: 20, holdMs: [] };
 
 /** An attempt that may go on, or the time until one may. */
 export type LoginAttempt =
@@ -19,24 +30,26 @@ export type LoginAttempt =
   | { readonly kind: 'throttled'; readonly retryAfterMs: number };
 
 /**
- * Slows down the guessing of a password: five failures in a sliding minute, then none until the window slides. Guesses
+ * Slows down the guessing of a password: so many failures in a sliding minute, then none until the window slides. Guesses
  * sent at once gain nothing: no more are under way than may still fail, and the others wait until those have ended. It
  * counts for one process, whoever is asking.
- * The numbers are those of Fishnet's own login.
  */
 export class LoginThrottle {
   readonly #clock: Clock;
+  readonly #limits: LoginLimits;
   /** Times of failures, oldest first; never more than `failuresMax`. */
   #failures: number[] = [];
   #underWay = 0;
   #waiting: (() => void)[] = [];
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, limits = limitsOfPassword) {
     this.#clock = clock;
+    this.#limits = limits;
   }
 
   /** Asks leave to compare a password. Exactly one of the functions of an allowed attempt must be called, once. */
   async begin(): Promise<LoginAttempt> {
+    const { failuresMax } = this.#limits;
     for (;;) {
       const now = this.#clock.now().getTime();
       this.#failures = this.#failures.filter((at) => at > now - windowMs);
@@ -54,7 +67,7 @@ export class LoginThrottle {
     return {
       kind: 'allowed',
       fail: () => {
-        const hold = holdMs[this.#failures.length] ?? 0;
+        const hold = this.#limits.holdMs[this.#failures.length] ?? 0;
         this.#failures.push(this.#clock.now().getTime());
         this.#end();
         return { holdMs: hold };
@@ -73,4 +86,9 @@ export class LoginThrottle {
     this.#waiting = [];
     for (const wake of waiting) wake();
   }
+}
+
+/** The refusal of an attempt that was not allowed. */
+export function loginThrottled({ retryAfterMs }: { readonly retryAfterMs: number }): VaultError {
+  return new VaultError('login_throttled', 'too many failed login attempts', { retryAfterMs });
 }

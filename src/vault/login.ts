@@ -1,8 +1,8 @@
-import type { AuditAction, AuditEvent, AuditOutcome } from './audit-event.ts';
-import { auditEvent } from './audit-event.ts';
+import { auditEvent, type AuditEvent } from './audit-event.ts';
 import type { AnonymousCall, Call, Caller } from './caller.ts';
 import { invalidArgument, VaultError } from './errors.ts';
-import type { LoginThrottle } from './login-throttle.ts';
+import { loginThrottled, type LoginThrottle } from './login-throttle.ts';
+import { checkPassword, isTooLong } from './password-rules.ts';
 import type {
   AuditStore,
   Clock,
@@ -13,14 +13,7 @@ import type {
   User,
   UserStore,
 } from './ports.ts';
-
-/** How long a session lasts, from its login; using it does not lengthen it. */
-export const sessionLifetimeMs = 4 * 60 * 60 * 1_000;
-/** How many sessions a user may have; the oldest ends when another begins. */
-export const sessionsPerUser = 5;
-const passwordCharactersMin = 8;
-/** Argon2id takes any length; this bounds what one request can make it chew. */
-const passwordCharactersMax = 1_024;
+import { beginSession, loginEvent, passwordWrong, type BegunSession } from './sessions.ts';
 
 /** The part of the user store that logging in needs. */
 export type LoginUsers = Omit<UserStore, 'anyOwner' | 'createFirstOwner' | 'replaceProofs'>;
@@ -61,18 +54,14 @@ export class Login {
     if (await this.#isOverFor(call)) throw alreadySetUp();
     if (!call.caller?.isOwner && !call.isLocal) throw setUpDenied(call);
     if (password !== confirm) throw invalidArgument('confirm', 'does not match the password');
-    checkPassword(password);
+    checkPassword('password', password);
     // Found before the hash is computed: what is withdrawn meanwhile stays so.
     const owner = call.caller?.isOwner ? await this.#owner(call.caller) : undefined;
     const passwordHash = await this.#parts.hasher.hash(password);
     const first = owner ? ownerWith(owner, passwordHash) : await this.#newEditor(passwordHash);
     const { user } = first;
-    const event = this.#event(call, user, {
-      action: 'users.set_up',
-      outcome: 'OK',
-      resourceKind: 'user',
-      resourceId: user.id,
-    });
+    const deed = { action: 'users.set_up', outcome: 'OK', resourceKind: 'user', resourceId: user.id } as const;
+    const event = loginEvent(this.#parts, call, user, { ...deed, authentication: proofForSetUp(call) });
     if (!(await this.#parts.users.setFirstPassword({ ...first, event }))) throw alreadySetUp();
   }
 
@@ -82,11 +71,9 @@ export class Login {
    * @throws VaultError `login_throttled` with the time to wait, before anything is computed; `password_wrong`, held back
    *   after repeated failures
    */
-  async login(call: AnonymousCall, password: string): Promise<{ readonly token: string; readonly expiresAt: Date }> {
+  async login(call: AnonymousCall, password: string): Promise<BegunSession> {
     const attempt = await this.#parts.throttle.begin();
-    if (attempt.kind === 'throttled') {
-      throw new VaultError('login_throttled', 'too many failed login attempts', { retryAfterMs: attempt.retryAfterMs });
-    }
+    if (attempt.kind === 'throttled') throw loginThrottled(attempt);
     let user: User | undefined;
     try {
       user = await this.#userWithPassword(password, call.signal);
@@ -99,7 +86,7 @@ export class Login {
       throw passwordWrong();
     }
     attempt.succeed();
-    return this.#startSession(call, user);
+    return beginSession(this.#parts, call, user);
   }
 
   /** Ends the caller's session; for an API key there is none to end. */
@@ -114,27 +101,15 @@ export class Login {
   /** The one who set the first password; comparing against one user costs the same whatever was sent. */
   async #userWithPassword(password: string, signal: AbortSignal): Promise<User | undefined> {
     const [user] = await this.#parts.users.findUsersWithPassword(signal);
-    if (!user || user.passwordHash === null || characters(password) > passwordCharactersMax) return undefined;
+    if (!user || user.passwordHash === null || isTooLong(password)) return undefined;
     return (await this.#parts.hasher.verify(password, user.passwordHash)) ? user : undefined;
   }
 
   async #refuse(call: AnonymousCall, holdMs: number): Promise<void> {
     const failed = { action: 'sessions.login', outcome: 'DENIED', resourceKind: 'session', resourceId: null } as const;
-    await this.#parts.audit.append(this.#event(call, undefined, failed));
+    const event = loginEvent(this.#parts, call, undefined, { ...failed, authentication: 'password' });
+    await this.#parts.audit.append(event);
     await this.#parts.wait(holdMs, call.signal);
-  }
-
-  async #startSession(call: AnonymousCall, user: User): Promise<{ readonly token: string; readonly expiresAt: Date }> {
-    const { clock, ids, tokens, users } = this.#parts;
-    const { token, hash } = tokens.newSessionToken();
-    const createdAt = clock.now();
-    const expiresAt = new Date(createdAt.getTime() + sessionLifetimeMs);
-    const session = { id: ids.next(), userId: user.id, hash, expiresAt, createdAt };
-    const deed = { action: 'sessions.login', outcome: 'OK', resourceKind: 'session', resourceId: session.id } as const;
-    const { passwordHash } = user;
-    const beginning = { session, passwordHash, keep: sessionsPerUser, event: this.#event(call, user, deed) };
-    if (!(await users.createSession(beginning))) throw passwordWrong();
-    return { token, expiresAt };
   }
 
   async #isOverFor({ caller, signal }: AnonymousCall): Promise<boolean> {
@@ -159,50 +134,10 @@ export class Login {
       from: { membership: { workspaceId: defaultWorkspaceId, userId: id, role: 'EDITOR', mayReveal: false } },
     };
   }
-
-  #event(
-    call: AnonymousCall,
-    user: User | undefined,
-    deed: { action: AuditAction; outcome: AuditOutcome; resourceKind: string; resourceId: string | null },
-  ): AuditEvent {
-    return {
-      ...deed,
-      id: this.#parts.ids.next(),
-      time: this.#parts.clock.now(),
-      workspaceId: user?.defaultWorkspaceId ?? null,
-      actorKind: user ? 'user' : 'anonymous',
-      actorId: user?.id ?? null,
-      actorName: user?.name ?? '',
-      authentication: deed.action === 'users.set_up' ? proofForSetUp(call) : 'password',
-      protocol: call.protocol,
-      dialect: call.dialect,
-      peer: call.peer,
-      requestId: call.requestId,
-    };
-  }
 }
 
 function ownerWith(owner: User, passwordHash: string): Omit<FirstPassword, 'event'> {
   return { user: { ...owner, passwordHash }, from: { formerHash: owner.passwordHash } };
-}
-
-function checkPassword(password: string): void {
-  const length = characters(password);
-  if (length < passwordCharactersMin) {
-    throw invalidArgument('password', `must be at least ${passwordCharactersMin} characters`);
-  }
-  if (length > passwordCharactersMax) {
-    throw invalidArgument('password', `must be at most ${passwordCharactersMax} characters`);
-  }
-}
-
-/** Counts code points, so that setting a password and logging in with it agree on its length. */
-function characters(text: string): number {
-  return Array.from(text).length;
-}
-
-function passwordWrong(): VaultError {
-  return new VaultError('password_wrong', 'invalid password');
 }
 
 function alreadySetUp(): VaultError {

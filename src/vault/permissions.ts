@@ -13,6 +13,7 @@ export type Permission =
   | 'audit.read'
   | 'workspaces.read'
   | 'workspaces.manage'
+  | 'users.manage'
   | 'audit.verify';
 
 /** The least role that a permission within a workspace takes; null is only for an owner of the instance. */
@@ -25,6 +26,7 @@ const leastRoles: Record<Permission, Role | null> = {
   'members.manage': 'ADMIN',
   'audit.read': 'ADMIN',
   'workspaces.manage': null,
+  'users.manage': null,
   'audit.verify': null,
 };
 

@@ -356,7 +356,7 @@ export interface FirstPassword {
 export interface UserStore {
   /** Whether any user has, or had, a password. */
   anyPassword(): Promise<boolean>;
-  /** All who have a password that was not withdrawn, the oldest first. */
+  /** All who have a password that was not withdrawn, but for those who log in by their names; the oldest first. */
   findUsersWithPassword(signal: AbortSignal): Promise<readonly User[]>;
   findUser(id: string): Promise<User | undefined>;
   /** Whether an owner of the instance exists. */
@@ -387,8 +387,9 @@ export interface UserStore {
     readonly eventOf: (ending: ProofEnding) => AuditEvent;
   }): Promise<void>;
   /**
-   * Answers false where it comes too late, free of races. An existing user may have the first password that is not withdrawn;
-   * a new one only the very first, and none where the MAC of any user is wrong, since a password may have been taken away.
+   * Answers false where it comes too late, free of races. An existing user may have the first password that is not withdrawn,
+   * those aside who log in by their names; a new one only the very first, and none where the MAC of any user is wrong, since a
+   * password may have been taken away.
    */
   setFirstPassword(change: FirstPassword): Promise<boolean>;
   /** Adds a session, and ends the oldest ones beyond `keep`. Answers false where the user's password is another by now. */

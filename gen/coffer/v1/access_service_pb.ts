@@ -9,6 +9,8 @@ import type { ApiKey } from "./api_key_pb.ts";
 import { file_coffer_v1_api_key } from "./api_key_pb.ts";
 import type { Grant, Grant_Role } from "./grant_pb.ts";
 import { file_coffer_v1_grant } from "./grant_pb.ts";
+import type { User } from "./user_pb.ts";
+import { file_coffer_v1_user } from "./user_pb.ts";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
@@ -18,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file coffer/v1/access_service.proto.
  */
 export const file_coffer_v1_access_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5jb2ZmZXIvdjEvYWNjZXNzX3NlcnZpY2UucHJvdG8SCWNvZmZlci52MSLyAQoTQ3JlYXRlQXBpS2V5UmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIZCgRuYW1lGAIgASgJQgu6SAjIAQFyAxj/ARIwCgRyb2xlGAMgASgOMhUuY29mZmVyLnYxLkdyYW50LlJvbGVCC7pICMgBAYIBAhABEg8KB2RpYWxlY3QYBCABKAkSLgoKZXhwaXJlc19hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOd2l0aG91dF9yZXZlYWwYBiABKAgSFwoPY2VydGlmaWNhdGVfc2FuGAcgASgJIk4KFENyZWF0ZUFwaUtleVJlc3BvbnNlEiIKB2FwaV9rZXkYASABKAsyES5jb2ZmZXIudjEuQXBpS2V5EhIKBXRva2VuGAIgASgJQgOAAQEiYgoSTGlzdEFwaUtleXNSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEhoKCXBhZ2Vfc2l6ZRgCIAEoBUIHukgEGgIoABISCgpwYWdlX3Rva2VuGAMgASgJIlMKE0xpc3RBcGlLZXlzUmVzcG9uc2USIwoIYXBpX2tleXMYASADKAsyES5jb2ZmZXIudjEuQXBpS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJPChNSZXZva2VBcGlLZXlSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEhoKCmFwaV9rZXlfaWQYAiABKAlCBrpIA8gBASI6ChRSZXZva2VBcGlLZXlSZXNwb25zZRIiCgdhcGlfa2V5GAEgASgLMhEuY29mZmVyLnYxLkFwaUtleSIPCg1XaG9BbUlSZXF1ZXN0ItYBCg5XaG9BbUlSZXNwb25zZRIMCgRraW5kGAEgASgJEgoKAmlkGAIgASgJEgwKBG5hbWUYAyABKAkSDwoHdXNlcl9pZBgEIAEoCRIVCg11c2VyX3Nob3J0X2lkGAUgASgJEhAKCGlzX293bmVyGAYgASgIEhwKFGRlZmF1bHRfd29ya3NwYWNlX2lkGAcgASgJEiIKGmRlZmF1bHRfd29ya3NwYWNlX3Nob3J0X2lkGAggASgJEiAKBmdyYW50cxgJIAMoCzIQLmNvZmZlci52MS5HcmFudDKBBAoNQWNjZXNzU2VydmljZRKBAQoMQ3JlYXRlQXBpS2V5Eh4uY29mZmVyLnYxLkNyZWF0ZUFwaUtleVJlcXVlc3QaHy5jb2ZmZXIudjEuQ3JlYXRlQXBpS2V5UmVzcG9uc2UiMILT5JMCKjoBKiIlL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vYXBpS2V5cxJ+CgtMaXN0QXBpS2V5cxIdLmNvZmZlci52MS5MaXN0QXBpS2V5c1JlcXVlc3QaHi5jb2ZmZXIudjEuTGlzdEFwaUtleXNSZXNwb25zZSIwkAIBgtPkkwInEiUvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9hcGlLZXlzEpUBCgxSZXZva2VBcGlLZXkSHi5jb2ZmZXIudjEuUmV2b2tlQXBpS2V5UmVxdWVzdBofLmNvZmZlci52MS5SZXZva2VBcGlLZXlSZXNwb25zZSJEgtPkkwI+OgEqIjkvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9hcGlLZXlzL3thcGlfa2V5X2lkfTpyZXZva2USVAoGV2hvQW1JEhguY29mZmVyLnYxLldob0FtSVJlcXVlc3QaGS5jb2ZmZXIudjEuV2hvQW1JUmVzcG9uc2UiFZACAYLT5JMCDBIKL3YxL3dob2FtaWIGcHJvdG8z", [file_buf_validate_validate, file_coffer_v1_api_key, file_coffer_v1_grant, file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("Ch5jb2ZmZXIvdjEvYWNjZXNzX3NlcnZpY2UucHJvdG8SCWNvZmZlci52MSLyAQoTQ3JlYXRlQXBpS2V5UmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIZCgRuYW1lGAIgASgJQgu6SAjIAQFyAxj/ARIwCgRyb2xlGAMgASgOMhUuY29mZmVyLnYxLkdyYW50LlJvbGVCC7pICMgBAYIBAhABEg8KB2RpYWxlY3QYBCABKAkSLgoKZXhwaXJlc19hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOd2l0aG91dF9yZXZlYWwYBiABKAgSFwoPY2VydGlmaWNhdGVfc2FuGAcgASgJIk4KFENyZWF0ZUFwaUtleVJlc3BvbnNlEiIKB2FwaV9rZXkYASABKAsyES5jb2ZmZXIudjEuQXBpS2V5EhIKBXRva2VuGAIgASgJQgOAAQEiYgoSTGlzdEFwaUtleXNSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEhoKCXBhZ2Vfc2l6ZRgCIAEoBUIHukgEGgIoABISCgpwYWdlX3Rva2VuGAMgASgJIlMKE0xpc3RBcGlLZXlzUmVzcG9uc2USIwoIYXBpX2tleXMYASADKAsyES5jb2ZmZXIudjEuQXBpS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJPChNSZXZva2VBcGlLZXlSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEhoKCmFwaV9rZXlfaWQYAiABKAlCBrpIA8gBASI6ChRSZXZva2VBcGlLZXlSZXNwb25zZRIiCgdhcGlfa2V5GAEgASgLMhEuY29mZmVyLnYxLkFwaUtleSIPCg1XaG9BbUlSZXF1ZXN0ItYBCg5XaG9BbUlSZXNwb25zZRIMCgRraW5kGAEgASgJEgoKAmlkGAIgASgJEgwKBG5hbWUYAyABKAkSDwoHdXNlcl9pZBgEIAEoCRIVCg11c2VyX3Nob3J0X2lkGAUgASgJEhAKCGlzX293bmVyGAYgASgIEhwKFGRlZmF1bHRfd29ya3NwYWNlX2lkGAcgASgJEiIKGmRlZmF1bHRfd29ya3NwYWNlX3Nob3J0X2lkGAggASgJEiAKBmdyYW50cxgJIAMoCzIQLmNvZmZlci52MS5HcmFudCJLCgxMb2dpblJlcXVlc3QSGQoEdXNlchgBIAEoCUILukgIyAEBcgMY/wESIAoIcGFzc3dvcmQYAiABKAlCDoABAbpICMgBAXIDGIAIIlMKDUxvZ2luUmVzcG9uc2USEgoFdG9rZW4YASABKAlCA4ABARIuCgpleHBpcmVzX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIPCg1Mb2dvdXRSZXF1ZXN0IhAKDkxvZ291dFJlc3BvbnNlImcKFUNoYW5nZVBhc3N3b3JkUmVxdWVzdBIoChBjdXJyZW50X3Bhc3N3b3JkGAEgASgJQg6AAQG6SAjIAQFyAxiACBIkCgxuZXdfcGFzc3dvcmQYAiABKAlCDoABAbpICMgBAXIDGIAIIhgKFkNoYW5nZVBhc3N3b3JkUmVzcG9uc2UiXAoRQ3JlYXRlVXNlclJlcXVlc3QSJQoEdXNlchgBIAEoCzIPLmNvZmZlci52MS5Vc2VyQga6SAPIAQESIAoIcGFzc3dvcmQYAiABKAlCDoABAbpICMgBAXIDGIAIIjMKEkNyZWF0ZVVzZXJSZXNwb25zZRIdCgR1c2VyGAEgASgLMg8uY29mZmVyLnYxLlVzZXIiKQoOR2V0VXNlclJlcXVlc3QSFwoHdXNlcl9pZBgBIAEoCUIGukgDyAEBIjAKD0dldFVzZXJSZXNwb25zZRIdCgR1c2VyGAEgASgLMg8uY29mZmVyLnYxLlVzZXIiQgoQTGlzdFVzZXJzUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASEgoKcGFnZV90b2tlbhgCIAEoCSJMChFMaXN0VXNlcnNSZXNwb25zZRIeCgV1c2VycxgBIAMoCzIPLmNvZmZlci52MS5Vc2VyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCTLACAoNQWNjZXNzU2VydmljZRKBAQoMQ3JlYXRlQXBpS2V5Eh4uY29mZmVyLnYxLkNyZWF0ZUFwaUtleVJlcXVlc3QaHy5jb2ZmZXIudjEuQ3JlYXRlQXBpS2V5UmVzcG9uc2UiMILT5JMCKjoBKiIlL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vYXBpS2V5cxJ+CgtMaXN0QXBpS2V5cxIdLmNvZmZlci52MS5MaXN0QXBpS2V5c1JlcXVlc3QaHi5jb2ZmZXIudjEuTGlzdEFwaUtleXNSZXNwb25zZSIwkAIBgtPkkwInEiUvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9hcGlLZXlzEpUBCgxSZXZva2VBcGlLZXkSHi5jb2ZmZXIudjEuUmV2b2tlQXBpS2V5UmVxdWVzdBofLmNvZmZlci52MS5SZXZva2VBcGlLZXlSZXNwb25zZSJEgtPkkwI+OgEqIjkvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9hcGlLZXlzL3thcGlfa2V5X2lkfTpyZXZva2USVAoGV2hvQW1JEhguY29mZmVyLnYxLldob0FtSVJlcXVlc3QaGS5jb2ZmZXIudjEuV2hvQW1JUmVzcG9uc2UiFZACAYLT5JMCDBIKL3YxL3dob2FtaRJQCgVMb2dpbhIXLmNvZmZlci52MS5Mb2dpblJlcXVlc3QaGC5jb2ZmZXIudjEuTG9naW5SZXNwb25zZSIUgtPkkwIOOgEqIgkvdjEvbG9naW4SVAoGTG9nb3V0EhguY29mZmVyLnYxLkxvZ291dFJlcXVlc3QaGS5jb2ZmZXIudjEuTG9nb3V0UmVzcG9uc2UiFYLT5JMCDzoBKiIKL3YxL2xvZ291dBJ0Cg5DaGFuZ2VQYXNzd29yZBIgLmNvZmZlci52MS5DaGFuZ2VQYXNzd29yZFJlcXVlc3QaIS5jb2ZmZXIudjEuQ2hhbmdlUGFzc3dvcmRSZXNwb25zZSIdgtPkkwIXOgEqIhIvdjEvY2hhbmdlUGFzc3dvcmQSXwoKQ3JlYXRlVXNlchIcLmNvZmZlci52MS5DcmVhdGVVc2VyUmVxdWVzdBodLmNvZmZlci52MS5DcmVhdGVVc2VyUmVzcG9uc2UiFILT5JMCDjoBKiIJL3YxL3VzZXJzEmAKB0dldFVzZXISGS5jb2ZmZXIudjEuR2V0VXNlclJlcXVlc3QaGi5jb2ZmZXIudjEuR2V0VXNlclJlc3BvbnNlIh6QAgGC0+STAhUSEy92MS91c2Vycy97dXNlcl9pZH0SXAoJTGlzdFVzZXJzEhsuY29mZmVyLnYxLkxpc3RVc2Vyc1JlcXVlc3QaHC5jb2ZmZXIudjEuTGlzdFVzZXJzUmVzcG9uc2UiFJACAYLT5JMCCxIJL3YxL3VzZXJzYgZwcm90bzM", [file_buf_validate_validate, file_coffer_v1_api_key, file_coffer_v1_grant, file_coffer_v1_user, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * The request of CreateApiKey.
@@ -318,6 +320,282 @@ export const WhoAmIResponseSchema: GenMessage<WhoAmIResponse> = /*@__PURE__*/
   messageDesc(file_coffer_v1_access_service, 7);
 
 /**
+ * The request of Login.
+ *
+ * @generated from message coffer.v1.LoginRequest
+ */
+export type LoginRequest = Message<"coffer.v1.LoginRequest"> & {
+  /**
+   * Required. The user's name, UUID or `USR-…`.
+   *
+   * @generated from field: string user = 1;
+   */
+  user: string;
+
+  /**
+   * Required.
+   *
+   * @generated from field: string password = 2;
+   */
+  password: string;
+};
+
+/**
+ * Describes the message coffer.v1.LoginRequest.
+ * Use `create(LoginRequestSchema)` to create a new message.
+ */
+export const LoginRequestSchema: GenMessage<LoginRequest> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_access_service, 8);
+
+/**
+ * The response of Login.
+ *
+ * @generated from message coffer.v1.LoginResponse
+ */
+export type LoginResponse = Message<"coffer.v1.LoginResponse"> & {
+  /**
+   * Output only. What the user sends from now on. It is answered this once, and only a hash of it is kept.
+   *
+   * @generated from field: string token = 1;
+   */
+  token: string;
+
+  /**
+   * Output only. When the session ends by itself; using it does not lengthen it.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 2;
+   */
+  expiresAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message coffer.v1.LoginResponse.
+ * Use `create(LoginResponseSchema)` to create a new message.
+ */
+export const LoginResponseSchema: GenMessage<LoginResponse> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_access_service, 9);
+
+/**
+ * The request of Logout.
+ *
+ * @generated from message coffer.v1.LogoutRequest
+ */
+export type LogoutRequest = Message<"coffer.v1.LogoutRequest"> & {
+};
+
+/**
+ * Describes the message coffer.v1.LogoutRequest.
+ * Use `create(LogoutRequestSchema)` to create a new message.
+ */
+export const LogoutRequestSchema: GenMessage<LogoutRequest> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_access_service, 10);
+
+/**
+ * The response of Logout.
+ *
+ * @generated from message coffer.v1.LogoutResponse
+ */
+export type LogoutResponse = Message<"coffer.v1.LogoutResponse"> & {
+};
+
+/**
+ * Describes the message coffer.v1.LogoutResponse.
+ * Use `create(LogoutResponseSchema)` to create a new message.
+ */
+export const LogoutResponseSchema: GenMessage<LogoutResponse> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_access_service, 11);
+
+/**
+ * The request of ChangePassword.
+ *
+ * @generated from message coffer.v1.ChangePasswordRequest
+ */
+export type ChangePasswordRequest = Message<"coffer.v1.ChangePasswordRequest"> & {
+  /**
+   * Required.
+   *
+   * @generated from field: string current_password = 1;
+   */
+  currentPassword: string;
+
+  /**
+   * Required. 8 to 1,024 characters.
+   *
+   * @generated from field: string new_password = 2;
+   */
+  newPassword: string;
+};
+
+/**
+ * Describes the message coffer.v1.ChangePasswordRequest.
+ * Use `create(ChangePasswordRequestSchema)` to create a new message.
+ */
+export const ChangePasswordRequestSchema: GenMessage<ChangePasswordRequest> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_access_service, 12);
+
+/**
+ * The response of ChangePassword.
+ *
+ * @generated from message coffer.v1.ChangePasswordResponse
+ */
+export type ChangePasswordResponse = Message<"coffer.v1.ChangePasswordResponse"> & {
+};
+
+/**
+ * Describes the message coffer.v1.ChangePasswordResponse.
+ * Use `create(ChangePasswordResponseSchema)` to create a new message.
+ */
+export const ChangePasswordResponseSchema: GenMessage<ChangePasswordResponse> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_access_service, 13);
+
+/**
+ * The request of CreateUser.
+ *
+ * @generated from message coffer.v1.CreateUserRequest
+ */
+export type CreateUserRequest = Message<"coffer.v1.CreateUserRequest"> & {
+  /**
+   * Required. Members that are output only are ignored.
+   *
+   * @generated from field: coffer.v1.User user = 1;
+   */
+  user?: User | undefined;
+
+  /**
+   * Required. 8 to 1,024 characters. Whoever makes a user knows his password until the user changes it.
+   *
+   * @generated from field: string password = 2;
+   */
+  password: string;
+};
+
+/**
+ * Describes the message coffer.v1.CreateUserRequest.
+ * Use `create(CreateUserRequestSchema)` to create a new message.
+ */
+export const CreateUserRequestSchema: GenMessage<CreateUserRequest> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_access_service, 14);
+
+/**
+ * The response of CreateUser.
+ *
+ * @generated from message coffer.v1.CreateUserResponse
+ */
+export type CreateUserResponse = Message<"coffer.v1.CreateUserResponse"> & {
+  /**
+   * Output only.
+   *
+   * @generated from field: coffer.v1.User user = 1;
+   */
+  user?: User | undefined;
+};
+
+/**
+ * Describes the message coffer.v1.CreateUserResponse.
+ * Use `create(CreateUserResponseSchema)` to create a new message.
+ */
+export const CreateUserResponseSchema: GenMessage<CreateUserResponse> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_access_service, 15);
+
+/**
+ * The request of GetUser.
+ *
+ * @generated from message coffer.v1.GetUserRequest
+ */
+export type GetUserRequest = Message<"coffer.v1.GetUserRequest"> & {
+  /**
+   * Required. UUID or `USR-…`.
+   *
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+};
+
+/**
+ * Describes the message coffer.v1.GetUserRequest.
+ * Use `create(GetUserRequestSchema)` to create a new message.
+ */
+export const GetUserRequestSchema: GenMessage<GetUserRequest> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_access_service, 16);
+
+/**
+ * The response of GetUser.
+ *
+ * @generated from message coffer.v1.GetUserResponse
+ */
+export type GetUserResponse = Message<"coffer.v1.GetUserResponse"> & {
+  /**
+   * Output only.
+   *
+   * @generated from field: coffer.v1.User user = 1;
+   */
+  user?: User | undefined;
+};
+
+/**
+ * Describes the message coffer.v1.GetUserResponse.
+ * Use `create(GetUserResponseSchema)` to create a new message.
+ */
+export const GetUserResponseSchema: GenMessage<GetUserResponse> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_access_service, 17);
+
+/**
+ * The request of ListUsers.
+ *
+ * @generated from message coffer.v1.ListUsersRequest
+ */
+export type ListUsersRequest = Message<"coffer.v1.ListUsersRequest"> & {
+  /**
+   * Optional. How many to answer at most: 100 where it is 0, and never more than 1,000.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * Optional. The `next_page_token` of the page before.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message coffer.v1.ListUsersRequest.
+ * Use `create(ListUsersRequestSchema)` to create a new message.
+ */
+export const ListUsersRequestSchema: GenMessage<ListUsersRequest> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_access_service, 18);
+
+/**
+ * The response of ListUsers.
+ *
+ * @generated from message coffer.v1.ListUsersResponse
+ */
+export type ListUsersResponse = Message<"coffer.v1.ListUsersResponse"> & {
+  /**
+   * Output only. In the order of the users' ids.
+   *
+   * @generated from field: repeated coffer.v1.User users = 1;
+   */
+  users: User[];
+
+  /**
+   * Output only. Continues the list; empty on its last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message coffer.v1.ListUsersResponse.
+ * Use `create(ListUsersResponseSchema)` to create a new message.
+ */
+export const ListUsersResponseSchema: GenMessage<ListUsersResponse> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_access_service, 19);
+
+/**
  * Manages who may call, and tells a caller who he is.
  *
  * @generated from service coffer.v1.AccessService
@@ -363,6 +641,67 @@ export const AccessService: GenService<{
     methodKind: "unary";
     input: typeof WhoAmIRequestSchema;
     output: typeof WhoAmIResponseSchema;
+  },
+  /**
+   * Trades a user's password for a session token of four hours; of a user five sessions live at once, then the oldest ends. For
+   * anybody. Wrong guesses are slowed down, for each user and for each address.
+   *
+   * @generated from rpc coffer.v1.AccessService.Login
+   */
+  login: {
+    methodKind: "unary";
+    input: typeof LoginRequestSchema;
+    output: typeof LoginResponseSchema;
+  },
+  /**
+   * Ends the session of the call at once. For a caller without one it changes nothing.
+   *
+   * @generated from rpc coffer.v1.AccessService.Logout
+   */
+  logout: {
+    methodKind: "unary";
+    input: typeof LogoutRequestSchema;
+    output: typeof LogoutResponseSchema;
+  },
+  /**
+   * Gives the caller another password, and ends his other sessions. For users themselves; API keys of a workspace have none.
+   *
+   * @generated from rpc coffer.v1.AccessService.ChangePassword
+   */
+  changePassword: {
+    methodKind: "unary";
+    input: typeof ChangePasswordRequestSchema;
+    output: typeof ChangePasswordResponseSchema;
+  },
+  /**
+   * Makes a user, who is a member of no workspace yet. For owners of the instance.
+   *
+   * @generated from rpc coffer.v1.AccessService.CreateUser
+   */
+  createUser: {
+    methodKind: "unary";
+    input: typeof CreateUserRequestSchema;
+    output: typeof CreateUserResponseSchema;
+  },
+  /**
+   * Shows a user. For owners of the instance.
+   *
+   * @generated from rpc coffer.v1.AccessService.GetUser
+   */
+  getUser: {
+    methodKind: "unary";
+    input: typeof GetUserRequestSchema;
+    output: typeof GetUserResponseSchema;
+  },
+  /**
+   * Lists the users in the order of their ids. For owners of the instance.
+   *
+   * @generated from rpc coffer.v1.AccessService.ListUsers
+   */
+  listUsers: {
+    methodKind: "unary";
+    input: typeof ListUsersRequestSchema;
+    output: typeof ListUsersResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_coffer_v1_access_service, 0);

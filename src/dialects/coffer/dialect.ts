@@ -2,16 +2,21 @@ import type { Dialect } from '../../gateway/dialect.ts';
 import type { AuditTrail } from '../../vault/audit-trail.ts';
 import type { ApiKeyDirectory } from '../../vault/api-keys.ts';
 import type { CredentialVault } from '../../vault/credential-vault.ts';
+import type { Login } from '../../vault/login.ts';
 import type { MemberDirectory } from '../../vault/members.ts';
+import type { NamedLogin } from '../../vault/named-login.ts';
 import type { Clock } from '../../vault/ports.ts';
+import type { UserDirectory } from '../../vault/users.ts';
 import type { WorkspaceDirectory } from '../../vault/workspaces.ts';
 import { accessServiceRpcs } from './access-service.ts';
 import { auditServiceRpcs } from './audit-service.ts';
 import { credentialServiceRpcs } from './credential-service.ts';
 import { documentation } from './documentation.ts';
 import { renderProblem } from './errors.ts';
+import { loginRpcs } from './login.ts';
 import { memberRpcs } from './members.ts';
 import { secretServiceRpcs } from './secret-service.ts';
+import { userRpcs } from './users.ts';
 import { workspaceServiceRpcs } from './workspace-service.ts';
 
 /** What the native API calls. */
@@ -20,6 +25,10 @@ export interface CofferParts {
   readonly workspaces: WorkspaceDirectory;
   readonly members: MemberDirectory;
   readonly apiKeys: ApiKeyDirectory;
+  readonly users: UserDirectory;
+  /** Ends sessions, whichever way they began. */
+  readonly login: Login;
+  readonly namedLogin: NamedLogin;
   readonly trail: AuditTrail;
   /** Tells whether a credential has expired. */
   readonly clock: Clock;
@@ -28,7 +37,8 @@ export interface CofferParts {
 const uncached = { 'cache-control': 'no-store' } as const;
 
 /** The native API, `coffer.v1`: the one dialect that says all that the vault knows. */
-export function cofferDialect({ vault, workspaces, members, apiKeys, trail, clock }: CofferParts): Dialect {
+export function cofferDialect(parts: CofferParts): Dialect {
+  const { vault, workspaces, members, apiKeys, users, trail, clock } = parts;
   return {
     name: 'coffer',
     rpcs: [
@@ -37,6 +47,8 @@ export function cofferDialect({ vault, workspaces, members, apiKeys, trail, cloc
       ...workspaceServiceRpcs(workspaces),
       ...memberRpcs(members),
       ...accessServiceRpcs(apiKeys),
+      ...loginRpcs(parts),
+      ...userRpcs(users),
       ...auditServiceRpcs(trail),
     ],
     documentation,
@@ -46,7 +58,7 @@ export function cofferDialect({ vault, workspaces, members, apiKeys, trail, cloc
       successStatus: {},
       renderProblem,
       fieldsByHeader: { 'if-match': 'etag' },
-      headers: { RevealSecret: uncached, CreateApiKey: uncached },
+      headers: { RevealSecret: uncached, CreateApiKey: uncached, Login: uncached },
     },
   };
 }

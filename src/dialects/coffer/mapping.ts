@@ -9,6 +9,7 @@ import {
 } from '../../../gen/coffer/v1/credential_pb.ts';
 import { Grant_Role, type GrantSchema } from '../../../gen/coffer/v1/grant_pb.ts';
 import type { MemberSchema } from '../../../gen/coffer/v1/member_pb.ts';
+import type { UserSchema } from '../../../gen/coffer/v1/user_pb.ts';
 import type { WorkspaceSchema } from '../../../gen/coffer/v1/workspace_pb.ts';
 import type { Caller, Grant } from '../../vault/caller.ts';
 import { draftDefaults, type CredentialDraft } from '../../vault/credential-rules.ts';
@@ -18,7 +19,7 @@ import { invalidArgument } from '../../vault/errors.ts';
 import { spellShortId } from '../../vault/ids.ts';
 import type { Member } from '../../vault/member-ports.ts';
 import type { Role } from '../../vault/permissions.ts';
-import type { ApiKey, Workspace } from '../../vault/ports.ts';
+import type { ApiKey, User, Workspace } from '../../vault/ports.ts';
 import { toStruct } from '../to-struct.ts';
 
 /** What a provider and an auth type are called that a create leaves out. */
@@ -132,6 +133,20 @@ export function credentialToMessage(credential: Credential, now: Date): MessageI
 export function workspaceToMessage(workspace: Workspace): MessageInitShape<typeof WorkspaceSchema> {
   const { id, name, createdBy, createdAt } = workspace;
   return { id, shortId: spellShortId('workspace', id), name, createdBy, createdAt: timestampFromDate(createdAt) };
+}
+
+/** Shows a user, without his password's hash. */
+export function userToMessage(user: User): MessageInitShape<typeof UserSchema> {
+  const { id, name, isOwner, defaultWorkspaceId, createdAt } = user;
+  return {
+    id,
+    name,
+    isOwner,
+    defaultWorkspaceId,
+    shortId: spellShortId('user', id),
+    defaultWorkspaceShortId: spellShortId('workspace', defaultWorkspaceId),
+    createdAt: timestampFromDate(createdAt),
+  };
 }
 
 /** Shows a member of a workspace. */

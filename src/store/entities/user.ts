@@ -6,7 +6,10 @@ import { WorkspaceEntity } from './workspace.ts';
 export const UserEntity = defineEntity({
   name: 'User',
   tableName: 'user',
-  uniques: [{ name: 'user_short_id_unique', properties: ['shortId'] }],
+  uniques: [
+    { name: 'user_short_id_unique', properties: ['shortId'] },
+    { name: 'user_login_name_unique', properties: ['name'], where: 'password_hash is not null or is_owner' },
+  ],
   properties: {
     id: p.uuid().primary(),
     shortId: shortIdColumn(),
@@ -14,6 +17,8 @@ export const UserEntity = defineEntity({
     isOwner: p.boolean(),
     defaultWorkspaceId: () => p.manyToOne(WorkspaceEntity).mapToPk().fieldName('default_workspace_id').index(false),
     passwordHash: p.text().nullable(),
+    // Whom Fishnet's login means, which names nobody: the oldest of these who has a password.
+    logsInUnnamed: p.boolean().default(true),
     createdAt: p.datetime(3),
     mac: p.blob(),
   },

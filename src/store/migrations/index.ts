@@ -3,6 +3,7 @@ import { ClientCertificatesMigration } from './client-certificates.ts';
 import { GivenIdsAndNamesMigration } from './given-ids-and-names.ts';
 import { InitialMigration } from './initial.ts';
 import { MembersMigration } from './members.ts';
+import { UsersMigration } from './users.ts';
 
 /** Every migration, in order. A name that has been released never changes, nor does what it did. */
 export const migrations = [
@@ -11,4 +12,5 @@ export const migrations = [
   { name: '003-client-certificates', class: ClientCertificatesMigration },
   { name: '004-members', class: MembersMigration },
   { name: '005-audit-chain', class: AuditChainMigration },
+  { name: '006-users', class: UsersMigration },
 ];

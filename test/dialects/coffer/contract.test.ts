@@ -21,14 +21,20 @@ function secretsBelow(message: DescMessage, path = '', seen: readonly DescMessag
 }
 
 describe('the proto files of coffer.v1', () => {
-  it('answer a secret by RevealSecret, and a token by CreateApiKey, and by nothing else', () => {
+  it('answer a secret by RevealSecret, a token by CreateApiKey and Login, and by nothing else', () => {
     const answered = methods.flatMap(({ name, output }) => secretsBelow(output, name));
-    expect(answered).to.deep.equal(['RevealSecret.secret', 'CreateApiKey.token']);
+    expect(answered).to.deep.equal(['RevealSecret.secret', 'CreateApiKey.token', 'Login.token']);
   });
 
-  it('take a secret by CreateCredential, and by nothing else', () => {
+  it('take a secret by CreateCredential, passwords by what is about them, and by nothing else', () => {
     const taken = methods.flatMap(({ name, input }) => secretsBelow(input, name));
-    expect(taken).to.deep.equal(['CreateCredential.secret']);
+    expect(taken).to.deep.equal([
+      'CreateCredential.secret',
+      'Login.password',
+      'ChangePassword.current_password',
+      'ChangePassword.new_password',
+      'CreateUser.password',
+    ]);
   });
 
   for (const method of methods) {

@@ -19,6 +19,8 @@ export interface NativeBody {
   readonly api_keys: readonly Readonly<Record<string, unknown>>[];
   readonly member: Readonly<Record<string, unknown>>;
   readonly members: readonly Readonly<Record<string, unknown>>[];
+  readonly user: Readonly<Record<string, unknown>>;
+  readonly users: readonly Readonly<Record<string, unknown>>[];
   readonly next_page_token: string;
   readonly message: string;
   readonly details: readonly { readonly type: string; readonly debug: { readonly metadata: object } }[];

@@ -1,0 +1,93 @@
+import type { InferEntity } from '@mikro-orm/postgresql';
+import type { AuditEvent } from '../vault/audit-event.ts';
+import { VaultError } from '../vault/errors.ts';
+import type { Reference } from '../vault/ids.ts';
+import type { ProofEnding, User } from '../vault/ports.ts';
+import type { AccountStore, PasswordChange } from '../vault/user-ports.ts';
+import { insertNamedUser, updatePassword, userOf, type UserRow } from './access-rows.ts';
+import type { Commits } from './commits.ts';
+import { DatabaseFailure } from './database-failure.ts';
+import type { Database } from './database.ts';
+import { UserEntity } from './entities/user.ts';
+import type { EntityCriteria } from './entity-query.ts';
+import type { GrantGuard } from './grant-guard.ts';
+import { userGrants } from './grant-tables.ts';
+import { together } from './statement.ts';
+import { endOtherSessions, lockUser } from './user-statements.ts';
+
+/** How many rows are read at a time where those of a page were not all sound. */
+const refillRows = 1_000;
+
+/** The users whom owners make, in PostgreSQL. */
+export class SqlAccountStore implements AccountStore {
+  readonly #database: Database;
+  readonly #commits: Commits;
+  readonly #guard: GrantGuard;
+
+  constructor(database: Database, commits: Commits, guard: GrantGuard) {
+    this.#database = database;
+    this.#commits = commits;
+    this.#guard = guard;
+  }
+
+  async createUser(user: User, event: AuditEvent): Promise<void> {
+    try {
+      await this.#commits.run({}, async (transaction) => {
+        await transaction.run(together(insertNamedUser(this.#guard, user)));
+        return { answer: undefined, events: [event] };
+      });
+    } catch (error) {
+      throw isNameTaken(error) ? nameTaken() : error;
+    }
+  }
+
+  async findUser(reference: Reference, signal: AbortSignal): Promise<User | undefined> {
+    return this.#find({ ...reference }, signal);
+  }
+
+  async findUserByName(name: string, signal: AbortSignal): Promise<User | undefined> {
+    return this.#find({ name, passwordHash: { $ne: null } }, signal);
+  }
+
+  async listUsers({ after, size, signal }: Parameters<AccountStore['listUsers']>[0]): Promise<readonly User[]> {
+    const users: User[] = [];
+    for (let last = after, limit = size; ; limit = refillRows) {
+      const where = last === undefined ? {} : { id: { $gt: last } };
+      const rows = await this.#database.find({ signal }, UserEntity, { where, orderBy: { id: 'asc' }, limit });
+      users.push(...rows.filter((row) => this.#guard.holds(userGrants, row)).map(userOf));
+      if (rows.length < limit || users.length >= size) return users.slice(0, size);
+      last = rows.at(-1)?.id;
+    }
+  }
+
+  async changePassword({ user, formerHash, keepSession, event, eventOf }: PasswordChange): Promise<boolean> {
+    return this.#commits.run<boolean>({}, async (transaction) => {
+      const [row] = await transaction.run<UserRow>(lockUser(user.id));
+      if (row?.passwordHash !== formerHash || !this.#guard.holds(userGrants, row)) return { answer: false, events: [] };
+      const ended = await transaction.run<{ readonly id: string }>(endOtherSessions(user.id, keepSession));
+      const { passwordHash } = user;
+      await transaction.run(together(updatePassword(this.#guard, { ...userOf(row), passwordHash })));
+      return { answer: true, events: [...ended.map(({ id }) => eventOf(sessionEnding(id))), event] };
+    });
+  }
+
+  async #find(
+    where: EntityCriteria<InferEntity<typeof UserEntity>>['where'],
+    signal: AbortSignal,
+  ): Promise<User | undefined> {
+    const [row] = await this.#database.find({ signal }, UserEntity, { where });
+    return row && this.#guard.holds(userGrants, row) ? userOf(row) : undefined;
+  }
+}
+
+function sessionEnding(resourceId: string): ProofEnding {
+  return { action: 'sessions.logout', resourceKind: 'session', resourceId };
+}
+
+function isNameTaken(error: unknown): boolean {
+  return error instanceof DatabaseFailure && error.constraint === 'user_login_name_unique';
+}
+
+function nameTaken(): VaultError {
+  return new VaultError('name_taken', 'another user has this name', { resource: 'user', field: 'user.name' });
+}

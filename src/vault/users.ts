@@ -1,0 +1,94 @@
+import { auditEvent, type AuditAction, type AuditEvent } from './audit-event.ts';
+import { authorizeOwner, type Call } from './caller.ts';
+import { invalidArgument, notFound } from './errors.ts';
+import { parseReference } from './ids.ts';
+import { limits } from './limits.ts';
+import { checkPassword } from './password-rules.ts';
+import type { Clock, IdSource, PasswordHasher, User, WorkspaceStore } from './ports.ts';
+import type { AccountStore } from './user-ports.ts';
+
+/** What the directory works with. */
+export interface UserDirectoryParts {
+  readonly store: AccountStore;
+  readonly workspaces: Pick<WorkspaceStore, 'findWorkspace'>;
+  readonly hasher: PasswordHasher;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+}
+
+/** What an owner chooses of a new user. */
+export interface UserDraft {
+  /** What he logs in by. */
+  readonly name: string;
+  readonly isOwner: boolean;
+  /** A workspace's id in either spelling, or `default`. */
+  readonly defaultWorkspace: string;
+  readonly password: string;
+}
+
+/** Makes and shows the users of the instance, for its owners. What users may do is granted by the admins of workspaces. */
+export class UserDirectory {
+  readonly #parts: UserDirectoryParts;
+
+  constructor(parts: UserDirectoryParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Makes a user, who is a member of nothing yet.
+   *
+   * @throws VaultError `permission_denied`, `invalid_argument`, `not_found` for the workspace, or `name_taken`
+   */
+  async createUser(call: Call, draft: UserDraft): Promise<User> {
+    authorizeOwner(call.caller, 'users.manage');
+    checkName(draft.name);
+    checkPassword('password', draft.password);
+    const defaultWorkspaceId = await this.#findWorkspace(call, draft.defaultWorkspace);
+    const { clock, hasher, ids, store } = this.#parts;
+    const passwordHash = await hasher.hash(draft.password);
+    const { name, isOwner } = draft;
+    const user = { id: ids.next(), name, isOwner, defaultWorkspaceId, passwordHash, createdAt: clock.now() };
+    await store.createUser(user, this.#event(call, 'users.create', user.id));
+    return user;
+  }
+
+  /** @throws VaultError `permission_denied` or `not_found` */
+  async describeUser(call: Call, text: string): Promise<User> {
+    authorizeOwner(call.caller, 'users.manage');
+    const reference = parseReference('user', text);
+    const user = reference && (await this.#parts.store.findUser(reference, call.signal));
+    if (!user) throw notFound('user', text);
+    return user;
+  }
+
+  /** All users in the order of their ids, those too whom an issuer of tokens vouches for and who have issued a key. */
+  async listUsers(call: Call, page: { readonly after?: string; readonly size: number }): Promise<readonly User[]> {
+    authorizeOwner(call.caller, 'users.manage');
+    if (!(page.size >= 1 && page.size <= limits.pageSize)) throw invalidArgument('page_size', 'is out of range');
+    return this.#parts.store.listUsers({ ...page, signal: call.signal });
+  }
+
+  /** Owners know of all workspaces. */
+  async #findWorkspace({ caller, signal }: Call, text: string): Promise<string> {
+    const reference = text === 'default' ? { id: caller.defaultWorkspaceId } : parseReference('workspace', text);
+    const workspace = reference && (await this.#parts.workspaces.findWorkspace(reference, signal));
+    if (!workspace) throw notFound('workspace', text);
+    return workspace.id;
+  }
+
+  #event(call: Call, action: AuditAction, userId: string): AuditEvent {
+    const { clock, ids } = this.#parts;
+    const resource = { workspaceId: null, resourceKind: 'user', resourceId: userId };
+    return auditEvent(call, { id: ids.next(), time: clock.now(), action, outcome: 'OK', ...resource });
+  }
+}
+
+/** A name that reads as an id could be another user's. */
+function checkName(name: string): void {
+  if (name.trim() === '') throw invalidArgument('user.name', 'must not be empty');
+  if (Array.from(name).length > limits.nameCharacters) {
+    throw invalidArgument('user.name', `must be at most ${limits.nameCharacters} characters`);
+  }
+  if (name.includes('\0')) throw invalidArgument('user.name', 'must not contain U+0000');
+  if (parseReference('user', name)) throw invalidArgument('user.name', 'must not be an id');
+}

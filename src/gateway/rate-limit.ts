@@ -1,5 +1,6 @@
 import type { Caller } from '../vault/caller.ts';
 import { VaultError } from '../vault/errors.ts';
+import { networkOf } from '../vault/network.ts';
 import type { Clock } from '../vault/ports.ts';
 import type { Proof, Prover } from './authenticate.ts';
 import { TokenBuckets } from './token-buckets.ts';
@@ -50,22 +51,4 @@ function refuseWhere(refusal: VaultError | undefined, proof: Proof): Proof {
 
 function keyOf({ kind, id }: Caller): string {
   return `${kind} ${id}`;
-}
-
-/** An address that a proxy made up is cut off, so that it takes no memory. */
-const addressCharactersMax = 64;
-
-/** An IPv4 address, or the first 64 bits of an IPv6 one. */
-function networkOf(address: string): string {
-  const plain = address
-    .slice(0, addressCharactersMax)
-    .toLowerCase()
-    .replace(/^::ffff:(?=\d+\.)/, '');
-  if (!plain.includes(':')) return plain;
-  const [front = '', back] = plain.split('::');
-  const groups = front.split(':').map((group) => group || '0');
-  // What `::` leaves out begins behind the groups in front of it; more than four groups behind it reach into the first 64 bits.
-  const behind = back === undefined || back === '' ? [] : back.split(':');
-  const zeros = Math.max(0, 8 - groups.length - behind.length);
-  return [...groups, ...Array.from({ length: zeros }, () => '0'), ...behind].slice(0, 4).join(':');
 }

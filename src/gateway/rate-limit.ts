@@ -14,7 +14,7 @@ export interface RateLimits {
 }
 
 /** The most addresses, and the most keys, that are remembered at once: some 20 MiB for each of the two. */
-export const bucketsMax = 100_000;
+const bucketsMax = 100_000;
 
 /**
  * Puts limits before a prover and behind it: from an address that calls too often nobody is asked for, and a caller who does is

@@ -1,12 +1,23 @@
 import { base64Decode } from '@bufbuild/protobuf/wire';
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { HandlerContext } from '@connectrpc/connect';
+import type { FastifyInstance } from 'fastify';
 import type { IncomingHttpHeaders } from 'node:http';
+import { hostOf } from './request-identity.ts';
 
 /** The longest time that a timer can wait, in milliseconds; for a longer one it does not wait at all. */
 const timerMsMax = 2 ** 31 - 1;
 
 const millisecondsOf: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_000 };
+
+/** What Connect makes a URL of must be one, and what it sets a timer to must be within a timer's reach. */
+export function mendOddRequests(scope: FastifyInstance): void {
+  scope.addHook('onRequest', async (request, reply) => {
+    clampDeadlines(request.raw.headers);
+    if (URL.canParse(`http://${hostOf(request.raw) ?? ''}`)) return;
+    await reply.code(400).send({ code: 'invalid_argument', message: 'the host is not properly spelt' });
+  });
+}
 
 /**
  * Shortens deadlines that are further away than a timer can wait.

@@ -1,7 +1,5 @@
-import fastifyCors from '@fastify/cors';
-import { cors as connectCors, type ConnectRouter } from '@connectrpc/connect';
+import { createContextValues, type ConnectRouter } from '@connectrpc/connect';
 import { fastifyConnectPlugin } from '@connectrpc/connect-fastify';
-import { createContextValues } from '@connectrpc/connect';
 import assert from 'node:assert/strict';
 import Fastify from 'fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -13,7 +11,8 @@ import { createProver, proofLastsMsDefault, type Authenticate } from './authenti
 import { announceClosing, closeBehindUnreadBody, endureBreakingOff } from './close-behind.ts';
 import { createConnectService } from './connect.ts';
 import { givenUp, shuttingDown } from './connect-errors.ts';
-import { clampDeadlines } from './connect-request.ts';
+import { mendOddRequests } from './connect-request.ts';
+import { registerCors } from './cross-origin.ts';
 import type { Dialect, RestAnswer } from './dialect.ts';
 import { exchangeKey } from './exchange.ts';
 import { answerOfFramework, isUnknownMethod } from './framework-errors.ts';
@@ -34,7 +33,7 @@ import { limitRates, type RateLimits } from './rate-limit.ts';
 import { stoppable, type Readiness } from './readiness.ts';
 import { reflectionPaths, registerReflection } from './reflection.ts';
 import { followExchanges } from './request-log.ts';
-import { hasSeveralHosts, hostOf, isLocalServer, requestIdOf } from './request-identity.ts';
+import { hasSeveralHosts, isLocalServer, requestIdOf } from './request-identity.ts';
 import { plainAnswer } from './rest-problems.ts';
 import { publicBodyBytesMax } from './request-body.ts';
 import { RestService } from './rest.ts';
@@ -232,28 +231,6 @@ function registerSystemServices(
   const services = [...new Set(dialects.flatMap(({ rpcs }) => rpcs.map(({ method }) => method.parent)))];
   registerHealth(router, { services: services.map(({ typeName }) => typeName), readiness, stopping });
   registerReflection(router, [...services, Health]);
-}
-
-/** Pages of the configured origins may call by every protocol; they hold their tokens themselves, so that no cookie is needed. */
-async function registerCors(fastify: FastifyInstance, origins: readonly string[]): Promise<void> {
-  if (origins.length === 0) return;
-  await fastify.register(fastifyCors, {
-    origin: origins.includes('*') ? '*' : [...origins],
-    credentials: false,
-    methods: [...new Set([...connectCors.allowedMethods, 'PUT', 'PATCH', 'DELETE'])],
-    // Without a list of allowed headers those that are asked for are allowed: the dialects' clients send many of their own.
-    exposedHeaders: [...connectCors.exposedHeaders, 'etag', 'retry-after', 'www-authenticate', 'x-request-id'],
-    maxAge: 7_200,
-  });
-}
-
-/** What Connect makes a URL of must be one, and what it sets a timer to must be within a timer's reach. */
-function mendOddRequests(scope: FastifyInstance): void {
-  scope.addHook('onRequest', async (request, reply) => {
-    clampDeadlines(request.raw.headers);
-    if (URL.canParse(`http://${hostOf(request.raw) ?? ''}`)) return;
-    await reply.code(400).send({ code: 'invalid_argument', message: 'the host is not properly spelt' });
-  });
 }
 
 function sendAnswer(reply: FastifyReply, { status, headers, body }: RestAnswer): void {

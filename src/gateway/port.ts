@@ -1,4 +1,4 @@
-import { createServer as createHttp1Server, ServerResponse } from 'node:http';
+import { createServer as createHttp1Server } from 'node:http';
 import type { RequestListener, Server as Http1Server } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
 import { createServer as createTcpServer } from 'node:net';
@@ -6,6 +6,7 @@ import type { Server, Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import type { SecureContextOptions, Server as TlsServer } from 'node:tls';
 import { awaitFirstBytes, type SpokenProtocol } from './first-bytes.ts';
+import { trackHttp1Answers } from './http1-answers.ts';
 import { trackHttp2Sessions } from './http2-sessions.ts';
 
 /** A server certificate, and who may connect. */
@@ -28,7 +29,7 @@ export interface PortTimeouts {
   readonly requestMs: number;
   /** Between two requests on one HTTP/1.1 connection. */
   readonly keepAliveMs: number;
-  /** Without a byte on an HTTP/2 connection that has no stream. */
+  /** Without a call on an HTTP/2 connection. */
   readonly sessionIdleMs: number;
   /** How often the limits of HTTP/1.1 connections are looked at. */
   readonly checkEveryMs: number;
@@ -203,36 +204,6 @@ function listenWithTls(
 function contextOptionsOf({ certificate, privateKey, clientAuthorities }: PortTls): SecureContextOptions {
   const ca = clientAuthorities !== undefined && { ca: clientAuthorities };
   return { cert: certificate, key: privateKey, minVersion: 'TLSv1.2', ...ca };
-}
-
-/** Follows the HTTP/1.1 answers in flight, so that their connections can be closed behind them. */
-function trackHttp1Answers(server: Http1Server): { closeAll(): void; endOpen(): void } {
-  const leaving = new WeakSet<ServerResponse>();
-  const inFlight = new Set<ServerResponse>();
-  let isClosing = false;
-  server.prependListener('request', (_request, response) => {
-    // Requests of HTTP/2 pass here, too.
-    if (!(response instanceof ServerResponse)) return;
-    response.shouldKeepAlive &&= !isClosing;
-    inFlight.add(response);
-    response.once('close', () => {
-      inFlight.delete(response);
-      if (isClosing || leaving.has(response)) setImmediate(() => server.closeIdleConnections());
-    });
-  });
-  return {
-    closeAll() {
-      isClosing = true;
-      for (const response of inFlight) response.shouldKeepAlive = false;
-    },
-    endOpen() {
-      for (const response of inFlight) {
-        response.shouldKeepAlive = false;
-        leaving.add(response);
-      }
-      server.closeIdleConnections();
-    },
-  };
 }
 
 /** A TLS connection is another object than the TCP connection below it; the two have the same peer. */

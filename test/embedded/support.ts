@@ -51,7 +51,8 @@ export function serve(dataDir: string, account?: Account): ServingProcess {
     stdio: ['pipe', 'pipe', 'inherit'],
     detached: true,
     cwd: '/',
-    ...(account === undefined ? {} : { uid: account.uid, gid: account.gid }),
+    // Another account may not write down what it covered.
+    ...(account && { uid: account.uid, gid: account.gid, env: { ...process.env, NODE_V8_COVERAGE: undefined } }),
   });
   const closed = once(child, 'close');
   serving.add(child);

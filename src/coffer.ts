@@ -9,9 +9,11 @@ import type { DatabaseConnection } from './store/database-connection.ts';
 import { listen } from './listen.ts';
 import { readTls, TlsWatch } from './tls-files.ts';
 import type { Clock } from './vault/ports.ts';
+import { DenialRecorder } from './vault/denials.ts';
 import { UseRecorder } from './vault/use-recorder.ts';
 
 const useFlushEveryMs = 1_000;
+const denialFlushEveryMs = 60_000;
 
 /** What a Coffer is started with, beside its configuration. */
 export interface CofferParts {
@@ -43,8 +45,9 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
   const instance = await openInstance({ config, connection, clock: parts.clock, log: parts.log }, opening);
   opening.defer(logHeads(instance.stores.auditHead, parts.log));
   const uses = recordUses(instance, parts.log, opening);
+  const denials = recordDenials(instance, parts, opening);
   const readiness = new DatabaseReadiness(instance.database, parts.log);
-  const server = await buildServer({ ...parts, config, instance, uses, readiness, tls });
+  const server = await buildServer({ ...parts, config, instance, uses, denials, readiness, tls });
   opening.defer(() => server.close(config.shutdownTimeoutMs));
   opening.defer(() => readiness.stop());
   await readiness.start();
@@ -85,6 +88,18 @@ function recordUses(instance: Instance, log: Logger, opening: AsyncDisposableSta
     await flush();
   });
   return uses;
+}
+
+function recordDenials(instance: Instance, { clock, log }: CofferParts, opening: AsyncDisposableStack): DenialRecorder {
+  const denials = new DenialRecorder({ audit: instance.stores.audit, clock, ids: instance.ids });
+  const flush = () =>
+    denials.flush().catch((error: unknown) => log.warn({ err: error }, 'refused calls could not be written yet'));
+  const timer = setInterval(() => void flush(), denialFlushEveryMs);
+  opening.defer(async () => {
+    clearInterval(timer);
+    await flush();
+  });
+  return denials;
 }
 
 function warnOfOpenDoor({ host, tls }: Config, log: Logger): void {

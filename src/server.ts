@@ -12,6 +12,7 @@ import type { Instance } from './instance.ts';
 import { AuditTrail } from './vault/audit-trail.ts';
 import { ApiKeyDirectory } from './vault/api-keys.ts';
 import { CredentialVault } from './vault/credential-vault.ts';
+import type { DenialRecorder } from './vault/denials.ts';
 import { LoginThrottle } from './vault/login-throttle.ts';
 import { LoginThrottles } from './vault/login-throttles.ts';
 import { Login } from './vault/login.ts';
@@ -27,6 +28,7 @@ export interface ServerParts {
   readonly config: Config;
   readonly instance: Instance;
   readonly uses: UseRecorder;
+  readonly denials: DenialRecorder;
   readonly readiness: Readiness;
   readonly tls: GatewayTls | undefined;
   readonly clock: Clock;
@@ -42,6 +44,7 @@ export async function buildServer(parts: ServerParts): Promise<Gateway> {
     dialects: dialects(vaultParts),
     chooseDialect: createDialectChoice(vaultParts.vault),
     authenticate: (headers, signal, certificate) => authenticator.authenticate(headers, signal, certificate),
+    denials: parts.denials,
     readiness,
     clock,
     log,

@@ -8,6 +8,7 @@ import { callerOf, type Proof, type Prover } from './authenticate.ts';
 import { absentWorkspace, connectErrorOf, internalError, invalidRequestError } from './connect-errors.ts';
 import { isDecodingKey, watchOutcome } from './connect-outcome.ts';
 import { refuseOddQuery } from './connect-request.ts';
+import { tellDenial, type DenialObserver } from './denial-observer.ts';
 import type { Dialect } from './dialect.ts';
 import { exchangeKey, type Exchange } from './exchange.ts';
 import type { Guard } from './guard.ts';
@@ -21,6 +22,7 @@ export interface ConnectParts {
   readonly dialects: readonly Dialect[];
   readonly prover: Prover;
   readonly guard: Guard;
+  readonly denials: DenialObserver;
   readonly clock: Clock;
   readonly log: Logger;
   readonly bodyBytesMax: number;
@@ -76,10 +78,11 @@ export function createConnectService(parts: ConnectParts): ConnectService {
       const evidence = { headers, signal, peer, peerCertificate, hasSeveralAuthorizations };
       const proof = await parts.prover.prove(evidence);
       const caller = callerOf(rpc, proof);
-      parts.guard.admitCaller(rpc, caller);
       if (caller) found.caller = caller;
+      parts.guard.admitCaller(rpc, caller);
       context.values.set(proofKey, proof);
     } catch (error) {
+      await tellDenial(parts, exchangeOf(context), error);
       throw renderError(error, context, dialect);
     }
   };
@@ -96,9 +99,10 @@ export function createConnectService(parts: ConnectParts): ConnectService {
         router.rpc(
           one.rpc.method,
           (message, context) =>
-            handle(one, message, context).catch((error: unknown) =>
-              Promise.reject(renderError(error, context, one.dialect)),
-            ),
+            handle(one, message, context).catch(async (error: unknown) => {
+              await tellDenial(parts, exchangeOf(context), error);
+              throw renderError(error, context, one.dialect);
+            }),
           { jsonOptions, readMaxBytes: bodyLimitOf(one.rpc, parts.bodyBytesMax) },
         );
       }

@@ -13,6 +13,7 @@ import { createConnectService } from './connect.ts';
 import { givenUp, shuttingDown } from './connect-errors.ts';
 import { mendOddRequests } from './connect-request.ts';
 import { registerCors } from './cross-origin.ts';
+import type { DenialObserver } from './denial-observer.ts';
 import type { Dialect, RestAnswer } from './dialect.ts';
 import { exchangeKey } from './exchange.ts';
 import { answerOfFramework, isUnknownMethod } from './framework-errors.ts';
@@ -50,6 +51,8 @@ export interface GatewayOptions {
   readonly dialects: readonly Dialect[];
   readonly chooseDialect: ChooseDialect;
   readonly authenticate: Authenticate;
+  /** Told of calls that are not let in, before they are answered. */
+  readonly denials: DenialObserver;
   readonly readiness: Readiness;
   readonly clock: Clock;
   readonly log: Logger;

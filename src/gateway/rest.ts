@@ -6,6 +6,7 @@ import { isJsonObject, type JsonValue } from '../vault/json.ts';
 import type { Clock } from '../vault/ports.ts';
 import { callerOf, type Proof, type Prover } from './authenticate.ts';
 import { shuttingDown } from './connect-errors.ts';
+import { tellDenial, type DenialObserver } from './denial-observer.ts';
 import type { Dialect, Problem, RestAnswer, RestExchange } from './dialect.ts';
 import type { Exchange } from './exchange.ts';
 import type { Guard } from './guard.ts';
@@ -26,6 +27,7 @@ export interface RestParts {
   readonly chooseDialect: ChooseDialect;
   readonly prover: Prover;
   readonly guard: Guard;
+  readonly denials: DenialObserver;
   readonly clock: Clock;
   readonly log: Logger;
   readonly bodyBytesMax: number;
@@ -92,6 +94,8 @@ export class RestService {
     try {
       return await this.#call(request, match, proof);
     } catch (error) {
+      if (proof.caller) request.exchange.found.caller = proof.caller;
+      await tellDenial(this.#parts, request.exchange, error);
       const problem = problemOf(error, request.exchange, log);
       return renderProblem(dialect, problem, this.#describe(request, match, proof.caller), log);
     }

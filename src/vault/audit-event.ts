@@ -21,7 +21,9 @@ export type AuditAction =
   | 'users.change_password'
   | 'users.withdraw_password'
   | 'sessions.login'
-  | 'sessions.logout';
+  | 'sessions.logout'
+  | 'access.denied'
+  | 'access.refused';
 
 export type AuditOutcome = 'OK' | 'DENIED' | 'FAILED';
 

@@ -75,7 +75,7 @@ export function resolveWorkspace(caller: Caller, text: string): string {
 export function authorize(caller: Caller, workspaceId: string, permission: Permission): Grant {
   const grant = caller.grants.find((candidate) => candidate.workspaceId === workspaceId);
   if (!grant) throw workspaceDenied(workspaceId);
-  if (!permits(grant, permission)) throw permissionDenied(permission);
+  if (!permits(grant, permission)) throw permissionDenied(permission, workspaceId);
   return grant;
 }
 
@@ -112,6 +112,7 @@ function workspaceDenied(workspace: string): VaultError {
   return new VaultError('workspace_denied', 'Workspace access denied', { resource: 'workspace', workspace });
 }
 
-function permissionDenied(permission: Permission): VaultError {
-  return new VaultError('permission_denied', `permission ${permission} is needed`);
+function permissionDenied(permission: Permission, workspace?: string): VaultError {
+  const details = { permission, ...(workspace !== undefined && { workspace }) };
+  return new VaultError('permission_denied', `permission ${permission} is needed`, details);
 }

@@ -32,6 +32,8 @@ export interface VaultErrorDetails {
   readonly id?: string;
   /** The workspace that it was sought in, as the caller spelt it. */
   readonly workspace?: string;
+  /** The permission that is lacking. */
+  readonly permission?: string;
   /** The request's member at fault, in the proto's spelling. */
   readonly field?: string;
   /** The greatest size of that member, where it was exceeded. */

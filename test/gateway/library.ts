@@ -219,6 +219,7 @@ export async function startGateway(
   const known = callers();
   const gateway = await buildGateway({
     dialects: [library.dialect],
+    denials: { noteDenied: async () => undefined, noteRefused: () => undefined },
     chooseDialect: (candidates) => candidates[0],
     authenticate: async (headers) => {
       const token = headers.get('authorization')?.replace('Bearer ', '');

@@ -31,6 +31,9 @@ describe('the audit trail, through the native API', () => {
     return { status: response.status, answer: Object(answer) };
   }
 
+  const denials = async (path: string) =>
+    (await call('GET', `${path}?action=access.denied`, coffer.adminToken)).answer.audit_events ?? [];
+
   it('lists the events of a workspace, the newest first, with all that is known of them', async () => {
     const { status, answer } = await call('GET', '/v1/workspaces/default/auditEvents', coffer.adminToken);
     expect(status).to.equal(200);
@@ -84,7 +87,7 @@ describe('the audit trail, through the native API', () => {
       404,
     );
     const own = await call('GET', `/v1/workspaces/${other}/auditEvents`, stranger);
-    expect(actions(own.answer)).to.deep.equal(['api_keys.create', 'workspaces.create']);
+    expect(actions(own.answer)).to.deep.equal(['access.denied', 'api_keys.create', 'workspaces.create']);
   });
 
   it('shows the events of the instance to its owners alone', async () => {
@@ -93,6 +96,36 @@ describe('the audit trail, through the native API', () => {
     const admin = await coffer.issueKey({ role: 'ADMIN' });
     expect((await call('GET', '/v1/auditEvents', admin)).status).to.equal(403);
     expect((await call('POST', '/v1/auditTrail:verify', admin, {})).status).to.equal(403);
+  });
+
+  describe('of calls that are not let in', () => {
+    it('names the caller and the permission that he lacked, before he is answered, whatever the protocol', async () => {
+      const viewer = await coffer.issueKey({ role: 'VIEWER' });
+      const before = await denials('/v1/workspaces/default/auditEvents');
+      const path = `/v1/workspaces/default/credentials/${credentialId}:reveal`;
+      expect((await call('POST', path, viewer, {})).status).to.equal(403);
+      const rpc = '/coffer.v1.SecretService/RevealSecret';
+      const body = { workspace_id: 'default', credential_id: credentialId };
+      expect((await call('POST', rpc, viewer, body)).status).to.equal(403);
+      const after = await denials('/v1/workspaces/default/auditEvents');
+      expect(after.length - before.length).to.equal(2);
+      expect(after.map(({ protocol }: { protocol: string }) => protocol).slice(0, 2)).to.deep.equal([
+        'connect',
+        'rest',
+      ]);
+      expect(after[0]).to.include({ outcome: 'DENIED', resource_kind: 'permission', resource_id: 'secrets.reveal' });
+      expect(after[0].actor.name).to.equal('a VIEWER key');
+    });
+
+    it('keeps an attempt on a foreign workspace in the caller’s own, and leaves the foreign one as it was', async () => {
+      const other = await coffer.createWorkspace('targeted');
+      const path = `/v1/workspaces/${other}/auditEvents`;
+      const admin = await coffer.issueKey({ role: 'ADMIN' });
+      const before = (await denials('/v1/workspaces/default/auditEvents')).length;
+      await call('GET', path, admin);
+      expect((await denials('/v1/workspaces/default/auditEvents')).length).to.equal(before + 1);
+      expect(await denials(path)).to.deep.equal([]);
+    });
   });
 
   it('verifies, also against heads that it has told before', async () => {

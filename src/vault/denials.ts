@@ -1,0 +1,101 @@
+import { auditEvent } from './audit-event.ts';
+import type { Call, Caller } from './caller.ts';
+import type { VaultError, VaultErrorCode } from './errors.ts';
+import type { AuditStore, Clock, IdSource } from './ports.ts';
+
+/** What the recorder works with. */
+export interface DenialRecorderParts {
+  readonly audit: AuditStore;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+}
+
+/** A call by a known caller that was refused. */
+export type DeniedCall = Omit<Call, 'workspaceId' | 'signal'>;
+
+const denials: ReadonlySet<VaultErrorCode> = new Set(['permission_denied', 'workspace_denied']);
+const refusals: ReadonlySet<VaultErrorCode> = new Set(['token_missing', 'token_invalid', 'token_expired']);
+
+/** The most addresses that are counted apart. */
+const addressesMax = 1_000;
+
+/**
+ * Puts calls that were not let in into the trail: those of known callers one by one, before they are answered; those of
+ * nobody counted per address, since anybody could fill the trail with them.
+ */
+export class DenialRecorder {
+  readonly #parts: DenialRecorderParts;
+  #refused = new Map<string, number>();
+
+  constructor(parts: DenialRecorderParts) {
+    this.#parts = parts;
+  }
+
+  /** Notes a call of a known caller, where it was denied for want of a right. The caller may be wrong about the workspace. */
+  async noteDenied(call: DeniedCall, { code, details }: VaultError): Promise<void> {
+    if (!denials.has(code)) return;
+    const { audit, clock, ids } = this.#parts;
+    const workspaceId = ownWorkspace(call.caller, details.workspace);
+    const resource = { resourceKind: 'permission', resourceId: details.permission ?? null };
+    const deed = {
+      id: ids.next(),
+      time: clock.now(),
+      action: 'access.denied',
+      outcome: 'DENIED',
+      ...resource,
+    } as const;
+    await audit.append(auditEvent({ ...call, workspaceId, signal: neverAborted }, deed));
+  }
+
+  /** Counts a call of somebody who proved nobody; beyond a thousand addresses, the others are counted together. */
+  noteRefused(peer: string, { code }: VaultError): void {
+    if (!refusals.has(code)) return;
+    const isCounted = this.#refused.has(peer) || this.#refused.size < addressesMax;
+    const address = isCounted ? peer : otherAddresses;
+    this.#refused.set(address, (this.#refused.get(address) ?? 0) + 1);
+  }
+
+  /** Writes what was counted, an event for each address; what can't be written is counted on, and the failure is thrown. */
+  async flush(): Promise<void> {
+    const refused = [...this.#refused];
+    this.#refused = new Map();
+    const written = await Promise.allSettled(refused.map(([peer, count]) => this.#append(peer, count)));
+    const failure = written.find((one) => one.status === 'rejected');
+    if (!failure) return;
+    for (const [index, [peer, count]] of refused.entries()) {
+      if (written[index]?.status === 'rejected') this.#refused.set(peer, (this.#refused.get(peer) ?? 0) + count);
+    }
+    throw failure.reason;
+  }
+
+  async #append(peer: string, count: number): Promise<void> {
+    const { audit, clock, ids } = this.#parts;
+    await audit.append({
+      id: ids.next(),
+      time: clock.now(),
+      workspaceId: null,
+      actorKind: 'anonymous',
+      actorId: null,
+      actorName: '',
+      authentication: 'none',
+      action: 'access.refused',
+      resourceKind: 'permission',
+      resourceId: null,
+      outcome: 'DENIED',
+      protocol: 'none',
+      dialect: '',
+      peer,
+      requestId: '',
+      count,
+    });
+  }
+}
+
+const otherAddresses = 'others';
+const neverAborted = new AbortController().signal;
+
+/** Where the event belongs: what a caller names and has nothing to do with is not his to write into. */
+function ownWorkspace(caller: Caller, named: string | undefined): string {
+  const own = caller.grants.find(({ workspaceId }) => workspaceId === named);
+  return own?.workspaceId ?? caller.defaultWorkspaceId;
+}

@@ -41,9 +41,14 @@ export function checkExpiry(expiresAt: Date | null, clock: Clock): void {
   if (expiresAt !== null && expiresAt <= clock.now()) throw new VaultError('token_expired', 'Token expired');
 }
 
-/** What a caller has who may do all that a user may. */
+/**
+ * What a caller has who may do all that a user may.
+ *
+ * @throws VaultError `token_invalid` where the user was deactivated
+ */
 export function accessOfUser(access: UserAccess): Pick<Caller, 'userId' | 'isOwner' | 'grants'> {
   const { user, memberships } = access;
+  if (user.deactivatedAt !== null) throw new VaultError('token_invalid', 'the user of this token was deactivated');
   const grants = memberships.map(({ workspaceId, role, mayReveal }) => ({ workspaceId, role, mayReveal }));
   return { userId: user.id, isOwner: user.isOwner, grants };
 }

@@ -17,6 +17,7 @@ export const userProperties = [
   'defaultWorkspaceId',
   'passwordHash',
   'logsInUnnamed',
+  'deactivatedAt',
   'createdAt',
   'mac',
 ] as const satisfies readonly (keyof UserRow)[];
@@ -49,7 +50,8 @@ export function workspaceOf({ id, name, createdBy, createdAt }: Workspace): Work
 /** The user that a row tells of. */
 export function userOf(row: Omit<UserRow, 'logsInUnnamed' | 'mac'>): User {
   const { id, name, isOwner, defaultWorkspaceId, createdAt } = row;
-  return { id, name, isOwner, defaultWorkspaceId, passwordHash: row.passwordHash ?? null, createdAt };
+  const { passwordHash = null, deactivatedAt = null } = row;
+  return { id, name, isOwner, defaultWorkspaceId, passwordHash, deactivatedAt, createdAt };
 }
 
 /** The API key that a row tells of. */
@@ -77,8 +79,9 @@ export function insertWorkspace(workspace: Workspace): Fragment {
 
 /** Adds a user, with his MAC. */
 export function insertUser(guard: GrantGuard, user: User): Fragment {
-  const { id, name, isOwner, defaultWorkspaceId, passwordHash, createdAt } = user;
-  return insertInto('user', guard.sign(userGrants, { id, name, isOwner, defaultWorkspaceId, passwordHash, createdAt }));
+  const { id, name, isOwner, defaultWorkspaceId, passwordHash, deactivatedAt, createdAt } = user;
+  const row = { id, name, isOwner, defaultWorkspaceId, passwordHash, deactivatedAt, createdAt };
+  return insertInto('user', guard.sign(userGrants, row));
 }
 
 /** Adds a user, with his MAC, unless he is there already. */
@@ -89,8 +92,8 @@ export function insertAbsentUser(guard: GrantGuard, user: User): Fragment {
 
 /** Adds a user who logs in by his name, with his MAC. */
 export function insertNamedUser(guard: GrantGuard, user: User): Fragment {
-  const { id, name, isOwner, defaultWorkspaceId, passwordHash, createdAt } = user;
-  const row = { id, name, isOwner, defaultWorkspaceId, passwordHash, createdAt, logsInUnnamed: false };
+  const { id, name, isOwner, defaultWorkspaceId, passwordHash, deactivatedAt, createdAt } = user;
+  const row = { id, name, isOwner, defaultWorkspaceId, passwordHash, deactivatedAt, createdAt, logsInUnnamed: false };
   return { ...insertInto('user', guard.sign(userGrants, row)), name: '+user named' };
 }
 
@@ -98,6 +101,12 @@ export function insertNamedUser(guard: GrantGuard, user: User): Fragment {
 export function updatePassword(guard: GrantGuard, user: User): Fragment {
   const { passwordHash, mac } = guard.sign(userGrants, user);
   return updateRow('user', { id: user.id }, { passwordHash, mac });
+}
+
+/** Deactivates a user, with the MAC over his whole row. */
+export function updateDeactivation(guard: GrantGuard, user: User): Fragment {
+  const { deactivatedAt, mac } = guard.sign(userGrants, user);
+  return { ...updateRow('user', { id: user.id }, { deactivatedAt, mac }), name: '~user deactivated' };
 }
 
 /** Adds a membership, with its MAC. */

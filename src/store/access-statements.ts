@@ -8,6 +8,7 @@ export interface UserAccessRow {
   readonly userIsOwner: boolean;
   readonly userDefaultWorkspaceId: string;
   readonly userPasswordHash: string | null;
+  readonly userDeactivatedAt: Date | null;
   readonly userCreatedAt: Date;
   readonly userMac: Uint8Array;
   /** The user's, once more; null where he is a member of nothing, as the next ones. */
@@ -23,6 +24,7 @@ const accessColumns = [
   'u.is_owner as "userIsOwner"',
   'u.default_workspace_id as "userDefaultWorkspaceId"',
   'u.password_hash as "userPasswordHash"',
+  'u.deactivated_at as "userDeactivatedAt"',
   'u.created_at as "userCreatedAt"',
   'u.mac as "userMac"',
   'm.user_id as "memberId"',
@@ -68,6 +70,7 @@ export function userOfAccess(id: string, row: UserAccessRow): User & { readonly 
     isOwner: row.userIsOwner,
     defaultWorkspaceId: row.userDefaultWorkspaceId,
     passwordHash: row.userPasswordHash,
+    deactivatedAt: row.userDeactivatedAt,
     createdAt: row.userCreatedAt,
     mac: row.userMac,
   };

@@ -3,17 +3,19 @@ import type { AuditEvent } from '../vault/audit-event.ts';
 import { VaultError } from '../vault/errors.ts';
 import type { Reference } from '../vault/ids.ts';
 import type { ProofEnding, User } from '../vault/ports.ts';
-import type { AccountStore, PasswordChange } from '../vault/user-ports.ts';
-import { insertNamedUser, updatePassword, userOf, type UserRow } from './access-rows.ts';
+import type { AccountStore, Deactivation, PasswordChange } from '../vault/user-ports.ts';
+import { insertNamedUser, updateDeactivation, updatePassword, userOf, type UserRow } from './access-rows.ts';
 import type { Commits } from './commits.ts';
 import { DatabaseFailure } from './database-failure.ts';
 import type { Database } from './database.ts';
+import { endProofs } from './end-proofs.ts';
 import { UserEntity } from './entities/user.ts';
 import type { EntityCriteria } from './entity-query.ts';
 import type { GrantGuard } from './grant-guard.ts';
 import { userGrants } from './grant-tables.ts';
 import { together } from './statement.ts';
-import { endOtherSessions, lockUser } from './user-statements.ts';
+import type { Transaction } from './transaction.ts';
+import { allUsers, endOtherSessions, lockFirstUser, lockUser } from './user-statements.ts';
 
 /** How many rows are read at a time where those of a page were not all sound. */
 const refillRows = 1_000;
@@ -46,7 +48,7 @@ export class SqlAccountStore implements AccountStore {
   }
 
   async findUserByName(name: string, signal: AbortSignal): Promise<User | undefined> {
-    return this.#find({ name, passwordHash: { $ne: null } }, signal);
+    return this.#find({ name, passwordHash: { $ne: null }, deactivatedAt: null }, signal);
   }
 
   async listUsers({ after, size, signal }: Parameters<AccountStore['listUsers']>[0]): Promise<readonly User[]> {
@@ -63,12 +65,42 @@ export class SqlAccountStore implements AccountStore {
   async changePassword({ user, formerHash, keepSession, event, eventOf }: PasswordChange): Promise<boolean> {
     return this.#commits.run<boolean>({}, async (transaction) => {
       const [row] = await transaction.run<UserRow>(lockUser(user.id));
-      if (row?.passwordHash !== formerHash || !this.#guard.holds(userGrants, row)) return { answer: false, events: [] };
+      const isSame = row?.passwordHash === formerHash && !row.deactivatedAt;
+      if (!isSame || !this.#guard.holds(userGrants, row)) return { answer: false, events: [] };
       const ended = await transaction.run<{ readonly id: string }>(endOtherSessions(user.id, keepSession));
       const { passwordHash } = user;
       await transaction.run(together(updatePassword(this.#guard, { ...userOf(row), passwordHash })));
       return { answer: true, events: [...ended.map(({ id }) => eventOf(sessionEnding(id))), event] };
     });
+  }
+
+  async deactivateUser({
+    userId,
+    deactivatedAt,
+    event,
+    eventOf,
+  }: Parameters<AccountStore['deactivateUser']>[0]): Promise<Deactivation> {
+    return this.#commits.run<Deactivation>({}, async (transaction) => {
+      // Of two last owners one stays.
+      await transaction.run(lockFirstUser);
+      const [row] = await transaction.run<UserRow>(lockUser(userId));
+      if (!row || !this.#guard.holds(userGrants, row)) return { answer: { kind: 'absent' }, events: [] };
+      const user = userOf(row);
+      if (user.deactivatedAt !== null) return { answer: { kind: 'done', user }, events: [] };
+      if (user.isOwner && !(await this.#isOtherOwner(transaction, userId))) {
+        return { answer: { kind: 'last_owner' }, events: [] };
+      }
+      const deactivated = { ...user, deactivatedAt };
+      await transaction.run(together(updateDeactivation(this.#guard, deactivated)));
+      const ended = await endProofs(this.#guard, transaction, { userId, revokedAt: deactivatedAt });
+      return { answer: { kind: 'done', user: deactivated }, events: [...ended.map(eventOf), event] };
+    });
+  }
+
+  async #isOtherOwner(transaction: Transaction, userId: string): Promise<boolean> {
+    const rows = await transaction.run<UserRow>(allUsers);
+    const others = rows.filter(({ id, isOwner, deactivatedAt }) => id !== userId && isOwner && !deactivatedAt);
+    return others.some((row) => this.#guard.holds(userGrants, row));
   }
 
   async #find(

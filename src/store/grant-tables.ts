@@ -9,7 +9,14 @@ type Read<Row> = Nullable<Row>;
 /** Who the user is, what he manages, where his calls go, and what password proves him. */
 export const userGrants: GrantTable<Read<Omit<User, 'name' | 'createdAt'>>> = {
   name: 'user',
-  fields: (user) => [user.id, flag(user.isOwner), user.defaultWorkspaceId, user.passwordHash ?? null],
+  fields: (user) => [
+    user.id,
+    flag(user.isOwner),
+    user.defaultWorkspaceId,
+    user.passwordHash ?? null,
+    // Only where it is set, so that rows keep their MACs that were written before there was such a column.
+    ...(user.deactivatedAt ? [instant(user.deactivatedAt)] : []),
+  ],
   id: (user) => user.id,
 };
 

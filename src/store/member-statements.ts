@@ -17,13 +17,13 @@ export const lockMembers: Statement = {
   values: [...advisoryLocks.members],
 };
 
-/** The memberships that decide on a change of one: his own, and those of admins. */
+/** The memberships that decide on a change of one: his own, and those of admins who were not deactivated. */
 export function findMembersForChange(workspaceId: string, userId: string): Statement {
   return {
     name: 'members for change',
     text:
-      `select ${membershipColumns} from membership m` +
-      ` where m.workspace_id = $1 and (m.user_id = $2 or m.role = 'ADMIN')`,
+      `select ${membershipColumns} from membership m join "user" u on u.id = m.user_id` +
+      ` where m.workspace_id = $1 and (m.user_id = $2 or (m.role = 'ADMIN' and u.deactivated_at is null))`,
     values: [workspaceId, userId],
   };
 }

@@ -5,36 +5,31 @@ import { VaultError } from '../vault/errors.ts';
 import type { FirstPassword, ProofEnding, User, UserStore } from '../vault/ports.ts';
 import { isPassword } from '../vault/withdrawn-password.ts';
 import {
-  apiKeyOf,
   insertApiKey,
   insertMembership,
   insertSession,
   insertUser,
   insertWorkspace,
   updatePassword,
-  updateRevocation,
   userOf,
-  type ApiKeyRow,
   type UserRow,
 } from './access-rows.ts';
 import type { Commits } from './commits.ts';
 import type { Database } from './database.ts';
 import { UserEntity } from './entities/user.ts';
+import { endProofs } from './end-proofs.ts';
 import type { EntityCriteria } from './entity-query.ts';
 import type { GrantGuard } from './grant-guard.ts';
-import { apiKeyGrants, userGrants } from './grant-tables.ts';
+import { userGrants } from './grant-tables.ts';
 import { insertWorkspaceKey } from './key-store.ts';
 import { together } from './statement.ts';
-import type { Transaction } from './transaction.ts';
 import {
   allUsers,
   anyOwner,
   anyPassword,
   deleteSession,
-  endSessions,
   endSessionsBeyond,
   lockFirstUser,
-  lockPersonalKeys,
   lockUser,
 } from './user-statements.ts';
 
@@ -58,7 +53,10 @@ export class SqlUserStore implements UserStore {
   }
 
   async findUsersWithPassword(signal: AbortSignal): Promise<readonly User[]> {
-    const users = await this.#findUsers({ passwordHash: { $ne: null }, logsInUnnamed: true }, signal);
+    const users = await this.#findUsers(
+      { passwordHash: { $ne: null }, logsInUnnamed: true, deactivatedAt: null },
+      signal,
+    );
     return users.filter(({ passwordHash }) => isPassword(passwordHash));
   }
 
@@ -73,7 +71,7 @@ export class SqlUserStore implements UserStore {
   }
 
   async findFirstOwner(): Promise<User | undefined> {
-    const [owner] = await this.#findUsers({ isOwner: true });
+    const [owner] = await this.#findUsers({ isOwner: true, deactivatedAt: null });
     return owner;
   }
 
@@ -105,7 +103,7 @@ export class SqlUserStore implements UserStore {
       await transaction.run(lockFirstUser);
       const [user] = await transaction.run<UserRow>(lockUser(userId));
       if (!user || !this.#guard.holds(userGrants, user)) throw new VaultError('not_found', 'the user is gone');
-      const ended = await this.#endProofs(transaction, userId, revokedAt);
+      const ended = [...(await endProofs(this.#guard, transaction, { userId, revokedAt })), withdrawalOf(userId)];
       await transaction.run(together(updatePassword(this.#guard, { ...userOf(user), passwordHash })));
       await transaction.run(together(insertApiKey(this.#guard, apiKey)));
       return { answer: undefined, events: [...ended.map(eventOf), event] };
@@ -133,7 +131,7 @@ export class SqlUserStore implements UserStore {
     return this.#commits.run<boolean>({}, async (transaction) => {
       // Logins of one user take turns, or each would spare what the other one adds.
       const [user] = await transaction.run<UserRow>(lockUser(session.userId));
-      if (user?.passwordHash !== passwordHash) return nothingDone;
+      if (user?.passwordHash !== passwordHash || isDeactivated(user)) return nothingDone;
       await transaction.run(together(insertSession(this.#guard, session)));
       await transaction.run(endSessionsBeyond(session, keep));
       return { answer: true, events: [event] };
@@ -145,21 +143,6 @@ export class SqlUserStore implements UserStore {
       await transaction.run(together(deleteSession(id)));
       return { answer: undefined, events: [event] };
     });
-  }
-
-  /** Answers what ended. Keys that fail their MAC are void as they are. */
-  async #endProofs(transaction: Transaction, userId: string, revokedAt: Date): Promise<readonly ProofEnding[]> {
-    const rows = await transaction.run<ApiKeyRow>(lockPersonalKeys(userId));
-    const apiKeys = rows.filter((row) => this.#guard.holds(apiKeyGrants, row)).map(apiKeyOf);
-    for (const apiKey of apiKeys) {
-      await transaction.run(together(updateRevocation(this.#guard, { ...apiKey, revokedAt })));
-    }
-    const sessions = await transaction.run<{ readonly id: string }>(endSessions(userId));
-    return [
-      ...apiKeys.map(({ id }) => ({ action: 'api_keys.revoke', resourceKind: 'api_key', resourceId: id }) as const),
-      ...sessions.map(({ id }) => ({ action: 'sessions.logout', resourceKind: 'session', resourceId: id }) as const),
-      { action: 'users.withdraw_password', resourceKind: 'user', resourceId: userId },
-    ];
   }
 
   /** Nobody ever had a password, and nobody's was taken away. */
@@ -183,8 +166,17 @@ export class SqlUserStore implements UserStore {
   }
 }
 
-function mayLogInUnnamed({ logsInUnnamed, passwordHash }: UserRow): boolean {
-  return logsInUnnamed && isPassword(passwordHash);
+function withdrawalOf(resourceId: string): ProofEnding {
+  return { action: 'users.withdraw_password', resourceKind: 'user', resourceId };
+}
+
+function mayLogInUnnamed(row: UserRow): boolean {
+  return row.logsInUnnamed && isPassword(row.passwordHash) && !isDeactivated(row);
+}
+
+/** To the ORM null is undefined. */
+function isDeactivated({ deactivatedAt }: UserRow): boolean {
+  return deactivatedAt instanceof Date;
 }
 
 function isAny(rows: readonly unknown[]): boolean {

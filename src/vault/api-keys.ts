@@ -138,7 +138,7 @@ function readCertificateName(text: string): string {
 function unknownUserOf(caller: Caller, createdAt: Date): User | undefined {
   if (caller.authentication !== 'oidc') return undefined;
   const { userId: id, name, defaultWorkspaceId } = caller;
-  return { id, name, isOwner: false, defaultWorkspaceId, passwordHash: null, createdAt };
+  return { id, name, isOwner: false, defaultWorkspaceId, passwordHash: null, deactivatedAt: null, createdAt };
 }
 
 /**

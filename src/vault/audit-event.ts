@@ -17,6 +17,7 @@ export type AuditAction =
   | 'api_keys.create'
   | 'api_keys.revoke'
   | 'users.create'
+  | 'users.deactivate'
   | 'users.set_up'
   | 'users.change_password'
   | 'users.withdraw_password'

@@ -26,6 +26,7 @@ export async function createFirstOwner(parts: FirstStartParts, token: IssuedToke
     isOwner: true,
     defaultWorkspaceId: workspace.id,
     passwordHash: null,
+    deactivatedAt: null,
     createdAt,
   };
   await users.createFirstOwner({

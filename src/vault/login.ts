@@ -130,7 +130,7 @@ export class Login {
     const id = this.#parts.ids.next();
     const createdAt = this.#parts.clock.now();
     return {
-      user: { id, name: 'dashboard', isOwner: false, defaultWorkspaceId, passwordHash, createdAt },
+      user: { id, name: 'dashboard', isOwner: false, defaultWorkspaceId, passwordHash, deactivatedAt: null, createdAt },
       from: { membership: { workspaceId: defaultWorkspaceId, userId: id, role: 'EDITOR', mayReveal: false } },
     };
   }

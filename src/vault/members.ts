@@ -34,13 +34,14 @@ export class MemberDirectory {
    * Makes a user a member, or gives a member what the draft says instead of what he had.
    *
    * @throws VaultError `permission_denied` where he would be granted more than the caller has or outlive him, `not_found` for an
-   *   unknown user, or `invalid_argument` with the reason `LAST_ADMIN` where nobody else would be ADMIN
+   *   unknown or deactivated user, or `invalid_argument` with the reason `LAST_ADMIN` where nobody else would be ADMIN
    */
   async addMember(call: Call, { userId: text, role, mayReveal }: MemberDraft): Promise<Member> {
     const grant = this.#authorize(call);
     checkPermanence(call.caller);
     checkGranting(grant, { role, mayReveal }, 'a member');
     const user = await this.#findUser(call, text);
+    if (user.deactivatedAt !== null) throw notFound('user', text);
     const { workspaceId } = call;
     const membership = { workspaceId, userId: user.id, role, mayReveal };
     const event = this.#event(call, 'members.add', user.id);

@@ -86,7 +86,7 @@ export class NamedLogin {
     const reference = parseReference('user', text);
     const { accounts } = this.#parts;
     const user = reference ? await accounts.findUser(reference, signal) : await accounts.findUserByName(text, signal);
-    return isPassword(user?.passwordHash) ? user : undefined;
+    return user?.deactivatedAt === null && isPassword(user.passwordHash) ? user : undefined;
   }
 
   async #compare(

@@ -226,6 +226,8 @@ export interface User {
   readonly defaultWorkspaceId: string;
   /** In PHC string format; null where no password was ever set, and a `withdrawnPassword` where it was withdrawn. */
   readonly passwordHash: string | null;
+  /** From when on he neither logs in nor calls; null while he may. */
+  readonly deactivatedAt: Date | null;
   readonly createdAt: Date;
 }
 

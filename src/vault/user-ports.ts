@@ -15,6 +15,15 @@ export interface PasswordChange {
   readonly eventOf: (ending: ProofEnding) => AuditEvent;
 }
 
+/** What came of deactivating a user: it is durable as it is told here, or why nothing was changed. */
+export type Deactivation =
+  | { readonly kind: 'done'; readonly user: User }
+  | { readonly kind: 'absent' }
+  | {
+      /** No other owner would have been left. */
+      readonly kind: 'last_owner';
+    };
+
 /** Keeps the users whom owners make. Rows whose MAC is wrong are treated as absent, and reported to the log. */
 export interface AccountStore {
   /**
@@ -24,7 +33,7 @@ export interface AccountStore {
    */
   createUser(user: User, event: AuditEvent): Promise<void>;
   findUser(reference: Reference, signal: AbortSignal): Promise<User | undefined>;
-  /** Of those who have a password; their names are unique. */
+  /** Of those who have a password and were not deactivated; their names are unique. */
   findUserByName(name: string, signal: AbortSignal): Promise<User | undefined>;
   /** In the order of ids. A page is full unless it is the last one. */
   listUsers(request: {
@@ -32,6 +41,14 @@ export interface AccountStore {
     readonly size: number;
     readonly signal: AbortSignal;
   }): Promise<readonly User[]>;
-  /** Answers false where the user has another password by now. */
+  /** Ends his sessions and personal keys in the same transaction. Doing it once more keeps the first time. */
+  deactivateUser(deactivation: {
+    readonly userId: string;
+    readonly deactivatedAt: Date;
+    readonly event: AuditEvent;
+    /** Makes the events of what ends by that. */
+    readonly eventOf: (ending: ProofEnding) => AuditEvent;
+  }): Promise<Deactivation>;
+  /** Answers false where the user has another password by now, or was deactivated. */
   changePassword(change: PasswordChange): Promise<boolean>;
 }

@@ -1,10 +1,10 @@
 import { auditEvent, type AuditAction, type AuditEvent } from './audit-event.ts';
 import { authorizeOwner, type Call } from './caller.ts';
-import { invalidArgument, notFound } from './errors.ts';
+import { invalidArgument, notFound, VaultError } from './errors.ts';
 import { parseReference } from './ids.ts';
 import { limits } from './limits.ts';
 import { checkPassword } from './password-rules.ts';
-import type { Clock, IdSource, PasswordHasher, User, WorkspaceStore } from './ports.ts';
+import type { Clock, IdSource, PasswordHasher, ProofEnding, User, WorkspaceStore } from './ports.ts';
 import type { AccountStore } from './user-ports.ts';
 
 /** What the directory works with. */
@@ -47,7 +47,8 @@ export class UserDirectory {
     const { clock, hasher, ids, store } = this.#parts;
     const passwordHash = await hasher.hash(draft.password);
     const { name, isOwner } = draft;
-    const user = { id: ids.next(), name, isOwner, defaultWorkspaceId, passwordHash, createdAt: clock.now() };
+    const lifetime = { deactivatedAt: null, createdAt: clock.now() };
+    const user = { id: ids.next(), name, isOwner, defaultWorkspaceId, passwordHash, ...lifetime };
     await store.createUser(user, this.#event(call, 'users.create', user.id));
     return user;
   }
@@ -68,6 +69,31 @@ export class UserDirectory {
     return this.#parts.store.listUsers({ ...page, signal: call.signal });
   }
 
+  /**
+   * Ends all that proves a user, at once and for good: his password, his sessions and his personal keys. Keys that he issued
+   * for workspaces stay, since they are the workspaces'. Deactivating him again changes nothing.
+   *
+   * @throws VaultError `permission_denied`, `not_found`, or `invalid_argument`, with the reason `LAST_OWNER` where no other owner
+   *   would be left, and with `USER_OF_ISSUER` for whom an issuer of tokens vouches, who must do it
+   */
+  async deactivateUser(call: Call, text: string): Promise<User> {
+    const user = await this.describeUser(call, text);
+    if (user.passwordHash === null && !user.isOwner) throw userOfIssuer();
+    const deactivation = {
+      userId: user.id,
+      deactivatedAt: this.#parts.clock.now(),
+      event: this.#event(call, 'users.deactivate', user.id),
+      eventOf: ({ action, resourceKind, resourceId }: ProofEnding) => ({
+        ...this.#event(call, action, resourceId),
+        resourceKind,
+      }),
+    };
+    const deactivated = await this.#parts.store.deactivateUser(deactivation);
+    if (deactivated.kind === 'absent') throw notFound('user', text);
+    if (deactivated.kind === 'last_owner') throw lastOwner();
+    return deactivated.user;
+  }
+
   /** Owners know of all workspaces. */
   async #findWorkspace({ caller, signal }: Call, text: string): Promise<string> {
     const reference = text === 'default' ? { id: caller.defaultWorkspaceId } : parseReference('workspace', text);
@@ -76,11 +102,21 @@ export class UserDirectory {
     return workspace.id;
   }
 
-  #event(call: Call, action: AuditAction, userId: string): AuditEvent {
+  #event(call: Call, action: AuditAction, resourceId: string): AuditEvent {
     const { clock, ids } = this.#parts;
-    const resource = { workspaceId: null, resourceKind: 'user', resourceId: userId };
+    const resource = { workspaceId: null, resourceKind: 'user', resourceId };
     return auditEvent(call, { id: ids.next(), time: clock.now(), action, outcome: 'OK', ...resource });
   }
+}
+
+function userOfIssuer(): VaultError {
+  const details = { field: 'user_id', reason: 'USER_OF_ISSUER' };
+  return new VaultError('invalid_argument', 'the issuer of this user’s tokens must deactivate him', details);
+}
+
+function lastOwner(): VaultError {
+  const details = { field: 'user_id', reason: 'LAST_OWNER' };
+  return new VaultError('invalid_argument', 'the last owner of the instance must stay one', details);
 }
 
 /** A name that reads as an id could be another user's. */

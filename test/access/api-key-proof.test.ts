@@ -18,6 +18,16 @@ const proveBy = (change: Partial<ApiKey>) => {
 };
 
 describe('apiKeyProof', () => {
+  it('refuses the personal key of a user who was deactivated, and no key that he issued for a workspace', async () => {
+    const deactivated = someUser({ deactivatedAt: now });
+    const refusals = { null: 'token_invalid', EDITOR: undefined };
+    for (const role of [null, 'EDITOR'] as const) {
+      const store = new MemoryAccessStore({ user: deactivated, apiKeys: [someApiKey(token, { role })] });
+      const refusal = await refusalOf(apiKeyProof.prove(token, { store, clock }, signal));
+      expect(refusal).to.equal(refusals[`${role}`]);
+    }
+  });
+
   it('gives a workspace key its own grant alone, although its issuer owns the instance', async () => {
     expect(await proveBy({ role: 'RUNTIME', mayReveal: false, dialect: 'flowise' })).to.deep.equal({
       kind: 'api_key',

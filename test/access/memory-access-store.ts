@@ -15,6 +15,7 @@ export function someUser(change: Partial<User> = {}): User {
     isOwner: false,
     defaultWorkspaceId: '018cc251-f400-7000-8000-00000000000a',
     passwordHash: null,
+    deactivatedAt: null,
     createdAt: now,
     ...change,
   };

@@ -43,6 +43,12 @@ describe('sessionProof', () => {
     expect(await refusalOf(proving)).to.equal('token_invalid');
   });
 
+  it('refuses the session of a user who was deactivated', async () => {
+    const deactivated = someUser({ deactivatedAt: now });
+    const store = new MemoryAccessStore({ user: deactivated, memberships, sessions: [someSession(token)] });
+    expect(await refusalOf(sessionProof.prove(token, { store, clock }, signal))).to.equal('token_invalid');
+  });
+
   it('accepts fn_sess_ and 64 lower-case hex digits, and nothing else', () => {
     expect(sessionProof.accepts(token)).to.equal(true);
     for (const text of ['', 'fn_sess_', token.slice(0, -1), `${token}0`, token.toUpperCase(), `${token}\n`]) {

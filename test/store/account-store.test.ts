@@ -6,6 +6,7 @@ import { withdrawnPassword } from '../../src/vault/withdrawn-password.ts';
 import { randomBytes } from 'node:crypto';
 import {
   createdAt,
+  newApiKey,
   newEvent,
   newId,
   newUser,
@@ -51,6 +52,13 @@ describe('the account store', () => {
       formerHash: user.passwordHash ?? '',
       keepSession,
       event: newEvent({ action: 'users.change_password' }),
+      eventOf: ({ action, resourceId }) => newEvent({ action, resourceId }),
+    });
+  const deactivate = (user: User, deactivatedAt = createdAt) =>
+    test.stores.accounts.deactivateUser({
+      userId: user.id,
+      deactivatedAt,
+      event: newEvent({ action: 'users.deactivate', resourceId: user.id }),
       eventOf: ({ action, resourceId }) => newEvent({ action, resourceId }),
     });
   const names = async (page: { size: number; after?: string }) =>
@@ -124,6 +132,67 @@ describe('the account store', () => {
     const user = await create('alice');
     await test.asSuperuser('update "user" set is_owner = true where id = $1', [user.id]);
     expect(await change(user, 'new')).to.equal(false);
+  });
+
+  it('deactivates a user with all that proves him, each with its event, and once', async () => {
+    const user = await create('alice');
+    const personal = newApiKey(user, { role: null });
+    const issued = newApiKey(user);
+    for (const key of [personal, issued]) await test.stores.apiKeys.createApiKey(key, newEvent());
+    const session = await begin(user);
+    const deactivated = { ...user, deactivatedAt: createdAt };
+    expect(await deactivate(user)).to.deep.equal({ kind: 'done', user: deactivated });
+    expect(await deactivate(user, new Date())).to.deep.equal({ kind: 'done', user: deactivated });
+    const { access, accounts, users } = test.stores;
+    expect(await access.findSession(session.hash, patience)).to.equal(undefined);
+    expect((await access.findApiKey(personal.hash, patience))?.apiKey.revokedAt).to.deep.equal(createdAt);
+    const found = await access.findApiKey(issued.hash, patience);
+    expect([found?.apiKey.revokedAt, found?.access.user]).to.deep.equal([null, deactivated]);
+    expect(await accounts.findUser({ id: user.id }, patience)).to.deep.equal(deactivated);
+    expect(await find('alice')).to.equal(undefined);
+    const late = { id: newId(), userId: user.id, hash: randomBytes(32), expiresAt: createdAt, createdAt };
+    const { passwordHash } = user;
+    expect(await users.createSession({ session: late, passwordHash, keep: 5, event: newEvent() })).to.equal(false);
+    expect(await change(user, 'new')).to.equal(false);
+    const rows = await test.asSuperuser<{ action: string; id: string }>(
+      'select action, resource_id as id from audit_event where resource_id = any($1) order by seq',
+      [[user.id, personal.id, session.id, issued.id]],
+    );
+    expect(rows.map(({ action, id }) => [action, id])).to.deep.equal([
+      ['users.create', user.id],
+      ['api_keys.revoke', personal.id],
+      ['sessions.logout', session.id],
+      ['users.deactivate', user.id],
+    ]);
+  });
+
+  it('treats a user as absent whose deactivation was taken back by a writer of the database', async () => {
+    const user = await create('alice');
+    await deactivate(user);
+    await test.asSuperuser('update "user" set deactivated_at = null where id = $1', [user.id]);
+    expect(await find('alice')).to.equal(undefined);
+    expect(await deactivate(user)).to.deep.equal({ kind: 'absent' });
+  });
+
+  it('keeps the last owner, and one of two who are deactivated at once', async () => {
+    expect(await deactivate(owner)).to.deep.equal({ kind: 'last_owner' });
+    const second = await create('second', { isOwner: true });
+    const kinds = (await Promise.all([deactivate(owner), deactivate(second)])).map(({ kind }) => kind);
+    expect(kinds).to.have.members(['done', 'last_owner']);
+    const first = await test.stores.users.findFirstOwner();
+    expect(first?.id).to.equal(kinds[0] === 'done' ? second.id : owner.id);
+  });
+
+  it('does not count an owner whom a writer of the database made one', async () => {
+    const user = await create('alice');
+    await test.asSuperuser('update "user" set is_owner = true where id = $1', [user.id]);
+    expect(await deactivate(owner)).to.deep.equal({ kind: 'last_owner' });
+  });
+
+  it('frees the name of whoever was deactivated', async () => {
+    await deactivate(await create('alice'));
+    const next = await create('alice');
+    expect(await find('alice')).to.deep.equal(next);
   });
 
   it('leaves the login without a name, and its first password, to the others', async () => {

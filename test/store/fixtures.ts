@@ -140,7 +140,16 @@ export function newWorkspaceKey(workspaceId: string, changes: Partial<WrappedWor
 }
 
 export function newUser(defaultWorkspaceId: string, changes: Partial<User> = {}): User {
-  return { id: newId(), name: 'user', isOwner: false, defaultWorkspaceId, passwordHash: null, createdAt, ...changes };
+  return {
+    id: newId(),
+    name: 'user',
+    isOwner: false,
+    defaultWorkspaceId,
+    passwordHash: null,
+    deactivatedAt: null,
+    createdAt,
+    ...changes,
+  };
 }
 
 export function newApiKey(user: User, changes: Partial<ApiKey> = {}): ApiKey {

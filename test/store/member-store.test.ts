@@ -119,6 +119,16 @@ describe('the member store', () => {
     expect(await remove(user)).to.deep.equal({ kind: 'absent' });
   });
 
+  it('does not count an ADMIN who was deactivated', async () => {
+    const user = newUser(workspace.id, { name: 'alice', passwordHash: 'h' });
+    await test.stores.accounts.createUser(user, newEvent());
+    await set(user, 'ADMIN');
+    const deactivation = { userId: user.id, deactivatedAt: new Date(), event: newEvent(), eventOf: () => newEvent() };
+    await test.stores.accounts.deactivateUser(deactivation);
+    expect(await remove(owner)).to.deep.equal({ kind: 'last_admin' });
+    expect((await remove(user)).kind).to.equal('done');
+  });
+
   it('lists in the order of ids, behind an id, and fills a page up where rows fail their MAC', async () => {
     const users = [await addUser('a'), await addUser('b'), await addUser('c')];
     for (const user of users) await set(user, 'VIEWER');

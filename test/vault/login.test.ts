@@ -15,6 +15,7 @@ const owner: User = {
   isOwner: true,
   defaultWorkspaceId: workspaceId,
   passwordHash: null,
+  deactivatedAt: null,
   createdAt: now,
 };
 const password = 'correct horse';

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file coffer/v1/user.proto.
  */
 export const file_coffer_v1_user: GenFile = /*@__PURE__*/
-  fileDesc("ChRjb2ZmZXIvdjEvdXNlci5wcm90bxIJY29mZmVyLnYxIsMBCgRVc2VyEgoKAmlkGAEgASgJEhAKCHNob3J0X2lkGAIgASgJEhkKBG5hbWUYAyABKAlCC7pICMgBAXIDGP8BEhAKCGlzX293bmVyGAQgASgIEhwKFGRlZmF1bHRfd29ya3NwYWNlX2lkGAUgASgJEiIKGmRlZmF1bHRfd29ya3NwYWNlX3Nob3J0X2lkGAYgASgJEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("ChRjb2ZmZXIvdjEvdXNlci5wcm90bxIJY29mZmVyLnYxIvcBCgRVc2VyEgoKAmlkGAEgASgJEhAKCHNob3J0X2lkGAIgASgJEhkKBG5hbWUYAyABKAlCC7pICMgBAXIDGP8BEhAKCGlzX293bmVyGAQgASgIEhwKFGRlZmF1bHRfd29ya3NwYWNlX2lkGAUgASgJEiIKGmRlZmF1bHRfd29ya3NwYWNlX3Nob3J0X2lkGAYgASgJEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDmRlYWN0aXZhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * A person who may log in, or in whose name API keys act.
@@ -36,7 +36,7 @@ export type User = Message<"coffer.v1.User"> & {
   shortId: string;
 
   /**
-   * Required. What he logs in by: unique among the users who have a password, at most 255 characters, and not an id.
+   * Required. What he logs in by: unique among the users who may log in, at most 255 characters, and not an id.
    *
    * @generated from field: string name = 3;
    */
@@ -70,6 +70,13 @@ export type User = Message<"coffer.v1.User"> & {
    * @generated from field: google.protobuf.Timestamp created_at = 7;
    */
   createdAt?: Timestamp | undefined;
+
+  /**
+   * Output only. Since when he may neither log in nor call; unset while he may.
+   *
+   * @generated from field: google.protobuf.Timestamp deactivated_at = 8;
+   */
+  deactivatedAt?: Timestamp | undefined;
 };
 
 /**

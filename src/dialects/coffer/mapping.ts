@@ -137,7 +137,7 @@ export function workspaceToMessage(workspace: Workspace): MessageInitShape<typeo
 
 /** Shows a user, without his password's hash. */
 export function userToMessage(user: User): MessageInitShape<typeof UserSchema> {
-  const { id, name, isOwner, defaultWorkspaceId, createdAt } = user;
+  const { id, name, isOwner, defaultWorkspaceId, deactivatedAt, createdAt } = user;
   return {
     id,
     name,
@@ -146,6 +146,7 @@ export function userToMessage(user: User): MessageInitShape<typeof UserSchema> {
     shortId: spellShortId('user', id),
     defaultWorkspaceShortId: spellShortId('workspace', defaultWorkspaceId),
     createdAt: timestampFromDate(createdAt),
+    ...(deactivatedAt && { deactivatedAt: timestampFromDate(deactivatedAt) }),
   };
 }
 

@@ -6,7 +6,7 @@ import { readPage } from './pages.ts';
 
 /** The rpcs of `coffer.v1.AccessService` about the users of the instance. */
 export function userRpcs(users: UserDirectory): BoundRpc[] {
-  const { createUser, getUser, listUsers } = AccessService.method;
+  const { createUser, getUser, listUsers, deactivateUser } = AccessService.method;
   const access = { permission: 'users.manage' } as const;
   return [
     ownerRpc(createUser, access, async (request, call) => ({
@@ -19,6 +19,9 @@ export function userRpcs(users: UserDirectory): BoundRpc[] {
       const page = await readPage('users', request, (range) => users.listUsers(call, range));
       return { users: page.items.map(userToMessage), nextPageToken: page.nextPageToken };
     }),
+    ownerRpc(deactivateUser, access, async ({ userId }, call) => ({
+      user: userToMessage(await users.deactivateUser(call, userId)),
+    })),
   ];
 }
 

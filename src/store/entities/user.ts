@@ -8,7 +8,11 @@ export const UserEntity = defineEntity({
   tableName: 'user',
   uniques: [
     { name: 'user_short_id_unique', properties: ['shortId'] },
-    { name: 'user_login_name_unique', properties: ['name'], where: 'password_hash is not null or is_owner' },
+    {
+      name: 'user_login_name_unique',
+      properties: ['name'],
+      where: '(password_hash is not null or is_owner) and deactivated_at is null',
+    },
   ],
   properties: {
     id: p.uuid().primary(),
@@ -19,6 +23,7 @@ export const UserEntity = defineEntity({
     passwordHash: p.text().nullable(),
     // Whom Fishnet's login means, which names nobody: the oldest of these who has a password.
     logsInUnnamed: p.boolean().default(true),
+    deactivatedAt: p.datetime(3).nullable(),
     createdAt: p.datetime(3),
     mac: p.blob(),
   },

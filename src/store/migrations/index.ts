@@ -1,5 +1,6 @@
 import { AuditChainMigration } from './audit-chain.ts';
 import { ClientCertificatesMigration } from './client-certificates.ts';
+import { DeactivatedUsersMigration } from './deactivated-users.ts';
 import { GivenIdsAndNamesMigration } from './given-ids-and-names.ts';
 import { InitialMigration } from './initial.ts';
 import { MembersMigration } from './members.ts';
@@ -13,4 +14,5 @@ export const migrations = [
   { name: '004-members', class: MembersMigration },
   { name: '005-audit-chain', class: AuditChainMigration },
   { name: '006-users', class: UsersMigration },
+  { name: '007-deactivated-users', class: DeactivatedUsersMigration },
 ];

@@ -218,6 +218,39 @@ describe('the users of an instance, over REST', () => {
     expect((await login('owner', chosen)).status).to.equal(200);
   });
 
+  const deactivate = (id: unknown, token = coffer.adminToken) =>
+    call({ method: 'POST', path: `/v1/users/${String(id)}:deactivate`, token });
+
+  it('are deactivated at once and for good, while the keys that they issued for workspaces stay', async () => {
+    const { id } = (await create({ name: 'leaver' })).body.user;
+    const member = { member: { user_id: id, role: 'ADMIN' } };
+    await call({ method: 'POST', path: '/v1/workspaces/default/members', body: member });
+    const session = String((await login('leaver')).body['token']);
+    const key = { name: 'service', role: 'VIEWER' };
+    const path = '/v1/workspaces/default/apiKeys';
+    const issued = String((await call({ method: 'POST', path, body: key, token: session })).body['token']);
+    const reply = await deactivate(id);
+    expect(reply.status).to.equal(200);
+    expect(reply.body.user).to.include({ id, deactivated_at: now.toISOString().replace('.000', '') });
+    expect([await who(session), await who(issued)]).to.deep.equal([401, 200]);
+    expect(refusal(await login('leaver'))).to.deep.equal([401, 'unauthenticated', 'invalid password']);
+    expect((await login(id)).status).to.equal(401);
+    const again = await call({ method: 'POST', path: '/v1/workspaces/default/members', body: member });
+    expect(again.status).to.equal(404);
+    now = new Date(now.getTime() + 1_000);
+    expect((await deactivate(id)).body).to.deep.equal(reply.body);
+    expect((await create({ name: 'leaver' })).status).to.equal(200);
+  });
+
+  it('are deactivated by owners alone, who find no absent ones', async () => {
+    const { id } = (await create({ name: 'stayer' })).body.user;
+    expect((await deactivate(id, await coffer.issueKey({ role: 'ADMIN' }))).status).to.equal(403);
+    for (const absent of ['018cc251-f400-7000-8000-00000000dead', 'nonsense']) {
+      expect((await deactivate(absent)).status).to.equal(404);
+    }
+    expect((await login('stayer')).status).to.equal(200);
+  });
+
   it('leave each deed in the trail, without any password', async () => {
     const { body } = await create({ name: 'traced' });
     const id = body.user['id'];

@@ -38,6 +38,8 @@ export interface InstanceParts {
   readonly connection: DatabaseConnection;
   readonly clock: Clock;
   readonly log: Logger;
+  /** See `StoresParts`. */
+  readonly onCommit?: (groupSize: number) => void;
 }
 
 /**
@@ -68,7 +70,7 @@ async function openKeys(parts: InstanceParts, database: Database, stack: AsyncDi
   });
   stack.defer(() => keyring.close());
   const chain = new KeyedAuditChain(keyring.auditMac);
-  const stores = createStores({ database, grantMac: keyring.grantMac, chain, clock, ids, log });
+  const stores = createStores({ ...parts, database, grantMac: keyring.grantMac, chain, ids });
   const sealers = new WorkspaceKeys({ sodium, random, clock, store: stores.keys, keyring });
   stack.defer(() => sealers.close());
   const tokens = new RandomTokenSource();

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
 import { Authenticator } from './access/authenticator.ts';
 import { createOidcAccess } from './access/oidc/oidc-access.ts';
 import { Argon2PasswordHasher } from './access/password-hasher.ts';
@@ -31,6 +32,7 @@ export interface ServerParts {
   readonly denials: DenialRecorder;
   readonly readiness: Readiness;
   readonly tls: GatewayTls | undefined;
+  readonly metrics: Registry;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -46,6 +48,7 @@ export async function buildServer(parts: ServerParts): Promise<Gateway> {
     authenticate: (headers, signal, certificate) => authenticator.authenticate(headers, signal, certificate),
     denials: parts.denials,
     readiness,
+    metrics: parts.metrics,
     clock,
     log,
     ...(tls && { tls }),

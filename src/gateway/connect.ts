@@ -13,6 +13,7 @@ import type { Dialect } from './dialect.ts';
 import { exchangeKey, type Exchange } from './exchange.ts';
 import type { Guard } from './guard.ts';
 import { bodyLimitOf } from './request-body.ts';
+import { nameOfRpc } from './request-metrics.ts';
 import type { BoundRpc } from './rpc.ts';
 import { describeUnknownError } from './unknown-error.ts';
 import type { Clock } from '../vault/ports.ts';
@@ -110,7 +111,8 @@ export function createConnectService(parts: ConnectParts): ConnectService {
     async gate(context) {
       const { found } = exchangeOf(context);
       found.protocol = context.protocolName;
-      found.route = `${context.service.typeName}/${context.method.name}`;
+      found.rpc = nameOfRpc(context.method);
+      found.route = found.rpc;
       watchOutcome(context, found);
       refuseOddQuery(context);
       const one = served.get(context.method);

@@ -5,6 +5,8 @@ import type { Caller } from '../vault/caller.ts';
 /** One request with its answer, as the log and the handlers know it. */
 export interface Exchange {
   readonly requestId: string;
+  /** Of the trace that the client says the request belongs to; 32 hex digits. */
+  readonly traceId: string | undefined;
   /** The peer's address. */
   readonly peer: string;
   readonly isLocal: boolean;
@@ -19,10 +21,22 @@ export interface Exchange {
     dialect?: string;
     /** A route's template or an rpc's name, never the path that was sent. */
     route?: string;
+    /** The rpc that answers, by whatever protocol: `coffer.v1.CredentialService/GetCredential`. */
+    rpc?: string;
     /** gRPC's or Connect's code, where the call failed. */
     code?: string;
     caller?: Caller;
   };
+}
+
+/** An exchange whose answer has ended, or whose client has gone away. */
+export interface EndedExchange {
+  readonly found: Exchange['found'];
+  /** HTTP's. */
+  readonly status: number;
+  /** The client did not wait for the end. */
+  readonly isAborted: boolean;
+  readonly durationMs: number;
 }
 
 /** Under which Connect's handlers find the exchange; undefined for a call that came by another way. */

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import Fastify from 'fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
 import { Health } from '../../gen/health/v1/health_pb.ts';
 import { limits } from '../vault/limits.ts';
 import type { Clock } from '../vault/ports.ts';
@@ -37,8 +38,10 @@ import { followExchanges } from './request-log.ts';
 import { hasSeveralHosts, isLocalServer, requestIdOf } from './request-identity.ts';
 import { plainAnswer } from './rest-problems.ts';
 import { publicBodyBytesMax } from './request-body.ts';
+import { countRequests } from './request-metrics.ts';
 import { RestService } from './rest.ts';
 import { createRouteTable } from './route-table.ts';
+import { serveMetrics } from './serve-metrics.ts';
 import type { ChooseDialect } from './shared-path.ts';
 import { describeUnknownError } from './unknown-error.ts';
 import { isUnknownRpc, refuseUnknownRpc } from './unknown-rpc.ts';
@@ -74,6 +77,8 @@ export interface GatewayOptions {
   readonly proofLastsMs?: number;
   /** None by default. */
   readonly rateLimits?: RateLimits;
+  /** Gets the requests' metrics, and is served at `/metrics`; without it, nothing is counted or served. */
+  readonly metrics?: Registry;
 }
 
 /** Everything on one port: REST, gRPC, gRPC-Web, Connect, health and reflection. */
@@ -109,7 +114,9 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
   const overdue = new AbortController();
   const table = createRouteTable(options.dialects);
   const rest = new RestService({ ...parts, table });
-  const exchanges = followExchanges(log, { mayBeLocal: isLocalServer(options) });
+  const registry = options.metrics;
+  const onEnd = registry && countRequests({ registry, dialects: options.dialects, readiness });
+  const exchanges = followExchanges(log, { mayBeLocal: isLocalServer(options), onEnd });
   const begin = (request: FastifyRequest, reply: FastifyReply): void => {
     const { requestId } = exchanges.begin(request, reply);
     reply.headers({ 'x-request-id': requestId, 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });
@@ -119,9 +126,12 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
   const { fastify, port } = createFastify(options, begin);
 
   const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    if (isUnknownRpc(request)) return refuseUnknownRpc(request, reply);
     const exchange = exchanges.of(request);
     assert(exchange);
+    if (isUnknownRpc(request)) {
+      exchange.found.code = 'unimplemented';
+      return refuseUnknownRpc(request, reply);
+    }
     const answered = await rest.answer(request, reply, exchange);
     announceClosing(request, reply);
     sendAnswer(reply, answered);
@@ -145,6 +155,8 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
   });
   await registerCors(fastify, options.corsOrigins ?? []);
   registerProbes(fastify, readiness);
+  if (registry)
+    serveMetrics(fastify, { registry, prover: parts.prover, exchangeOf: (request) => exchanges.of(request) });
   await serveDocuments(fastify, options.dialects, table);
   fastify.register(async (scope) => {
     mendOddRequests(scope);

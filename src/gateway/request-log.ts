@@ -1,9 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import type { Logger } from 'pino';
-import type { Exchange } from './exchange.ts';
+import type { EndedExchange, Exchange } from './exchange.ts';
 import { peerCertificateOf } from './peer-certificate.ts';
 import { hasSeveralAuthorizations, hostOf, isLocalRequest } from './request-identity.ts';
+import { traceIdOf } from './trace-context.ts';
 
 /** Follows every request from its first hook to the end of its answer. */
 export interface Exchanges {
@@ -13,17 +14,23 @@ export interface Exchanges {
   of(request: FastifyRequest): Exchange | undefined;
 }
 
-/**
- * @param log gets one line a request; none of them holds a header, a query or a body
- * @param mayBeLocal whether a request can be local at all; see `isLocalServer`
- */
-export function followExchanges(log: Logger, { mayBeLocal }: { readonly mayBeLocal: boolean }): Exchanges {
+/** How requests are followed. */
+export interface FollowingOptions {
+  /** Whether a request can be local at all; see `isLocalServer`. */
+  readonly mayBeLocal: boolean;
+  /** Told of each request that has ended. */
+  readonly onEnd?: ((ended: EndedExchange) => void) | undefined;
+}
+
+/** @param log gets one line a request; none of them holds a header, a query or a body, but the id of its trace */
+export function followExchanges(log: Logger, { mayBeLocal, onEnd }: FollowingOptions): Exchanges {
   const exchanges = new WeakMap<IncomingMessage, Exchange>();
   return {
     begin(request, reply) {
       const { raw } = request;
       const exchange: Exchange = {
         requestId: request.id,
+        traceId: traceIdOf(raw.headers),
         peer: peerOf(request),
         isLocal:
           mayBeLocal &&
@@ -39,7 +46,11 @@ export function followExchanges(log: Logger, { mayBeLocal }: { readonly mayBeLoc
         found: {},
       };
       exchanges.set(raw, exchange);
-      reply.raw.once('close', () => log.info(lineOf(request, reply, exchange), 'request'));
+      reply.raw.once('close', () => {
+        const ended = endOf(reply, exchange);
+        onEnd?.(ended);
+        log.info(lineOf(request, exchange, ended), 'request');
+      });
       return exchange;
     },
     of: ({ raw }) => exchanges.get(raw),
@@ -51,20 +62,25 @@ function peerOf({ ip }: { readonly ip: string | undefined }): string {
   return ip ?? '';
 }
 
-function lineOf({ method }: FastifyRequest, { raw }: FastifyReply, exchange: Exchange) {
-  const { requestId, peer, startedMs, found } = exchange;
+function endOf({ raw }: FastifyReply, { found, startedMs }: Exchange): EndedExchange {
+  const durationMs = performance.now() - startedMs;
+  return { found, status: raw.statusCode, isAborted: !raw.writableEnded, durationMs };
+}
+
+function lineOf({ method }: FastifyRequest, exchange: Exchange, { status, isAborted, durationMs }: EndedExchange) {
+  const { requestId, traceId, peer, found } = exchange;
   const { protocol, dialect, route, code } = found;
   return {
     requestId,
+    ...(traceId !== undefined && { traceId }),
     peer,
     method,
     route,
     protocol,
     dialect,
     code,
-    status: raw.statusCode,
-    // The client did not wait for the end.
-    ...(!raw.writableEnded && { isAborted: true }),
-    durationMs: Math.round((performance.now() - startedMs) * 1000) / 1000,
+    status,
+    ...(isAborted && { isAborted }),
+    durationMs: Math.round(durationMs * 1000) / 1000,
   };
 }

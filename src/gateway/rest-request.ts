@@ -51,7 +51,8 @@ export function showForChoice(
   return { path, query, headers, signal, callerDialect: found.caller?.dialect ?? undefined, ...found };
 }
 
-function webHeaders({ raw }: FastifyRequest): Headers {
+/** The headers of a request, without HTTP/2's own. */
+export function webHeaders({ raw }: FastifyRequest): Headers {
   const headers = new Headers();
   for (const [name, value] of Object.entries(raw.headers)) {
     // HTTP/2's own headers have no place among the others.

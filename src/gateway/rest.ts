@@ -12,6 +12,7 @@ import type { Exchange } from './exchange.ts';
 import type { Guard } from './guard.ts';
 import type { PathMatch } from './path-tree.ts';
 import { ProblemError } from './problem-error.ts';
+import { nameOfRpc } from './request-metrics.ts';
 import { plainAnswer, problemOf, renderProblem } from './rest-problems.ts';
 import { bodyLimitOf } from './request-body.ts';
 import { abortWhenGone, openRestRequest, showForChoice, type RestRequest } from './rest-request.ts';
@@ -90,7 +91,11 @@ export class RestService {
     const proof = await prover.prove({ headers, signal, peer, peerCertificate, hasSeveralAuthorizations });
     const match = await this.#chooseMatch(request, candidates, proof);
     const { dialect, path } = match.entry;
-    Object.assign(request.exchange.found, { dialect: dialect.name, route: path });
+    Object.assign(request.exchange.found, {
+      dialect: dialect.name,
+      route: path,
+      rpc: nameOfRpc(match.entry.rpc.method),
+    });
     try {
       return await this.#call(request, match, proof);
     } catch (error) {

@@ -50,8 +50,11 @@ export class Commits {
   readonly #database: Database;
   readonly #trail: TrailWriter;
   readonly #queue: CommitQueue<Write>;
+  readonly #onCommit: ((groupSize: number) => void) | undefined;
 
-  constructor(database: Database, trail: TrailWriter) {
+  /** @param onCommit is told of each commit how many calls it answers; it must not throw */
+  constructor(database: Database, trail: TrailWriter, onCommit?: (groupSize: number) => void) {
+    this.#onCommit = onCommit;
     this.#database = database;
     this.#trail = trail;
     this.#queue = new CommitQueue({ commit: (group) => this.#commitSome(group), groupMax });
@@ -103,7 +106,9 @@ export class Commits {
   async #commitGroup(writes: readonly DecisionWrite[]): Promise<readonly Write[]> {
     try {
       const workspaces = [...new Set(writes.map(({ target }) => target.workspaceId))];
-      return await this.#attempt({ workspaces }, (transaction) => decideTogether(transaction, writes));
+      const left = await this.#attempt({ workspaces }, (transaction) => decideTogether(transaction, writes));
+      this.#onCommit?.(writes.length - left.length);
+      return left;
     } catch (error) {
       // Whoever is to blame is found by doing them one by one; a database that is away is nobody's fault.
       if (isAway(error)) for (const write of writes) write.reject(translateFailure(error));
@@ -116,7 +121,9 @@ export class Commits {
     const scope = scopeOf(write);
     const prepare = write.kind === 'lone' ? write.prepare : (one: Transaction) => decideTogether(one, [write]);
     try {
-      return await this.#attempt(scope, prepare);
+      const left = await this.#attempt(scope, prepare);
+      this.#onCommit?.(1 - left.length);
+      return left;
     } catch (error) {
       const mayRepeat = isCollision(error) || constraintOf(error) === 'audit_event_pkey';
       if (mayRepeat && !isRepeated) return this.#commitOne(write, true);

@@ -19,6 +19,14 @@ export interface DatabaseOptions {
   readonly log: StoreLog;
 }
 
+/** How many connections a pool has, and how many calls wait for one. */
+export interface Connections {
+  readonly total: number;
+  /** Those of the total that nobody uses. */
+  readonly idle: number;
+  readonly waiting: number;
+}
+
 /** No statement of ours takes this long but for a lock that somebody holds. */
 const statementTimeoutMs = 15_000;
 /** How often the log tells that the database is away. */
@@ -98,6 +106,12 @@ export class Database {
   /** As `transact`, but once only, and with errors as pg and `inTransaction` throw them: for those who know what they mean. */
   async attempt<Result>(scope: TransactionScope, work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
     return inTransaction(this.#pool, scope, work);
+  }
+
+  /** What the pool's connections are doing. */
+  connections(): Connections {
+    const { totalCount: total, idleCount: idle, waitingCount: waiting } = this.#pool;
+    return { total, idle, waiting };
   }
 
   /** Resolves when the database answers. */

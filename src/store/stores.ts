@@ -55,13 +55,15 @@ export interface StoresParts {
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly log: StoreLog;
+  /** Told of each commit, how many calls it answers; must not throw. */
+  readonly onCommit?: (groupSize: number) => void;
 }
 
 /** The stores over one database. */
-export function createStores({ database, grantMac, chain, clock, ids, log }: StoresParts): Stores {
+export function createStores({ database, grantMac, chain, clock, ids, log, onCommit }: StoresParts): Stores {
   const guard = new GrantGuard(grantMac, log);
   const trail = new TrailWriter({ chain, clock, ids });
-  const commits = new Commits(database, trail);
+  const commits = new Commits(database, trail, onCommit);
   return {
     keys: new SqlKeyStore(database, guard),
     credentials: new SqlCredentialStore(database, commits),

@@ -48,6 +48,19 @@ describe('the log', () => {
     });
   });
 
+  it('tells the trace that a request belongs to, and no other context that came with it', async () => {
+    await using running = await startGateway();
+    const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
+    const ask = async (traceparent: string) => {
+      const logged = running.nextLine(({ msg }) => msg === 'request');
+      await fetch(running.origin + path, { headers: { traceparent, tracestate: `vendor=${secretText}` } });
+      return logged;
+    };
+    expect(await ask(`00-${trace}-00f067aa0ba902b7-01`)).to.include({ traceId: trace });
+    expect(await ask(`00-${secretText}-00f067aa0ba902b7-01`)).not.to.have.property('traceId');
+    expect(JSON.stringify(running.lines)).not.to.contain(secretText);
+  });
+
   it('tells no path that nothing is known of', async () => {
     await using running = await startGateway();
     const logged = running.nextLine(({ msg }) => msg === 'request');

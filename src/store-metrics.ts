@@ -1,0 +1,39 @@
+import { Histogram, type Registry } from 'prom-client';
+import { addGauge } from './add-gauge.ts';
+import type { Connections } from './store/database.ts';
+
+const groupSizes = [1, 2, 4, 8, 16, 32, 64, 128];
+
+/**
+ * Adds how many calls share a commit.
+ *
+ * @returns what is told the size of each group that was committed
+ */
+export function countCommits(registry: Registry): (groupSize: number) => void {
+  const sizes = new Histogram({
+    name: 'coffer_commit_group_size',
+    help: 'How many calls were answered by one transaction that writes.',
+    buckets: groupSizes,
+    registers: [registry],
+  });
+  return (groupSize) => sizes.observe(groupSize);
+}
+
+/** Adds what the connections to the database are doing. */
+export function countConnections(registry: Registry, database: { connections(): Connections }): void {
+  addGauge(registry, {
+    name: 'coffer_database_connections',
+    help: 'Connections of the pool, idle ones too.',
+    read: () => database.connections().total,
+  });
+  addGauge(registry, {
+    name: 'coffer_database_connections_idle',
+    help: 'Connections that nobody uses.',
+    read: () => database.connections().idle,
+  });
+  addGauge(registry, {
+    name: 'coffer_database_calls_waiting',
+    help: 'Calls that wait for a connection.',
+    read: () => database.connections().waiting,
+  });
+}

@@ -1,6 +1,7 @@
 import { VaultError } from '../vault/errors.ts';
 import type { ApiKey, Clock, UserAccess } from '../vault/ports.ts';
 import type { Caller } from '../vault/caller.ts';
+import { narrowingOf } from '../vault/narrowing.ts';
 import { accessOfUser, checkExpiry, type Proof } from './proof.ts';
 import { apiKeyTokenPattern, hashToken } from './token-source.ts';
 import { invalidToken } from './token-of-headers.ts';
@@ -44,5 +45,6 @@ export function callerOfApiKey(
 /** A workspace's key has its own grant there and nothing else, however much its issuer may. */
 function accessOf(apiKey: ApiKey, access: UserAccess): Pick<Caller, 'userId' | 'isOwner' | 'grants'> {
   const { workspaceId, userId, role, mayReveal } = apiKey;
-  return role === null ? accessOfUser(access) : { userId, isOwner: false, grants: [{ workspaceId, role, mayReveal }] };
+  if (role === null) return accessOfUser(access);
+  return { userId, isOwner: false, grants: [{ workspaceId, role, mayReveal, ...narrowingOf(apiKey) }] };
 }

@@ -36,6 +36,9 @@ export const apiKeyProperties = [
   'role',
   'mayReveal',
   'dialect',
+  'providers',
+  'tags',
+  'credentialIds',
   'expiresAt',
   'revokedAt',
   'createdAt',
@@ -66,6 +69,9 @@ export function apiKeyOf(row: ApiKeyRow): ApiKey {
     role: row.role ?? null,
     mayReveal: row.mayReveal,
     dialect: row.dialect ?? null,
+    providers: row.providers,
+    tags: row.tags,
+    credentialIds: row.credentialIds,
     expiresAt: row.expiresAt ?? null,
     revokedAt: row.revokedAt ?? null,
     createdAt: row.createdAt,
@@ -119,8 +125,10 @@ export function insertMembership(guard: GrantGuard, membership: Membership): Fra
 export function insertApiKey(guard: GrantGuard, apiKey: ApiKey): Fragment {
   const { id, workspaceId, userId, name, hash, prefix, role, mayReveal, dialect } = apiKey;
   const { expiresAt, revokedAt, createdAt } = apiKey;
+  const { providers, tags, credentialIds } = apiKey;
+  const narrowing = { providers, tags, credentialIds };
   const lifetime = { expiresAt, revokedAt, createdAt };
-  const row = { id, workspaceId, userId, name, hash, prefix, role, mayReveal, dialect, ...lifetime };
+  const row = { id, workspaceId, userId, name, hash, prefix, role, mayReveal, dialect, ...narrowing, ...lifetime };
   return insertInto('api_key', guard.sign(apiKeyGrants, row));
 }
 

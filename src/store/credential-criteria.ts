@@ -19,7 +19,9 @@ export function criteriaOfFind({ workspaceId, reference, deletedToo }: FindReque
 export function conditionOfList(request: CountRequest): QBFilterQuery<Row> {
   const { workspaceId, deletedToo } = request;
   const own = { workspaceId, ...(!deletedToo && { deletedAt: null }) };
-  return { $and: [own, ...conditionsOfFilter(request), ...conditionsOfStates(request)] };
+  return {
+    $and: [own, ...conditionsOfFilter(request), ...conditionsOfNarrowing(request), ...conditionsOfStates(request)],
+  };
 }
 
 /** One page. A page that is sought backwards is found in the other direction, and is to be reversed. */
@@ -80,6 +82,17 @@ function conditionsOfFilter({
     const pattern = { $ilike: `%${search.replace(/[\\%_]/g, '\\$&')}%` };
     conditions.push({ $or: [{ name: pattern }, { description: pattern }] });
   }
+  return conditions;
+}
+
+/** As `isVisible` of the vault has it. */
+function conditionsOfNarrowing({ narrowing }: CredentialFilter): Conditions {
+  if (!narrowing) return [];
+  const { providers, tags, credentialIds } = narrowing;
+  const conditions: Conditions = [];
+  if (providers.length > 0) conditions.push({ provider: { $in: [...providers] } });
+  if (tags.length > 0) conditions.push({ tags: { $overlap: [...tags] } });
+  if (credentialIds.length > 0) conditions.push({ id: { $in: [...credentialIds] } });
   return conditions;
 }
 

@@ -1,3 +1,4 @@
+import { isNarrowing } from '../vault/narrowing.ts';
 import type { ApiKey, Membership, Session, User, WrappedWorkspaceKey } from '../vault/ports.ts';
 import { flag, instant, type GrantTable } from './grant-guard.ts';
 
@@ -27,7 +28,7 @@ export const membershipGrants: GrantTable<Membership> = {
   id: ({ userId, workspaceId }) => `${userId}/${workspaceId}`,
 };
 
-/** What token proves the key, in whose name it acts, what it may do, and until when. */
+/** What token proves the key, in whose name it acts, what it may do with which credentials, and until when. */
 export const apiKeyGrants: GrantTable<Read<Omit<ApiKey, 'name' | 'prefix' | 'createdAt'>>> = {
   name: 'api_key',
   fields: (apiKey) => [
@@ -40,6 +41,8 @@ export const apiKeyGrants: GrantTable<Read<Omit<ApiKey, 'name' | 'prefix' | 'cre
     apiKey.dialect ?? null,
     instant(apiKey.expiresAt),
     instant(apiKey.revokedAt),
+    // Only where there is something, so that rows keep their MACs that were written before there were such columns.
+    ...(isNarrowing(apiKey) ? [JSON.stringify([apiKey.providers, apiKey.tags, apiKey.credentialIds])] : []),
   ],
   id: (apiKey) => apiKey.id,
 };

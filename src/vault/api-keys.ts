@@ -4,11 +4,12 @@ import { parseCertificateName } from './certificate-name.ts';
 import { invalidArgument, notFound, VaultError } from './errors.ts';
 import { parseId } from './ids.ts';
 import { limits } from './limits.ts';
+import { checkNarrowing, isNarrowing, type Narrowing } from './narrowing.ts';
 import type { Role } from './permissions.ts';
 import type { ApiKey, ApiKeyStore, CertificateSource, Clock, IdSource, TokenSource, User } from './ports.ts';
 
 /** What the issuer of an API key chooses. */
-export interface ApiKeyDraft {
+export interface ApiKeyDraft extends Narrowing {
   readonly name: string;
   readonly role: Role;
   /** False issues a key that may not reveal secrets, whatever its role. */
@@ -59,10 +60,15 @@ export class ApiKeyDirectory {
     const { clock, ids, store, tokens } = this.#parts;
     const { token, hash, prefix } =
       certificateSan === null ? tokens.newApiKeyToken() : tokens.ofCertificate(readCertificateName(certificateSan));
+    const narrowing = checkNarrowing(draft);
+    if (isNarrowing(narrowing) && draft.role === 'ADMIN') {
+      throw invalidArgument('role', 'must be at most EDITOR of a key that is for some credentials alone');
+    }
     const { userId } = call.caller;
     const id = ids.next();
     const createdAt = clock.now();
-    const apiKey = { ...draft, id, workspaceId: call.workspaceId, userId, hash, prefix, revokedAt: null, createdAt };
+    const identity = { id, workspaceId: call.workspaceId, userId, hash, prefix };
+    const apiKey = { ...draft, ...narrowing, ...identity, revokedAt: null, createdAt };
     const event = this.#event(call, 'api_keys.create', id);
     await store.createApiKey(apiKey, event, unknownUserOf(call.caller, createdAt));
     return { apiKey, token };

@@ -1,5 +1,6 @@
 import { VaultError } from './errors.ts';
 import { parseReference, refersTo } from './ids.ts';
+import type { Narrowing } from './narrowing.ts';
 import { includesRole, permits, type Permission, type Role } from './permissions.ts';
 
 /** What a caller may do in one workspace. */
@@ -8,6 +9,8 @@ export interface Grant {
   readonly role: Role;
   /** False for an editor that was issued without the right to reveal. */
   readonly mayReveal: boolean;
+  /** Only these credentials, and nothing but them; all where absent. */
+  readonly narrowing?: Narrowing;
 }
 
 /** Who is calling, as proved by a token or a certificate. */
@@ -103,7 +106,7 @@ export function authorizeOwner(caller: Caller, permission: Permission): void {
  * @param what is granted it, as the refusal names it: `a key`
  * @throws VaultError `permission_denied`
  */
-export function checkGranting(issuer: Grant, granted: Omit<Grant, 'workspaceId'>, what: string): void {
+export function checkGranting(issuer: Grant, granted: Pick<Grant, 'role' | 'mayReveal'>, what: string): void {
   if (includesRole(issuer.role, granted.role) && (issuer.mayReveal || !granted.mayReveal)) return;
   throw new VaultError('permission_denied', `${what} can not be granted more than its issuer has`, { field: 'role' });
 }

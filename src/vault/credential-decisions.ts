@@ -5,6 +5,7 @@ import { checkSecret, type CredentialDraft } from './credential-rules.ts';
 import { etagOf, stateOf, type Credential, type SealedVersion } from './credential.ts';
 import { notFound, VaultError } from './errors.ts';
 import { sameJson } from './json.ts';
+import { checkVisible } from './narrowing.ts';
 import type { Clock, Decision, FoundCredential, IdSource, WorkspaceSealer } from './ports.ts';
 import type { Secret } from './secret.ts';
 
@@ -89,6 +90,7 @@ export function newSealedCredential(
 
 /** Decides to add a credential. */
 export function decideCreation(parts: DecisionParts, created: SealedCredential): Decision<SealedCredential> {
+  checkVisible(parts.call, created.credential);
   const event = credentialEvent(parts, 'credentials.create', created.credential.id);
   return { insert: created, event, answer: created };
 }
@@ -110,6 +112,7 @@ export function decideRecreation(
     currentVersion: deleted.currentVersion + 1,
     revision: deleted.revision + 1,
   };
+  checkVisible(parts.call, credential);
   const recreated = { credential, version: sealCurrentVersion(parts, credential, secret) };
   const event = credentialEvent(parts, 'credentials.create', credential.id);
   return { update: recreated, event, answer: recreated };
@@ -133,6 +136,7 @@ export function decideUpdate(
     return { event: credentialEvent(parts, 'secrets.add_version', present.id, 'FAILED'), refusal: secret };
   }
   const changed = update.change(present);
+  checkVisible(parts.call, changed);
   const event = credentialEvent(parts, secret ? 'secrets.add_version' : update.action, present.id);
   if (!secret && sameMetadata(changed, present)) return { event, answer: { credential: present, version: current } };
   const progress = { revision: present.revision + 1, updatedAt: parts.clock.now() };

@@ -3,6 +3,7 @@ import type { Credential } from './credential.ts';
 import { invalidArgument, notFound, VaultError } from './errors.ts';
 import { parseId, parseReference, type Reference } from './ids.ts';
 import { limits } from './limits.ts';
+import { isVisible, narrowingOfCall } from './narrowing.ts';
 import { permits } from './permissions.ts';
 import type { Clock, CredentialFilter, CredentialReference, CredentialStore, PageRequest } from './ports.ts';
 
@@ -76,7 +77,8 @@ export class CredentialReader {
     authorize(call.caller, call.workspaceId, 'credentials.read');
     checkFilter(filter);
     const { workspaceId, signal } = call;
-    return this.#parts.store.count({ ...filter, workspaceId, signal, now: this.#parts.clock.now() });
+    const narrowed = narrowingOfCall(call);
+    return this.#parts.store.count({ ...filter, ...narrowed, workspaceId, signal, now: this.#parts.clock.now() });
   }
 
   /** Walks the whole list, one page in memory at a time. */
@@ -101,19 +103,23 @@ export class CredentialReader {
     const reference = parseReference('credential', id);
     if (!grant || !reference || !permits(grant, 'credentials.read')) return undefined;
     const credential = await this.#parts.store.find({ workspaceId, reference, deletedToo: true, signal });
-    return credential?.origin;
+    return credential && isVisible(call, credential) ? credential.origin : undefined;
   }
 
-  async #describe({ workspaceId, signal }: Call, id: string, reference: CredentialReference): Promise<Credential> {
+  async #describe(call: Call, id: string, reference: CredentialReference): Promise<Credential> {
+    const { workspaceId, signal } = call;
     const credential = await this.#parts.store.find({ workspaceId, reference, signal });
-    if (!credential) throw notFound('credential', id);
+    if (!credential || !isVisible(call, credential)) throw notFound('credential', id);
     return credential;
   }
 
   async #list(call: Call, page: CredentialPage): Promise<readonly Credential[]> {
     const { workspaceId, signal } = call;
     const places = { ...idOf('after', page.after), ...idOf('before', page.before) };
-    const request = { ...page, ...places, workspaceId, signal, now: this.#parts.clock.now() };
+    const narrowed = narrowingOfCall(call);
+    // Behind which of them a credential comes would tell of those that the key is not for.
+    if (narrowed.narrowing) await this.#checkPlaces(call, places);
+    const request = { ...page, ...places, ...narrowed, workspaceId, signal, now: this.#parts.clock.now() };
     const credentials = await this.#parts.store.list(request);
     if (credentials.length === 0) await this.#checkPlaces(call, places);
     return credentials;
@@ -124,7 +130,7 @@ export class CredentialReader {
     const { workspaceId, signal } = call;
     for (const [field, id] of Object.entries(places)) {
       const place = await this.#parts.store.find({ workspaceId, reference: { id }, deletedToo: true, signal });
-      if (!place) throw cursorUnknown(field);
+      if (!place || !isVisible(call, place)) throw cursorUnknown(field);
     }
   }
 }

@@ -24,6 +24,7 @@ import { checkDraft, checkSecret, type CredentialDraft } from './credential-rule
 import type { Credential, SealedVersion } from './credential.ts';
 import { invalidArgument, notFound, VaultError } from './errors.ts';
 import { parseId } from './ids.ts';
+import { isVisible } from './narrowing.ts';
 import type { Clock, CredentialReference, CredentialStore, IdSource, SealerSource } from './ports.ts';
 import type { Secret } from './secret.ts';
 import type { UseRecorder } from './use-recorder.ts';
@@ -173,7 +174,7 @@ export class CredentialVault extends CredentialReader {
     const reference = credentialReferenceOf(id);
     const sealer = await this.#parts.sealers.sealerOf(workspaceId);
     return this.#parts.store.decide({ workspaceId, reference, sealed: true, signal }, (found) => {
-      if (!found?.current) throw notFound('credential', id);
+      if (!found?.current || !isVisible(call, found.credential)) throw notFound('credential', id);
       return decideDescription({ ...this.#parts, call, sealer }, { ...found, version: found.current });
     });
   }
@@ -184,7 +185,7 @@ export class CredentialVault extends CredentialReader {
     const sealer = await sealers.sealerOf(workspaceId);
     const now = clock.now();
     const revealed = await store.decide({ workspaceId, reference, sealed: true, signal }, (found) => {
-      if (!found?.current) throw notFound('credential', id);
+      if (!found?.current || !isVisible(call, found.credential)) throw notFound('credential', id);
       return decideReveal({ ...this.#parts, call, sealer }, now, { ...found, version: found.current });
     });
     uses.note(workspaceId, revealed.credential.id, now);
@@ -204,7 +205,7 @@ export class CredentialVault extends CredentialReader {
     const resealing = secret && { sealer: await this.#parts.sealers.sealerOf(workspaceId), secret };
     const target = { workspaceId, reference, lock: true, sealed: update.sealed ?? secret !== undefined, signal };
     return this.#parts.store.decide<Changed>(target, (found) => {
-      if (!found) throw notFound('credential', id);
+      if (!found || !isVisible(call, found.credential)) throw notFound('credential', id);
       return decideUpdate({ ...this.#parts, call }, found, { ...update, resealing });
     });
   }
@@ -218,6 +219,7 @@ export class CredentialVault extends CredentialReader {
     const target = { workspaceId, reference: { id }, deletedToo: true, lock: true, sealed: true, signal };
     const changed = await this.#parts.store.decide<Changed>(target, (found) => {
       if (!found) return decideCreation(parts, newSealedCredential(parts, draft, secret, id));
+      if (!isVisible(call, found.credential)) throw idTaken(workspaceId, id);
       if (found.credential.deletedAt !== null) return decideRecreation(parts, found.credential, draft, secret);
       return decideUpdate(parts, found, update);
     });
@@ -228,6 +230,11 @@ export class CredentialVault extends CredentialReader {
     checkDraft(draft);
     checkSecret(secret, this.#parts.secretBytesMax);
   }
+}
+
+/** To a key that is not for it, a credential is no more than an id that can't be had. */
+function idTaken(workspace: string, id: string): VaultError {
+  return new VaultError('id_taken', 'a credential of this id exists', { resource: 'credential', id, workspace });
 }
 
 /** What a change of one credential takes. */

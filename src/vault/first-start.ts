@@ -1,5 +1,6 @@
 import type { AuditAction, AuditEvent } from './audit-event.ts';
 import { VaultError } from './errors.ts';
+import { notNarrowed } from './narrowing.ts';
 import type { ApiKey, Clock, IdSource, IssuedToken, SealerSource, User, UserStore } from './ports.ts';
 import { withdrawnPassword } from './withdrawn-password.ts';
 
@@ -70,6 +71,7 @@ function personalKey(parts: FirstStartParts, owner: User, token: IssuedToken): A
     role: null,
     mayReveal: true,
     dialect: null,
+    ...notNarrowed,
     expiresAt: null,
     revokedAt: null,
     createdAt: parts.clock.now(),

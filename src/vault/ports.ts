@@ -2,6 +2,7 @@ import type { AuditEvent } from './audit-event.ts';
 import type { Credential, CredentialState, SealedVersion } from './credential.ts';
 import type { VaultError } from './errors.ts';
 import type { Reference } from './ids.ts';
+import type { Narrowing } from './narrowing.ts';
 import type { Role } from './permissions.ts';
 import type { Secret } from './secret.ts';
 
@@ -148,6 +149,8 @@ export interface CredentialFilter {
   readonly categories?: readonly string[];
   /** Only those that are in one of these states now. */
   readonly states?: readonly Exclude<CredentialState, 'DELETED'>[];
+  /** Only those that an API key is for. */
+  readonly narrowing?: Narrowing;
   /** Only those whose name or description holds this, without regard to case. */
   readonly search?: string;
 }
@@ -239,7 +242,7 @@ export interface Membership {
 }
 
 /** An API key without its token. */
-export interface ApiKey {
+export interface ApiKey extends Narrowing {
   readonly id: string;
   /** Where it is valid; for a personal key, where its calls go by default. */
   readonly workspaceId: string;

@@ -21,6 +21,7 @@ import { createStores, type Stores } from '../../src/store/stores.ts';
 import type { AuditEvent } from '../../src/vault/audit-event.ts';
 import type { Credential, SealedVersion } from '../../src/vault/credential.ts';
 import { uuidV7 } from '../../src/vault/ids.ts';
+import { notNarrowed } from '../../src/vault/narrowing.ts';
 import type { ApiKey, Decision, Membership, User, Workspace, WrappedWorkspaceKey } from '../../src/vault/ports.ts';
 import { sharedPostgres, type TestDatabase } from '../support/postgres.ts';
 
@@ -163,6 +164,7 @@ export function newApiKey(user: User, changes: Partial<ApiKey> = {}): ApiKey {
     role: 'EDITOR',
     mayReveal: true,
     dialect: null,
+    ...notNarrowed,
     expiresAt: null,
     revokedAt: null,
     createdAt,

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { RandomTokenSource } from '../../src/access/token-source.ts';
 import { ApiKeyDirectory } from '../../src/vault/api-keys.ts';
 import type { Call, Caller } from '../../src/vault/caller.ts';
+import { notNarrowed } from '../../src/vault/narrowing.ts';
 import type { ApiKey, User } from '../../src/vault/ports.ts';
 import {
   createdAt,
@@ -61,7 +62,8 @@ describe('the API keys of a workspace', () => {
   }
 
   const issue = (expiresAt: Date | null, issuer: Partial<Caller>) => {
-    const draft = { name: 'n', role: 'VIEWER', mayReveal: true, dialect: null, certificateSan: null } as const;
+    const chosen = { name: 'n', role: 'VIEWER', mayReveal: true, dialect: null, certificateSan: null } as const;
+    const draft = { ...chosen, ...notNarrowed };
     return directory.createApiKey(callBy({ userId: owner.id, ...issuer }), { ...draft, expiresAt });
   };
 

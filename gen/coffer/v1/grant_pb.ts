@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file coffer/v1/grant.proto.
  */
 export const file_coffer_v1_grant: GenFile = /*@__PURE__*/
-  fileDesc("ChVjb2ZmZXIvdjEvZ3JhbnQucHJvdG8SCWNvZmZlci52MSK6AQoFR3JhbnQSFAoMd29ya3NwYWNlX2lkGAEgASgJEhAKCHNob3J0X2lkGAIgASgJEiMKBHJvbGUYAyABKA4yFS5jb2ZmZXIudjEuR3JhbnQuUm9sZRIWCg53aXRob3V0X3JldmVhbBgEIAEoCCJMCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIKCgZWSUVXRVIQARILCgdSVU5USU1FEAISCgoGRURJVE9SEAMSCQoFQURNSU4QBGIGcHJvdG8z");
+  fileDesc("ChVjb2ZmZXIvdjEvZ3JhbnQucHJvdG8SCWNvZmZlci52MSLzAQoFR3JhbnQSFAoMd29ya3NwYWNlX2lkGAEgASgJEhAKCHNob3J0X2lkGAIgASgJEiMKBHJvbGUYAyABKA4yFS5jb2ZmZXIudjEuR3JhbnQuUm9sZRIWCg53aXRob3V0X3JldmVhbBgEIAEoCBIRCglwcm92aWRlcnMYBSADKAkSDAoEdGFncxgGIAMoCRIWCg5jcmVkZW50aWFsX2lkcxgHIAMoCSJMCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIKCgZWSUVXRVIQARILCgdSVU5USU1FEAISCgoGRURJVE9SEAMSCQoFQURNSU4QBGIGcHJvdG8z");
 
 /**
  * What somebody may do in one workspace.
@@ -45,6 +45,27 @@ export type Grant = Message<"coffer.v1.Grant"> & {
    * @generated from field: bool without_reveal = 4;
    */
   withoutReveal: boolean;
+
+  /**
+   * Output only. The providers whose credentials it is limited to; where empty, they do not limit it, as the next ones.
+   *
+   * @generated from field: repeated string providers = 5;
+   */
+  providers: string[];
+
+  /**
+   * Output only. The tags of which a credential must have one.
+   *
+   * @generated from field: repeated string tags = 6;
+   */
+  tags: string[];
+
+  /**
+   * Output only. UUIDs of the credentials that it is limited to.
+   *
+   * @generated from field: repeated string credential_ids = 7;
+   */
+  credentialIds: string[];
 };
 
 /**

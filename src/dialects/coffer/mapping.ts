@@ -18,6 +18,7 @@ import { etagOf, stateOf, type Credential, type CredentialState } from '../../va
 import { invalidArgument } from '../../vault/errors.ts';
 import { spellShortId } from '../../vault/ids.ts';
 import type { Member } from '../../vault/member-ports.ts';
+import { notNarrowed, type Narrowing } from '../../vault/narrowing.ts';
 import type { Role } from '../../vault/permissions.ts';
 import type { ApiKey, User, Workspace } from '../../vault/ports.ts';
 import { toStruct } from '../to-struct.ts';
@@ -167,6 +168,7 @@ export function apiKeyToMessage(apiKey: ApiKey): MessageInitShape<typeof ApiKeyS
     role: role === null ? Grant_Role.ROLE_UNSPECIFIED : roleEnums[role],
     dialect: dialect ?? '',
     withoutReveal: !apiKey.mayReveal,
+    ...narrowingToMessage(apiKey),
     createdBy: apiKey.userId,
     createdAt: timestampFromDate(apiKey.createdAt),
     ...(expiresAt && { expiresAt: timestampFromDate(expiresAt) }),
@@ -195,9 +197,19 @@ export function dateOrNull(timestamp: Timestamp | undefined): Date | null {
   return timestamp === undefined ? null : timestampDate(timestamp);
 }
 
-function grantToMessage({ workspaceId, role, mayReveal }: Grant): MessageInitShape<typeof GrantSchema> {
+function narrowingToMessage({ providers, tags, credentialIds }: Narrowing) {
+  return { providers: [...providers], tags: [...tags], credentialIds: [...credentialIds] };
+}
+
+function grantToMessage({
+  workspaceId,
+  role,
+  mayReveal,
+  narrowing = notNarrowed,
+}: Grant): MessageInitShape<typeof GrantSchema> {
   const shortId = spellShortId('workspace', workspaceId);
-  return { workspaceId, shortId, role: roleEnums[role], withoutReveal: !mayReveal };
+  const narrowed = narrowingToMessage(narrowing);
+  return { workspaceId, shortId, role: roleEnums[role], withoutReveal: !mayReveal, ...narrowed };
 }
 
 function read(message: CredentialMessage, names: readonly string[]): CredentialChange {

@@ -22,6 +22,10 @@ export const ApiKeyEntity = defineEntity({
     role: p.enum(roles).columnType('text').nullable(),
     mayReveal: p.boolean(),
     dialect: p.text().nullable(),
+    // Which credentials it is for; where empty, they do not limit them.
+    providers: p.array().default([]),
+    tags: p.array().default([]),
+    credentialIds: p.array().default([]),
     expiresAt: p.datetime(3).nullable(),
     revokedAt: p.datetime(3).nullable(),
     createdAt: p.datetime(3),

@@ -4,6 +4,7 @@ import { DeactivatedUsersMigration } from './deactivated-users.ts';
 import { GivenIdsAndNamesMigration } from './given-ids-and-names.ts';
 import { InitialMigration } from './initial.ts';
 import { MembersMigration } from './members.ts';
+import { NarrowedKeysMigration } from './narrowed-keys.ts';
 import { UsersMigration } from './users.ts';
 
 /** Every migration, in order. A name that has been released never changes, nor does what it did. */
@@ -15,4 +16,5 @@ export const migrations = [
   { name: '005-audit-chain', class: AuditChainMigration },
   { name: '006-users', class: UsersMigration },
   { name: '007-deactivated-users', class: DeactivatedUsersMigration },
+  { name: '008-narrowed-keys', class: NarrowedKeysMigration },
 ];

@@ -31,6 +31,9 @@ describe('coffer.v1.AccessService over REST', () => {
       workspace_id: coffer.defaultWorkspaceId,
       prefix: token.slice(0, 8),
       without_reveal: false,
+      providers: [],
+      tags: [],
+      credential_ids: [],
       created_at: '2024-01-01T00:00:00Z',
     });
     const who = await call({ path: '/v1/whoami', token });
@@ -50,6 +53,9 @@ describe('coffer.v1.AccessService over REST', () => {
       short_id: shortId,
       role: 'ADMIN',
       without_reveal: false,
+      providers: [],
+      tags: [],
+      credential_ids: [],
     });
     expect(body['user_short_id']).to.match(/^USR-[0-9A-F]{16}$/);
   });

@@ -212,6 +212,9 @@ describe('apiKeyToMessage', () => {
       prefix: 'cof_abcd',
       dialect: 'flowise',
       without_reveal: true,
+      providers: ['openai'],
+      tags: ['prod'],
+      credential_ids: ['018cc251-f400-7000-8000-00000000000c'],
       created_by: '018cc251-f400-7000-8000-000000000001',
       created_at: '2024-01-01T00:00:00Z',
       expires_at: '2025-01-01T00:00:00Z',
@@ -231,9 +234,9 @@ describe('apiKeyToMessage', () => {
 
 describe('callerToMessage', () => {
   it('tells who is calling and what he may do', () => {
-    const grants = [
-      { workspaceId: '018cc251-f400-7000-8abc-00000000000b', role: 'RUNTIME', mayReveal: false },
-    ] as const;
+    const narrowing = { providers: ['openai'], tags: [], credentialIds: [] };
+    const grant = { role: 'RUNTIME', mayReveal: false, narrowing } as const;
+    const grants = [{ workspaceId: '018cc251-f400-7000-8abc-00000000000b', ...grant }];
     const message = create(WhoAmIResponseSchema, callerToMessage(someCaller({ grants })));
     expect(toJson(WhoAmIResponseSchema, message, style)).to.deep.equal({
       kind: 'api_key',
@@ -250,6 +253,9 @@ describe('callerToMessage', () => {
           short_id: 'WSP-8ABC00000000000B',
           role: 'RUNTIME',
           without_reveal: true,
+          providers: ['openai'],
+          tags: [],
+          credential_ids: [],
         },
       ],
     });

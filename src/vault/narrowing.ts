@@ -1,0 +1,94 @@
+import type { Call, Grant } from './caller.ts';
+import type { Credential } from './credential.ts';
+import { invalidArgument, VaultError } from './errors.ts';
+import { parseId } from './ids.ts';
+import { limits } from './limits.ts';
+
+/** Which credentials of its workspace an API key is for. A list that is empty does not limit them; all others must fit. */
+export interface Narrowing {
+  /** The provider must be one of these. */
+  readonly providers: readonly string[];
+  /** One of the tags must be one of these. */
+  readonly tags: readonly string[];
+  /** The id must be one of these. */
+  readonly credentialIds: readonly string[];
+}
+
+/** What a key has that is for all credentials of its workspace. */
+export const notNarrowed: Narrowing = { providers: [], tags: [], credentialIds: [] };
+
+/** Tells whether it limits anything. */
+export function isNarrowing({ providers, tags, credentialIds }: Narrowing): boolean {
+  return providers.length + tags.length + credentialIds.length > 0;
+}
+
+/** The grant's share of what an API key is limited to. */
+export function narrowingOf({ providers, tags, credentialIds }: Narrowing): Pick<Grant, 'narrowing'> {
+  const narrowing = { providers, tags, credentialIds };
+  return isNarrowing(narrowing) ? { narrowing } : {};
+}
+
+/** The same, of the caller in the workspace of his call; for the conditions of a list. */
+export function narrowingOfCall({
+  caller,
+  workspaceId,
+}: Pick<Call, 'caller' | 'workspaceId'>): Pick<Grant, 'narrowing'> {
+  const narrowing = caller.grants.find((grant) => grant.workspaceId === workspaceId)?.narrowing;
+  return narrowing ? { narrowing } : {};
+}
+
+/** Tells whether the caller may know of a credential of the call's workspace. */
+export function isVisible(
+  call: Pick<Call, 'caller' | 'workspaceId'>,
+  credential: Pick<Credential, 'id' | 'provider' | 'tags'>,
+): boolean {
+  const { narrowing } = narrowingOfCall(call);
+  if (!narrowing) return true;
+  const { providers, tags, credentialIds } = narrowing;
+  return (
+    (providers.length === 0 || providers.includes(credential.provider)) &&
+    (tags.length === 0 || credential.tags.some((tag) => tags.includes(tag))) &&
+    (credentialIds.length === 0 || credentialIds.includes(credential.id))
+  );
+}
+
+/**
+ * Lets nobody make or leave a credential that he then may not know of.
+ *
+ * @throws VaultError `permission_denied`
+ */
+export function checkVisible(call: Call, credential: Pick<Credential, 'id' | 'provider' | 'tags'>): void {
+  if (isVisible(call, credential)) return;
+  throw new VaultError('permission_denied', 'this key is not for such credentials', { reason: 'KEY_NARROWED' });
+}
+
+const listItemsMax = 100;
+
+/**
+ * Checks what a key is to be limited to.
+ *
+ * @returns the same, with ids as they are stored
+ * @throws VaultError `invalid_argument`
+ */
+export function checkNarrowing(narrowing: Narrowing): Narrowing {
+  checkTexts('providers', narrowing.providers, limits.shortTextCharacters);
+  checkTexts('tags', narrowing.tags, limits.tagCharacters);
+  checkTexts('credential_ids', narrowing.credentialIds, limits.shortTextCharacters);
+  const credentialIds = narrowing.credentialIds.map((text) => {
+    const id = parseId(text);
+    if (id === undefined) throw invalidArgument('credential_ids', 'must be UUIDs');
+    return id;
+  });
+  return { ...narrowing, credentialIds };
+}
+
+function checkTexts(field: string, texts: readonly string[], charactersMax: number): void {
+  if (texts.length > listItemsMax) throw invalidArgument(field, `must be at most ${listItemsMax}`);
+  for (const text of texts) {
+    if (text === '') throw invalidArgument(field, 'must not hold an empty text');
+    if (Array.from(text).length > charactersMax) {
+      throw invalidArgument(field, `must each be at most ${charactersMax} characters`);
+    }
+    if (text.includes('\0')) throw invalidArgument(field, 'must not contain U+0000');
+  }
+}

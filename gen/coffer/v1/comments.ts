@@ -305,7 +305,7 @@ export const comments: Readonly<Record<string, string>> = {
   "coffer.v1.WorkspaceService.CreateWorkspace": "Creates a workspace with a key of its own; its maker becomes ADMIN there. For owners of the instance.",
   "coffer.v1.WorkspaceService.GetWorkspace": "Shows a workspace to its members and to owners; for others it is NOT_FOUND.",
   "coffer.v1.WorkspaceService.ListWorkspaces": "Lists the caller's workspaces, for an owner all of them, in the order of creation.",
-  "coffer.v1.WorkspaceService.AddMember": "Makes a user a member of a workspace, or gives a member another role. For its admins, by whom nobody is granted more than they have; an API key that ends adds nobody. The last ADMIN among the members stays one.",
+  "coffer.v1.WorkspaceService.AddMember": "Makes a user a member of a workspace, or gives a member another role. For its admins, by whom nobody is granted more than they have; an API key that ends adds nobody. The last ADMIN among the members stays one. Whoever proves himself by a token of an issuer has what the token says, not this.",
   "coffer.v1.WorkspaceService.RemoveMember": "Ends what a user may do in a workspace, at once; API keys of the workspace that he issued stay. For its admins. The last ADMIN among the members stays.",
   "coffer.v1.WorkspaceService.ListMembers": "Lists the members of a workspace in the order of their ids. For its admins.",
 };

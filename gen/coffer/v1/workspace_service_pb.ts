@@ -357,7 +357,8 @@ export const WorkspaceService: GenService<{
   },
   /**
    * Makes a user a member of a workspace, or gives a member another role. For its admins, by whom nobody is granted more than
-   * they have; an API key that ends adds nobody. The last ADMIN among the members stays one.
+   * they have; an API key that ends adds nobody. The last ADMIN among the members stays one. Whoever proves himself by a token of
+   * an issuer has what the token says, not this.
    *
    * @generated from rpc coffer.v1.WorkspaceService.AddMember
    */

@@ -1,0 +1,134 @@
+import type { AuditEvent } from '../audit-event.ts';
+import type { Reference } from '../ids.ts';
+import type { Narrowing } from '../narrowing.ts';
+import type { Role } from '../permissions.ts';
+import type { WrappedWorkspaceKey } from './keys.ts';
+
+/** A tenant. */
+export interface Workspace {
+  readonly id: string;
+  readonly name: string;
+  readonly createdBy: string;
+  readonly createdAt: Date;
+}
+
+/** A person who may log in, or in whose name API keys act. */
+export interface User {
+  readonly id: string;
+  readonly name: string;
+  readonly isOwner: boolean;
+  readonly defaultWorkspaceId: string;
+  /** In PHC string format; null where no password was ever set, and a `withdrawnPassword` where it was withdrawn. */
+  readonly passwordHash: string | null;
+  /** From when on he neither logs in nor calls; null while he may. */
+  readonly deactivatedAt: Date | null;
+  readonly createdAt: Date;
+}
+
+/** That a user belongs to a workspace, and what he may do there. */
+export interface Membership {
+  readonly workspaceId: string;
+  readonly userId: string;
+  readonly role: Role;
+  readonly mayReveal: boolean;
+}
+
+/** An API key without its token. */
+export interface ApiKey extends Narrowing {
+  readonly id: string;
+  /** Where it is valid; for a personal key, where its calls go by default. */
+  readonly workspaceId: string;
+  /** Who issued it, and in whose name it acts. */
+  readonly userId: string;
+  readonly name: string;
+  /** SHA-256 of the token, or of the name in the certificate that proves it. */
+  readonly hash: Uint8Array;
+  /** The first characters of the token, for recognising it; or that name, such as `URI:spiffe://…`. */
+  readonly prefix: string;
+  /** Null for a personal key, which may do what its user may. */
+  readonly role: Role | null;
+  readonly mayReveal: boolean;
+  readonly dialect: string | null;
+  readonly expiresAt: Date | null;
+  readonly revokedAt: Date | null;
+  readonly createdAt: Date;
+}
+
+/** A login session without its token. */
+export interface Session {
+  readonly id: string;
+  readonly userId: string;
+  /** SHA-256 of the token. */
+  readonly hash: Uint8Array;
+  readonly expiresAt: Date;
+  readonly createdAt: Date;
+}
+
+/** A user with all that he may do. */
+export interface UserAccess {
+  readonly user: User;
+  readonly memberships: readonly Membership[];
+}
+
+/**
+ * Finds by what proves a caller. Rows whose MAC is wrong are treated as absent, and reported to the log.
+ */
+export interface AccessStore {
+  /** The key, and the access of the user in whose name it acts. Of several, a living one; only certificates' names recur. */
+  findApiKey(
+    hash: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<{ readonly apiKey: ApiKey; readonly access: UserAccess } | undefined>;
+  findSession(
+    hash: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<{ readonly session: Session; readonly access: UserAccess } | undefined>;
+}
+
+/** Keeps workspaces. */
+export interface WorkspaceStore {
+  /** In one transaction. */
+  createWorkspace(creation: {
+    readonly workspace: Workspace;
+    readonly key: WrappedWorkspaceKey;
+    readonly maker: Membership;
+    readonly event: AuditEvent;
+  }): Promise<void>;
+  findWorkspace(reference: Reference, signal: AbortSignal): Promise<Workspace | undefined>;
+  /** In the order of creation; `among` limits them to these ids. */
+  listWorkspaces(request: {
+    readonly among?: readonly string[];
+    readonly after?: string;
+    readonly size: number;
+    readonly signal: AbortSignal;
+  }): Promise<readonly Workspace[]>;
+}
+
+/** Keeps the API keys that workspaces issue. */
+export interface ApiKeyStore {
+  /**
+   * `user` is added where he does not exist yet: the one in whose name the key acts.
+   *
+   * @throws VaultError `name_taken` where another living key has the name in its certificate
+   */
+  createApiKey(apiKey: ApiKey, event: AuditEvent, user?: User): Promise<void>;
+  findApiKeyById(workspaceId: string, id: string, signal: AbortSignal): Promise<ApiKey | undefined>;
+  /**
+   * In the order of ids. A page is full unless it is the last one: keys whose MAC is wrong, and those that are not to be
+   * shown, take no place on it.
+   */
+  listApiKeys(request: {
+    readonly workspaceId: string;
+    readonly shows: (apiKey: ApiKey) => boolean;
+    readonly after?: string;
+    readonly size: number;
+    readonly signal: AbortSignal;
+  }): Promise<readonly ApiKey[]>;
+  /** Answers false where it is absent; revoking once more keeps the first time. */
+  revokeApiKey(revocation: {
+    readonly workspaceId: string;
+    readonly id: string;
+    readonly revokedAt: Date;
+    readonly event: AuditEvent;
+  }): Promise<boolean>;
+}

@@ -1,3 +1,4 @@
+import { TrailDamagedError } from './commands/audit-prune.ts';
 import { ConfigError } from './config.ts';
 import { EmbeddedPostgresError } from './embedded/embedded-error.ts';
 import { KeyringDamagedError, KeyringMissingError, WrongMasterKeyError } from './encryption/keyring-errors.ts';
@@ -16,6 +17,7 @@ const forOperators = [
   KeyringMissingError,
   ListenError,
   SchemaTooNewError,
+  TrailDamagedError,
   WrongMasterKeyError,
 ];
 

@@ -16,6 +16,7 @@ import { openDatabase, type Database } from './store/database.ts';
 import { SqlKeyringStore } from './store/key-store.ts';
 import { withMigratedDatabase } from './store/migrate.ts';
 import { createFirstOwner } from './vault/first-start.ts';
+import type { AuditChain } from './vault/audit-ports.ts';
 import type { TrailVerifier } from './vault/audit-trail.ts';
 import type { Clock } from './vault/ports.ts';
 
@@ -24,6 +25,7 @@ export interface Instance {
   readonly database: Database;
   readonly stores: Stores;
   readonly sealers: WorkspaceKeys;
+  readonly auditChain: AuditChain;
   readonly trailVerifier: TrailVerifier;
   readonly ids: RisingIds;
   readonly tokens: RandomTokenSource;
@@ -76,7 +78,7 @@ async function openKeys(parts: InstanceParts, database: Database, stack: AsyncDi
   const tokens = new RandomTokenSource();
   log.info({ masterKey: keyring.masterFingerprint, instance: keyring.instanceId }, 'the keyring is open');
   const trailVerifier = new ChainVerifier({ chain, store: stores.auditTrail, ownHead: stores.auditHead });
-  const instance = { database, stores, sealers, trailVerifier, ids, tokens };
+  const instance = { database, stores, sealers, auditChain: chain, trailVerifier, ids, tokens };
   const adminKeyFile = await ensureFirstOwner(instance, config, clock);
   if (isEmbedded) await markInstance(config, keyring.instanceId);
   return { ...instance, adminKeyFile };

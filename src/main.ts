@@ -1,7 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { adminKey } from './commands/admin-key.ts';
+import { auditExport } from './commands/audit-export.ts';
+import { auditPrune } from './commands/audit-prune.ts';
 import { demo } from './commands/demo.ts';
 import { start } from './commands/start.ts';
+import { UsageError } from './commands/usage-error.ts';
 import { parseConfig, type Config } from './config.ts';
 import { explainError } from './explain-error.ts';
 
@@ -9,21 +12,27 @@ const usage = `usage: coffer [command]
 
   start       serve until SIGTERM or SIGINT (this is the default)
   admin-key   replace a lost or stolen admin key; the server may be running
+  audit-export [--from TIME] [--to TIME]
+              print the audit trail as JSON lines: events from TIME on, and before TIME
+  audit-prune --before TIME
+              delete the events before TIME from the beginning of each stream of the audit trail
   demo        store, list and reveal credentials in a temporary Coffer, and show how
   help        print this
 
 Configuration comes from the environment and from .env in the working directory; see docs/configuration.md.
 `;
 
-/** A command, which answers the exit code. */
-type Command = () => Promise<number>;
+/** A command, which is given what stands behind its name, and answers the exit code. */
+type Command = (parameters: readonly string[]) => Promise<number>;
 
 const commands: Readonly<Record<string, Command>> = {
-  start: () => start(readConfig()),
-  'admin-key': () => adminKey(readConfig()),
-  demo: () => demo(),
-  help: () => print(usage),
-  '--help': () => print(usage),
+  start: withoutOptions(() => start(readConfig())),
+  'admin-key': withoutOptions(() => adminKey(readConfig())),
+  'audit-export': (parameters) => auditExport(readConfig(), parameters),
+  'audit-prune': (parameters) => auditPrune(readConfig(), parameters),
+  demo: withoutOptions(demo),
+  help: withoutOptions(() => print(usage)),
+  '--help': withoutOptions(() => print(usage)),
 };
 
 /**
@@ -32,17 +41,25 @@ const commands: Readonly<Record<string, Command>> = {
  * @returns the exit code
  */
 export async function run([name = 'start', ...rest]: readonly string[]): Promise<number> {
-  const command = Object.hasOwn(commands, name) && rest.length === 0 ? commands[name] : undefined;
-  if (!command) {
-    process.stderr.write(usage);
-    return 2;
-  }
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   try {
-    return await command();
+    if (!command) throw new UsageError(`there is no command ${name}`);
+    return await command(rest);
   } catch (error) {
+    if (error instanceof UsageError) {
+      process.stderr.write(`coffer: ${error.message}\n\n${usage}`);
+      return 2;
+    }
     process.stderr.write(`coffer: ${explainError(error)}\n`);
     return 1;
   }
+}
+
+function withoutOptions(command: () => Promise<number>): Command {
+  return async (parameters) => {
+    if (parameters.length > 0) throw new UsageError('the command takes no options');
+    return command();
+  };
 }
 
 /** The environment wins over `.env`. */

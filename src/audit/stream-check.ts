@@ -69,6 +69,7 @@ export class StreamCheck {
       const message = 'the ledger does not know of the stream';
       this.#faults.push({ kind: 'INSERTED', stream: this.stream, sequence: 1, message });
     }
+    this.#compareWithPruned();
     this.#tellMissing();
     return this.#faults.toSorted((one, other) => one.sequence - other.sequence);
   }
@@ -120,6 +121,14 @@ export class StreamCheck {
   /** How far the stream is known to have come. */
   #seen(): number {
     return Math.max(...this.#parts.marks.map(({ sequence }) => sequence), this.#parts.marks.length > 0 ? 0 : Infinity);
+  }
+
+  /** Of pruned events the ledger keeps the last: whoever has seen another one there has seen another stream. */
+  #compareWithPruned(): void {
+    const { pruned } = this.#parts;
+    if (!pruned || !this.#marks.get(pruned.sequence)?.some((mark) => spellMac(mark.mac) !== spellMac(pruned.mac)))
+      return;
+    this.#tell('CHANGED', pruned.sequence, 'was seen as another one before it was pruned');
   }
 
   #tellMissing(): void {

@@ -1,14 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import { pino } from 'pino';
 import type { Config } from '../config.ts';
-import { attachEmbeddedPostgres } from '../embedded/attach.ts';
-import { startEmbeddedPostgres } from '../embedded/embedded-postgres.ts';
 import { SystemClock } from '../encryption/system-clock.ts';
 import { adminKeyFile } from '../first-keys.ts';
 import { openInstance } from '../instance.ts';
 import { replaceKeyFile } from '../key-file.ts';
-import type { DatabaseConnection } from '../store/database-connection.ts';
 import { replaceAdminKey } from '../vault/first-start.ts';
+import { connectToDatabase } from './connect-to-database.ts';
 
 /**
  * Replaces a lost admin key: makes a new one for the first owner, writes it into `<data>/admin.key`, and ends all that
@@ -20,7 +18,7 @@ export async function adminKey(config: Config): Promise<number> {
   const log = pino({ level: 'silent' });
   const clock = new SystemClock();
   await using stack = new AsyncDisposableStack();
-  const connection = await connect(config, stack);
+  const connection = await connectToDatabase(config, stack);
   const { ids, sealers, stores, tokens } = await openInstance({ config, connection, clock, log }, stack);
   const file = adminKeyFile(config);
   const issued = tokens.newApiKeyToken();
@@ -30,13 +28,4 @@ export async function adminKey(config: Config): Promise<number> {
   await replaceAdminKey({ users: stores.users, sealers, clock, ids }, issued);
   process.stdout.write(`the new admin API key is in ${file}; the old one is revoked\n`);
   return 0;
-}
-
-async function connect(config: Config, stack: AsyncDisposableStack): Promise<DatabaseConnection> {
-  if (config.database.kind === 'server') return { url: config.database.url };
-  const running = await attachEmbeddedPostgres(config.dataDir);
-  if (running) return running;
-  const postgres = await startEmbeddedPostgres({ dataDir: config.dataDir, log: pino({ level: 'silent' }) });
-  stack.defer(() => postgres.stop());
-  return postgres.connection;
 }

@@ -3,8 +3,8 @@ import type { ChainedEvent, LedgerEntry } from '../vault/audit-ports.ts';
 import type { AuditEventRequest, AuditTrailReader, AuditTrailStore } from '../vault/audit-trail.ts';
 import { auditEventOf, chainedEventOf, type AuditEventRow } from './audit-event-row.ts';
 import type { Database } from './database.ts';
+import type { Statement } from './statement.ts';
 import { findLedger, listEvents, readEvents } from './trail-statements.ts';
-import type { Transaction } from './transaction.ts';
 
 /** How many events are read at a time. */
 const eventsAtATime = 1_000;
@@ -22,18 +22,25 @@ export class SqlAuditTrailStore implements AuditTrailStore {
     return rows.map(auditEventOf);
   }
 
+  /** Each part is read by itself: whoever is slow to take it keeps no transaction open. */
+  readEvents(): AsyncIterable<readonly ChainedEvent[]> {
+    return readInChunks((statement) => this.#database.query<AuditEventRow>(statement));
+  }
+
   async readTrail<Result>(work: (trail: AuditTrailReader) => Promise<Result>): Promise<Result> {
     return this.#database.transact({ isSnapshot: true }, async (transaction) => {
       const ledger = await transaction.run<LedgerEntry>(findLedger);
-      return work({ ledger, read: () => readInChunks(transaction) });
+      return work({ ledger, read: () => readInChunks((statement) => transaction.run<AuditEventRow>(statement)) });
     });
   }
 }
 
-async function* readInChunks(transaction: Transaction): AsyncGenerator<readonly ChainedEvent[]> {
+async function* readInChunks(
+  run: (statement: Statement) => Promise<readonly AuditEventRow[]>,
+): AsyncGenerator<readonly ChainedEvent[]> {
   let last: ChainedEvent | undefined;
   for (;;) {
-    const rows = await transaction.run<AuditEventRow>(readEvents(last, eventsAtATime));
+    const rows = await run(readEvents(last, eventsAtATime));
     yield rows.map(chainedEventOf);
     if (rows.length < eventsAtATime) return;
     const [row] = rows.slice(-1);

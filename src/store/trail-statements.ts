@@ -49,6 +49,38 @@ export const findHeadsOfStreams: Statement = {
   values: [],
 };
 
+/** Which of a stream's oldest events are to go. */
+export interface CutRequest {
+  readonly stream: string;
+  /** Behind the first event that is not older, none goes. */
+  readonly before: Date;
+  /** The number of the last one that may go. */
+  readonly end: number;
+  readonly count: number;
+}
+
+/** The last one of a stream's oldest events that are to go. */
+export function findCut({ stream, before, end, count }: CutRequest): Statement {
+  return {
+    name: 'cut of a stream',
+    text: `
+      with oldest as (select stream, seq, mac, time from audit_event where stream = $1 order by seq limit $4)
+      select stream, seq, mac from oldest
+      where seq <= $3 and seq < (select coalesce(min(seq), $3::bigint + 1) from oldest where time >= $2)
+      order by seq desc limit 1`,
+    values: [stream, before, end, count],
+  };
+}
+
+/** Deletes the events of a stream up to a number, and answers a row for each. */
+export function deleteEvents(stream: string, last: number): Statement {
+  return {
+    name: 'delete events',
+    text: 'delete from audit_event where stream = $1 and seq <= $2 returning seq',
+    values: [stream, last],
+  };
+}
+
 /** Events in the order of their streams and numbers, behind a place. */
 export function readEvents(last: Pick<ChainedEvent, 'stream' | 'sequence'> | undefined, count: number): Statement {
   return {
@@ -60,7 +92,10 @@ export function readEvents(last: Pick<ChainedEvent, 'stream' | 'sequence'> | und
   };
 }
 
-/** Events of a workspace, or of none, the newest first. It is not prepared, since its text varies. */
+/**
+ * Events of a workspace, or of none, the newest first. It is not prepared, since its text varies. They are all of one
+ * workspace; that the order names it lets those of none be read off the index as well.
+ */
 export function listEvents(request: Omit<AuditEventRequest, 'signal'>): Statement {
   const { workspaceId, after, from, until, actorId, action, resourceId, size } = request;
   const limits: readonly (readonly [condition: string, value: unknown])[] = [
@@ -79,7 +114,7 @@ export function listEvents(request: Omit<AuditEventRequest, 'signal'>): Statemen
     name: '',
     text: `
       select ${selectList('e', Object.keys(auditEventTypes))} from audit_event e
-      where ${conditions.join(' and ')} order by e.id desc limit $${given.length + 1}`,
+      where ${conditions.join(' and ')} order by e.workspace_id desc, e.id desc limit $${given.length + 1}`,
     values: [...given.map(([, value]) => value), size],
   };
 }

@@ -1,14 +1,8 @@
 import type { AuditEvent } from '../vault/audit-event.ts';
-import {
-  parseHead,
-  spellHead,
-  type AuditChain,
-  type AuditHead,
-  type LedgerEntry,
-  type StreamHead,
-} from '../vault/audit-ports.ts';
+import { spellHead, type AuditChain, type AuditHead, type LedgerEntry, type StreamHead } from '../vault/audit-ports.ts';
 import type { Clock, IdSource } from '../vault/ports.ts';
 import { insertAuditEvents, insertLedgerEntry } from './audit-event-row.ts';
+import { headOf, readHeads } from './ledger-heads.ts';
 import type { Fragment } from './statement.ts';
 import { findHeadsOfStreams, findLastEvent, findLedger, lockLedger, type HeadRow } from './trail-statements.ts';
 import type { Transaction } from './transaction.ts';
@@ -113,26 +107,6 @@ export class TrailWriter {
     const line = { kind: 'begin', stream: this.#stream, time: clock.now(), heads } as const;
     return [insertLedgerEntry(chain.enter(entries.at(-1), line))];
   }
-}
-
-/** The heads that a line of the ledger tells; what is none is left out. */
-function readHeads(heads: string): Readonly<Record<string, string>> {
-  try {
-    const parsed: unknown = JSON.parse(heads);
-    if (typeof parsed !== 'object' || parsed === null) return {};
-    return Object.fromEntries(
-      Object.entries(parsed).filter(
-        (entry): entry is [string, string] => typeof entry[1] === 'string' && parseHead(entry[1]) !== undefined,
-      ),
-    );
-  } catch {
-    // The verifier tells of a line that was tampered with; it must not keep the trail from going on.
-    return {};
-  }
-}
-
-function headOf({ seq, mac }: HeadRow): AuditHead {
-  return { sequence: seq, mac };
 }
 
 function isSame(one: AuditHead, other: AuditHead): boolean {

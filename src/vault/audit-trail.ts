@@ -63,6 +63,8 @@ export interface AuditTrailReader {
 /** Shows what the trail holds. */
 export interface AuditTrailStore {
   listAuditEvents(request: AuditEventRequest): Promise<readonly AuditEvent[]>;
+  /** All events in the order of their streams and numbers, some at a time; what is written meanwhile may come along. */
+  readEvents(): AsyncIterable<readonly ChainedEvent[]>;
   /** Lets work read the trail as it is at one moment, while others go on writing. */
   readTrail<Result>(work: (trail: AuditTrailReader) => Promise<Result>): Promise<Result>;
 }

@@ -1,0 +1,43 @@
+import { pipeline } from 'node:stream/promises';
+import { pino } from 'pino';
+import type { Config } from '../config.ts';
+import { SystemClock } from '../encryption/system-clock.ts';
+import { openInstance } from '../instance.ts';
+import type { ChainedEvent } from '../vault/audit-ports.ts';
+import { connectToDatabase } from './connect-to-database.ts';
+import { eventLine } from './event-line.ts';
+import { timeOptions } from './time-options.ts';
+
+/**
+ * Prints the events of all workspaces and of the instance as JSON lines, stream by stream. It reads no faster than they are
+ * taken, and keeps no transaction open. A server may be running; events up to this command's start are printed.
+ *
+ * @returns the exit code
+ * @throws UsageError
+ */
+export async function auditExport(config: Config, parameters: readonly string[]): Promise<number> {
+  const clock = new SystemClock();
+  const { from = new Date(0), to = clock.now() } = timeOptions(parameters, ['from', 'to']);
+  await using stack = new AsyncDisposableStack();
+  const connection = await connectToDatabase(config, stack);
+  const { stores } = await openInstance({ config, connection, clock, log: pino({ level: 'silent' }) }, stack);
+  try {
+    await pipeline(linesOf(stores.auditTrail.readEvents(), { from, to }), process.stdout, { end: false });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EPIPE')) throw error;
+    process.stderr.write('coffer: the export is not complete: its reader has gone\n');
+    return 1;
+  }
+  return 0;
+}
+
+/** The times are compared here and not by the database, where a search for few among many could take its time. */
+async function* linesOf(
+  chunks: AsyncIterable<readonly ChainedEvent[]>,
+  { from, to }: { readonly from: Date; readonly to: Date },
+): AsyncGenerator<string> {
+  for await (const chunk of chunks) {
+    const wanted = chunk.filter(({ event: { time } }) => time >= from && time < to);
+    if (wanted.length > 0) yield wanted.map(eventLine).join('');
+  }
+}

@@ -10,7 +10,7 @@ const nothingBefore = new Uint8Array(macBytes);
 /**
  * `AuditChain` by a keyed MAC over each event in its place: the stream, its number, the MAC before it, and all that it says.
  *
- * @see docs/decisions/0021-the-trail-as-a-chain.md
+ * @see docs/decisions/0013-the-trail-as-a-chain.md
  */
 export class KeyedAuditChain implements AuditChain {
   readonly origin: AuditHead = { sequence: 0, mac: nothingBefore };

@@ -44,7 +44,7 @@ const firstPauseMs = 50;
  * Commits everything that the trail tells of. One transaction is under way at a time, and decisions that wait for it share
  * the next one: one caller's failure is his alone, and each is answered when what he asked for is durable.
  *
- * @see docs/decisions/0020-group-commit.md
+ * @see docs/decisions/0012-group-commit.md
  */
 export class Commits {
   readonly #database: Database;

@@ -4,7 +4,7 @@ import { judge } from './goals.ts';
 import { choose, parseOptions } from './options.ts';
 import { render, reportOf, type Report } from './report.ts';
 import { runRounds, type Lane } from './rounds.ts';
-import { scenarios } from './scenarios.ts';
+import { checkAnswer, scenarios, type Scenario } from './scenarios.ts';
 import { quantile, spreadOf } from './statistics.ts';
 
 describe('the benchmark', () => {
@@ -92,12 +92,23 @@ describe('the benchmark', () => {
     });
   }
 
+  it('refuses an answer that lacks the secret that it should hold', () => {
+    expect(() => checkAnswer(scenarioNamed('REST reveal'), Buffer.from('{}'))).to.throw('lacks the secret');
+    expect(() => checkAnswer(scenarioNamed('REST describe'), Buffer.from('{}'))).not.to.throw();
+  });
+
   it('takes quantiles between two values where they fall there', () => {
     expect(quantile([1, 2, 3, 4], 0.5)).to.equal(2.5);
     expect(quantile([7], 0.99)).to.equal(7);
     expect(spreadOf([3, 1, 2])).to.deep.equal({ median: 2, least: 1, most: 3 });
   });
 });
+
+function scenarioNamed(name: string): Scenario {
+  const found = scenarios.find((scenario) => scenario.name === name);
+  if (!found) throw new Error(`there is no ${name}`);
+  return found;
+}
 
 function lane(scenario: string, rates: readonly number[]): Lane {
   const turns = rates.map((perSecond) => {

@@ -1,6 +1,6 @@
 import type { SharedPostgres } from '../support/postgres.ts';
 import type { Caller } from './caller.ts';
-import { serverNames, type Scenario, type ServerName } from './scenarios.ts';
+import { checkAnswer, serverNames, type Scenario, type ServerName } from './scenarios.ts';
 import { startTarget, type RunningTarget } from './targets.ts';
 import { takeTurn, type Counter, type Turn } from './turn.ts';
 
@@ -120,7 +120,7 @@ async function playRound(
   }
 }
 
-/** On connections of its own, since a server may close those that rest. Each has made a call before the turn begins. */
+/** On connections of its own, since a server may close those that rest. Each has made a call, which is checked, before the turn begins. */
 async function playTurn(
   { scenario, target, ids, connections }: OpenLane,
   { milliseconds, count }: { readonly milliseconds: number; readonly count: Counter },
@@ -130,6 +130,7 @@ async function playTurn(
   for (let opened = 0; opened < connections; opened++) {
     callers.push(open.adopt(await scenario.open(target, ids), (caller) => caller.close()));
   }
-  await Promise.all(callers.map((caller) => caller.call(count())));
+  const answers = await Promise.all(callers.map((caller) => caller.call(count())));
+  for (const answer of answers) checkAnswer(scenario, answer);
   return await takeTurn({ callers, server: target.process, milliseconds, count });
 }

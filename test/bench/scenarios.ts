@@ -29,6 +29,8 @@ export interface Scenario {
   readonly server: ServerName;
   /** The name of the scenario that creates the credentials asked for; none where nothing has to be there. */
   readonly seededBy?: string;
+  /** Whether its answers hold the secret; those of the others must not. */
+  readonly reveals: boolean;
   /** Opens one connection. */
   open(target: Target, ids: readonly string[]): Promise<Caller>;
   /** The id in the answer to a creation. */
@@ -110,7 +112,8 @@ const overHttp: readonly HttpScenario[] = [
     name: 'MiniFlow reveal',
     server: 'Coffer',
     seededBy: 'MiniFlow create',
-    request: ({ target, id }) => get(`/frontend/workspaces/${target.workspaceShortId}/credentials/${id}`),
+    request: ({ target, id }) =>
+      get(`/frontend/workspaces/${target.workspaceShortId}/credentials/${id}?include_secret=true`),
   },
   { name: 'F2 create', server: 'F2', request: connectCreate },
   { name: 'Connect create', server: 'Coffer', request: connectCreate },
@@ -130,6 +133,7 @@ export const scenarios: readonly Scenario[] = [
 function httpScenario({ request, ...scenario }: HttpScenario): Scenario {
   return {
     ...scenario,
+    reveals: isReveal(scenario.name),
     open: (target, ids) =>
       HttpCaller.open(target.origin, (number) => ({
         ...request({ target, name: nameOf(number), id: idAt(ids, number) }),
@@ -141,6 +145,15 @@ function httpScenario({ request, ...scenario }: HttpScenario): Scenario {
       return id;
     },
   };
+}
+
+/** Fails where an answer lacks the secret that it should hold, or holds one that it should not: such figures mean nothing. */
+export function checkAnswer({ name, reveals }: Scenario, answer: Buffer): void {
+  if (answer.includes(secretText) !== reveals) throw new Error(`${name} ${reveals ? 'lacks' : 'shows'} the secret`);
+}
+
+function isReveal(name: string): boolean {
+  return /(reveal|read)$/.test(name);
 }
 
 function connectCreate({ target, name }: { readonly target: Target; readonly name: string }): Call {
@@ -159,6 +172,7 @@ function grpcCreate(name: string, server: ServerName): Scenario {
   return {
     name,
     server,
+    reveals: false,
     open: async ({ origin, token, workspaceId }) => {
       const messageOf = (number: number) => {
         const credential = { name: nameOf(number), provider: 'openai', authType: 'api_key' };
@@ -176,6 +190,7 @@ function grpcReveal(name: string, server: ServerName, seededBy: string): Scenari
     name,
     server,
     seededBy,
+    reveals: true,
     open: async ({ origin, token, workspaceId }, ids) => {
       const messageOf = (number: number) => {
         const request = create(RevealSecretRequestSchema, { workspaceId, credentialId: idAt(ids, number) });

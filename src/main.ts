@@ -6,7 +6,7 @@ import { demo } from './commands/demo.ts';
 import { start } from './commands/start.ts';
 import { UsageError } from './commands/usage-error.ts';
 import { parseConfig, type Config } from './config.ts';
-import { explainError } from './explain-error.ts';
+import { explainError } from './start/explain-error.ts';
 
 const usage = `usage: coffer [command]
 

@@ -9,7 +9,7 @@ import { dialectNames, dialects } from './dialects/index.ts';
 import { createDialectChoice } from './dialects/shared-paths.ts';
 import { buildGateway, type Gateway, type GatewayTls } from './gateway/gateway.ts';
 import type { Readiness } from './gateway/readiness.ts';
-import type { Instance } from './instance.ts';
+import type { Instance } from './start/instance.ts';
 import { AuditTrail } from './vault/audit-trail.ts';
 import { ApiKeyDirectory } from './vault/api-keys.ts';
 import { CredentialVault } from './vault/credential-vault.ts';

@@ -50,6 +50,12 @@ describe('the architecture', () => {
     expect(foreign.map(describeImport)).to.deep.equal([]);
   });
 
+  it('knows every folder of src/', () => {
+    const folders = new Set(imports.flatMap(({ file }) => /^src\/([^/]+)\//.exec(file)?.[1] ?? []));
+    const known = [...Object.keys(rules), 'commands', 'dialects', 'metrics', 'start'];
+    expect([...folders].toSorted()).to.deep.equal(known.toSorted());
+  });
+
   it('reads the environment in src/main.ts alone', () => {
     const readers = globSync('src/**/*.ts', { cwd: root }).filter((file) => /process\s*\.\s*env/.test(read(file)));
     expect(readers).to.deep.equal(['src/main.ts']);

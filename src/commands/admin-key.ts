@@ -2,9 +2,9 @@ import { mkdir } from 'node:fs/promises';
 import { pino } from 'pino';
 import type { Config } from '../config.ts';
 import { SystemClock } from '../encryption/system-clock.ts';
-import { adminKeyFile } from '../first-keys.ts';
-import { openInstance } from '../instance.ts';
-import { replaceKeyFile } from '../key-file.ts';
+import { adminKeyFile } from '../start/first-keys.ts';
+import { openInstance } from '../start/instance.ts';
+import { replaceKeyFile } from '../start/key-file.ts';
 import { replaceAdminKey } from '../vault/first-start.ts';
 import { connectToDatabase } from './connect-to-database.ts';
 

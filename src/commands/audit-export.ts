@@ -2,7 +2,7 @@ import { pipeline } from 'node:stream/promises';
 import { pino } from 'pino';
 import type { Config } from '../config.ts';
 import { SystemClock } from '../encryption/system-clock.ts';
-import { openInstance } from '../instance.ts';
+import { openInstance } from '../start/instance.ts';
 import type { ChainedEvent } from '../vault/audit-ports.ts';
 import { connectToDatabase } from './connect-to-database.ts';
 import { eventLine } from './event-line.ts';

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import type { Config } from '../config.ts';
 import { SystemClock } from '../encryption/system-clock.ts';
-import { openInstance } from '../instance.ts';
+import { openInstance } from '../start/instance.ts';
 import { openDatabase } from '../store/database.ts';
 import { pruneTrail, type Pruning } from '../store/prune-trail.ts';
 import type { TrailFault } from '../vault/audit-trail.ts';

@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { startCoffer } from '../coffer.ts';
 import { parseConfig } from '../config.ts';
 import { SystemClock } from '../encryption/system-clock.ts';
-import { readKeyFile } from '../key-file.ts';
+import { readKeyFile } from '../start/key-file.ts';
 import { DemoClient, textMember } from './demo-client.ts';
 import { createOverGrpc } from './demo-grpc.ts';
 

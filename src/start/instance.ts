@@ -1,24 +1,24 @@
 import type { Logger } from 'pino';
-import { RandomTokenSource } from './access/token-source.ts';
-import { ChainVerifier } from './audit/chain-verifier.ts';
-import { KeyedAuditChain } from './audit/keyed-audit-chain.ts';
-import type { Config } from './config.ts';
-import { openKeyring } from './encryption/open-keyring.ts';
-import { RandomPool } from './encryption/random.ts';
-import { RisingIds } from './encryption/rising-ids.ts';
-import { loadSodium } from './encryption/sodium.ts';
-import { WorkspaceKeys } from './encryption/workspace-keys.ts';
+import { RandomTokenSource } from '../access/token-source.ts';
+import { ChainVerifier } from '../audit/chain-verifier.ts';
+import { KeyedAuditChain } from '../audit/keyed-audit-chain.ts';
+import type { Config } from '../config.ts';
+import { openKeyring } from '../encryption/open-keyring.ts';
+import { RandomPool } from '../encryption/random.ts';
+import { RisingIds } from '../encryption/rising-ids.ts';
+import { loadSodium } from '../encryption/sodium.ts';
+import { WorkspaceKeys } from '../encryption/workspace-keys.ts';
 import { findAdminKey, findMasterKey } from './first-keys.ts';
 import { markInstance, refuseOtherInstance } from './instance-marker.ts';
-import { createStores, type Stores } from './store/stores.ts';
-import type { DatabaseConnection } from './store/database-connection.ts';
-import { openDatabase, type Database } from './store/database.ts';
-import { SqlKeyringStore } from './store/key-store.ts';
-import { withMigratedDatabase } from './store/migrate.ts';
-import { createFirstOwner } from './vault/first-start.ts';
-import type { AuditChain } from './vault/audit-ports.ts';
-import type { TrailVerifier } from './vault/audit-trail.ts';
-import type { Clock } from './vault/ports.ts';
+import { createStores, type Stores } from '../store/stores.ts';
+import type { DatabaseConnection } from '../store/database-connection.ts';
+import { openDatabase, type Database } from '../store/database.ts';
+import { SqlKeyringStore } from '../store/key-store.ts';
+import { withMigratedDatabase } from '../store/migrate.ts';
+import { createFirstOwner } from '../vault/first-start.ts';
+import type { AuditChain } from '../vault/audit-ports.ts';
+import type { TrailVerifier } from '../vault/audit-trail.ts';
+import type { Clock } from '../vault/ports.ts';
 
 /** The data of an instance, opened with its keys. */
 export interface Instance {

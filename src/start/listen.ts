@@ -1,5 +1,5 @@
-import type { Config } from './config.ts';
-import type { Gateway } from './gateway/gateway.ts';
+import type { Config } from '../config.ts';
+import type { Gateway } from '../gateway/gateway.ts';
 
 /** The configured address can't be listened on. */
 export class ListenError extends Error {

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { chmod, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { KeyFileError, readKeyFile, replaceKeyFile, writeKeyFile } from '../src/key-file.ts';
+import { KeyFileError, readKeyFile, replaceKeyFile, writeKeyFile } from '../../src/start/key-file.ts';
 
 describe('a key file', () => {
   let folder: string;

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { pino } from 'pino';
 import { Client } from 'pg';
-import { logHeads } from '../src/head-log.ts';
-import type { StreamHead } from '../src/vault/audit-ports.ts';
-import { startCoffer } from './support/coffer.ts';
-import { parseObject } from './support/json.ts';
+import { logHeads } from '../../src/start/head-log.ts';
+import type { StreamHead } from '../../src/vault/audit-ports.ts';
+import { startCoffer } from '../support/coffer.ts';
+import { parseObject } from '../support/json.ts';
 
 const stream = '018cc251-f400-7000-8000-00000000000a';
 

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { once } from 'node:events';
-import type { TlsConfig } from '../src/config.ts';
-import { KeyFileError } from '../src/key-file.ts';
-import { readTls, TlsWatch } from '../src/tls-files.ts';
-import { createAuthority, type Identity } from './gateway/certificates.ts';
-import { startGateway, type RunningGateway } from './gateway/library.ts';
+import type { TlsConfig } from '../../src/config.ts';
+import { KeyFileError } from '../../src/start/key-file.ts';
+import { readTls, TlsWatch } from '../../src/start/tls-files.ts';
+import { createAuthority, type Identity } from '../gateway/certificates.ts';
+import { startGateway, type RunningGateway } from '../gateway/library.ts';
 
 const authority = createAuthority();
 const first = authority.issue('localhost');

@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
-import type { TlsConfig } from './config.ts';
-import type { GatewayTls } from './gateway/gateway.ts';
+import type { TlsConfig } from '../config.ts';
+import type { GatewayTls } from '../gateway/gateway.ts';
 import { KeyFileError } from './key-file.ts';
 
 /** How often the files are looked at, in milliseconds. */

@@ -1,12 +1,12 @@
-import { TrailDamagedError } from './commands/audit-prune.ts';
-import { ConfigError } from './config.ts';
-import { EmbeddedPostgresError } from './embedded/embedded-error.ts';
-import { KeyringDamagedError, KeyringMissingError, WrongMasterKeyError } from './encryption/keyring-errors.ts';
+import { TrailDamagedError } from '../commands/audit-prune.ts';
+import { ConfigError } from '../config.ts';
+import { EmbeddedPostgresError } from '../embedded/embedded-error.ts';
+import { KeyringDamagedError, KeyringMissingError, WrongMasterKeyError } from '../encryption/keyring-errors.ts';
 import { KeyFileError } from './key-file.ts';
 import { ListenError } from './listen.ts';
-import { DatabaseFailure } from './store/database-failure.ts';
-import { SchemaTooNewError } from './store/migrate.ts';
-import { VaultError } from './vault/errors.ts';
+import { DatabaseFailure } from '../store/database-failure.ts';
+import { SchemaTooNewError } from '../store/migrate.ts';
+import { VaultError } from '../vault/errors.ts';
 
 /** Failures whose message says what is wrong and what to do; of any other, the stack is wanted. */
 const forOperators = [

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { pino } from 'pino';
 import { Client, type QueryResultRow } from 'pg';
 import { parseConfig } from '../../src/config.ts';
-import { openInstance, type Instance } from '../../src/instance.ts';
+import { openInstance, type Instance } from '../../src/start/instance.ts';
 import type { Call, Grant } from '../../src/vault/caller.ts';
 import { draftDefaults, type CredentialDraft } from '../../src/vault/credential-rules.ts';
 import type { Credential } from '../../src/vault/credential.ts';

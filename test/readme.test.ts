@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 
 const root = resolve(import.meta.dirname, '..');
@@ -31,4 +31,12 @@ describe('the README', () => {
       (readme.includes(`\`${rest}\``) || readme.includes(`\`${suffix}\``))
     );
   }
+});
+
+describe('SECURITY.md', () => {
+  it('names tests that exist', () => {
+    const named = readFileSync(resolve(root, 'SECURITY.md'), 'utf8').match(/(?<=`)test\/[\w./-]+(?=`)/g) ?? [];
+    expect(named.length).to.be.greaterThan(20);
+    for (const path of named) expect(existsSync(resolve(root, path)), path).to.equal(true);
+  });
 });

@@ -125,7 +125,7 @@ describe('coffer start', () => {
   it('prints its usage for a command that it does not know', async () => {
     const unknown = await runCoffer(['explode']);
     expect(unknown.exitCode).to.equal(2);
-    expect(unknown.output).to.match(/^usage: coffer/);
+    expect(unknown.output).to.match(/^coffer: there is no command explode\n\nusage: coffer/);
   });
 
   it('lets three processes start on one empty database at once, which agree on keys and owner', async () => {

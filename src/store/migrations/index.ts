@@ -5,6 +5,7 @@ import { GivenIdsAndNamesMigration } from './given-ids-and-names.ts';
 import { InitialMigration } from './initial.ts';
 import { MembersMigration } from './members.ts';
 import { NarrowedKeysMigration } from './narrowed-keys.ts';
+import { SettledPlansMigration } from './settled-plans.ts';
 import { UsersMigration } from './users.ts';
 
 /** Every migration, in order. A name that has been released never changes, nor does what it did. */
@@ -17,4 +18,5 @@ export const migrations = [
   { name: '006-users', class: UsersMigration },
   { name: '007-deactivated-users', class: DeactivatedUsersMigration },
   { name: '008-narrowed-keys', class: NarrowedKeysMigration },
+  { name: '009-settled-plans', class: SettledPlansMigration },
 ];

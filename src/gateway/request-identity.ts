@@ -12,7 +12,7 @@ export function requestIdOf(headers: IncomingHttpHeaders): string {
 }
 
 /** HTTP/2 has `:authority` in place of `Host`. */
-export function hostOf({ headers }: IncomingMessage): string | undefined {
+export function hostOf({ headers }: Pick<IncomingMessage, 'headers'>): string | undefined {
   const authority = headers[':authority'];
   return typeof authority === 'string' ? authority : headers.host;
 }
@@ -30,11 +30,11 @@ export function hasSeveralHosts(request: IncomingMessage): boolean {
 }
 
 /** Tells whether a request has more than one `Authorization`, of which Node shows the first alone. */
-export function hasSeveralAuthorizations(request: IncomingMessage): boolean {
+export function hasSeveralAuthorizations(request: Pick<IncomingMessage, 'rawHeaders'>): boolean {
   return countHeader(request, 'authorization') > 1;
 }
 
-function countHeader({ rawHeaders }: IncomingMessage, name: string): number {
+function countHeader({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>, name: string): number {
   return rawHeaders.filter((text, index) => index % 2 === 0 && text.toLowerCase() === name).length;
 }
 

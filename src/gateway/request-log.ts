@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { EndedExchange, Exchange } from './exchange.ts';
 import { peerCertificateOf } from './peer-certificate.ts';
@@ -12,6 +13,26 @@ export interface Exchanges {
   begin(request: FastifyRequest, reply: FastifyReply): Exchange;
   /** The exchange of a request that has begun. */
   of(request: FastifyRequest): Exchange | undefined;
+  /** Begins the exchange of a request that came past the web framework. */
+  open(arrival: Arrival): OpenExchange;
+}
+
+/** What is known of a request when it comes. */
+export interface Arrival {
+  readonly requestId: string;
+  readonly method: string;
+  /** As trusted proxies tell it. */
+  readonly peer: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly rawHeaders: string[];
+  readonly socket: Socket;
+}
+
+/** An exchange whose end is told by hand. */
+export interface OpenExchange {
+  readonly exchange: Exchange;
+  /** To be called once. */
+  end(outcome: Pick<EndedExchange, 'status' | 'isAborted'>): void;
 }
 
 /** How requests are followed. */
@@ -25,35 +46,43 @@ export interface FollowingOptions {
 /** @param log gets one line a request; none of them holds a header, a query or a body, but the id of its trace */
 export function followExchanges(log: Logger, { mayBeLocal, onEnd }: FollowingOptions): Exchanges {
   const exchanges = new WeakMap<IncomingMessage, Exchange>();
-  return {
-    begin(request, reply) {
-      const { raw } = request;
-      const exchange: Exchange = {
-        requestId: request.id,
-        traceId: traceIdOf(raw.headers),
-        peer: peerOf(request),
-        isLocal:
-          mayBeLocal &&
-          isLocalRequest({
-            socketAddress: raw.socket.remoteAddress,
-            peer: peerOf(request),
-            headers: raw.headers,
-            host: hostOf(raw),
-          }),
-        peerCertificate: peerCertificateOf(raw.socket),
-        hasSeveralAuthorizations: hasSeveralAuthorizations(raw),
-        startedMs: performance.now(),
-        found: {},
-      };
-      exchanges.set(raw, exchange);
-      reply.raw.once('close', () => {
-        const ended = endOf(reply, exchange);
+  const open = (arrival: Arrival): OpenExchange => {
+    const exchange = exchangeOf(arrival, mayBeLocal);
+    return {
+      exchange,
+      end(outcome) {
+        const ended = { ...outcome, found: exchange.found, durationMs: performance.now() - exchange.startedMs };
         onEnd?.(ended);
-        log.info(lineOf(request, exchange, ended), 'request');
-      });
+        log.info(lineOf(arrival.method, exchange, ended), 'request');
+      },
+    };
+  };
+  return {
+    open,
+    begin(request, reply) {
+      const { id: requestId, method, raw } = request;
+      const { headers, rawHeaders, socket } = raw;
+      const { exchange, end } = open({ requestId, method, peer: peerOf(request), headers, rawHeaders, socket });
+      exchanges.set(raw, exchange);
+      reply.raw.once('close', () => end({ status: reply.raw.statusCode, isAborted: !reply.raw.writableEnded }));
       return exchange;
     },
     of: ({ raw }) => exchanges.get(raw),
+  };
+}
+
+function exchangeOf(arrival: Arrival, mayBeLocal: boolean): Exchange {
+  const { requestId, peer, headers, socket } = arrival;
+  const { remoteAddress: socketAddress } = socket;
+  return {
+    requestId,
+    traceId: traceIdOf(headers),
+    peer,
+    isLocal: mayBeLocal && isLocalRequest({ socketAddress, peer, headers, host: hostOf(arrival) }),
+    peerCertificate: peerCertificateOf(socket),
+    hasSeveralAuthorizations: hasSeveralAuthorizations(arrival),
+    startedMs: performance.now(),
+    found: {},
   };
 }
 
@@ -62,12 +91,7 @@ function peerOf({ ip }: { readonly ip: string | undefined }): string {
   return ip ?? '';
 }
 
-function endOf({ raw }: FastifyReply, { found, startedMs }: Exchange): EndedExchange {
-  const durationMs = performance.now() - startedMs;
-  return { found, status: raw.statusCode, isAborted: !raw.writableEnded, durationMs };
-}
-
-function lineOf({ method }: FastifyRequest, exchange: Exchange, { status, isAborted, durationMs }: EndedExchange) {
+function lineOf(method: string, exchange: Exchange, { status, isAborted, durationMs }: EndedExchange) {
   const { requestId, traceId, peer, found } = exchange;
   const { protocol, dialect, route, code } = found;
   return {

@@ -44,8 +44,8 @@ export function splitPath(path: string): SplitPath | undefined {
 interface Node<Entry> {
   readonly literals: Map<string, Node<Entry>>;
   one: Node<Entry> | undefined;
-  /** Templates whose next step is `**`. */
-  readonly many: Leaf<Entry>[];
+  /** Templates whose next step is `**`, those of one shape together. */
+  readonly many: Leaf<Entry>[][];
   readonly leaves: Leaf<Entry>[];
   readonly below: Entry[];
 }
@@ -53,6 +53,8 @@ interface Node<Entry> {
 interface Leaf<Entry> {
   readonly template: PathTemplate;
   readonly entry: Entry;
+  /** Where `**` stands among the steps, or behind all of them. */
+  readonly manyAt: number;
 }
 
 /** Makes an empty tree. */
@@ -84,18 +86,28 @@ function createNode<Entry>(): Node<Entry> {
 }
 
 function insert<Entry>(root: Node<Entry>, template: PathTemplate, entry: Entry): void {
+  const { steps } = template;
+  const manyAt = steps.findIndex(({ kind }) => kind === 'many');
+  const leaf = { template, entry, manyAt: manyAt === -1 ? steps.length : manyAt };
   let node = root;
-  for (const step of template.steps) {
+  for (const step of steps) {
     if (step.kind === 'many') {
-      node.many.push({ template, entry });
-      // Behind `**`, more literals are more specific.
-      node.many.sort((left, right) => right.template.steps.length - left.template.steps.length);
+      addMany(node.many, leaf);
       return;
     }
     node = stepInto(node, step);
     node.below.push(entry);
   }
-  node.leaves.push({ template, entry });
+  node.leaves.push(leaf);
+}
+
+function addMany<Entry>(many: Leaf<Entry>[][], leaf: Leaf<Entry>): void {
+  const shape = shapeOf(leaf.template);
+  const alike = many.find(([first]) => first && shapeOf(first.template) === shape);
+  if (alike) alike.push(leaf);
+  else many.push([leaf]);
+  // Behind `**`, more literals are more specific.
+  many.sort(([left], [right]) => (right?.template.steps.length ?? 0) - (left?.template.steps.length ?? 0));
 }
 
 function stepInto<Entry>(node: Node<Entry>, step: TemplateStep): Node<Entry> {
@@ -114,8 +126,7 @@ function collect<Entry>(node: Node<Entry>, path: SplitPath, at: number, groups: 
   const literal = node.literals.get(segment);
   if (literal) collect(literal, path, at + 1, groups);
   if (node.one && segment !== '') collect(node.one, path, at + 1, groups);
-  const byShape = Map.groupBy(node.many, ({ template }) => shapeOf(template));
-  for (const leaves of byShape.values()) {
+  for (const leaves of node.many) {
     const matches = leaves.flatMap((leaf) => matchMany(leaf, path, at) ?? []);
     if (matches.length > 0) groups.push(matches);
   }
@@ -150,12 +161,12 @@ function matchMany<Entry>(leaf: Leaf<Entry>, path: SplitPath, at: number): PathM
 }
 
 /** @param extra how many segments `**` covers beyond the first */
-function toMatch<Entry>({ template, entry }: Leaf<Entry>, path: SplitPath, extra: number): PathMatch<Entry> {
+function toMatch<Entry>({ template, entry, manyAt }: Leaf<Entry>, path: SplitPath, extra: number): PathMatch<Entry> {
   const variables: Record<string, string> = {};
-  const manyAt = template.steps.findIndex(({ kind }) => kind === 'many');
-  const place = (index: number): number => (manyAt !== -1 && index > manyAt ? index + extra : index);
   for (const { fieldPath, from, to } of template.variables) {
-    const text = path.decoded.slice(place(from), place(to)).join('/');
+    const start = from > manyAt ? from + extra : from;
+    const end = to > manyAt ? to + extra : to;
+    const text = path.decoded.slice(start, end).join('/');
     const endsPath = to === template.steps.length && template.verb !== undefined;
     variables[fieldPath] = endsPath ? text.slice(0, -(template.verb.length + 1)) : text;
   }

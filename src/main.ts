@@ -1,9 +1,4 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { adminKey } from './commands/admin-key.ts';
-import { auditExport } from './commands/audit-export.ts';
-import { auditPrune } from './commands/audit-prune.ts';
-import { demo } from './commands/demo.ts';
-import { start } from './commands/start.ts';
 import { UsageError } from './commands/usage-error.ts';
 import { parseConfig, type Config } from './config.ts';
 import { explainError } from './start/explain-error.ts';
@@ -25,12 +20,14 @@ Configuration comes from the environment and from .env in the working directory;
 /** A command, which is given what stands behind its name, and answers the exit code. */
 type Command = (parameters: readonly string[]) => Promise<number>;
 
+/** Each loads its own code alone: what a server never needs takes neither its time to start nor its memory. */
 const commands: Readonly<Record<string, Command>> = {
-  start: withoutOptions(() => start(readConfig())),
-  'admin-key': withoutOptions(() => adminKey(readConfig())),
-  'audit-export': (parameters) => auditExport(readConfig(), parameters),
-  'audit-prune': (parameters) => auditPrune(readConfig(), parameters),
-  demo: withoutOptions(demo),
+  start: withoutOptions(async () => (await import('./commands/start.ts')).start(readConfig())),
+  'admin-key': withoutOptions(async () => (await import('./commands/admin-key.ts')).adminKey(readConfig())),
+  'audit-export': async (parameters) =>
+    (await import('./commands/audit-export.ts')).auditExport(readConfig(), parameters),
+  'audit-prune': async (parameters) => (await import('./commands/audit-prune.ts')).auditPrune(readConfig(), parameters),
+  demo: withoutOptions(async () => (await import('./commands/demo.ts')).demo()),
   help: withoutOptions(() => print(usage)),
   '--help': withoutOptions(() => print(usage)),
 };

@@ -2,7 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { Authenticator } from './access/authenticator.ts';
-import { createOidcAccess } from './access/oidc/oidc-access.ts';
 import { Argon2PasswordHasher } from './access/password-hasher.ts';
 import type { Config } from './config.ts';
 import { dialectNames, dialects } from './dialects/index.ts';
@@ -40,7 +39,7 @@ export interface ServerParts {
 /** Puts the vault, its dialects and the gateway together. It neither listens nor reads the environment. */
 export async function buildServer(parts: ServerParts): Promise<Gateway> {
   const { clock, config, log, readiness, tls } = parts;
-  const authenticator = buildAuthenticator(parts);
+  const authenticator = await buildAuthenticator(parts);
   const vaultParts = buildVault(parts);
   return buildGateway({
     dialects: dialects(vaultParts),
@@ -60,9 +59,11 @@ export async function buildServer(parts: ServerParts): Promise<Gateway> {
   });
 }
 
-function buildAuthenticator({ clock, config, instance, log }: ServerParts): Authenticator {
+async function buildAuthenticator({ clock, config, instance, log }: ServerParts): Promise<Authenticator> {
   const { access: store, workspaces } = instance.stores;
   if (!config.oidc) return new Authenticator({ store, clock });
+  // Few servers have an issuer, and what verifies its tokens takes time to load and memory.
+  const { createOidcAccess } = await import('./access/oidc/oidc-access.ts');
   const { issuer, audience, workspaceClaim: workspace, roleClaim: role } = config.oidc;
   const claimNames = { workspace, role };
   return new Authenticator({

@@ -1,13 +1,11 @@
 import fastifySwagger from '@fastify/swagger';
 import fastifySwaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
-import type { JsonObject } from '../../vault/json.ts';
 
 /** A document that can be chosen. */
 export interface DocsEntry {
   readonly name: string;
   readonly url: string;
-  readonly document: JsonObject;
 }
 
 /** The one style that Swagger UI writes into the page: two colours of a picture. */

@@ -1,5 +1,4 @@
 import type { FastifyInstance } from 'fastify';
-import type { JsonObject } from '../../vault/json.ts';
 import type { Dialect } from '../dialect.ts';
 import type { RouteTable } from '../route-table.ts';
 import { createApiDocument } from './api-document.ts';
@@ -17,16 +16,21 @@ export async function serveDocuments(
   const documents = dialects.map((dialect) => ({
     name: dialect.name,
     url: `/openapi/${dialect.name}.json`,
-    document: createApiDocument(dialect, routes),
+    text: madeOnce(() => JSON.stringify(createApiDocument(dialect, routes))),
   }));
-  for (const { document, url } of documents) serveJson(fastify, url, document);
+  for (const { text, url } of documents) serveJson(fastify, url, text);
   const [first] = documents;
   if (!first) return;
-  serveJson(fastify, '/openapi.json', first.document);
+  serveJson(fastify, '/openapi.json', first.text);
   await serveDocs(fastify, documents);
 }
 
-function serveJson(fastify: FastifyInstance, url: string, document: JsonObject): void {
-  const text = JSON.stringify(document);
-  fastify.get(url, async (_request, reply) => reply.type('application/json').send(text));
+function serveJson(fastify: FastifyInstance, url: string, text: () => string): void {
+  fastify.get(url, async (_request, reply) => reply.type('application/json').send(text()));
+}
+
+/** Few servers are ever asked for their documents. */
+function madeOnce(make: () => string): () => string {
+  let made: string | undefined;
+  return () => (made ??= make());
 }

@@ -20,7 +20,7 @@ export class Authenticator {
    * @throws VaultError `token_invalid` or `token_expired`, or `unavailable` where it can't be told
    */
   async authenticate(
-    headers: Headers,
+    headers: Pick<Headers, 'get' | 'has'>,
     signal: AbortSignal,
     certificate?: X509Certificate,
   ): Promise<Caller | undefined> {
@@ -43,6 +43,6 @@ export class Authenticator {
 }
 
 /** A browser shows its user's certificate for any page that makes it send a request; tokens are not sent like that. */
-function isFromPage(headers: Headers): boolean {
+function isFromPage(headers: Pick<Headers, 'has'>): boolean {
   return headers.has('origin') || headers.has('sec-fetch-site');
 }

@@ -20,7 +20,7 @@ const tokenPattern = /^[\x21-\x2b\x2d-\x7e]+$/;
  * @throws VaultError `token_invalid` for what can't be a token, and where the two headers differ
  * @see https://www.rfc-editor.org/rfc/rfc6750#section-2.1
  */
-export function tokenOfHeaders(headers: Headers): string | undefined {
+export function tokenOfHeaders(headers: Pick<Headers, 'get'>): string | undefined {
   const bearer = headers.get('authorization') ?? '';
   const apiKey = headers.get('x-api-key') ?? '';
   const tokens = [afterBearer(checkHeader(bearer)), checkHeader(apiKey)].filter((token) => token !== '');

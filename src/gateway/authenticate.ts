@@ -10,14 +10,20 @@ import type { BoundRpc } from './rpc.ts';
  * @throws VaultError `token_invalid` or `token_expired`
  */
 export type Authenticate = (
-  headers: Headers,
+  headers: RequestHeaders,
   signal: AbortSignal,
   peerCertificate: X509Certificate | undefined,
 ) => Promise<Caller | undefined>;
 
+/** The headers of a request by their names in small letters; the values of one that was sent several times are joined by commas. */
+export interface RequestHeaders {
+  get(name: string): string | null;
+  has(name: string): boolean;
+}
+
 /** What a request proves its caller by. */
 export interface Evidence {
-  readonly headers: Headers;
+  readonly headers: RequestHeaders;
   readonly peerCertificate: X509Certificate | undefined;
   /** Such a request proves nobody, not even by its certificate. */
   readonly hasSeveralAuthorizations: boolean;

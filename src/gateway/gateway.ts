@@ -41,6 +41,7 @@ import { publicBodyBytesMax } from './request-body.ts';
 import { countRequests } from './request-metrics.ts';
 import { RestService } from './rest.ts';
 import { createRouteTable } from './route-table.ts';
+import { RpcService } from './rpc-service.ts';
 import { serveMetrics } from './serve-metrics.ts';
 import type { ChooseDialect } from './shared-path.ts';
 import { describeUnknownError } from './unknown-error.ts';
@@ -114,6 +115,7 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
   const overdue = new AbortController();
   const table = createRouteTable(options.dialects);
   const rest = new RestService({ ...parts, table });
+  const rpcs = new RpcService(parts);
   const registry = options.metrics;
   const onEnd = registry && countRequests({ registry, dialects: options.dialects, readiness });
   const exchanges = followExchanges(log, { mayBeLocal: isLocalServer(options), onEnd });
@@ -162,7 +164,7 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
     mendOddRequests(scope);
     // Connect refuses the types that it does not know.
     scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
-    const connect = createConnectService(parts);
+    const connect = createConnectService(rpcs);
     await scope.register(fastifyConnectPlugin, {
       routes: (router) => {
         connect.routes(router);

@@ -2,6 +2,7 @@ import type { DescMessage, Message } from '@bufbuild/protobuf';
 import { createValidator, type Violation } from '@bufbuild/protovalidate';
 import { authorize, authorizeOwner, authorizeSomewhere, resolveWorkspace, type Caller } from '../vault/caller.ts';
 import { invalidArgument, VaultError } from '../vault/errors.ts';
+import type { RequestHeaders } from './authenticate.ts';
 import type { Dialect } from './dialect.ts';
 import { createFlawSearches } from './flaw-search.ts';
 
@@ -43,7 +44,7 @@ export interface Attempt {
   readonly dialect: Dialect;
   readonly rpc: BoundRpc;
   readonly caller: Caller | undefined;
-  readonly headers: Headers;
+  readonly headers: RequestHeaders;
   readonly message: Message;
 }
 

@@ -19,5 +19,7 @@ export function fieldsOf(event: AuditEvent): readonly (string | null)[] {
     event.peer,
     event.requestId,
     String(event.count ?? 1),
+    // Only where there is one, so that events keep their MACs that were written before events told of it.
+    ...(typeof event.resourceState === 'string' ? [event.resourceState] : []),
   ];
 }

@@ -27,7 +27,7 @@ export function verifyLedger(chain: AuditChain, entries: readonly LedgerEntry[])
       const told = headsOf(entry);
       if (entry.kind === 'begin') begun.add(entry.stream);
       if (entry.kind === 'begin') heads.push(...told);
-      else for (const [stream, head] of told) pruned.set(stream, head);
+      if (entry.kind === 'prune') for (const [stream, head] of told) pruned.set(stream, head);
     }
     previous = entry;
   }

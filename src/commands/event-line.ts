@@ -19,6 +19,7 @@ const names: Readonly<Record<keyof AuditEvent, string>> = {
   peer: 'peer',
   requestId: 'request_id',
   count: 'count',
+  resourceState: 'resource_state',
 };
 
 /** An event in its place as a line of JSON, with all that its MAC covers; MACs are in hex, and what is absent is null. */

@@ -14,6 +14,7 @@ import { createStores, type Stores } from '../store/stores.ts';
 import type { DatabaseConnection } from '../store/database-connection.ts';
 import { openDatabase, type Database } from '../store/database.ts';
 import { SqlKeyringStore } from '../store/key-store.ts';
+import { signCredentialsOnce } from '../store/sign-credentials.ts';
 import { withMigratedDatabase } from '../store/migrate.ts';
 import { createFirstOwner } from '../vault/first-start.ts';
 import type { AuditChain } from '../vault/audit-ports.ts';
@@ -72,6 +73,7 @@ async function openKeys(parts: InstanceParts, database: Database, stack: AsyncDi
   });
   stack.defer(() => keyring.close());
   const chain = new KeyedAuditChain(keyring.auditMac);
+  await signCredentialsOnce({ database, grantMac: keyring.grantMac, chain, clock });
   const stores = createStores({ ...parts, database, grantMac: keyring.grantMac, chain, ids });
   const sealers = new WorkspaceKeys({ sodium, random, clock, store: stores.keys, keyring });
   stack.defer(() => sealers.close());

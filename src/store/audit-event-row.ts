@@ -30,6 +30,7 @@ export const auditEventTypes = {
   peer: 'text',
   requestId: 'text',
   count: 'int',
+  resourceState: 'text',
 } as const satisfies Record<keyof AuditEventRow & string, string>;
 
 /** Adds events to the trail, in their places. */
@@ -66,6 +67,7 @@ export function auditEventOf(row: AuditEventRow): AuditEvent {
     peer: row.peer,
     requestId: row.requestId,
     count: row.count,
+    resourceState: row.resourceState ?? null,
   };
 }
 
@@ -91,5 +93,6 @@ function rowOf({ stream, sequence, previous, mac, event }: ChainedEvent): AuditE
     peer: event.peer,
     requestId: event.requestId,
     count: event.count ?? 1,
+    resourceState: event.resourceState ?? null,
   };
 }

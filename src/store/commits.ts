@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { AuditEvent } from '../vault/audit-event.ts';
 import { VaultError } from '../vault/errors.ts';
 import type { Decision, DecisionTarget, FoundCredential } from '../vault/ports.ts';
+import type { CredentialGuard } from './credential-guard.ts';
 import { CommitQueue } from './commit-queue.ts';
 import {
   canceled,
@@ -16,6 +17,15 @@ import { decideTogether, type DecisionWrite, type Prepared } from './decision-gr
 import { together } from './statement.ts';
 import type { TrailWriter } from './trail-writer.ts';
 import type { Transaction, TransactionScope } from './transaction.ts';
+
+/** What commits work with. */
+export interface CommitsParts {
+  readonly database: Database;
+  readonly trail: TrailWriter;
+  readonly guard: CredentialGuard;
+  /** Is told of each commit how many calls it answers; it must not throw. */
+  readonly onCommit?: ((groupSize: number) => void) | undefined;
+}
 
 /** What a write that stands alone has done, beside its statements. */
 export interface Written<Answer> {
@@ -50,12 +60,13 @@ export class Commits {
   readonly #database: Database;
   readonly #trail: TrailWriter;
   readonly #queue: CommitQueue<Write>;
+  readonly #guard: CredentialGuard;
   readonly #onCommit: ((groupSize: number) => void) | undefined;
 
-  /** @param onCommit is told of each commit how many calls it answers; it must not throw */
-  constructor(database: Database, trail: TrailWriter, onCommit?: (groupSize: number) => void) {
+  constructor({ database, guard, onCommit, trail }: CommitsParts) {
     this.#onCommit = onCommit;
     this.#database = database;
+    this.#guard = guard;
     this.#trail = trail;
     this.#queue = new CommitQueue({ commit: (group) => this.#commitSome(group), groupMax });
   }
@@ -106,7 +117,9 @@ export class Commits {
   async #commitGroup(writes: readonly DecisionWrite[]): Promise<readonly Write[]> {
     try {
       const workspaces = [...new Set(writes.map(({ target }) => target.workspaceId))];
-      const left = await this.#attempt({ workspaces }, (transaction) => decideTogether(transaction, writes));
+      const left = await this.#attempt({ workspaces }, (transaction) =>
+        decideTogether(transaction, writes, this.#guard),
+      );
       this.#onCommit?.(writes.length - left.length);
       return left;
     } catch (error) {
@@ -119,7 +132,8 @@ export class Commits {
 
   async #commitOne(write: Write, isRepeated = false): Promise<readonly Write[]> {
     const scope = scopeOf(write);
-    const prepare = write.kind === 'lone' ? write.prepare : (one: Transaction) => decideTogether(one, [write]);
+    const prepare =
+      write.kind === 'lone' ? write.prepare : (one: Transaction) => decideTogether(one, [write], this.#guard);
     try {
       const left = await this.#attempt(scope, prepare);
       this.#onCommit?.(1 - left.length);

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { refersTo } from '../vault/ids.ts';
+import type { SealedVersion } from '../vault/credential.ts';
 import type { DecisionTarget, FoundCredential } from '../vault/ports.ts';
+import type { CredentialGuard, SignedRow } from './credential-guard.ts';
 import { credentialOf, keyOf, sealedVersionOf, type CredentialRow, type SealedRow } from './credential-row.ts';
 import {
   findCredentials,
@@ -11,12 +13,18 @@ import {
 } from './credential-statements.ts';
 import type { Transaction } from './transaction.ts';
 
+/** A credential as it was found, with the MAC of its row. */
+export interface SignedFinding extends FoundCredential {
+  /** Undefined where it is not genuine. */
+  readonly mac: Uint8Array | undefined;
+}
+
 /** What the targets of a transaction's decisions mean. */
 export interface FoundForDecisions {
   /** By workspace and id; those that were deleted, too. */
-  readonly byId: ReadonlyMap<string, FoundCredential>;
+  readonly byId: ReadonlyMap<string, SignedFinding>;
   /** What a name means, by the index of its target. */
-  readonly byName: ReadonlyMap<number, FoundCredential>;
+  readonly byName: ReadonlyMap<number, SignedFinding>;
 }
 
 /** Where a target is looked for, and whether its current version is wanted. */
@@ -24,7 +32,7 @@ interface Wanted extends Place {
   readonly sealed: boolean;
 }
 
-type FoundRow = CredentialRow & { readonly index: number };
+type FoundRow = SignedRow & { readonly index: number };
 
 /**
  * Finds all that decisions are about, in a few statements however many they are. Rows are locked in the order of their ids,
@@ -33,40 +41,51 @@ type FoundRow = CredentialRow & { readonly index: number };
 export async function findForDecisions(
   transaction: Transaction,
   targets: readonly DecisionTarget[],
+  guard: CredentialGuard,
 ): Promise<FoundForDecisions> {
-  const byId = new Map((await findLocked(transaction, targets)).map((found) => [keyOf(found.credential), found]));
+  const byId = new Map(
+    (await findLocked(transaction, targets, guard)).map((found) => [keyOf(found.credential), found]),
+  );
   for (const property of ['id', 'shortId'] as const) {
     const places = placesBy(property, targets.map(unlessLocked));
-    for (const { found } of await findUnlocked(transaction, property, places)) {
+    for (const { found } of await findUnlocked(transaction, { property, wanted: places, guard })) {
       const key = keyOf(found.credential);
       // What is locked is newer, and has its version where anybody wants it; of the others, one may be without.
       if (!byId.get(key)?.current) byId.set(key, found);
     }
   }
-  const named = await findUnlocked(transaction, 'name', placesBy('name', targets));
+  const named = await findUnlocked(transaction, { property: 'name', wanted: placesBy('name', targets), guard });
   return { byId, byName: new Map(named.map(({ index, found }) => [index, found])) };
 }
 
 async function findLocked(
   transaction: Transaction,
   targets: readonly DecisionTarget[],
-): Promise<readonly FoundCredential[]> {
+  guard: CredentialGuard,
+): Promise<readonly SignedFinding[]> {
   const locking = targets.map((target) => (target.lock ? target : undefined));
   const byShortId = placesBy('shortId', locking);
   const resolved = byShortId.length > 0 ? await transaction.run<Place>(findIdsOfShortIds(byShortId)) : [];
   const places = inOrder([...placesBy('id', locking), ...resolved]);
-  const rows = places.length > 0 ? await transaction.run<CredentialRow>(lockCredentials(places)) : [];
+  const rows = places.length > 0 ? await transaction.run<SignedRow>(lockCredentials(places)) : [];
   const sealed = rows.filter((row) => targets.some((target) => target.sealed && means(target, row)));
   const versions = sealed.length > 0 ? await transaction.run<SealedRow & Place>(findSealedVersions(sealed)) : [];
   const current = new Map(versions.map((row) => [`${row.workspaceId}/${row.value}`, sealedVersionOf(row)]));
-  return rows.map((row) => ({ credential: credentialOf(row), current: current.get(keyOf(row)) }));
+  return rows.map((row) => findingOf(guard, row, current.get(keyOf(row))));
 }
 
 async function findUnlocked(
   transaction: Transaction,
-  property: 'id' | 'shortId' | 'name',
-  wanted: readonly Wanted[],
-): Promise<{ readonly index: number; readonly found: FoundCredential }[]> {
+  {
+    property,
+    wanted,
+    guard,
+  }: {
+    readonly property: 'id' | 'shortId' | 'name';
+    readonly wanted: readonly Wanted[];
+    readonly guard: CredentialGuard;
+  },
+): Promise<{ readonly index: number; readonly found: SignedFinding }[]> {
   const plain = wanted.filter(({ sealed }) => !sealed);
   const sealed = wanted.filter((place) => place.sealed);
   const plainRows =
@@ -76,12 +95,14 @@ async function findUnlocked(
       ? await transaction.run<FoundRow & SealedRow>(findCredentials(property, sealed, { sealed: true }))
       : [];
   return [
-    ...plainRows.map((row) => ({ index: row.index, found: { credential: credentialOf(row), current: undefined } })),
-    ...sealedRows.map((row) => ({
-      index: row.index,
-      found: { credential: credentialOf(row), current: sealedVersionOf(row) },
-    })),
+    ...plainRows.map((row) => ({ index: row.index, found: findingOf(guard, row, undefined) })),
+    ...sealedRows.map((row) => ({ index: row.index, found: findingOf(guard, row, sealedVersionOf(row)) })),
   ];
+}
+
+function findingOf(guard: CredentialGuard, row: SignedRow, current: SealedVersion | undefined): SignedFinding {
+  const isGenuine = guard.isGenuine(row);
+  return { credential: credentialOf(row), current, isGenuine, mac: isGenuine ? (row.mac ?? undefined) : undefined };
 }
 
 /** @param targets those that are undefined keep the indexes of the others as they are */

@@ -5,7 +5,7 @@ import type { ColumnTypes } from './statement-rows.ts';
 import type { RowValues } from './statement.ts';
 
 /** A row of `credential` as it is read. */
-export type CredentialRow = Omit<InferEntity<typeof CredentialEntity>, 'shortId'>;
+export type CredentialRow = Omit<InferEntity<typeof CredentialEntity>, 'shortId' | 'mac'>;
 
 /** What is read of a credential. */
 export const credentialProperties = [
@@ -59,6 +59,7 @@ export const credentialTypes: ColumnTypes = {
   createdAt: 'timestamptz',
   updatedAt: 'timestamptz',
   deletedAt: 'timestamptz',
+  mac: 'bytea',
 };
 
 /** The types of the columns of a version. */
@@ -77,17 +78,18 @@ export function keyOf({ workspaceId, id }: Pick<Credential, 'workspaceId' | 'id'
   return `${workspaceId}/${id}`;
 }
 
-/** A row of `credential_version` as it is read where its secret is wanted. */
+/** A row of `credential_version` as it is read where its secret is wanted; all null where it is missing. */
 export interface SealedRow {
-  readonly version: number;
+  readonly version: number | null;
   readonly sealed: Uint8Array;
   readonly keyId: Uint8Array;
   readonly versionCreatedBy: string;
   readonly versionCreatedAt: Date;
 }
 
-/** The version that a row tells of. */
-export function sealedVersionOf(row: SealedRow): SealedVersion {
+/** The version that a row tells of; undefined where there is none. */
+export function sealedVersionOf(row: SealedRow): SealedVersion | undefined {
+  if (row.version === null) return undefined;
   return {
     version: row.version,
     sealed: row.sealed,
@@ -127,7 +129,7 @@ export function credentialOf(row: CredentialRow): Credential {
 }
 
 /** What of a credential may change after it was created; uses are counted apart. */
-export function changeableValuesOf(credential: Credential): RowValues {
+export function changeableValuesOf({ credential, mac }: SignedCredential): RowValues {
   return {
     name: credential.name,
     exclusiveName: credential.nameIsExclusive ? credential.name : null,
@@ -149,15 +151,22 @@ export function changeableValuesOf(credential: Credential): RowValues {
     origin: credential.origin,
     createdBy: credential.createdBy,
     createdAt: credential.createdAt,
+    mac,
   };
 }
 
+/** A credential with the MAC of its row. */
+export interface SignedCredential {
+  readonly credential: Credential;
+  readonly mac: Uint8Array;
+}
+
 /** The whole row of a credential that is new. */
-export function newValuesOf(credential: Credential): RowValues {
+export function newValuesOf({ credential, mac }: SignedCredential): RowValues {
   return {
     workspaceId: credential.workspaceId,
     id: credential.id,
-    ...changeableValuesOf(credential),
+    ...changeableValuesOf({ credential, mac }),
     lastUsedAt: credential.lastUsedAt,
     useCount: credential.useCount,
   };

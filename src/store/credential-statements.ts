@@ -8,6 +8,7 @@ import {
   versionTypes,
   versionValuesOf,
   type CredentialRow,
+  type SignedCredential,
 } from './credential-row.ts';
 import { insertRows, updateRows } from './statement-rows.ts';
 import { selectList, type Fragment, type Statement } from './statement.ts';
@@ -23,6 +24,7 @@ export interface Place {
 
 const versionColumns =
   'v.version, v.sealed, v.key_id, v.created_by as version_created_by, v.created_at as version_created_at';
+const signedProperties = [...credentialProperties, 'mac'];
 const sealedList = selectList('f', ['version', 'sealed', 'keyId', 'versionCreatedBy', 'versionCreatedAt']);
 
 /** How a credential is found: the type of what names it, and which of several is meant. */
@@ -46,12 +48,12 @@ export function findCredentials(
   { sealed }: { readonly sealed: boolean },
 ): Statement {
   const { type, choice } = ways[property];
-  const version = `, ${versionColumns} from credential c join credential_version v
+  const version = `, ${versionColumns} from credential c left join credential_version v
         on v.workspace_id = c.workspace_id and v.credential_id = c.id and v.version = c.current_version`;
   return {
     name: `${sealed ? 'sealed ' : ''}credentials by ${property}`,
     text: `
-      select p.index, ${selectList('f', credentialProperties)}${sealed ? `, ${sealedList}` : ''}
+      select p.index, ${selectList('f', signedProperties)}${sealed ? `, ${sealedList}` : ''}
       from unnest($1::uuid[], $2::${type}[], $3::int[]) as p (workspace_id, value, index)
       cross join lateral (
         select c.*${sealed ? version : ' from credential c'}
@@ -67,7 +69,7 @@ export function lockCredentials(places: readonly Place[]): Statement {
   return {
     name: 'credentials, locked',
     text: `
-      select ${selectList('f', credentialProperties)}
+      select ${selectList('f', signedProperties)}
       from unnest($1::uuid[], $2::uuid[]) as p (workspace_id, value)
       cross join lateral (
         select * from credential c where c.workspace_id = p.workspace_id and c.id = p.value
@@ -114,15 +116,15 @@ export function findSealedVersions(rows: readonly CredentialRow[]): Statement {
 }
 
 /** Adds credentials. */
-export function insertCredentials(credentials: readonly Credential[]): Fragment {
+export function insertCredentials(credentials: readonly SignedCredential[]): Fragment {
   return insertRows('credential', credentialTypes, credentials.map(newValuesOf));
 }
 
 /** Brings credentials to their new state; their uses are counted apart. */
-export function updateCredentials(credentials: readonly Credential[]): Fragment {
-  const rows = credentials.map((credential) => {
-    const { workspaceId, id } = credential;
-    return { workspaceId, id, ...changeableValuesOf(credential) };
+export function updateCredentials(credentials: readonly SignedCredential[]): Fragment {
+  const rows = credentials.map((signed) => {
+    const { workspaceId, id } = signed.credential;
+    return { workspaceId, id, ...changeableValuesOf(signed) };
   });
   return updateRows('credential', credentialTypes, { keys: ['workspaceId', 'id'], rows });
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { AuditEvent } from '../vault/audit-event.ts';
 import type { Decision, DecisionTarget, FoundCredential } from '../vault/ports.ts';
+import type { CredentialGuard } from './credential-guard.ts';
 import { findForDecisions } from './credential-finding.ts';
 import { canceled } from './database-failure.ts';
 import { GroupState } from './group-state.ts';
@@ -33,12 +34,17 @@ export interface Prepared {
  * Lets decisions choose in their order, each upon what those before it have chosen, so that it is as if each had had a
  * transaction of its own. Where that can't be promised, the rest is left to another transaction; the first never is.
  */
-export async function decideTogether(transaction: Transaction, writes: readonly DecisionWrite[]): Promise<Prepared> {
+export async function decideTogether(
+  transaction: Transaction,
+  writes: readonly DecisionWrite[],
+  guard: CredentialGuard,
+): Promise<Prepared> {
   const found = await findForDecisions(
     transaction,
     writes.map(({ target }) => target),
+    guard,
   );
-  const state = new GroupState(found);
+  const state = new GroupState(found, guard);
   const events: AuditEvent[] = [];
   const settlements: (() => void)[] = [];
   const settle = () => settlements.forEach((one) => one());
@@ -49,14 +55,15 @@ export async function decideTogether(transaction: Transaction, writes: readonly 
       continue;
     }
     if (!state.knows(target)) return prepared(index);
-    const attempted = attempt(write, state.find(target, index));
+    const finding = state.find(target, index);
+    const attempted = attempt(write, finding);
     if ('error' in attempted) {
       settlements.push(() => write.reject(attempted.error));
       continue;
     }
     const { decision } = attempted;
     if (!state.apply(target, decision)) return prepared(index);
-    events.push(decision.event);
+    events.push(tellState(decision.event, state.stateBehind(decision, finding)));
     settlements.push(attempted.settle);
   }
   return prepared(writes.length);
@@ -65,6 +72,11 @@ export async function decideTogether(transaction: Transaction, writes: readonly 
     assert(end > 0, 'a group that takes nobody would never end');
     return { events, fragments: state.writes(), settle, left: writes.slice(end) };
   }
+}
+
+/** The event pins what its credential is like behind it, so that the trail tells of one that is put back. */
+function tellState(event: AuditEvent, resourceState: string | undefined): AuditEvent {
+  return resourceState === undefined ? event : { ...event, resourceState };
 }
 
 /** What a decision throws is its caller's alone. */

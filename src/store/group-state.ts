@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import type { Credential, SealedVersion } from '../vault/credential.ts';
 import { refersTo } from '../vault/ids.ts';
-import type { Decision, DecisionTarget, FoundCredential } from '../vault/ports.ts';
-import type { FoundForDecisions } from './credential-finding.ts';
-import { keyOf } from './credential-row.ts';
+import type { Decision, DecisionTarget } from '../vault/ports.ts';
+import type { FoundForDecisions, SignedFinding } from './credential-finding.ts';
+import { spellState, type CredentialGuard } from './credential-guard.ts';
+import { keyOf, type SignedCredential } from './credential-row.ts';
 import { insertCredentials, insertVersions, updateCredentials } from './credential-statements.ts';
 import type { Fragment } from './statement.ts';
 
@@ -12,16 +13,18 @@ type Changes = Extract<Decision<unknown>, { answer: unknown }>;
 /** Credentials as the decisions of one transaction find and leave them, before anything is written. */
 export class GroupState {
   readonly #found: FoundForDecisions;
-  readonly #credentials: Map<string, FoundCredential>;
-  readonly #inserted = new Map<string, Credential>();
-  readonly #updated = new Map<string, Credential>();
+  readonly #guard: CredentialGuard;
+  readonly #credentials: Map<string, SignedFinding>;
+  readonly #inserted = new Map<string, SignedCredential>();
+  readonly #updated = new Map<string, SignedCredential>();
   readonly #versions: { readonly credential: Credential; readonly version: SealedVersion }[] = [];
   /** The exclusive names that were taken or given up. */
   readonly #names = new Set<string>();
   readonly #changedWorkspaces = new Set<string>();
 
-  constructor(found: FoundForDecisions) {
+  constructor(found: FoundForDecisions, guard: CredentialGuard) {
     this.#found = found;
+    this.#guard = guard;
     this.#credentials = new Map(found.byId);
   }
 
@@ -31,10 +34,11 @@ export class GroupState {
   }
 
   /** @param index of the target among those that were looked up */
-  find(target: DecisionTarget, index: number): FoundCredential | undefined {
+  find(target: DecisionTarget, index: number): SignedFinding | undefined {
     const found = this.#lookUp(target, index);
-    if (!found || (found.credential.deletedAt !== null && !target.deletedToo)) return undefined;
-    return { credential: found.credential, current: target.sealed ? found.current : undefined };
+    // Of a row that is not genuine it is not known whether it was deleted.
+    if (!found || (found.credential.deletedAt !== null && found.isGenuine && !target.deletedToo)) return undefined;
+    return target.sealed ? found : { ...found, current: undefined };
   }
 
   /**
@@ -49,14 +53,24 @@ export class GroupState {
     assert(lock || changes.isNew, 'a decision that updates must have taken the lock');
     const key = keyOf(credential);
     const before = changes.isNew ? undefined : this.#credentials.get(key);
+    // It would sign what somebody else has written.
+    assert(before?.isGenuine !== false, 'a decision changes nothing that is not genuine');
     const names = namesChanged(before?.credential, credential);
     if (names.some((name) => this.#names.has(name))) return false;
     for (const name of names) this.#names.add(name);
     this.#changedWorkspaces.add(workspaceId);
-    this.#credentials.set(key, { credential, current: version ?? before?.current });
+    const mac = this.#guard.sign(credential);
+    this.#credentials.set(key, { credential, current: version ?? before?.current, isGenuine: true, mac });
     if (version) this.#versions.push({ credential, version });
-    (changes.isNew || this.#inserted.has(key) ? this.#inserted : this.#updated).set(key, credential);
+    (changes.isNew || this.#inserted.has(key) ? this.#inserted : this.#updated).set(key, { credential, mac });
     return true;
+  }
+
+  /** The state of the credential that a decision was about, behind it; undefined where there is none that can be believed. */
+  stateBehind(decision: Decision<unknown>, found: SignedFinding | undefined): string | undefined {
+    const changes = 'refusal' in decision ? undefined : changesOf(decision);
+    const behind = changes ? this.#credentials.get(keyOf(changes.credential)) : found;
+    return behind?.mac && spellState(behind.credential, behind.mac);
   }
 
   /** What brings the database to the state that the decisions left. */
@@ -70,7 +84,7 @@ export class GroupState {
     ];
   }
 
-  #lookUp({ reference, workspaceId }: DecisionTarget, index: number): FoundCredential | undefined {
+  #lookUp({ reference, workspaceId }: DecisionTarget, index: number): SignedFinding | undefined {
     if (!reference) return undefined;
     if ('name' in reference) return this.#found.byName.get(index);
     if ('id' in reference) return this.#credentials.get(keyOf({ workspaceId, id: reference.id }));

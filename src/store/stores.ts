@@ -21,6 +21,7 @@ import { SqlAuditStore } from './audit-store.ts';
 import { SqlAuditTrailStore } from './audit-trail-store.ts';
 import { Commits } from './commits.ts';
 import { SqlCredentialStore } from './credential-store.ts';
+import { CredentialGuard } from './credential-guard.ts';
 import type { Database } from './database.ts';
 import { GrantGuard } from './grant-guard.ts';
 import { SqlKeyStore } from './key-store.ts';
@@ -63,7 +64,7 @@ export interface StoresParts {
 export function createStores({ database, grantMac, chain, clock, ids, log, onCommit }: StoresParts): Stores {
   const guard = new GrantGuard(grantMac, log);
   const trail = new TrailWriter({ chain, clock, ids });
-  const commits = new Commits(database, trail, onCommit);
+  const commits = new Commits({ database, trail, guard: new CredentialGuard(grantMac), onCommit });
   return {
     keys: new SqlKeyStore(database, guard),
     credentials: new SqlCredentialStore(database, commits),

@@ -4,6 +4,7 @@ import type { Call, Caller } from './caller.ts';
 export type AuditAction =
   | 'instance.set_up'
   | 'workspaces.create'
+  | 'workspaces.delete'
   | 'members.add'
   | 'members.remove'
   | 'credentials.create'
@@ -50,6 +51,8 @@ export interface AuditEvent {
   readonly requestId: string;
   /** How many alike it stands for; 1 where absent. */
   readonly count?: number;
+  /** The state of the resource behind it, as its store spells it; null where there is none to tell. */
+  readonly resourceState?: string | null;
 }
 
 /** What a call did, for its line in the trail. */

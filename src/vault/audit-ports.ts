@@ -24,8 +24,11 @@ export interface ChainedEvent {
   readonly event: AuditEvent;
 }
 
-/** What the ledger of the trail tells: that a stream began, or that its oldest events were pruned. */
-export type LedgerKind = 'begin' | 'prune';
+/**
+ * What the ledger of the trail tells: that a stream began, that its oldest events were pruned, or that credentials from before
+ * there were MACs on them got theirs.
+ */
+export type LedgerKind = 'begin' | 'prune' | 'sign';
 
 /** A line of the ledger, which holds the streams together: numbered and chained across all processes. */
 export interface LedgerEntry {

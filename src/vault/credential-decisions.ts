@@ -3,7 +3,7 @@ import { auditEvent, type AuditAction, type AuditEvent, type AuditOutcome } from
 import type { Call } from './caller.ts';
 import { checkSecret, type CredentialDraft } from './credential-rules.ts';
 import { etagOf, stateOf, type Credential, type SealedVersion } from './credential.ts';
-import { notFound, VaultError } from './errors.ts';
+import { credentialUnreadable, notFound, VaultError } from './errors.ts';
 import { sameJson } from './json.ts';
 import { checkVisible } from './narrowing.ts';
 import type { Clock, Decision, FoundCredential, IdSource, WorkspaceSealer } from './ports.ts';
@@ -52,8 +52,10 @@ export interface CredentialUpdate {
   /** Where given, the change is made only to that state. */
   readonly etag?: string | undefined;
   readonly change: (current: Credential) => Credential;
-  /** Where the secret changes as well; the current version must have been found then. */
+  /** Where the secret changes as well. */
   readonly resealing?: Resealing | undefined;
+  /** The current version is wanted, also where the secret does not change. */
+  readonly sealed?: boolean;
 }
 
 /** How a secret is changed. */
@@ -130,6 +132,10 @@ export function decideUpdate(
   update: CredentialUpdate,
 ): Decision<{ readonly credential: Credential; readonly version: SealedVersion | undefined }> {
   const { credential: present, current } = found;
+  const isSealed = update.sealed === true || update.resealing !== undefined;
+  if (!found.isGenuine || (isSealed && !current)) {
+    return refuseUnsound(parts, update.resealing ? 'secrets.add_version' : update.action, found);
+  }
   checkEtag(present, update.etag);
   const secret = update.resealing && newSecretOf(parts, update.resealing, found);
   if (secret instanceof VaultError) {
@@ -150,11 +156,9 @@ export function decideUpdate(
 }
 
 /** Decides to answer the secret of an active credential; a refusal tells of itself in the trail as well. */
-export function decideReveal(
-  parts: SealingParts,
-  now: Date,
-  { credential, version }: SealedCredential,
-): Decision<RevealedSecret> {
+export function decideReveal(parts: SealingParts, now: Date, found: FoundCredential): Decision<RevealedSecret> {
+  const { credential, current: version, isGenuine } = found;
+  if (!isGenuine || !version) return refuseUnsound(parts, 'secrets.reveal', found);
   const event = (outcome: AuditOutcome) => credentialEvent(parts, 'secrets.reveal', credential.id, outcome);
   const refusal = refusalToReveal(credential, now);
   if (refusal) return { event: event('DENIED'), refusal };
@@ -164,10 +168,9 @@ export function decideReveal(
 }
 
 /** Decides to name the fields of a secret, whatever the credential's state; the trail tells that it was opened for that. */
-export function decideDescription(
-  parts: SealingParts,
-  { credential, version }: SealedCredential,
-): Decision<DescribedSecret> {
+export function decideDescription(parts: SealingParts, found: FoundCredential): Decision<DescribedSecret> {
+  const { credential, current: version, isGenuine } = found;
+  if (!isGenuine || !version) return refuseUnsound(parts, 'secrets.describe', found);
   const event = (outcome: AuditOutcome) => credentialEvent(parts, 'secrets.describe', credential.id, outcome);
   const secret = openVersion(parts.sealer, credential, version);
   if (secret instanceof VaultError) return { event: event('FAILED'), refusal: secret };
@@ -186,6 +189,18 @@ function newSecretOf(
   const changed = secret(present, credential);
   checkSecret(changed, parts.secretBytesMax);
   return sameJson(changed.expose(), present.expose()) ? undefined : changed;
+}
+
+/** Refuses to decide by a row that is not as it was written, or whose version is missing; the trail tells of it. */
+function refuseUnsound(parts: DecisionParts, action: AuditAction, found: FoundCredential): Decision<never> {
+  const { id, workspaceId, currentVersion } = found.credential;
+  const what = `credential ${id} of workspace ${workspaceId}`;
+  const refusal = credentialUnreadable(
+    found.isGenuine
+      ? `version ${currentVersion} of ${what} is missing: it was removed outside of Coffer`
+      : `${what} was changed outside of Coffer`,
+  );
+  return { event: credentialEvent(parts, action, id, 'FAILED'), refusal };
 }
 
 /** Opens a version in its place; answers the error where its bytes do not open. */

@@ -174,8 +174,8 @@ export class CredentialVault extends CredentialReader {
     const reference = credentialReferenceOf(id);
     const sealer = await this.#parts.sealers.sealerOf(workspaceId);
     return this.#parts.store.decide({ workspaceId, reference, sealed: true, signal }, (found) => {
-      if (!found?.current || !isVisible(call, found.credential)) throw notFound('credential', id);
-      return decideDescription({ ...this.#parts, call, sealer }, { ...found, version: found.current });
+      if (!found || !isVisible(call, found.credential)) throw notFound('credential', id);
+      return decideDescription({ ...this.#parts, call, sealer }, found);
     });
   }
 
@@ -185,8 +185,8 @@ export class CredentialVault extends CredentialReader {
     const sealer = await sealers.sealerOf(workspaceId);
     const now = clock.now();
     const revealed = await store.decide({ workspaceId, reference, sealed: true, signal }, (found) => {
-      if (!found?.current || !isVisible(call, found.credential)) throw notFound('credential', id);
-      return decideReveal({ ...this.#parts, call, sealer }, now, { ...found, version: found.current });
+      if (!found || !isVisible(call, found.credential)) throw notFound('credential', id);
+      return decideReveal({ ...this.#parts, call, sealer }, now, found);
     });
     uses.note(workspaceId, revealed.credential.id, now);
     return revealed;
@@ -215,12 +215,14 @@ export class CredentialVault extends CredentialReader {
     const sealer = await this.#parts.sealers.sealerOf(workspaceId);
     const parts = { ...this.#parts, call, sealer };
     const { name, provider } = draft;
-    const update = { ...updateOf({ name, provider }), resealing: { sealer, secret: merge ?? (() => secret) } };
+    const resealing = { sealer, secret: merge ?? (() => secret) };
+    const update = { ...updateOf({ name, provider }), resealing };
     const target = { workspaceId, reference: { id }, deletedToo: true, lock: true, sealed: true, signal };
     const changed = await this.#parts.store.decide<Changed>(target, (found) => {
       if (!found) return decideCreation(parts, newSealedCredential(parts, draft, secret, id));
       if (!isVisible(call, found.credential)) throw idTaken(workspaceId, id);
-      if (found.credential.deletedAt !== null) return decideRecreation(parts, found.credential, draft, secret);
+      if (found.credential.deletedAt !== null && found.isGenuine)
+        return decideRecreation(parts, found.credential, draft, secret);
       return decideUpdate(parts, found, update);
     });
     return sealed(changed);
@@ -241,8 +243,6 @@ function idTaken(workspace: string, id: string): VaultError {
 interface Change extends Omit<CredentialUpdate, 'resealing'> {
   readonly id: string;
   readonly secret?: SecretChange | undefined;
-  /** The current version is wanted, also where the secret does not change. */
-  readonly sealed?: boolean;
 }
 
 interface Changed {

@@ -67,6 +67,15 @@ export function notFound(resource: string, id: string): VaultError {
   return new VaultError('not_found', `${resource} not found`, { resource, id });
 }
 
+/**
+ * The refusal for what is stored and can't be believed. Its cause is for the log: callers can't tell what was done to it.
+ *
+ * @param what names the row, and no value of it
+ */
+export function credentialUnreadable(what: string): VaultError {
+  return new VaultError('secret_unreadable', 'the credential cannot be read', {}, { cause: new Error(what) });
+}
+
 /** The refusal for a member of a request that is missing, too long or otherwise not acceptable. */
 export function invalidArgument(field: string, message: string): VaultError {
   return new VaultError('invalid_argument', `${field} ${message}`, { field });

@@ -30,5 +30,6 @@ export const AuditEventEntity = defineEntity({
     peer: p.text(),
     requestId: p.text(),
     count: p.integer(),
+    resourceState: p.text().nullable(),
   },
 });

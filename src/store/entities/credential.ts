@@ -52,5 +52,7 @@ export const CredentialEntity = defineEntity({
     createdAt: p.datetime(3),
     updatedAt: p.datetime(3),
     deletedAt: p.datetime(3).nullable(),
+    // Null only in rows from before there were MACs, until the next start. Metadata are shown without it.
+    mac: p.blob().nullable().lazy(),
   },
 });

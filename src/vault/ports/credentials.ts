@@ -7,8 +7,10 @@ import type { Narrowing } from '../narrowing.ts';
 /** A credential as it was found for a decision. */
 export interface FoundCredential {
   readonly credential: Credential;
-  /** Its current version; only where the decision asked for it. */
+  /** Its current version; only where the decision asked for it, and undefined as well where it is not there. */
   readonly current: SealedVersion | undefined;
+  /** Whether all that it says is as it was written; where not, nothing may be decided by it. */
+  readonly isGenuine: boolean;
 }
 
 /** What is to be written for one call, with the event that tells of it, and what to answer once it is durable. */

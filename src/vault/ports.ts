@@ -2,6 +2,7 @@ import type { AuditEvent } from './audit-event.ts';
 
 export type * from './ports/access.ts';
 export type * from './ports/credentials.ts';
+export type * from './ports/grant-notices.ts';
 export type * from './ports/keys.ts';
 export type * from './ports/users.ts';
 

@@ -3,7 +3,6 @@ import { ClientCertificatesMigration } from './client-certificates.ts';
 import { CredentialMacsMigration } from './credential-macs.ts';
 import { DeactivatedUsersMigration } from './deactivated-users.ts';
 import { GivenIdsAndNamesMigration } from './given-ids-and-names.ts';
-import { GrantNoticesMigration } from './grant-notices.ts';
 import { InitialMigration } from './initial.ts';
 import { MembersMigration } from './members.ts';
 import { NarrowedKeysMigration } from './narrowed-keys.ts';
@@ -21,8 +20,5 @@ export const migrations = [
   { name: '007-deactivated-users', class: DeactivatedUsersMigration },
   { name: '008-narrowed-keys', class: NarrowedKeysMigration },
   { name: '009-settled-plans', class: SettledPlansMigration },
-  { name: '010-grant-notices', class: GrantNoticesMigration },
+  { name: '012-credential-macs', class: CredentialMacsMigration },
 ];
-  { name: '010-grant-notices', class: GrantNoticesMigration },
-  { name: '011-deleted-workspaces', class: DeletedWorkspacesMigration },
-  { name: '011-credential-macs', class: CredentialMacsMigration },

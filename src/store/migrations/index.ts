@@ -3,6 +3,7 @@ import { ClientCertificatesMigration } from './client-certificates.ts';
 import { CredentialMacsMigration } from './credential-macs.ts';
 import { DeactivatedUsersMigration } from './deactivated-users.ts';
 import { GivenIdsAndNamesMigration } from './given-ids-and-names.ts';
+import { GrantNoticesMigration } from './grant-notices.ts';
 import { InitialMigration } from './initial.ts';
 import { MembersMigration } from './members.ts';
 import { NarrowedKeysMigration } from './narrowed-keys.ts';
@@ -20,5 +21,6 @@ export const migrations = [
   { name: '007-deactivated-users', class: DeactivatedUsersMigration },
   { name: '008-narrowed-keys', class: NarrowedKeysMigration },
   { name: '009-settled-plans', class: SettledPlansMigration },
+  { name: '010-grant-notices', class: GrantNoticesMigration },
   { name: '012-credential-macs', class: CredentialMacsMigration },
 ];

@@ -8,12 +8,11 @@ import { findJsonFlaw, isReadableByProtobuf } from './json-guard.ts';
 import { findField, isRequiredField, resolveFieldPath } from './message-fields.ts';
 import { createRequestCheck, type PlacedFault } from './request-checker.ts';
 import type { BodyBinding, Route } from './route-table.ts';
-import { mergeTrees, readQuery, readVariables, unknownParameter } from './text-values.ts';
+import { mergeTrees, pathsOfVariables, readQuery, readVariables, unknownParameter } from './text-values.ts';
 import { faultOfViolation } from './violation-faults.ts';
 
-/** The three places that a REST request has its members in. */
+/** What a REST request has beside its path. */
 export interface RequestParts {
-  readonly variables: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
   readonly headers: Headers;
   /** Undefined where none was sent, or the route takes none. */
@@ -24,10 +23,16 @@ export interface RequestParts {
 export interface RequestReader {
   /** Whether a request without a body lacks something that it must have. */
   readonly needsBody: boolean;
-  /** A message that holds what the path tells, and nothing else; a variable of the wrong type is left out. */
-  readPath(variables: Readonly<Record<string, string>>): Message;
-  /** The message, or everything that is wrong with the request, in the model's order. */
-  read(parts: RequestParts): { readonly message: Message } | { readonly faults: readonly Fault[] };
+  /** Reads what the path holds, which can be known before the rest. */
+  readPath(variables: Readonly<Record<string, string>>): BegunRequest;
+}
+
+/** A request of which the path is read. */
+export interface BegunRequest {
+  /** What the path tells, and nothing else; a variable of the wrong type is left out. */
+  readonly message: Message;
+  /** The whole message, or everything that is wrong with the request, in the model's order. */
+  readRest(parts: RequestParts): { readonly message: Message } | { readonly faults: readonly Fault[] };
 }
 
 const sourceRanks: Readonly<Record<Fault['source'], number>> = { path: 0, query: 1, body: 2 };
@@ -46,8 +51,11 @@ export function createRequestReader(
   const ofQuery = createRequestCheck(input, origins.query, { ...style, source: 'query' });
   const ofBody = createRequestCheck(input, origins.body, { ...style, source: 'body' });
 
+  const variablePaths = pathsOfVariables(input, route.template);
+  const headerFields = fieldsOfHeaders(route);
+
   const checkPath = (variables: Readonly<Record<string, string>>): Checked => {
-    const checked = ofPath(readVariables(input, variables));
+    const checked = ofPath(readVariables(variablePaths, variables));
     // The message around a nested variable comes from elsewhere; only the variables themselves are this source's to judge.
     return { json: checked.json, faults: checked.faults.filter(({ order }) => origins.variables.has(order.join())) };
   };
@@ -68,27 +76,31 @@ export function createRequestReader(
     validate(input, message).map((violation) =>
       faultOfViolation(violation, { message: input, names, sent: json, sourceOf: origins.sourceOf }),
     );
+  const withoutQuery = checkQuery(new URLSearchParams());
 
   return {
     needsBody: needsBody(route, origins),
-    readPath: (variables) => {
-      const { json } = checkPath(variables);
-      return decode(input, json) ?? create(input);
-    },
-    read(parts) {
-      const flaw = findFlaw(parts);
-      if (flaw) return { faults: [flaw] };
-      const checked = [checkPath(parts.variables), checkQuery(parts.query), checkBody(parts.body)];
-      const sent = checked.reduceRight<JsonObject>((tree, part) => mergeTrees(part.json, tree), {});
-      const json = { ...readHeaders(route, parts.headers), ...sent };
-      const faults = checked.flatMap((part) => part.faults);
-      const message = decode(input, json);
-      if (!message) return { faults: inModelOrder([...faults, undecodable]) };
-      const violations = findViolations(json, message).filter(
-        ({ order }) => !faults.some((other) => overlap(order, other.order)),
-      );
-      const all = [...faults, ...violations];
-      return all.length === 0 ? { message } : { faults: inModelOrder(all) };
+    readPath(variables) {
+      const ofVariables = checkPath(variables);
+      const named = decode(input, ofVariables.json);
+      return {
+        message: named ?? create(input),
+        readRest({ query, headers, body }) {
+          const flaw = findFlaw(variables, query, body);
+          if (flaw) return { faults: [flaw] };
+          const checked = [ofVariables, query.size === 0 ? withoutQuery : checkQuery(query), checkBody(body)];
+          const ofHeaders = readHeaders(headerFields, headers);
+          const json = checked.reduceRight((tree, part) => mergeTrees(part.json, tree), ofHeaders);
+          const faults = checked.flatMap((part) => part.faults);
+          const message = json === ofVariables.json ? named : decode(input, json);
+          if (!message) return { faults: inModelOrder([...faults, undecodable]) };
+          const violations = findViolations(json, message).filter(
+            ({ order }) => !faults.some((other) => overlap(order, other.order)),
+          );
+          const all = [...faults, ...violations];
+          return all.length === 0 ? { message } : { faults: inModelOrder(all) };
+        },
+      };
     },
   };
 }
@@ -144,31 +156,51 @@ function bodyTree(binding: BodyBinding, body: JsonValue | undefined): JsonObject
   return isJsonObject(body) ? body : {};
 }
 
-/** What headers hold for fields that nothing else may set: it yields to the rest of the request. */
-function readHeaders({ dialect, rpc }: Route, headers: Headers): JsonObject {
-  const held: Record<string, string> = {};
-  for (const [header, name] of Object.entries(dialect.rest.fieldsByHeader ?? {})) {
+interface HeaderField {
+  readonly header: string;
+  readonly name: string;
+}
+
+/** The text fields that a header may hold. */
+function fieldsOfHeaders({ dialect, rpc }: Route): readonly HeaderField[] {
+  return Object.entries(dialect.rest.fieldsByHeader ?? {}).flatMap(([header, name]) => {
     const field = findField(rpc.method.input, name);
+    return field?.fieldKind === 'scalar' && field.scalar === ScalarType.STRING ? [{ header, name: field.name }] : [];
+  });
+}
+
+/** What headers hold for fields that nothing else may set: it yields to the rest of the request. */
+function readHeaders(fields: readonly HeaderField[], headers: Headers): JsonObject {
+  const held: Record<string, string> = {};
+  for (const { header, name } of fields) {
     const text = headers.get(header);
-    const isText = field?.fieldKind === 'scalar' && field.scalar === ScalarType.STRING;
-    if (isText && text !== null) held[field.name] = text;
+    if (text !== null) held[name] = text;
   }
   return held;
 }
 
-function findFlaw({ variables, query, body }: RequestParts): Fault | undefined {
-  const parts: [Fault['source'], JsonValue][] = [
-    ['path', { ...variables }],
-    ['query', Object.fromEntries([...query.keys()].map((name) => [name, query.getAll(name)]))],
-    ['body', body ?? null],
-  ];
-  for (const [source, part] of parts) {
-    const flaw = findJsonFlaw(part);
-    // All values of a parameter are one member.
-    const path = flaw && source === 'query' ? flaw.path.slice(0, 1) : flaw?.path;
-    if (path) return { source, path, rule: 'other', input: undefined };
-  }
-  return undefined;
+function findFlaw(
+  variables: Readonly<Record<string, string>>,
+  query: URLSearchParams,
+  body: JsonValue | undefined,
+): Fault | undefined {
+  return (
+    flawIn('path', variables) ??
+    (query.size === 0 ? undefined : flawIn('query', valuesByName(query))) ??
+    (body === undefined ? undefined : flawIn('body', body))
+  );
+}
+
+function flawIn(source: Fault['source'], part: JsonValue): Fault | undefined {
+  const flaw = findJsonFlaw(part);
+  if (!flaw) return undefined;
+  // All values of a parameter are one member.
+  const path = source === 'query' ? flaw.path.slice(0, 1) : flaw.path;
+  return { source, path, rule: 'other', input: undefined };
+}
+
+function valuesByName(query: URLSearchParams): JsonObject {
+  return Object.fromEntries([...query.keys()].map((name) => [name, query.getAll(name)]));
 }
 
 const undecodable: PlacedFault = { fault: { source: 'body', path: [], rule: 'other', input: undefined }, order: [] };

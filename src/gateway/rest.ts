@@ -125,11 +125,12 @@ export class RestService {
     const { exchange, headers, query, signal } = request;
     const { reader, write } = this.#compiled(match.entry);
     const attempt = { dialect, rpc, headers };
-    guard.admit({ ...attempt, caller: callerOf(rpc, proof), message: reader.readPath(match.variables) });
+    const begun = reader.readPath(match.variables);
+    guard.admit({ ...attempt, caller: callerOf(rpc, proof), message: begun.message });
     const body = binding.kind === 'none' ? undefined : await request.body(bodyLimitOf(rpc, bodyBytesMax));
     const caller = callerOf(rpc, await prover.renew(proof));
     checkBody(match.entry, reader.needsBody, body);
-    const read = reader.read({ variables: match.variables, query, headers, body });
+    const read = begun.readRest({ query, headers, body });
     if ('faults' in read) throw new ProblemError({ kind: 'invalid_request', faults: read.faults });
     // Once more, since the query or the body may name another workspace than the path and the headers did.
     const workspaceId = guard.admit({ ...attempt, caller, message: read.message });

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { isJsonObject, type JsonObject, type JsonValue } from '../vault/json.ts';
 import type { Fault } from './dialect.ts';
 import { resolveFieldPath, type FieldPath } from './message-fields.ts';
+import type { PathTemplate } from './path-template.ts';
 
 /** Members that may still be added. */
 export interface MutableObject {
@@ -39,25 +40,39 @@ export function readQuery(
   return { sent, unknown };
 }
 
-/** Makes a tree of JSON out of what a path's variables hold. */
-export function readVariables(message: DescMessage, variables: Readonly<Record<string, string>>): JsonObject {
-  const sent: MutableObject = {};
-  for (const [name, text] of Object.entries(variables)) {
-    const path = resolveFieldPath(message, name);
+/** The fields that the variables of a template stand for, by the variables' names. */
+export type VariablePaths = readonly (readonly [name: string, path: FieldPath])[];
+
+/** Finds the fields of a template's variables, once for all requests. */
+export function pathsOfVariables(message: DescMessage, { variables }: PathTemplate): VariablePaths {
+  return variables.map(({ fieldPath }) => {
+    const path = resolveFieldPath(message, fieldPath);
     assert(path);
-    place(sent, path, valueOf(path.last, [text]));
-  }
+    return [fieldPath, path];
+  });
+}
+
+/** Makes a tree of JSON out of what a path's variables hold. */
+export function readVariables(paths: VariablePaths, variables: Readonly<Record<string, string>>): JsonObject {
+  const sent: MutableObject = {};
+  for (const [name, path] of paths) place(sent, path, valueOf(path.last, [variables[name] ?? '']));
   return sent;
 }
 
-/** Adds the members of one tree to another, which wins where both have a value. */
+/** Adds the members of one tree to another, which wins where both have a value; where one is empty, it is the other itself. */
 export function mergeTrees(winner: JsonObject, other: JsonObject): JsonObject {
+  if (isEmpty(other)) return winner;
+  if (isEmpty(winner)) return other;
   const merged: Record<string, JsonValue> = { ...other };
   for (const [name, value] of Object.entries(winner)) {
     const below = merged[name];
     merged[name] = isJsonObject(value) && isJsonObject(below) ? mergeTrees(value, below) : value;
   }
   return merged;
+}
+
+function isEmpty(tree: JsonObject): boolean {
+  return Object.keys(tree).length === 0;
 }
 
 /** The source of a fault whose member is unknown. */

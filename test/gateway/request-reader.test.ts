@@ -14,11 +14,14 @@ function readerOf(httpMethod: string, path: string, style: Partial<RestStyle> = 
   const { entry, variables } = match.candidates[0];
   const validator = createValidator();
   const reader = createRequestReader(entry, (schema, message) => validator.validate(schema, message).violations ?? []);
-  const parts: RequestParts = { variables, query: new URLSearchParams(), headers: new Headers(), body: undefined };
+  const parts = { variables, query: new URLSearchParams(), headers: new Headers(), body: undefined };
   return {
     reader,
-    read: (given: Partial<RequestParts>): { json: unknown; faults: readonly Fault[] } => {
-      const read = reader.read({ ...parts, ...given });
+    read: (
+      given: Partial<RequestParts & { readonly variables: Readonly<Record<string, string>> }>,
+    ): { json: unknown; faults: readonly Fault[] } => {
+      const { variables: named, ...rest } = { ...parts, ...given };
+      const read = reader.readPath(named).readRest(rest);
       if ('faults' in read) return { json: undefined, faults: read.faults };
       const { input } = entry.rpc.method;
       return { json: toJson(input, read.message, { useProtoFieldName: true }), faults: [] };

@@ -15,9 +15,12 @@ import type { Clock } from './vault/ports.ts';
 import { DenialRecorder } from './vault/denials.ts';
 import { UseRecorder } from './vault/use-recorder.ts';
 
+import { WorkspacePurge } from './vault/workspace-purge.ts';
 const useFlushEveryMs = 1_000;
 const denialFlushEveryMs = 60_000;
 
+/** How long the keys of a workspace that another process deleted may stay in the memory of this one. */
+const purgeEveryMs = 10_000;
 /** What a Coffer is started with, beside its configuration. */
 export interface CofferParts {
   readonly clock: Clock;
@@ -57,6 +60,7 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
   const readiness = new DatabaseReadiness(instance.database, parts.log);
   const server = await buildServer({ ...parts, config, instance, uses, denials, readiness, tls, metrics });
   opening.defer(() => server.close(config.shutdownTimeoutMs));
+  purgeWorkspaces(instance, parts, opening);
   opening.defer(() => readiness.stop());
   await readiness.start();
   if (config.tls && tls) {
@@ -113,6 +117,18 @@ function recordDenials(instance: Instance, { clock, log }: CofferParts, opening:
 function warnOfOpenDoor({ host, tls }: Config, log: Logger): void {
   if (tls || ['127.0.0.1', '::1', 'localhost'].includes(host)) return;
   log.warn(
+function purgeWorkspaces(instance: Instance, { clock, log }: CofferParts, opening: AsyncDisposableStack): void {
+  const { sealers, stores } = instance;
+  const purge = new WorkspacePurge({ store: stores.purge, sealers, clock });
+  const run = () =>
+    purge.run().catch((error: unknown) => log.warn({ err: error }, 'deleted workspaces could not be cleared away yet'));
+  const timer = setInterval(() => void run(), purgeEveryMs);
+  opening.defer(async () => {
+    clearInterval(timer);
+    await purge.end().catch(() => undefined);
+  });
+}
+
     { host },
     'serving without TLS on an address that others may reach: put a TLS proxy in front, or set COFFER_TLS_CERT',
   );

@@ -13,6 +13,7 @@ import { UserEntity } from './entities/user.ts';
 import type { EntityCriteria } from './entity-query.ts';
 import type { GrantGuard } from './grant-guard.ts';
 import { userGrants } from './grant-tables.ts';
+import { requireWorkspace } from './require-workspace.ts';
 import { together } from './statement.ts';
 import type { Transaction } from './transaction.ts';
 import { allUsers, endOtherSessions, lockFirstUser, lockUser } from './user-statements.ts';
@@ -35,6 +36,7 @@ export class SqlAccountStore implements AccountStore {
   async createUser(user: User, event: AuditEvent): Promise<void> {
     try {
       await this.#commits.run({}, async (transaction) => {
+        await requireWorkspace(transaction, user.defaultWorkspaceId);
         await transaction.run(together(insertNamedUser(this.#guard, user)));
         return { answer: undefined, events: [event] };
       });

@@ -11,4 +11,6 @@ export const advisoryLocks = {
   members: [ours, 3],
   /** Adding a line to the ledger of the audit trail. */
   ledger: [ours, 4],
+  /** Deleting what is left of deleted workspaces. */
+  purge: [ours, 5],
 } as const;

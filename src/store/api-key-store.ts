@@ -16,6 +16,7 @@ import type { Database } from './database.ts';
 import { ApiKeyEntity } from './entities/api-key.ts';
 import type { GrantGuard } from './grant-guard.ts';
 import { apiKeyGrants } from './grant-tables.ts';
+import { requireWorkspace } from './require-workspace.ts';
 import { selectList, together, type Statement } from './statement.ts';
 
 /** How many rows are read at a time where those of a page were not all to be shown. */
@@ -37,6 +38,7 @@ export class SqlApiKeyStore implements ApiKeyStore {
     const added = user ? [insertAbsentUser(this.#guard, user)] : [];
     try {
       await this.#commits.run({}, async (transaction) => {
+        await requireWorkspace(transaction, apiKey.workspaceId);
         await transaction.run(together(insertApiKey(this.#guard, apiKey), ...added));
         return { answer: undefined, events: [event] };
       });

@@ -4,17 +4,20 @@ import { sqlStateOf } from './database-failure.ts';
 /** The role that the server works as; it owns nothing, and logs in only where the whole cluster is Coffer's. */
 export const appRole = 'coffer_app';
 
-/** All that the role may do. What is not here it may not: the trail is only added to, and keys are never changed. */
+/**
+ * All that the role may do. What is not here it may not: the trail is only added to, and keys are never changed. Of the tables of
+ * tenants, a policy lets only what is of deleted workspaces be deleted.
+ */
 const grants: Readonly<Record<string, string>> = {
-  workspace: 'select, insert',
+  workspace: 'select, insert, update (deleted_at, purged_at)',
   user: 'select, insert, update',
   membership: 'select, insert, delete',
   api_key: 'select, insert, update',
   session: 'select, insert, delete',
   keyring: 'select, insert',
-  workspace_key: 'select, insert',
-  credential: 'select, insert, update',
-  credential_version: 'select, insert',
+  workspace_key: 'select, insert, delete',
+  credential: 'select, insert, update, delete',
+  credential_version: 'select, insert, delete',
   audit_event: 'select, insert',
   audit_ledger: 'select, insert',
 };

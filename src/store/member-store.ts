@@ -16,6 +16,7 @@ import {
   type MemberRow,
   type MembershipRow,
 } from './member-statements.ts';
+import { requireWorkspace } from './require-workspace.ts';
 import { together } from './statement.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -42,6 +43,7 @@ export class SqlMemberStore implements MemberStore {
   async setMember(membership: Membership, event: AuditEvent): Promise<MemberChange> {
     const { workspaceId, userId } = membership;
     return this.#commits.run<MemberChange>({}, async (transaction) => {
+      await requireWorkspace(transaction, workspaceId);
       const { former, isLastAdmin } = await this.#lock(transaction, workspaceId, userId);
       if (isLastAdmin && membership.role !== 'ADMIN') return { answer: { kind: 'last_admin' }, events: [] };
       // The server may not update memberships: a row is written once, as somebody granted it.

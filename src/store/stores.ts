@@ -10,6 +10,7 @@ import type {
   GrantMac,
   IdSource,
   KeyStore,
+  PurgeStore,
   UserStore,
   WorkspaceStore,
 } from '../vault/ports.ts';
@@ -26,6 +27,7 @@ import type { Database } from './database.ts';
 import { GrantGuard } from './grant-guard.ts';
 import { SqlKeyStore } from './key-store.ts';
 import { SqlMemberStore } from './member-store.ts';
+import { SqlPurgeStore } from './purge-store.ts';
 import type { StoreLog } from './store-log.ts';
 import { TrailWriter } from './trail-writer.ts';
 import { SqlUserStore } from './user-store.ts';
@@ -37,6 +39,7 @@ export interface Stores {
   readonly credentials: CredentialStore;
   readonly access: AccessStore;
   readonly workspaces: WorkspaceStore;
+  readonly purge: PurgeStore;
   readonly members: MemberStore;
   readonly apiKeys: ApiKeyStore;
   readonly users: UserStore;
@@ -69,6 +72,7 @@ export function createStores({ database, grantMac, chain, clock, ids, log, onCom
     keys: new SqlKeyStore(database, guard),
     credentials: new SqlCredentialStore(database, commits),
     access: new SqlAccessStore(database, guard),
+    purge: new SqlPurgeStore(database),
     workspaces: new SqlWorkspaceStore(database, commits, guard),
     members: new SqlMemberStore(database, commits, guard),
     apiKeys: new SqlApiKeyStore(database, commits, guard),

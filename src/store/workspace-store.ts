@@ -1,8 +1,9 @@
 import type { Reference } from '../vault/ids.ts';
-import type { Workspace, WorkspaceStore } from '../vault/ports.ts';
+import type { Workspace, WorkspaceDeletion, WorkspaceStore } from '../vault/ports.ts';
 import { insertMembership, insertWorkspace, workspaceOf } from './access-rows.ts';
 import type { Commits } from './commits.ts';
 import type { Database } from './database.ts';
+import { deleteWorkspace } from './delete-workspace.ts';
 import { WorkspaceEntity } from './entities/workspace.ts';
 import type { GrantGuard } from './grant-guard.ts';
 import { insertWorkspaceKey } from './key-store.ts';
@@ -38,7 +39,7 @@ export class SqlWorkspaceStore implements WorkspaceStore {
   }
 
   async findWorkspace(reference: Reference, signal: AbortSignal): Promise<Workspace | undefined> {
-    const [row] = await this.#database.find({ signal }, WorkspaceEntity, { where: { ...reference } });
+    const [row] = await this.#database.find({ signal }, WorkspaceEntity, { where: { ...reference, deletedAt: null } });
     return row && workspaceOf(row);
   }
 
@@ -49,8 +50,19 @@ export class SqlWorkspaceStore implements WorkspaceStore {
     signal,
   }: Parameters<WorkspaceStore['listWorkspaces']>[0]): Promise<readonly Workspace[]> {
     const id = { ...(among && { $in: [...among] }), ...(after !== undefined && { $gt: after }) };
-    const criteria = { where: { id }, orderBy: { id: 'asc' }, limit: size } as const;
+    const criteria = { where: { id, deletedAt: null }, orderBy: { id: 'asc' }, limit: size } as const;
     const rows = await this.#database.find({ signal }, WorkspaceEntity, criteria);
     return rows.map(workspaceOf);
+  }
+
+  async deleteWorkspace({
+    workspaceId,
+    deletedAt,
+    event,
+  }: Parameters<WorkspaceStore['deleteWorkspace']>[0]): Promise<WorkspaceDeletion> {
+    return this.#commits.run<WorkspaceDeletion>({ workspaces: [workspaceId] }, async (transaction) => {
+      const answer = await deleteWorkspace(this.#guard, transaction, { workspaceId, deletedAt });
+      return { answer, events: answer === 'done' ? [event] : [] };
+    });
   }
 }

@@ -1,11 +1,11 @@
 import { auditEvent } from './audit-event.ts';
 import { authorize, authorizeOwner, resolveWorkspace, type Call } from './caller.ts';
-import { invalidArgument, notFound } from './errors.ts';
+import { invalidArgument, notFound, VaultError } from './errors.ts';
 import { parseReference } from './ids.ts';
 import { limits } from './limits.ts';
 import type { Clock, IdSource, SealerSource, Workspace, WorkspaceStore } from './ports.ts';
 
-/** Creates and shows workspaces. */
+/** Creates, shows and deletes workspaces. */
 export class WorkspaceDirectory {
   readonly #parts: WorkspaceDirectoryParts;
 
@@ -57,6 +57,38 @@ export class WorkspaceDirectory {
     return this.#parts.store.listWorkspaces({ ...page, ...among, signal: call.signal });
   }
 
+  /**
+   * Deletes a workspace for good: its keys are destroyed at once, so that nothing that was sealed in it opens again, its API
+   * keys are revoked, its memberships end, and its credentials follow. For owners of the instance.
+   *
+   * @param name the workspace's, so that no mistaken id destroys another one
+   * @throws VaultError `permission_denied`, `not_found`, or `invalid_argument` where the name is another, and, with the reason
+   *   `DEFAULT_WORKSPACE`, for the default workspace of the instance
+   */
+  async deleteWorkspace(call: Call, text: string, name: string): Promise<Workspace> {
+    authorizeOwner(call.caller, 'workspaces.manage');
+    const { clock, ids, sealers, store } = this.#parts;
+    const workspace = await this.#findForOwner(call, text);
+    if (workspace.name !== name) throw invalidArgument('name', 'must be the name of the workspace');
+    const { id } = workspace;
+    const deletedAt = clock.now();
+    // Nobody is left to read the workspace's own events: the instance's tell of it.
+    const resource = { workspaceId: null, resourceKind: 'workspace', resourceId: id };
+    const deed = { id: ids.next(), time: deletedAt, action: 'workspaces.delete', outcome: 'OK', ...resource } as const;
+    const deletion = await store.deleteWorkspace({ workspaceId: id, deletedAt, event: auditEvent(call, deed) });
+    if (deletion === 'absent') throw notFound('workspace', text);
+    if (deletion === 'default') throw defaultStays();
+    sealers.forget(id);
+    return workspace;
+  }
+
+  async #findForOwner({ caller, signal }: Call, text: string): Promise<Workspace> {
+    const reference = text === 'default' ? { id: caller.defaultWorkspaceId } : parseReference('workspace', text);
+    const workspace = reference && (await this.#parts.store.findWorkspace(reference, signal));
+    if (!workspace) throw notFound('workspace', text);
+    return workspace;
+  }
+
   #authorizedId(call: Call, text: string): string {
     const id = resolveWorkspace(call.caller, text);
     authorize(call.caller, id, 'workspaces.read');
@@ -70,6 +102,11 @@ export interface WorkspaceDirectoryParts {
   readonly sealers: SealerSource;
   readonly clock: Clock;
   readonly ids: IdSource;
+}
+
+function defaultStays(): VaultError {
+  const details = { field: 'workspace_id', reason: 'DEFAULT_WORKSPACE' };
+  return new VaultError('invalid_argument', 'the default workspace of the instance must stay', details);
 }
 
 function checkName(name: string): void {

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file coffer/v1/workspace_service.proto.
  */
 export const file_coffer_v1_workspace_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFjb2ZmZXIvdjEvd29ya3NwYWNlX3NlcnZpY2UucHJvdG8SCWNvZmZlci52MSJJChZDcmVhdGVXb3Jrc3BhY2VSZXF1ZXN0Ei8KCXdvcmtzcGFjZRgBIAEoCzIULmNvZmZlci52MS5Xb3Jrc3BhY2VCBrpIA8gBASJCChdDcmVhdGVXb3Jrc3BhY2VSZXNwb25zZRInCgl3b3Jrc3BhY2UYASABKAsyFC5jb2ZmZXIudjEuV29ya3NwYWNlIjMKE0dldFdvcmtzcGFjZVJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQEiPwoUR2V0V29ya3NwYWNlUmVzcG9uc2USJwoJd29ya3NwYWNlGAEgASgLMhQuY29mZmVyLnYxLldvcmtzcGFjZSJHChVMaXN0V29ya3NwYWNlc1JlcXVlc3QSGgoJcGFnZV9zaXplGAEgASgFQge6SAQaAigAEhIKCnBhZ2VfdG9rZW4YAiABKAkiWwoWTGlzdFdvcmtzcGFjZXNSZXNwb25zZRIoCgp3b3Jrc3BhY2VzGAEgAygLMhQuY29mZmVyLnYxLldvcmtzcGFjZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiWwoQQWRkTWVtYmVyUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIpCgZtZW1iZXIYAiABKAsyES5jb2ZmZXIudjEuTWVtYmVyQga6SAPIAQEiNgoRQWRkTWVtYmVyUmVzcG9uc2USIQoGbWVtYmVyGAEgASgLMhEuY29mZmVyLnYxLk1lbWJlciJMChNSZW1vdmVNZW1iZXJSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEhcKB3VzZXJfaWQYAiABKAlCBrpIA8gBASI5ChRSZW1vdmVNZW1iZXJSZXNwb25zZRIhCgZtZW1iZXIYASABKAsyES5jb2ZmZXIudjEuTWVtYmVyImIKEkxpc3RNZW1iZXJzUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIaCglwYWdlX3NpemUYAiABKAVCB7pIBBoCKAASEgoKcGFnZV90b2tlbhgDIAEoCSJSChNMaXN0TWVtYmVyc1Jlc3BvbnNlEiIKB21lbWJlcnMYASADKAsyES5jb2ZmZXIudjEuTWVtYmVyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCTL5BQoQV29ya3NwYWNlU2VydmljZRJzCg9DcmVhdGVXb3Jrc3BhY2USIS5jb2ZmZXIudjEuQ3JlYXRlV29ya3NwYWNlUmVxdWVzdBoiLmNvZmZlci52MS5DcmVhdGVXb3Jrc3BhY2VSZXNwb25zZSIZgtPkkwITOgEqIg4vdjEvd29ya3NwYWNlcxJ5CgxHZXRXb3Jrc3BhY2USHi5jb2ZmZXIudjEuR2V0V29ya3NwYWNlUmVxdWVzdBofLmNvZmZlci52MS5HZXRXb3Jrc3BhY2VSZXNwb25zZSIokAIBgtPkkwIfEh0vdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfRJwCg5MaXN0V29ya3NwYWNlcxIgLmNvZmZlci52MS5MaXN0V29ya3NwYWNlc1JlcXVlc3QaIS5jb2ZmZXIudjEuTGlzdFdvcmtzcGFjZXNSZXNwb25zZSIZkAIBgtPkkwIQEg4vdjEvd29ya3NwYWNlcxJ4CglBZGRNZW1iZXISGy5jb2ZmZXIudjEuQWRkTWVtYmVyUmVxdWVzdBocLmNvZmZlci52MS5BZGRNZW1iZXJSZXNwb25zZSIwgtPkkwIqOgEqIiUvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9tZW1iZXJzEogBCgxSZW1vdmVNZW1iZXISHi5jb2ZmZXIudjEuUmVtb3ZlTWVtYmVyUmVxdWVzdBofLmNvZmZlci52MS5SZW1vdmVNZW1iZXJSZXNwb25zZSI3gtPkkwIxKi8vdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9tZW1iZXJzL3t1c2VyX2lkfRJ+CgtMaXN0TWVtYmVycxIdLmNvZmZlci52MS5MaXN0TWVtYmVyc1JlcXVlc3QaHi5jb2ZmZXIudjEuTGlzdE1lbWJlcnNSZXNwb25zZSIwkAIBgtPkkwInEiUvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9tZW1iZXJzYgZwcm90bzM", [file_buf_validate_validate, file_coffer_v1_member, file_coffer_v1_workspace, file_google_api_annotations]);
+  fileDesc("CiFjb2ZmZXIvdjEvd29ya3NwYWNlX3NlcnZpY2UucHJvdG8SCWNvZmZlci52MSJJChZDcmVhdGVXb3Jrc3BhY2VSZXF1ZXN0Ei8KCXdvcmtzcGFjZRgBIAEoCzIULmNvZmZlci52MS5Xb3Jrc3BhY2VCBrpIA8gBASJCChdDcmVhdGVXb3Jrc3BhY2VSZXNwb25zZRInCgl3b3Jrc3BhY2UYASABKAsyFC5jb2ZmZXIudjEuV29ya3NwYWNlIjMKE0dldFdvcmtzcGFjZVJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQEiPwoUR2V0V29ya3NwYWNlUmVzcG9uc2USJwoJd29ya3NwYWNlGAEgASgLMhQuY29mZmVyLnYxLldvcmtzcGFjZSJHChVMaXN0V29ya3NwYWNlc1JlcXVlc3QSGgoJcGFnZV9zaXplGAEgASgFQge6SAQaAigAEhIKCnBhZ2VfdG9rZW4YAiABKAkiWwoWTGlzdFdvcmtzcGFjZXNSZXNwb25zZRIoCgp3b3Jrc3BhY2VzGAEgAygLMhQuY29mZmVyLnYxLldvcmtzcGFjZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiTAoWRGVsZXRlV29ya3NwYWNlUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIUCgRuYW1lGAIgASgJQga6SAPIAQEiQgoXRGVsZXRlV29ya3NwYWNlUmVzcG9uc2USJwoJd29ya3NwYWNlGAEgASgLMhQuY29mZmVyLnYxLldvcmtzcGFjZSJbChBBZGRNZW1iZXJSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEikKBm1lbWJlchgCIAEoCzIRLmNvZmZlci52MS5NZW1iZXJCBrpIA8gBASI2ChFBZGRNZW1iZXJSZXNwb25zZRIhCgZtZW1iZXIYASABKAsyES5jb2ZmZXIudjEuTWVtYmVyIkwKE1JlbW92ZU1lbWJlclJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESFwoHdXNlcl9pZBgCIAEoCUIGukgDyAEBIjkKFFJlbW92ZU1lbWJlclJlc3BvbnNlEiEKBm1lbWJlchgBIAEoCzIRLmNvZmZlci52MS5NZW1iZXIiYgoSTGlzdE1lbWJlcnNSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEhoKCXBhZ2Vfc2l6ZRgCIAEoBUIHukgEGgIoABISCgpwYWdlX3Rva2VuGAMgASgJIlIKE0xpc3RNZW1iZXJzUmVzcG9uc2USIgoHbWVtYmVycxgBIAMoCzIRLmNvZmZlci52MS5NZW1iZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJMvoGChBXb3Jrc3BhY2VTZXJ2aWNlEnMKD0NyZWF0ZVdvcmtzcGFjZRIhLmNvZmZlci52MS5DcmVhdGVXb3Jrc3BhY2VSZXF1ZXN0GiIuY29mZmVyLnYxLkNyZWF0ZVdvcmtzcGFjZVJlc3BvbnNlIhmC0+STAhM6ASoiDi92MS93b3Jrc3BhY2VzEnkKDEdldFdvcmtzcGFjZRIeLmNvZmZlci52MS5HZXRXb3Jrc3BhY2VSZXF1ZXN0Gh8uY29mZmVyLnYxLkdldFdvcmtzcGFjZVJlc3BvbnNlIiiQAgGC0+STAh8SHS92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9EnAKDkxpc3RXb3Jrc3BhY2VzEiAuY29mZmVyLnYxLkxpc3RXb3Jrc3BhY2VzUmVxdWVzdBohLmNvZmZlci52MS5MaXN0V29ya3NwYWNlc1Jlc3BvbnNlIhmQAgGC0+STAhASDi92MS93b3Jrc3BhY2VzEn8KD0RlbGV0ZVdvcmtzcGFjZRIhLmNvZmZlci52MS5EZWxldGVXb3Jrc3BhY2VSZXF1ZXN0GiIuY29mZmVyLnYxLkRlbGV0ZVdvcmtzcGFjZVJlc3BvbnNlIiWC0+STAh8qHS92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9EngKCUFkZE1lbWJlchIbLmNvZmZlci52MS5BZGRNZW1iZXJSZXF1ZXN0GhwuY29mZmVyLnYxLkFkZE1lbWJlclJlc3BvbnNlIjCC0+STAio6ASoiJS92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L21lbWJlcnMSiAEKDFJlbW92ZU1lbWJlchIeLmNvZmZlci52MS5SZW1vdmVNZW1iZXJSZXF1ZXN0Gh8uY29mZmVyLnYxLlJlbW92ZU1lbWJlclJlc3BvbnNlIjeC0+STAjEqLy92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L21lbWJlcnMve3VzZXJfaWR9En4KC0xpc3RNZW1iZXJzEh0uY29mZmVyLnYxLkxpc3RNZW1iZXJzUmVxdWVzdBoeLmNvZmZlci52MS5MaXN0TWVtYmVyc1Jlc3BvbnNlIjCQAgGC0+STAicSJS92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L21lbWJlcnNiBnByb3RvMw", [file_buf_validate_validate, file_coffer_v1_member, file_coffer_v1_workspace, file_google_api_annotations]);
 
 /**
  * The request of CreateWorkspace.
@@ -159,6 +159,55 @@ export const ListWorkspacesResponseSchema: GenMessage<ListWorkspacesResponse> = 
   messageDesc(file_coffer_v1_workspace_service, 5);
 
 /**
+ * The request of DeleteWorkspace.
+ *
+ * @generated from message coffer.v1.DeleteWorkspaceRequest
+ */
+export type DeleteWorkspaceRequest = Message<"coffer.v1.DeleteWorkspaceRequest"> & {
+  /**
+   * Required. UUID, `WSP-…`, or `default`.
+   *
+   * @generated from field: string workspace_id = 1;
+   */
+  workspaceId: string;
+
+  /**
+   * Required. The name of the workspace, so that no mistaken id destroys another one.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message coffer.v1.DeleteWorkspaceRequest.
+ * Use `create(DeleteWorkspaceRequestSchema)` to create a new message.
+ */
+export const DeleteWorkspaceRequestSchema: GenMessage<DeleteWorkspaceRequest> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_workspace_service, 6);
+
+/**
+ * The response of DeleteWorkspace.
+ *
+ * @generated from message coffer.v1.DeleteWorkspaceResponse
+ */
+export type DeleteWorkspaceResponse = Message<"coffer.v1.DeleteWorkspaceResponse"> & {
+  /**
+   * Output only. The workspace as it was.
+   *
+   * @generated from field: coffer.v1.Workspace workspace = 1;
+   */
+  workspace?: Workspace | undefined;
+};
+
+/**
+ * Describes the message coffer.v1.DeleteWorkspaceResponse.
+ * Use `create(DeleteWorkspaceResponseSchema)` to create a new message.
+ */
+export const DeleteWorkspaceResponseSchema: GenMessage<DeleteWorkspaceResponse> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_workspace_service, 7);
+
+/**
  * The request of AddMember.
  *
  * @generated from message coffer.v1.AddMemberRequest
@@ -184,7 +233,7 @@ export type AddMemberRequest = Message<"coffer.v1.AddMemberRequest"> & {
  * Use `create(AddMemberRequestSchema)` to create a new message.
  */
 export const AddMemberRequestSchema: GenMessage<AddMemberRequest> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_workspace_service, 6);
+  messageDesc(file_coffer_v1_workspace_service, 8);
 
 /**
  * The response of AddMember.
@@ -205,7 +254,7 @@ export type AddMemberResponse = Message<"coffer.v1.AddMemberResponse"> & {
  * Use `create(AddMemberResponseSchema)` to create a new message.
  */
 export const AddMemberResponseSchema: GenMessage<AddMemberResponse> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_workspace_service, 7);
+  messageDesc(file_coffer_v1_workspace_service, 9);
 
 /**
  * The request of RemoveMember.
@@ -233,7 +282,7 @@ export type RemoveMemberRequest = Message<"coffer.v1.RemoveMemberRequest"> & {
  * Use `create(RemoveMemberRequestSchema)` to create a new message.
  */
 export const RemoveMemberRequestSchema: GenMessage<RemoveMemberRequest> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_workspace_service, 8);
+  messageDesc(file_coffer_v1_workspace_service, 10);
 
 /**
  * The response of RemoveMember.
@@ -254,7 +303,7 @@ export type RemoveMemberResponse = Message<"coffer.v1.RemoveMemberResponse"> & {
  * Use `create(RemoveMemberResponseSchema)` to create a new message.
  */
 export const RemoveMemberResponseSchema: GenMessage<RemoveMemberResponse> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_workspace_service, 9);
+  messageDesc(file_coffer_v1_workspace_service, 11);
 
 /**
  * The request of ListMembers.
@@ -289,7 +338,7 @@ export type ListMembersRequest = Message<"coffer.v1.ListMembersRequest"> & {
  * Use `create(ListMembersRequestSchema)` to create a new message.
  */
 export const ListMembersRequestSchema: GenMessage<ListMembersRequest> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_workspace_service, 10);
+  messageDesc(file_coffer_v1_workspace_service, 12);
 
 /**
  * The response of ListMembers.
@@ -317,10 +366,10 @@ export type ListMembersResponse = Message<"coffer.v1.ListMembersResponse"> & {
  * Use `create(ListMembersResponseSchema)` to create a new message.
  */
 export const ListMembersResponseSchema: GenMessage<ListMembersResponse> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_workspace_service, 11);
+  messageDesc(file_coffer_v1_workspace_service, 13);
 
 /**
- * Creates and shows workspaces, and says who their members are.
+ * Creates, shows and deletes workspaces, and says who their members are.
  *
  * @generated from service coffer.v1.WorkspaceService
  */
@@ -354,6 +403,18 @@ export const WorkspaceService: GenService<{
     methodKind: "unary";
     input: typeof ListWorkspacesRequestSchema;
     output: typeof ListWorkspacesResponseSchema;
+  },
+  /**
+   * Deletes a workspace for good: its keys are destroyed, so that no secret in it can be read again by anybody, its API keys are
+   * revoked, its memberships end, and its credentials go. The audit trail keeps its events. Users whose default workspace it was
+   * get the instance's, which itself stays. For owners of the instance, who need not be members.
+   *
+   * @generated from rpc coffer.v1.WorkspaceService.DeleteWorkspace
+   */
+  deleteWorkspace: {
+    methodKind: "unary";
+    input: typeof DeleteWorkspaceRequestSchema;
+    output: typeof DeleteWorkspaceResponseSchema;
   },
   /**
    * Makes a user a member of a workspace, or gives a member another role. For its admins, by whom nobody is granted more than

@@ -6,10 +6,13 @@ import { readPage } from './pages.ts';
 
 /** The rpcs of `coffer.v1.WorkspaceService`. Owners see workspaces that they have no grant in: the directory decides. */
 export function workspaceServiceRpcs(workspaces: WorkspaceDirectory): BoundRpc[] {
-  const { createWorkspace, getWorkspace, listWorkspaces } = WorkspaceService.method;
+  const { createWorkspace, getWorkspace, listWorkspaces, deleteWorkspace } = WorkspaceService.method;
   return [
     ownerRpc(createWorkspace, { permission: 'workspaces.manage' }, async ({ workspace }, call) => ({
       workspace: workspaceToMessage(await workspaces.createWorkspace(call, workspace?.name ?? '')),
+    })),
+    ownerRpc(deleteWorkspace, { permission: 'workspaces.manage' }, async ({ workspaceId, name }, call) => ({
+      workspace: workspaceToMessage(await workspaces.deleteWorkspace(call, workspaceId, name)),
     })),
     authenticatedRpc(getWorkspace, async ({ workspaceId }, call) => ({
       workspace: workspaceToMessage(await workspaces.describeWorkspace(call, workspaceId)),

@@ -6,7 +6,7 @@ import { tenantRows } from './tenant-rows.ts';
 export const CredentialVersionEntity = defineEntity({
   name: 'CredentialVersion',
   tableName: 'credential_version',
-  ...tenantRows(),
+  ...tenantRows('credential_version'),
   checks: [{ name: 'credential_version_version_check', expression: 'version >= 1' }],
   properties: {
     workspaceId: p.uuid().primary(),

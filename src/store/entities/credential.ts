@@ -8,7 +8,7 @@ import { WorkspaceEntity } from './workspace.ts';
 export const CredentialEntity = defineEntity({
   name: 'Credential',
   tableName: 'credential',
-  ...tenantRows(),
+  ...tenantRows('credential'),
   uniques: [
     { name: 'credential_short_id_unique', properties: ['workspaceId', 'shortId'] },
     {

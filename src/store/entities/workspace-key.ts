@@ -6,7 +6,7 @@ import { WorkspaceEntity } from './workspace.ts';
 export const WorkspaceKeyEntity = defineEntity({
   name: 'WorkspaceKey',
   tableName: 'workspace_key',
-  ...tenantRows(),
+  ...tenantRows('workspace_key'),
   properties: {
     workspaceId: () => p.manyToOne(WorkspaceEntity).primary().mapToPk().fieldName('workspace_id').index(false),
     keyId: p.blob().primary(),

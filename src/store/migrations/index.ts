@@ -2,6 +2,7 @@ import { AuditChainMigration } from './audit-chain.ts';
 import { ClientCertificatesMigration } from './client-certificates.ts';
 import { CredentialMacsMigration } from './credential-macs.ts';
 import { DeactivatedUsersMigration } from './deactivated-users.ts';
+import { DeletedWorkspacesMigration } from './deleted-workspaces.ts';
 import { GivenIdsAndNamesMigration } from './given-ids-and-names.ts';
 import { GrantNoticesMigration } from './grant-notices.ts';
 import { InitialMigration } from './initial.ts';
@@ -22,5 +23,6 @@ export const migrations = [
   { name: '008-narrowed-keys', class: NarrowedKeysMigration },
   { name: '009-settled-plans', class: SettledPlansMigration },
   { name: '010-grant-notices', class: GrantNoticesMigration },
+  { name: '011-deleted-workspaces', class: DeletedWorkspacesMigration },
   { name: '012-credential-macs', class: CredentialMacsMigration },
 ];

@@ -85,7 +85,10 @@ export interface AccessStore {
   ): Promise<{ readonly session: Session; readonly access: UserAccess } | undefined>;
 }
 
-/** Keeps workspaces. */
+/** What came of deleting a workspace; `default` is the instance's own, which stays. */
+export type WorkspaceDeletion = 'done' | 'absent' | 'default';
+
+/** Keeps workspaces. To all who ask, deleted ones are absent. */
 export interface WorkspaceStore {
   /** In one transaction. */
   createWorkspace(creation: {
@@ -102,6 +105,31 @@ export interface WorkspaceStore {
     readonly size: number;
     readonly signal: AbortSignal;
   }): Promise<readonly Workspace[]>;
+  /**
+   * Destroys the keys of a workspace, revokes its API keys and ends its memberships, in one transaction. Users whose default
+   * workspace it was get the instance's. Its credentials stay for a `PurgeStore` to delete.
+   */
+  deleteWorkspace(deletion: {
+    readonly workspaceId: string;
+    readonly deletedAt: Date;
+    readonly event: AuditEvent;
+  }): Promise<WorkspaceDeletion>;
+}
+
+/** A workspace whose keys are destroyed, while credentials that were sealed with them may be left. */
+export interface UnpurgedWorkspace {
+  readonly id: string;
+  readonly deletedAt: Date;
+}
+
+/** Deletes what is left of deleted workspaces. */
+export interface PurgeStore {
+  /** Those that were deleted last come first; 10,000 at most. */
+  findUnpurged(): Promise<readonly UnpurgedWorkspace[]>;
+  /** Deletes some of what is left, unless another process is at it, and answers whether there may be more. */
+  purgeSome(workspaceId: string): Promise<boolean>;
+  /** Notes that nothing is left, unless something is. */
+  endPurge(workspaceId: string, purgedAt: Date): Promise<void>;
 }
 
 /** Keeps the API keys that workspaces issue. */

@@ -20,6 +20,8 @@ export interface SealerSource {
   sealerOf(workspaceId: string): Promise<WorkspaceSealer>;
   /** Makes the first key of a workspace that is about to be created, wrapped for storing. */
   newWorkspaceKey(workspaceId: string): WrappedWorkspaceKey;
+  /** Wipes the keys of a workspace that this process holds, at once, also under sealers that are in use. */
+  forget(workspaceId: string): void;
 }
 
 /** A workspace key as it is stored. */

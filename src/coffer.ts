@@ -7,6 +7,7 @@ import { logHeads } from './start/head-log.ts';
 import { DatabaseReadiness } from './start/database-readiness.ts';
 import { buildServer } from './server.ts';
 import type { DatabaseConnection } from './store/database-connection.ts';
+import { watchGrantChannel } from './metrics/access-metrics.ts';
 import { countCommits, countConnections } from './metrics/store-metrics.ts';
 import { listen } from './start/listen.ts';
 import { measureProcess } from './metrics/process-metrics.ts';
@@ -54,6 +55,8 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
   const onCommit = countCommits(metrics);
   const instance = await openInstance({ config, connection, clock, log, onCommit }, opening);
   countConnections(metrics, instance.database);
+  await instance.grantChannel.start();
+  watchGrantChannel(metrics, instance.grantChannel);
   opening.defer(logHeads(instance.stores.auditHead, parts.log));
   const uses = recordUses(instance, parts.log, opening);
   const denials = recordDenials(instance, parts, opening);

@@ -3,11 +3,13 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { Authenticator } from './access/authenticator.ts';
 import { Argon2PasswordHasher } from './access/password-hasher.ts';
+import { CachedAccessStore } from './access/cached-access-store.ts';
 import type { Config } from './config.ts';
 import { dialectNames, dialects } from './dialects/index.ts';
 import { createDialectChoice } from './dialects/shared-paths.ts';
 import { buildGateway, type Gateway, type GatewayTls } from './gateway/gateway.ts';
 import type { Readiness } from './gateway/readiness.ts';
+import { countSearches } from './metrics/access-metrics.ts';
 import type { Instance } from './start/instance.ts';
 import { AuditTrail } from './vault/audit-trail.ts';
 import { ApiKeyDirectory } from './vault/api-keys.ts';
@@ -59,8 +61,10 @@ export async function buildServer(parts: ServerParts): Promise<Gateway> {
   });
 }
 
-async function buildAuthenticator({ clock, config, instance, log }: ServerParts): Promise<Authenticator> {
-  const { access: store, workspaces } = instance.stores;
+async function buildAuthenticator({ clock, config, instance, log, metrics }: ServerParts): Promise<Authenticator> {
+  const { access, workspaces } = instance.stores;
+  const onSearch = countSearches(metrics);
+  const store = new CachedAccessStore({ store: access, notices: instance.grantChannel, onSearch });
   if (!config.oidc) return new Authenticator({ store, clock });
   // Few servers have an issuer, and what verifies its tokens takes time to load and memory.
   const { createOidcAccess } = await import('./access/oidc/oidc-access.ts');

@@ -12,6 +12,7 @@ import { findAdminKey, findMasterKey } from './first-keys.ts';
 import { markInstance, refuseOtherInstance } from './instance-marker.ts';
 import { createStores, type Stores } from '../store/stores.ts';
 import type { DatabaseConnection } from '../store/database-connection.ts';
+import { GrantChannel } from '../store/grant-channel.ts';
 import { openDatabase, type Database } from '../store/database.ts';
 import { SqlKeyringStore } from '../store/key-store.ts';
 import { signCredentialsOnce } from '../store/sign-credentials.ts';
@@ -25,6 +26,8 @@ import type { Clock } from '../vault/ports.ts';
 export interface Instance {
   readonly database: Database;
   readonly stores: Stores;
+  /** Of changes that any process makes; listens once it is started. */
+  readonly grantChannel: GrantChannel;
   readonly sealers: WorkspaceKeys;
   readonly auditChain: AuditChain;
   readonly trailVerifier: TrailVerifier;
@@ -45,6 +48,8 @@ export interface InstanceParts {
   readonly onCommit?: (groupSize: number) => void;
 }
 
+type Opened = Pick<Instance, 'database' | 'grantChannel'>;
+
 /**
  * Migrates the database, opens its keys, and on the very first start makes them together with the first owner: all that
  * under the migration lock, so that several processes may start at once. What is opened is put on the stack.
@@ -55,12 +60,14 @@ export async function openInstance(parts: InstanceParts, stack: AsyncDisposableS
   return withMigratedDatabase({ connection, log, roleLogsIn }, async (migrated) => {
     const database = await openDatabase({ ...migrated, poolMax: config.databasePoolMax, log });
     stack.defer(() => database.close());
-    return openKeys(parts, database, stack);
+    const grantChannel = stack.use(new GrantChannel({ ...migrated, database, log }));
+    return openKeys(parts, { database, grantChannel }, stack);
   });
 }
 
-async function openKeys(parts: InstanceParts, database: Database, stack: AsyncDisposableStack): Promise<Instance> {
+async function openKeys(parts: InstanceParts, opened: Opened, stack: AsyncDisposableStack): Promise<Instance> {
   const { config, clock, log } = parts;
+  const { database, grantChannel } = opened;
   const sodium = await loadSodium();
   const random = new RandomPool();
   const ids = new RisingIds({ clock, random });
@@ -74,13 +81,15 @@ async function openKeys(parts: InstanceParts, database: Database, stack: AsyncDi
   stack.defer(() => keyring.close());
   const chain = new KeyedAuditChain(keyring.auditMac);
   await signCredentialsOnce({ database, grantMac: keyring.grantMac, chain, clock });
-  const stores = createStores({ ...parts, database, grantMac: keyring.grantMac, chain, ids });
+  const { grantMac } = keyring;
+  const onLoneCommit = () => grantChannel.doubt();
+  const stores = createStores({ ...parts, database, grantMac, chain, ids, onLoneCommit });
   const sealers = new WorkspaceKeys({ sodium, random, clock, store: stores.keys, keyring });
   stack.defer(() => sealers.close());
   const tokens = new RandomTokenSource();
   log.info({ masterKey: keyring.masterFingerprint, instance: keyring.instanceId }, 'the keyring is open');
   const trailVerifier = new ChainVerifier({ chain, store: stores.auditTrail, ownHead: stores.auditHead });
-  const instance = { database, stores, sealers, auditChain: chain, trailVerifier, ids, tokens };
+  const instance = { ...opened, stores, sealers, auditChain: chain, trailVerifier, ids, tokens };
   const adminKeyFile = await ensureFirstOwner(instance, config, clock);
   if (isEmbedded) await markInstance(config, keyring.instanceId);
   return { ...instance, adminKeyFile };

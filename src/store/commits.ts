@@ -18,13 +18,19 @@ import { together } from './statement.ts';
 import type { TrailWriter } from './trail-writer.ts';
 import type { Transaction, TransactionScope } from './transaction.ts';
 
+/** Who is told of what was committed; they must not throw. */
+export interface CommitListeners {
+  /** Told of each commit how many calls it answers. */
+  readonly onCommit?: ((groupSize: number) => void) | undefined;
+  /** Told of each write that stood alone, and so may have changed what somebody may do, before it is answered. */
+  readonly onLoneCommit?: (() => void) | undefined;
+}
+
 /** What commits work with. */
-export interface CommitsParts {
+export interface CommitsParts extends CommitListeners {
   readonly database: Database;
   readonly trail: TrailWriter;
   readonly guard: CredentialGuard;
-  /** Is told of each commit how many calls it answers; it must not throw. */
-  readonly onCommit?: ((groupSize: number) => void) | undefined;
 }
 
 /** What a write that stands alone has done, beside its statements. */
@@ -61,10 +67,12 @@ export class Commits {
   readonly #trail: TrailWriter;
   readonly #queue: CommitQueue<Write>;
   readonly #guard: CredentialGuard;
-  readonly #onCommit: ((groupSize: number) => void) | undefined;
+  readonly #onCommit: CommitListeners['onCommit'];
+  readonly #onLoneCommit: CommitListeners['onLoneCommit'];
 
-  constructor({ database, guard, onCommit, trail }: CommitsParts) {
+  constructor({ database, guard, onCommit, onLoneCommit, trail }: CommitsParts) {
     this.#onCommit = onCommit;
+    this.#onLoneCommit = onLoneCommit;
     this.#database = database;
     this.#guard = guard;
     this.#trail = trail;
@@ -98,7 +106,11 @@ export class Commits {
     return new Promise((resolve, reject) => {
       const prepare = async (transaction: Transaction) => {
         const { answer, events } = await work(transaction);
-        return { events, fragments: [], settle: () => resolve(answer), left: [] };
+        const settle = () => {
+          this.#onLoneCommit?.();
+          resolve(answer);
+        };
+        return { events, fragments: [], settle, left: [] };
       };
       this.#queue.add({ kind: 'lone', scope, prepare, reject });
     });

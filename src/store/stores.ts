@@ -20,7 +20,7 @@ import { SqlAccountStore } from './account-store.ts';
 import { SqlApiKeyStore } from './api-key-store.ts';
 import { SqlAuditStore } from './audit-store.ts';
 import { SqlAuditTrailStore } from './audit-trail-store.ts';
-import { Commits } from './commits.ts';
+import { Commits, type CommitListeners } from './commits.ts';
 import { SqlCredentialStore } from './credential-store.ts';
 import { CredentialGuard } from './credential-guard.ts';
 import type { Database } from './database.ts';
@@ -51,7 +51,7 @@ export interface Stores {
 }
 
 /** What the stores work with. */
-export interface StoresParts {
+export interface StoresParts extends CommitListeners {
   readonly database: Database;
   /** Of the opened keyring, which is read by a `SqlKeyringStore` before; as the key of the chain. */
   readonly grantMac: GrantMac;
@@ -59,15 +59,14 @@ export interface StoresParts {
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly log: StoreLog;
-  /** Told of each commit, how many calls it answers; must not throw. */
-  readonly onCommit?: (groupSize: number) => void;
 }
 
 /** The stores over one database. */
-export function createStores({ database, grantMac, chain, clock, ids, log, onCommit }: StoresParts): Stores {
+export function createStores(parts: StoresParts): Stores {
+  const { database, grantMac, chain, clock, ids, log } = parts;
   const guard = new GrantGuard(grantMac, log);
   const trail = new TrailWriter({ chain, clock, ids });
-  const commits = new Commits({ database, trail, guard: new CredentialGuard(grantMac), onCommit });
+  const commits = new Commits({ ...parts, trail, guard: new CredentialGuard(grantMac) });
   return {
     keys: new SqlKeyStore(database, guard),
     credentials: new SqlCredentialStore(database, commits),

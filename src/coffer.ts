@@ -15,13 +15,13 @@ import { readTls, TlsWatch } from './start/tls-files.ts';
 import type { Clock } from './vault/ports.ts';
 import { DenialRecorder } from './vault/denials.ts';
 import { UseRecorder } from './vault/use-recorder.ts';
-
 import { WorkspacePurge } from './vault/workspace-purge.ts';
+
 const useFlushEveryMs = 1_000;
 const denialFlushEveryMs = 60_000;
-
-/** How long the keys of a workspace that another process deleted may stay in the memory of this one. */
+/** How long the keys of a workspace that another process deleted stay in this one at most, where its notice is lost. */
 const purgeEveryMs = 10_000;
+
 /** What a Coffer is started with, beside its configuration. */
 export interface CofferParts {
   readonly clock: Clock;
@@ -60,10 +60,10 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
   opening.defer(logHeads(instance.stores.auditHead, parts.log));
   const uses = recordUses(instance, parts.log, opening);
   const denials = recordDenials(instance, parts, opening);
+  purgeWorkspaces(instance, parts, opening);
   const readiness = new DatabaseReadiness(instance.database, parts.log);
   const server = await buildServer({ ...parts, config, instance, uses, denials, readiness, tls, metrics });
   opening.defer(() => server.close(config.shutdownTimeoutMs));
-  purgeWorkspaces(instance, parts, opening);
   opening.defer(() => readiness.stop());
   await readiness.start();
   if (config.tls && tls) {
@@ -117,21 +117,25 @@ function recordDenials(instance: Instance, { clock, log }: CofferParts, opening:
   return denials;
 }
 
-function warnOfOpenDoor({ host, tls }: Config, log: Logger): void {
-  if (tls || ['127.0.0.1', '::1', 'localhost'].includes(host)) return;
-  log.warn(
 function purgeWorkspaces(instance: Instance, { clock, log }: CofferParts, opening: AsyncDisposableStack): void {
-  const { sealers, stores } = instance;
+  const { grantChannel, sealers, stores } = instance;
   const purge = new WorkspacePurge({ store: stores.purge, sealers, clock });
   const run = () =>
     purge.run().catch((error: unknown) => log.warn({ err: error }, 'deleted workspaces could not be cleared away yet'));
   const timer = setInterval(() => void run(), purgeEveryMs);
+  const unsubscribe = grantChannel.subscribe(({ kind }) => {
+    if (kind === 'workspace') void run();
+  });
   opening.defer(async () => {
+    unsubscribe();
     clearInterval(timer);
     await purge.end().catch(() => undefined);
   });
 }
 
+function warnOfOpenDoor({ host, tls }: Config, log: Logger): void {
+  if (tls || ['127.0.0.1', '::1', 'localhost'].includes(host)) return;
+  log.warn(
     { host },
     'serving without TLS on an address that others may reach: put a TLS proxy in front, or set COFFER_TLS_CERT',
   );

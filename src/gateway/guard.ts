@@ -100,11 +100,10 @@ function admit({ dialect, rpc, caller, headers, message }: Attempt): string | un
   return workspaceId;
 }
 
-/** The handler is told by the same signal; whether it listens or not, the caller is answered. */
+/** The handler is told by the same signal, which lasts no longer than the call; whether it listens or not, the caller is answered. */
 function untilAborted<Answer>(signal: AbortSignal, answer: Promise<Answer>): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(new Error('the call was given up', { cause: signal.reason }));
-    signal.addEventListener('abort', onAbort, { once: true });
-    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    signal.addEventListener('abort', () => reject(signal.reason));
+    answer.then(resolve, reject);
   });
 }

@@ -54,43 +54,40 @@ function readBytes(request: IncomingMessage, bytesMax: number): Promise<Buffer> 
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
-    const stop = (): void => {
-      request.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone);
-    };
     const onData = (chunk: Buffer): void => {
       length += chunk.length;
       chunks.push(chunk);
       if (length <= bytesMax) return;
-      stop();
+      request.off('data', onData);
       request.pause();
       reject(new ProblemError({ kind: 'body_too_large', bytesMax }));
     };
-    const onEnd = (): void => {
-      stop();
-      resolve(Buffer.concat(chunks, length));
-    };
-    const onGone = (): void => {
-      stop();
-      reject(new VaultError('canceled', 'the client went away'));
-    };
-    request.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone);
+    request.on('data', onData);
+    request.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, length)));
+    // Follows every end and every error.
+    request.on('close', () => {
+      if (!request.readableEnded) reject(new VaultError('canceled', 'the client went away'));
+    });
   });
 }
 
+/** It keeps nothing of what it has decoded. */
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 function parse(bytes: Buffer): JsonValue | undefined {
   const text = decode(bytes);
-  if (text.trim() === '') return undefined;
   try {
     const value: JsonValue = JSON.parse(text);
     return value ?? undefined;
   } catch {
+    if (text.trim() === '') return undefined;
     throw new ProblemError({ kind: 'malformed_json', ...findJsonFault(text) });
   }
 }
 
 function decode(bytes: Buffer): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return utf8.decode(bytes);
   } catch {
     throw new ProblemError({ kind: 'malformed_json', offset: 0, reason: 'Invalid UTF-8' });
   }

@@ -10,8 +10,7 @@ import { declaredBytes } from './request-body.ts';
  */
 export function closeBehindUnreadBody({ raw }: FastifyRequest, reply: FastifyReply, bytesMax: number): void {
   if (raw instanceof Http2ServerRequest) {
-    const { stream } = raw;
-    stream.once('finish', () => dropRest(stream, bytesMax));
+    dropUnreadBody(raw.stream, bytesMax);
     return;
   }
   if (declaredBytes(raw) > bytesMax) reply.header('connection', 'close');
@@ -28,6 +27,11 @@ export function closeBehindUnreadBody({ raw }: FastifyRequest, reply: FastifyRep
  */
 export function endureBreakingOff({ raw }: FastifyRequest): void {
   raw.on('error', () => undefined);
+}
+
+/** Does so for a stream of HTTP/2. */
+export function dropUnreadBody(stream: ServerHttp2Stream, bytesMax: number): void {
+  stream.once('finish', () => dropRest(stream, bytesMax));
 }
 
 function dropRest(stream: ServerHttp2Stream, bytesMax: number): void {

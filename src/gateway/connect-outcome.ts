@@ -1,6 +1,8 @@
+import type { DescMessage } from '@bufbuild/protobuf';
 import { isFieldError } from '@bufbuild/protobuf/reflect';
 import { Code, ConnectError, createContextKey } from '@connectrpc/connect';
 import type { HandlerContext } from '@connectrpc/connect';
+import { codeToString } from '@connectrpc/connect/protocol-connect';
 import { VaultError } from '../vault/errors.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -19,7 +21,7 @@ export function watchOutcome(context: HandlerContext, found: Exchange['found']):
     if (!(reason instanceof ConnectError)) return;
     const isUndecodable = reason.code === Code.Internal && values.get(isDecodingKey);
     if (isUndecodable || quotesValue(reason)) blameRequest(reason, method.input.typeName);
-    found.code = wordsOf(Code[reason.code]);
+    found.code = codeToString(reason.code);
   };
   signal.addEventListener('abort', onAbort, { once: true });
 }
@@ -28,14 +30,18 @@ function blameRequest(reason: ConnectError, typeName: string): void {
   const fault = [reason.cause, causeOf(reason.cause)].find((error) => isFieldError(error));
   const rawMessage = fault
     ? `the field ${fault.field().name} is not the JSON of ${typeName}`
-    : `the request can not be decoded as ${typeName}`;
+    : sayUndecodable(typeName);
   Object.defineProperties(reason, { code: { value: Code.InvalidArgument }, rawMessage: { value: rawMessage } });
   reason.message = `[invalid_argument] ${rawMessage}`;
 }
 
-/** `NotFound` as `not_found`. */
-function wordsOf(name: string): string {
-  return name.replaceAll(/(?<=[a-z])(?=[A-Z])/g, '_').toLowerCase();
+/** The refusal of bytes that are no message. */
+export function undecodable({ typeName }: DescMessage): ConnectError {
+  return new ConnectError(sayUndecodable(typeName), Code.InvalidArgument);
+}
+
+function sayUndecodable(typeName: string): string {
+  return `the request can not be decoded as ${typeName}`;
 }
 
 function causeOf(error: unknown): unknown {

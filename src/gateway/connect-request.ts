@@ -6,7 +6,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { hostOf } from './request-identity.ts';
 
 /** The longest time that a timer can wait, in milliseconds; for a longer one it does not wait at all. */
-const timerMsMax = 2 ** 31 - 1;
+export const timerMsMax = 2 ** 31 - 1;
 
 const millisecondsOf: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_000 };
 

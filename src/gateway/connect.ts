@@ -29,11 +29,21 @@ export function createConnectService(service: RpcService): ConnectService {
     for (const [name, value] of Object.entries(served.headers)) context.responseHeader.set(name, value);
     return answer;
   };
+  const letIn = (served: ServedRpc, context: HandlerContext): Promise<Proof> =>
+    service.letIn(attemptOf(served, context));
+  const refuseAs = <T>(served: ServedRpc, context: HandlerContext, step: Promise<T>): Promise<T> =>
+    step.catch(async (error: unknown) => {
+      throw await service.refusalOf(error, attemptOf(served, context));
+    });
   return {
     routes(router) {
       for (const served of service.served.values()) {
         const options = { jsonOptions: jsonOptionsOf(served.dialect), readMaxBytes: served.bytesMax };
-        router.rpc(served.rpc.method, (message, context) => handle(served, message, context), options);
+        router.rpc(
+          served.rpc.method,
+          (message, context) => refuseAs(served, context, handle(served, message, context)),
+          options,
+        );
       }
     },
     async gate(context) {
@@ -44,7 +54,7 @@ export function createConnectService(service: RpcService): ConnectService {
       watchOutcome(context, found);
       refuseOddQuery(context);
       const served = service.served.get(context.method);
-      if (served) context.values.set(proofKey, await service.letIn(attemptOf(served, context)));
+      if (served) context.values.set(proofKey, await refuseAs(served, context, letIn(served, context)));
       context.values.set(isDecodingKey, true);
     },
   };

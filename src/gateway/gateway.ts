@@ -27,13 +27,16 @@ import {
   defaultPortTimeouts,
   headerBytesMax,
   type Port,
+  type PortOptions,
   type PortTimeouts,
   type PortTls,
 } from './port.ts';
+import { createPeerFinder } from './peer-address.ts';
 import { registerProbes } from './probes.ts';
 import { limitRates, type RateLimits } from './rate-limit.ts';
 import { stoppable, type Readiness } from './readiness.ts';
 import { reflectionPaths, registerReflection } from './reflection.ts';
+import { GrpcService } from './grpc-service.ts';
 import { followExchanges } from './request-log.ts';
 import { hasSeveralHosts, isLocalServer, requestIdOf } from './request-identity.ts';
 import { plainAnswer } from './rest-problems.ts';
@@ -125,7 +128,14 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
     closeBehindUnreadBody(request, reply, parts.bodyBytesMax);
     endureBreakingOff(request);
   };
-  const { fastify, port } = createFastify(options, begin);
+  const grpc = new GrpcService({
+    rpcs,
+    log,
+    exchanges,
+    findPeer: createPeerFinder(options.trustedProxies ?? []),
+    bodyBytesMax: parts.bodyBytesMax,
+  });
+  const { fastify, port } = createFastify(options, { begin, takeStream: (...stream) => grpc.take(...stream) });
 
   const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const exchange = exchanges.of(request);
@@ -200,6 +210,7 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
       if (!(await isDoneWithin(drained, graceMs))) {
         overdue.abort(shuttingDown());
         rest.abort();
+        grpc.abort();
         if (!(await isDoneWithin(drained, Math.min(lastWordsMs, graceMs)))) port.cut();
         await drained;
       }
@@ -210,7 +221,13 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
 
 function createFastify(
   options: GatewayOptions,
-  begin: (request: FastifyRequest, reply: FastifyReply) => void,
+  {
+    begin,
+    takeStream,
+  }: {
+    readonly begin: (request: FastifyRequest, reply: FastifyReply) => void;
+    readonly takeStream: PortOptions['takeStream'];
+  },
 ): { readonly fastify: FastifyInstance; readonly port: Port } {
   const { log, tls, trustedProxies = [], connectionsMax = connectionsMaxDefault } = options;
   const timeouts = { ...defaultPortTimeouts, ...options.timeouts };
@@ -220,7 +237,7 @@ function createFastify(
   let port: Port | undefined;
   const fastify = Fastify({
     serverFactory(listener) {
-      const bounds = { timeouts, untimedPaths: reflectionPaths, connectionsMax };
+      const bounds = { timeouts, untimedPaths: reflectionPaths, connectionsMax, takeStream };
       port = createPort(listener, { ...bounds, onAcceptError, onFull, ...(tls && { tls }) });
       return port.http1;
     },

@@ -1,6 +1,7 @@
 import { createServer as createHttp1Server } from 'node:http';
 import type { RequestListener, Server as Http1Server } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { createServer as createTcpServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
@@ -76,22 +77,24 @@ export interface Port {
   cut(): void;
 }
 
+/** What a port is made of. */
+export interface PortOptions {
+  readonly tls?: PortTls;
+  readonly timeouts: PortTimeouts;
+  /** Paths whose requests may take as long as they like: those of calls that stream both ways. */
+  readonly untimedPaths: ReadonlySet<string>;
+  /** Asked first for each stream of HTTP/2; what it does not take comes to the listener. */
+  readonly takeStream: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: string[]) => boolean;
+  /** Connections beyond it are closed at once. */
+  readonly connectionsMax: number;
+  /** Told when a connection could not be accepted. */
+  readonly onAcceptError: (error: Error) => void;
+  /** Told when the first connection is closed that is one too many, and not again before there is room. */
+  readonly onFull: () => void;
+}
+
 /** Makes a port; it does not listen yet. */
-export function createPort(
-  listener: RequestListener,
-  options: {
-    readonly tls?: PortTls;
-    readonly timeouts: PortTimeouts;
-    /** Paths whose requests may take as long as they like: those of calls that stream both ways. */
-    readonly untimedPaths: ReadonlySet<string>;
-    /** Connections beyond it are closed at once. */
-    readonly connectionsMax: number;
-    /** Told when a connection could not be accepted. */
-    readonly onAcceptError: (error: Error) => void;
-    /** Told when the first connection is closed that is one too many, and not again before there is room. */
-    readonly onFull: () => void;
-  },
-): Port {
+export function createPort(listener: RequestListener, options: PortOptions): Port {
   const { timeouts } = options;
   const http1 = createHttp1Server(
     {
@@ -107,8 +110,13 @@ export function createPort(
     settings: { maxConcurrentStreams: streamsPerConnectionMax, maxHeaderListSize: headerBytesMax },
     maxHeaderListPairs: 128,
   });
-  // One listener for both: requests of HTTP/2 come in the shape of HTTP/1.1 (Node's compatibility API).
-  http2.on('request', (request, response) => http1.emit('request', request, response));
+  // One listener for both: requests of HTTP/2 come in the shape of HTTP/1.1 (Node's compatibility API), which a server gives
+  // to all of its streams or to none.
+  const compatible = createHttp2Server();
+  compatible.on('request', (request, response) => http1.emit('request', request, response));
+  http2.on('stream', (stream: ServerHttp2Stream, headers, flags: number, rawHeaders: string[]) => {
+    if (!options.takeStream(stream, headers, rawHeaders)) compatible.emit('stream', stream, headers, flags, rawHeaders);
+  });
   const sessions = trackHttp2Sessions(http2, { ...timeouts, untimedPaths: options.untimedPaths });
   const answers = trackHttp1Answers(http1);
   const sockets = new Set<Socket>();

@@ -32,7 +32,7 @@ export interface Arrival {
 export interface OpenExchange {
   readonly exchange: Exchange;
   /** To be called once. */
-  end(outcome: Pick<EndedExchange, 'status' | 'isAborted'>): void;
+  readonly end: (outcome: Pick<EndedExchange, 'status' | 'isAborted'>) => void;
 }
 
 /** How requests are followed. */

@@ -11,6 +11,7 @@ import type { Exchange } from './exchange.ts';
 import type { Guard } from './guard.ts';
 import { bodyLimitOf } from './request-body.ts';
 import { nameOfRpc } from './request-metrics.ts';
+import { renderProblem } from './rest-problems.ts';
 import type { BoundRpc } from './rpc.ts';
 import { describeUnknownError } from './unknown-error.ts';
 
@@ -65,38 +66,26 @@ export class RpcService {
   /**
    * Finds out who is calling, before a byte of the body is read.
    *
-   * @throws ConnectError where he can't be let in, or may make the call nowhere
+   * @throws whatever `refusalOf` is for, where he can't be let in, or may make the call nowhere
    */
   async letIn(attempt: RpcAttempt): Promise<Proof> {
     const { served, exchange, headers, signal } = attempt;
     const { found, peer, peerCertificate, hasSeveralAuthorizations } = exchange;
     found.dialect = served.dialect.name;
-    try {
-      const evidence = { headers, signal, peer, peerCertificate, hasSeveralAuthorizations };
-      const proof = await this.#parts.prover.prove(evidence);
-      const caller = callerOf(served.rpc, proof);
-      if (caller) found.caller = caller;
-      this.#parts.guard.admitCaller(served.rpc, caller);
-      return proof;
-    } catch (error) {
-      throw await this.#refusalOf(error, attempt);
-    }
+    const evidence = { headers, signal, peer, peerCertificate, hasSeveralAuthorizations };
+    const proof = await this.#parts.prover.prove(evidence);
+    const caller = callerOf(served.rpc, proof);
+    if (caller) found.caller = caller;
+    this.#parts.guard.admitCaller(served.rpc, caller);
+    return proof;
   }
 
   /**
    * Answers a message of a caller who was let in.
    *
-   * @throws ConnectError where the call fails
+   * @throws whatever `refusalOf` is for, where the call fails
    */
-  async answer(attempt: RpcAttempt, proof: Proof, message: Message): Promise<Message> {
-    try {
-      return await this.#answer(attempt, proof, message);
-    } catch (error) {
-      throw await this.#refusalOf(error, attempt);
-    }
-  }
-
-  async #answer({ served, exchange, ...attempt }: RpcAttempt, proof: Proof, message: Message): Promise<Message> {
+  async answer({ served, exchange, ...attempt }: RpcAttempt, proof: Proof, message: Message): Promise<Message> {
     const { guard, prover } = this.#parts;
     const { dialect, rpc } = served;
     const { headers, protocol, signal } = attempt;
@@ -110,7 +99,8 @@ export class RpcService {
     return guard.invoke(rpc, message, call);
   }
 
-  async #refusalOf(thrown: unknown, { served, exchange, signal }: RpcAttempt): Promise<ConnectError> {
+  /** Tells whoever watches denials of what a call was refused with, and renders it. */
+  async refusalOf(thrown: unknown, { served, exchange, signal }: RpcAttempt): Promise<ConnectError> {
     const { clock, log } = this.#parts;
     // What follows from a call's being given up is no fault.
     const error = signal.aborted && !(thrown instanceof VaultError) ? givenUp(signal.reason) : thrown;
@@ -124,7 +114,7 @@ export class RpcService {
     if (error.code !== 'workspace_denied') return connectErrorOf(error);
     // The decision is the REST side's: a dialect may answer such a workspace as absent.
     const shown = { method: undefined, requestId, now: clock.now(), pathVariables: {}, caller: found.caller };
-    const { status } = served.dialect.rest.renderProblem({ kind: 'vault', error }, shown);
+    const { status } = renderProblem(served.dialect, { kind: 'vault', error }, shown, log);
     return connectErrorOf(status === 404 ? absentWorkspace(error) : error);
   }
 }

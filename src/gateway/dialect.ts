@@ -16,7 +16,7 @@ export interface Dialect {
   readonly rpcs: readonly BoundRpc[];
   readonly rest: RestStyle;
   /**
-   * The workspace of a call whose request names none, as the caller spelt it, from a header of the dialect.
+   * The workspace of a call whose request names none, as the caller spelt it, from a header of the dialect, in small letters.
    * Undefined means the caller's default.
    */
   readonly workspaceHeader?: string;

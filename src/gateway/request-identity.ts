@@ -35,7 +35,12 @@ export function hasSeveralAuthorizations(request: Pick<IncomingMessage, 'rawHead
 }
 
 function countHeader({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>, name: string): number {
-  return rawHeaders.filter((text, index) => index % 2 === 0 && text.toLowerCase() === name).length;
+  let count = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const text = rawHeaders[index];
+    if (text?.length === name.length && text.toLowerCase() === name) count += 1;
+  }
+  return count;
 }
 
 /** Headers by which proxies tell of whom they forward for; those that begin so count, too. */

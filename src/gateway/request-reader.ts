@@ -3,6 +3,7 @@ import type { DescField, DescMessage, Message } from '@bufbuild/protobuf';
 import type { Violation } from '@bufbuild/protovalidate';
 import assert from 'node:assert/strict';
 import { isJsonObject, type JsonObject, type JsonValue } from '../vault/json.ts';
+import type { RequestHeaders } from './authenticate.ts';
 import type { Fault } from './dialect.ts';
 import { findJsonFlaw, isReadableByProtobuf } from './json-guard.ts';
 import { findField, isRequiredField, resolveFieldPath } from './message-fields.ts';
@@ -14,7 +15,7 @@ import { faultOfViolation } from './violation-faults.ts';
 /** What a REST request has beside its path. */
 export interface RequestParts {
   readonly query: URLSearchParams;
-  readonly headers: Headers;
+  readonly headers: RequestHeaders;
   /** Undefined where none was sent, or the route takes none. */
   readonly body: JsonValue | undefined;
 }
@@ -170,7 +171,7 @@ function fieldsOfHeaders({ dialect, rpc }: Route): readonly HeaderField[] {
 }
 
 /** What headers hold for fields that nothing else may set: it yields to the rest of the request. */
-function readHeaders(fields: readonly HeaderField[], headers: Headers): JsonObject {
+function readHeaders(fields: readonly HeaderField[], headers: RequestHeaders): JsonObject {
   const held: Record<string, string> = {};
   for (const { header, name } of fields) {
     const text = headers.get(header);

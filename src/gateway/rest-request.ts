@@ -1,7 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { JsonValue } from '../vault/json.ts';
+import type { RequestHeaders } from './authenticate.ts';
 import type { Exchange } from './exchange.ts';
 import { announcesBody, readJsonBody } from './request-body.ts';
+import { headersByName } from './request-headers.ts';
 import type { SharedPathRequest } from './shared-path.ts';
 
 /** A REST request, taken apart. */
@@ -11,7 +13,7 @@ export interface RestRequest {
   /** Without the query, still percent-encoded. */
   readonly path: string;
   readonly query: URLSearchParams;
-  readonly headers: Headers;
+  readonly headers: RequestHeaders;
   /** Reads the body, once, and only when it is asked for, up to the limit that is then given; undefined where there is none. */
   readonly body: (bytesMax: number) => Promise<JsonValue | undefined>;
   /** Aborted when the client goes away. */
@@ -28,7 +30,7 @@ export function openRestRequest(request: FastifyRequest, exchange: Exchange, sig
     httpMethod: request.method,
     path,
     query: new URLSearchParams(rest.join('?')),
-    headers: webHeaders(request),
+    headers: headersByName(raw.headers),
     body: (bytesMax) => (read ??= announcesBody(raw) ? readJsonBody(raw, bytesMax) : Promise.resolve(undefined)),
     signal,
   };
@@ -49,15 +51,4 @@ export function showForChoice(
   found: Pick<SharedPathRequest, 'caller' | 'body' | 'pathValues'>,
 ): SharedPathRequest {
   return { path, query, headers, signal, callerDialect: found.caller?.dialect ?? undefined, ...found };
-}
-
-/** The headers of a request, without HTTP/2's own. */
-export function webHeaders({ raw }: FastifyRequest): Headers {
-  const headers = new Headers();
-  for (const [name, value] of Object.entries(raw.headers)) {
-    // HTTP/2's own headers have no place among the others.
-    if (value === undefined || name.startsWith(':')) continue;
-    for (const one of typeof value === 'string' ? [value] : value) headers.append(name, one);
-  }
-  return headers;
 }

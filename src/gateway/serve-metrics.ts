@@ -4,8 +4,9 @@ import { VaultError, type VaultErrorCode } from '../vault/errors.ts';
 import type { Proof, Prover } from './authenticate.ts';
 import type { RestAnswer } from './dialect.ts';
 import type { Exchange } from './exchange.ts';
+import { headersByName } from './request-headers.ts';
 import { plainAnswer } from './rest-problems.ts';
-import { abortWhenGone, webHeaders } from './rest-request.ts';
+import { abortWhenGone } from './rest-request.ts';
 
 /** What metrics are served with. */
 export interface MetricsParts {
@@ -44,7 +45,7 @@ async function refuse(
   if (!exchange) return plainAnswer(500, 'internal', 'internal error');
   const { isLocal, peer, peerCertificate, hasSeveralAuthorizations } = exchange;
   if (isLocal) return undefined;
-  const headers = webHeaders(request);
+  const headers = headersByName(request.raw.headers);
   const proof = await prover.prove({ headers, signal, peer, peerCertificate, hasSeveralAuthorizations });
   return proof.caller?.isOwner ? undefined : refusalOf(proof);
 }

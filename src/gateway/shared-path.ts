@@ -1,12 +1,13 @@
 import type { Caller } from '../vault/caller.ts';
 import type { JsonValue } from '../vault/json.ts';
+import type { RequestHeaders } from './authenticate.ts';
 
 /** What a request shows of the dialect that it is meant for, when its path belongs to several. */
 export interface SharedPathRequest {
   /** As it was sent, without the query. */
   readonly path: string;
   readonly query: URLSearchParams;
-  readonly headers: Headers;
+  readonly headers: RequestHeaders;
   /** Undefined where nobody has proved who he is. */
   readonly caller: Caller | undefined;
   /** The dialect that the caller's API key was issued for. */

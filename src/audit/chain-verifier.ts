@@ -1,16 +1,20 @@
 import type { AuditChain, AuditHead, StreamHead } from '../vault/audit-ports.ts';
 import type { AuditTrailStore, TrailVerification, TrailVerifier } from '../vault/audit-trail.ts';
-import { verifyTrail } from './verify-trail.ts';
+import type { SealerSource } from '../vault/ports.ts';
+import { Faults, verifyTrail } from './verify-trail.ts';
+import { verifyVersions } from './verify-versions.ts';
 
 /** What verifying works with. */
 export interface ChainVerifierParts {
   readonly chain: AuditChain;
-  readonly store: Pick<AuditTrailStore, 'readTrail'>;
+  readonly store: Pick<AuditTrailStore, 'readTrail' | 'versions'>;
+  /** Opens the versions of secrets in their places. */
+  readonly sealers: SealerSource;
   /** The last event that this process is known to have written. */
   readonly ownHead: () => StreamHead | undefined;
 }
 
-/** Verifies the trail against the chain, and against what this process knows that it has written. */
+/** Verifies the trail against the chain, and against what this process knows that it has written; then rows against the trail. */
 export class ChainVerifier implements TrailVerifier {
   readonly #parts: ChainVerifierParts;
 
@@ -19,9 +23,14 @@ export class ChainVerifier implements TrailVerifier {
   }
 
   async verify(expected: ReadonlyMap<string, AuditHead>): Promise<TrailVerification> {
-    const { chain, ownHead, store } = this.#parts;
+    const { chain, ownHead, sealers, store } = this.#parts;
     // Before the trail is read: it must hold at least this.
     const own = ownHead();
-    return store.readTrail((trail) => verifyTrail({ chain, trail, expected, own }));
+    const { eventCount, faults, heads } = await store.readTrail(async (trail) => {
+      const found = new Faults();
+      return { ...(await verifyTrail({ chain, trail, expected, own, faults: found })), faults: found };
+    });
+    for await (const fault of verifyVersions({ reader: store.versions, sealers })) faults.add(fault);
+    return { intact: faults.count === 0, eventCount, heads, faults: faults.first };
   }
 }

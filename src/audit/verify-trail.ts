@@ -1,10 +1,22 @@
-import { spellHead, type AuditChain, type AuditHead, type StreamHead } from '../vault/audit-ports.ts';
+import { spellHead, type AuditChain, type AuditHead, type LedgerEntry, type StreamHead } from '../vault/audit-ports.ts';
 import type { AuditTrailReader, TrailFault, TrailVerification } from '../vault/audit-trail.ts';
 import { verifyLedger } from './verify-ledger.ts';
 import { StreamCheck } from './stream-check.ts';
+import { faultOfCredential, faultOfGrant } from './verify-records.ts';
 
 /** The most faults that are told, of the whole trail; the first of each stream are. */
 const faultsMax = 100;
+
+/** What was found to be wrong: all are counted, and the first are kept. */
+export class Faults {
+  readonly first: TrailFault[] = [];
+  count = 0;
+
+  add(...faults: readonly TrailFault[]): void {
+    this.count += faults.length;
+    this.first.push(...faults.slice(0, faultsMax - this.first.length));
+  }
+}
 
 /** What verifying works with. */
 export interface Verifying {
@@ -14,13 +26,21 @@ export interface Verifying {
   readonly expected: ReadonlyMap<string, AuditHead>;
   /** The head of this process, which must be there, too. */
   readonly own: StreamHead | undefined;
+  /** What is found is added to these. */
+  readonly faults: Faults;
 }
 
 /** Reads the whole trail as it was at one moment, a part of it in memory at a time, and tells what of it is not as it was written. */
-export async function verifyTrail({ chain, trail, expected, own }: Verifying): Promise<TrailVerification> {
+export async function verifyTrail({
+  chain,
+  trail,
+  expected,
+  own,
+  faults,
+}: Verifying): Promise<Pick<TrailVerification, 'eventCount' | 'heads'>> {
   const ledger = verifyLedger(chain, trail.ledger);
   const known = [...ledger.heads, ...expected, ...(own ? [[own.stream, own] as const] : [])];
-  const faults: TrailFault[] = [...ledger.faults];
+  faults.add(...ledger.faults);
   const heads = new Map<string, string>();
   let eventCount = 0;
   let check: StreamCheck | undefined;
@@ -37,7 +57,7 @@ export async function verifyTrail({ chain, trail, expected, own }: Verifying): P
     });
   };
   const end = (ended: StreamCheck) => {
-    faults.push(...ended.end());
+    faults.add(...ended.end());
     if (ended.last) heads.set(ended.stream, spellHead(ended.last));
   };
   for await (const events of trail.read()) {
@@ -52,5 +72,22 @@ export async function verifyTrail({ chain, trail, expected, own }: Verifying): P
   }
   if (check) end(check);
   for (const stream of [...unread].toSorted()) end(begin(stream));
-  return { intact: faults.length === 0, eventCount, heads, faults: faults.slice(0, faultsMax) };
+  await verifyRecords(trail, faults);
+  return { eventCount, heads };
+}
+
+async function verifyRecords({ ledger, records }: AuditTrailReader, faults: Faults): Promise<void> {
+  const untilMs = Math.max(...ledger.filter(excuses).map(({ time }) => time.getTime()));
+  for await (const credentials of records.credentials()) {
+    for (const evidence of credentials) {
+      const fault = faultOfCredential(evidence, untilMs);
+      if (fault) faults.add(fault);
+    }
+  }
+  for await (const grants of records.grants()) faults.add(...grants.map(faultOfGrant));
+}
+
+/** Events from before may be gone, or tell no states. A line that was made up is told by itself. */
+function excuses({ kind }: LedgerEntry): boolean {
+  return kind === 'prune' || kind === 'sign';
 }

@@ -88,7 +88,7 @@ async function openKeys(parts: InstanceParts, opened: Opened, stack: AsyncDispos
   stack.defer(() => sealers.close());
   const tokens = new RandomTokenSource();
   log.info({ masterKey: keyring.masterFingerprint, instance: keyring.instanceId }, 'the keyring is open');
-  const trailVerifier = new ChainVerifier({ chain, store: stores.auditTrail, ownHead: stores.auditHead });
+  const trailVerifier = new ChainVerifier({ chain, sealers, store: stores.auditTrail, ownHead: stores.auditHead });
   const instance = { ...opened, stores, sealers, auditChain: chain, trailVerifier, ids, tokens };
   const adminKeyFile = await ensureFirstOwner(instance, config, clock);
   if (isEmbedded) await markInstance(config, keyring.instanceId);

@@ -1,8 +1,11 @@
 import type { AuditEvent } from '../vault/audit-event.ts';
 import type { ChainedEvent, LedgerEntry } from '../vault/audit-ports.ts';
 import type { AuditEventRequest, AuditTrailReader, AuditTrailStore } from '../vault/audit-trail.ts';
+import type { GrantMac } from '../vault/ports.ts';
+import type { VersionReader } from '../vault/record-evidence.ts';
 import { auditEventOf, chainedEventOf, type AuditEventRow } from './audit-event-row.ts';
 import type { Database } from './database.ts';
+import { SqlRecordReader, SqlVersionReader } from './record-reader.ts';
 import type { Statement } from './statement.ts';
 import { findLedger, listEvents, readEvents } from './trail-statements.ts';
 
@@ -11,10 +14,15 @@ const eventsAtATime = 1_000;
 
 /** The trail in PostgreSQL, for reading. */
 export class SqlAuditTrailStore implements AuditTrailStore {
+  readonly versions: VersionReader;
   readonly #database: Database;
+  readonly #mac: GrantMac;
 
-  constructor(database: Database) {
+  /** @param mac of the rows that the trail is held against */
+  constructor(database: Database, mac: GrantMac) {
     this.#database = database;
+    this.#mac = mac;
+    this.versions = new SqlVersionReader(database);
   }
 
   async listAuditEvents(request: AuditEventRequest): Promise<readonly AuditEvent[]> {
@@ -30,7 +38,9 @@ export class SqlAuditTrailStore implements AuditTrailStore {
   async readTrail<Result>(work: (trail: AuditTrailReader) => Promise<Result>): Promise<Result> {
     return this.#database.transact({ isSnapshot: true }, async (transaction) => {
       const ledger = await transaction.run<LedgerEntry>(findLedger);
-      return work({ ledger, read: () => readInChunks((statement) => transaction.run<AuditEventRow>(statement)) });
+      const records = new SqlRecordReader(transaction, this.#mac);
+      const read = () => readInChunks((statement) => transaction.run<AuditEventRow>(statement));
+      return work({ ledger, read, records });
     });
   }
 }

@@ -21,8 +21,8 @@ import { SqlApiKeyStore } from './api-key-store.ts';
 import { SqlAuditStore } from './audit-store.ts';
 import { SqlAuditTrailStore } from './audit-trail-store.ts';
 import { Commits, type CommitListeners } from './commits.ts';
-import { SqlCredentialStore } from './credential-store.ts';
 import { CredentialGuard } from './credential-guard.ts';
+import { SqlCredentialStore } from './credential-store.ts';
 import type { Database } from './database.ts';
 import { GrantGuard } from './grant-guard.ts';
 import { SqlKeyStore } from './key-store.ts';
@@ -71,14 +71,14 @@ export function createStores(parts: StoresParts): Stores {
     keys: new SqlKeyStore(database, guard),
     credentials: new SqlCredentialStore(database, commits),
     access: new SqlAccessStore(database, guard),
-    purge: new SqlPurgeStore(database),
     workspaces: new SqlWorkspaceStore(database, commits, guard),
+    purge: new SqlPurgeStore(database),
     members: new SqlMemberStore(database, commits, guard),
     apiKeys: new SqlApiKeyStore(database, commits, guard),
     users: new SqlUserStore(database, commits, guard),
     accounts: new SqlAccountStore(database, commits, guard),
     audit: new SqlAuditStore(commits),
-    auditTrail: new SqlAuditTrailStore(database),
+    auditTrail: new SqlAuditTrailStore(database, grantMac),
     auditHead: () => trail.head(),
   };
 }

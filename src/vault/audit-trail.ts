@@ -4,6 +4,7 @@ import { authorize, authorizeOwner, type Call } from './caller.ts';
 import { invalidArgument } from './errors.ts';
 import { parseId } from './ids.ts';
 import { limits } from './limits.ts';
+import type { RecordReader, VersionReader } from './record-evidence.ts';
 
 /** What happened to a place of the trail. */
 export type TrailFaultKind = 'CHANGED' | 'REMOVED' | 'INSERTED' | 'REORDERED' | 'STREAM_MISSING' | 'TAIL_CUT';
@@ -11,12 +12,12 @@ export type TrailFaultKind = 'CHANGED' | 'REMOVED' | 'INSERTED' | 'REORDERED' | 
 /** The name that stands for the stream where a fault is the ledger's own. */
 export const ledgerName = 'ledger';
 
-/** A place where the trail is not as it was written. */
+/** A place where the trail, or a row that it tells of, is not as it was written. */
 export interface TrailFault {
   readonly kind: TrailFaultKind;
-  /** The stream's id, or `ledgerName`. */
+  /** The stream's id, `ledgerName`, or the table of a row. */
   readonly stream: string;
-  /** The first event, or line, that is concerned. */
+  /** The first event, or line, that is concerned; 0 for a row. */
   readonly sequence: number;
   readonly message: string;
 }
@@ -27,7 +28,7 @@ export interface TrailVerification {
   readonly eventCount: number;
   /** The last event of each stream, as `spellHead` has it: for expecting it the next time. */
   readonly heads: ReadonlyMap<string, string>;
-  /** The first ones, in the order of the streams. */
+  /** The first ones, in the order of the streams; then those of rows. */
   readonly faults: readonly TrailFault[];
 }
 
@@ -58,6 +59,8 @@ export interface AuditTrailReader {
   readonly ledger: readonly LedgerEntry[];
   /** All events in the order of their streams and numbers, some at a time. */
   read(): AsyncIterable<readonly ChainedEvent[]>;
+  /** The rows that the trail tells of. */
+  readonly records: RecordReader;
 }
 
 /** Shows what the trail holds. */
@@ -67,6 +70,7 @@ export interface AuditTrailStore {
   readEvents(): AsyncIterable<readonly ChainedEvent[]>;
   /** Lets work read the trail as it is at one moment, while others go on writing. */
   readTrail<Result>(work: (trail: AuditTrailReader) => Promise<Result>): Promise<Result>;
+  readonly versions: VersionReader;
 }
 
 /** Holds the trail against its chain. */
@@ -105,7 +109,7 @@ export class AuditTrail {
   }
 
   /**
-   * Holds the whole trail, of all workspaces, against its chain; for owners.
+   * Holds the whole trail, of all workspaces, against its chain, and against it the rows that it tells of; for owners.
    *
    * @param expected heads as they were logged or answered before, by stream
    * @throws VaultError `invalid_argument` for what is no stream or no head

@@ -4,6 +4,7 @@ import type { Stores } from '../../src/store/stores.ts';
 import { parseHead } from '../../src/vault/audit-ports.ts';
 import type { TrailVerification } from '../../src/vault/audit-trail.ts';
 import { newEvent, openTestStores, type TestStores } from '../store/fixtures.ts';
+import { noSealers } from './fixtures.ts';
 
 const eventsOfStream = 6;
 
@@ -36,7 +37,12 @@ describe('the audit trail, where somebody writes to the database', () => {
   /** Verifies as the last process does, or as one that has written nothing. */
   async function verify(expected: TrailVerification['heads'] = new Map(), stores?: Stores): Promise<TrailVerification> {
     const ownHead = stores?.auditHead ?? (() => undefined);
-    const verifier = new ChainVerifier({ chain: test.chain, store: test.stores.auditTrail, ownHead });
+    const verifier = new ChainVerifier({
+      chain: test.chain,
+      sealers: noSealers,
+      store: test.stores.auditTrail,
+      ownHead,
+    });
     const heads = [...expected].flatMap(([stream, text]) => {
       const head = parseHead(text);
       return head ? [[stream, head] as const] : [];

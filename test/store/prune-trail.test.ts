@@ -4,6 +4,7 @@ import { openDatabase, type Database } from '../../src/store/database.ts';
 import { pruneTrail } from '../../src/store/prune-trail.ts';
 import type { Stores } from '../../src/store/stores.ts';
 import { parseHead, type AuditHead } from '../../src/vault/audit-ports.ts';
+import { noSealers } from '../audit/fixtures.ts';
 import { createdAt, newEvent, openTestStores, rejectionOf, type TestStores } from './fixtures.ts';
 
 const old = createdAt;
@@ -52,7 +53,12 @@ describe('pruning the audit trail', () => {
 
   async function verify(expected: ReadonlyMap<string, AuditHead> = new Map(), own: Stores = running) {
     const { auditHead } = own;
-    return new ChainVerifier({ chain: test.chain, store: test.stores.auditTrail, ownHead: auditHead }).verify(expected);
+    return new ChainVerifier({
+      chain: test.chain,
+      sealers: noSealers,
+      store: test.stores.auditTrail,
+      ownHead: auditHead,
+    }).verify(expected);
   }
 
   async function faults(expected?: ReadonlyMap<string, AuditHead>, own?: Stores): Promise<string[]> {

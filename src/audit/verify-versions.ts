@@ -1,0 +1,107 @@
+import type { TrailFault } from '../vault/audit-trail.ts';
+import { VaultError } from '../vault/errors.ts';
+import type { SealerSource, WorkspaceSealer } from '../vault/ports.ts';
+import type { VersionEvidence, VersionReader } from '../vault/record-evidence.ts';
+import { faultOfRow } from './verify-records.ts';
+
+const table = 'credential_version';
+
+/** What verifying versions works with. */
+export interface VerifyingVersions {
+  readonly reader: VersionReader;
+  readonly sealers: SealerSource;
+}
+
+/** Opens every version in its place, shows nothing of it, and tells what is missing, too many, or does not open. */
+export async function* verifyVersions({ reader, sealers }: VerifyingVersions): AsyncGenerator<TrailFault> {
+  const count = new VersionCount();
+  let workspaceId: string | undefined;
+  let sealer: WorkspaceSealer | undefined;
+  for await (const versions of reader.readVersions()) {
+    for (const evidence of versions) {
+      if (evidence.workspaceId !== workspaceId) {
+        workspaceId = evidence.workspaceId;
+        sealer = await sealerOf(sealers, workspaceId);
+        if (!sealer && (await reader.isLiving(workspaceId))) yield keysUnreadable(workspaceId);
+      }
+      yield* count.take(evidence);
+      if (sealer && evidence.version !== null && !opens(sealer, evidence)) yield doesNotOpen(evidence);
+    }
+  }
+  yield* count.end();
+}
+
+/** Versions of a credential are numbered without gaps up to the current one. */
+class VersionCount {
+  #last: { readonly evidence: VersionEvidence; readonly version: number } | undefined;
+
+  /** Takes versions in their order, credential by credential. */
+  *take(evidence: VersionEvidence): Generator<TrailFault> {
+    const { credentialId, currentVersion, version, workspaceId } = evidence;
+    const last = this.#last?.evidence;
+    const isSame = last?.credentialId === credentialId && last.workspaceId === workspaceId;
+    if (!isSame) yield* this.end();
+    const next = isSame ? (this.#last?.version ?? 0) + 1 : 1;
+    yield* missing(evidence, next, Math.min((version ?? currentVersion + 1) - 1, currentVersion));
+    if (version !== null && version > currentVersion) {
+      yield faultOfRow(
+        'INSERTED',
+        table,
+        `${nameOf(evidence, version)} was put in: the current one is ${currentVersion}`,
+      );
+    }
+    this.#last = { evidence, version: version ?? currentVersion };
+  }
+
+  *end(): Generator<TrailFault> {
+    if (!this.#last) return;
+    const { evidence, version } = this.#last;
+    this.#last = undefined;
+    yield* missing(evidence, version + 1, evidence.currentVersion);
+  }
+}
+
+function* missing(evidence: VersionEvidence, from: number, to: number): Generator<TrailFault> {
+  if (from > to) return;
+  const which = from === to ? nameOf(evidence, from) : `${nameOf(evidence, from)}, and all up to version ${to}`;
+  yield faultOfRow('REMOVED', table, `${which} ${from === to ? 'is' : 'are'} missing`);
+}
+
+function doesNotOpen(evidence: VersionEvidence): TrailFault {
+  return faultOfRow(
+    'CHANGED',
+    table,
+    `${nameOf(evidence, evidence.version)} is not as it was sealed, or not in its place`,
+  );
+}
+
+function keysUnreadable(workspaceId: string): TrailFault {
+  return faultOfRow(
+    'CHANGED',
+    'workspace_key',
+    `the keys of workspace ${workspaceId} are missing or not as they were written`,
+  );
+}
+
+function nameOf({ credentialId, workspaceId }: VersionEvidence, version: number | null): string {
+  return `version ${version} of credential ${credentialId} of workspace ${workspaceId}`;
+}
+
+async function sealerOf(sealers: SealerSource, workspaceId: string): Promise<WorkspaceSealer | undefined> {
+  try {
+    return await sealers.sealerOf(workspaceId);
+  } catch (error) {
+    if (error instanceof VaultError && error.code === 'secret_unreadable') return undefined;
+    throw error;
+  }
+}
+
+function opens(sealer: WorkspaceSealer, { credentialId, sealed, version, workspaceId }: VersionEvidence): boolean {
+  try {
+    sealer.open({ workspaceId, credentialId, version: version ?? 0 }, sealed);
+    return true;
+  } catch (error) {
+    if (error instanceof VaultError && error.code === 'secret_unreadable') return false;
+    throw error;
+  }
+}

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { constants, Http2ServerRequest, type ServerHttp2Stream } from 'node:http2';
-import { declaredBytes } from './request-body.ts';
+import { announcesBody, declaredBytes } from './request-body.ts';
 
 /**
  * Ends what a client is still sending when it has been answered. On HTTP/1.1 a body of which a part was read would stand in the
@@ -13,6 +13,7 @@ export function closeBehindUnreadBody({ raw }: FastifyRequest, reply: FastifyRep
     dropUnreadBody(raw.stream, bytesMax);
     return;
   }
+  if (!announcesBody(raw)) return;
   if (declaredBytes(raw) > bytesMax) reply.header('connection', 'close');
   // The request loses its socket when the answer has ended.
   const { socket } = raw;

@@ -148,11 +148,10 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
     announceClosing(request, reply);
     sendAnswer(reply, answered);
   };
-  fastify.addHook('onRequest', async (request, reply) => {
+  fastify.addHook('onRequest', (request, reply, done) => {
     begin(request, reply);
-    if (!hasSeveralHosts(request.raw)) return;
-    sendAnswer(reply, plainAnswer(400, 'invalid_argument', 'the request names more than one host'));
-    await reply;
+    if (!hasSeveralHosts(request.raw)) return done();
+    return sendAnswer(reply, plainAnswer(400, 'invalid_argument', 'the request names more than one host'));
   });
   fastify.setErrorHandler(async (error, request, reply) => {
     if (isUnknownMethod(error)) {

@@ -14,6 +14,7 @@ import { measureProcess } from './metrics/process-metrics.ts';
 import { readTls, TlsWatch } from './start/tls-files.ts';
 import type { Clock } from './vault/ports.ts';
 import { DenialRecorder } from './vault/denials.ts';
+import { KeyUseRecorder } from './vault/key-use-recorder.ts';
 import { UseRecorder } from './vault/use-recorder.ts';
 import { WorkspacePurge } from './vault/workspace-purge.ts';
 
@@ -59,10 +60,11 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
   watchGrantChannel(metrics, instance.grantChannel);
   opening.defer(logHeads(instance.stores.auditHead, parts.log));
   const uses = recordUses(instance, parts.log, opening);
+  const keyUses = recordKeyUses(instance, parts.log, opening);
   const denials = recordDenials(instance, parts, opening);
   purgeWorkspaces(instance, parts, opening);
   const readiness = new DatabaseReadiness(instance.database, parts.log);
-  const server = await buildServer({ ...parts, config, instance, uses, denials, readiness, tls, metrics });
+  const server = await buildServer({ ...parts, config, instance, uses, keyUses, denials, readiness, tls, metrics });
   opening.defer(() => server.close(config.shutdownTimeoutMs));
   opening.defer(() => readiness.stop());
   await readiness.start();
@@ -97,6 +99,18 @@ async function connect(config: Config, parts: CofferParts, opening: AsyncDisposa
 function recordUses(instance: Instance, log: Logger, opening: AsyncDisposableStack): UseRecorder {
   const uses = new UseRecorder(instance.stores.credentials);
   const flush = () => uses.flush().catch((error: unknown) => log.warn({ err: error }, 'uses could not be written yet'));
+  const timer = setInterval(() => void flush(), useFlushEveryMs);
+  opening.defer(async () => {
+    clearInterval(timer);
+    await flush();
+  });
+  return uses;
+}
+
+function recordKeyUses(instance: Instance, log: Logger, opening: AsyncDisposableStack): KeyUseRecorder {
+  const uses = new KeyUseRecorder(instance.stores.apiKeys);
+  const flush = () =>
+    uses.flush().catch((error: unknown) => log.warn({ err: error }, 'uses of API keys could not be written yet'));
   const timer = setInterval(() => void flush(), useFlushEveryMs);
   opening.defer(async () => {
     clearInterval(timer);

@@ -15,6 +15,7 @@ import { AuditTrail } from './vault/audit-trail.ts';
 import { ApiKeyDirectory } from './vault/api-keys.ts';
 import { CredentialVault } from './vault/credential-vault.ts';
 import type { DenialRecorder } from './vault/denials.ts';
+import type { KeyUseRecorder } from './vault/key-use-recorder.ts';
 import { LoginThrottle } from './vault/login-throttle.ts';
 import { LoginThrottles } from './vault/login-throttles.ts';
 import { Login } from './vault/login.ts';
@@ -30,6 +31,7 @@ export interface ServerParts {
   readonly config: Config;
   readonly instance: Instance;
   readonly uses: UseRecorder;
+  readonly keyUses: KeyUseRecorder;
   readonly denials: DenialRecorder;
   readonly readiness: Readiness;
   readonly tls: GatewayTls | undefined;
@@ -40,13 +42,17 @@ export interface ServerParts {
 
 /** Puts the vault, its dialects and the gateway together. It neither listens nor reads the environment. */
 export async function buildServer(parts: ServerParts): Promise<Gateway> {
-  const { clock, config, log, readiness, tls } = parts;
+  const { clock, config, keyUses, log, readiness, tls } = parts;
   const authenticator = await buildAuthenticator(parts);
   const vaultParts = buildVault(parts);
   return buildGateway({
     dialects: dialects(vaultParts),
     chooseDialect: createDialectChoice(vaultParts.vault),
-    authenticate: (headers, signal, certificate) => authenticator.authenticate(headers, signal, certificate),
+    authenticate: async (headers, signal, certificate) => {
+      const caller = await authenticator.authenticate(headers, signal, certificate);
+      if (caller?.kind === 'api_key') keyUses.note(caller.id, clock.now());
+      return caller;
+    },
     denials: parts.denials,
     readiness,
     metrics: parts.metrics,

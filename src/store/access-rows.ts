@@ -22,8 +22,8 @@ export const userProperties = [
   'mac',
 ] as const satisfies readonly (keyof UserRow)[];
 
-/** A row of `api_key` as it is read. */
-export type ApiKeyRow = InferEntity<typeof ApiKeyEntity>;
+/** A row of `api_key` as it is read for deciding. */
+export type ApiKeyRow = Omit<InferEntity<typeof ApiKeyEntity>, 'lastUsedAt'>;
 
 /** What is read of an API key. */
 export const apiKeyProperties = [

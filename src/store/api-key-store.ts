@@ -1,7 +1,8 @@
+import type { InferEntity } from '@mikro-orm/postgresql';
 import type { AuditEvent } from '../vault/audit-event.ts';
 import { parseCertificateName } from '../vault/certificate-name.ts';
 import { VaultError } from '../vault/errors.ts';
-import type { ApiKey, ApiKeyStore, User } from '../vault/ports.ts';
+import type { ApiKey, ApiKeyStore, ApiKeyUse, UsedApiKey, User } from '../vault/ports.ts';
 import {
   apiKeyOf,
   apiKeyProperties,
@@ -47,9 +48,9 @@ export class SqlApiKeyStore implements ApiKeyStore {
     }
   }
 
-  async findApiKeyById(workspaceId: string, id: string, signal: AbortSignal): Promise<ApiKey | undefined> {
+  async findApiKeyById(workspaceId: string, id: string, signal: AbortSignal): Promise<UsedApiKey | undefined> {
     const [row] = await this.#database.find({ signal }, ApiKeyEntity, { where: { workspaceId, id } });
-    return row && this.#guard.holds(apiKeyGrants, row) ? apiKeyOf(row) : undefined;
+    return row && this.#guard.holds(apiKeyGrants, row) ? usedApiKeyOf(row) : undefined;
   }
 
   async listApiKeys({
@@ -58,12 +59,12 @@ export class SqlApiKeyStore implements ApiKeyStore {
     shows,
     size,
     signal,
-  }: Parameters<ApiKeyStore['listApiKeys']>[0]): Promise<readonly ApiKey[]> {
-    const apiKeys: ApiKey[] = [];
+  }: Parameters<ApiKeyStore['listApiKeys']>[0]): Promise<readonly UsedApiKey[]> {
+    const apiKeys: UsedApiKey[] = [];
     for (let last = after, limit = size; ; limit = refillRows) {
       const where = { workspaceId, ...(last !== undefined && { id: { $gt: last } }) };
       const rows = await this.#database.find({ signal }, ApiKeyEntity, { where, orderBy: { id: 'asc' }, limit });
-      const sound = rows.filter((row) => this.#guard.holds(apiKeyGrants, row)).map(apiKeyOf);
+      const sound = rows.filter((row) => this.#guard.holds(apiKeyGrants, row)).map(usedApiKeyOf);
       apiKeys.push(...sound.filter(shows));
       if (rows.length < limit || apiKeys.length >= size) return apiKeys.slice(0, size);
       last = rows.at(-1)?.id;
@@ -86,6 +87,14 @@ export class SqlApiKeyStore implements ApiKeyStore {
       return { answer: true, events: [event] };
     });
   }
+
+  async recordUses(uses: readonly ApiKeyUse[]): Promise<void> {
+    if (uses.length > 0) await this.#database.query(addKeyUses(uses));
+  }
+}
+
+function usedApiKeyOf(row: InferEntity<typeof ApiKeyEntity>): UsedApiKey {
+  return { ...apiKeyOf(row), lastUsedAt: row.lastUsedAt ?? null };
 }
 
 function isTaken(error: unknown): boolean {
@@ -110,5 +119,22 @@ function lockApiKey(workspaceId: string, id: string): Statement {
       `select ${selectList('k', apiKeyProperties)} from api_key k` +
       ' where k.workspace_id = $1 and k.id = $2 for no key update',
     values: [workspaceId, id],
+  };
+}
+
+/** The rows are locked in the order of their ids, so that processes wait for one another instead of deadlocking. */
+function addKeyUses(uses: readonly ApiKeyUse[]): Statement {
+  return {
+    name: 'add key uses',
+    text: `
+      with used as (
+        select * from unnest($1::uuid[], $2::timestamptz[]) as u (id, last_used_at)
+      ), locked as (
+        select k.id from api_key k join used using (id) order by k.id for no key update of k
+      )
+      update api_key k set last_used_at = used.last_used_at
+      from used join locked using (id)
+      where k.id = used.id and (k.last_used_at is null or k.last_used_at < used.last_used_at)`,
+    values: [uses.map(({ id }) => id), uses.map(({ lastUsedAt }) => lastUsedAt)],
   };
 }

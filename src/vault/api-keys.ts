@@ -6,7 +6,16 @@ import { parseId } from './ids.ts';
 import { limits } from './limits.ts';
 import { checkNarrowing, isNarrowing, type Narrowing } from './narrowing.ts';
 import type { Role } from './permissions.ts';
-import type { ApiKey, ApiKeyStore, CertificateSource, Clock, IdSource, TokenSource, User } from './ports.ts';
+import type {
+  ApiKey,
+  ApiKeyStore,
+  CertificateSource,
+  Clock,
+  IdSource,
+  TokenSource,
+  UsedApiKey,
+  User,
+} from './ports.ts';
 
 /** What the issuer of an API key chooses. */
 export interface ApiKeyDraft extends Narrowing {
@@ -23,7 +32,7 @@ export interface ApiKeyDraft extends Narrowing {
 
 /** A fresh key, and its token; null where a certificate proves it. */
 export interface IssuedApiKey {
-  readonly apiKey: ApiKey;
+  readonly apiKey: UsedApiKey;
   readonly token: string | null;
 }
 
@@ -71,11 +80,14 @@ export class ApiKeyDirectory {
     const apiKey = { ...draft, ...narrowing, ...identity, revokedAt: null, createdAt };
     const event = this.#event(call, 'api_keys.create', id);
     await store.createApiKey(apiKey, event, unknownUserOf(call.caller, createdAt));
-    return { apiKey, token };
+    return { apiKey: { ...apiKey, lastUsedAt: null }, token };
   }
 
   /** The workspace's keys in the order of creation, revoked ones too, without their tokens; others' personal ones are left out. */
-  async listApiKeys(call: Call, page: { readonly after?: string; readonly size: number }): Promise<readonly ApiKey[]> {
+  async listApiKeys(
+    call: Call,
+    page: { readonly after?: string; readonly size: number },
+  ): Promise<readonly UsedApiKey[]> {
     this.#authorize(call);
     if (!(page.size >= 1 && page.size <= limits.pageSize)) throw invalidArgument('page_size', 'is out of range');
     const { caller, workspaceId, signal } = call;
@@ -88,7 +100,7 @@ export class ApiKeyDirectory {
    *
    * @throws VaultError `not_found`, also for the personal key of somebody else
    */
-  async revokeApiKey(call: Call, text: string): Promise<ApiKey> {
+  async revokeApiKey(call: Call, text: string): Promise<UsedApiKey> {
     this.#authorize(call);
     const { id } = await this.#find(call, text);
     const event = this.#event(call, 'api_keys.revoke', id);
@@ -98,7 +110,7 @@ export class ApiKeyDirectory {
   }
 
   /** What decides whether a key may be seen never changes, so that it need not be asked again where the key is changed. */
-  async #find({ caller, workspaceId, signal }: Call, text: string): Promise<ApiKey> {
+  async #find({ caller, workspaceId, signal }: Call, text: string): Promise<UsedApiKey> {
     const id = parseId(text);
     const apiKey = id === undefined ? undefined : await this.#parts.store.findApiKeyById(workspaceId, id, signal);
     if (!apiKey || !isOpenTo(caller, apiKey)) throw notFound('api_key', id ?? text);

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { DatabaseFailure } from '../../src/store/database-failure.ts';
 import { VaultError } from '../../src/vault/errors.ts';
-import type { ApiKey, User } from '../../src/vault/ports.ts';
+import type { ApiKey, UsedApiKey, User } from '../../src/vault/ports.ts';
 import {
   addWorkspace,
   createdAt,
@@ -40,15 +40,17 @@ describe('the API key store', () => {
     await test.close();
   });
 
-  async function add(changes: Partial<ApiKey> = {}): Promise<ApiKey> {
+  async function add(changes: Partial<ApiKey> = {}): Promise<UsedApiKey> {
     const apiKey = newApiKey(owner, changes);
     await test.stores.apiKeys.createApiKey(apiKey, newEvent({ action: 'api_keys.create' }));
-    return apiKey;
+    return { ...apiKey, lastUsedAt: null };
   }
 
   const find = (id: string, workspace = workspaceId) => test.stores.apiKeys.findApiKeyById(workspace, id, patience);
   const list = (page: { size: number; after?: string }) =>
     test.stores.apiKeys.listApiKeys({ workspaceId, shows: () => true, signal: patience, ...page });
+  const record = (...uses: readonly (readonly [id: string, lastUsedAt: Date])[]) =>
+    test.stores.apiKeys.recordUses(uses.map(([id, lastUsedAt]) => ({ id, lastUsedAt })));
   const eventCount = async () => (await test.asSuperuser('select 1 from audit_event')).length;
 
   it('keeps every member as it was, with the event', async () => {
@@ -189,5 +191,48 @@ describe('the API key store', () => {
     expect(await test.stores.apiKeys.revokeApiKey(revocation)).to.equal(false);
     expect(await find(id)).to.equal(undefined);
     expect(await list({ size: 10 })).to.deep.equal([]);
+  });
+
+  describe('when it is told of uses', () => {
+    const later = new Date(createdAt.getTime() + 1);
+
+    it('shows the last one of each key, alone and in lists, and no other change', async () => {
+      const [one, other, unused] = [await add(), await add(), await add()];
+      await record([other.id, createdAt], [one.id, later]);
+      const used = [{ ...one, lastUsedAt: later }, { ...other, lastUsedAt: createdAt }, unused];
+      expect(await list({ size: 10 })).to.deep.equal(used);
+      expect(await find(one.id)).to.deep.equal(used[0]);
+      expect(await eventCount()).to.equal(3);
+    });
+
+    it('goes no way back, and passes over keys that are gone', async () => {
+      const { id } = await add();
+      await record([id, later]);
+      await record([newId(), later], [id, createdAt]);
+      expect((await find(id))?.lastUsedAt).to.deep.equal(later);
+      await record();
+    });
+
+    it('leaves the key valid, whose MAC is not over it', async () => {
+      const { hash, id } = await add();
+      await record([id, later]);
+      expect((await test.stores.access.findApiKey(hash, patience))?.apiKey.id).to.equal(id);
+    });
+
+    it('waits for another process instead of deadlocking', async () => {
+      const keys = await Promise.all(Array.from({ length: 100 }, () => add()));
+      const forwards = keys.map(({ id }) => [id, later] as const);
+      const processes = [test.stores, test.newStores(), test.newStores()];
+      await Promise.all(
+        processes.map(async ({ apiKeys }, index) => {
+          for (let round = 1; round <= 10; round += 1) {
+            const uses = forwards.map(([id]) => ({ id, lastUsedAt: new Date(later.getTime() + round * 3 + index) }));
+            await apiKeys.recordUses(index === 1 ? uses.toReversed() : uses);
+          }
+        }),
+      );
+      const last = new Date(later.getTime() + 32);
+      expect((await list({ size: 100 })).map(({ lastUsedAt }) => lastUsedAt)).to.deep.equal(keys.map(() => last));
+    });
   });
 });

@@ -83,15 +83,15 @@ describe('the API keys of a workspace', () => {
       for (const caller of [{}, { kind: 'user' }, { userId: owner.id }] as const) {
         expect(await listedFor(caller)).to.deep.equal([issued.id]);
       }
-      expect(await directory.listApiKeys(callBy({}), { size: 1 })).to.deep.equal([issued]);
+      expect(await directory.listApiKeys(callBy({}), { size: 1 })).to.deep.equal([{ ...issued, lastUsedAt: null }]);
     });
 
     it('are revoked by owners, and by the user whose they are', async () => {
       const { owners, members } = personal;
       const ofOwner = await directory.revokeApiKey(callBy({ isOwner: true }), owners.id);
-      expect(ofOwner).to.deep.equal({ ...owners, revokedAt: createdAt });
+      expect(ofOwner).to.deep.equal({ ...owners, revokedAt: createdAt, lastUsedAt: null });
       const revoked = await directory.revokeApiKey(callBy({ kind: 'user', userId: member.id }), members.id);
-      expect(revoked).to.deep.equal({ ...members, revokedAt: createdAt });
+      expect(revoked).to.deep.equal({ ...members, revokedAt: createdAt, lastUsedAt: null });
     });
 
     it('are as good as absent for whoever else would revoke them', async () => {

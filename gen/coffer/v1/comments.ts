@@ -26,6 +26,7 @@ export const comments: Readonly<Record<string, string>> = {
   "coffer.v1.ApiKey.providers": "Output only. The providers whose credentials it is limited to; where empty, they do not limit it, as the next ones.",
   "coffer.v1.ApiKey.tags": "Output only. The tags of which a credential must have one.",
   "coffer.v1.ApiKey.credential_ids": "Output only. UUIDs of the credentials that it is limited to.",
+  "coffer.v1.ApiKey.last_used_at": "Output only. When it last proved a caller, about a second late; unset while it never has.",
   "coffer.v1.User": "A person who may log in, or in whose name API keys act.",
   "coffer.v1.User.id": "Output only. UUIDv7; of a user whom an issuer of tokens vouches for, a UUIDv8 of his name there.",
   "coffer.v1.User.short_id": "Output only. The id as `USR-` and 16 hex digits, which requests take as well.",

@@ -20,7 +20,7 @@ import { spellShortId } from '../../vault/ids.ts';
 import type { Member } from '../../vault/member-ports.ts';
 import { notNarrowed, type Narrowing } from '../../vault/narrowing.ts';
 import type { Role } from '../../vault/permissions.ts';
-import type { ApiKey, User, Workspace } from '../../vault/ports.ts';
+import type { UsedApiKey, User, Workspace } from '../../vault/ports.ts';
 import { toStruct } from '../to-struct.ts';
 
 /** What a provider and an auth type are called that a create leaves out. */
@@ -158,8 +158,8 @@ export function memberToMessage(member: Member): MessageInitShape<typeof MemberS
 }
 
 /** Shows an API key of a workspace, without its token. */
-export function apiKeyToMessage(apiKey: ApiKey): MessageInitShape<typeof ApiKeySchema> {
-  const { id, workspaceId, name, prefix, role, dialect, expiresAt, revokedAt } = apiKey;
+export function apiKeyToMessage(apiKey: UsedApiKey): MessageInitShape<typeof ApiKeySchema> {
+  const { id, workspaceId, name, prefix, role, dialect, expiresAt, revokedAt, lastUsedAt } = apiKey;
   return {
     id,
     workspaceId,
@@ -173,6 +173,7 @@ export function apiKeyToMessage(apiKey: ApiKey): MessageInitShape<typeof ApiKeyS
     createdAt: timestampFromDate(apiKey.createdAt),
     ...(expiresAt && { expiresAt: timestampFromDate(expiresAt) }),
     ...(revokedAt && { revokedAt: timestampFromDate(revokedAt) }),
+    ...(lastUsedAt && { lastUsedAt: timestampFromDate(lastUsedAt) }),
   };
 }
 

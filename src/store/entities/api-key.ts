@@ -29,6 +29,8 @@ export const ApiKeyEntity = defineEntity({
     expiresAt: p.datetime(3).nullable(),
     revokedAt: p.datetime(3).nullable(),
     createdAt: p.datetime(3),
+    // Grants nothing, and so is not under the MAC.
+    lastUsedAt: p.datetime(3).nullable(),
     mac: p.blob(),
   },
 });

@@ -9,6 +9,7 @@ import { InitialMigration } from './initial.ts';
 import { MembersMigration } from './members.ts';
 import { NarrowedKeysMigration } from './narrowed-keys.ts';
 import { SettledPlansMigration } from './settled-plans.ts';
+import { UsedKeysMigration } from './used-keys.ts';
 import { UsersMigration } from './users.ts';
 
 /** Every migration, in order. A name that has been released never changes, nor does what it did. */
@@ -25,4 +26,5 @@ export const migrations = [
   { name: '010-grant-notices', class: GrantNoticesMigration },
   { name: '011-deleted-workspaces', class: DeletedWorkspacesMigration },
   { name: '012-credential-macs', class: CredentialMacsMigration },
+  { name: '013-used-keys', class: UsedKeysMigration },
 ];

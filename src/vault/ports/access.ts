@@ -54,6 +54,17 @@ export interface ApiKey extends Narrowing {
   readonly createdAt: Date;
 }
 
+/** An API key, and when it last proved a caller, to about a second; null while it never has. */
+export interface UsedApiKey extends ApiKey {
+  readonly lastUsedAt: Date | null;
+}
+
+/** That an API key has proved a caller. */
+export interface ApiKeyUse {
+  readonly id: string;
+  readonly lastUsedAt: Date;
+}
+
 /** A login session without its token. */
 export interface Session {
   readonly id: string;
@@ -140,7 +151,7 @@ export interface ApiKeyStore {
    * @throws VaultError `name_taken` where another living key has the name in its certificate
    */
   createApiKey(apiKey: ApiKey, event: AuditEvent, user?: User): Promise<void>;
-  findApiKeyById(workspaceId: string, id: string, signal: AbortSignal): Promise<ApiKey | undefined>;
+  findApiKeyById(workspaceId: string, id: string, signal: AbortSignal): Promise<UsedApiKey | undefined>;
   /**
    * In the order of ids. A page is full unless it is the last one: keys whose MAC is wrong, and those that are not to be
    * shown, take no place on it.
@@ -151,7 +162,9 @@ export interface ApiKeyStore {
     readonly after?: string;
     readonly size: number;
     readonly signal: AbortSignal;
-  }): Promise<readonly ApiKey[]>;
+  }): Promise<readonly UsedApiKey[]>;
+  /** Only moves times forward, and takes no heed of keys that are gone. */
+  recordUses(uses: readonly ApiKeyUse[]): Promise<void>;
   /** Answers false where it is absent; revoking once more keeps the first time. */
   revokeApiKey(revocation: {
     readonly workspaceId: string;

@@ -36,11 +36,11 @@ describe('coffer.v1.AccessService over REST', () => {
       credential_ids: [],
       created_at: '2024-01-01T00:00:00Z',
     });
-    const who = await call({ path: '/v1/whoami', token });
-    expect(who.body).to.include({ kind: 'api_key', id, name: 'billing', user_id: created_by, is_owner: false });
     const list = await call({ path: `${apiKeys}?page_size=1000` });
     expect(list.body.api_keys).to.deep.include(body.api_key);
     expect(JSON.stringify(list.body)).not.to.contain(token);
+    const who = await call({ path: '/v1/whoami', token });
+    expect(who.body).to.include({ kind: 'api_key', id, name: 'billing', user_id: created_by, is_owner: false });
   });
 
   it('tells the admin key that it is an owner, and ADMIN of the default workspace', async () => {
@@ -60,17 +60,33 @@ describe('coffer.v1.AccessService over REST', () => {
     expect(body['user_short_id']).to.match(/^USR-[0-9A-F]{16}$/);
   });
 
+  it('shows when a key was last used, soon after', async () => {
+    const { body } = await create({ name: 'used', role: 'VIEWER' });
+    const token = String(body['token']);
+    const lastUsedAt = async () => {
+      const list = await call({ path: `${apiKeys}?page_size=1000` });
+      return list.body.api_keys.find(({ id }) => id === body.api_key['id'])?.['last_used_at'];
+    };
+    expect(await lastUsedAt()).to.equal(undefined);
+    await call({ path: '/v1/whoami', token });
+    // Mocha's timeout ends the patience.
+    while ((await lastUsedAt()) === undefined);
+    expect(await lastUsedAt()).to.equal('2024-01-01T00:00:00Z');
+  });
+
   it('ends a key at once by revoking it, and revoking it again changes nothing', async () => {
     const { body } = await create({ name: 'brief', role: 'VIEWER' });
     const token = String(body['token']);
     expect((await call({ path: '/v1/whoami', token })).status).to.equal(200);
     const revoked = await revoke(body.api_key['id']);
     expect(revoked.status).to.equal(200);
-    expect(revoked.body.api_key).to.deep.equal({ ...body.api_key, revoked_at: '2024-01-01T00:00:00Z' });
+    const expected = { ...body.api_key, revoked_at: '2024-01-01T00:00:00Z' };
+    expect(withoutUse(revoked.body.api_key)).to.deep.equal(withoutUse(expected));
     const refused = await call({ path: '/v1/whoami', token });
     expect([refused.status, refused.body['code']]).to.deep.equal([401, 'unauthenticated']);
     now = new Date('2024-01-02T00:00:00Z');
-    expect((await revoke(body.api_key['id'])).body).to.deep.equal(revoked.body);
+    const again = await revoke(body.api_key['id']);
+    expect(withoutUse(again.body.api_key)).to.deep.equal(withoutUse(revoked.body.api_key));
     now = new Date('2024-01-01T00:00:00Z');
   });
 
@@ -171,3 +187,8 @@ describe('coffer.v1.AccessService over REST', () => {
     expect(await who({})).to.equal(401);
   });
 });
+
+/** A key but for when it was last used, which may be noted at any moment. */
+function withoutUse(apiKey: Readonly<Record<string, unknown>>): object {
+  return { ...apiKey, last_used_at: undefined };
+}

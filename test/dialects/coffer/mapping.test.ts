@@ -219,15 +219,16 @@ describe('apiKeyToMessage', () => {
       created_at: '2024-01-01T00:00:00Z',
       expires_at: '2025-01-01T00:00:00Z',
       revoked_at: '2024-06-01T00:00:00Z',
+      last_used_at: '2024-05-01T00:00:00Z',
     });
   });
 
   it('leaves out times that are not set', () => {
     const message = create(
       ApiKeySchema,
-      apiKeyToMessage(someApiKey({ expiresAt: null, revokedAt: null, dialect: null })),
+      apiKeyToMessage(someApiKey({ expiresAt: null, revokedAt: null, lastUsedAt: null, dialect: null })),
     );
-    expect(toJson(ApiKeySchema, message, style)).not.to.have.any.keys('expires_at', 'revoked_at');
+    expect(toJson(ApiKeySchema, message, style)).not.to.have.any.keys('expires_at', 'revoked_at', 'last_used_at');
     expect(message.dialect).to.equal('');
   });
 });

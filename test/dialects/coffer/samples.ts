@@ -1,6 +1,6 @@
 import type { Caller } from '../../../src/vault/caller.ts';
 import type { Credential } from '../../../src/vault/credential.ts';
-import type { ApiKey } from '../../../src/vault/ports.ts';
+import type { UsedApiKey } from '../../../src/vault/ports.ts';
 
 /** A credential of which everything is set, but for what the test says. */
 export function someCredential(change: Partial<Credential> = {}): Credential {
@@ -33,7 +33,7 @@ export function someCredential(change: Partial<Credential> = {}): Credential {
 }
 
 /** A key of which everything is set, but for what the test says. */
-export function someApiKey(change: Partial<ApiKey> = {}): ApiKey {
+export function someApiKey(change: Partial<UsedApiKey> = {}): UsedApiKey {
   return {
     id: '018cc251-f400-7000-8000-000000000002',
     workspaceId: '018cc251-f400-7000-8000-00000000000a',
@@ -49,6 +49,7 @@ export function someApiKey(change: Partial<ApiKey> = {}): ApiKey {
     credentialIds: ['018cc251-f400-7000-8000-00000000000c'],
     expiresAt: new Date('2025-01-01T00:00:00.000Z'),
     revokedAt: new Date('2024-06-01T00:00:00.000Z'),
+    lastUsedAt: new Date('2024-05-01T00:00:00.000Z'),
     createdAt: new Date('2024-01-01T00:00:00.000Z'),
     ...change,
   };

@@ -1,11 +1,19 @@
 import { expect } from 'chai';
+import { readFile } from 'node:fs/promises';
+import { Client } from 'pg';
+import { parseObject, textOf } from '../support/json.ts';
 import { sharedPostgres } from '../support/postgres.ts';
+import { fillerOf } from './fill-database.ts';
 import { judge } from './goals.ts';
+import { scenariosOf } from './groups.ts';
 import { choose, parseOptions } from './options.ts';
 import { render, reportOf, type Report } from './report.ts';
 import { runRounds, type Lane } from './rounds.ts';
 import { checkAnswer, scenarios, type Scenario } from './scenarios.ts';
+import { driftOf, measureSoak } from './soak.ts';
 import { quantile, spreadOf } from './statistics.ts';
+import { nodeFlags } from './targets.ts';
+import type { Turn } from './turn.ts';
 
 describe('the benchmark', () => {
   describe('a short run', () => {
@@ -49,6 +57,89 @@ describe('the benchmark', () => {
       const text = render(report);
       for (const { name } of scenarios) expect(text).to.include(`| ${name} `);
     });
+  });
+
+  describe('a short run of what a run has only when asked', () => {
+    const server = { name: 'crowded', credentials: 100, workspaces: 20, processes: 2 };
+    const crowded = scenariosOf({ label: 'crowded', server, actions: ['create', 'reveal', 'list'] });
+    let report: Report;
+
+    before(async () => {
+      const options = { rounds: 1, seconds: 0.05 };
+      const postgres = await sharedPostgres();
+      const uncounted = choose(['metrics']).filter(({ name }) => name.startsWith('uncounted'));
+      const lanes = await runRounds({ ...options, scenarios: [...crowded, ...uncounted], connections: [4], postgres });
+      const soak = await measureSoak({ seconds: 0.2, connections: 4, postgres });
+      report = reportOf({ lanes, starts: undefined, soak }, options);
+    });
+
+    it('calls two processes whose database holds much else', () => {
+      const names = ['crowded create', 'crowded reveal', 'crowded list', 'uncounted create', 'uncounted reveal'];
+      expect(report.lanes.map(({ scenario }) => scenario)).to.deep.equal(names);
+      for (const turn of report.lanes.flatMap(({ turns }) => turns)) expect(turn.requests).to.be.at.least(4);
+    });
+
+    it('watches the memory', () => {
+      expect(report.goals.map(({ goal }) => goal)).to.include('its drift, MiB a minute');
+      expect(render(report)).to.include('| last quarter');
+    });
+  });
+
+  it('fills a database with copies of what Coffer has written, as many as it is told', async () => {
+    const { connection, url } = await (await sharedPostgres()).createDatabase();
+    const session = new Client(url);
+    await session.connect();
+    try {
+      for (const { create, insert } of miniature) await session.query(`${create}; ${insert}`);
+      const fill = fillerOf(connection, { credentials: 10, workspaces: 3 });
+      for (let part = 0; part < 4; part++) await fill(0.3);
+      const { rows } = await session.query(`select
+        (select count(*)::int from workspace) as workspaces, (select count(*)::int from workspace_key) as keys,
+        (select count(distinct (workspace_id, id))::int from credential) as credentials,
+        (select count(*)::int from credential_version join credential on id = credential_id) as versions`);
+      expect(rows).to.deep.equal([{ workspaces: 3, keys: 3, credentials: 11, versions: 11 }]);
+    } finally {
+      await session.end();
+    }
+  });
+
+  it('tells by how much memory rises', () => {
+    const turns = Array.from({ length: 100 }, (_, at) => ({ ...turnOf(1), residentMiB: 100 + at / 10 }));
+    expect(driftOf({ sliceSeconds: 6, connections: 1, turns })).to.be.closeTo(1, 1e-9);
+    expect(driftOf({ sliceSeconds: 6, connections: 1, turns: turns.map(() => turnOf(1)) })).to.equal(undefined);
+  });
+
+  it('has a goal for each thing that is to stay steady, and measures it where it is asked to', () => {
+    const lanes = choose(['scale']).map(({ name }) => lane(name, [100]));
+    const goals = judge({ lanes, starts: undefined }).map(({ goal }) => goal);
+    expect(goals).to.have.length(8);
+    expect(goals).to.include.members([
+      '1M credentials reveal / 1k credentials reveal',
+      '10k workspaces list / 100k credentials list',
+      '4 KB create / 1k credentials create',
+    ]);
+  });
+
+  it('takes a group only by its word or by how a name of it begins', () => {
+    expect(choose(['create']).map(({ name }) => name)).not.to.include('1M credentials create');
+    expect(choose(['1m credentials list']).map(({ name }) => name)).to.deep.equal([
+      '1k credentials create',
+      '1k credentials list',
+      '1M credentials create',
+      '1M credentials list',
+    ]);
+  });
+
+  it('asks a group at 32 connections, unless it is told otherwise', () => {
+    expect(parseOptions(['--only', 'processes']).connections).to.deep.equal([32]);
+    expect(parseOptions(['--only', 'scale', '--connections', '4']).connections).to.deep.equal([4]);
+    expect(parseOptions(['--only', 'soak', '--soak-seconds', '5'])).to.deep.include({ scenarios: [], soakSeconds: 5 });
+    expect(parseOptions([])).to.deep.include({ connections: [1, 32], soakSeconds: 0 });
+  });
+
+  it('runs Node as npm start does', async () => {
+    const { scripts } = parseObject(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
+    expect(textOf(scripts, 'start')).to.equal(['exec node', ...nodeFlags, 'bin/coffer.mjs'].join(' '));
   });
 
   it('compares the rounds of Coffer and its floor one by one', () => {
@@ -111,9 +202,31 @@ function scenarioNamed(name: string): Scenario {
 }
 
 function lane(scenario: string, rates: readonly number[]): Lane {
-  const turns = rates.map((perSecond) => {
-    const unknown = { cpuMicrosPerRequest: null, residentMiB: null };
-    return { requests: 1, perSecond, p50Ms: Number.NaN, p99Ms: Number.NaN, driverShare: 0, ...unknown };
-  });
-  return { scenario, server: 'Coffer', connections: 32, turns };
+  return { scenario, server: 'Coffer', connections: 32, turns: rates.map(turnOf) };
 }
+
+function turnOf(perSecond: number): Turn {
+  const unknown = { cpuMicrosPerRequest: null, residentMiB: null };
+  return { requests: 1, perSecond, p50Ms: Number.NaN, p99Ms: Number.NaN, driverShare: 0, ...unknown };
+}
+
+/** What the filling needs of the tables, with a generated column as they have one. */
+const miniature = [
+  {
+    create: 'create table workspace (id uuid primary key, short text generated always as (id::text) stored)',
+    insert: 'insert into workspace (id) values (uuidv7())',
+  },
+  {
+    create: 'create table workspace_key (workspace_id uuid)',
+    insert: 'insert into workspace_key select id from workspace',
+  },
+  {
+    create: `create table credential (workspace_id uuid, id uuid unique, name text, exclusive_name text,
+      created_at timestamptz, updated_at timestamptz)`,
+    insert: `insert into credential select id, uuidv7(), 'real', null, now(), now() from workspace`,
+  },
+  {
+    create: 'create table credential_version (workspace_id uuid, credential_id uuid)',
+    insert: 'insert into credential_version select workspace_id, id from credential',
+  },
+] as const;

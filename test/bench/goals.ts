@@ -1,4 +1,5 @@
 import type { Lane } from './rounds.ts';
+import { driftOf, settledTurns, type Soak } from './soak.ts';
 import type { StartTime, StartTimes } from './start-times.ts';
 import { spreadOf, type Spread } from './statistics.ts';
 import type { Turn } from './turn.ts';
@@ -25,6 +26,7 @@ interface Goal {
 export interface Figures {
   readonly lanes: readonly Lane[];
   readonly starts: StartTimes | undefined;
+  readonly soak?: Soak | undefined;
 }
 
 // The goals are about this many connections.
@@ -34,6 +36,13 @@ const connections = 32;
 const flowisePerSecond = 26;
 
 const perSecond = ({ perSecond: value }: Turn) => value;
+/** What is to stay the same, however much there is: the more of it, the names of the scenarios, and the goals. */
+const steady = [
+  { more: '1M credentials', less: '1k credentials', limits: { create: 0.9, reveal: 0.95, list: 0.85 } },
+  { more: '10k workspaces', less: '100k credentials', limits: { create: 0.9, reveal: 0.95, list: 0.85 } },
+  { more: '4 KB', less: '1k credentials', limits: { create: 0.8, reveal: 0.8 } },
+] as const;
+
 const p99Ms = ({ p99Ms: value }: Turn) => value;
 
 const goals: readonly Goal[] = [
@@ -62,6 +71,16 @@ const goals: readonly Goal[] = [
     started('second', ({ residentMiB }) => residentMiB),
   ),
   atMost('memory after the load, MiB', 350, residentAtTheEnd),
+  ...steady.flatMap(({ more, less, limits }) => {
+    return Object.entries(limits).map(([action, limit]) => {
+      const [ours, other] = [`${more} ${action}`, `${less} ${action}`];
+      return atLeast(`${ours} / ${other}`, limit, ratio(ours, other, perSecond));
+    });
+  }),
+  atMost('memory under load that lasts, MiB', 350, ({ soak }) => {
+    return soak ? settledTurns(soak).flatMap(({ residentMiB }) => residentMiB ?? []) : [];
+  }),
+  atMost('its drift, MiB a minute', 1, ({ soak }) => [soak && driftOf(soak)].filter((value) => value !== undefined)),
 ];
 
 /** Those goals that the run has figures for. */

@@ -3,6 +3,7 @@ import { sharedPostgres, stopSharedPostgres } from '../support/postgres.ts';
 import { parseOptions, usage, type BenchOptions } from './options.ts';
 import { render, reportOf, type Report } from './report.ts';
 import { runRounds } from './rounds.ts';
+import { measureSoak } from './soak.ts';
 import { measureStarts } from './start-times.ts';
 
 const idleMs = 3_000;
@@ -28,26 +29,42 @@ async function main(parameters: readonly string[]): Promise<number> {
 }
 
 async function measure(options: BenchOptions): Promise<Report> {
-  const starts = options.start ? await measureStarts({ rounds: options.rounds, idleMs }) : undefined;
-  const lanes = options.scenarios.length === 0 ? [] : await load(options);
-  return reportOf({ lanes, starts }, options);
-}
-
-async function load({ scenarios, connections, rounds, seconds, profileDir }: BenchOptions) {
+  const { rounds, scenarios, soakSeconds, start } = options;
+  const starts = start ? await measureStarts({ rounds, idleMs }) : undefined;
   try {
-    return await runRounds({
-      scenarios,
-      connections,
-      rounds,
-      seconds,
-      postgres: await sharedPostgres(),
-      ...(profileDir !== undefined && { profileDir }),
-      signal: stopping.signal,
-      onTurn: (text) => process.stderr.write(`${text}\n`),
-    });
+    const lanes = scenarios.length === 0 ? [] : await load(options);
+    const soak = soakSeconds === 0 ? undefined : await endure(options);
+    return reportOf({ lanes, starts, soak }, options);
   } finally {
     await stopSharedPostgres();
   }
+}
+
+async function load({ scenarios, connections, rounds, seconds, profileDir }: BenchOptions) {
+  return runRounds({
+    scenarios,
+    connections,
+    rounds,
+    seconds,
+    postgres: await sharedPostgres(),
+    ...(profileDir !== undefined && { profileDir }),
+    signal: stopping.signal,
+    onTurn: tell,
+  });
+}
+
+async function endure({ connections, soakSeconds }: BenchOptions) {
+  return measureSoak({
+    seconds: soakSeconds,
+    connections: Math.max(...connections),
+    postgres: await sharedPostgres(),
+    signal: stopping.signal,
+    onTurn: tell,
+  });
+}
+
+function tell(text: string): void {
+  process.stderr.write(`${text}\n`);
 }
 
 function print(text: string): number {

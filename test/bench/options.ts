@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { allScenarios, besides, groups } from './groups.ts';
 import { scenarios, type Scenario } from './scenarios.ts';
 
 /** What the command line asks for. */
@@ -9,6 +10,8 @@ export interface BenchOptions {
   readonly scenarios: readonly Scenario[];
   /** Whether starts are measured as well. */
   readonly start: boolean;
+  /** How long the memory under load is watched; 0 where it is not. */
+  readonly soakSeconds: number;
   readonly jsonFile: string | undefined;
   readonly profileDir: string | undefined;
 }
@@ -18,13 +21,22 @@ export const usage = `usage: npm run bench -- [options]
 
   --rounds N         how often each scenario has its turn (5)
   --seconds N        how long a turn takes (2)
-  --connections LIST numbers of connections (1,32)
-  --only LIST        scenarios whose names contain one of these words, whatever the case, with the floors that they are
-                     compared with; "start" stands for the time to start
+  --connections LIST numbers of connections (1,32; of the groups below and of soak, 32)
+  --only LIST        scenarios whose names contain one of these words, whatever the case, with what they are compared
+                     with; some words stand for more:
+                       start      the time to start, and memory at rest
+                       scale      1k, 100k, 1M credentials; 1, 1k, 10k workspaces; secrets of 200 B, 4 KB, 64 KB
+                       processes  1 and 2 processes over one database
+                       metrics    with and without the counting for /metrics
+                       soak       memory under load that lasts
+                     Without it, everything but scale, processes, metrics and soak is measured. "scale create" and
+                     "scale reveal" are those of the API that is called Scale.
+  --soak-seconds N   how long soak lasts (600)
   --json FILE        writes all figures of all rounds
   --profile DIR      writes a CPU profile of Coffer
+  --help             prints this
 
-It needs what npm ci brings, and two processors to itself.
+It needs what npm ci brings, two processors to itself, and for scale 8 GB of disk in the temporary directory.
 `;
 
 /** @throws Error with what is wrong */
@@ -32,38 +44,59 @@ export function parseOptions(parameters: readonly string[]): BenchOptions {
   const text = { type: 'string' } as const;
   const { values } = parseArgs({
     args: [...parameters],
-    options: { rounds: text, seconds: text, connections: text, only: text, json: text, profile: text },
+    options: {
+      rounds: text,
+      seconds: text,
+      connections: text,
+      only: text,
+      json: text,
+      profile: text,
+      'soak-seconds': text,
+    },
   });
   const words = values.only?.split(',').map((word) => word.trim().toLowerCase());
   const chosen = choose(words);
   const start = words?.includes('start') ?? true;
-  if (chosen.length === 0 && !start) throw new Error('--only chooses nothing');
+  const soaks = words?.includes('soak') ?? false;
+  if (chosen.length === 0 && !start && !soaks) throw new Error('--only chooses nothing');
+  const isOrdinary = words === undefined || chosen.some((scenario) => scenarios.includes(scenario));
   return {
     rounds: within('--rounds', values.rounds ?? '5', { least: 1, most: 1_000 }),
     seconds: within('--seconds', values.seconds ?? '2', { least: 0.05, most: 600 }),
-    connections: (values.connections ?? '1,32').split(',').map((part) => {
+    connections: (values.connections ?? (isOrdinary ? '1,32' : '32')).split(',').map((part) => {
       return within('--connections', part, { least: 1, most: 500 });
     }),
     scenarios: chosen,
     start,
+    soakSeconds: soaks ? within('--soak-seconds', values['soak-seconds'] ?? '600', { least: 1, most: 604_800 }) : 0,
     jsonFile: values.json,
     profileDir: values.profile,
   };
 }
 
-/** The scenarios that a word is in, those that seed them, and the floors that they are compared with. */
+/** The scenarios that a word is in or stands for, those that seed them, and those that they are compared with. */
 export function choose(words: readonly string[] | undefined): readonly Scenario[] {
   if (!words) return scenarios;
-  const load = words.filter((word) => word !== 'start' && word !== '');
-  const named = scenarios.filter(({ name }) => load.some((word) => name.toLowerCase().includes(word)));
+  const named = words.flatMap((word) => {
+    const group = groups.find((one) => one.word === word);
+    if (group) return group.scenarios;
+    return word === '' || word === 'start' || word === 'soak' ? [] : scenariosWith(word);
+  });
   const wanted = new Set(named.flatMap(({ name }) => [name, floorOf(name)]));
-  for (const { name, seededBy } of scenarios) if (wanted.has(name)) wanted.add(seededBy);
-  return scenarios.filter(({ name }) => wanted.has(name));
+  for (const { name, seededBy } of allScenarios) if (wanted.has(name)) wanted.add(seededBy);
+  return allScenarios.filter(({ name }) => wanted.has(name));
 }
 
-/** The floor's scenario that one of Coffer's is compared with; none where it is the floor, or there is none. */
+/** Of a group only those that begin with the word: nobody who asks for "create" means a million credentials. */
+function scenariosWith(word: string): readonly Scenario[] {
+  const names = scenarios.filter(({ name }) => name.toLowerCase().includes(word));
+  const ofGroups = groups.flatMap((group) => group.scenarios);
+  return [...names, ...ofGroups.filter(({ name }) => name.toLowerCase().startsWith(word))];
+}
+
+/** The scenario that one is compared with, a floor's or one of its group; none where it is the floor, or there is none. */
 export function floorOf(scenario: string): string | undefined {
-  return floors[scenario];
+  return floors[scenario] ?? besides[scenario];
 }
 
 const floors: Readonly<Record<string, string>> = {

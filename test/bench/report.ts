@@ -2,6 +2,7 @@ import { cpus, totalmem } from 'node:os';
 import { judge, ratiosOf, type Figures, type GoalResult } from './goals.ts';
 import { floorOf } from './options.ts';
 import type { Lane } from './rounds.ts';
+import { settledTurns, type Soak } from './soak.ts';
 import type { StartTimes } from './start-times.ts';
 import { spreadOf, type Spread } from './statistics.ts';
 import type { Turn } from './turn.ts';
@@ -13,6 +14,7 @@ export interface Report {
   readonly seconds: number;
   readonly lanes: readonly Lane[];
   readonly starts?: StartTimes;
+  readonly soak?: Soak;
   readonly goals: readonly GoalResult[];
 }
 
@@ -28,6 +30,7 @@ export function reportOf(figures: Figures, { rounds, seconds }: { readonly round
     seconds,
     lanes: figures.lanes,
     ...(figures.starts && { starts: figures.starts }),
+    ...(figures.soak && { soak: figures.soak }),
     goals: judge(figures),
   };
   return report;
@@ -39,7 +42,7 @@ export function render(report: Report): string {
   const head =
     `${processors} processors, ${memoryGiB} GiB, Node ${node}; ${report.rounds} rounds, turns of ${report.seconds} s. ` +
     'Medians; in brackets the least and the most of the rounds.\n';
-  const parts = [loadTable(report.lanes), startTable(report.starts), goalTable(report.goals)];
+  const parts = [loadTable(report.lanes), startTable(report.starts), soakTable(report.soak), goalTable(report.goals)];
   return [head, ...parts.filter((part) => part !== '')].join('\n');
 }
 
@@ -89,6 +92,25 @@ function startTable(starts: StartTimes | undefined): string {
     ];
   });
   return table(['start', 'seconds until ready', 'idle RSS MiB'], rows);
+}
+
+/** What changed from the beginning, when it was warm, to the end. */
+function soakTable(soak: Soak | undefined): string {
+  if (!soak) return '';
+  const settled = settledTurns(soak);
+  const part = Math.ceil(settled.length / 4);
+  const parts = { first: settled.slice(0, part), last: settled.slice(-part) };
+  const rows = Object.entries(parts).map(([name, turns]) => {
+    const lane = { scenario: 'soak', server: 'Coffer', connections: soak.connections, turns };
+    return [
+      `${name} quarter`,
+      shown(spread(lane, 'perSecond'), 0),
+      median(lane, 'p50Ms', 2),
+      median(lane, 'p99Ms', 2),
+      shown(spread(lane, 'residentMiB'), 0),
+    ];
+  });
+  return table([`soak, ${soak.connections} connections`, 'requests/s', 'p50 ms', 'p99 ms', 'RSS MiB'], rows);
 }
 
 function goalTable(goals: readonly GoalResult[]): string {

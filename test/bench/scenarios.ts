@@ -7,12 +7,7 @@ import { RevealSecretRequestSchema } from '../../gen/coffer/v1/secret_service_pb
 import type { Caller } from './caller.ts';
 import { createPath, GrpcCaller, revealPath } from './grpc-client.ts';
 import { HttpCaller, type HttpRequest } from './http-client.ts';
-
-/** The servers of a run: Coffer, and the floors F1 to F3. */
-export const serverNames = ['F1', 'F2', 'F3', 'Coffer'] as const;
-
-/** One of them. */
-export type ServerName = (typeof serverNames)[number];
+import { coffer, connectFloor, grpcFloor, httpFloor, type Server } from './servers.ts';
 
 /** Where a server is, and how to call it; a floor knows neither callers nor workspaces. */
 export interface Target {
@@ -26,82 +21,96 @@ export interface Target {
 export interface Scenario {
   /** Unique: the server's name, where it is a floor, the protocol, the call. */
   readonly name: string;
-  readonly server: ServerName;
+  readonly server: Server;
   /** The name of the scenario that creates the credentials asked for; none where nothing has to be there. */
   readonly seededBy?: string;
-  /** Whether its answers hold the secret; those of the others must not. */
-  readonly reveals: boolean;
+  /** The secret's text, where its answers hold it; those of the others must not hold the usual one. */
+  readonly revealed?: string;
   /** Opens one connection. */
   open(target: Target, ids: readonly string[]): Promise<Caller>;
   /** The id in the answer to a creation. */
   idOf(answer: Buffer): string;
 }
 
-type Call = Omit<HttpRequest, 'token'>;
+/** What is called, and with which body. */
+export type Call = Omit<HttpRequest, 'token'>;
 
-interface HttpScenario {
+/** A scenario that needs nothing but requests of HTTP. */
+export interface HttpScenario {
   readonly name: string;
-  readonly server: ServerName;
+  readonly server: Server;
   readonly seededBy?: string;
+  readonly revealed?: string;
   readonly request: (at: { readonly target: Target; readonly name: string; readonly id: string }) => Call;
 }
 
-// 200 bytes of JSON, about what an API key with its frame has.
-const secretText = 'sk-'.padEnd(186, '0123456789');
+// About what an API key with its frame has.
+const secretBytes = 200;
+const secretText = secretTextOf(secretBytes);
 const secret = { api_key: secretText };
 const secretJson = JSON.stringify(secret);
-const pageSize = 50;
+/** Of the lists that are asked for. */
+export const pageSize = 50;
 
-const workspaces = '/v1/workspaces';
+/** The native API's resources. */
+export const workspaces = '/v1/workspaces';
 
 const overHttp: readonly HttpScenario[] = [
   {
     name: 'F1 create',
-    server: 'F1',
+    server: httpFloor,
     request: ({ name }) => post('/', `{"name":"${name}","secret":${secretJson}}`),
   },
   {
     name: 'REST create',
-    server: 'Coffer',
+    server: coffer,
     request: ({ target, name }) =>
       post(
         `${workspaces}/${target.workspaceId}/credentials`,
         `{"credential":{"name":"${name}","provider":"openai","auth_type":"api_key"},"secret":${secretJson}}`,
       ),
   },
-  { name: 'F1 read', server: 'F1', seededBy: 'F1 create', request: ({ id }) => get(`/${id}`) },
+  {
+    name: 'F1 read',
+    server: httpFloor,
+    seededBy: 'F1 create',
+    revealed: secretText,
+    request: ({ id }) => get(`/${id}`),
+  },
   {
     name: 'REST reveal',
-    server: 'Coffer',
+    server: coffer,
     seededBy: 'REST create',
+    revealed: secretText,
     request: ({ target, id }) => post(`${workspaces}/${target.workspaceId}/credentials/${id}:reveal`, '{}'),
   },
   {
     name: 'REST describe',
-    server: 'Coffer',
+    server: coffer,
     seededBy: 'REST create',
     request: ({ target, id }) => get(`${workspaces}/${target.workspaceId}/credentials/${id}`),
   },
   {
     name: 'REST list',
-    server: 'Coffer',
+    server: coffer,
     seededBy: 'REST create',
     request: ({ target }) => get(`${workspaces}/${target.workspaceId}/credentials?page_size=${pageSize}`),
   },
   {
     name: 'Scale create',
-    server: 'Coffer',
+    server: coffer,
     request: ({ name }) => post('/v5/credentials', `{"type":"key","name":"${name}","payload":"${secretText}"}`),
   },
   {
     name: 'Scale reveal',
-    server: 'Coffer',
+    server: coffer,
     seededBy: 'Scale create',
+    revealed: secretText,
     request: ({ id }) => post(`/v5/credentials/${id}/secret`, '{}'),
   },
   {
     name: 'MiniFlow create',
-    server: 'Coffer',
+    server: coffer,
     request: ({ target, name }) =>
       post(
         `/frontend/workspaces/${target.workspaceShortId}/credentials/api-key`,
@@ -110,30 +119,31 @@ const overHttp: readonly HttpScenario[] = [
   },
   {
     name: 'MiniFlow reveal',
-    server: 'Coffer',
+    server: coffer,
     seededBy: 'MiniFlow create',
+    revealed: secretText,
     request: ({ target, id }) =>
       get(`/frontend/workspaces/${target.workspaceShortId}/credentials/${id}?include_secret=true`),
   },
-  { name: 'F2 create', server: 'F2', request: connectCreate },
-  { name: 'Connect create', server: 'Coffer', request: connectCreate },
-  { name: 'F2 reveal', server: 'F2', seededBy: 'F2 create', request: connectReveal },
-  { name: 'Connect reveal', server: 'Coffer', seededBy: 'Connect create', request: connectReveal },
+  { name: 'F2 create', server: connectFloor, request: connectCreate },
+  { name: 'Connect create', server: coffer, request: connectCreate },
+  { name: 'F2 reveal', server: connectFloor, seededBy: 'F2 create', revealed: secretText, request: connectReveal },
+  { name: 'Connect reveal', server: coffer, seededBy: 'Connect create', revealed: secretText, request: connectReveal },
 ];
 
 /** All, each floor beside what is compared with it, since the machine changes as a round goes on. */
 export const scenarios: readonly Scenario[] = [
   ...overHttp.map(httpScenario),
-  grpcCreate('F3 create', 'F3'),
-  grpcCreate('gRPC create', 'Coffer'),
-  grpcReveal('F3 reveal', 'F3', 'F3 create'),
-  grpcReveal('gRPC reveal', 'Coffer', 'gRPC create'),
+  grpcCreate('F3 create', grpcFloor),
+  grpcCreate('gRPC create', coffer),
+  grpcReveal('F3 reveal', grpcFloor, 'F3 create'),
+  grpcReveal('gRPC reveal', coffer, 'gRPC create'),
 ];
 
-function httpScenario({ request, ...scenario }: HttpScenario): Scenario {
+/** Makes each call of it by HTTP/1.1. */
+export function httpScenario({ request, ...scenario }: HttpScenario): Scenario {
   return {
     ...scenario,
-    reveals: isReveal(scenario.name),
     open: (target, ids) =>
       HttpCaller.open(target.origin, (number) => ({
         ...request({ target, name: nameOf(number), id: idAt(ids, number) }),
@@ -148,12 +158,16 @@ function httpScenario({ request, ...scenario }: HttpScenario): Scenario {
 }
 
 /** Fails where an answer lacks the secret that it should hold, or holds one that it should not: such figures mean nothing. */
-export function checkAnswer({ name, reveals }: Scenario, answer: Buffer): void {
-  if (answer.includes(secretText) !== reveals) throw new Error(`${name} ${reveals ? 'lacks' : 'shows'} the secret`);
+export function checkAnswer({ name, revealed }: Scenario, answer: Buffer): void {
+  const reveals = revealed !== undefined;
+  if (answer.includes(revealed ?? secretText) !== reveals) {
+    throw new Error(`${name} ${reveals ? 'lacks' : 'shows'} the secret`);
+  }
 }
 
-function isReveal(name: string): boolean {
-  return /(reveal|read)$/.test(name);
+/** The text of the field `api_key` with which a secret has so many bytes of JSON, at least 20. */
+export function secretTextOf(bytes: number): string {
+  return 'sk-'.padEnd(bytes - '{"api_key":""}'.length, '0123456789');
 }
 
 function connectCreate({ target, name }: { readonly target: Target; readonly name: string }): Call {
@@ -168,11 +182,10 @@ function connectReveal({ target, id }: { readonly target: Target; readonly id: s
   return post(revealPath, `{"workspaceId":"${target.workspaceId}","credentialId":"${id}"}`);
 }
 
-function grpcCreate(name: string, server: ServerName): Scenario {
+function grpcCreate(name: string, server: Server): Scenario {
   return {
     name,
     server,
-    reveals: false,
     open: async ({ origin, token, workspaceId }) => {
       const messageOf = (number: number) => {
         const credential = { name: nameOf(number), provider: 'openai', authType: 'api_key' };
@@ -185,12 +198,12 @@ function grpcCreate(name: string, server: ServerName): Scenario {
   };
 }
 
-function grpcReveal(name: string, server: ServerName, seededBy: string): Scenario {
+function grpcReveal(name: string, server: Server, seededBy: string): Scenario {
   return {
     name,
     server,
     seededBy,
-    reveals: true,
+    revealed: secretText,
     open: async ({ origin, token, workspaceId }, ids) => {
       const messageOf = (number: number) => {
         const request = create(RevealSecretRequestSchema, { workspaceId, credentialId: idAt(ids, number) });
@@ -202,11 +215,13 @@ function grpcReveal(name: string, server: ServerName, seededBy: string): Scenari
   };
 }
 
-function post(path: string, body: string): Call {
+/** A call with a body. */
+export function post(path: string, body: string): Call {
   return { method: 'POST', path, body };
 }
 
-function get(path: string): Call {
+/** A call without one. */
+export function get(path: string): Call {
   return { method: 'GET', path };
 }
 

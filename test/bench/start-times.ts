@@ -1,8 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startServer } from './server-process.ts';
+import { cofferProgram, nodeFlags } from './targets.ts';
 
 /** How long one start took, and what the server held when it had rested. */
 export interface StartTime {
@@ -22,7 +23,6 @@ export interface StartTimes {
   readonly password: readonly StartTime[];
 }
 
-const program = resolve(import.meta.dirname, '../../bin/coffer.mjs');
 const password = { COFFER_MASTER_PASSWORD: 'a password for the benchmark' };
 
 /** @param idleMs how long a server rests before its memory is read */
@@ -55,7 +55,7 @@ async function startOnce(
   environment: Readonly<Record<string, string>> = {},
 ): Promise<StartTime> {
   const began = performance.now();
-  const server = await startServer([program], {
+  const server = await startServer([...nodeFlags, cofferProgram], {
     environment: { COFFER_DATA_DIR: dataDir, COFFER_PORT: '0', ...environment },
   });
   try {

@@ -1,5 +1,5 @@
 import type { Caller } from './caller.ts';
-import type { ServerProcess } from './server-process.ts';
+import type { Usage } from './server-process.ts';
 import { quantile } from './statistics.ts';
 
 /** What one turn of one scenario measured. */
@@ -9,7 +9,7 @@ export interface Turn {
   /** In milliseconds. */
   readonly p50Ms: number;
   readonly p99Ms: number;
-  /** Of the server's process, all threads; PostgreSQL's are not in it. Null where the system does not tell. */
+  /** Of the server's processes, all threads; PostgreSQL's are not in it. Null where the system does not tell. */
   readonly cpuMicrosPerRequest: number | null;
   /** The server's resident memory at the end, in MiB; null where the system does not tell. */
   readonly residentMiB: number | null;
@@ -23,7 +23,7 @@ export type Counter = () => number;
 /** Calls through all connections, each its next as soon as it is answered, until the time is over. */
 export async function takeTurn(parts: {
   readonly callers: readonly Caller[];
-  readonly server: ServerProcess;
+  readonly server: { usage(): Usage };
   readonly milliseconds: number;
   readonly count: Counter;
 }): Promise<Turn> {

@@ -76,7 +76,12 @@ export class SqlRecordReader implements RecordReader {
     );
     for (const { id } of await this.#workspaces()) {
       await this.#transaction.run(enterWorkspace(id));
-      yield* this.#check<Signed<WrappedWorkspaceKey>>(workspaceKeyGrants, workspaceKeysCursor);
+      let isEmpty = true;
+      for await (const keys of this.#read<Signed<WrappedWorkspaceKey>>(workspaceKeysCursor)) {
+        isEmpty &&= keys.length === 0;
+        yield this.#changed(workspaceKeyGrants, keys);
+      }
+      if (isEmpty) yield [{ table: workspaceKeyGrants.name, id, flaw: 'removed' }];
     }
     yield* this.#read<GrantEvidence>(contradictionsCursor);
   }
@@ -101,10 +106,15 @@ export class SqlRecordReader implements RecordReader {
     table: GrantTable<Omit<Row, 'mac'>>,
     statement: Statement,
   ): AsyncGenerator<readonly GrantEvidence[]> {
-    for await (const rows of this.#read<Row>(statement)) {
-      const changed = rows.filter((row) => !this.#mac.verify(table.name, table.fields(row), row.mac));
-      yield changed.map((row) => ({ table: table.name, id: table.id(row), flaw: 'changed' as const }));
-    }
+    for await (const rows of this.#read<Row>(statement)) yield this.#changed(table, rows);
+  }
+
+  #changed<Row extends { readonly mac: Uint8Array }>(
+    table: GrantTable<Omit<Row, 'mac'>>,
+    rows: readonly Row[],
+  ): readonly GrantEvidence[] {
+    const changed = rows.filter((row) => !this.#mac.verify(table.name, table.fields(row), row.mac));
+    return changed.map((row) => ({ table: table.name, id: table.id(row), flaw: 'changed' }));
   }
 
   async *#read<Row extends QueryResultRow>(declare: Statement): AsyncGenerator<readonly Row[]> {

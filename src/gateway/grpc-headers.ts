@@ -1,7 +1,6 @@
 import type { ConnectError } from '@connectrpc/connect';
 import { setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
 import type { IncomingHttpHeaders } from 'node:http2';
-import type { RequestHeaders } from './authenticate.ts';
 import { timerMsMax } from './connect-request.ts';
 
 const contentTypes: ReadonlySet<string> = new Set(['application/grpc', 'application/grpc+proto']);
@@ -42,17 +41,6 @@ export function timeoutOf({ 'grpc-timeout': timeout }: IncomingHttpHeaders): num
   const [, amount, unit = ''] = /^(\d{1,8})([HMSmun])$/.exec(String(timeout)) ?? [];
   const milliseconds = millisecondsOf[unit];
   return milliseconds && Math.min(Number(amount) * milliseconds, timerMsMax);
-}
-
-/** Shows HTTP/2's headers by their names alone. */
-export function headersByName(headers: IncomingHttpHeaders): RequestHeaders {
-  return {
-    get(name) {
-      const value = headers[name];
-      return Array.isArray(value) ? value.join(', ') : (value ?? null);
-    },
-    has: (name) => headers[name] !== undefined,
-  };
 }
 
 /** How a call ended, with the details of an error. */

@@ -85,8 +85,8 @@ export class Commits {
     decide: (found: FoundCredential | undefined) => Decision<Answer>,
   ): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const attempt = (found: FoundCredential | undefined) => {
-        const decision = decide(found);
+      const attempt = (found: FoundCredential | undefined, isProofEnded: boolean) => {
+        const decision = isProofEnded && found && target.proof ? target.proof.refuse(found.credential) : decide(found);
         const settle = () => ('refusal' in decision ? reject(decision.refusal) : resolve(decision.answer));
         return { decision, settle };
       };

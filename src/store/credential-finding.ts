@@ -25,6 +25,8 @@ export interface FoundForDecisions {
   readonly byId: ReadonlyMap<string, SignedFinding>;
   /** What a name means, by the index of its target. */
   readonly byName: ReadonlyMap<number, SignedFinding>;
+  /** Of the proofs that the targets name, those that have ended; perhaps none where nothing sealed was found. */
+  readonly endedProofs: ReadonlySet<string>;
 }
 
 /** Where a target is looked for, and whether its current version is wanted. */
@@ -33,6 +35,14 @@ interface Wanted extends Place {
 }
 
 type FoundRow = SignedRow & { readonly index: number };
+
+/** Each row tells all proofs of the statement that have ended. */
+type SealedFoundRow = FoundRow & SealedRow & { readonly endedProofs: readonly string[] | null };
+
+interface FoundUnlocked {
+  readonly found: { readonly index: number; readonly found: SignedFinding }[];
+  readonly ended: readonly string[];
+}
 
 /**
  * Finds all that decisions are about, in a few statements however many they are. Rows are locked in the order of their ids,
@@ -46,16 +56,27 @@ export async function findForDecisions(
   const byId = new Map(
     (await findLocked(transaction, targets, guard)).map((found) => [keyOf(found.credential), found]),
   );
+  const proofs = [...new Set(targets.flatMap(({ proof }) => (proof ? [proof.id] : [])))];
+  const endedProofs = new Set<string>();
+  const find = async (property: 'id' | 'shortId' | 'name', from: readonly (DecisionTarget | undefined)[]) => {
+    const { found, ended } = await findUnlocked(transaction, {
+      property,
+      wanted: placesBy(property, from),
+      proofs,
+      guard,
+    });
+    for (const id of ended) endedProofs.add(id);
+    return found;
+  };
   for (const property of ['id', 'shortId'] as const) {
-    const places = placesBy(property, targets.map(unlessLocked));
-    for (const { found } of await findUnlocked(transaction, { property, wanted: places, guard })) {
+    for (const { found } of await find(property, targets.map(unlessLocked))) {
       const key = keyOf(found.credential);
       // What is locked is newer, and has its version where anybody wants it; of the others, one may be without.
       if (!byId.get(key)?.current) byId.set(key, found);
     }
   }
-  const named = await findUnlocked(transaction, { property: 'name', wanted: placesBy('name', targets), guard });
-  return { byId, byName: new Map(named.map(({ index, found }) => [index, found])) };
+  const named = await find('name', targets);
+  return { byId, byName: new Map(named.map(({ index, found }) => [index, found])), endedProofs };
 }
 
 async function findLocked(
@@ -79,25 +100,28 @@ async function findUnlocked(
   {
     property,
     wanted,
+    proofs,
     guard,
   }: {
     readonly property: 'id' | 'shortId' | 'name';
     readonly wanted: readonly Wanted[];
+    readonly proofs: readonly string[];
     readonly guard: CredentialGuard;
   },
-): Promise<{ readonly index: number; readonly found: SignedFinding }[]> {
+): Promise<FoundUnlocked> {
   const plain = wanted.filter(({ sealed }) => !sealed);
   const sealed = wanted.filter((place) => place.sealed);
   const plainRows =
     plain.length > 0 ? await transaction.run<FoundRow>(findCredentials(property, plain, { sealed: false })) : [];
   const sealedRows =
     sealed.length > 0
-      ? await transaction.run<FoundRow & SealedRow>(findCredentials(property, sealed, { sealed: true }))
+      ? await transaction.run<SealedFoundRow>(findCredentials(property, sealed, { sealed: true, proofs }))
       : [];
-  return [
+  const found = [
     ...plainRows.map((row) => ({ index: row.index, found: findingOf(guard, row, undefined) })),
     ...sealedRows.map((row) => ({ index: row.index, found: findingOf(guard, row, sealedVersionOf(row)) })),
   ];
+  return { found, ended: sealedRows[0]?.endedProofs ?? [] };
 }
 
 function findingOf(guard: CredentialGuard, row: SignedRow, current: SealedVersion | undefined): SignedFinding {

@@ -10,6 +10,7 @@ import {
   type CredentialRow,
   type SignedCredential,
 } from './credential-row.ts';
+import { endedProofs } from './ended-proofs.ts';
 import { insertRows, updateRows } from './statement-rows.ts';
 import { selectList, type Fragment, type Statement } from './statement.ts';
 
@@ -41,11 +42,13 @@ const ways = {
  * Finds credentials at one moment, without a lock; where they are wanted, with their current sealed versions. As all of
  * these, it looks up one place after the other by an index, whatever the planner thinks of how many there are: that is what
  * `offset 0` is for.
+ *
+ * @param proofs of API keys and sessions, those that have ended are told with every sealed version
  */
 export function findCredentials(
   property: keyof typeof ways,
   places: readonly Place[],
-  { sealed }: { readonly sealed: boolean },
+  { sealed, proofs = [] }: { readonly sealed: boolean; readonly proofs?: readonly string[] },
 ): Statement {
   const { type, choice } = ways[property];
   const version = `, ${versionColumns} from credential c left join credential_version v
@@ -53,13 +56,13 @@ export function findCredentials(
   return {
     name: `${sealed ? 'sealed ' : ''}credentials by ${property}`,
     text: `
-      select p.index, ${selectList('f', signedProperties)}${sealed ? `, ${sealedList}` : ''}
+      select p.index, ${selectList('f', signedProperties)}${sealed ? `, ${sealedList}, ${endedProofs('$4')} as "endedProofs"` : ''}
       from unnest($1::uuid[], $2::${type}[], $3::int[]) as p (workspace_id, value, index)
       cross join lateral (
         select c.*${sealed ? version : ' from credential c'}
         where c.workspace_id = p.workspace_id and ${choice}
       ) f`,
-    values: [...valuesOf(places), places.map(({ index }) => index)],
+    values: [...valuesOf(places), places.map(({ index }) => index), ...(sealed ? [proofs] : [])],
   };
 }
 

@@ -8,15 +8,18 @@ import { GroupState } from './group-state.ts';
 import type { Fragment } from './statement.ts';
 import type { Transaction } from './transaction.ts';
 
+/** What a decision chose. */
+export interface Attempted {
+  readonly decision: Decision<unknown>;
+  readonly settle: () => void;
+}
+
 /** A decision that waits to be committed. */
 export interface DecisionWrite {
   readonly kind: 'decision';
   readonly target: DecisionTarget;
   /** Decides; `settle` answers or refuses once the decision is durable. */
-  readonly attempt: (found: FoundCredential | undefined) => {
-    readonly decision: Decision<unknown>;
-    readonly settle: () => void;
-  };
+  readonly attempt: (found: FoundCredential | undefined, isProofEnded: boolean) => Attempted;
   readonly reject: (error: unknown) => void;
 }
 
@@ -56,7 +59,8 @@ export async function decideTogether(
     }
     if (!state.knows(target)) return prepared(index);
     const finding = state.find(target, index);
-    const attempted = attempt(write, finding);
+    const isProofEnded = target.proof !== undefined && found.endedProofs.has(target.proof.id);
+    const attempted = attempt(write, finding, isProofEnded);
     if ('error' in attempted) {
       settlements.push(() => write.reject(attempted.error));
       continue;
@@ -80,9 +84,9 @@ function tellState(event: AuditEvent, resourceState: string | undefined): AuditE
 }
 
 /** What a decision throws is its caller's alone. */
-function attempt(write: DecisionWrite, found: FoundCredential | undefined) {
+function attempt(write: DecisionWrite, found: FoundCredential | undefined, isProofEnded: boolean) {
   try {
-    return write.attempt(found);
+    return write.attempt(found, isProofEnded);
   } catch (error) {
     return { error };
   }

@@ -6,7 +6,7 @@ import { etagOf, stateOf, type Credential, type SealedVersion } from './credenti
 import { credentialUnreadable, notFound, VaultError } from './errors.ts';
 import { sameJson } from './json.ts';
 import { checkVisible } from './narrowing.ts';
-import type { Clock, Decision, FoundCredential, IdSource, WorkspaceSealer } from './ports.ts';
+import type { Clock, Decision, FoundCredential, IdSource, TargetProof, WorkspaceSealer } from './ports.ts';
 import type { Secret } from './secret.ts';
 
 /** What a decision about a credential works with. */
@@ -165,6 +165,23 @@ export function decideReveal(parts: SealingParts, now: Date, found: FoundCredent
   const secret = openVersion(parts.sealer, credential, version);
   if (secret instanceof VaultError) return { event: event('FAILED'), refusal: secret };
   return { event: event('OK'), answer: { credential, version: version.version, secret } };
+}
+
+/**
+ * What proved the caller, for looking once more before a secret leaves: he may have been found in memory. Undefined where
+ * nothing was looked up that could end.
+ */
+export function proofOfCall(parts: DecisionParts): TargetProof | undefined {
+  const { caller } = parts.call;
+  const id = caller.kind === 'api_key' ? caller.id : caller.sessionId;
+  if (id === null) return undefined;
+  return {
+    id,
+    refuse: (credential) => ({
+      event: credentialEvent(parts, 'secrets.reveal', credential.id, 'DENIED'),
+      refusal: new VaultError('token_invalid', 'Token revoked'),
+    }),
+  };
 }
 
 /** Decides to name the fields of a secret, whatever the credential's state; the trail tells that it was opened for that. */

@@ -13,6 +13,7 @@ import {
   decideReveal,
   decideUpdate,
   newSealedCredential,
+  proofOfCall,
   type CredentialUpdate,
   type DescribedSecret,
   type RevealedSecret,
@@ -184,7 +185,8 @@ export class CredentialVault extends CredentialReader {
     const { clock, sealers, store, uses } = this.#parts;
     const sealer = await sealers.sealerOf(workspaceId);
     const now = clock.now();
-    const revealed = await store.decide({ workspaceId, reference, sealed: true, signal }, (found) => {
+    const proof = proofOfCall({ ...this.#parts, call });
+    const revealed = await store.decide({ workspaceId, reference, sealed: true, proof, signal }, (found) => {
       if (!found || !isVisible(call, found.credential)) throw notFound('credential', id);
       return decideReveal({ ...this.#parts, call, sealer }, now, found);
     });

@@ -22,7 +22,20 @@ export type Decision<Answer> =
       /** The whole new state; `version` is added where the secret changed. */
       readonly update?: { readonly credential: Credential; readonly version?: SealedVersion };
     }
-  | { readonly event: AuditEvent; readonly refusal: VaultError };
+  | Refusal;
+
+/** Nothing is written but the event, and the caller is refused. */
+export interface Refusal {
+  readonly event: AuditEvent;
+  readonly refusal: VaultError;
+}
+
+/** An API key or session by which a caller was proved a moment ago. */
+export interface TargetProof {
+  readonly id: string;
+  /** Decides where it has ended since, instead of the decision. */
+  readonly refuse: (found: Credential) => Refusal;
+}
 
 /**
  * How a credential is named: by id, or by its name. Several may have one name: then the one to which it belongs exclusively
@@ -39,6 +52,8 @@ export interface DecisionTarget {
   readonly deletedToo?: boolean;
   /** Load the current sealed version. */
   readonly sealed?: boolean;
+  /** Look at the same moment whether the caller still is who he was proved to be; only with `sealed` and without a lock. */
+  readonly proof?: TargetProof | undefined;
   /** Take the row's lock, since the decision changes it. */
   readonly lock?: boolean;
   readonly signal: AbortSignal;

@@ -52,6 +52,7 @@ export interface TestStores {
   readonly database: Database;
   readonly stores: Stores;
   readonly chain: KeyedAuditChain;
+  readonly grantMac: KeyedGrantMac;
   /** The stores once more, as another process has them, with a stream of their own. */
   readonly newStores: (database?: Database) => Stores;
   readonly log: ReturnType<typeof recordingLog>;
@@ -86,6 +87,7 @@ export async function openTestStores(poolMax = 4): Promise<TestStores> {
     target,
     database,
     chain: parts.chain,
+    grantMac: parts.grantMac,
     stores: createStores({ ...parts, database }),
     newStores: (other = database) => createStores({ ...parts, database: other }),
     log,

@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { Client, type QueryResultRow } from 'pg';
 import { parseConfig } from '../../src/config.ts';
 import { openInstance, type Instance } from '../../src/start/instance.ts';
+import type { TrailVerification } from '../../src/vault/audit-trail.ts';
 import type { Call, Grant } from '../../src/vault/caller.ts';
 import { draftDefaults, type CredentialDraft } from '../../src/vault/credential-rules.ts';
 import type { Credential } from '../../src/vault/credential.ts';
@@ -26,6 +27,8 @@ export interface RealVault {
   readonly otherCall: Call;
   /** Runs a statement as the superuser, whom row-level security does not bind. */
   readonly asSuperuser: <Row extends QueryResultRow>(text: string, values?: unknown[]) => Promise<Row[]>;
+  /** Holds the trail against its chain, and rows against the trail. */
+  readonly verify: () => Promise<TrailVerification>;
   /** Action and outcome of the events about a credential, the oldest first. */
   readonly eventsOf: (credential: Pick<Credential, 'id'>) => Promise<string[]>;
   /** Empties the tables of credentials and the trail. */
@@ -59,6 +62,7 @@ export async function openRealVault(): Promise<RealVault> {
     call: callIn(workspaceId),
     otherCall: callIn(await addWorkspace(instance, clock)),
     asSuperuser,
+    verify: () => instance.trailVerifier.verify(new Map()),
     eventsOf: async ({ id }) => {
       const text = `select action || ' ' || outcome as event from audit_event where resource_id = $1 order by id`;
       return (await asSuperuser<{ event: string }>(text, [id])).map(({ event }) => event);

@@ -4,7 +4,7 @@ import { spellShortId } from '../src/vault/ids.ts';
 import type { JsonObject } from '../src/vault/json.ts';
 import { roles, type Role } from '../src/vault/permissions.ts';
 import { allBoundRpcs, nameOfRpc, type ServedRpc } from './support/bound-rpcs.ts';
-import { startCoffer, type TestCoffer } from './support/coffer.ts';
+import { startCoffer, type KeyOptions, type TestCoffer } from './support/coffer.ts';
 import {
   asShownByRest,
   decisionOfRest,
@@ -15,12 +15,12 @@ import {
   type MatrixAnswer,
   type MatrixCaller,
 } from './support/decisions.ts';
-import { textOf } from './support/json.ts';
+import { parseObject, textOf } from './support/json.ts';
 import { allRoutes, type DocumentedRoute } from './support/routes.ts';
 
 /** What a request names: a workspace, and in it a credential, an API key and a user. */
 interface Target {
-  readonly title: 'own' | 'foreign' | 'absent' | 'own, of a foreign thing';
+  readonly title: 'own' | 'foreign' | 'absent' | 'own, of a foreign thing' | 'own, of a thing beyond';
   readonly workspaceId: string;
   readonly things: Readonly<Record<string, string>>;
 }
@@ -37,6 +37,15 @@ const absentWorkspaceId = '018cc251-f400-7abc-8def-000000000004';
 const foreignName = 'a name that no one sees';
 /** A login is refused for a while after five wrong passwords: a test of its own minute has them all. */
 const minuteMs = 61_000;
+
+/** What keys may be limited to; the first credential of each kind is within, and that of `beyond` is not. */
+const narrowings: Readonly<Record<string, (credentialId: string) => Partial<KeyOptions>>> = {
+  'for a provider': () => ({ providers: ['within'] }),
+  'for a tag': () => ({ tags: ['within'] }),
+  'for one credential': (credentialId) => ({ credentialIds: [credentialId] }),
+};
+/** As long as that of nothing. */
+const beyondName = 'a name that lies beyond';
 
 const routes = await allRoutes();
 const served = allBoundRpcs();
@@ -57,14 +66,22 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
   let coffer: TestCoffer;
   let nowMs = Date.UTC(2024, 0, 1);
   let callers: readonly MatrixCaller[];
-  let targets: readonly [own: Target, foreign: Target, absent: Target, ofForeignThing: Target];
+  let targets: readonly Target[];
+  let own: string;
+  let editor: MatrixCaller;
+  let admin: MatrixCaller;
+  let madeWithin = 0;
+  let reachedWithin = 0;
   const seen = new Map<Decision, number>();
 
   before(async () => {
     coffer = await startCoffer({ now: () => new Date(nowMs) });
-    const [own, foreign] = [await coffer.createWorkspace('own'), await coffer.createWorkspace('foreign')];
+    own = await coffer.createWorkspace('own');
+    const foreign = await coffer.createWorkspace('foreign');
     callers = await makeCallers(own);
-    targets = await makeTargets(own, foreign);
+    editor = callers.find(({ title }) => title === 'EDITOR') ?? expect.fail();
+    admin = callers.find(({ title }) => title === 'ADMIN') ?? expect.fail();
+    targets = await makeTargets(foreign);
     await endMembershipsOfOwner();
   });
 
@@ -77,7 +94,7 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
   for (const one of served) {
     it(`decides as the table says, and alike for what is foreign and absent, by the rpc ${nameOfRpc(one.rpc.method)}`, async () => {
       const check = async (caller: MatrixCaller): Promise<void> => {
-        const answers = await askAll(one, (target) => sendRpc(one, caller, target));
+        const answers = await askAll(one, caller, (target) => sendRpc(one, caller, target));
         for (const { target, answer } of answers) {
           const expected = expectedDecision(one.rpc.access, caller, isInReach(one, target));
           expectDecision(decisionOfRpc(answer), expected, `${caller.title}, ${target.title}: ${answer.text}`);
@@ -94,7 +111,7 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
       const one = served.find(({ rpc }) => nameOfRpc(rpc.method) === name);
       if (!one) throw new Error('the rpc is not served');
       const check = async (caller: MatrixCaller, prefix: string): Promise<void> => {
-        const answers = await askAll(one, (target) => sendRest(one, route, caller, target, prefix));
+        const answers = await askAll(one, caller, (target) => sendRest(one, route, caller, target, prefix));
         for (const { target, answer } of answers) {
           const expected = expectedByRest(one, caller, target);
           expectDecision(
@@ -111,6 +128,20 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
     });
   }
 
+  for (const one of served.filter(mayNameCredential)) {
+    it(`lets keys for some credentials alone reach those as any key by the rpc ${nameOfRpc(one.rpc.method)}`, async () => {
+      await expectWithinReach((caller, target) => sendRpc(one, caller, target));
+    });
+  }
+
+  for (const route of routes) {
+    const one = served.find(({ rpc }) => nameOfRpc(rpc.method) === nameOfRpc(route.method));
+    if (!one || !mayNameCredential(one)) continue;
+    it(`lets keys for some credentials alone reach those as any key by ${route.httpMethod} ${route.template} (${nameOfRpc(route.method)})`, async () => {
+      await expectWithinReach((caller, target) => sendRest(one, route, caller, target, `/${one.dialect.name}`));
+    });
+  }
+
   it('has seen every kind of decision, and no failure', () => {
     expect([...seen.keys()].toSorted()).to.deep.equal([
       'lacks the permission',
@@ -121,9 +152,20 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
     ]);
   });
 
-  it('has left the credential of the foreign workspace alone', async () => {
-    const { rows } = await query('select name, deleted_at, use_count::int from credential');
-    expect(rows).to.deep.equal([{ name: foreignName, deleted_at: null, use_count: 0 }]);
+  it('has let each kind of key reach what is within its limits in many ways', () => {
+    expect(reachedWithin).to.be.above(20 * Object.keys(narrowings).length);
+  });
+
+  it('has left the credentials of the foreign workspace, and beyond all limits, alone', async () => {
+    const names = `name in ('${foreignName}', '${beyondName}')`;
+    const { rows } = await query(
+      `select name, deleted_at, revision, use_count::int from credential where ${names} order by name`,
+    );
+    const untouched = { deleted_at: null, revision: 1, use_count: 0 };
+    expect(rows).to.deep.equal([
+      { name: beyondName, ...untouched },
+      { name: foreignName, ...untouched },
+    ]);
   });
 
   async function makeCallers(workspaceId: string): Promise<MatrixCaller[]> {
@@ -140,11 +182,57 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
     return [
       { title: 'nobody', token: undefined, grant: undefined, isOwner: false },
       ...(await Promise.all(made)),
+      ...(await makeNarrowed(workspaceId, absentThings['credential_id'] ?? '')),
       { title: 'OWNER without a membership', token: coffer.adminToken, grant: undefined, isOwner: true },
     ];
   }
 
-  async function makeTargets(own: string, foreign: string): Promise<typeof targets> {
+  /** EDITORs with a key of each kind that is for some credentials alone. */
+  async function makeNarrowed(workspaceId: string, credentialId: string): Promise<MatrixCaller[]> {
+    const made = Object.entries(narrowings).map(async ([title, narrowing]) => ({
+      title: `EDITOR ${title}`,
+      token: await coffer.issueKey({ role: 'EDITOR', workspaceId, ...narrowing(credentialId) }),
+      grant: { role: 'EDITOR', mayReveal: true, narrowing: narrowing(credentialId) } as const,
+      isOwner: false,
+    }));
+    return Promise.all(made);
+  }
+
+  /** Makes a credential that all narrowings are for; it is the only one of its name. */
+  async function makeWithin(): Promise<Target> {
+    const name = `within ${(madeWithin += 1)}`;
+    const credential = { name, provider: 'within', tags: ['within'] };
+    const id = textOf(await asAdmin('credentials', { credential, secret: { key: 'x' } }), 'credential', 'id');
+    return { title: 'own', workspaceId: own, things: { ...absentThings, credential_id: id, name } };
+  }
+
+  /** Each on a credential of his own, since what is let in may delete it. */
+  async function expectWithinReach(
+    ask: (caller: MatrixCaller, target: Target) => Promise<MatrixAnswer>,
+  ): Promise<void> {
+    const plain = await ask(editor, await makeWithin());
+    expect(plain.status).to.be.below(500);
+    for (const [title, narrowing] of Object.entries(narrowings)) {
+      const target = await makeWithin();
+      const { providers = [], tags = [], credentialIds = [] } = narrowing(target.things['credential_id'] ?? '');
+      const key = { name: 'k', role: 'EDITOR', providers, tags, credential_ids: credentialIds };
+      const token = textOf(await asAdmin('apiKeys', key), 'token');
+      const answer = await ask({ ...editor, token }, target);
+      expect(answer.status, `${title}: ${answer.text}`).to.equal(plain.status);
+      if (answer.status < 300) reachedWithin += 1;
+    }
+  }
+
+  /** Makes something in the callers' own workspace, of which the owner is no member any more. */
+  async function asAdmin(collection: string, body: object): Promise<JsonObject> {
+    const path = `/v1/workspaces/${own}/${collection}`;
+    const headers = { authorization: `Bearer ${admin.token ?? ''}` };
+    const { status, text } = await send('POST', path, headers, parseObject(JSON.stringify(body)));
+    expect(status, text).to.equal(200);
+    return parseObject(text);
+  }
+
+  async function makeTargets(foreign: string): Promise<typeof targets> {
     const at = `/v1/workspaces/${foreign}`;
     const credential = { credential: { name: foreignName, provider: 'p' }, secret: { key: 'x' } };
     const foreignThings = {
@@ -153,11 +241,17 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
       user_id: textOf(await coffer.native('GET', '/v1/whoami'), 'user_id'),
       name: foreignName,
     };
+    const beyond = await asAdmin('credentials', {
+      credential: { name: beyondName, provider: 'p', tags: ['beyond'] },
+      secret: { key: 'x' },
+    });
+    const thingsBeyond = { ...absentThings, credential_id: textOf(beyond, 'credential', 'id'), name: beyondName };
     return [
       { title: 'own', workspaceId: own, things: absentThings },
       { title: 'foreign', workspaceId: foreign, things: absentThings },
       { title: 'absent', workspaceId: absentWorkspaceId, things: absentThings },
       { title: 'own, of a foreign thing', workspaceId: own, things: foreignThings },
+      { title: 'own, of a thing beyond', workspaceId: own, things: thingsBeyond },
     ];
   }
 
@@ -182,8 +276,10 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
     return rpc.access.kind === 'public' ? callers.slice(0, 1) : callers;
   }
 
-  async function askAll(one: ServedRpc, ask: (target: Target) => Promise<MatrixAnswer>) {
-    const isNamed = (target: Target) => target.title === 'own' || mayName(one, target);
+  async function askAll(one: ServedRpc, { grant }: MatrixCaller, ask: (target: Target) => Promise<MatrixAnswer>) {
+    const isNamed = (target: Target) =>
+      target.title === 'own' ||
+      (target.title === 'own, of a thing beyond' ? isLimited(grant) && mayNameCredential(one) : mayName(one, target));
     const asked = targets.filter(isNamed).map(async (target) => ({ target, answer: await ask(target) }));
     return Promise.all(asked);
   }
@@ -222,8 +318,10 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
       return found && withoutNames(found.answer, names);
     };
     if (answerFor('foreign')) expect(answerFor('foreign'), caller.title).to.deep.equal(answerFor('absent'));
-    const ofForeignThing = answerFor('own, of a foreign thing');
-    if (ofForeignThing) expect(ofForeignThing, caller.title).to.deep.equal(answerFor('own'));
+    for (const title of ['own, of a foreign thing', 'own, of a thing beyond'] as const) {
+      const answer = answerFor(title);
+      if (answer) expect(answer, `${caller.title}, ${title}`).to.deep.equal(answerFor('own'));
+    }
   }
 
   function sendRpc(one: ServedRpc, caller: MatrixCaller, target: Target): Promise<MatrixAnswer> {
@@ -284,6 +382,16 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
 function namesThing(one: ServedRpc): boolean {
   const names = thingsNamedBy(one).filter((name) => name !== 'user_id' || one.rpc.access.kind === 'workspace');
   return names.length > 0;
+}
+
+/** Whether a request names a credential of a workspace. */
+function mayNameCredential(one: ServedRpc): boolean {
+  const names = thingsNamedBy(one);
+  return one.rpc.access.kind === 'workspace' && (names.includes('credential_id') || names.includes('name'));
+}
+
+function isLimited(grant: MatrixCaller['grant']): boolean {
+  return grant?.narrowing !== undefined;
 }
 
 /** What a variable of a path holds; of those that the matrix does not know, what nothing has. */

@@ -25,6 +25,9 @@ export interface KeyOptions {
   readonly workspaceId?: string;
   readonly dialect?: string;
   readonly withoutReveal?: boolean;
+  readonly providers?: readonly string[];
+  readonly tags?: readonly string[];
+  readonly credentialIds?: readonly string[];
 }
 
 /** A whole Coffer on a database of its own, serving on a port of its own. */
@@ -71,12 +74,15 @@ export async function startCoffer(options: TestCofferOptions = {}): Promise<Test
     database,
     environment,
     native,
-    issueKey: async ({ role, workspaceId = defaultWorkspaceId, dialect, withoutReveal }) => {
+    issueKey: async ({ role, workspaceId = defaultWorkspaceId, dialect, withoutReveal, ...narrowing }) => {
       const body = {
         name: `a ${role} key`,
         role,
         ...(dialect && { dialect }),
         ...(withoutReveal && { without_reveal: true }),
+        providers: [...(narrowing.providers ?? [])],
+        tags: [...(narrowing.tags ?? [])],
+        credential_ids: [...(narrowing.credentialIds ?? [])],
       };
       return textOf(await native('POST', `/v1/workspaces/${workspaceId}/apiKeys`, body), 'token');
     },

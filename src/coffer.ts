@@ -7,7 +7,9 @@ import { logHeads } from './start/head-log.ts';
 import { DatabaseReadiness } from './start/database-readiness.ts';
 import { buildServer } from './server.ts';
 import type { DatabaseConnection } from './store/database-connection.ts';
+import { estimateRows } from './store/row-estimates.ts';
 import { watchGrantChannel } from './metrics/access-metrics.ts';
+import { countKeys } from './metrics/key-metrics.ts';
 import { countCommits, countConnections } from './metrics/store-metrics.ts';
 import { listen } from './start/listen.ts';
 import { measureProcess } from './metrics/process-metrics.ts';
@@ -56,6 +58,8 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
   const onCommit = countCommits(metrics);
   const instance = await openInstance({ config, connection, clock, log, onCommit }, opening);
   countConnections(metrics, instance.database);
+  const { database, sealers } = instance;
+  opening.use(countKeys({ registry: metrics, estimate: () => estimateRows(database), keys: sealers }));
   await instance.grantChannel.start();
   watchGrantChannel(metrics, instance.grantChannel);
   opening.defer(logHeads(instance.stores.auditHead, parts.log));

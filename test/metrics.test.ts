@@ -74,6 +74,17 @@ describe('the metrics of a whole Coffer', () => {
     for (const { value: seconds } of delays) expect(seconds).to.be.within(0, 60);
   });
 
+  it('tell that the keys are at hand, and something of how many there are', async () => {
+    const samples = parseMetrics(await read());
+    expect(sumOf(samples, 'coffer_sealed')).to.equal(0);
+    for (const metric of ['coffer_workspace_keys', 'coffer_sealed_versions']) {
+      const [sample, ...more] = samples.filter((one) => one.name === metric);
+      expect(sample?.labels).to.deep.equal({});
+      expect(sample?.value).to.be.at.least(0);
+      expect(more).to.deep.equal([]);
+    }
+  });
+
   it('tell nothing of workspaces, credentials, callers and addresses', async () => {
     const text = await read();
     const hidden = [

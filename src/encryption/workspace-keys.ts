@@ -68,6 +68,11 @@ export class WorkspaceKeys implements SealerSource {
     return this.#cached(workspaceId) ?? this.#loading.get(workspaceId)?.sealer ?? this.#loadOnce(workspaceId);
   }
 
+  /** Whether nothing can be opened or sealed any more. */
+  get isSealed(): boolean {
+    return this.#closed;
+  }
+
   newWorkspaceKey(workspaceId: string): WrappedWorkspaceKey {
     const { sodium, random, keyring, clock } = this.#options;
     const workspaceKey = identifyKey(sodium, new Key(random.take(keyBytes)));

@@ -36,7 +36,7 @@ export const usage = `usage: npm run bench -- [options]
   --profile DIR      writes a CPU profile of Coffer
   --help             prints this
 
-It needs what npm ci brings, two processors to itself, and for scale 8 GB of disk in the temporary directory.
+It needs what npm ci brings, two processors to itself, and for scale 4 GB of disk in the temporary directory.
 `;
 
 /** @throws Error with what is wrong */

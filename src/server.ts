@@ -70,7 +70,8 @@ export async function buildServer(parts: ServerParts): Promise<Gateway> {
 async function buildAuthenticator({ clock, config, instance, log, metrics }: ServerParts): Promise<Authenticator> {
   const { access, workspaces } = instance.stores;
   const onSearch = countSearches(metrics);
-  const store = new CachedAccessStore({ store: access, notices: instance.grantChannel, onSearch });
+  const notices = instance.grantChannel;
+  const store = new CachedAccessStore({ store: access, notices, onSearch });
   if (!config.oidc) return new Authenticator({ store, clock });
   // Few servers have an issuer, and what verifies its tokens takes time to load and memory.
   const { createOidcAccess } = await import('./access/oidc/oidc-access.ts');
@@ -79,7 +80,7 @@ async function buildAuthenticator({ clock, config, instance, log, metrics }: Ser
   return new Authenticator({
     store,
     clock,
-    oidc: createOidcAccess({ issuer, audience, claimNames, workspaces, clock, log }),
+    oidc: createOidcAccess({ issuer, audience, claimNames, workspaces, notices, clock, log }),
   });
 }
 

@@ -21,7 +21,7 @@ interface FoundSession {
 
 /**
  * Finds callers in memory, and otherwise in a store. It answers nothing that the store would not have answered at some
- * moment of the last second. Expiry is not decided here, but whenever a caller is proved.
+ * moment of the last 0.9 s. Expiry is not decided here, but whenever a caller is proved.
  */
 export class CachedAccessStore implements AccessStore {
   readonly #store: AccessStore;

@@ -17,7 +17,7 @@ export interface GrantChannelParts {
 }
 
 /** For how long a notice that came back proves that none is missing, in milliseconds after it was sent. */
-export const currentForMs = 1_000;
+export const currentForMs = 900;
 const renewAfterMs = 200;
 /** A connection on which nothing comes back for so long is given up. */
 const silentForMsMax = 2_000;
@@ -29,7 +29,7 @@ const pauseMsMax = 5_000;
  *
  * PostgreSQL delivers notices in the order of their commits. So when one comes back that this process has sent itself, over
  * another connection, every change has been heard of that was committed before it was sent. The channel is current for a
- * second after that: a link that is dead, a pooler that swallows notices, and a process that is too busy to read them all
+ * while after that: a link that is dead, a pooler that swallows notices, and a process that is too busy to read them all
  * end that by themselves. It is renewed only while somebody asks.
  *
  * @see docs/decisions/0015-cached-proofs.md

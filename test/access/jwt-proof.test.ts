@@ -7,6 +7,7 @@ import { keysCooldownMs, keysFreshMs, keysUsableMs } from '../../src/access/oidc
 import type { Caller } from '../../src/vault/caller.ts';
 import { refersTo, spellShortId, type Reference } from '../../src/vault/ids.ts';
 import { documentBytesMax } from '../../src/access/oidc/issuer-documents.ts';
+import { ManualNotices } from './manual-notices.ts';
 import { MemoryAccessStore, now } from './memory-access-store.ts';
 import { audience, newSigningKey, TestIssuer, type Claims, type TokenOptions } from './oidc/test-issuer.ts';
 import { refusalOf } from './refusal.ts';
@@ -51,7 +52,15 @@ describe('jwtProof', () => {
         told.push(`${message}: ${JSON.stringify(fields)}`),
     };
     const claimNames = { workspace: 'coffer_workspace', role: 'coffer_role' };
-    const oidc = createOidcAccess({ issuer: name, audience, claimNames, workspaces, clock, log });
+    const oidc = createOidcAccess({
+      issuer: name,
+      audience,
+      claimNames,
+      workspaces,
+      notices: new ManualNotices(),
+      clock,
+      log,
+    });
     return new Authenticator({ store: new MemoryAccessStore({}), clock, oidc });
   }
 

@@ -1,27 +1,9 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { KnownProofs, knownProofsLimits, type SearchWay } from '../../src/access/known-proofs.ts';
-import type { GrantChange, GrantNotices, Membership, UserAccess } from '../../src/vault/ports.ts';
+import type { GrantNotices, Membership, UserAccess } from '../../src/vault/ports.ts';
+import { ManualNotices } from './manual-notices.ts';
 import { someUser } from './memory-access-store.ts';
-
-/** Notices that a test tells by hand. */
-class ManualNotices implements GrantNotices {
-  current = true;
-  readonly #subscribers: ((change: GrantChange) => void)[] = [];
-
-  isCurrent(): boolean {
-    return this.current;
-  }
-
-  subscribe(told: (change: GrantChange) => void): () => void {
-    this.#subscribers.push(told);
-    return () => undefined;
-  }
-
-  tell(change: GrantChange): void {
-    for (const told of this.#subscribers) told(change);
-  }
-}
 
 interface Found {
   readonly id: string;

@@ -5,7 +5,7 @@ export type GrantChange =
 /** Tells of changes of what grants something, whoever makes them. */
 export interface GrantNotices {
   /**
-   * Whether all changes have been told that were made up to a second ago. Where it answers no, what was found before
+   * Whether all changes have been told that were made up to 0.9 s ago. Where it answers no, what was found before
    * proves nothing.
    */
   isCurrent(): boolean;

@@ -9,7 +9,7 @@ const usage = `usage: coffer [command]
   admin-key   replace a lost or stolen admin key; the server may be running
   audit-export [--from TIME] [--to TIME]
               print the audit trail as JSON lines: events from TIME on, and before TIME
-  audit-prune --before TIME
+  audit-prune --before TIME [--despite-rows]
               delete the events before TIME from the beginning of each stream of the audit trail
   demo        store, list and reveal credentials in a temporary Coffer, and show how
   help        print this

@@ -25,7 +25,8 @@ export type AuditAction =
   | 'sessions.login'
   | 'sessions.logout'
   | 'access.denied'
-  | 'access.refused';
+  | 'access.refused'
+  | 'audit.prune';
 
 export type AuditOutcome = 'OK' | 'DENIED' | 'FAILED';
 

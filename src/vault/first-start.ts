@@ -1,7 +1,7 @@
-import type { AuditAction, AuditEvent } from './audit-event.ts';
 import { VaultError } from './errors.ts';
 import { notNarrowed } from './narrowing.ts';
 import type { ApiKey, Clock, IdSource, IssuedToken, SealerSource, User, UserStore } from './ports.ts';
+import { systemEvent } from './system-event.ts';
 import { withdrawnPassword } from './withdrawn-password.ts';
 
 /** What the first start works with. */
@@ -36,7 +36,7 @@ export async function createFirstOwner(parts: FirstStartParts, token: IssuedToke
     owner,
     membership: { workspaceId: workspace.id, userId: ownerId, role: 'ADMIN', mayReveal: true },
     apiKey: personalKey(parts, owner, token),
-    event: systemEvent(parts, 'instance.set_up', 'user', ownerId),
+    event: systemEvent(parts, { action: 'instance.set_up', resourceKind: 'user', resourceId: ownerId }),
   });
 }
 
@@ -50,13 +50,13 @@ export async function replaceAdminKey(parts: FirstStartParts, token: IssuedToken
   const owner = await parts.users.findFirstOwner();
   if (!owner) throw new VaultError('not_found', 'there is no owner yet: start the server once');
   const apiKey = personalKey(parts, owner, token);
-  const event = systemEvent(parts, 'api_keys.create', 'api_key', apiKey.id);
+  const event = systemEvent(parts, { action: 'api_keys.create', resourceKind: 'api_key', resourceId: apiKey.id });
   await parts.users.replaceProofs({
     apiKey,
     revokedAt: apiKey.createdAt,
     passwordHash: withdrawnPassword(apiKey.id),
     event,
-    eventOf: ({ action, resourceKind, resourceId }) => systemEvent(parts, action, resourceKind, resourceId),
+    eventOf: (ending) => systemEvent(parts, ending),
   });
 }
 
@@ -75,30 +75,5 @@ function personalKey(parts: FirstStartParts, owner: User, token: IssuedToken): A
     expiresAt: null,
     revokedAt: null,
     createdAt: parts.clock.now(),
-  };
-}
-
-function systemEvent(
-  parts: FirstStartParts,
-  action: AuditAction,
-  resourceKind: string,
-  resourceId: string,
-): AuditEvent {
-  return {
-    id: parts.ids.next(),
-    time: parts.clock.now(),
-    workspaceId: null,
-    actorKind: 'system',
-    actorId: null,
-    actorName: 'coffer',
-    authentication: 'local',
-    action,
-    resourceKind,
-    resourceId,
-    outcome: 'OK',
-    protocol: 'none',
-    dialect: 'coffer',
-    peer: '',
-    requestId: '',
   };
 }

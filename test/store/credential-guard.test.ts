@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
-import fc from 'fast-check';
+import { array, assert, asyncProperty, boolean, date, dictionary, jsonValue, option, record, string } from 'fast-check';
 import { KeyedGrantMac } from '../../src/encryption/grant-mac.ts';
 import { Key } from '../../src/encryption/key.ts';
 import { loadSodium } from '../../src/encryption/sodium.ts';
@@ -46,23 +46,28 @@ describe('the MAC of a credential', () => {
     return found;
   }
 
+  const kinds = async () =>
+    (await test.asSuperuser<{ kind: string }>(`select kind from audit_ledger where kind = 'sign'`)).map(
+      ({ kind }) => kind,
+    );
+
   it('is that of what comes back, whatever a credential holds', async () => {
-    const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 }).map((any) => any.replaceAll('\0', ' '));
-    const time = fc.date({ min: new Date(-6e13), max: new Date('9999-12-31'), noInvalidDate: true });
+    const text = string({ unit: 'binary', minLength: 1, maxLength: 20 }).map((any) => any.replaceAll('\0', ' '));
+    const time = date({ min: new Date(-6e13), max: new Date('9999-12-31'), noInvalidDate: true });
     const stored = text.filter((any) => any.isWellFormed());
-    const changes = fc.record<Partial<Credential>>({
+    const changes = record<Partial<Credential>>({
       name: text,
-      description: fc.option(text),
-      tags: fc.array(text, { maxLength: 4 }),
-      labels: fc.dictionary(stored, stored, { maxKeys: 5 }),
-      metadata: fc.option(fc.dictionary(stored, fc.jsonValue({ maxDepth: 3 })).map(parsed)),
-      expiresAt: fc.option(time),
-      deletedAt: fc.option(time),
+      description: option(text),
+      tags: array(text, { maxLength: 4 }),
+      labels: dictionary(stored, stored, { maxKeys: 5 }),
+      metadata: option(dictionary(stored, jsonValue({ maxDepth: 3 })).map(parsed)),
+      expiresAt: option(time),
+      deletedAt: option(time),
       updatedAt: time,
-      isActive: fc.boolean(),
+      isActive: boolean(),
     });
-    await fc.assert(
-      fc.asyncProperty(changes, async (some) => {
+    await assert(
+      asyncProperty(changes, async (some) => {
         const credential = await addCredential(test, newCredential(workspaceId, some));
         expect(await isGenuine(credential)).to.equal(true);
         expect(await isGenuine(credential, true)).to.equal(true);
@@ -84,11 +89,6 @@ describe('the MAC of a credential', () => {
       const { chain, database, grantMac } = test;
       signing = { database, chain, grantMac, clock: { now: () => createdAt } };
     });
-
-    const kinds = async () =>
-      (await test.asSuperuser<{ kind: string }>(`select kind from audit_ledger where kind = 'sign'`)).map(
-        ({ kind }) => kind,
-      );
 
     it('is computed once, and the ledger says so', async () => {
       const credential = await addCredential(test, newCredential(workspaceId));

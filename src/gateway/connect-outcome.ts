@@ -27,21 +27,21 @@ export function watchOutcome(context: HandlerContext, found: Exchange['found']):
 }
 
 function blameRequest(reason: ConnectError, typeName: string): void {
-  const fault = [reason.cause, causeOf(reason.cause)].find((error) => isFieldError(error));
-  const rawMessage = fault
-    ? `the field ${fault.field().name} is not the JSON of ${typeName}`
-    : sayUndecodable(typeName);
+  const rawMessage = sayUndecodable(typeName, reason.cause);
   Object.defineProperties(reason, { code: { value: Code.InvalidArgument }, rawMessage: { value: rawMessage } });
   reason.message = `[invalid_argument] ${rawMessage}`;
 }
 
-/** The refusal of bytes that are no message. */
-export function undecodable({ typeName }: DescMessage): ConnectError {
-  return new ConnectError(sayUndecodable(typeName), Code.InvalidArgument);
+/** The refusal of what is no message; of a decoder's own words, which quote values, the field's name alone is kept. */
+export function undecodable({ typeName }: DescMessage, thrown: unknown): ConnectError {
+  return new ConnectError(sayUndecodable(typeName, thrown), Code.InvalidArgument);
 }
 
-function sayUndecodable(typeName: string): string {
-  return `the request can not be decoded as ${typeName}`;
+function sayUndecodable(typeName: string, thrown: unknown): string {
+  const fault = [thrown, causeOf(thrown)].find((error) => isFieldError(error));
+  return fault
+    ? `the field ${fault.field().name} is not the JSON of ${typeName}`
+    : `the request can not be decoded as ${typeName}`;
 }
 
 function causeOf(error: unknown): unknown {

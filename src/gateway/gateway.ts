@@ -12,6 +12,7 @@ import { createProver, proofLastsMsDefault, type Authenticate } from './authenti
 import { announceClosing, closeBehindUnreadBody, endureBreakingOff } from './close-behind.ts';
 import { createConnectService } from './connect.ts';
 import { givenUp, shuttingDown } from './connect-errors.ts';
+import { ConnectUnary } from './connect-unary.ts';
 import { mendOddRequests } from './connect-request.ts';
 import { registerCors } from './cross-origin.ts';
 import type { DenialObserver } from './denial-observer.ts';
@@ -31,6 +32,7 @@ import {
   type PortTimeouts,
   type PortTls,
 } from './port.ts';
+import { OpenCalls } from './open-calls.ts';
 import { createPeerFinder } from './peer-address.ts';
 import { registerProbes } from './probes.ts';
 import { limitRates, type RateLimits } from './rate-limit.ts';
@@ -128,8 +130,10 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
     closeBehindUnreadBody(request, reply, parts.bodyBytesMax);
     endureBreakingOff(request);
   };
+  const openCalls = new OpenCalls();
   const grpc = new GrpcService({
     rpcs,
+    openCalls,
     log,
     exchanges,
     findPeer: createPeerFinder(options.trustedProxies ?? []),
@@ -173,6 +177,12 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
     mendOddRequests(scope);
     // Connect refuses the types that it does not know.
     scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
+    const unary = new ConnectUnary(rpcs, openCalls);
+    scope.addHook('onRequest', (request, reply, done) => {
+      const exchange = exchanges.of(request);
+      assert(exchange);
+      if (!unary.take(request, reply, exchange)) done();
+    });
     const connect = createConnectService(rpcs);
     await scope.register(fastifyConnectPlugin, {
       routes: (router) => {
@@ -184,6 +194,8 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
       // What is registered without a limit of its own, health and reflection, anybody may call.
       readMaxBytes: Math.min(publicBodyBytesMax, parts.bodyBytesMax),
       shutdownSignal: overdue.signal,
+      // Beside a text that somebody else chose, the length of what is compressed tells of the secret (BREACH).
+      compressMinBytes: Number.MAX_SAFE_INTEGER,
     });
   });
   fastify.register(async (scope) => {
@@ -209,7 +221,7 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
       if (!(await isDoneWithin(drained, graceMs))) {
         overdue.abort(shuttingDown());
         rest.abort();
-        grpc.abort();
+        openCalls.abort();
         if (!(await isDoneWithin(drained, Math.min(lastWordsMs, graceMs)))) port.cut();
         await drained;
       }

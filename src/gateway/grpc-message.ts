@@ -1,5 +1,5 @@
 import { Code, ConnectError } from '@connectrpc/connect';
-import type { Readable } from 'node:stream';
+import type { BodyReader } from './read-body.ts';
 
 /** A byte of flags, and the message's length in four. */
 const headBytes = 5;
@@ -18,44 +18,8 @@ export function frameMessage(message: Uint8Array): Buffer {
   return frame;
 }
 
-/**
- * Reads the one message of a unary call, which ends with the client's half of the stream.
- *
- * @throws ConnectError as `FrameReader`
- * @throws Error where the call is given up meanwhile
- */
-export function readMessage(stream: Readable, bytesMax: number, signal: AbortSignal): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    const reader = new FrameReader(bytesMax);
-    const stop = (): void => {
-      stream.off('data', onData).off('end', onEnd);
-      signal.removeEventListener('abort', onAbort);
-    };
-    const settle = (step: () => void): void => {
-      try {
-        step();
-      } catch (error) {
-        stop();
-        // What is still to come is dropped once the answer is on its way.
-        stream.pause();
-        reject(error);
-      }
-    };
-    const onData = (chunk: Buffer): void => settle(() => reader.add(chunk));
-    const onEnd = (): void =>
-      settle(() => {
-        resolve(reader.end());
-        stop();
-      });
-    const onAbort = (): void => settle(() => signal.throwIfAborted());
-    signal.addEventListener('abort', onAbort, { once: true });
-    stream.on('data', onData).on('end', onEnd);
-    if (signal.aborted) onAbort();
-  });
-}
-
 /** Puts together a frame that comes in pieces of any size, and spends no more memory than twice what has come. */
-export class FrameReader {
+export class FrameReader implements BodyReader {
   readonly #bytesMax: number;
   #frame: Buffer = Buffer.alloc(0);
   #length = 0;

@@ -64,6 +64,17 @@ export class RpcService {
   }
 
   /**
+   * Takes a call through all steps.
+   *
+   * @param read gets the message, once the caller is let in
+   * @throws whatever `refusalOf` is for
+   */
+  async call(attempt: RpcAttempt, read: () => Promise<Message>): Promise<Message> {
+    const proof = await this.letIn(attempt);
+    return this.answer(attempt, proof, await read());
+  }
+
+  /**
    * Finds out who is calling, before a byte of the body is read.
    *
    * @throws whatever `refusalOf` is for, where he can't be let in, or may make the call nowhere

@@ -26,7 +26,7 @@ export interface JsonWriters {
   ofField(field: DescField): (message: Message) => JsonValue;
 }
 
-type WriteMember = (message: object, members: [string, JsonValue][]) => void;
+type WriteMember = (message: object, members: Record<string, JsonValue>) => void;
 
 /** Makes the writers of a style. @see https://protobuf.dev/programming-guides/json/ */
 export function createJsonWriters(style: JsonStyle): JsonWriters {
@@ -59,10 +59,9 @@ export function createJsonWriters(style: JsonStyle): JsonWriters {
 function writeMembers(members: readonly WriteMember[]): JsonWriter {
   return (message) => {
     assert(typeof message === 'object' && message !== null);
-    const entries: [string, JsonValue][] = [];
-    for (const member of members) member(message, entries);
-    // An object made of entries owns every name, `__proto__` included.
-    return Object.fromEntries(entries);
+    const json: Record<string, JsonValue> = {};
+    for (const member of members) member(message, json);
+    return json;
   };
 }
 
@@ -72,13 +71,14 @@ function compileMember(
   ofMessage: (message: DescMessage) => JsonWriter,
 ): WriteMember {
   const name = wireNameOf(field, style.names);
+  assert(name !== '__proto__', 'a field can not be called like that');
   const read = fieldReader(field);
   const write = compileValue(field, style, ofMessage);
   const unset = style.unset === 'null';
   return (message, members) => {
     const value = read(message);
-    if (value !== undefined) members.push([name, write(value)]);
-    else if (unset) members.push([name, null]);
+    if (value !== undefined) members[name] = write(value);
+    else if (unset) members[name] = null;
   };
 }
 
@@ -105,6 +105,7 @@ function compileValue(field: DescField, style: JsonStyle, ofMessage: (message: D
       const write = elementWriter(field, style, ofMessage);
       return (map) => {
         assert(typeof map === 'object' && map !== null);
+        // An object made of entries owns every name, `__proto__` included.
         return Object.fromEntries(Object.entries(map).map(([key, value]) => [key, write(value)]));
       };
     }
@@ -170,6 +171,9 @@ function writeWithStrings(value: unknown): JsonValue {
   return value;
 }
 
+/** The year 9999 ends with the second before. */
+const plainSecondsMax = 253_402_300_800n;
+
 /** Messages whose JSON is not an object of their fields. */
 const wellKnownWriters: Readonly<Record<string, (style: JsonStyle) => JsonWriter>> = {
   'google.protobuf.Timestamp': ({ timestamp }) => (timestamp === 'milliseconds' ? writeMilliseconds : writeTimestamp),
@@ -198,9 +202,15 @@ function writeWrapper(kind: string, style: JsonStyle): JsonWriter {
   };
 }
 
+/** Times of whole milliseconds, which are all that the vault keeps, are spelt without the library, which takes its time. */
 function writeTimestamp(value: unknown): JsonValue {
   assert(isMessage(value, TimestampSchema));
-  return toJson(TimestampSchema, value);
+  const { seconds, nanos } = value;
+  const isWhole = nanos >= 0 && nanos < 1_000_000_000 && nanos % 1_000_000 === 0;
+  const isPlain = isWhole && seconds >= 0n && seconds < plainSecondsMax;
+  if (!isPlain) return toJson(TimestampSchema, value);
+  const text = timestampDate(value).toISOString();
+  return nanos === 0 ? `${text.slice(0, -'.000Z'.length)}Z` : text;
 }
 
 function writeMilliseconds(value: unknown): JsonValue {

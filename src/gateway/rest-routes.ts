@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { JsonValue } from '../vault/json.ts';
 import type { Guard } from './guard.ts';
 import { createJsonWriters } from './json-writer.ts';
+import { nameOfRpc } from './request-metrics.ts';
 import { createRequestReader, type RequestReader } from './request-reader.ts';
 import type { Route } from './route-table.ts';
 
@@ -11,6 +12,12 @@ export interface CompiledRoute {
   readonly reader: RequestReader;
   /** Spells an answer in the dialect's style. */
   readonly write: (message: Message) => JsonValue;
+  /** Of an answer. */
+  readonly status: number;
+  /** On every answer. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** `coffer.v1.CredentialService/GetCredential`. */
+  readonly rpcName: string;
 }
 
 /** Compiles all routes at once, so that a mistake in a proto shows at start-up. */
@@ -20,11 +27,14 @@ export function compileRoutes(routes: readonly Route[], guard: Guard): (route: R
   for (const route of routes) {
     const ofDialect = writers.get(route.dialect);
     assert(ofDialect);
+    const { rest } = route.dialect;
+    const { method } = route.rpc;
     compiled.set(route, {
       reader: createRequestReader(route, (schema, message) => guard.validate(schema, message)),
-      write: route.responseField
-        ? ofDialect.ofField(route.responseField)
-        : ofDialect.ofMessage(route.rpc.method.output),
+      write: route.responseField ? ofDialect.ofField(route.responseField) : ofDialect.ofMessage(method.output),
+      status: rest.successStatus[method.name] ?? 200,
+      headers: rest.headers?.[method.name] ?? {},
+      rpcName: nameOfRpc(method),
     });
   }
   return (route) => {

@@ -12,7 +12,6 @@ import type { Exchange } from './exchange.ts';
 import type { Guard } from './guard.ts';
 import type { PathMatch } from './path-tree.ts';
 import { ProblemError } from './problem-error.ts';
-import { nameOfRpc } from './request-metrics.ts';
 import { plainAnswer, problemOf, renderProblem } from './rest-problems.ts';
 import { bodyLimitOf } from './request-body.ts';
 import { abortWhenGone, openRestRequest, showForChoice, type RestRequest } from './rest-request.ts';
@@ -91,17 +90,15 @@ export class RestService {
     const proof = await prover.prove({ headers, signal, peer, peerCertificate, hasSeveralAuthorizations });
     const match = await this.#chooseMatch(request, candidates, proof);
     const { dialect, path } = match.entry;
-    Object.assign(request.exchange.found, {
-      dialect: dialect.name,
-      route: path,
-      rpc: nameOfRpc(match.entry.rpc.method),
-    });
+    exchange.found.dialect = dialect.name;
+    exchange.found.route = path;
+    exchange.found.rpc = this.#compiled(match.entry).rpcName;
     try {
       return await this.#call(request, match, proof);
     } catch (error) {
-      if (proof.caller) request.exchange.found.caller = proof.caller;
-      await tellDenial(this.#parts, request.exchange, error);
-      const problem = problemOf(error, request.exchange, log);
+      if (proof.caller) exchange.found.caller = proof.caller;
+      await tellDenial(this.#parts, exchange, error);
+      const problem = problemOf(error, exchange, log);
       return renderProblem(dialect, problem, this.#describe(request, match, proof.caller), log);
     }
   }
@@ -123,23 +120,25 @@ export class RestService {
     const { bodyBytesMax, guard, prover } = this.#parts;
     const { dialect, rpc, body: binding } = match.entry;
     const { exchange, headers, query, signal } = request;
-    const { reader, write } = this.#compiled(match.entry);
+    const { reader, write, status, headers: ofAnswer } = this.#compiled(match.entry);
     const attempt = { dialect, rpc, headers };
     const begun = reader.readPath(match.variables);
-    guard.admit({ ...attempt, caller: callerOf(rpc, proof), message: begun.message });
+    const admitted = guard.admit({ ...attempt, caller: callerOf(rpc, proof), message: begun.message });
     const body = binding.kind === 'none' ? undefined : await request.body(bodyLimitOf(rpc, bodyBytesMax));
-    const caller = callerOf(rpc, await prover.renew(proof));
+    const renewed = await prover.renew(proof);
+    const caller = callerOf(rpc, renewed);
     checkBody(match.entry, reader.needsBody, body);
     const read = begun.readRest({ query, headers, body });
     if ('faults' in read) throw new ProblemError({ kind: 'invalid_request', faults: read.faults });
-    // Once more, since the query or the body may name another workspace than the path and the headers did.
-    const workspaceId = guard.admit({ ...attempt, caller, message: read.message });
+    // Once more where anything has changed: the query or the body may name another workspace than the path and the headers did.
+    const isSame = renewed === proof && read.message === begun.message;
+    const workspaceId = isSame ? admitted : guard.admit({ ...attempt, caller, message: read.message });
     const { requestId, peer, isLocal } = exchange;
     const call = { caller, workspaceId, protocol: 'rest', dialect: dialect.name, peer, requestId, isLocal, signal };
     const answer = write(await guard.invoke(rpc, read.message, call));
     return {
-      status: dialect.rest.successStatus[rpc.method.name] ?? 200,
-      headers: dialect.rest.headers?.[rpc.method.name] ?? {},
+      status,
+      headers: ofAnswer,
       body: dialect.rest.envelope?.(answer, this.#describe(request, match, caller)) ?? answer,
     };
   }

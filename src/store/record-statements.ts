@@ -26,6 +26,9 @@ export function enterWorkspace(workspaceId: string): Statement {
   };
 }
 
+/** The workspace that was entered. Row-level security shows no other, and yet no index is used for its sake. */
+const entered = `current_setting('coffer.workspaces')::uuid`;
+
 /** How an event spells the state of a credential; what is not so was written by somebody else, which the chain tells. */
 const state = '^[0-9]{1,9}[.][0-9]{1,9}[.][0-9a-f]{32}$';
 
@@ -36,7 +39,7 @@ export const credentialsCursor = cursor(`
       min(resource_state) as state, min(resource_state) <> max(resource_state) as is_forked
     from (
       select resource_id, resource_state from audit_event
-      where workspace_id = current_setting('coffer.workspaces')::uuid and resource_kind = 'credential'
+      where workspace_id = ${entered} and resource_kind = 'credential'
         and resource_state ~ '${state}'
       offset 0
     ) e
@@ -47,13 +50,14 @@ export const credentialsCursor = cursor(`
   )
   select n.id as "toldId", n.revision as "toldRevision", n.state as "toldState", n.is_forked as "isForked",
     ${selectList('c', [...credentialProperties, 'mac'])}
-  from credential c full join newest n on n.id = c.id::text
+  from (select * from credential where workspace_id = ${entered}) c
+  full join newest n on n.id = c.id::text
   order by coalesce(c.id::text, n.id)`);
 
 /** The keys of the workspace that was entered. */
-export const workspaceKeysCursor = cursor(
-  'select workspace_id as "workspaceId", key_id as "keyId", wrapped, master_fingerprint as "masterFingerprint", created_at as "createdAt", mac from workspace_key',
-);
+export const workspaceKeysCursor = cursor(`
+  select ${selectList('k', ['workspaceId', 'keyId', 'wrapped', 'masterFingerprint', 'createdAt', 'mac'])}
+  from workspace_key k where k.workspace_id = ${entered}`);
 
 /** Rows of a table that any workspace may see. */
 export function tableCursor(table: string, properties: readonly string[]): Statement {
@@ -116,7 +120,7 @@ export function findVersions(
         v.version, v.sealed
       from credential c
       left join credential_version v on v.workspace_id = c.workspace_id and v.credential_id = c.id
-      where c.workspace_id = $1 and (c.id > $2 or (c.id = $2 and v.version > $3))
+      where c.workspace_id = $1 and c.id >= $2 and (c.id > $2 or v.version > $3)
       order by c.id, v.version limit $4`,
     values: [workspaceId, credentialId, version, count],
   };

@@ -15,24 +15,20 @@ import {
   type MatrixAnswer,
   type MatrixCaller,
 } from './support/decisions.ts';
+import {
+  absentThings,
+  absentWorkspaceId,
+  mayNameCredential,
+  MatrixRequests,
+  thingsNamedBy,
+  wayOfNaming,
+  type Target,
+} from './support/matrix-requests.ts';
 import { parseObject, textOf } from './support/json.ts';
-import { allRoutes, type DocumentedRoute } from './support/routes.ts';
+import { allRoutes } from './support/routes.ts';
 
-/** What a request names: a workspace, and in it a credential, an API key and a user. */
-interface Target {
-  readonly title: 'own' | 'foreign' | 'absent' | 'own, of a foreign thing' | 'own, of a thing beyond';
-  readonly workspaceId: string;
-  readonly things: Readonly<Record<string, string>>;
-}
+type Title = 'own' | 'foreign' | 'absent' | 'own, of a foreign thing' | 'own, of a thing beyond';
 
-/** Things that are nowhere. */
-const absentThings: Readonly<Record<string, string>> = {
-  credential_id: '018cc251-f400-7abc-8def-000000000001',
-  api_key_id: '018cc251-f400-7abc-8def-000000000002',
-  user_id: '018cc251-f400-7abc-8def-000000000003',
-  name: 'a name that nothing has',
-};
-const absentWorkspaceId = '018cc251-f400-7abc-8def-000000000004';
 /** As long as the absent one, so that no length tells the two apart. */
 const foreignName = 'a name that no one sees';
 /** A login is refused for a while after five wrong passwords: a test of its own minute has them all. */
@@ -50,23 +46,12 @@ const beyondName = 'a name that lies beyond';
 const routes = await allRoutes();
 const served = allBoundRpcs();
 
-/** How a dialect is told the workspace; undefined where it can't be. */
-function wayOfNaming({ dialect, rpc }: ServedRpc): 'field' | 'header' | undefined {
-  if (rpc.method.input.fields.some(({ name }) => name === 'workspace_id')) return 'field';
-  return dialect.workspaceHeader === undefined ? undefined : 'header';
-}
-
-/** The fields of a request that name a thing, by the name that `Target` has for it. */
-function thingsNamedBy({ rpc }: ServedRpc): readonly string[] {
-  const names = rpc.method.input.fields.map(({ name }) => name);
-  return names.filter((name) => name in absentThings && (name !== 'name' || rpc.method.name.endsWith('ByName')));
-}
-
 describe('the matrix of all calls, all roles, and own, foreign and absent workspaces', () => {
   let coffer: TestCoffer;
+  let requests: MatrixRequests;
   let nowMs = Date.UTC(2024, 0, 1);
   let callers: readonly MatrixCaller[];
-  let targets: readonly Target[];
+  let targets: readonly (Target & { readonly title: Title })[];
   let own: string;
   let editor: MatrixCaller;
   let admin: MatrixCaller;
@@ -76,6 +61,7 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
 
   before(async () => {
     coffer = await startCoffer({ now: () => new Date(nowMs) });
+    requests = new MatrixRequests(coffer.origin);
     own = await coffer.createWorkspace('own');
     const foreign = await coffer.createWorkspace('foreign');
     callers = await makeCallers(own);
@@ -94,7 +80,7 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
   for (const one of served) {
     it(`decides as the table says, and alike for what is foreign and absent, by the rpc ${nameOfRpc(one.rpc.method)}`, async () => {
       const check = async (caller: MatrixCaller): Promise<void> => {
-        const answers = await askAll(one, caller, (target) => sendRpc(one, caller, target));
+        const answers = await askAll(one, caller, (target) => requests.sendRpc(one, caller, target));
         for (const { target, answer } of answers) {
           const expected = expectedDecision(one.rpc.access, caller, isInReach(one, target));
           expectDecision(decisionOfRpc(answer), expected, `${caller.title}, ${target.title}: ${answer.text}`);
@@ -111,7 +97,9 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
       const one = served.find(({ rpc }) => nameOfRpc(rpc.method) === name);
       if (!one) throw new Error('the rpc is not served');
       const check = async (caller: MatrixCaller, prefix: string): Promise<void> => {
-        const answers = await askAll(one, caller, (target) => sendRest(one, route, caller, target, prefix));
+        const answers = await askAll(one, caller, (target) =>
+          requests.sendRest({ one, route, prefix }, caller, target),
+        );
         for (const { target, answer } of answers) {
           const expected = expectedByRest(one, caller, target);
           expectDecision(
@@ -130,7 +118,7 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
 
   for (const one of served.filter(mayNameCredential)) {
     it(`lets keys for some credentials alone reach those as any key by the rpc ${nameOfRpc(one.rpc.method)}`, async () => {
-      await expectWithinReach((caller, target) => sendRpc(one, caller, target));
+      await expectWithinReach((caller, target) => requests.sendRpc(one, caller, target));
     });
   }
 
@@ -138,7 +126,9 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
     const one = served.find(({ rpc }) => nameOfRpc(rpc.method) === nameOfRpc(route.method));
     if (!one || !mayNameCredential(one)) continue;
     it(`lets keys for some credentials alone reach those as any key by ${route.httpMethod} ${route.template} (${nameOfRpc(route.method)})`, async () => {
-      await expectWithinReach((caller, target) => sendRest(one, route, caller, target, `/${one.dialect.name}`));
+      await expectWithinReach((caller, target) =>
+        requests.sendRest({ one, route, prefix: `/${one.dialect.name}` }, caller, target),
+      );
     });
   }
 
@@ -227,7 +217,7 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
   async function asAdmin(collection: string, body: object): Promise<JsonObject> {
     const path = `/v1/workspaces/${own}/${collection}`;
     const headers = { authorization: `Bearer ${admin.token ?? ''}` };
-    const { status, text } = await send('POST', path, headers, parseObject(JSON.stringify(body)));
+    const { status, text } = await requests.send('POST', path, headers, parseObject(JSON.stringify(body)));
     expect(status, text).to.equal(200);
     return parseObject(text);
   }
@@ -284,19 +274,6 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
     return Promise.all(asked);
   }
 
-  function mayName(one: ServedRpc, { title }: Target): boolean {
-    if (one.rpc.access.kind === 'public') return false;
-    return title === 'own, of a foreign thing' ? namesThing(one) : wayOfNaming(one) !== undefined;
-  }
-
-  function expectedByRest(one: ServedRpc, caller: MatrixCaller, target: Target): Decision | undefined {
-    return asShownByRest(expectedDecision(one.rpc.access, caller, isInReach(one, target)));
-  }
-
-  function isInReach(one: ServedRpc, { title }: Target): boolean {
-    return title.startsWith('own') || wayOfNaming(one) === undefined;
-  }
-
   function expectDecision(decision: Decision, expected: Decision | undefined, message: string): void {
     seen.set(decision, (seen.get(decision) ?? 0) + 1);
     if (expected !== undefined) expect(decision, message).to.equal(expected);
@@ -313,7 +290,7 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
     const names = targets.flatMap(({ workspaceId, things }) =>
       [workspaceId, spellShortId('workspace', workspaceId)].concat(Object.values(things)),
     );
-    const answerFor = (title: Target['title']) => {
+    const answerFor = (title: Title) => {
       const found = answers.find(({ target }) => target.title === title);
       return found && withoutNames(found.answer, names);
     };
@@ -323,59 +300,6 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
       if (answer) expect(answer, `${caller.title}, ${title}`).to.deep.equal(answerFor('own'));
     }
   }
-
-  function sendRpc(one: ServedRpc, caller: MatrixCaller, target: Target): Promise<MatrixAnswer> {
-    const { method } = one.rpc;
-    const named = thingsNamedBy(one).map((name) => [name, thing(one, target, name)]);
-    const workspace = wayOfNaming(one) === 'field' && { workspace_id: spelling(one, target) };
-    const body: JsonObject = { ...Object.fromEntries(named), ...workspace };
-    return send('POST', `/${method.parent.typeName}/${method.name}`, headersFor(one, caller, target), body);
-  }
-
-  function sendRest(
-    one: ServedRpc,
-    { httpMethod, template, hasBody }: DocumentedRoute,
-    caller: MatrixCaller,
-    target: Target,
-    prefix: string,
-  ): Promise<MatrixAnswer> {
-    const path = template.replaceAll(/\{(\w+)(?:=[^}]*)?\}/g, (_all, name: string) =>
-      encodeURIComponent(name === 'workspace_id' ? spelling(one, target) : thing(one, target, name)),
-    );
-    return send(httpMethod, prefix + path, headersFor(one, caller, target), hasBody ? {} : undefined);
-  }
-
-  /** MiniFlow takes one spelling of a workspace alone. */
-  function spelling({ dialect }: ServedRpc, { workspaceId }: Target): string {
-    return dialect.name === 'miniflow' ? spellShortId('workspace', workspaceId) : workspaceId;
-  }
-
-  function headersFor(
-    one: ServedRpc,
-    { token }: MatrixCaller,
-    { workspaceId }: Target,
-  ): Readonly<Record<string, string>> {
-    const { workspaceHeader } = one.dialect;
-    return {
-      'x-request-id': 'the-same',
-      ...(token !== undefined && { authorization: `Bearer ${token}` }),
-      ...(wayOfNaming(one) === 'header' && workspaceHeader !== undefined && { [workspaceHeader]: workspaceId }),
-    };
-  }
-
-  async function send(
-    method: string,
-    path: string,
-    headers: Readonly<Record<string, string>>,
-    body: JsonObject | undefined,
-  ): Promise<MatrixAnswer> {
-    const response = await fetch(coffer.origin + path, {
-      method,
-      headers: { ...headers, ...(body && { 'content-type': 'application/json' }) },
-      ...(body && { body: JSON.stringify(body) }),
-    });
-    return { status: response.status, text: await response.text() };
-  }
 });
 
 /** Whether a request names something that may be another workspace's. Of users that is so within a workspace alone. */
@@ -384,18 +308,21 @@ function namesThing(one: ServedRpc): boolean {
   return names.length > 0;
 }
 
-/** Whether a request names a credential of a workspace. */
-function mayNameCredential(one: ServedRpc): boolean {
-  const names = thingsNamedBy(one);
-  return one.rpc.access.kind === 'workspace' && (names.includes('credential_id') || names.includes('name'));
-}
-
 function isLimited(grant: MatrixCaller['grant']): boolean {
   return grant?.narrowing !== undefined;
 }
 
-/** What a variable of a path holds; of those that the matrix does not know, what nothing has. */
-function thing(one: ServedRpc, { things }: Target, name: string): string {
-  const isUser = name === 'user_id' && one.rpc.access.kind !== 'workspace';
-  return (isUser ? undefined : things[name === 'id' ? 'credential_id' : name]) ?? absentThings[name] ?? 'nothing';
+/** Whether a request can name a target: a workspace that is not the caller’s default one, or a thing. */
+function mayName(one: ServedRpc, { title }: Target): boolean {
+  if (one.rpc.access.kind === 'public') return false;
+  return title === 'own, of a foreign thing' ? namesThing(one) : wayOfNaming(one) !== undefined;
+}
+
+/** Whether it acts in the callers' own workspace, whatever it names. */
+function isInReach(one: ServedRpc, { title }: Target): boolean {
+  return title.startsWith('own') || wayOfNaming(one) === undefined;
+}
+
+function expectedByRest(one: ServedRpc, caller: MatrixCaller, target: Target): Decision | undefined {
+  return asShownByRest(expectedDecision(one.rpc.access, caller, isInReach(one, target)));
 }

@@ -1,3 +1,4 @@
+import type { Reference } from '../vault/ids.ts';
 import type { Membership } from '../vault/ports.ts';
 import { advisoryLocks } from './advisory-locks.ts';
 import { selectList, type Fragment, type Statement } from './statement.ts';
@@ -34,6 +35,18 @@ export function deleteMembership(workspaceId: string, userId: string): Fragment 
     name: '-membership',
     values: [workspaceId, userId],
     text: (first) => `delete from membership where workspace_id = $${first} and user_id = $${first + 1}`,
+  };
+}
+
+/** A member with his user's name. */
+export function findMember(workspaceId: string, reference: Reference): Statement {
+  const [column, value] = 'id' in reference ? ['id', reference.id] : ['short_id', reference.shortId];
+  return {
+    name: `member by ${column}`,
+    text:
+      `select ${membershipColumns}, u.name from membership m join "user" u on u.id = m.user_id` +
+      ` where m.workspace_id = $1 and u.${column} = $2`,
+    values: [workspaceId, value],
   };
 }
 

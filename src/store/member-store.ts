@@ -10,6 +10,7 @@ import type { GrantGuard } from './grant-guard.ts';
 import { membershipGrants, userGrants } from './grant-tables.ts';
 import {
   deleteMembership,
+  findMember,
   findMembersForChange,
   listMembers,
   lockMembers,
@@ -38,6 +39,15 @@ export class SqlMemberStore implements MemberStore {
   async findUser(reference: Reference, signal: AbortSignal): Promise<User | undefined> {
     const [row] = await this.#database.find({ signal }, UserEntity, { where: { ...reference } });
     return row && this.#guard.holds(userGrants, row) ? userOf(row) : undefined;
+  }
+
+  async findMember({
+    workspaceId,
+    reference,
+    signal,
+  }: Parameters<MemberStore['findMember']>[0]): Promise<Member | undefined> {
+    const [row] = await this.#database.query<MemberRow>(findMember(workspaceId, reference), signal);
+    return row && this.#guard.holds(membershipGrants, row) ? memberOf(row) : undefined;
   }
 
   async setMember(membership: Membership, event: AuditEvent): Promise<MemberChange> {

@@ -23,6 +23,12 @@ export type MemberChange =
 /** Keeps who the members of workspaces are. Rows whose MAC is wrong are treated as absent, and reported to the log. */
 export interface MemberStore {
   findUser(reference: Reference, signal: AbortSignal): Promise<User | undefined>;
+  /** Finds a member of a workspace by the id of his user. */
+  findMember(request: {
+    readonly workspaceId: string;
+    readonly reference: Reference;
+    readonly signal: AbortSignal;
+  }): Promise<Member | undefined>;
   /** Adds a membership, or puts it in the place of the one that the user has. Free of races with other changes. */
   setMember(membership: Membership, event: AuditEvent): Promise<MemberChange>;
   removeMember(removal: {

@@ -56,11 +56,14 @@ export class MemberDirectory {
    */
   async removeMember(call: Call, text: string): Promise<Member> {
     this.#authorize(call);
-    const user = await this.#findUser(call, text);
-    const { workspaceId } = call;
-    const event = this.#event(call, 'members.remove', user.id);
-    const removed = settle(await this.#parts.store.removeMember({ workspaceId, userId: user.id, event }), text);
-    return { ...removed, name: user.name };
+    const { signal, workspaceId } = call;
+    const reference = parseReference('user', text);
+    // Among the members alone: whether there is such a user elsewhere is not the caller's business.
+    const member = reference && (await this.#parts.store.findMember({ workspaceId, reference, signal }));
+    if (!member) throw notFound('user', text);
+    const { name, userId } = member;
+    const event = this.#event(call, 'members.remove', userId);
+    return { ...settle(await this.#parts.store.removeMember({ workspaceId, userId, event }), text), name };
   }
 
   /** The members in the order of their ids. */

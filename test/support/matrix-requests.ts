@@ -1,0 +1,115 @@
+import { spellShortId } from '../../src/vault/ids.ts';
+import type { JsonObject } from '../../src/vault/json.ts';
+import type { ServedRpc } from './bound-rpcs.ts';
+import type { MatrixAnswer, MatrixCaller } from './decisions.ts';
+import type { DocumentedRoute } from './routes.ts';
+
+/** What a request names: a workspace, and in it a credential, an API key and a user. */
+export interface Target {
+  readonly title: string;
+  readonly workspaceId: string;
+  readonly things: Readonly<Record<string, string>>;
+}
+
+/** Things that are nowhere. */
+export const absentThings: Readonly<Record<string, string>> = {
+  credential_id: '018cc251-f400-7abc-8def-000000000001',
+  api_key_id: '018cc251-f400-7abc-8def-000000000002',
+  user_id: '018cc251-f400-7abc-8def-000000000003',
+  name: 'a name that nothing has',
+};
+export const absentWorkspaceId = '018cc251-f400-7abc-8def-000000000004';
+
+/** How a dialect is told the workspace; undefined where it can't be. */
+export function wayOfNaming({ dialect, rpc }: ServedRpc): 'field' | 'header' | undefined {
+  if (rpc.method.input.fields.some(({ name }) => name === 'workspace_id')) return 'field';
+  return dialect.workspaceHeader === undefined ? undefined : 'header';
+}
+
+/** The fields of a request that name a thing, by the name that `Target` has for it. */
+export function thingsNamedBy({ rpc }: ServedRpc): readonly string[] {
+  const names = rpc.method.input.fields.map(({ name }) => name);
+  return names.filter((name) => name in absentThings && (name !== 'name' || rpc.method.name.endsWith('ByName')));
+}
+
+/** Whether a request names a credential of a workspace. */
+export function mayNameCredential(one: ServedRpc): boolean {
+  const names = thingsNamedBy(one);
+  return one.rpc.access.kind === 'workspace' && (names.includes('credential_id') || names.includes('name'));
+}
+
+/** A route of an rpc, and what its path begins with. */
+export interface RestRoute {
+  readonly one: ServedRpc;
+  readonly route: DocumentedRoute;
+  readonly prefix: string;
+}
+
+/** Sends requests that name things, and nothing more than that unless it is asked for. */
+export class MatrixRequests {
+  readonly #origin: string;
+
+  constructor(origin: string) {
+    this.#origin = origin;
+  }
+
+  /** @param more what the message holds beside the names */
+  sendRpc(one: ServedRpc, caller: MatrixCaller, target: Target, more: JsonObject = {}): Promise<MatrixAnswer> {
+    const { method } = one.rpc;
+    const named = thingsNamedBy(one).map((name) => [name, thing(one, target, name)]);
+    const workspace = wayOfNaming(one) === 'field' && { workspace_id: spelling(one, target) };
+    const body: JsonObject = { ...more, ...Object.fromEntries(named), ...workspace };
+    return this.send('POST', `/${method.parent.typeName}/${method.name}`, headersFor(one, caller, target), body);
+  }
+
+  /** @param more the members of the body, of a route that has one */
+  sendRest(
+    { one, route: { httpMethod, template, hasBody }, prefix }: RestRoute,
+    caller: MatrixCaller,
+    target: Target,
+    more: JsonObject = {},
+  ): Promise<MatrixAnswer> {
+    const path = template.replaceAll(/\{(\w+)(?:=[^}]*)?\}/g, (_all, name: string) =>
+      encodeURIComponent(name === 'workspace_id' ? spelling(one, target) : thing(one, target, name)),
+    );
+    return this.send(httpMethod, prefix + path, headersFor(one, caller, target), hasBody ? more : undefined);
+  }
+
+  async send(
+    method: string,
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    body: JsonObject | undefined,
+  ): Promise<MatrixAnswer> {
+    const response = await fetch(this.#origin + path, {
+      method,
+      headers: { ...headers, ...(body && { 'content-type': 'application/json' }) },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    return { status: response.status, text: await response.text() };
+  }
+}
+
+/** MiniFlow takes one spelling of a workspace alone. */
+function spelling({ dialect }: ServedRpc, { workspaceId }: Target): string {
+  return dialect.name === 'miniflow' ? spellShortId('workspace', workspaceId) : workspaceId;
+}
+
+function headersFor(
+  one: ServedRpc,
+  { token }: MatrixCaller,
+  { workspaceId }: Target,
+): Readonly<Record<string, string>> {
+  const { workspaceHeader } = one.dialect;
+  return {
+    'x-request-id': 'the-same',
+    ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    ...(wayOfNaming(one) === 'header' && workspaceHeader !== undefined && { [workspaceHeader]: workspaceId }),
+  };
+}
+
+/** What a variable of a path holds; of those that the matrix does not know, what nothing has. */
+function thing(one: ServedRpc, { things }: Target, name: string): string {
+  const isUser = name === 'user_id' && one.rpc.access.kind !== 'workspace';
+  return (isUser ? undefined : things[name === 'id' ? 'credential_id' : name]) ?? absentThings[name] ?? 'nothing';
+}

@@ -478,14 +478,15 @@ export type VerifyAuditTrailResponse_Fault = Message<"coffer.v1.VerifyAuditTrail
   kind: VerifyAuditTrailResponse_Fault_Kind;
 
   /**
-   * Output only. UUID of the stream: the events of one process. `ledger` where it is the list of the streams.
+   * Output only. UUID of the stream: the events of one process. `ledger` where it is the list of the streams. Where a row
+   * is not what the trail tells of it, the name of its table, such as `credential`.
    *
    * @generated from field: string stream = 2;
    */
   stream: string;
 
   /**
-   * Output only. The number of the first event that is concerned.
+   * Output only. The number of the first event that is concerned; 0 for a row.
    *
    * @generated from field: int64 sequence = 3;
    */
@@ -520,21 +521,21 @@ export const VerifyAuditTrailResponse_Fault_Kind = {
   KIND_UNSPECIFIED: 0,
 
   /**
-   * An event is not as it was written.
+   * An event or a row is not as it was written, or was put back.
    *
    * @generated from enum value: CHANGED = 1;
    */
   CHANGED: 1,
 
   /**
-   * Events are missing between others.
+   * Events are missing between others, or a row is.
    *
    * @generated from enum value: REMOVED = 2;
    */
   REMOVED: 2,
 
   /**
-   * An event was put in.
+   * An event or a row was put in.
    *
    * @generated from enum value: INSERTED = 3;
    */
@@ -555,7 +556,7 @@ export const VerifyAuditTrailResponse_Fault_Kind = {
   STREAM_MISSING: 5,
 
   /**
-   * The last events of a stream are missing.
+   * The last events of a stream are missing, or those that tell of a row.
    *
    * @generated from enum value: TAIL_CUT = 6;
    */
@@ -602,7 +603,8 @@ export const AuditService: GenService<{
     output: typeof ListInstanceEventsResponseSchema;
   },
   /**
-   * Holds the whole trail, of all workspaces, against its chain. For owners of the instance.
+   * Holds the whole trail, of all workspaces, against its chain, and against the trail the rows that it tells of:
+   * credentials, their versions, keys, users, members and sessions. For owners of the instance.
    *
    * @generated from rpc coffer.v1.AuditService.VerifyAuditTrail
    */

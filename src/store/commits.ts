@@ -3,7 +3,6 @@ import type { AuditEvent } from '../vault/audit-event.ts';
 import { VaultError } from '../vault/errors.ts';
 import type { Decision, DecisionTarget, FoundCredential } from '../vault/ports.ts';
 import type { CredentialGuard } from './credential-guard.ts';
-import { CommitQueue } from './commit-queue.ts';
 import {
   canceled,
   CommitUnknownError,
@@ -14,6 +13,7 @@ import {
 } from './database-failure.ts';
 import type { Database } from './database.ts';
 import { decideTogether, type DecisionWrite, type Prepared } from './decision-group.ts';
+import { GroupQueue } from './group-queue.ts';
 import { together } from './statement.ts';
 import type { TrailWriter } from './trail-writer.ts';
 import type { Transaction, TransactionScope } from './transaction.ts';
@@ -65,7 +65,7 @@ const firstPauseMs = 50;
 export class Commits {
   readonly #database: Database;
   readonly #trail: TrailWriter;
-  readonly #queue: CommitQueue<Write>;
+  readonly #queue: GroupQueue<Write>;
   readonly #guard: CredentialGuard;
   readonly #onCommit: CommitListeners['onCommit'];
   readonly #onLoneCommit: CommitListeners['onLoneCommit'];
@@ -76,7 +76,7 @@ export class Commits {
     this.#database = database;
     this.#guard = guard;
     this.#trail = trail;
-    this.#queue = new CommitQueue({ commit: (group) => this.#commitSome(group), groupMax });
+    this.#queue = new GroupQueue({ work: (group) => this.#commitSome(group), groupMax });
   }
 
   /** @throws what the decision throws or refuses with, and what `Database` throws */
@@ -177,7 +177,7 @@ export class Commits {
         begun.prepared = await prepare(transaction);
         const rows = await this.#trail.append(transaction, begun.prepared.events);
         const [first, ...rest] = [...begun.prepared.fragments, ...rows];
-        if (first) await transaction.run(together(first, ...rest));
+        if (first) transaction.runLast(together(first, ...rest));
         return begun.prepared;
       });
       this.#trail.committed();

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { refersTo } from '../vault/ids.ts';
+import { shortIdOf } from '../vault/ids.ts';
 import type { SealedVersion } from '../vault/credential.ts';
 import type { DecisionTarget, FoundCredential } from '../vault/ports.ts';
 import type { CredentialGuard, SignedRow } from './credential-guard.ts';
-import { credentialOf, keyOf, sealedVersionOf, type CredentialRow, type SealedRow } from './credential-row.ts';
+import { credentialOf, keyOf, sealedVersionOf, type SealedRow } from './credential-row.ts';
 import {
   findCredentials,
   findIdsOfShortIds,
@@ -53,30 +53,30 @@ export async function findForDecisions(
   targets: readonly DecisionTarget[],
   guard: CredentialGuard,
 ): Promise<FoundForDecisions> {
-  const byId = new Map(
-    (await findLocked(transaction, targets, guard)).map((found) => [keyOf(found.credential), found]),
-  );
   const proofs = [...new Set(targets.flatMap(({ proof }) => (proof ? [proof.id] : [])))];
-  const endedProofs = new Set<string>();
-  const find = async (property: 'id' | 'shortId' | 'name', from: readonly (DecisionTarget | undefined)[]) => {
-    const { found, ended } = await findUnlocked(transaction, {
-      property,
-      wanted: placesBy(property, from),
-      proofs,
-      guard,
-    });
-    for (const id of ended) endedProofs.add(id);
-    return found;
-  };
-  for (const property of ['id', 'shortId'] as const) {
-    for (const { found } of await find(property, targets.map(unlessLocked))) {
-      const key = keyOf(found.credential);
-      // What is locked is newer, and has its version where anybody wants it; of the others, one may be without.
-      if (!byId.get(key)?.current) byId.set(key, found);
-    }
+  const find = (property: 'id' | 'shortId' | 'name', from: readonly (DecisionTarget | undefined)[]) =>
+    findUnlocked(transaction, { property, wanted: placesBy(property, from), proofs, guard });
+  const unlocked = targets.map(unlessLocked);
+  // All that is looked up here travels together.
+  const [locked, named, ...unlockedBy] = await Promise.all([
+    findLocked(transaction, targets, guard),
+    find('name', targets),
+    find('id', unlocked),
+    find('shortId', unlocked),
+  ]);
+  const byId = new Map<string, SignedFinding>();
+  for (const { found } of unlockedBy.flatMap((some) => some.found)) {
+    const key = keyOf(found.credential);
+    // Of those who name the same one, not all want its version.
+    if (!byId.get(key)?.current) byId.set(key, found);
   }
-  const named = await find('name', targets);
-  return { byId, byName: new Map(named.map(({ index, found }) => [index, found])), endedProofs };
+  // What is locked is newer, and has its version where anybody wants it.
+  for (const found of locked) byId.set(keyOf(found.credential), found);
+  return {
+    byId,
+    byName: new Map(named.found.map(({ index, found }) => [index, found])),
+    endedProofs: new Set([named, ...unlockedBy].flatMap(({ ended }) => ended)),
+  };
 }
 
 async function findLocked(
@@ -87,10 +87,21 @@ async function findLocked(
   const locking = targets.map((target) => (target.lock ? target : undefined));
   const byShortId = placesBy('shortId', locking);
   const resolved = byShortId.length > 0 ? await transaction.run<Place>(findIdsOfShortIds(byShortId)) : [];
-  const places = inOrder([...placesBy('id', locking), ...resolved]);
-  const rows = places.length > 0 ? await transaction.run<SignedRow>(lockCredentials(places)) : [];
-  const sealed = rows.filter((row) => targets.some((target) => target.sealed && means(target, row)));
-  const versions = sealed.length > 0 ? await transaction.run<SealedRow & Place>(findSealedVersions(sealed)) : [];
+  const byId = placesBy('id', locking);
+  const sought = [...byId, ...byShortId];
+  if (sought.length === 0) return [];
+  const places = inOrder([...byId, ...resolved]);
+  const wanted = new Set(targets.filter((target) => target.sealed).map(spellingOf));
+  const sealed = places.filter(({ workspaceId, value }) =>
+    [value, shortIdOf(value)].some((id) => wanted.has(`${workspaceId}/${id}`)),
+  );
+  // Each is sent whether anything was found behind short ids or not: the time tells nobody what there is.
+  const [rows, versions] = await Promise.all([
+    transaction.run<SignedRow>(lockCredentials(places)),
+    sealed.length > 0 || sought.some((place) => place.sealed)
+      ? transaction.run<SealedRow & Place>(findSealedVersions(sealed))
+      : [],
+  ]);
   const current = new Map(versions.map((row) => [`${row.workspaceId}/${row.value}`, sealedVersionOf(row)]));
   return rows.map((row) => findingOf(guard, row, current.get(keyOf(row))));
 }
@@ -111,12 +122,12 @@ async function findUnlocked(
 ): Promise<FoundUnlocked> {
   const plain = wanted.filter(({ sealed }) => !sealed);
   const sealed = wanted.filter((place) => place.sealed);
-  const plainRows =
-    plain.length > 0 ? await transaction.run<FoundRow>(findCredentials(property, plain, { sealed: false })) : [];
-  const sealedRows =
+  const [plainRows, sealedRows] = await Promise.all([
+    plain.length > 0 ? transaction.run<FoundRow>(findCredentials(property, plain, { sealed: false })) : [],
     sealed.length > 0
-      ? await transaction.run<SealedFoundRow>(findCredentials(property, sealed, { sealed: true, proofs }))
-      : [];
+      ? transaction.run<SealedFoundRow>(findCredentials(property, sealed, { sealed: true, proofs }))
+      : [],
+  ]);
   const found = [
     ...plainRows.map((row) => ({ index: row.index, found: findingOf(guard, row, undefined) })),
     ...sealedRows.map((row) => ({ index: row.index, found: findingOf(guard, row, sealedVersionOf(row)) })),
@@ -150,10 +161,9 @@ function unlessLocked(target: DecisionTarget): DecisionTarget | undefined {
   return target.lock ? undefined : target;
 }
 
-function means({ reference, workspaceId }: DecisionTarget, row: CredentialRow): boolean {
-  return (
-    workspaceId === row.workspaceId && reference !== undefined && !('name' in reference) && refersTo(reference, row.id)
-  );
+function spellingOf({ workspaceId, reference }: DecisionTarget): string {
+  if (!reference || 'name' in reference) return '';
+  return `${workspaceId}/${'id' in reference ? reference.id : reference.shortId}`;
 }
 
 /** Each once, in the order of the keys. */

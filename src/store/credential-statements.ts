@@ -7,7 +7,6 @@ import {
   newValuesOf,
   versionTypes,
   versionValuesOf,
-  type CredentialRow,
   type SignedCredential,
 } from './credential-row.ts';
 import { endedProofs } from './ended-proofs.ts';
@@ -28,10 +27,16 @@ const versionColumns =
 const signedProperties = [...credentialProperties, 'mac'];
 const sealedList = selectList('f', ['version', 'sealed', 'keyId', 'versionCreatedBy', 'versionCreatedAt']);
 
+/**
+ * There is one at most. The planner takes any index that begins with the workspace for as good, as long as it knows nothing of
+ * the table; but only one of them is in this order, which an equality would not ask for.
+ */
+const byShortId = 'c.short_id >= p.value and c.short_id <= p.value order by c.short_id limit 1';
+
 /** How a credential is found: the type of what names it, and which of several is meant. */
 const ways = {
   id: { type: 'uuid', choice: 'c.id = p.value offset 0' },
-  shortId: { type: 'bpchar', choice: 'c.short_id = p.value offset 0' },
+  shortId: { type: 'bpchar', choice: byShortId },
   name: {
     type: 'text',
     choice: 'c.name = p.value and c.deleted_at is null order by c.exclusive_name, c.created_at, c.id limit 1',
@@ -90,31 +95,29 @@ export function findIdsOfShortIds(places: readonly Place[]): Statement {
       select f.workspace_id as "workspaceId", f.id as value
       from unnest($1::uuid[], $2::bpchar[]) as p (workspace_id, value)
       cross join lateral (
-        select workspace_id, id from credential c where c.workspace_id = p.workspace_id and c.short_id = p.value offset 0
+        select workspace_id, id from credential c where c.workspace_id = p.workspace_id and ${byShortId}
       ) f`,
     values: valuesOf(places),
   };
 }
 
 /**
- * Finds the current sealed versions of credentials whose locks were taken. It is a statement of its own, since PostgreSQL
- * would join the row that it waited for with the version that was current before the wait, and find nothing.
+ * Finds the current sealed versions of credentials whose locks were taken. It is a statement of its own, to be run behind
+ * that one: PostgreSQL would join the row that it waited for with the version that was current before the wait, and find
+ * nothing.
  */
-export function findSealedVersions(rows: readonly CredentialRow[]): Statement {
+export function findSealedVersions(places: readonly Place[]): Statement {
   return {
     name: 'sealed versions',
     text: `
       select f.workspace_id as "workspaceId", f.credential_id as value, ${sealedList}
-      from unnest($1::uuid[], $2::uuid[], $3::int[]) as p (workspace_id, credential_id, version)
+      from unnest($1::uuid[], $2::uuid[]) as p (workspace_id, value)
       cross join lateral (
-        select v.workspace_id, v.credential_id, ${versionColumns} from credential_version v
-        where v.workspace_id = p.workspace_id and v.credential_id = p.credential_id and v.version = p.version offset 0
+        select v.workspace_id, v.credential_id, ${versionColumns} from credential c join credential_version v
+          on v.workspace_id = c.workspace_id and v.credential_id = c.id and v.version = c.current_version
+        where c.workspace_id = p.workspace_id and c.id = p.value offset 0
       ) f`,
-    values: [
-      rows.map(({ workspaceId }) => workspaceId),
-      rows.map(({ id }) => id),
-      rows.map(({ currentVersion }) => currentVersion),
-    ],
+    values: valuesOf(places),
   };
 }
 

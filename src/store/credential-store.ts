@@ -10,23 +10,26 @@ import type {
   FoundCredential,
   PageRequest,
 } from '../vault/ports.ts';
-import { conditionOfList, criteriaOfFind, criteriaOfPage, isSoughtBackwards } from './credential-criteria.ts';
-import { credentialOf } from './credential-row.ts';
+import { countCredentials, isSoughtBackwards, listPage } from './credential-criteria.ts';
+import { CredentialLookups } from './credential-lookups.ts';
+import { credentialOf, type CredentialRow } from './credential-row.ts';
 import { addUses } from './credential-statements.ts';
 import type { Commits } from './commits.ts';
 import { DatabaseFailure } from './database-failure.ts';
 import type { Database } from './database.ts';
-import { CredentialEntity } from './entities/credential.ts';
-import type { TransactionScope } from './transaction.ts';
+import { StatementNames } from './statement-names.ts';
 
 /** Credentials in PostgreSQL. Every method works within the workspaces that its arguments name, by row-level security. */
 export class SqlCredentialStore implements CredentialStore {
   readonly #database: Database;
   readonly #commits: Commits;
+  readonly #lookups: CredentialLookups;
+  readonly #names = new StatementNames('list');
 
   constructor(database: Database, commits: Commits) {
     this.#database = database;
     this.#commits = commits;
+    this.#lookups = new CredentialLookups(database);
   }
 
   async decide<Answer>(
@@ -45,18 +48,19 @@ export class SqlCredentialStore implements CredentialStore {
   }
 
   async find(request: FindRequest): Promise<Credential | undefined> {
-    const [row] = await this.#database.find(scopeOf(request), CredentialEntity, criteriaOfFind(request));
-    return row && credentialOf(row);
+    return this.#lookups.find(request);
   }
 
   async list(request: PageRequest): Promise<readonly Credential[]> {
-    const rows = await this.#database.find(scopeOf(request), CredentialEntity, criteriaOfPage(request));
+    const [rows = []] = await this.#database.read<CredentialRow>(scopeOf(request), [listPage(request, this.#names)]);
     const credentials = rows.map(credentialOf);
     return isSoughtBackwards(request) ? credentials.toReversed() : credentials;
   }
 
   async count(request: CountRequest): Promise<number> {
-    return this.#database.count(scopeOf(request), CredentialEntity, conditionOfList(request));
+    const statement = countCredentials(request, this.#names);
+    const [rows] = await this.#database.read<{ readonly count: number }>(scopeOf(request), [statement]);
+    return rows?.[0]?.count ?? 0;
   }
 
   async recordUses(uses: readonly CredentialUse[]): Promise<void> {
@@ -66,7 +70,7 @@ export class SqlCredentialStore implements CredentialStore {
   }
 }
 
-function scopeOf({ workspaceId, signal }: Pick<DecisionTarget, 'workspaceId' | 'signal'>): TransactionScope {
+function scopeOf({ workspaceId, signal }: CountRequest) {
   return { workspaces: [workspaceId], signal };
 }
 

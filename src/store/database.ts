@@ -1,13 +1,22 @@
-import { MikroORM, type EntityDictionary, type EntityName, type QBFilterQuery } from '@mikro-orm/postgresql';
+import { MikroORM, type EntityDictionary, type EntityName } from '@mikro-orm/postgresql';
 import type { ClientBase, Pool, QueryResultRow } from 'pg';
+import { PreparedStatements } from './batch.ts';
 import type { DatabaseConnection } from './database-connection.ts';
 import { isCollision, translateFailure } from './database-failure.ts';
-import { countEntities, selectEntities, type EntityCriteria } from './entity-query.ts';
+import { selectEntities, type EntityCriteria } from './entity-query.ts';
 import { VaultError } from '../vault/errors.ts';
 import { driverOptionsOf, ormOptionsOf } from './orm-options.ts';
 import type { Statement } from './statement.ts';
 import type { StoreLog } from './store-log.ts';
-import { inTransaction, runAlone, selectAlone, type Transaction, type TransactionScope } from './transaction.ts';
+import {
+  inTransaction,
+  readTogether,
+  runAlone,
+  selectAlone,
+  type SessionSource,
+  type Transaction,
+  type TransactionScope,
+} from './transaction.ts';
 
 /** What a database is opened with. */
 export interface DatabaseOptions {
@@ -29,6 +38,14 @@ export interface Connections {
 
 /** No statement of ours takes this long but for a lock that somebody holds. */
 const statementTimeoutMs = 15_000;
+/**
+ * All that is looked up has an index. On a small table the planner would read the whole, and a prepared statement keeps such a
+ * plan while the table grows.
+ *
+ * @see docs/decisions/0014-plans-that-do-not-flip.md
+ */
+const unwanted = ['seqscan', 'bitmapscan', 'hashjoin', 'mergejoin', 'material', 'sort'] as const;
+const planning = unwanted.map((means) => `set enable_${means} = off`);
 /** How often the log tells that the database is away. */
 const warnEveryMs = 1_000;
 /** A transaction never waits for anything but its own statements. */
@@ -41,13 +58,13 @@ const idleInTransactionTimeoutMs = 10_000;
  */
 export class Database {
   readonly #orm: MikroORM;
-  readonly #pool: Pool;
+  readonly #source: SessionSource;
   readonly #log: StoreLog;
   #warnedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: { readonly orm: MikroORM; readonly pool: Pool; readonly log: StoreLog }) {
     this.#orm = parts.orm;
-    this.#pool = parts.pool;
+    this.#source = { pool: parts.pool, prepared: new PreparedStatements() };
     this.#log = parts.log;
   }
 
@@ -62,25 +79,26 @@ export class Database {
     const rows = scope.workspaces
       ? await this.transact(scope, (transaction) => transaction.select<EntityDictionary<Entity>>(statement))
       : await this.#translated(scope.signal, () =>
-          selectAlone<EntityDictionary<Entity>>(this.#pool, statement, scope.signal),
+          selectAlone<EntityDictionary<Entity>>(this.#source, statement, scope.signal),
         );
     return rows.map((row) => em.map(entity, row));
   }
 
-  /** Counts entities of the scope's workspaces. */
-  async count<Entity extends object>(
-    scope: TransactionScope,
-    entity: EntityName<Entity>,
-    where: QBFilterQuery<Entity>,
-  ): Promise<number> {
-    const statement = countEntities(this.#orm.em.fork(), entity, where);
-    const [row] = await this.transact(scope, (transaction) => transaction.run<{ readonly count: number }>(statement));
-    return row?.count ?? 0;
-  }
-
   /** Runs one statement on the tables that are not a tenant's. */
   async query<Row extends QueryResultRow>(statement: Statement, signal?: AbortSignal): Promise<readonly Row[]> {
-    return this.#translated(signal, () => runAlone<Row>(this.#pool, statement, signal));
+    return this.#translated(signal, () => runAlone<Row>(this.#source, statement, signal));
+  }
+
+  /**
+   * Reads rows of some workspaces' tables in one round trip.
+   *
+   * @returns the rows of each statement
+   */
+  async read<Row extends QueryResultRow>(
+    scope: { readonly workspaces: readonly string[]; readonly signal?: AbortSignal },
+    statements: readonly Statement[],
+  ): Promise<readonly (readonly Row[])[]> {
+    return this.#translated(scope.signal, () => readTogether<Row>(this.#source, scope, statements));
   }
 
   /**
@@ -92,7 +110,7 @@ export class Database {
     scope: TransactionScope,
     work: (transaction: Transaction) => Promise<Result>,
   ): Promise<Result> {
-    const run = () => inTransaction(this.#pool, scope, work);
+    const run = () => inTransaction(this.#source, scope, work);
     return this.#translated(scope.signal, async () => {
       try {
         return await run();
@@ -105,12 +123,12 @@ export class Database {
 
   /** As `transact`, but once only, and with errors as pg and `inTransaction` throw them: for those who know what they mean. */
   async attempt<Result>(scope: TransactionScope, work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
-    return inTransaction(this.#pool, scope, work);
+    return inTransaction(this.#source, scope, work);
   }
 
   /** What the pool's connections are doing. */
   connections(): Connections {
-    const { totalCount: total, idleCount: idle, waitingCount: waiting } = this.#pool;
+    const { totalCount: total, idleCount: idle, waitingCount: waiting } = this.#source.pool;
     return { total, idle, waiting };
   }
 
@@ -123,7 +141,8 @@ export class Database {
   async close(): Promise<void> {
     await this.#orm.close();
     // The ORM ends only a pool that it has used itself.
-    if (!this.#pool.ending) await this.#pool.end();
+    const { pool } = this.#source;
+    if (!pool.ending) await pool.end();
   }
 
   /** Callers are told no cause, so that an operator must find it here: SQLSTATE 53100 is a full disk. */
@@ -155,8 +174,9 @@ export async function openDatabase({ connection, log, poolMax, role }: DatabaseO
       ...driverOptionsOf(connection),
       statement_timeout: statementTimeoutMs,
       idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
-      // Not a start-up option: the connections that cancel statements must not become the role.
-      ...(role !== null && { onConnect: (client: ClientBase) => client.query(`set role ${role}`) }),
+      // Not start-up options: the connections that cancel statements must not become the role, and poolers know few.
+      onConnect: (client: ClientBase) =>
+        client.query([...planning, ...(role === null ? [] : [`set role ${role}`])].join('; ')),
     },
   });
   return new Database({ orm, pool: await orm.em.getConnection().getNativeClient(), log });

@@ -28,15 +28,6 @@ export function selectEntities<Entity extends object>(
   return statementOf(query);
 }
 
-/** The statement that counts rows of an entity, as `count`. */
-export function countEntities<Entity extends object>(
-  em: EntityManager,
-  entity: EntityName<Entity>,
-  where: QBFilterQuery<Entity>,
-): Statement {
-  return statementOf(em.createQueryBuilder(entity, 'e').count().where(where));
-}
-
 function statementOf(query: { getQuery(): string; getParams(): readonly unknown[] }): Statement {
   let parameters = 0;
   const text = query.getQuery().replaceAll('?', () => `$${(parameters += 1)}`);

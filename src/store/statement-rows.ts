@@ -1,3 +1,4 @@
+import { parameterOf } from './parameters.ts';
 import { columnOf, type Fragment, type RowValues } from './statement.ts';
 
 /** The SQL types of a table's columns, by their properties. */
@@ -62,7 +63,7 @@ function columnsOf(types: ColumnTypes, rows: readonly RowValues[]): Column[] {
       name,
       type: isArray ? 'text' : type,
       read: isArray ? `r."${name}"::${type}` : `r."${name}"`,
-      values: isArray ? values.map(arrayText) : values,
+      values: isArray ? values.map(parameterOf) : values,
     };
   });
 }
@@ -70,11 +71,4 @@ function columnsOf(types: ColumnTypes, rows: readonly RowValues[]): Column[] {
 function rowsFrom(columns: readonly Column[], first: number): string {
   const parameters = columns.map(({ type }, index) => `$${first + index}::${type}[]`).join(', ');
   return `unnest(${parameters}) as r (${columns.map(({ name }) => `"${name}"`).join(', ')})`;
-}
-
-/** @see https://www.postgresql.org/docs/18/arrays.html#ARRAYS-IO */
-function arrayText(value: unknown): string | null {
-  if (!Array.isArray(value)) return null;
-  const elements = value.map((element) => `"${String(element).replaceAll(/["\\]/g, (sign) => `\\${sign}`)}"`);
-  return `{${elements.join(',')}}`;
 }

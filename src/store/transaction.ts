@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict';
-import { types, type Pool, type PoolClient, type QueryResultRow } from 'pg';
+import type { Pool, PoolClient, QueryResultRow } from 'pg';
+import { Batch, type Answer, type PreparedStatements, type Request } from './batch.ts';
 import { cancelOnAbort, type Cancellation } from './cancel-on-abort.ts';
+import { columnReaderOf } from './column-readers.ts';
 import { canceled, CommitUnknownError, endsSession } from './database-failure.ts';
 import type { Statement } from './statement.ts';
+
+/** Where connections come from, and what they have prepared. */
+export interface SessionSource {
+  readonly pool: Pool;
+  readonly prepared: PreparedStatements;
+}
 
 /** What a transaction may see, and how long it is wanted. */
 export interface TransactionScope {
@@ -15,30 +23,101 @@ export interface TransactionScope {
   readonly isSnapshot?: boolean;
 }
 
-/** An open transaction. Statements run one after the other, with their values apart from their text. */
-export class Transaction {
-  readonly #client: PoolClient;
+interface Waiting extends Request {
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: unknown) => void;
+}
 
-  constructor(client: PoolClient) {
-    this.#client = client;
+/**
+ * A transaction. It begins with its first statement, in the same round trip; statements that are run in one go, without
+ * waiting for one another, share a round trip as well, and none is run behind one that failed.
+ */
+export class Transaction {
+  readonly #session: Session;
+  /** What begins it, until that has been sent. */
+  #beginning: readonly Statement[];
+  #waiting: Waiting[] = [];
+  #last: readonly Statement[] = [];
+
+  constructor(session: Session, beginning: readonly Statement[]) {
+    this.#session = session;
+    this.#beginning = beginning;
   }
 
   /** Runs a statement whose rows are of a known shape. */
   async run<Row extends QueryResultRow>(statement: Statement): Promise<readonly Row[]> {
-    return run<Row>(this.#client, statement);
+    return rowsOf(await this.#add({ statement, readerOf: columnReaderOf }));
   }
 
   /** Runs a statement whose rows the ORM is to map. */
   async select<Row extends QueryResultRow>(statement: Statement): Promise<readonly Row[]> {
-    return select<Row>(this.#client, statement);
+    return rowsOf(await this.#add({ statement, readerOf: this.#session.readerOf }));
+  }
+
+  /** Runs a statement together with the commit, and so after all others; nothing can depend on what it answers. */
+  runLast(statement: Statement): void {
+    this.#last = [...this.#last, statement];
+  }
+
+  /** @throws CommitUnknownError where the connection is lost before the answer */
+  async commit(): Promise<void> {
+    if (this.#beginning.length > 0 && this.#last.length === 0) return;
+    // Where its answer is lost, who then takes the same lock must find it held until the commit is done or never will be.
+    if (this.#beginning.length > 0) await this.#send([]);
+    const answers = await this.#send([...this.#last, commit].map(read)).catch((error: unknown) => {
+      throw endsSession(error) ? new CommitUnknownError(error) : error;
+    });
+    assert.equal(answers.at(-1)?.command, 'COMMIT', 'a failed statement of the transaction was passed over');
+  }
+
+  async rollBack(): Promise<void> {
+    if (this.#beginning.length === 0) await this.#session.send([read(rollback)]);
+  }
+
+  async #add(request: Request): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ ...request, resolve, reject });
+      if (this.#waiting.length === 1) queueMicrotask(() => void this.#sendWaiting());
+    });
+  }
+
+  async #sendWaiting(): Promise<void> {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    try {
+      const answers = await this.#send(waiting);
+      for (const [index, answer] of answers.entries()) waiting[index]?.resolve(answer);
+    } catch (error) {
+      for (const { reject } of waiting) reject(error);
+    }
+  }
+
+  /** @returns the answers without those of the beginning */
+  async #send(requests: readonly Request[]): Promise<readonly Answer[]> {
+    const beginning = this.#beginning.map(read);
+    this.#beginning = [];
+    const answers = await this.#session.send([...beginning, ...requests]);
+    return answers.slice(beginning.length);
   }
 }
 
-/** `bigint` as a number: the counts that it holds stay below 2^53. The pool's own parsers leave dates to the ORM. */
-const rowTypes = {
-  getTypeParser: (...[oid, format]: Parameters<typeof types.getTypeParser>) =>
-    oid === types.builtins.INT8 ? Number : types.getTypeParser(oid, format),
-};
+/** A connection that is lent. */
+class Session {
+  readonly #client: PoolClient;
+  readonly #prepared: PreparedStatements;
+
+  constructor(client: PoolClient, prepared: PreparedStatements) {
+    this.#client = client;
+    this.#prepared = prepared;
+  }
+
+  /** The readers of the pool, some of which leave values to the ORM. */
+  readonly readerOf = (oid: number) => this.#client.getTypeParser(oid, 'text');
+
+  async send(requests: readonly Request[]): Promise<readonly Answer[]> {
+    return this.#client.query(new Batch(requests, this.#prepared)).answers;
+  }
+}
 
 /**
  * Runs one statement outside of a transaction, which therefore sees no rows of tenant tables.
@@ -46,48 +125,55 @@ const rowTypes = {
  * @throws VaultError `canceled` when the signal is aborted while it waits for a connection; errors of pg as they are
  */
 export async function runAlone<Row extends QueryResultRow>(
-  pool: Pool,
+  source: SessionSource,
   statement: Statement,
   signal: AbortSignal | undefined,
 ): Promise<readonly Row[]> {
-  return withClient(pool, signal, (client) => run<Row>(client, statement));
+  return withSession(source, signal, async (session) => rowsOf((await session.send([read(statement)]))[0]));
 }
 
 /** As `runAlone`, for rows that the ORM is to map. */
 export async function selectAlone<Row extends QueryResultRow>(
-  pool: Pool,
+  source: SessionSource,
   statement: Statement,
   signal: AbortSignal | undefined,
 ): Promise<readonly Row[]> {
-  return withClient(pool, signal, (client) => select<Row>(client, statement));
+  return withSession(source, signal, async (session) =>
+    rowsOf((await session.send([{ statement, readerOf: session.readerOf }]))[0]),
+  );
 }
 
-async function run<Row extends QueryResultRow>(client: PoolClient, statement: Statement): Promise<readonly Row[]> {
-  const { name, text, values } = statement;
-  const { rows } = await client.query<Row>({ name, text, values: [...values], types: rowTypes });
-  return rows;
-}
-
-async function select<Row extends QueryResultRow>(client: PoolClient, statement: Statement): Promise<readonly Row[]> {
-  const { text, values } = statement;
-  const { rows } = await client.query<Row>({ text, values: [...values] });
-  return rows;
+/**
+ * Reads rows of some workspaces in one round trip, each statement at its own moment. What travels together is a transaction
+ * of its own, with whose end what it may see is forgotten.
+ *
+ * @throws as `runAlone`
+ */
+export async function readTogether<Row extends QueryResultRow>(
+  source: SessionSource,
+  scope: { readonly workspaces: readonly string[]; readonly signal?: AbortSignal | undefined },
+  statements: readonly Statement[],
+): Promise<readonly (readonly Row[])[]> {
+  return withSession(source, scope.signal, async (session) => {
+    const [, ...answers] = await session.send([seeing(scope.workspaces), ...statements].map(read));
+    return answers.map((answer) => rowsOf<Row>(answer));
+  });
 }
 
 /**
  * Works with a connection of the pool, whose statements end with the signal. After a failure that is more than a refused
  * statement the connection is closed: the server may have said that it ends the session, and not have ended it yet.
  */
-async function withClient<Result>(
-  pool: Pool,
+async function withSession<Result>(
+  { pool, prepared }: SessionSource,
   signal: AbortSignal | undefined,
-  work: (client: PoolClient, cancellation: Cancellation) => Promise<Result>,
+  work: (session: Session, cancellation: Cancellation) => Promise<Result>,
 ): Promise<Result> {
   const client = await lend(pool, signal);
   const cancellation = cancelOnAbort(pool, client, signal);
   let isBroken = false;
   try {
-    return await work(client, cancellation);
+    return await work(new Session(client, prepared), cancellation);
   } catch (error) {
     isBroken = endsSession(error);
     throw error;
@@ -104,52 +190,71 @@ async function withClient<Result>(
  *   connection is lost while the commit is under way; errors of pg as they are
  */
 export async function inTransaction<Result>(
-  pool: Pool,
+  source: SessionSource,
   scope: TransactionScope,
   work: (transaction: Transaction) => Promise<Result>,
 ): Promise<Result> {
-  return withClient(pool, scope.signal, async (client, cancellation) => {
+  return withSession(source, scope.signal, async (session, cancellation) => {
+    const transaction = new Transaction(session, beginningOf(scope));
     try {
-      await client.query(beginningOf(client, scope));
-      const result = await work(new Transaction(client));
+      const result = await work(transaction);
       // A commit is not cut short: its outcome would be anybody's guess.
       await cancellation.settle();
       if (scope.signal?.aborted) throw canceled(scope.signal);
-      await commit(client);
+      await transaction.commit();
       return result;
     } catch (error) {
       await cancellation.settle();
-      if (!endsSession(error)) await client.query('rollback');
+      if (!endsSession(error)) await transaction.rollBack();
       throw error;
     }
   });
 }
 
+const begin: Statement = { name: 'begin', text: 'begin', values: [] };
+const beginSnapshot: Statement = {
+  name: 'begin snapshot',
+  text: 'begin isolation level repeatable read, read only',
+  values: [],
+};
+const commit: Statement = { name: 'commit', text: 'commit', values: [] };
+const rollback: Statement = { name: 'rollback', text: 'rollback', values: [] };
+
+function beginningOf({ advisoryLock, isSnapshot, workspaces = [] }: TransactionScope): readonly Statement[] {
+  const statements = [isSnapshot ? beginSnapshot : begin];
+  if (workspaces.length > 0) statements.push(seeing(workspaces));
+  if (advisoryLock !== undefined) statements.push(lock(advisoryLock));
+  return statements;
+}
+
+/** Lets the transaction see the rows of tenant tables of some workspaces, and of no others. */
+function seeing(workspaces: readonly string[]): Statement {
+  const text = `select set_config('coffer.workspaces', $1, true)`;
+  return { name: 'set workspaces', text, values: [workspaceListOf(workspaces)] };
+}
+
+function lock(number: bigint): Statement {
+  return { name: 'take advisory lock', text: 'select pg_advisory_xact_lock($1)', values: [number] };
+}
+
 const workspaceListPattern = /^[0-9a-f-]{36}(,[0-9a-f-]{36})*$/;
-
-async function commit(client: PoolClient): Promise<void> {
-  const { command } = await client.query('commit').catch((error: unknown) => {
-    throw endsSession(error) ? new CommitUnknownError(error) : error;
-  });
-  assert.equal(command, 'COMMIT', 'a failed statement of the transaction was passed over');
-}
-
-/** One round trip: the simple protocol takes several statements, but no parameters. */
-function beginningOf(client: PoolClient, { advisoryLock, isSnapshot, workspaces = [] }: TransactionScope): string {
-  const statements = [isSnapshot ? 'begin isolation level repeatable read, read only' : 'begin'];
-  if (workspaces.length > 0) {
-    const list = client.escapeLiteral(workspaceListOf(workspaces));
-    statements.push(`select set_config('coffer.workspaces', ${list}, true)`);
-  }
-  if (advisoryLock !== undefined) statements.push(`select pg_advisory_xact_lock(${advisoryLock})`);
-  return statements.join('; ');
-}
 
 /** The value of the session variable that row-level security reads: the ids, comma-separated. */
 function workspaceListOf(workspaces: readonly string[]): string {
   const list = workspaces.join(',');
   assert.match(list, workspaceListPattern, 'workspace ids must be UUIDs');
   return list;
+}
+
+function read(statement: Statement): Request {
+  return { statement, readerOf: columnReaderOf };
+}
+
+/** The rows of an answer, of the shape that whoever wrote the statement says they have. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- nothing but the statement's text tells it
+function rowsOf<Row extends QueryResultRow>(answer: Answer | undefined): readonly Row[];
+function rowsOf(answer: Answer | undefined): readonly object[] {
+  return answer?.rows ?? [];
 }
 
 /** Waits for a connection no longer than the signal lets; one that comes too late goes straight back. */

@@ -11,6 +11,7 @@ import {
   openTestStores,
   rejectionOf,
   setUpInstance,
+  until,
   type TestStores,
 } from './fixtures.ts';
 
@@ -61,6 +62,48 @@ describe('row-level security', () => {
       const rows = await test.database.query({ name: '', text: 'select 1 from credential', values: [] });
       expect(rows).to.deep.equal([]);
     }
+  });
+
+  it('shows rows of the named workspaces alone where a read is its own transaction', async () => {
+    const statement = { name: 'all', text: 'select workspace_id from credential order by workspace_id', values: [] };
+    for (const workspaces of [[own], [foreign], [newId()], [own, foreign].toSorted()]) {
+      const [rows = []] = await test.database.read<{ workspace_id: string }>({ workspaces }, [statement]);
+      const seenWorkspaces = rows.map((row) => row.workspace_id);
+      expect(seenWorkspaces).to.deep.equal(workspaces.filter((id) => id === own || id === foreign));
+    }
+  });
+
+  it('shows nothing behind such a read, whether it succeeded, failed, or was canceled', async () => {
+    const look = { name: '', text: 'select 1 from credential', values: [] };
+    const setting = { name: '', text: `select current_setting('coffer.workspaces', true) as value`, values: [] };
+    const ends: (() => Promise<unknown>)[] = [
+      () => test.database.read({ workspaces: [own] }, [look, look]),
+      () => test.database.read({ workspaces: [own] }, [look, { name: '', text: 'select 1 / 0', values: [] }]),
+      () => test.database.read({ workspaces: [own] }, [{ name: '', text: 'select nothing', values: [] }, look]),
+      async () => {
+        const abort = new AbortController();
+        const sleep = { name: '', text: 'select pg_sleep(30)', values: [] };
+        const reading = rejectionOf(test.database.read({ workspaces: [own], signal: abort.signal }, [sleep]));
+        const asleep = `select 1 from pg_stat_activity where state = 'active' and query = 'select pg_sleep(30)'`;
+        await until(async () => (await test.asSuperuser(asleep)).length === 1);
+        abort.abort();
+        return reading;
+      },
+    ];
+    for (const end of ends) {
+      for (let count = 0; count < 4; count += 1) {
+        await rejectionOf(end());
+        expect(await test.database.query(look)).to.deep.equal([]);
+        expect(await test.database.transact({}, (transaction) => transaction.run(look))).to.deep.equal([]);
+        const [row] = await test.database.query<{ value: string | null }>(setting);
+        expect(row?.value ?? '').to.equal('');
+      }
+    }
+  });
+
+  it('takes nothing but ids for workspaces in such a read', async () => {
+    const refused = await rejectionOf(test.database.read({ workspaces: [`${own}', true) --`] }, []));
+    expect(refused).to.be.instanceOf(Error).with.property('message').that.includes('must be UUIDs');
   });
 
   it('binds the finding of entities as well', async () => {

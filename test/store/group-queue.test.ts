@@ -1,14 +1,14 @@
 import { expect } from 'chai';
 import { array, assert as check, asyncProperty, constant, integer, oneof } from 'fast-check';
-import { CommitQueue } from '../../src/store/commit-queue.ts';
+import { GroupQueue } from '../../src/store/group-queue.ts';
 
-/** A queue whose commits end when the test says so. */
+/** A queue whose groups end when the test says so. */
 function heldQueue(groupMax: number, take: (group: readonly number[]) => number = (group) => group.length) {
   const groups: (readonly number[])[] = [];
   const ends: (() => void)[] = [];
-  const queue = new CommitQueue<number>({
+  const queue = new GroupQueue<number>({
     groupMax,
-    commit: async (group) => {
+    work: async (group) => {
       const taken = take(group);
       groups.push(group.slice(0, taken));
       await new Promise<void>((resolve) => ends.push(resolve));
@@ -22,14 +22,14 @@ function heldQueue(groupMax: number, take: (group: readonly number[]) => number 
   return { groups, queue, finish, underWay: () => ends.length };
 }
 
-describe('the commit queue', () => {
+describe('the group queue', () => {
   it('begins at once with what finds it idle', () => {
     const { groups, queue } = heldQueue(8);
     queue.add(1);
     expect(groups).to.deep.equal([[1]]);
   });
 
-  it('gathers what arrives while a commit is under way', async () => {
+  it('gathers what arrives while a group is under way', async () => {
     const { groups, queue, finish } = heldQueue(8);
     for (const write of [1, 2, 3]) queue.add(write);
     await finish();
@@ -46,7 +46,7 @@ describe('the commit queue', () => {
     expect(groups).to.deep.equal([[1], [2]]);
   });
 
-  it('keeps the order and loses nothing, with one commit under way, however much each commit takes', async () => {
+  it('keeps the order and loses nothing, with one group under way, however much each takes', async () => {
     const steps = array(oneof(constant('add' as const), constant('finish' as const)), { maxLength: 60 });
     await check(
       asyncProperty(steps, integer({ min: 1, max: 5 }), integer({ min: 1, max: 5 }), async (plan, max, most) => {

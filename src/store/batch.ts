@@ -1,0 +1,169 @@
+import type { Connection, Submittable } from 'pg';
+import type { ColumnReader } from './column-readers.ts';
+import { parameterOf, type Parameter } from './parameters.ts';
+import type { Statement } from './statement.ts';
+
+/** What a statement answered. */
+export interface Answer {
+  /** What was done, such as `COMMIT`; with the number of rows for those that touch any. */
+  readonly command: string;
+  readonly rows: readonly object[];
+}
+
+/** A statement, and how the columns of its rows are read. */
+export interface Request {
+  readonly statement: Statement;
+  /** Finds the reader of the type that an OID names. */
+  readonly readerOf: (oid: number) => ColumnReader;
+}
+
+interface Column {
+  readonly name: string;
+  readonly read: ColumnReader;
+}
+
+interface PreparedStatement {
+  readonly text: string;
+  readonly columns: readonly Column[];
+}
+
+/** What each connection has prepared, by the names of the statements. */
+export class PreparedStatements {
+  readonly #ofConnections = new WeakMap<Connection, Map<string, PreparedStatement>>();
+
+  of(connection: Connection): Map<string, PreparedStatement> {
+    const known = this.#ofConnections.get(connection);
+    if (known) return known;
+    const none = new Map<string, PreparedStatement>();
+    this.#ofConnections.set(connection, none);
+    return none;
+  }
+}
+
+/**
+ * Statements that travel together: the server runs one after the other, leaves out those behind one that fails, and answers
+ * once. Outside of a transaction they are one; each sees what those before it did. A statement with a name is parsed and
+ * described once a connection.
+ *
+ * pg knows it as one query of a class of its own, and calls the methods whose names begin with `handle`.
+ *
+ * @see https://www.postgresql.org/docs/18/protocol-flow.html#PROTOCOL-FLOW-EXT-QUERY
+ */
+export class Batch implements Submittable {
+  /** The answers, in the order of the statements. */
+  readonly answers: Promise<readonly Answer[]>;
+  readonly #requests: readonly (Request & { readonly parameters: Parameter[] })[];
+  readonly #prepared: PreparedStatements;
+  #known = new Map<string, PreparedStatement>();
+  readonly #answers: Answer[] = [];
+  #rows: object[] = [];
+  /** Of the statement whose answer is awaited; absent where it has not been described yet. */
+  #columns: readonly Column[] | undefined;
+  #failure: unknown;
+  #resolve: (answers: readonly Answer[]) => void = () => undefined;
+  #reject: (error: unknown) => void = () => undefined;
+
+  /** @throws TypeError for a value that no parameter can have */
+  constructor(requests: readonly Request[], prepared: PreparedStatements) {
+    this.#requests = requests.map((request) => ({ ...request, parameters: request.statement.values.map(parameterOf) }));
+    this.#prepared = prepared;
+    this.answers = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  /** What it runs, in order. */
+  get statements(): readonly Statement[] {
+    return this.#requests.map(({ statement }) => statement);
+  }
+
+  /** @returns what pg is to call `handleError` with, nothing having been sent */
+  submit(connection: Connection): Error | null {
+    this.#known = this.#prepared.of(connection);
+    const wrong = this.#requests.find(({ statement }) => this.#isOfAnotherText(statement));
+    if (wrong) return new Error(`the statement "${wrong.statement.name}" stands for two texts`);
+    connection.stream.cork();
+    for (const { statement, parameters } of this.#requests) send(connection, statement, parameters, this.#known);
+    connection.sync();
+    connection.stream.uncork();
+    this.#columns = this.#columnsOfNext();
+    return null;
+  }
+
+  handleRowDescription(message: {
+    readonly fields: readonly { readonly name: string; readonly dataTypeID: number }[];
+  }): void {
+    const readerOf = this.#requests[this.#answers.length]?.readerOf;
+    this.#columns = message.fields.map(({ name, dataTypeID }) => ({ name, read: readerOf?.(dataTypeID) ?? String }));
+  }
+
+  handleDataRow({ fields }: { readonly fields: readonly (string | null)[] }): void {
+    try {
+      this.#rows.push(rowOf(this.#columns ?? [], fields));
+    } catch (error) {
+      // Thrown from here it would end the process.
+      this.#failure ??= error;
+    }
+  }
+
+  handleCommandComplete({ text }: { readonly text: string }): void {
+    const request = this.#requests[this.#answers.length];
+    if (request && request.statement.name !== '') {
+      this.#known.set(request.statement.name, { text: request.statement.text, columns: this.#columns ?? [] });
+    }
+    this.#answers.push({ command: text, rows: this.#rows });
+    this.#rows = [];
+    this.#columns = this.#columnsOfNext();
+  }
+
+  handleEmptyQuery(): void {
+    this.handleCommandComplete({ text: '' });
+  }
+
+  handleReadyForQuery(): void {
+    if (this.#failure === undefined) this.#resolve(this.#answers);
+    else this.#reject(this.#failure);
+  }
+
+  handleError(error: unknown): void {
+    // Whether it was parsed is not known, and its plan may be what was wrong.
+    this.#known.delete(this.#requests[this.#answers.length]?.statement.name ?? '');
+    this.#reject(error);
+  }
+
+  #isOfAnotherText({ name, text }: Statement): boolean {
+    const known = this.#known.get(name);
+    return known !== undefined && known.text !== text;
+  }
+
+  #columnsOfNext(): readonly Column[] | undefined {
+    return this.#known.get(this.#requests[this.#answers.length]?.statement.name ?? '')?.columns;
+  }
+}
+
+function send(
+  connection: Connection,
+  { name, text }: Statement,
+  values: Parameter[],
+  known: ReadonlyMap<string, PreparedStatement>,
+): void {
+  const isKnown = known.has(name);
+  if (!isKnown) {
+    // It may be there from a time when its first run failed.
+    if (name !== '') connection.close({ type: 'S', name }, true);
+    connection.parse({ name, text, types: [] }, true);
+  }
+  connection.bind({ statement: name, values }, true);
+  if (!isKnown) connection.describe({ type: 'P', name: '' }, true);
+  connection.execute(null, true);
+}
+
+function rowOf(columns: readonly Column[], fields: readonly (string | null)[]): object {
+  const row: Record<string, unknown> = {};
+  columns.forEach(({ name, read }, index) => {
+    const text = fields[index];
+    row[name] = typeof text === 'string' ? read(text) : null;
+  });
+  return row;
+}

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { shortIdOf } from '../../src/vault/ids.ts';
+import { shortIdOf, type Reference } from '../../src/vault/ids.ts';
 import type { Membership, User, Workspace } from '../../src/vault/ports.ts';
 import type { Role } from '../../src/vault/permissions.ts';
 import {
@@ -56,6 +56,20 @@ describe('the member store', () => {
     await test.stores.apiKeys.createApiKey(key, newEvent());
     return (await test.stores.access.findApiKey(key.hash, patience))?.access.memberships;
   };
+
+  it('finds a member by either spelling of his id, and nobody who is a member elsewhere or tampered with', async () => {
+    const user = await addUser('ann');
+    await set(user, 'EDITOR');
+    const find = (reference: Reference, workspaceId = workspace.id) =>
+      test.stores.members.findMember({ workspaceId, reference, signal: patience });
+    for (const reference of [{ id: user.id }, { shortId: shortIdOf(user.id) }]) {
+      expect(await find(reference)).to.deep.equal({ ...membershipOf(user, 'EDITOR'), name: 'ann' });
+      expect(await find(reference, (await addWorkspace(test, owner)).id)).to.equal(undefined);
+    }
+    expect(await find({ id: newId() })).to.equal(undefined);
+    await test.asSuperuser(`update membership set role = 'ADMIN' where user_id = $1`, [user.id]);
+    expect(await find({ id: user.id })).to.equal(undefined);
+  });
 
   it('finds a user by either spelling of his id, and none whose MAC is wrong', async () => {
     const user = await addUser();

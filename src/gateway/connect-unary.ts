@@ -19,7 +19,7 @@ import { jsonOptionsOf, type RpcAttempt, type RpcService, type ServedRpc } from 
 /** How the messages of one rpc are spelt on the wire. */
 interface Codec {
   readonly read: (bytes: Uint8Array) => Message;
-  readonly write: (message: Message) => Uint8Array;
+  readonly write: (message: Message) => UnaryAnswer['body'];
 }
 
 interface CompiledRpc {
@@ -32,7 +32,8 @@ interface CompiledRpc {
 interface UnaryAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: Uint8Array;
+  /** A text goes to the connection together with its headers. */
+  readonly body: string | Uint8Array;
 }
 
 /**
@@ -137,7 +138,7 @@ function jsonCodec({ dialect, rpc }: ServedRpc, write: JsonWriter): Codec {
         throw undecodable(input, error);
       }
     },
-    write: (message) => Buffer.from(JSON.stringify(write(message))),
+    write: (message) => JSON.stringify(write(message)),
   };
 }
 

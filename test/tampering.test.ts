@@ -110,6 +110,16 @@ describe('a row that somebody else has written', () => {
     expect({ intact, faults }).to.deep.equal({ intact: true, faults: [] });
   });
 
+  it('is told of nothing where a whole workspace was deleted', async () => {
+    const name = 'short-lived';
+    const workspaceId = await scene.coffer.createWorkspace(name);
+    const body = { credential: { name: 'n', provider: 'openai' }, secret: { key: 'k' } };
+    await scene.coffer.native('POST', `/v1/workspaces/${workspaceId}/credentials`, body);
+    await newMember(scene, workspaceId);
+    await scene.coffer.native('DELETE', `/v1/workspaces/${workspaceId}?name=${name}`);
+    expect(await scene.toldOf(workspaceId)).to.deep.equal([]);
+  });
+
   const changes: Record<string, string> = {
     is_active: 'is_active = not is_active',
     expires_at: `expires_at = now() + interval '1 year'`,

@@ -137,9 +137,10 @@ describe('the statements that a call sends to the database', () => {
   /** Lets every statement through, and notes it but for the ids that it names. */
   function record(): void {
     sent = [];
-    const note = (statement: unknown) => {
-      const text = spell(statement);
-      if (text !== undefined && !beside.has(text)) sent.push(text);
+    const note = (asked: unknown) => {
+      const spelt = statementsIn(asked).filter((text) => !beside.has(text));
+      // What travels together is told apart from what waits for the one before.
+      if (spelt.length > 0) sent.push(spelt.join('; '));
     };
     const noting = function (this: Client, ...values: readonly unknown[]): unknown {
       note(values[0]);
@@ -160,12 +161,14 @@ function callerBy(token: string): MatrixCaller {
   return { title: 'a key', token, grant: undefined, isOwner: false };
 }
 
-/** Its name, or its text without ids. */
-function spell(statement: unknown): string | undefined {
-  if (typeof statement === 'string') return withoutIds(statement);
-  if (typeof statement !== 'object' || statement === null) return undefined;
-  const [name, text] = [Reflect.get(statement, 'name'), Reflect.get(statement, 'text')];
-  return typeof name === 'string' && name !== '' ? name : withoutIds(String(text));
+/** The statements of a query, by their names, or by their texts without ids. */
+function statementsIn(query: unknown): readonly string[] {
+  if (typeof query === 'string') return [withoutIds(query)];
+  if (typeof query !== 'object' || query === null) return [];
+  const statements: unknown = Reflect.get(query, 'statements');
+  if (Array.isArray(statements)) return statements.flatMap(statementsIn);
+  const [name, text] = [Reflect.get(query, 'name'), Reflect.get(query, 'text')];
+  return [typeof name === 'string' && name !== '' ? name : withoutIds(String(text))];
 }
 
 function withoutIds(text: string): string {

@@ -31,6 +31,7 @@ interface CompiledRpc {
 /** An rpc's answer, before it is sent. */
 interface UnaryAnswer {
   readonly status: number;
+  /** Those of its own. */
   readonly headers: Readonly<Record<string, string>>;
   /** A text goes to the connection together with its headers. */
   readonly body: string | Uint8Array;
@@ -74,14 +75,7 @@ export class ConnectUnary {
     const attempt = { served, exchange, protocol: 'connect', headers: headersByName(headers), signal };
     // What fails beyond a refusal is the web framework's to answer.
     this.#answer(request, attempt, codec)
-      .then(({ status, headers: own, body }) => {
-        announceClosing(request, reply);
-        const type = status === 200 ? contentType : 'application/json';
-        return void reply
-          .code(status)
-          .headers({ ...own, 'content-type': type })
-          .send(body);
-      })
+      .then((answer) => send(request, reply, { contentType, ...answer }))
       .catch((error: unknown) => void reply.send(error));
     return true;
   }
@@ -100,10 +94,30 @@ export class ConnectUnary {
   }
 }
 
+/** The web framework would say of JSON that it is UTF-8, which its clients do not expect, and would send bytes as a piece apart. */
+function send(request: FastifyRequest, reply: FastifyReply, answer: UnaryAnswer & { contentType: string }): void {
+  const { status, headers, contentType, body } = answer;
+  announceClosing(request, reply);
+  reply.hijack();
+  const all = {
+    ...reply.getHeaders(),
+    'content-type': contentType,
+    'content-length': Buffer.byteLength(body),
+    ...headers,
+  };
+  reply.raw.statusCode = status;
+  for (const [name, value] of Object.entries(all)) if (value !== undefined) reply.raw.setHeader(name, value);
+  reply.raw.end(body);
+}
+
 function refusalOf(error: ConnectError, { found }: Exchange, dialect: Dialect): UnaryAnswer {
   found.code = codeToString(error.code);
   const body = errorToJsonBytes(error, jsonOptionsOf(dialect));
-  return { status: codeToHttpStatus(error.code), headers: Object.fromEntries(error.metadata), body };
+  return {
+    status: codeToHttpStatus(error.code),
+    headers: { ...Object.fromEntries(error.metadata), 'content-type': 'application/json' },
+    body,
+  };
 }
 
 /** Each message type is compiled once a dialect. */

@@ -56,6 +56,15 @@ describe('coffer.v1.WorkspaceService.DeleteWorkspace over REST', () => {
     expect(JSON.stringify(grants)).not.to.contain(id);
   });
 
+  it('is cleared of its credentials soon after', async () => {
+    await createCredential(call, { name: 'n' }, id);
+    await remove(id, '?name=to+go');
+    const left = () => asSuperuser('select 1 from credential where workspace_id = $1', [id]);
+    // Mocha's timeout ends the patience.
+    while ((await left()).length > 0);
+    expect(await left()).to.deep.equal([]);
+  });
+
   it('refuses its API keys from the next call on', async () => {
     const token = await coffer.issueKey({ role: 'EDITOR', workspaceId: id });
     expect((await call({ path: '/v1/whoami', token })).status).to.equal(200);

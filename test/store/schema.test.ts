@@ -17,7 +17,8 @@ describe('the schema', () => {
       dbName: test.target.connection.database,
       contextName: 'schema test',
       entities,
-      schemaGenerator: { skipTables: ['schema_migration'] },
+      // Triggers are written by hand: entities could only have functions of their own each.
+      schemaGenerator: { skipTables: ['schema_migration'], ignoreTriggers: true },
       debug: ['query'],
       logger: (message) => statements.push(message),
     });

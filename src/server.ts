@@ -13,6 +13,7 @@ import { countSearches } from './metrics/access-metrics.ts';
 import type { Instance } from './start/instance.ts';
 import { AuditTrail } from './vault/audit-trail.ts';
 import { ApiKeyDirectory } from './vault/api-keys.ts';
+import { CredentialWatch } from './vault/credential-watch.ts';
 import { CredentialVault } from './vault/credential-vault.ts';
 import type { DenialRecorder } from './vault/denials.ts';
 import type { KeyUseRecorder } from './vault/key-use-recorder.ts';
@@ -54,6 +55,7 @@ export async function buildServer(parts: ServerParts): Promise<Gateway> {
       return caller;
     },
     denials: parts.denials,
+    onGrantChange: (changed) => parts.instance.grantChannel.subscribe(changed),
     readiness,
     metrics: parts.metrics,
     clock,
@@ -91,6 +93,7 @@ function buildVault({ clock, config, instance, uses }: ServerParts) {
     vault: new CredentialVault({ store: stores.credentials, sealers, uses, clock, ids, secretBytesMax }),
     workspaces: new WorkspaceDirectory({ store: stores.workspaces, sealers, clock, ids }),
     members: new MemberDirectory({ store: stores.members, clock, ids }),
+    watch: new CredentialWatch({ store: stores.credentials, changes: stores.changes, clock, wait }),
     trail: new AuditTrail({ store: stores.auditTrail, verifier: instance.trailVerifier }),
     apiKeys: new ApiKeyDirectory({ store: stores.apiKeys, tokens, clock, ids, dialects: dialectNames }),
     ...buildLogins(instance, clock),

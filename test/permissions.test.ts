@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { permits, roles } from '../src/vault/permissions.ts';
-import { allBoundRpcs, nameOfRpc } from './support/bound-rpcs.ts';
+import { allGuardedRpcs, nameOfRpc } from './support/bound-rpcs.ts';
 import { leastRole, permissionTable } from './support/permission-table.ts';
 import { allRoutes, allServices } from './support/routes.ts';
 
@@ -20,7 +20,7 @@ function split(text: string): { readonly before: string; readonly table: string;
 }
 
 describe('the permission that an rpc needs', () => {
-  const served = allBoundRpcs();
+  const served = allGuardedRpcs();
 
   it('is told by one row of the table, for every rpc of every proto', async () => {
     const [services, routes] = [await allServices(), await allRoutes()];

@@ -1,6 +1,7 @@
 import type { Dialect } from '../gateway/dialect.ts';
 import type { AuditTrail } from '../vault/audit-trail.ts';
 import type { ApiKeyDirectory } from '../vault/api-keys.ts';
+import type { CredentialWatch } from '../vault/credential-watch.ts';
 import type { CredentialVault } from '../vault/credential-vault.ts';
 import type { Login } from '../vault/login.ts';
 import type { MemberDirectory } from '../vault/members.ts';
@@ -23,6 +24,7 @@ export interface DialectParts {
   readonly apiKeys: ApiKeyDirectory;
   readonly users: UserDirectory;
   readonly trail: AuditTrail;
+  readonly watch: CredentialWatch;
   readonly login: Login;
   readonly namedLogin: NamedLogin;
   readonly clock: Clock;

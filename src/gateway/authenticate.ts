@@ -79,7 +79,7 @@ const tokenCodes: ReadonlySet<VaultErrorCode> = new Set(['token_missing', 'token
  *
  * @throws whatever the proof was refused with
  */
-export function callerOf(rpc: BoundRpc, proof: Proof): Caller | undefined {
+export function callerOf(rpc: Pick<BoundRpc, 'access'>, proof: Proof): Caller | undefined {
   const { caller, refusal } = proof;
   const isBadToken = refusal instanceof VaultError && tokenCodes.has(refusal.code);
   if (refusal === undefined || (rpc.access.kind === 'public' && isBadToken)) return caller;

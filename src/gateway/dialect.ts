@@ -3,7 +3,7 @@ import type { VaultError } from '../vault/errors.ts';
 import type { JsonValue } from '../vault/json.ts';
 import type { Caller } from '../vault/caller.ts';
 import type { Documentation } from './openapi/documentation.ts';
-import type { BoundRpc } from './rpc.ts';
+import type { BoundRpc, BoundStream } from './rpc.ts';
 
 /**
  * One of the APIs that the vault speaks: a proto package's services with their handlers, and what its `google.api.http`
@@ -14,6 +14,8 @@ export interface Dialect {
   readonly name: string;
   /** Every rpc of every service of the package. */
   readonly rpcs: readonly BoundRpc[];
+  /** Those that answer with streams, which REST has no paths for. */
+  readonly streams?: readonly BoundStream[];
   readonly rest: RestStyle;
   /**
    * The workspace of a call whose request names none, as the caller spelt it, from a header of the dialect, in small letters.

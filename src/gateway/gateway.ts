@@ -33,6 +33,7 @@ import {
   type PortTls,
 } from './port.ts';
 import { OpenCalls } from './open-calls.ts';
+import { OpenStreams, type OnGrantChange } from './open-streams.ts';
 import { createPeerFinder } from './peer-address.ts';
 import { registerProbes } from './probes.ts';
 import { limitRates, type RateLimits } from './rate-limit.ts';
@@ -49,6 +50,7 @@ import { createRouteTable } from './route-table.ts';
 import { RpcService } from './rpc-service.ts';
 import { serveMetrics } from './serve-metrics.ts';
 import type { ChooseDialect } from './shared-path.ts';
+import { createStreamService } from './stream-service.ts';
 import { describeUnknownError } from './unknown-error.ts';
 import { isUnknownRpc, refuseUnknownRpc } from './unknown-rpc.ts';
 
@@ -83,6 +85,8 @@ export interface GatewayOptions {
   readonly proofLastsMs?: number;
   /** None by default. */
   readonly rateLimits?: RateLimits;
+  /** Has streams looked at whenever somebody's rights have changed; without it, once a second. */
+  readonly onGrantChange?: OnGrantChange;
   /** Gets the requests' metrics, and is served at `/metrics`; without it, nothing is counted or served. */
   readonly metrics?: Registry;
 }
@@ -131,6 +135,7 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
     endureBreakingOff(request);
   };
   const openCalls = new OpenCalls();
+  const openStreams = new OpenStreams(options.onGrantChange);
   const grpc = new GrpcService({
     rpcs,
     openCalls,
@@ -184,12 +189,17 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
       if (!unary.take(request, reply, exchange)) done();
     });
     const connect = createConnectService(rpcs);
+    const streams = createStreamService({ ...parts, rpcs, openStreams, stopping: stopping.signal });
     await scope.register(fastifyConnectPlugin, {
       routes: (router) => {
         connect.routes(router);
+        streams.routes(router);
         registerSystemServices(router, options.dialects, readiness, stopping.signal);
       },
-      requestGate: (context) => connect.gate(context),
+      requestGate: async (context) => {
+        await connect.gate(context);
+        await streams.gate(context);
+      },
       contextValues: (request) => createContextValues().set(exchangeKey, exchanges.of(request)),
       // What is registered without a limit of its own, health and reflection, anybody may call.
       readMaxBytes: Math.min(publicBodyBytesMax, parts.bodyBytesMax),
@@ -226,6 +236,7 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
         await drained;
       }
       await fastify.close();
+      openStreams[Symbol.dispose]();
     },
   };
 }
@@ -273,7 +284,8 @@ function registerSystemServices(
   readiness: Readiness,
   stopping: AbortSignal,
 ): void {
-  const services = [...new Set(dialects.flatMap(({ rpcs }) => rpcs.map(({ method }) => method.parent)))];
+  const bound = dialects.flatMap(({ rpcs, streams = [] }) => [...rpcs, ...streams]);
+  const services = [...new Set(bound.map(({ method }) => method.parent))];
   registerHealth(router, { services: services.map(({ typeName }) => typeName), readiness, stopping });
   registerReflection(router, [...services, Health]);
 }

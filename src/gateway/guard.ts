@@ -15,7 +15,7 @@ export interface Guard {
    *
    * @throws VaultError `token_missing` or `permission_denied`
    */
-  admitCaller(rpc: BoundRpc, caller: Caller | undefined): void;
+  admitCaller(rpc: Pick<BoundRpc, 'access'>, caller: Caller | undefined): void;
   /**
    * Decides whether the caller may make the call, before more than the message's ids is looked at.
    *
@@ -42,7 +42,7 @@ export interface Guard {
 /** A call before it is let in. */
 export interface Attempt {
   readonly dialect: Dialect;
-  readonly rpc: BoundRpc;
+  readonly rpc: Pick<BoundRpc, 'access'>;
   readonly caller: Caller | undefined;
   readonly headers: RequestHeaders;
   readonly message: Message;
@@ -78,7 +78,7 @@ export function createGuard(givenUp: (reason: unknown) => VaultError): Guard {
   };
 }
 
-function admitCaller({ access }: BoundRpc, caller: Caller | undefined): void {
+function admitCaller({ access }: Pick<BoundRpc, 'access'>, caller: Caller | undefined): void {
   if (access.kind === 'public') return;
   if (!caller) throw new VaultError('token_missing', 'Not authenticated');
   if (access.kind === 'owner') authorizeOwner(caller, access.permission);

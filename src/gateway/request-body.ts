@@ -9,7 +9,7 @@ import type { BoundRpc } from './rpc.ts';
 export const publicBodyBytesMax = 16_384;
 
 /** The most bytes that an rpc's request may take, where a request may take `bytesMax` at all. */
-export function bodyLimitOf({ access }: BoundRpc, bytesMax: number): number {
+export function bodyLimitOf({ access }: Pick<BoundRpc, 'access'>, bytesMax: number): number {
   return access.kind === 'public' ? Math.min(publicBodyBytesMax, bytesMax) : bytesMax;
 }
 

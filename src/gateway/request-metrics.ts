@@ -40,14 +40,15 @@ export function countRequests({ registry, dialects, readiness }: RequestMetricsP
   });
   registry.registerMetric(readyGauge(readiness));
   const nameDialect = oneOf(dialects.map(({ name }) => name));
+  const streams = new Set(dialects.flatMap((dialect) => dialect.streams ?? []).map(({ method }) => nameOfRpc(method)));
   const nameRpc = oneOf([...dialectRpcs(dialects), ...systemRpcs()]);
   return ({ found, status, isAborted, durationMs }) => {
     const dialect = nameDialect(found.dialect);
     const rpc = nameRpc(found.rpc);
     const protocol = found.protocol ?? 'unknown';
     requests.inc({ protocol, dialect, rpc, code: codeOf({ found, status, isAborted }) });
-    // Health and reflection, which are no dialect's, may stream for days.
-    if (found.dialect !== undefined) durations.observe({ dialect, rpc }, durationMs / 1_000);
+    // What streams, as health and reflection, which are no dialect's, may do so for days.
+    if (found.dialect !== undefined && !streams.has(rpc)) durations.observe({ dialect, rpc }, durationMs / 1_000);
   };
 }
 

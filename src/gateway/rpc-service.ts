@@ -12,7 +12,7 @@ import type { Guard } from './guard.ts';
 import { bodyLimitOf } from './request-body.ts';
 import { nameOfRpc } from './request-metrics.ts';
 import { renderProblem } from './rest-problems.ts';
-import type { BoundRpc } from './rpc.ts';
+import type { BoundRpc, GuardedRpc, RpcCall } from './rpc.ts';
 import { describeUnknownError } from './unknown-error.ts';
 
 /** What gRPC, gRPC-Web and Connect are served with. */
@@ -38,14 +38,19 @@ export interface ServedRpc {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** A call of an rpc, by whatever protocol. */
-export interface RpcAttempt {
-  readonly served: ServedRpc;
+/** A call by whatever protocol, as far as its caller is to be let in. */
+export interface GuardedAttempt {
+  readonly served: { readonly dialect: Dialect; readonly rpc: GuardedRpc };
   readonly exchange: Exchange;
   readonly protocol: string;
   readonly headers: RequestHeaders;
   /** Aborted when the call is given up, with the reason. */
   readonly signal: AbortSignal;
+}
+
+/** A call of an rpc. */
+export interface RpcAttempt extends GuardedAttempt {
+  readonly served: ServedRpc;
 }
 
 /**
@@ -79,7 +84,7 @@ export class RpcService {
    *
    * @throws whatever `refusalOf` is for, where he can't be let in, or may make the call nowhere
    */
-  async letIn(attempt: RpcAttempt): Promise<Proof> {
+  async letIn(attempt: GuardedAttempt): Promise<Proof> {
     const { served, exchange, headers, signal } = attempt;
     const { found, peer, peerCertificate, hasSeveralAuthorizations } = exchange;
     found.dialect = served.dialect.name;
@@ -96,22 +101,31 @@ export class RpcService {
    *
    * @throws whatever `refusalOf` is for, where the call fails
    */
-  async answer({ served, exchange, ...attempt }: RpcAttempt, proof: Proof, message: Message): Promise<Message> {
+  async answer(attempt: RpcAttempt, proof: Proof, message: Message): Promise<Message> {
+    const call = await this.admit(attempt, proof, message);
+    return this.#parts.guard.invoke(attempt.served.rpc, message, call);
+  }
+
+  /**
+   * Decides whether a caller who was let in may make the call, and whether its message is one.
+   *
+   * @throws whatever `refusalOf` is for, where he may not, or it is none
+   */
+  async admit(attempt: GuardedAttempt, proof: Proof, message: Message): Promise<RpcCall> {
     const { guard, prover } = this.#parts;
+    const { served, exchange, headers, protocol, signal } = attempt;
     const { dialect, rpc } = served;
-    const { headers, protocol, signal } = attempt;
     const caller = callerOf(rpc, await prover.renew(proof));
     const workspaceId = guard.admit({ dialect, rpc, caller, headers, message });
     guard.refuseFlaws(rpc.method.input, message);
     const violations = guard.validate(rpc.method.input, message);
     if (violations.length > 0) throw invalidRequestError(violations);
     const { requestId, peer, isLocal } = exchange;
-    const call = { caller, workspaceId, protocol, dialect: dialect.name, peer, requestId, isLocal, signal };
-    return guard.invoke(rpc, message, call);
+    return { caller, workspaceId, protocol, dialect: dialect.name, peer, requestId, isLocal, signal };
   }
 
   /** Tells whoever watches denials of what a call was refused with, and renders it. */
-  async refusalOf(thrown: unknown, { served, exchange, signal }: RpcAttempt): Promise<ConnectError> {
+  async refusalOf(thrown: unknown, { served, exchange, signal }: GuardedAttempt): Promise<ConnectError> {
     const { clock, log } = this.#parts;
     // What follows from a call's being given up is no fault.
     const error = signal.aborted && !(thrown instanceof VaultError) ? givenUp(signal.reason) : thrown;

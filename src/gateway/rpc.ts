@@ -1,5 +1,12 @@
 import { create, isMessage } from '@bufbuild/protobuf';
-import type { DescMessage, DescMethodUnary, Message, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
+import type {
+  DescMessage,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  Message,
+  MessageInitShape,
+  MessageShape,
+} from '@bufbuild/protobuf';
 import assert from 'node:assert/strict';
 import type { AnonymousCall, Call } from '../vault/caller.ts';
 import type { Permission } from '../vault/permissions.ts';
@@ -36,6 +43,17 @@ export interface BoundRpc {
   /** Called after authentication, authorization and validation. A caller and a workspace are given unless the access is public. */
   readonly invoke: (request: Message, call: RpcCall) => Promise<Message>;
 }
+
+/** One rpc that answers with several messages, one after the other, as long as its call's signal is not aborted. */
+export interface BoundStream {
+  readonly method: DescMethodServerStreaming;
+  readonly access: Access;
+  /** As that of a `BoundRpc`. */
+  readonly invoke: (request: Message, call: RpcCall) => AsyncIterable<Message>;
+}
+
+/** What is asked of an rpc before it is called. */
+export type GuardedRpc = Pick<BoundRpc | BoundStream, 'method' | 'access'>;
 
 type Handler<I extends DescMessage, O extends DescMessage, C> = (
   request: MessageShape<I>,
@@ -80,6 +98,24 @@ export function workspaceRpc<I extends DescMessage, O extends DescMessage>(
   const { permission, workspace } = access;
   const named = (request: Message) => workspace?.(narrow(method.input, request));
   return bind(method, { kind: 'workspace', permission, workspace: named }, handler);
+}
+
+/** Binds a stream as `workspaceRpc` binds an rpc. */
+export function workspaceStream<I extends DescMessage, O extends DescMessage>(
+  method: DescMethodServerStreaming<I, O>,
+  access: { readonly permission: Permission; readonly workspace: (request: MessageShape<I>) => string },
+  handler: (request: MessageShape<I>, call: Call) => AsyncIterable<MessageInitShape<O>>,
+): BoundStream {
+  const { permission, workspace } = access;
+  return {
+    method,
+    access: { kind: 'workspace', permission, workspace: (request) => workspace(narrow(method.input, request)) },
+    async *invoke(request, call) {
+      for await (const answer of handler(narrow(method.input, request), requireCaller(call))) {
+        yield create(method.output, answer);
+      }
+    },
+  };
 }
 
 function bind<I extends DescMessage, O extends DescMessage>(

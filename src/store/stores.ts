@@ -1,5 +1,6 @@
 import type { AuditChain, StreamHead } from '../vault/audit-ports.ts';
 import type { AuditTrailStore } from '../vault/audit-trail.ts';
+import type { CredentialChangeStore } from '../vault/credential-watch.ts';
 import type { MemberStore } from '../vault/member-ports.ts';
 import type {
   AccessStore,
@@ -22,6 +23,7 @@ import { SqlAuditStore } from './audit-store.ts';
 import { SqlAuditTrailStore } from './audit-trail-store.ts';
 import { Commits, type CommitListeners } from './commits.ts';
 import { CredentialGuard } from './credential-guard.ts';
+import { SqlCredentialChangeStore } from './credential-change-store.ts';
 import { SqlCredentialStore } from './credential-store.ts';
 import type { Database } from './database.ts';
 import { GrantGuard } from './grant-guard.ts';
@@ -46,6 +48,7 @@ export interface Stores {
   readonly accounts: AccountStore;
   readonly audit: AuditStore;
   readonly auditTrail: AuditTrailStore;
+  readonly changes: CredentialChangeStore;
   /** The last event that this process is known to have written; undefined before the first. */
   readonly auditHead: () => StreamHead | undefined;
 }
@@ -78,6 +81,7 @@ export function createStores(parts: StoresParts): Stores {
     users: new SqlUserStore(database, commits, guard),
     accounts: new SqlAccountStore(database, commits, guard),
     audit: new SqlAuditStore(commits),
+    changes: new SqlCredentialChangeStore(database),
     auditTrail: new SqlAuditTrailStore(database, grantMac),
     auditHead: () => trail.head(),
   };

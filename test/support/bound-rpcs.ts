@@ -2,7 +2,7 @@ import type { DescMethod } from '@bufbuild/protobuf';
 import { dialects } from '../../src/dialects/index.ts';
 import type { DialectParts } from '../../src/dialects/index.ts';
 import type { Dialect } from '../../src/gateway/dialect.ts';
-import type { BoundRpc } from '../../src/gateway/rpc.ts';
+import type { BoundRpc, GuardedRpc } from '../../src/gateway/rpc.ts';
 
 /** An rpc as it is served, with the dialect that it belongs to. */
 export interface ServedRpc {
@@ -14,6 +14,14 @@ export interface ServedRpc {
 export function allBoundRpcs(): readonly ServedRpc[] {
   const nothing: DialectParts = JSON.parse('{}');
   return dialects(nothing).flatMap((dialect) => dialect.rpcs.map((rpc) => ({ dialect, rpc })));
+}
+
+/** Every rpc that Coffer serves, those too that answer with streams; as `allBoundRpcs`. */
+export function allGuardedRpcs(): readonly { readonly dialect: Dialect; readonly rpc: GuardedRpc }[] {
+  const nothing: DialectParts = JSON.parse('{}');
+  return dialects(nothing).flatMap((dialect) =>
+    [...dialect.rpcs, ...(dialect.streams ?? [])].map((rpc) => ({ dialect, rpc })),
+  );
 }
 
 /** Such as `coffer.v1.AccessService.WhoAmI`. */

@@ -1,7 +1,7 @@
 import { format } from 'prettier';
 import type { Access } from '../../src/gateway/rpc.ts';
 import { permits, roles, type Permission, type Role } from '../../src/vault/permissions.ts';
-import { nameOfRpc, type ServedRpc } from './bound-rpcs.ts';
+import { nameOfRpc, type allGuardedRpcs } from './bound-rpcs.ts';
 import type { DocumentedRoute } from './routes.ts';
 
 /** The lowest role that has a permission in its workspace; undefined where none has. */
@@ -11,7 +11,7 @@ export function leastRole(permission: Permission): Role | undefined {
 
 /** Which permission each rpc needs, one row an rpc, as Markdown that `prettier` leaves alone. */
 export async function permissionTable(
-  served: readonly ServedRpc[],
+  served: ReturnType<typeof allGuardedRpcs>,
   routes: readonly DocumentedRoute[],
 ): Promise<string> {
   const rows = served.map(({ rpc }) => {

@@ -1,6 +1,7 @@
 import type { Dialect } from '../../gateway/dialect.ts';
 import type { AuditTrail } from '../../vault/audit-trail.ts';
 import type { ApiKeyDirectory } from '../../vault/api-keys.ts';
+import type { CredentialWatch } from '../../vault/credential-watch.ts';
 import type { CredentialVault } from '../../vault/credential-vault.ts';
 import type { Login } from '../../vault/login.ts';
 import type { MemberDirectory } from '../../vault/members.ts';
@@ -13,6 +14,7 @@ import { auditServiceRpcs } from './audit-service.ts';
 import { credentialServiceRpcs } from './credential-service.ts';
 import { documentation } from './documentation.ts';
 import { renderProblem } from './errors.ts';
+import { eventServiceStreams } from './event-service.ts';
 import { loginRpcs } from './login.ts';
 import { memberRpcs } from './members.ts';
 import { secretServiceRpcs } from './secret-service.ts';
@@ -30,6 +32,7 @@ export interface CofferParts {
   readonly login: Login;
   readonly namedLogin: NamedLogin;
   readonly trail: AuditTrail;
+  readonly watch: CredentialWatch;
   /** Tells whether a credential has expired. */
   readonly clock: Clock;
 }
@@ -38,7 +41,7 @@ const uncached = { 'cache-control': 'no-store' } as const;
 
 /** The native API, `coffer.v1`: the one dialect that says all that the vault knows. */
 export function cofferDialect(parts: CofferParts): Dialect {
-  const { vault, workspaces, members, apiKeys, users, trail, clock } = parts;
+  const { vault, workspaces, members, apiKeys, users, trail, watch, clock } = parts;
   return {
     name: 'coffer',
     rpcs: [
@@ -51,6 +54,7 @@ export function cofferDialect(parts: CofferParts): Dialect {
       ...userRpcs(users),
       ...auditServiceRpcs(trail),
     ],
+    streams: eventServiceStreams(watch),
     documentation,
     rest: {
       json: { names: 'proto', unset: 'omit', int64: 'string', timestamp: 'rfc3339' },

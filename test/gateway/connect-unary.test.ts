@@ -103,6 +103,21 @@ describe('a bare call of Connect', () => {
     });
   }
 
+  for (const type of ['application/json', routed, 'application/grpc-web+json']) {
+    it(`as ${type} is not answered by anything compressed`, async () => {
+      const echoed = JSON.stringify({ text: 'x'.repeat(2_000) });
+      const head = Buffer.alloc(5);
+      head.writeUInt32BE(echoed.length, 1);
+      const response = await fetch(`${running.origin}${service}/Whisper`, {
+        method: 'POST',
+        headers: { authorization: 'Bearer editor', 'content-type': type, 'grpc-accept-encoding': 'gzip' },
+        body: type.includes('grpc') ? Buffer.concat([head, Buffer.from(echoed)]) : echoed,
+      });
+      expect(response.headers.get('content-encoding')).to.equal(null);
+      expect(await response.text()).to.contain('x'.repeat(2_000));
+    });
+  }
+
   it('in protobuf is answered in protobuf, and refused in JSON', async () => {
     const bytes = new Uint8Array(toBinary(CreateBookRequestSchema, create(CreateBookRequestSchema, book)));
     const answered = await sendProto(running.origin, 'editor', bytes);

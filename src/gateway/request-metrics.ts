@@ -81,7 +81,7 @@ function oneOf(names: readonly string[]): (name: string | undefined) => string {
 }
 
 function dialectRpcs(dialects: readonly Dialect[]): string[] {
-  return dialects.flatMap(({ rpcs }) => rpcs.map(({ method }) => nameOfRpc(method)));
+  return dialects.flatMap(({ rpcs, streams = [] }) => [...rpcs, ...streams].map(({ method }) => nameOfRpc(method)));
 }
 
 function systemRpcs(): string[] {

@@ -4,7 +4,7 @@ import { Writable } from 'node:stream';
 import type { Dialect, Problem, RestExchange, RestStyle } from '../../src/gateway/dialect.ts';
 import { buildGateway, type Gateway, type GatewayOptions } from '../../src/gateway/gateway.ts';
 import type { Readiness } from '../../src/gateway/readiness.ts';
-import { authenticatedRpc, publicRpc, workspaceRpc } from '../../src/gateway/rpc.ts';
+import { authenticatedRpc, publicRpc, workspaceRpc, workspaceStream } from '../../src/gateway/rpc.ts';
 import type { AnonymousCall, Caller } from '../../src/vault/caller.ts';
 import { VaultError } from '../../src/vault/errors.ts';
 import { BookSchema, LibraryService } from './gen/example/v1/example_pb.ts';
@@ -84,6 +84,18 @@ export function createLibrary(style: Partial<RestStyle> = {}, name = 'library'):
     name,
     workspaceHeader: 'x-shelf',
     rest: { ...nativeRest, ...style },
+    streams: [
+      workspaceStream(method.followShelf, shelf, async function* (request, call) {
+        record('FollowShelf', request, call);
+        yield book({ shelf: request.shelf, title: 'the first' });
+        // It does not listen to the call's end.
+        await new Promise<void>((resolve) => {
+          waiting.add(resolve);
+          wait.resolve(call.signal);
+        });
+        yield book({ shelf: request.shelf, title: 'the last' });
+      }),
+    ],
     rpcs: [
       workspaceRpc(method.createBook, writing, async (request, call) => {
         record('CreateBook', request, call);

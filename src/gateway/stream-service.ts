@@ -44,7 +44,7 @@ export function createStreamService(parts: StreamParts): StreamService {
   const served = new Map<DescMethod, ServedStream>(streams.map((one) => [one.rpc.method, one]));
   return {
     routes(router) {
-      for (const one of streams) {
+      for (const one of served.values()) {
         const options = { jsonOptions: jsonOptionsOf(one.dialect), readMaxBytes: bodyLimitOf(one.rpc, bodyBytesMax) };
         router.rpc(one.rpc.method, (message, context) => serve(parts, one, { message, context }), options);
       }

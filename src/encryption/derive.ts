@@ -40,10 +40,11 @@ export function derive(sodium: Sodium, { key, label, parts, length }: Derivation
 
 /** Each part behind its length in bytes, as 4 bytes big-endian. */
 export function lengthPrefixed(parts: readonly (string | Uint8Array)[]): Uint8Array {
-  const bytes = Buffer.alloc(parts.reduce((total, part) => total + 4 + Buffer.byteLength(part), 0));
+  const lengths = parts.map((part) => (typeof part === 'string' ? Buffer.byteLength(part) : part.length));
+  const bytes = Buffer.alloc(lengths.reduce((total, length) => total + 4 + length, 0));
   let offset = 0;
-  for (const part of parts) {
-    offset = bytes.writeUInt32BE(Buffer.byteLength(part), offset);
+  for (const [index, part] of parts.entries()) {
+    offset = bytes.writeUInt32BE(lengths[index] ?? 0, offset);
     if (typeof part === 'string') offset += bytes.write(part, offset);
     else {
       bytes.set(part, offset);

@@ -1,10 +1,11 @@
 /** What a MAC is computed over, as it is given; null is not the empty value. */
 export type MacField = string | Uint8Array | null;
 
-const absent = Uint8Array.of(0);
-const present = Uint8Array.of(1);
+const absent = '\u0000';
+const present = '\u0001';
 
-/** A field as it is hashed: `00` for null, else `01` and its bytes. */
-export function encodeField(field: MacField): Uint8Array {
-  return field === null ? absent : Buffer.concat([present, Buffer.from(field)]);
+/** A field as it is hashed, text counting as UTF-8: `00` for null, else `01` and its bytes. */
+export function encodeField(field: MacField): string | Uint8Array {
+  if (field === null) return absent;
+  return typeof field === 'string' ? present + field : Buffer.concat([Buffer.from(present), field]);
 }

@@ -6,7 +6,6 @@ export interface EntityCriteria<Entity> {
   readonly where: QBFilterQuery<Entity>;
   readonly orderBy?: EntityOrder<Entity>;
   readonly limit?: number;
-  readonly offset?: number;
 }
 
 /** The properties to sort by, the first one first. */
@@ -19,12 +18,11 @@ export type EntityOrder<Entity> = { readonly [Property in keyof Entity & string]
 export function selectEntities<Entity extends object>(
   em: EntityManager,
   entity: EntityName<Entity>,
-  { where, orderBy, limit, offset }: EntityCriteria<Entity>,
+  { where, orderBy, limit }: EntityCriteria<Entity>,
 ): Statement {
   const query = em.createQueryBuilder(entity, 'e').select(eagerColumnsOf(em, entity)).where(where);
   if (orderBy) query.orderBy(orderBy);
   if (limit !== undefined) query.limit(limit);
-  if (offset !== undefined) query.offset(offset);
   return statementOf(query);
 }
 

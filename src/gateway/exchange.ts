@@ -5,7 +5,7 @@ import type { Caller } from '../vault/caller.ts';
 /** One request with its answer, as the log and the handlers know it. */
 export interface Exchange {
   readonly requestId: string;
-  /** Of the trace that the client says the request belongs to; 32 hex digits. */
+  /** Of the trace that is recorded, or that the client says the request belongs to; 32 hex digits. */
   readonly traceId: string | undefined;
   /** The peer's address. */
   readonly peer: string;
@@ -15,6 +15,8 @@ export interface Exchange {
   /** Such a request proves nobody. */
   readonly hasSeveralAuthorizations: boolean;
   readonly startedMs: number;
+  /** Only where it is recorded. */
+  readonly span: RequestSpan | undefined;
   /** Set once they are known. */
   readonly found: {
     protocol?: string;
@@ -37,6 +39,21 @@ export interface EndedExchange {
   /** The client did not wait for the end. */
   readonly isAborted: boolean;
   readonly durationMs: number;
+}
+
+/** The span of a request in a trace. */
+export interface RequestSpan {
+  /** 32 hex digits. */
+  readonly traceId: string;
+  /** Works below the span: what the work does is traced as a part of it. */
+  readonly run: <T>(work: () => T) => T;
+  /** To be called once. */
+  readonly end: (ended: EndedExchange) => void;
+}
+
+/** Works for a request, below its span where there is one. */
+export function workFor<T>({ span }: Pick<Exchange, 'span'>, work: () => T): T {
+  return span ? span.run(work) : work();
 }
 
 /** Under which Connect's handlers find the exchange; undefined for a call that came by another way. */

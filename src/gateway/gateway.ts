@@ -1,5 +1,6 @@
 import { createContextValues, type ConnectRouter } from '@connectrpc/connect';
 import { fastifyConnectPlugin } from '@connectrpc/connect-fastify';
+import type { Tracer } from '@opentelemetry/api';
 import assert from 'node:assert/strict';
 import Fastify from 'fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -89,6 +90,8 @@ export interface GatewayOptions {
   readonly onGrantChange?: OnGrantChange;
   /** Gets the requests' metrics, and is served at `/metrics`; without it, nothing is counted or served. */
   readonly metrics?: Registry;
+  /** Records a span of each request, but not of those for health, reflection, metrics and documents; none by default. */
+  readonly tracer?: Tracer;
 }
 
 /** Everything on one port: REST, gRPC, gRPC-Web, Connect, health and reflection. */
@@ -127,7 +130,8 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
   const rpcs = new RpcService(parts);
   const registry = options.metrics;
   const onEnd = registry && countRequests({ registry, dialects: options.dialects, readiness });
-  const exchanges = followExchanges(log, { mayBeLocal: isLocalServer(options), onEnd });
+  const { tracer } = options;
+  const exchanges = followExchanges(log, { mayBeLocal: isLocalServer(options), onEnd, tracer });
   const begin = (request: FastifyRequest, reply: FastifyReply): void => {
     const { requestId } = exchanges.begin(request, reply);
     reply.headers({ 'x-request-id': requestId, 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });

@@ -51,7 +51,15 @@ export class GrpcService {
     const { exchanges, findPeer, bodyBytesMax, log, openCalls, rpcs } = this.#parts;
     const requestId = requestIdOf(headers);
     const peer = findPeer(socket.remoteAddress, headers);
-    const { exchange, end } = exchanges.open({ requestId, method: 'POST', peer, headers, rawHeaders, socket });
+    const { exchange, end } = exchanges.open({
+      requestId,
+      method: 'POST',
+      path: `/${served.name}`,
+      peer,
+      headers,
+      rawHeaders,
+      socket,
+    });
     Object.assign(exchange.found, { protocol: 'grpc', rpc: served.name, route: served.name });
     const { signal, leave, end: forget } = openCalls.begin(timeoutOf(headers) ?? Infinity);
     const call = { stream, exchange };

@@ -1,9 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Tracer } from '@opentelemetry/api';
 import type { Logger } from 'pino';
-import type { EndedExchange, Exchange } from './exchange.ts';
+import type { EndedExchange, Exchange, RequestSpan } from './exchange.ts';
 import { peerCertificateOf } from './peer-certificate.ts';
+import { beginRequestSpan } from './request-span.ts';
 import { hasSeveralAuthorizations, hostOf, isLocalRequest } from './request-identity.ts';
 import { traceIdOf } from './trace-context.ts';
 
@@ -21,6 +23,7 @@ export interface Exchanges {
 export interface Arrival {
   readonly requestId: string;
   readonly method: string;
+  readonly path: string;
   /** As trusted proxies tell it. */
   readonly peer: string;
   readonly headers: IncomingHttpHeaders;
@@ -41,18 +44,22 @@ export interface FollowingOptions {
   readonly mayBeLocal: boolean;
   /** Told of each request that has ended. */
   readonly onEnd?: ((ended: EndedExchange) => void) | undefined;
+  /** Records a span of each request. */
+  readonly tracer?: Tracer | undefined;
 }
 
 /** @param log gets one line a request; none of them holds a header, a query or a body, but the id of its trace */
-export function followExchanges(log: Logger, { mayBeLocal, onEnd }: FollowingOptions): Exchanges {
+export function followExchanges(log: Logger, { mayBeLocal, onEnd, tracer }: FollowingOptions): Exchanges {
   const exchanges = new WeakMap<IncomingMessage, Exchange>();
   const open = (arrival: Arrival): OpenExchange => {
-    const exchange = exchangeOf(arrival, mayBeLocal);
+    const span = tracer && beginRequestSpan(tracer, arrival);
+    const exchange = exchangeOf(arrival, mayBeLocal, span);
     return {
       exchange,
       end(outcome) {
         const ended = { ...outcome, found: exchange.found, durationMs: performance.now() - exchange.startedMs };
         onEnd?.(ended);
+        span?.end(ended);
         log.info(lineOf(arrival.method, exchange, ended), 'request');
       },
     };
@@ -61,8 +68,8 @@ export function followExchanges(log: Logger, { mayBeLocal, onEnd }: FollowingOpt
     open,
     begin(request, reply) {
       const { id: requestId, method, raw } = request;
-      const { headers, rawHeaders, socket } = raw;
-      const { exchange, end } = open({ requestId, method, peer: peerOf(request), headers, rawHeaders, socket });
+      const { headers, rawHeaders, socket, url: path = '/' } = raw;
+      const { exchange, end } = open({ requestId, method, path, peer: peerOf(request), headers, rawHeaders, socket });
       exchanges.set(raw, exchange);
       reply.raw.once('close', () => end({ status: reply.raw.statusCode, isAborted: !reply.raw.writableEnded }));
       return exchange;
@@ -71,17 +78,18 @@ export function followExchanges(log: Logger, { mayBeLocal, onEnd }: FollowingOpt
   };
 }
 
-function exchangeOf(arrival: Arrival, mayBeLocal: boolean): Exchange {
+function exchangeOf(arrival: Arrival, mayBeLocal: boolean, span: RequestSpan | undefined): Exchange {
   const { requestId, peer, headers, socket } = arrival;
   const { remoteAddress: socketAddress } = socket;
   return {
     requestId,
-    traceId: traceIdOf(headers),
+    traceId: span?.traceId ?? traceIdOf(headers),
     peer,
     isLocal: mayBeLocal && isLocalRequest({ socketAddress, peer, headers, host: hostOf(arrival) }),
     peerCertificate: peerCertificateOf(socket),
     hasSeveralAuthorizations: hasSeveralAuthorizations(arrival),
     startedMs: performance.now(),
+    span,
     found: {},
   };
 }

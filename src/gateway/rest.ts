@@ -8,7 +8,7 @@ import { callerOf, type Proof, type Prover } from './authenticate.ts';
 import { shuttingDown } from './connect-errors.ts';
 import { tellDenial, type DenialObserver } from './denial-observer.ts';
 import type { Dialect, Problem, RestAnswer, RestExchange } from './dialect.ts';
-import type { Exchange } from './exchange.ts';
+import { workFor, type Exchange } from './exchange.ts';
 import type { Guard } from './guard.ts';
 import type { PathMatch } from './path-tree.ts';
 import { ProblemError } from './problem-error.ts';
@@ -55,7 +55,8 @@ export class RestService {
     this.#inFlight.add(controller);
     try {
       const opened = openRestRequest(request, exchange, controller.signal);
-      return await this.#answerMatch(opened, this.#parts.table.match(opened.httpMethod, opened.path));
+      const match = this.#parts.table.match(opened.httpMethod, opened.path);
+      return await workFor(exchange, () => this.#answerMatch(opened, match));
     } finally {
       this.#inFlight.delete(controller);
     }

@@ -7,7 +7,7 @@ import { callerOf, type Proof, type Prover, type RequestHeaders } from './authen
 import { absentWorkspace, connectErrorOf, givenUp, internalError, invalidRequestError } from './connect-errors.ts';
 import { tellDenial, type DenialObserver } from './denial-observer.ts';
 import type { Dialect } from './dialect.ts';
-import type { Exchange } from './exchange.ts';
+import { workFor, type Exchange } from './exchange.ts';
 import type { Guard } from './guard.ts';
 import { bodyLimitOf } from './request-body.ts';
 import { nameOfRpc } from './request-metrics.ts';
@@ -89,7 +89,7 @@ export class RpcService {
     const { found, peer, peerCertificate, hasSeveralAuthorizations } = exchange;
     found.dialect = served.dialect.name;
     const evidence = { headers, signal, peer, peerCertificate, hasSeveralAuthorizations };
-    const proof = await this.#parts.prover.prove(evidence);
+    const proof = await workFor(exchange, () => this.#parts.prover.prove(evidence));
     const caller = callerOf(served.rpc, proof);
     if (caller) found.caller = caller;
     this.#parts.guard.admitCaller(served.rpc, caller);
@@ -102,8 +102,10 @@ export class RpcService {
    * @throws whatever `refusalOf` is for, where the call fails
    */
   async answer(attempt: RpcAttempt, proof: Proof, message: Message): Promise<Message> {
-    const call = await this.admit(attempt, proof, message);
-    return this.#parts.guard.invoke(attempt.served.rpc, message, call);
+    return workFor(attempt.exchange, async () => {
+      const call = await this.admit(attempt, proof, message);
+      return this.#parts.guard.invoke(attempt.served.rpc, message, call);
+    });
   }
 
   /**

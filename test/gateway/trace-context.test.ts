@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { traceIdOf } from '../../src/gateway/trace-context.ts';
+import { clientSpanOf, traceIdOf } from '../../src/gateway/trace-context.ts';
 
 const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
 const parent = '00f067aa0ba902b7';
@@ -35,4 +35,29 @@ describe('the context of a trace', () => {
       expect(traceIdOf({ ...(traceparent !== undefined && { traceparent }) })).to.equal(undefined);
     });
   }
+
+  for (const [flags, traceFlags] of [
+    ['00', 0],
+    ['01', 1],
+    ['03', 1],
+    ['fe', 0],
+  ] as const) {
+    it(`is sampled as the last bit of the flags ${flags} says`, () => {
+      const span = clientSpanOf({ traceparent: `00-${trace}-${parent}-${flags}` });
+      expect(span).to.deep.equal({ traceId: trace, spanId: parent, traceFlags, isRemote: true });
+    });
+  }
+
+  it('has the state of the trace, as far as that is spelt well', () => {
+    const traceparent = `00-${trace}-${parent}-01`;
+    const stateOf = (tracestate: string) => clientSpanOf({ traceparent, tracestate })?.traceState?.serialize();
+    expect(stateOf('rojo=1,congo=2')).to.equal('rojo=1,congo=2');
+    expect(stateOf('rojo=1,no member, UPPER=2,congo=3')).to.equal('rojo=1,congo=3');
+    expect(stateOf(`rojo=${'1'.repeat(600)}`)).to.equal('');
+  });
+
+  it('has no state without a parent', () => {
+    expect(clientSpanOf({ tracestate: 'rojo=1' })).to.equal(undefined);
+    expect(clientSpanOf({ traceparent: `00-${trace}-${'0'.repeat(16)}-01`, tracestate: 'rojo=1' })).to.equal(undefined);
+  });
 });

@@ -30,18 +30,28 @@ const codes: Readonly<Record<VaultErrorCode, Code>> = {
 };
 
 /**
+ * How much a refusal says, since gRPC's goes in trailers: many clients take 8 KiB of them, and a stream that is to send more
+ * than 64 ends without a status.
+ */
+const said = { violations: 16, messageCharacters: 1_000, valueCharacters: 256 } as const;
+
+/**
  * Renders a refusal for gRPC, gRPC-Web and Connect, with a `google.rpc.ErrorInfo` that says why, and where waiting helps, a
  * `google.rpc.RetryInfo` that says for how long.
  */
 export function connectErrorOf(error: VaultError): ConnectError {
   const { resource, id, field, etag, reason, retryAfterMs } = error.details;
-  const metadata = { ...(resource && { resource }), ...(id && { id }), ...(field && { field }), ...(etag && { etag }) };
+  // An id that is too long to be one may be left out.
+  const told = Object.entries({ resource, id, field, etag }).flatMap(([name, value]) =>
+    value && value.length <= said.valueCharacters ? [[name, value] as const] : [],
+  );
+  const metadata = Object.fromEntries(told);
   const detail = { desc: ErrorInfoSchema, value: errorInfo(reason ?? error.code.toUpperCase(), metadata) };
-  const code = codes[error.code];
-  if (retryAfterMs === undefined) return new ConnectError(error.message, code, {}, [detail], error);
+  const [code, message] = [codes[error.code], shorten(error.message)];
+  if (retryAfterMs === undefined) return new ConnectError(message, code, {}, [detail], error);
   const headers = { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) };
   const retry = { desc: RetryInfoSchema, value: { retryDelay: durationFromMs(retryAfterMs) } };
-  return new ConnectError(error.message, code, headers, [detail, retry], error);
+  return new ConnectError(message, code, headers, [detail, retry], error);
 }
 
 /** The refusal of a dialect that answers a workspace of which the caller may not know as absent. */
@@ -49,11 +59,27 @@ export function absentWorkspace({ details }: VaultError): VaultError {
   return notFound('workspace', details.workspace ?? '');
 }
 
-/** Renders broken rules: their names and places, and no value. */
+/** Renders broken rules: their names and places, and no value. Of many, or of long ones, the first are told. */
 export function invalidRequestError(violations: readonly Violation[]): ConnectError {
-  const message = violations.map(({ field, message: what }) => `${pathToString(field)} ${what}`.trim()).join('; ');
-  const [value, desc] = violationsToProto([...violations]);
+  const texts = violations.map(({ field, message }) => `${pathToString(field)} ${message}`.trim());
+  const count = countTold(texts);
+  const told = count > 0 ? texts.slice(0, count) : texts.slice(0, 1).map(shorten);
+  const more = texts.length - told.length;
+  const message = [...told, ...(more > 0 ? [`${more} more`] : [])].join('; ');
+  if (count === 0) return new ConnectError(message, Code.InvalidArgument);
+  const [value, desc] = violationsToProto(violations.slice(0, count));
   return new ConnectError(message, Code.InvalidArgument, undefined, [{ desc, value }]);
+}
+
+function shorten(text: string): string {
+  return text.length <= said.messageCharacters ? text : `${text.slice(0, said.messageCharacters).toWellFormed()}…`;
+}
+
+/** None where the first one is too long. */
+function countTold(texts: readonly string[]): number {
+  let left: number = said.messageCharacters;
+  const end = texts.findIndex((text, index) => (left -= text.length) < 0 || index === said.violations);
+  return end < 0 ? texts.length : end;
 }
 
 /** Stands for whatever was thrown that nobody thought of; the cause goes to the log alone. */

@@ -11,6 +11,7 @@ import {
 import { frameMessage } from '../../src/gateway/grpc-message.ts';
 import { createAuthority } from './certificates.ts';
 import {
+  AuthorSchema,
   BookSchema,
   CreateBookRequestSchema,
   GetBookRequestSchema,
@@ -118,6 +119,18 @@ for (const title of ['in clear', 'with TLS']) {
       for (const headers of [{ te: undefined }, { 'content-type': 'application/grpc+proto' }])
         expect((await call(session, 'GetStatus', empty, headers)).headers).to.include({ 'grpc-status': '0' });
     });
+
+    for (const [what, fields] of Object.entries({
+      'a workspace': { shelf: 'ö'.repeat(9_000) },
+      'many broken rules': { editors: Array.from({ length: 3_000 }, () => create(AuthorSchema)) },
+    })) {
+      it(`is refused with a status that clients can read, however long ${what} is`, async () => {
+        const { headers } = await call(session, 'CreateBook', encode(fields));
+        expect(headers['grpc-status']).to.be.oneOf(['3', '5', '7']);
+        const told = Buffer.byteLength(Object.entries(headers).flat().join(''));
+        expect(told).to.be.lessThan(12_000);
+      });
+    }
 
     it('is refused in one block of headers', async () => {
       const { headers, body, blocks } = await call(session, 'GetBook', empty, { authorization: 'Bearer nobody' });

@@ -1,7 +1,7 @@
 import type { AuditMac } from '../vault/audit-ports.ts';
+import type { MacField } from './derivation-input.ts';
 import { derivationLabels, derive } from './derive.ts';
 import type { Key } from './key.ts';
-import { encodeField, type MacField } from './mac-field.ts';
 import type { Sodium } from './sodium.ts';
 
 const macBytes = 32;
@@ -17,7 +17,7 @@ export class KeyedAuditMac implements AuditMac {
   }
 
   compute(fields: readonly MacField[]): Uint8Array {
-    const parts = fields.map(encodeField);
-    return derive(this.#sodium, { key: this.#key, label: derivationLabels.auditMac, parts, length: macBytes });
+    const label = derivationLabels.auditMac;
+    return derive(this.#sodium, { key: this.#key, label, parts: [], fields, length: macBytes });
   }
 }

@@ -1,5 +1,4 @@
-import assert from 'node:assert/strict';
-
+import { encodeInput, type DerivationPart, type MacField } from './derivation-input.ts';
 import type { Key } from './key.ts';
 import type { Sodium } from './sodium.ts';
 
@@ -22,49 +21,25 @@ export type DerivationLabel = (typeof derivationLabels)[keyof typeof derivationL
 export interface Derivation {
   readonly key: Key;
   readonly label: DerivationLabel;
-  /** What the result is bound to; text counts as UTF-8. */
-  readonly parts: readonly (string | Uint8Array)[];
+  /** What the result is bound to. */
+  readonly parts: readonly DerivationPart[];
+  /** What a MAC vouches for, behind the parts. */
+  readonly fields?: readonly MacField[];
   /** Of the result, 8 to 64 bytes. */
   readonly length: number;
 }
 
 /**
- * Keyed BLAKE2b over the label and the parts, each behind its length, so that no two lists of parts read alike.
+ * Keyed BLAKE2b over the label, the parts and the fields, as `encodeInput` lays them out.
  *
  * @see https://doc.libsodium.org/hashing/generic_hashing
  * @see https://www.rfc-editor.org/rfc/rfc7693
  */
-export function derive(sodium: Sodium, { key, label, parts, length }: Derivation): Uint8Array {
-  return sodium.crypto_generichash(length, lengthPrefixed([label, ...parts]), key.expose());
-}
-
-/** Each part behind its length in bytes, as 4 bytes big-endian. */
-export function lengthPrefixed(parts: readonly (string | Uint8Array)[]): Uint8Array {
-  const lengths = parts.map((part) => (typeof part === 'string' ? Buffer.byteLength(part) : part.length));
-  const bytes = Buffer.alloc(lengths.reduce((total, length) => total + 4 + length, 0));
-  let offset = 0;
-  for (const [index, part] of parts.entries()) {
-    offset = bytes.writeUInt32BE(lengths[index] ?? 0, offset);
-    if (typeof part === 'string') offset += bytes.write(part, offset);
-    else {
-      bytes.set(part, offset);
-      offset += part.length;
-    }
+export function derive(sodium: Sodium, { key, label, parts, fields = [], length }: Derivation): Uint8Array {
+  const input = encodeInput([label, ...parts], fields);
+  try {
+    return sodium.crypto_generichash(length, input, key.expose());
+  } finally {
+    input.fill(0);
   }
-  return bytes;
-}
-
-/** A UUID as its 16 bytes, so that its spelling in upper or lower case does not matter. */
-export function uuidBytes(uuid: string): Uint8Array {
-  const bytes = Buffer.from(uuid.replaceAll('-', ''), 'hex');
-  assert(bytes.length === 16 && uuid.length === 36, 'an id is a UUID');
-  return bytes;
-}
-
-/** A number from 0 to 2³² − 1 as 4 bytes, big-endian. */
-export function uint32Bytes(number: number): Uint8Array {
-  assert(Number.isInteger(number), 'a number is whole');
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(number);
-  return bytes;
 }

@@ -1,9 +1,9 @@
 import { timingSafeEqual } from 'node:crypto';
 
 import type { GrantMac } from '../vault/ports.ts';
+import type { MacField } from './derivation-input.ts';
 import { derivationLabels, derive } from './derive.ts';
 import type { Key } from './key.ts';
-import { encodeField, type MacField } from './mac-field.ts';
 import type { Sodium } from './sodium.ts';
 
 const macBytes = 32;
@@ -19,8 +19,8 @@ export class KeyedGrantMac implements GrantMac {
   }
 
   compute(table: string, fields: readonly MacField[]): Uint8Array {
-    const parts = [table, ...fields.map(encodeField)];
-    return derive(this.#sodium, { key: this.#key, label: derivationLabels.grantMac, parts, length: macBytes });
+    const label = derivationLabels.grantMac;
+    return derive(this.#sodium, { key: this.#key, label, parts: [table], fields, length: macBytes });
   }
 
   verify(table: string, fields: readonly MacField[], mac: Uint8Array): boolean {

@@ -1,7 +1,8 @@
 import type { AuditMac } from '../vault/audit-ports.ts';
 import type { GrantMac, WrappedWorkspaceKey } from '../vault/ports.ts';
 import { KeyedAuditMac } from './audit-mac.ts';
-import { derivationLabels, uuidBytes } from './derive.ts';
+import { uuidBytes } from './derivation-input.ts';
+import { derivationLabels } from './derive.ts';
 import { KeyedGrantMac } from './grant-mac.ts';
 import { Key, keyBytes } from './key.ts';
 import type { MasterKey } from './master-key.ts';

@@ -1,6 +1,7 @@
 import { uuidV7 } from '../vault/ids.ts';
 import type { Clock, KeyStore, StoredKeyring } from '../vault/ports.ts';
-import { derivationLabels, uuidBytes, type DerivationLabel } from './derive.ts';
+import { uuidBytes } from './derivation-input.ts';
+import { derivationLabels, type DerivationLabel } from './derive.ts';
 import { instanceKeysBytes, Keyring } from './keyring.ts';
 import { KeyringDamagedError, KeyringMissingError, WrongMasterKeyError } from './keyring-errors.ts';
 import { MasterKey, saltBytes } from './master-key.ts';

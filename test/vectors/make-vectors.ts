@@ -1,4 +1,5 @@
-import { derivationLabels, derive, uint32Bytes, uuidBytes, type DerivationLabel } from '../../src/encryption/derive.ts';
+import { uint32Bytes, uuidBytes } from '../../src/encryption/derivation-input.ts';
+import { derivationLabels, derive, type DerivationLabel } from '../../src/encryption/derive.ts';
 import { KeyedGrantMac } from '../../src/encryption/grant-mac.ts';
 import { Key } from '../../src/encryption/key.ts';
 import { Keyring } from '../../src/encryption/keyring.ts';

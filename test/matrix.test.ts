@@ -3,7 +3,7 @@ import { Client } from 'pg';
 import { spellShortId } from '../src/vault/ids.ts';
 import type { JsonObject } from '../src/vault/json.ts';
 import { roles, type Role } from '../src/vault/permissions.ts';
-import { allBoundRpcs, nameOfRpc, type ServedRpc } from './support/bound-rpcs.ts';
+import { allBoundRpcs, allBoundStreams, allGuardedRpcs, nameOfRpc, type GuardedServed } from './support/bound-rpcs.ts';
 import { startCoffer, type KeyOptions, type TestCoffer } from './support/coffer.ts';
 import {
   asShownByRest,
@@ -20,6 +20,7 @@ import {
   absentWorkspaceId,
   mayNameCredential,
   MatrixRequests,
+  protocolsOfStreams,
   thingsNamedBy,
   wayOfNaming,
   type Target,
@@ -45,6 +46,7 @@ const beyondName = 'a name that lies beyond';
 
 const routes = await allRoutes();
 const served = allBoundRpcs();
+const streams = allBoundStreams();
 
 describe('the matrix of all calls, all roles, and own, foreign and absent workspaces', () => {
   let coffer: TestCoffer;
@@ -79,17 +81,22 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
 
   for (const one of served) {
     it(`decides as the table says, and alike for what is foreign and absent, by the rpc ${nameOfRpc(one.rpc.method)}`, async () => {
-      const check = async (caller: MatrixCaller): Promise<void> => {
-        const answers = await askAll(one, caller, (target) => requests.sendRpc(one, caller, target));
-        for (const { target, answer } of answers) {
-          const expected = expectedDecision(one.rpc.access, caller, isInReach(one, target));
-          expectDecision(decisionOfRpc(answer), expected, `${caller.title}, ${target.title}: ${answer.text}`);
-        }
-        expectAlike(one, caller, answers);
-      };
-      await Promise.all(callersOf(one).map(check));
+      await expectDecisions(one, (caller, target) => requests.sendRpc(one, caller, target));
     });
   }
+
+  for (const one of streams) {
+    for (const protocol of protocolsOfStreams) {
+      it(`decides as the table says, and alike for what is foreign and absent, by the stream ${nameOfRpc(one.rpc.method)} over ${protocol}`, async () => {
+        await expectDecisions(one, (caller, target) => requests.openStream(one, protocol, caller, target));
+      });
+    }
+  }
+
+  it('knows streams, and every rpc that the table knows', () => {
+    expect(streams).not.to.deep.equal([]);
+    expect(served.length + streams.length).to.equal(allGuardedRpcs().length);
+  });
 
   for (const route of routes) {
     const name = nameOfRpc(route.method);
@@ -196,6 +203,22 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
     return { title: 'own', workspaceId: own, things: { ...absentThings, credential_id: id, name } };
   }
 
+  /** Asks as every caller for every target, by whatever shows decisions as Connect does. */
+  async function expectDecisions(
+    one: GuardedServed,
+    ask: (caller: MatrixCaller, target: Target) => Promise<MatrixAnswer>,
+  ): Promise<void> {
+    const check = async (caller: MatrixCaller): Promise<void> => {
+      const answers = await askAll(one, caller, (target) => ask(caller, target));
+      for (const { target, answer } of answers) {
+        const expected = expectedDecision(one.rpc.access, caller, isInReach(one, target));
+        expectDecision(decisionOfRpc(answer), expected, `${caller.title}, ${target.title}: ${answer.text}`);
+      }
+      expectAlike(one, caller, answers);
+    };
+    await Promise.all(callersOf(one).map(check));
+  }
+
   /** Each on a credential of his own, since what is let in may delete it. */
   async function expectWithinReach(
     ask: (caller: MatrixCaller, target: Target) => Promise<MatrixAnswer>,
@@ -262,11 +285,11 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
   }
 
   /** Whoever is calling makes no difference where anybody may, and a guess of a password takes its time. */
-  function callersOf({ rpc }: ServedRpc): readonly MatrixCaller[] {
+  function callersOf({ rpc }: GuardedServed): readonly MatrixCaller[] {
     return rpc.access.kind === 'public' ? callers.slice(0, 1) : callers;
   }
 
-  async function askAll(one: ServedRpc, { grant }: MatrixCaller, ask: (target: Target) => Promise<MatrixAnswer>) {
+  async function askAll(one: GuardedServed, { grant }: MatrixCaller, ask: (target: Target) => Promise<MatrixAnswer>) {
     const isNamed = (target: Target) =>
       target.title === 'own' ||
       (target.title === 'own, of a thing beyond' ? isLimited(grant) && mayNameCredential(one) : mayName(one, target));
@@ -281,7 +304,7 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
   }
 
   function expectAlike(
-    { rpc }: ServedRpc,
+    { rpc }: GuardedServed,
     caller: MatrixCaller,
     answers: readonly { readonly target: Target; readonly answer: MatrixAnswer }[],
   ): void {
@@ -303,7 +326,7 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
 });
 
 /** Whether a request names something that may be another workspace's. Of users that is so within a workspace alone. */
-function namesThing(one: ServedRpc): boolean {
+function namesThing(one: GuardedServed): boolean {
   const names = thingsNamedBy(one).filter((name) => name !== 'user_id' || one.rpc.access.kind === 'workspace');
   return names.length > 0;
 }
@@ -313,16 +336,16 @@ function isLimited(grant: MatrixCaller['grant']): boolean {
 }
 
 /** Whether a request can name a target: a workspace that is not the caller’s default one, or a thing. */
-function mayName(one: ServedRpc, { title }: Target): boolean {
+function mayName(one: GuardedServed, { title }: Target): boolean {
   if (one.rpc.access.kind === 'public') return false;
   return title === 'own, of a foreign thing' ? namesThing(one) : wayOfNaming(one) !== undefined;
 }
 
 /** Whether it acts in the callers' own workspace, whatever it names. */
-function isInReach(one: ServedRpc, { title }: Target): boolean {
+function isInReach(one: GuardedServed, { title }: Target): boolean {
   return title.startsWith('own') || wayOfNaming(one) === undefined;
 }
 
-function expectedByRest(one: ServedRpc, caller: MatrixCaller, target: Target): Decision | undefined {
+function expectedByRest(one: GuardedServed, caller: MatrixCaller, target: Target): Decision | undefined {
   return asShownByRest(expectedDecision(one.rpc.access, caller, isInReach(one, target)));
 }

@@ -2,7 +2,7 @@ import type { DescMethod } from '@bufbuild/protobuf';
 import { dialects } from '../../src/dialects/index.ts';
 import type { DialectParts } from '../../src/dialects/index.ts';
 import type { Dialect } from '../../src/gateway/dialect.ts';
-import type { BoundRpc, GuardedRpc } from '../../src/gateway/rpc.ts';
+import type { BoundRpc, BoundStream, GuardedRpc } from '../../src/gateway/rpc.ts';
 
 /** An rpc as it is served, with the dialect that it belongs to. */
 export interface ServedRpc {
@@ -10,14 +10,32 @@ export interface ServedRpc {
   readonly rpc: BoundRpc;
 }
 
-/** Every rpc that Coffer serves. Their handlers can't be called: nothing stands behind them. */
+/** An rpc that answers with a stream, as `ServedRpc`. */
+export interface ServedStream {
+  readonly dialect: Dialect;
+  readonly rpc: BoundStream;
+}
+
+/** Any rpc as it is served. */
+export interface GuardedServed {
+  readonly dialect: Dialect;
+  readonly rpc: GuardedRpc;
+}
+
+/** Every rpc that Coffer serves, but for streams. Their handlers can't be called: nothing stands behind them. */
 export function allBoundRpcs(): readonly ServedRpc[] {
   const nothing: DialectParts = JSON.parse('{}');
   return dialects(nothing).flatMap((dialect) => dialect.rpcs.map((rpc) => ({ dialect, rpc })));
 }
 
-/** Every rpc that Coffer serves, those too that answer with streams; as `allBoundRpcs`. */
-export function allGuardedRpcs(): readonly { readonly dialect: Dialect; readonly rpc: GuardedRpc }[] {
+/** Every rpc that answers with a stream; as `allBoundRpcs`. */
+export function allBoundStreams(): readonly ServedStream[] {
+  const nothing: DialectParts = JSON.parse('{}');
+  return dialects(nothing).flatMap((dialect) => (dialect.streams ?? []).map((rpc) => ({ dialect, rpc })));
+}
+
+/** Every rpc that Coffer serves, those too that answer with streams, dialect by dialect; as `allBoundRpcs`. */
+export function allGuardedRpcs(): readonly GuardedServed[] {
   const nothing: DialectParts = JSON.parse('{}');
   return dialects(nothing).flatMap((dialect) =>
     [...dialect.rpcs, ...(dialect.streams ?? [])].map((rpc) => ({ dialect, rpc })),

@@ -14,6 +14,7 @@ import { countCommits, countConnections } from './metrics/store-metrics.ts';
 import { listen } from './start/listen.ts';
 import { measureProcess } from './metrics/process-metrics.ts';
 import { readTls, TlsWatch } from './start/tls-files.ts';
+import { findTracer } from './tracing/find-tracer.ts';
 import type { Clock } from './vault/ports.ts';
 import { DenialRecorder } from './vault/denials.ts';
 import { KeyUseRecorder } from './vault/key-use-recorder.ts';
@@ -56,7 +57,8 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
   opening.use(measureProcess(metrics));
   const { clock, log } = parts;
   const onCommit = countCommits(metrics);
-  const instance = await openInstance({ config, connection, clock, log, onCommit }, opening);
+  const tracer = findTracer(log);
+  const instance = await openInstance({ config, connection, clock, log, onCommit, tracer }, opening);
   countConnections(metrics, instance.database);
   const { database, sealers } = instance;
   opening.use(countKeys({ registry: metrics, estimate: () => estimateRows(database), keys: sealers }));
@@ -68,7 +70,18 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
   const denials = recordDenials(instance, parts, opening);
   purgeWorkspaces(instance, parts, opening);
   const readiness = new DatabaseReadiness(instance.database, parts.log);
-  const server = await buildServer({ ...parts, config, instance, uses, keyUses, denials, readiness, tls, metrics });
+  const server = await buildServer({
+    ...parts,
+    config,
+    instance,
+    uses,
+    keyUses,
+    denials,
+    readiness,
+    tls,
+    metrics,
+    tracer,
+  });
   opening.defer(() => server.close(config.shutdownTimeoutMs));
   opening.defer(() => readiness.stop());
   await readiness.start();

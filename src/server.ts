@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Tracer } from '@opentelemetry/api';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { Authenticator } from './access/authenticator.ts';
@@ -11,6 +12,8 @@ import { buildGateway, type Gateway, type GatewayTls } from './gateway/gateway.t
 import type { Readiness } from './gateway/readiness.ts';
 import { countSearches } from './metrics/access-metrics.ts';
 import type { Instance } from './start/instance.ts';
+import { inSpan } from './tracing/in-span.ts';
+import { traceFetch } from './tracing/trace-fetch.ts';
 import { AuditTrail } from './vault/audit-trail.ts';
 import { ApiKeyDirectory } from './vault/api-keys.ts';
 import { CredentialWatch } from './vault/credential-watch.ts';
@@ -37,20 +40,23 @@ export interface ServerParts {
   readonly readiness: Readiness;
   readonly tls: GatewayTls | undefined;
   readonly metrics: Registry;
+  /** Records spans; without it, nothing is traced. */
+  readonly tracer: Tracer | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 /** Puts the vault, its dialects and the gateway together. It neither listens nor reads the environment. */
 export async function buildServer(parts: ServerParts): Promise<Gateway> {
-  const { clock, config, keyUses, log, readiness, tls } = parts;
+  const { clock, config, keyUses, log, readiness, tls, tracer } = parts;
   const authenticator = await buildAuthenticator(parts);
   const vaultParts = buildVault(parts);
   return buildGateway({
     dialects: dialects(vaultParts),
     chooseDialect: createDialectChoice(vaultParts.vault),
     authenticate: async (headers, signal, certificate) => {
-      const caller = await authenticator.authenticate(headers, signal, certificate);
+      const prove = () => authenticator.authenticate(headers, signal, certificate);
+      const caller = await (tracer ? inSpan(tracer, { name: 'authenticate' }, prove) : prove());
       if (caller?.kind === 'api_key') keyUses.note(caller.id, clock.now());
       return caller;
     },
@@ -61,6 +67,7 @@ export async function buildServer(parts: ServerParts): Promise<Gateway> {
     clock,
     log,
     ...(tls && { tls }),
+    ...(tracer && { tracer }),
     host: config.host,
     port: config.port,
     corsOrigins: config.corsOrigins,
@@ -69,7 +76,14 @@ export async function buildServer(parts: ServerParts): Promise<Gateway> {
   });
 }
 
-async function buildAuthenticator({ clock, config, instance, log, metrics }: ServerParts): Promise<Authenticator> {
+async function buildAuthenticator({
+  clock,
+  config,
+  instance,
+  log,
+  metrics,
+  tracer,
+}: ServerParts): Promise<Authenticator> {
   const { access, workspaces } = instance.stores;
   const onSearch = countSearches(metrics);
   const notices = instance.grantChannel;
@@ -82,7 +96,16 @@ async function buildAuthenticator({ clock, config, instance, log, metrics }: Ser
   return new Authenticator({
     store,
     clock,
-    oidc: createOidcAccess({ issuer, audience, claimNames, workspaces, notices, clock, log }),
+    oidc: createOidcAccess({
+      issuer,
+      audience,
+      claimNames,
+      workspaces,
+      notices,
+      clock,
+      log,
+      ask: tracer && traceFetch(tracer),
+    }),
   });
 }
 

@@ -52,7 +52,7 @@ describe('the architecture', () => {
 
   it('knows every folder of src/', () => {
     const folders = new Set(imports.flatMap(({ file }) => /^src\/([^/]+)\//.exec(file)?.[1] ?? []));
-    const known = [...Object.keys(rules), 'commands', 'dialects', 'metrics', 'start'];
+    const known = [...Object.keys(rules), 'commands', 'dialects', 'metrics', 'start', 'tracing'];
     expect([...folders].toSorted()).to.deep.equal(known.toSorted());
   });
 

@@ -1,3 +1,4 @@
+import type { Tracer } from '@opentelemetry/api';
 import type { Logger } from 'pino';
 import { RandomTokenSource } from '../access/token-source.ts';
 import { ChainVerifier } from '../audit/chain-verifier.ts';
@@ -17,6 +18,7 @@ import { openDatabase, type Database } from '../store/database.ts';
 import { SqlKeyringStore } from '../store/key-store.ts';
 import { signCredentialsOnce } from '../store/sign-credentials.ts';
 import { withMigratedDatabase } from '../store/migrate.ts';
+import { traceStores } from '../tracing/trace-stores.ts';
 import { createFirstOwner } from '../vault/first-start.ts';
 import type { AuditChain } from '../vault/audit-ports.ts';
 import type { TrailVerifier } from '../vault/audit-trail.ts';
@@ -46,6 +48,8 @@ export interface InstanceParts {
   readonly log: Logger;
   /** See `StoresParts`. */
   readonly onCommit?: (groupSize: number) => void;
+  /** Records spans of what the stores do for requests. */
+  readonly tracer?: Tracer | undefined;
 }
 
 type Opened = Pick<Instance, 'database' | 'grantChannel'>;
@@ -83,7 +87,7 @@ async function openKeys(parts: InstanceParts, opened: Opened, stack: AsyncDispos
   await signCredentialsOnce({ database, grantMac: keyring.grantMac, chain, clock });
   const { grantMac } = keyring;
   const onLoneCommit = () => grantChannel.doubt();
-  const stores = createStores({ ...parts, database, grantMac, chain, ids, onLoneCommit });
+  const stores = traceStores(createStores({ ...parts, database, grantMac, chain, ids, onLoneCommit }), parts.tracer);
   const sealers = new WorkspaceKeys({ sodium, random, clock, store: stores.keys, keyring });
   stack.defer(() => sealers.close());
   const tokens = new RandomTokenSource();

@@ -1,3 +1,4 @@
+import { trace } from '@opentelemetry/api';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AuditEvent } from '../vault/audit-event.ts';
 import { VaultError } from '../vault/errors.ts';
@@ -84,10 +85,15 @@ export class Commits {
     target: DecisionTarget,
     decide: (found: FoundCredential | undefined) => Decision<Answer>,
   ): Promise<Answer> {
+    const span = trace.getActiveSpan();
     return new Promise((resolve, reject) => {
       const attempt = (found: FoundCredential | undefined, isProofEnded: boolean) => {
         const decision = isProofEnded && found && target.proof ? target.proof.refuse(found.credential) : decide(found);
-        const settle = () => ('refusal' in decision ? reject(decision.refusal) : resolve(decision.answer));
+        const settle = (groupSize: number) => {
+          span?.setAttribute('coffer.group.size', groupSize);
+          if ('refusal' in decision) reject(decision.refusal);
+          else resolve(decision.answer);
+        };
         return { decision, settle };
       };
       this.#queue.add({ kind: 'decision', target, attempt, reject });

@@ -1,3 +1,4 @@
+import { trace, type Span } from '@opentelemetry/api';
 import assert from 'node:assert/strict';
 import type { Credential } from '../vault/credential.ts';
 import { VaultError } from '../vault/errors.ts';
@@ -10,6 +11,8 @@ import { GroupQueue } from './group-queue.ts';
 
 interface Lookup {
   readonly request: FindRequest;
+  /** Of who asks; told how many share the query. */
+  readonly span: Span | undefined;
   readonly resolve: (credential: Credential | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -33,8 +36,9 @@ export class CredentialLookups {
   /** @throws VaultError `canceled` where the signal is aborted before the query begins; what `Database` throws */
   async find(request: FindRequest): Promise<Credential | undefined> {
     assert(!('name' in request.reference && request.deletedToo), 'a name means what lives');
+    const span = trace.getActiveSpan();
     return new Promise((resolve, reject) => {
-      this.#queue.add({ request, resolve, reject });
+      this.#queue.add({ request, span, resolve, reject });
     });
   }
 
@@ -43,7 +47,10 @@ export class CredentialLookups {
     if (wanted.length === 0) return [];
     try {
       const found = await this.#find(wanted.map(({ request }) => request));
-      for (const [index, { resolve }] of wanted.entries()) resolve(found.get(index));
+      for (const [index, { span, resolve }] of wanted.entries()) {
+        span?.setAttribute('coffer.group.size', wanted.length);
+        resolve(found.get(index));
+      }
     } catch (error) {
       // Whoever is to blame is found by asking for them one by one; a database that is away is nobody's fault.
       if (wanted.length === 1 || error instanceof VaultError) for (const { reject } of wanted) reject(error);

@@ -11,7 +11,8 @@ import type { Transaction } from './transaction.ts';
 /** What a decision chose. */
 export interface Attempted {
   readonly decision: Decision<unknown>;
-  readonly settle: () => void;
+  /** @param groupSize how many share the transaction */
+  readonly settle: (groupSize: number) => void;
 }
 
 /** A decision that waits to be committed. */
@@ -49,8 +50,7 @@ export async function decideTogether(
   );
   const state = new GroupState(found, guard);
   const events: AuditEvent[] = [];
-  const settlements: (() => void)[] = [];
-  const settle = () => settlements.forEach((one) => one());
+  const settlements: ((groupSize: number) => void)[] = [];
   for (const [index, write] of writes.entries()) {
     const { target } = write;
     if (writes.length > 1 && target.signal.aborted) {
@@ -74,6 +74,7 @@ export async function decideTogether(
 
   function prepared(end: number): Prepared {
     assert(end > 0, 'a group that takes nobody would never end');
+    const settle = () => settlements.forEach((one) => one(end));
     return { events, fragments: state.writes(), settle, left: writes.slice(end) };
   }
 }

@@ -1,6 +1,6 @@
 import { createLocalJWKSet, type JWK, type JWTVerifyGetKey } from 'jose';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.ts';
-import { fetchDocument, isFetchable, IssuerDocumentError } from './issuer-documents.ts';
+import { fetchDocument, isFetchable, IssuerDocumentError, type Fetch } from './issuer-documents.ts';
 
 /** The most keys that a set may hold. */
 const keysMax = 100;
@@ -15,10 +15,10 @@ const publicMembers = ['kty', 'kid', 'alg', 'use', 'crv', 'x', 'y', 'n', 'e'] as
  * @throws IssuerDocumentError
  * @see https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig
  */
-export async function fetchSigningKeys(issuer: string): Promise<JWTVerifyGetKey> {
-  const discovery = await fetchDocument(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`);
+export async function fetchSigningKeys(issuer: string, ask: Fetch): Promise<JWTVerifyGetKey> {
+  const discovery = await fetchDocument(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, ask);
   if (discovery['issuer'] !== issuer) throw new IssuerDocumentError('the discovery document names another issuer');
-  return keySetOf(await fetchDocument(keySetUrlOf(discovery, issuer)));
+  return keySetOf(await fetchDocument(keySetUrlOf(discovery, issuer), ask));
 }
 
 /**

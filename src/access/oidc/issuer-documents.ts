@@ -24,21 +24,24 @@ export function isFetchable(url: string): boolean {
   return protocol === 'https:' || (protocol === 'http:' && loopbackHosts.has(hostname));
 }
 
+/** Asks another server by GET. */
+export type Fetch = (url: string, options: RequestInit) => Promise<Response>;
+
 /**
  * Fetches a JSON object. Redirects are not followed: they could lead out of TLS, or into a network that only this host sees.
  *
  * @throws IssuerDocumentError
  */
-export async function fetchDocument(url: string): Promise<JsonObject> {
-  const parsed = parse(await fetchText(url));
+export async function fetchDocument(url: string, ask: Fetch): Promise<JsonObject> {
+  const parsed = parse(await fetchText(url, ask));
   if (!isJsonObject(parsed)) throw new IssuerDocumentError('a document is no JSON object');
   return parsed;
 }
 
-async function fetchText(url: string): Promise<string> {
+async function fetchText(url: string, ask: Fetch): Promise<string> {
   try {
     const signal = AbortSignal.timeout(documentTimeoutMs);
-    const response = await fetch(url, { redirect: 'error', headers: { accept: 'application/json' }, signal });
+    const response = await ask(url, { redirect: 'error', headers: { accept: 'application/json' }, signal });
     if (response.ok) return await readBounded(response);
     await response.body?.cancel();
     throw new IssuerDocumentError(`a document was answered with status ${response.status}`);

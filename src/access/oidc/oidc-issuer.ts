@@ -3,6 +3,7 @@ import { VaultError } from '../../vault/errors.ts';
 import type { Clock } from '../../vault/ports.ts';
 import { invalidToken } from '../token-of-headers.ts';
 import { fetchSigningKeys } from './fetch-signing-keys.ts';
+import type { Fetch } from './issuer-documents.ts';
 import { SigningKeys, type IssuerLog } from './signing-keys.ts';
 
 /** Signatures by public keys alone: neither `none`, nor a MAC whose key a public one could be taken for. */
@@ -22,6 +23,8 @@ export interface OidcIssuerOptions {
   readonly audience: string;
   readonly clock: Clock;
   readonly log: IssuerLog;
+  /** Asks the issuer for its documents; `fetch` unless given. */
+  readonly ask?: Fetch | undefined;
 }
 
 /** What a verified token says; its `sub` is at most 255 characters, none of them a control character. */
@@ -40,8 +43,8 @@ export class OidcIssuer {
   constructor(options: OidcIssuerOptions) {
     this.name = options.issuer;
     this.#options = options;
-    const { clock, log, issuer } = options;
-    this.#keys = new SigningKeys({ clock, log, fetchKeys: () => fetchSigningKeys(issuer) });
+    const { ask = fetch, clock, log, issuer } = options;
+    this.#keys = new SigningKeys({ clock, log, fetchKeys: () => fetchSigningKeys(issuer, ask) });
   }
 
   /**

@@ -34,7 +34,8 @@ export function padText(text: string): Uint8Array {
  * It runs on authenticated bytes alone, so its timing tells nobody anything new.
  */
 export function unpad(padded: Uint8Array): Uint8Array | undefined {
-  const length = padded.findLastIndex((byte) => byte !== 0);
+  let length = padded.length - 1;
+  while (padded[length] === 0) length -= 1;
   const genuine = padded[length] === terminator && padded.length === paddedLength(length + 1);
   return genuine ? padded.subarray(0, length) : undefined;
 }

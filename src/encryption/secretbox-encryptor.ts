@@ -57,7 +57,7 @@ export class SecretboxEncryptor {
     const record = this.#recordKey(workspaceKey, identity);
     try {
       if (!timingSafeEqual(record.commitment, sealed.commitment)) throw secretUnreadable('commitment_invalid');
-      const padded = openBox(this.#sodium, { ...sealed, key: record.key });
+      const padded = openBox(this.#sodium, { box: sealed.box, nonce: sealed.nonce, key: record.key });
       if (!padded) throw secretUnreadable('box_invalid');
       return readPadded(padded);
     } finally {

@@ -8,6 +8,8 @@ export type Reference = { readonly id: string } | { readonly shortId: string };
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const shortIdPattern = /^[0-9A-F]{16}$/;
+/** Each byte's two hex digits: ids are made for every call. */
+const hexOfBytes = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 /** The last 8 bytes of an id as 16 upper-case hex digits, without a prefix. */
 export function shortIdOf(id: string): string {
@@ -47,7 +49,8 @@ export function refersTo(reference: Reference, id: string): boolean {
  */
 export function uuidV7(timeMs: number, random: Uint8Array): string {
   const time = timeMs.toString(16).padStart(12, '0');
-  const hex = Array.from(random, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  let hex = '';
+  for (const byte of random) hex += hexOfBytes[byte];
   const variant = ((Number.parseInt(hex.slice(3, 4), 16) & 0x3) | 0x8).toString(16);
   return `${time.slice(0, 8)}-${time.slice(8)}-7${hex.slice(0, 3)}-${variant}${hex.slice(4, 7)}-${hex.slice(7, 19)}`;
 }

@@ -95,17 +95,21 @@ export class CredentialWatch {
   async *#watch(call: Call, sinceMs: number | undefined): AsyncGenerator<WatchNews> {
     const { clock, wait } = this.#parts;
     const told = new Set<string>();
-    let lookedAtMs = clock.now().getTime();
+    const nowMs = clock.now().getTime();
     // Who begins is not told what was there before, but what comes late of it.
-    if (sinceMs === undefined) for await (const { eventId } of this.#read(call, lookedAtMs - backMs)) told.add(eventId);
-    let fromMs = Math.min(sinceMs ?? lookedAtMs, lookedAtMs) - backMs;
-    yield { resumeToken: tokenOf(sinceMs ?? lookedAtMs) };
+    if (sinceMs === undefined) for await (const { eventId } of this.#read(call, nowMs - backMs)) told.add(eventId);
+    // Until all that happened since then was told, that is where to go on.
+    let lookedAtMs = Math.min(sinceMs ?? nowMs, nowMs);
+    let fromMs = lookedAtMs - backMs;
+    yield { resumeToken: tokenOf(lookedAtMs) };
     for (let [look, silentLooks] = [1, 0]; !call.signal.aborted; look += 1) {
       const beganMs = clock.now().getTime();
+      const recent = uuidV7(Math.max(0, beganMs - 2 * backMs), noRandom);
       silentLooks += 1;
       for await (const { action, ...change } of this.#read(call, fromMs)) {
         if (told.has(change.eventId)) continue;
-        told.add(change.eventId);
+        // No later look goes back to what is older, of which a forged token may ask for a lot.
+        if (change.eventId >= recent) told.add(change.eventId);
         if (told.size > toldMax) forget(told, 0);
         if (!(await this.#isVisible(call, change.credentialId))) continue;
         silentLooks = 0;

@@ -144,6 +144,19 @@ describe('the watch of credentials', () => {
     expect(told).to.have.members(missed);
   });
 
+  it('misses nothing where it breaks off while it tells of long ago', async () => {
+    const { value } = await newWatch().watchCredentials(call).next();
+    nowMs += 1_000;
+    const missed = [await happen('credentials.update', 0), await happen('credentials.update', 0)];
+    nowMs += 3_600_000;
+    const brokenOff = newWatch().watchCredentials(call, value?.resumeToken);
+    let token: string | undefined;
+    for (let change; !change;) ({ change, resumeToken: token } = (await brokenOff.next()).value ?? expect.fail());
+    await brokenOff.return(undefined);
+    const news = newWatch().watchCredentials(call, token);
+    expect([(await nextChange(news))[1], (await nextChange(news))[1]]).to.have.members(missed);
+  });
+
   it('gives news now and then where nothing happens', async () => {
     const news = newWatch().watchCredentials(call);
     const { value: first } = await news.next();

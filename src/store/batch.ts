@@ -22,10 +22,19 @@ interface Column {
   readonly read: ColumnReader;
 }
 
+/** What the rows of a statement are made of. */
+interface RowShape {
+  readonly columns: readonly Column[];
+  /** A row whose columns are all null. */
+  readonly empty: Readonly<Record<string, null>>;
+}
+
 interface PreparedStatement {
   readonly text: string;
-  readonly columns: readonly Column[];
+  readonly shape: RowShape;
 }
+
+const withoutColumns: RowShape = { columns: [], empty: {} };
 
 /** What each connection has prepared, by the names of the statements. */
 export class PreparedStatements {
@@ -58,7 +67,7 @@ export class Batch implements Submittable {
   readonly #answers: Answer[] = [];
   #rows: object[] = [];
   /** Of the statement whose answer is awaited; absent where it has not been described yet. */
-  #columns: readonly Column[] | undefined;
+  #shape: RowShape | undefined;
   #failure: unknown;
   #resolve: (answers: readonly Answer[]) => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
@@ -87,7 +96,7 @@ export class Batch implements Submittable {
     for (const { statement, parameters } of this.#requests) send(connection, statement, parameters, this.#known);
     connection.sync();
     connection.stream.uncork();
-    this.#columns = this.#columnsOfNext();
+    this.#shape = this.#shapeOfNext();
     return null;
   }
 
@@ -95,12 +104,14 @@ export class Batch implements Submittable {
     readonly fields: readonly { readonly name: string; readonly dataTypeID: number }[];
   }): void {
     const readerOf = this.#requests[this.#answers.length]?.readerOf;
-    this.#columns = message.fields.map(({ name, dataTypeID }) => ({ name, read: readerOf?.(dataTypeID) ?? String }));
+    this.#shape = shapeOf(
+      message.fields.map(({ name, dataTypeID }) => ({ name, read: readerOf?.(dataTypeID) ?? String })),
+    );
   }
 
   handleDataRow({ fields }: { readonly fields: readonly (string | null)[] }): void {
     try {
-      this.#rows.push(rowOf(this.#columns ?? [], fields));
+      this.#rows.push(rowOf(this.#shape ?? withoutColumns, fields));
     } catch (error) {
       // Thrown from here it would end the process.
       this.#failure ??= error;
@@ -110,11 +121,11 @@ export class Batch implements Submittable {
   handleCommandComplete({ text }: { readonly text: string }): void {
     const request = this.#requests[this.#answers.length];
     if (request && request.statement.name !== '') {
-      this.#known.set(request.statement.name, { text: request.statement.text, columns: this.#columns ?? [] });
+      this.#known.set(request.statement.name, { text: request.statement.text, shape: this.#shape ?? withoutColumns });
     }
     this.#answers.push({ command: text, rows: this.#rows });
     this.#rows = [];
-    this.#columns = this.#columnsOfNext();
+    this.#shape = this.#shapeOfNext();
   }
 
   handleEmptyQuery(): void {
@@ -137,8 +148,8 @@ export class Batch implements Submittable {
     return known !== undefined && known.text !== text;
   }
 
-  #columnsOfNext(): readonly Column[] | undefined {
-    return this.#known.get(this.#requests[this.#answers.length]?.statement.name ?? '')?.columns;
+  #shapeOfNext(): RowShape | undefined {
+    return this.#known.get(this.#requests[this.#answers.length]?.statement.name ?? '')?.shape;
   }
 }
 
@@ -159,11 +170,17 @@ function send(
   connection.execute(null, true);
 }
 
-function rowOf(columns: readonly Column[], fields: readonly (string | null)[]): object {
-  const row: Record<string, unknown> = {};
-  columns.forEach(({ name, read }, index) => {
+/** Rows of one statement are copies of one object, so that they have the same shape and are filled without growing. */
+function rowOf({ columns, empty }: RowShape, fields: readonly (string | null)[]): object {
+  const row: Record<string, unknown> = { ...empty };
+  for (let index = 0; index < columns.length; index += 1) {
+    const column = columns[index];
     const text = fields[index];
-    row[name] = typeof text === 'string' ? read(text) : null;
-  });
+    if (column && typeof text === 'string') row[column.name] = column.read(text);
+  }
   return row;
+}
+
+function shapeOf(columns: readonly Column[]): RowShape {
+  return { columns, empty: Object.fromEntries(columns.map(({ name }) => [name, null])) };
 }

@@ -7,7 +7,7 @@ import type { Clock } from '../../vault/ports.ts';
 import { Secret } from '../../vault/secret.ts';
 import { inWorkspace } from './in-workspace.ts';
 import { changeFromMessage, credentialToMessage, draftFromMessage, etagFromText } from './mapping.ts';
-import { readPage } from './pages.ts';
+import { readFoundPage } from './pages.ts';
 
 /** What the service calls. */
 export interface CredentialServiceParts {
@@ -27,9 +27,10 @@ function readingRpcs({ vault, clock }: CredentialServiceParts): BoundRpc[] {
       credential: credentialToMessage(await vault.describeCredential(call, credentialId), clock.now()),
     })),
     workspaceRpc(listCredentials, inWorkspace('credentials.read'), async (request, call) => {
-      const page = await readPage('credentials', request, (range) =>
-        vault.listCredentials(call, { ...range, order: 'descending' }),
-      );
+      const page = await readFoundPage('credentials', request, async (range) => {
+        const { credentials: items, hasMore } = await vault.pageCredentials(call, { ...range, order: 'descending' });
+        return { items, hasMore };
+      });
       const now = clock.now();
       const credentials = page.items.map((credential) => credentialToMessage(credential, now));
       return { credentials, nextPageToken: page.nextPageToken };

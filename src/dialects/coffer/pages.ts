@@ -24,6 +24,12 @@ export interface Page<Item> {
   readonly nextPageToken: string;
 }
 
+/** Items as they were found; `hasMore` tells whether the list goes on behind them. */
+export interface FoundPage<Item> {
+  readonly items: readonly Item[];
+  readonly hasMore: boolean;
+}
+
 /**
  * Fetches one page of a list, and finds out whether another follows.
  *
@@ -36,12 +42,25 @@ export async function readPage<Item extends { readonly id: string }>(
   wish: PageWish,
   fetch: (range: PageRange) => Promise<readonly Item[]>,
 ): Promise<Page<Item>> {
+  return readFoundPage(list, wish, async (range) => {
+    const items = await fetch(range);
+    const last = items.at(-1);
+    const isFull = last !== undefined && items.length === range.size;
+    return { items, hasMore: isFull && (await fetch({ size: 1, after: last.id })).length > 0 };
+  });
+}
+
+/** As `readPage`, of a list that tells by itself whether it goes on. */
+export async function readFoundPage<Item extends { readonly id: string }>(
+  list: string,
+  wish: PageWish,
+  find: (range: PageRange) => Promise<FoundPage<Item>>,
+): Promise<Page<Item>> {
   const size = pageSizeOf(wish);
   const after = wish.pageToken === '' ? {} : { after: readToken(list, wish.pageToken) };
-  const items = await fetch({ size, ...after }).catch(refuseForeignToken);
+  const { items, hasMore } = await find({ size, ...after }).catch(refuseForeignToken);
   const last = items.at(-1);
-  const isLast = last === undefined || items.length < size || (await fetch({ size: 1, after: last.id })).length === 0;
-  return { items, nextPageToken: isLast ? '' : spellToken(list, last.id) };
+  return { items, nextPageToken: hasMore && last ? spellToken(list, last.id) : '' };
 }
 
 function pageSizeOf({ pageSize }: PageWish): number {

@@ -66,14 +66,16 @@ describe('the benchmark', () => {
       const options = { rounds: 1, seconds: 0.05 };
       const postgres = await sharedPostgres();
       const uncounted = choose(['metrics']).filter(({ name }) => name.startsWith('uncounted'));
-      const lanes = await runRounds({ ...options, scenarios: [...crowded, ...uncounted], connections: [4], postgres });
+      const traced = choose(['traces']).filter(({ name }) => name.startsWith('traced'));
+      const others = [...crowded, ...uncounted, ...traced];
+      const lanes = await runRounds({ ...options, scenarios: others, connections: [4], postgres });
       const soak = await measureSoak({ seconds: 0.2, connections: 4, postgres });
       report = reportOf({ lanes, starts: undefined, soak }, options);
     });
 
     it('calls two processes whose database holds much else', () => {
       const names = ['crowded create', 'crowded reveal', 'crowded list', 'uncounted create', 'uncounted reveal'];
-      expect(report.lanes.map(({ scenario }) => scenario)).to.deep.equal(names);
+      expect(report.lanes.map(({ scenario }) => scenario)).to.deep.equal([...names, 'traced create', 'traced reveal']);
       for (const turn of report.lanes.flatMap(({ turns }) => turns)) expect(turn.requests).to.be.at.least(4);
     });
 

@@ -59,7 +59,12 @@ const metrics: readonly Variation[] = [
   { label: 'counted', server: { ...coffer, name: 'counted' }, actions: some, besides: 'uncounted' },
 ];
 
-const variations = { scale, processes, metrics };
+const traces: readonly Variation[] = [
+  { label: 'untraced', server: { ...coffer, name: 'untraced' }, actions: some },
+  { label: 'traced', server: { name: 'traced', program: 'with-traces.ts' }, actions: some, besides: 'untraced' },
+];
+
+const variations = { scale, processes, metrics, traces };
 
 /** All groups. */
 export const groups: readonly Group[] = Object.entries(variations).map(([word, members]) => {

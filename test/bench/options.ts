@@ -28,8 +28,9 @@ export const usage = `usage: npm run bench -- [options]
                        scale      1k, 100k, 1M credentials; 1, 1k, 10k workspaces; secrets of 200 B, 4 KB, 64 KB
                        processes  1 and 2 processes over one database
                        metrics    with and without the counting for /metrics
+                       traces     without and with an SDK that records spans
                        soak       memory under load that lasts
-                     Without it, everything but scale, processes, metrics and soak is measured. "scale create" and
+                     Without it, everything but scale, processes, metrics, traces and soak is measured. "scale create" and
                      "scale reveal" are those of the API that is called Scale.
   --soak-seconds N   how long soak lasts (600)
   --json FILE        writes all figures of all rounds

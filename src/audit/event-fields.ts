@@ -2,7 +2,7 @@ import type { AuditEvent } from '../vault/audit-event.ts';
 
 /** Everything that an event says, in a fixed order. Changing the order or the spelling voids all stored events. */
 export function fieldsOf(event: AuditEvent): readonly (string | null)[] {
-  return [
+  const fields = [
     event.id,
     event.time.toISOString(),
     event.workspaceId,
@@ -19,7 +19,8 @@ export function fieldsOf(event: AuditEvent): readonly (string | null)[] {
     event.peer,
     event.requestId,
     String(event.count ?? 1),
-    // Only where there is one, so that events keep their MACs that were written before events told of it.
-    ...(typeof event.resourceState === 'string' ? [event.resourceState] : []),
   ];
+  // Only where there is one, so that events keep their MACs that were written before events told of it.
+  if (typeof event.resourceState === 'string') fields.push(event.resourceState);
+  return fields;
 }

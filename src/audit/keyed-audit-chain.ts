@@ -40,7 +40,8 @@ export class KeyedAuditChain implements AuditChain {
 
   #macOf({ stream, sequence, previous, event }: Omit<ChainedEvent, 'mac'>): Uint8Array {
     assert(Number.isSafeInteger(sequence), 'events are counted');
-    return this.#mac.compute(['event', stream, String(sequence), previous, ...fieldsOf(event)]);
+    const place: readonly (string | Uint8Array | null)[] = ['event', stream, String(sequence), previous];
+    return this.#mac.compute(place.concat(fieldsOf(event)));
   }
 
   #macOfEntry(previous: LedgerEntry | undefined, entry: Omit<LedgerEntry, 'mac'>): Uint8Array {

@@ -19,13 +19,11 @@ const bytesOfUnit = 3;
  * @returns bytes that the caller wipes: they may lie in memory that other buffers follow in
  */
 export function encodeInput(parts: readonly DerivationPart[], fields: readonly MacField[]): Uint8Array {
-  let bytesMax = 0;
-  for (const part of parts) bytesMax += lengthBytes + bytesMaxOf(part);
-  for (const field of fields) bytesMax += lengthBytes + 1 + bytesMaxOf(field ?? '');
+  const partsMax = parts.reduce((sum, part) => sum + lengthBytes + bytesMaxOf(part), 0);
+  const bytesMax = fields.reduce((sum, field) => sum + lengthBytes + 1 + bytesMaxOf(field ?? ''), partsMax);
   const bytes = Buffer.allocUnsafe(bytesMax);
-  let offset = 0;
-  for (const part of parts) offset = writePart(bytes, offset, part);
-  for (const field of fields) offset = writeField(bytes, offset, field);
+  const fieldsAt = parts.reduce((offset, part) => writePart(bytes, offset, part), 0);
+  const offset = fields.reduce((at, field) => writeField(bytes, at, field), fieldsAt);
   return bytes.subarray(0, offset);
 }
 

@@ -68,6 +68,21 @@ describe('the chain of the audit trail', () => {
     expect(chain.isGenuine(second)).to.equal(true);
   });
 
+  it('gives events and lines the MACs that they have always had', async () => {
+    const known = await newChain(new Uint8Array(32).fill(7));
+    const one = known.link(stream, known.origin, event);
+    const told = { actorName: 'Zoë 🔑', resourceId: null, resourceState: '2.1.00112233445566778899aabbccddeeff' };
+    const line = { kind: 'begin', stream, time: event.time, heads: '{}' } as const;
+    const macs = [one, known.link(stream, one, { ...event, ...told }), known.enter(undefined, line)].map(
+      ({ mac }) => mac,
+    );
+    expect(macs.map((mac) => Buffer.from(mac).toString('hex'))).to.deep.equal([
+      '1127870faf1bf6af2863818d76fc22422c8e8157a65e06634df87f262ecbb622',
+      '0fed1a453a93cbe4a2c8260df26361c4b495386bab0ed5aa667860b024f5178d',
+      'a0f7cb486fe2b3b156f656c9609e781a8be07a65d918adfdf4bf7a5ade4b7ca2',
+    ]);
+  });
+
   it('covers every member of an event', () => {
     expect(Object.keys(changes)).to.have.members(Object.keys(event));
     for (const [member, change] of Object.entries(changes)) {

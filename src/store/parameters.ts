@@ -24,12 +24,18 @@ function scalarText(value: unknown): string {
 
 /** @see https://www.postgresql.org/docs/18/arrays.html#ARRAYS-IO */
 function arrayText(values: readonly unknown[]): string {
+  // Most are, and joining makes one text where adding makes one an element.
+  if (values.length > 0 && values.every(isPlainText)) return `{"${values.join('","')}"}`;
   let text = '';
   for (const value of values) text += text === '' ? elementText(value) : `,${elementText(value)}`;
   return `{${text}}`;
 }
 
 const special = /["\\]/;
+
+function isPlainText(value: unknown): value is string {
+  return typeof value === 'string' && !special.test(value);
+}
 
 function elementText(value: unknown): string {
   if (value === null || value === undefined) return 'NULL';

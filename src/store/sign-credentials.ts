@@ -24,13 +24,18 @@ const rowsAtATime = 1_000;
  * Signs the credentials from before there were MACs on them, at the first start that knows of MACs. A line in the ledger says
  * that it was done, so that it is never done again: what is without a MAC from then on was put in by somebody else. To be
  * called under the migration lock, while no process that writes without MACs is running.
+ *
+ * Where the line is missing since somebody has cut the ledger, rows are not signed, but the line is written: only rows whose
+ * trail began before are. So a database that was new when there were MACs is never signed, since its line is the first one.
  */
 export async function signCredentialsOnce(signing: Signing): Promise<void> {
   const { chain, clock, database, grantMac } = signing;
   const ledger = await database.query<LedgerEntry>(findLedger);
   if (isSigned(chain, ledger)) return;
-  const guard = new CredentialGuard(grantMac);
-  for (const { id } of await database.query<{ id: string }>(findWorkspaces)) await signWorkspace(database, guard, id);
+  if (await isFromBefore(database, ledger)) {
+    const guard = new CredentialGuard(grantMac);
+    for (const { id } of await database.query<{ id: string }>(findWorkspaces)) await signWorkspace(database, guard, id);
+  }
   await database.transact({}, async (transaction) => {
     await transaction.run(lockLedger);
     const entries = await transaction.run<LedgerEntry>(findLedger);
@@ -61,6 +66,22 @@ function isSigned(chain: AuditChain, ledger: readonly LedgerEntry[]): boolean {
     return entry.kind === 'sign' || entry.number !== index + 1 || !chain.follows(previous, entry);
   });
 }
+
+/** Whether rows may be older than MACs: there were streams without any line on signing, and none that tells of MACs or lost its own line. */
+async function isFromBefore(database: Database, ledger: readonly LedgerEntry[]): Promise<boolean> {
+  if (!ledger.some(({ kind }) => kind === 'begin')) return false;
+  return (await database.query(findLaterEvents)).length === 0;
+}
+
+const findLaterEvents: Statement = {
+  name: 'events later than signing',
+  text: `
+    select e.stream from audit_event e
+    where e.resource_state is not null
+      or not exists (select from audit_ledger l where l.kind = 'begin' and l.stream = e.stream)
+    limit 1`,
+  values: [],
+};
 
 async function signWorkspace(database: Database, guard: CredentialGuard, workspaceId: string): Promise<void> {
   for (;;) {

@@ -90,10 +90,17 @@ describe('the MAC of a credential', () => {
       signing = { database, chain, grantMac, clock: { now: () => createdAt } };
     });
 
-    it('is computed once, and the ledger says so', async () => {
+    /** What a process leaves that knows of no MACs: a stream without states, and rows without them. */
+    async function writeAsBefore() {
       const credential = await addCredential(test, newCredential(workspaceId));
       await test.asSuperuser('update credential set mac = null');
-      expect(await isGenuine(credential)).to.equal(false);
+      await test.asSuperuser('delete from audit_event');
+      await test.newStores().audit.append(newEvent());
+      return credential;
+    }
+
+    it('is computed once, and the ledger says so', async () => {
+      const credential = await writeAsBefore();
       await signCredentialsOnce(signing);
       expect(await isGenuine(credential)).to.equal(true);
       expect(await kinds()).to.deep.equal(['sign']);
@@ -117,8 +124,32 @@ describe('the MAC of a credential', () => {
       expect(await isGenuine(credential)).to.equal(false);
     });
 
+    for (const [what, statements] of Object.entries({
+      'the whole trail': ['delete from audit_ledger', 'delete from audit_event'],
+      'the ledger': ['delete from audit_ledger'],
+      "the ledger's end": ['delete from audit_ledger where number > 1'],
+      "the ledger's end, with all states": [
+        'delete from audit_ledger where number > 1',
+        'update audit_event set resource_state = null',
+      ],
+    })) {
+      it(`is computed for none where somebody has cut off ${what}, now or later`, async () => {
+        if (what.includes('end')) await writeAsBefore();
+        await signCredentialsOnce(signing);
+        await test.newStores().audit.append(newEvent({ resourceState: `1.1.${'0'.repeat(32)}` }));
+        const credential = await addCredential(test, newCredential(workspaceId));
+        await test.asSuperuser('update credential set mac = null');
+        for (const statement of statements) await test.asSuperuser(statement);
+        await signCredentialsOnce(signing);
+        expect(await isGenuine(credential)).to.equal(false);
+        await test.newStores().audit.append(newEvent());
+        await signCredentialsOnce(signing);
+        expect(await isGenuine(credential)).to.equal(false);
+      });
+    }
+
     it('is computed for more of them than one transaction takes', async () => {
-      await addCredential(test, newCredential(workspaceId));
+      await writeAsBefore();
       await test.asSuperuser(`
         insert into credential (workspace_id, id, name, provider, auth_type, tags, labels, is_active, use_count,
           current_version, revision, origin, created_by, created_at, updated_at)

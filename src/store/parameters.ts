@@ -1,3 +1,5 @@
+import { spellTime } from '../vault/spell-time.ts';
+
 /** A parameter as it travels: text, or the binary form of what bytes are in. */
 export type Parameter = string | Buffer | null;
 
@@ -47,7 +49,7 @@ function elementText(value: unknown): string {
 
 /** Years that ISO 8601 spells with a sign PostgreSQL spells without, those before the first one as `BC`. */
 function timeText(time: Date): string {
-  const text = time.toISOString();
+  const text = spellTime(time);
   if (text.startsWith('+')) return text.slice(1);
   if (!text.startsWith('-') && !text.startsWith('0000')) return text;
   const year = String(1 - time.getUTCFullYear()).padStart(4, '0');

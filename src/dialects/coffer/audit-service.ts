@@ -1,5 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { timestampDate, timestampFromDate, type Timestamp } from '@bufbuild/protobuf/wkt';
+import { timestampDate, type Timestamp } from '@bufbuild/protobuf/wkt';
 import {
   AuditEvent_Outcome,
   AuditService,
@@ -10,6 +10,7 @@ import {
 import { ownerRpc, workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
 import type { AuditEvent, AuditOutcome } from '../../vault/audit-event.ts';
 import type { AuditEventFilter, AuditTrail, TrailFaultKind, TrailVerification } from '../../vault/audit-trail.ts';
+import { toTimestamp } from '../to-timestamp.ts';
 import { inWorkspace } from './in-workspace.ts';
 import { readPage } from './pages.ts';
 
@@ -80,7 +81,7 @@ function auditEventToMessage(event: AuditEvent): MessageInitShape<typeof AuditEv
     dialect,
     peer,
     requestId,
-    time: timestampFromDate(event.time),
+    time: toTimestamp(event.time),
     workspaceId: event.workspaceId ?? '',
     actor: { kind: event.actorKind, id: event.actorId ?? '', name: event.actorName },
     resourceId: event.resourceId ?? '',

@@ -1,4 +1,3 @@
-import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import {
   CredentialEvent_Kind,
@@ -7,6 +6,7 @@ import {
 } from '../../../gen/coffer/v1/event_service_pb.ts';
 import { workspaceStream, type BoundStream } from '../../gateway/rpc.ts';
 import type { CredentialChangeKind, CredentialWatch, WatchNews } from '../../vault/credential-watch.ts';
+import { toTimestamp } from '../to-timestamp.ts';
 import { inWorkspace } from './in-workspace.ts';
 
 const kinds: Record<CredentialChangeKind, CredentialEvent_Kind> = {
@@ -33,5 +33,5 @@ export function eventServiceStreams(watch: CredentialWatch): BoundStream[] {
 function newsToMessage({ change, resumeToken }: WatchNews): MessageInitShape<typeof WatchCredentialsResponseSchema> {
   if (!change) return { resumeToken };
   const { eventId: id, time, kind, credentialId } = change;
-  return { resumeToken, event: { id, time: timestampFromDate(time), kind: kinds[kind], credentialId } };
+  return { resumeToken, event: { id, time: toTimestamp(time), kind: kinds[kind], credentialId } };
 }

@@ -1,8 +1,8 @@
-import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { AccessService } from '../../../gen/coffer/v1/access_service_pb.ts';
 import { authenticatedRpc, publicRpc, type BoundRpc } from '../../gateway/rpc.ts';
 import type { Login } from '../../vault/login.ts';
 import type { NamedLogin } from '../../vault/named-login.ts';
+import { toTimestamp } from '../to-timestamp.ts';
 
 /** The rpcs of `coffer.v1.AccessService` about passwords and sessions. */
 export function loginRpcs({
@@ -16,7 +16,7 @@ export function loginRpcs({
   return [
     publicRpc(logIn, async ({ user, password }, call) => {
       const { token, expiresAt } = await namedLogin.login(call, { user, password });
-      return { token, expiresAt: timestampFromDate(expiresAt) };
+      return { token, expiresAt: toTimestamp(expiresAt) };
     }),
     authenticatedRpc(logout, async (_, call) => {
       await login.logout(call);

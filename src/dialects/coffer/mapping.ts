@@ -1,5 +1,5 @@
 import { isFieldSet, type MessageInitShape } from '@bufbuild/protobuf';
-import { timestampDate, timestampFromDate, type Timestamp } from '@bufbuild/protobuf/wkt';
+import { timestampDate, type Timestamp } from '@bufbuild/protobuf/wkt';
 import type { WhoAmIResponseSchema } from '../../../gen/coffer/v1/access_service_pb.ts';
 import type { ApiKeySchema } from '../../../gen/coffer/v1/api_key_pb.ts';
 import {
@@ -22,6 +22,7 @@ import { notNarrowed, type Narrowing } from '../../vault/narrowing.ts';
 import type { Role } from '../../vault/permissions.ts';
 import type { UsedApiKey, User, Workspace } from '../../vault/ports.ts';
 import { toStruct } from '../to-struct.ts';
+import { toTimestamp } from '../to-timestamp.ts';
 
 /** What a provider and an auth type are called that a create leaves out. */
 const unsaid = 'custom';
@@ -100,40 +101,41 @@ export function roleFromEnum(role: number): Role {
   return name;
 }
 
-/** Shows a credential as it stands at a moment. */
-export function credentialToMessage(credential: Credential, now: Date): MessageInitShape<typeof CredentialSchema> {
-  const { workspaceId, id, name, provider, authType, currentVersion, origin, createdBy } = credential;
+/** Shows a credential as it stands at a moment: as the whole message at once, since lists hold many. */
+export function credentialToMessage(credential: Credential, now: Date): CredentialMessage {
+  const { expiresAt, lastUsedAt, deletedAt } = credential;
   return {
-    workspaceId,
-    id,
-    name,
-    provider,
-    authType,
-    currentVersion,
-    origin,
-    createdBy,
-    shortId: spellShortId('credential', id),
+    $typeName: 'coffer.v1.Credential',
+    id: credential.id,
+    shortId: spellShortId('credential', credential.id),
+    workspaceId: credential.workspaceId,
+    name: credential.name,
     description: credential.description ?? '',
+    provider: credential.provider,
+    authType: credential.authType,
     category: credential.category ?? '',
     scope: credential.scope ?? '',
     tags: [...credential.tags],
     labels: { ...credential.labels },
-    ...(credential.metadata && { metadata: toStruct(credential.metadata) }),
+    metadata: credential.metadata ? toStruct(credential.metadata) : undefined,
     state: states[stateOf(credential, now)],
+    expiresAt: expiresAt ? toTimestamp(expiresAt) : undefined,
+    lastUsedAt: lastUsedAt ? toTimestamp(lastUsedAt) : undefined,
     useCount: BigInt(credential.useCount),
+    currentVersion: credential.currentVersion,
     etag: etagOf(credential),
-    createdAt: timestampFromDate(credential.createdAt),
-    updatedAt: timestampFromDate(credential.updatedAt),
-    ...(credential.expiresAt && { expiresAt: timestampFromDate(credential.expiresAt) }),
-    ...(credential.lastUsedAt && { lastUsedAt: timestampFromDate(credential.lastUsedAt) }),
-    ...(credential.deletedAt && { deletedAt: timestampFromDate(credential.deletedAt) }),
+    origin: credential.origin,
+    createdBy: credential.createdBy,
+    createdAt: toTimestamp(credential.createdAt),
+    updatedAt: toTimestamp(credential.updatedAt),
+    deletedAt: deletedAt ? toTimestamp(deletedAt) : undefined,
   };
 }
 
 /** Shows a workspace. */
 export function workspaceToMessage(workspace: Workspace): MessageInitShape<typeof WorkspaceSchema> {
   const { id, name, createdBy, createdAt } = workspace;
-  return { id, shortId: spellShortId('workspace', id), name, createdBy, createdAt: timestampFromDate(createdAt) };
+  return { id, shortId: spellShortId('workspace', id), name, createdBy, createdAt: toTimestamp(createdAt) };
 }
 
 /** Shows a user, without his password's hash. */
@@ -146,8 +148,8 @@ export function userToMessage(user: User): MessageInitShape<typeof UserSchema> {
     defaultWorkspaceId,
     shortId: spellShortId('user', id),
     defaultWorkspaceShortId: spellShortId('workspace', defaultWorkspaceId),
-    createdAt: timestampFromDate(createdAt),
-    ...(deactivatedAt && { deactivatedAt: timestampFromDate(deactivatedAt) }),
+    createdAt: toTimestamp(createdAt),
+    ...(deactivatedAt && { deactivatedAt: toTimestamp(deactivatedAt) }),
   };
 }
 
@@ -170,10 +172,10 @@ export function apiKeyToMessage(apiKey: UsedApiKey): MessageInitShape<typeof Api
     withoutReveal: !apiKey.mayReveal,
     ...narrowingToMessage(apiKey),
     createdBy: apiKey.userId,
-    createdAt: timestampFromDate(apiKey.createdAt),
-    ...(expiresAt && { expiresAt: timestampFromDate(expiresAt) }),
-    ...(revokedAt && { revokedAt: timestampFromDate(revokedAt) }),
-    ...(lastUsedAt && { lastUsedAt: timestampFromDate(lastUsedAt) }),
+    createdAt: toTimestamp(apiKey.createdAt),
+    ...(expiresAt && { expiresAt: toTimestamp(expiresAt) }),
+    ...(revokedAt && { revokedAt: toTimestamp(revokedAt) }),
+    ...(lastUsedAt && { lastUsedAt: toTimestamp(lastUsedAt) }),
   };
 }
 

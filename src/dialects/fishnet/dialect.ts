@@ -1,5 +1,4 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { AuthService } from '../../../gen/fishnet/v1/auth_service_pb.ts';
 import { CredentialService, type CredentialSchema } from '../../../gen/fishnet/v1/credential_service_pb.ts';
 import type { Dialect } from '../../gateway/dialect.ts';
@@ -7,6 +6,7 @@ import { authenticatedRpc, publicRpc, workspaceRpc, type BoundRpc } from '../../
 import type { Call } from '../../vault/caller.ts';
 import type { CredentialVault } from '../../vault/credential-vault.ts';
 import type { Login } from '../../vault/login.ts';
+import { toTimestamp } from '../to-timestamp.ts';
 import { documentation } from './documentation.ts';
 import { renderProblem } from './errors.ts';
 import { credentialToWire, draftFromRequest } from './mapping.ts';
@@ -71,7 +71,7 @@ function loginRpcs(login: Login): BoundRpc[] {
     }),
     publicRpc(logIn, async ({ password }, call) => {
       const { token, expiresAt } = await login.login(call, password);
-      return { token, expiresAt: timestampFromDate(expiresAt) };
+      return { token, expiresAt: toTimestamp(expiresAt) };
     }),
     authenticatedRpc(logout, async (_, call) => {
       await login.logout(call);

@@ -1,5 +1,4 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type {
   CreateCredentialRequest,
   CredentialDetailSchema,
@@ -22,6 +21,7 @@ import { sameJson, type JsonObject } from '../../vault/json.ts';
 import { findProvider, spellingsOf } from '../../vault/provider-catalogue.ts';
 import { Secret } from '../../vault/secret.ts';
 import { toStruct } from '../to-struct.ts';
+import { toTimestamp } from '../to-timestamp.ts';
 import { blankValues, mergedOver, replacedBy, showAddresses, withoutMarkers } from './redaction.ts';
 
 /** The dialect's name. */
@@ -124,8 +124,8 @@ function entityOf(credential: Credential) {
     credentialName: credential.provider,
     workspaceId: credential.workspaceId,
     id: credential.id,
-    createdDate: timestampFromDate(credential.createdAt),
-    updatedDate: timestampFromDate(credential.updatedAt),
+    createdDate: toTimestamp(credential.createdAt),
+    updatedDate: toTimestamp(credential.updatedAt),
   };
 }
 

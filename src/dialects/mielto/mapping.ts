@@ -1,5 +1,4 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type {
   CreateCredentialRequest,
   CredentialReadSchema,
@@ -10,6 +9,7 @@ import type { CredentialChange } from '../../vault/credential-vault.ts';
 import { stateOf, type Credential } from '../../vault/credential.ts';
 import { Secret } from '../../vault/secret.ts';
 import { unmask } from '../masks.ts';
+import { toTimestamp } from '../to-timestamp.ts';
 import { authTypes } from './auth-types.ts';
 
 /** The name of the dialect, and the origin of what it creates. */
@@ -72,10 +72,10 @@ export function readOf(credential: Credential, now: Date): MessageInitShape<type
     workspaceId: credential.workspaceId,
     createdBy: credential.createdBy,
     status: stateOf(credential, now).toLowerCase(),
-    expiresAt: credential.expiresAt ? timestampFromDate(credential.expiresAt) : undefined,
-    lastUsedAt: credential.lastUsedAt ? timestampFromDate(credential.lastUsedAt) : undefined,
-    createdAt: timestampFromDate(credential.createdAt),
-    updatedAt: timestampFromDate(credential.updatedAt),
+    expiresAt: credential.expiresAt ? toTimestamp(credential.expiresAt) : undefined,
+    lastUsedAt: credential.lastUsedAt ? toTimestamp(credential.lastUsedAt) : undefined,
+    createdAt: toTimestamp(credential.createdAt),
+    updatedAt: toTimestamp(credential.updatedAt),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { timestampFromDate, type ListValue } from '@bufbuild/protobuf/wkt';
+import type { ListValue } from '@bufbuild/protobuf/wkt';
 import type {
   CreateApiKeyCredentialRequest,
   CreateSlackCredentialRequest,
@@ -16,6 +16,7 @@ import { spellShortId } from '../../vault/ids.ts';
 import { findField } from '../../vault/provider-catalogue.ts';
 import { Secret } from '../../vault/secret.ts';
 import { toStruct } from '../to-struct.ts';
+import { toTimestamp } from '../to-timestamp.ts';
 import { credentialTypes } from './credential-types.ts';
 import { invalidInput } from './errors.ts';
 import { parseExpiry } from './parse-expiry.ts';
@@ -89,7 +90,7 @@ function wholeOf(credential: Credential) {
     ...partOf(credential),
     workspaceId: spellShortId('workspace', credential.workspaceId),
     ownerId: spellShortId('user', credential.createdBy),
-    createdAt: timestampFromDate(credential.createdAt),
+    createdAt: toTimestamp(credential.createdAt),
   };
 }
 
@@ -101,8 +102,8 @@ function partOf(credential: Credential) {
     credentialProvider: credential.provider.toUpperCase(),
     description: credential.description ?? undefined,
     isActive: credential.isActive,
-    expiresAt: credential.expiresAt ? timestampFromDate(credential.expiresAt) : undefined,
-    lastUsedAt: credential.lastUsedAt ? timestampFromDate(credential.lastUsedAt) : undefined,
+    expiresAt: credential.expiresAt ? toTimestamp(credential.expiresAt) : undefined,
+    lastUsedAt: credential.lastUsedAt ? toTimestamp(credential.lastUsedAt) : undefined,
     tags: [...credential.tags],
   };
 }

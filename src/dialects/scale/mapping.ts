@@ -1,5 +1,4 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type {
   CreateCredentialRequest,
   CredentialSchema,
@@ -9,6 +8,7 @@ import { draftDefaults, type CredentialDraft } from '../../vault/credential-rule
 import type { CredentialChange } from '../../vault/credential-vault.ts';
 import type { Credential } from '../../vault/credential.ts';
 import { toStruct } from '../to-struct.ts';
+import { toTimestamp } from '../to-timestamp.ts';
 
 /** The name of the dialect, and the origin of what it creates. */
 export const scaleName = 'scale';
@@ -51,8 +51,8 @@ export function credentialOf(credential: Credential): MessageInitShape<typeof Cr
     name: credential.name,
     description: credential.description ?? undefined,
     credentialMetadata: credential.metadata ? toStruct(credential.metadata) : undefined,
-    createdAt: timestampFromDate(credential.createdAt),
-    updatedAt: timestampFromDate(credential.updatedAt),
+    createdAt: toTimestamp(credential.createdAt),
+    updatedAt: toTimestamp(credential.updatedAt),
   };
 }
 

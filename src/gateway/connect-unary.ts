@@ -152,7 +152,7 @@ function jsonCodec({ dialect, rpc }: ServedRpc, write: JsonWriter): Codec {
         throw undecodable(input, error);
       }
     },
-    write: (message) => JSON.stringify(write(message)),
+    write,
   };
 }
 

@@ -39,8 +39,8 @@ export interface RestStyle {
   readonly unknownMembers: 'ignore' | 'refuse';
   /** The success status of an rpc; 200 where it is not listed. */
   readonly successStatus: Readonly<Record<string, number>>;
-  /** Wraps an answer; without it the message's JSON is the body. */
-  readonly envelope?: (body: JsonValue, exchange: RestExchange) => JsonValue;
+  /** Wraps an answer, from JSON text to JSON text; without it the message's JSON is the body. */
+  readonly envelope?: (body: string, exchange: RestExchange) => string;
   /** Renders every kind of failure. It must show no cause that it does not know. */
   readonly renderProblem: (problem: Problem, exchange: RestExchange) => RestAnswer;
   /**

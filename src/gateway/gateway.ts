@@ -17,7 +17,7 @@ import { ConnectUnary } from './connect-unary.ts';
 import { mendOddRequests } from './connect-request.ts';
 import { registerCors } from './cross-origin.ts';
 import type { DenialObserver } from './denial-observer.ts';
-import type { Dialect, RestAnswer } from './dialect.ts';
+import type { Dialect } from './dialect.ts';
 import { exchangeKey } from './exchange.ts';
 import { answerOfFramework, isUnknownMethod } from './framework-errors.ts';
 import { createGuard } from './guard.ts';
@@ -43,7 +43,7 @@ import { reflectionPaths, registerReflection } from './reflection.ts';
 import { GrpcService } from './grpc-service.ts';
 import { followExchanges } from './request-log.ts';
 import { hasSeveralHosts, isLocalServer, requestIdOf } from './request-identity.ts';
-import { plainAnswer } from './rest-problems.ts';
+import { plainAnswer, spellAnswer, type SpeltAnswer } from './rest-problems.ts';
 import { publicBodyBytesMax } from './request-body.ts';
 import { countRequests } from './request-metrics.ts';
 import { RestService } from './rest.ts';
@@ -164,7 +164,7 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
   fastify.addHook('onRequest', (request, reply, done) => {
     begin(request, reply);
     if (!hasSeveralHosts(request.raw)) return done();
-    return sendAnswer(reply, plainAnswer(400, 'invalid_argument', 'the request names more than one host'));
+    return sendAnswer(reply, spellAnswer(plainAnswer(400, 'invalid_argument', 'the request names more than one host')));
   });
   fastify.setErrorHandler(async (error, request, reply) => {
     if (isUnknownMethod(error)) {
@@ -173,9 +173,9 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
       return answer(request, reply);
     }
     const refusal = answerOfFramework(error);
-    if (refusal) return sendAnswer(reply, refusal);
+    if (refusal) return sendAnswer(reply, spellAnswer(refusal));
     log.error({ requestId: request.id, error: describeUnknownError(error) }, 'internal error');
-    sendAnswer(reply, plainAnswer(500, 'internal', 'internal error'));
+    sendAnswer(reply, spellAnswer(plainAnswer(500, 'internal', 'internal error')));
   });
   await registerCors(fastify, options.corsOrigins ?? []);
   registerProbes(fastify, readiness);
@@ -275,7 +275,7 @@ function createFastify(
     // What the router itself refuses passes no hook.
     frameworkErrors: (_error, request, reply) => {
       begin(request, reply);
-      sendAnswer(reply, plainAnswer(400, 'invalid_argument', 'the path is not properly percent-encoded'));
+      sendAnswer(reply, spellAnswer(plainAnswer(400, 'invalid_argument', 'the path is not properly percent-encoded')));
     },
   });
   assert(port);
@@ -294,12 +294,12 @@ function registerSystemServices(
   registerReflection(router, [...services, Health]);
 }
 
-function sendAnswer(reply: FastifyReply, { status, headers, body }: RestAnswer): void {
+function sendAnswer(reply: FastifyReply, { status, headers, body }: SpeltAnswer): void {
   reply
     .code(status)
     .headers({ ...headers })
     .type('application/json')
-    .send(JSON.stringify(body));
+    .send(body);
 }
 
 async function isDoneWithin(work: Promise<void>, ms: number): Promise<boolean> {

@@ -11,22 +11,31 @@ import {
   ValueSchema,
 } from '@bufbuild/protobuf/wkt';
 import assert from 'node:assert/strict';
-import type { JsonValue } from '../vault/json.ts';
+import { spellTime } from '../vault/spell-time.ts';
 import type { JsonStyle } from './dialect.ts';
 import { isJson } from './json-guard.ts';
 import { fieldReader, wireNameOf } from './message-fields.ts';
 
-/** Spells a message, or one value of a field, as JSON. */
-export type JsonWriter = (value: unknown) => JsonValue;
+/** Spells a message, or one value of a field, as JSON text, as `JSON.stringify` spells it. */
+export type JsonWriter = (value: unknown) => string;
 
 /** Makes writers in one style; each message type is compiled once. */
 export interface JsonWriters {
   ofMessage(message: DescMessage): JsonWriter;
   /** The writer of what one field of a message holds; an unset field is null, whatever the style says. */
-  ofField(field: DescField): (message: Message) => JsonValue;
+  ofField(field: DescField): (message: Message) => string;
 }
 
-type WriteMember = (message: object, members: Record<string, JsonValue>) => void;
+/** How one field of a message is spelt. */
+interface Member {
+  /** Its name where it is the first of its object, and where others precede it. */
+  readonly first: string;
+  readonly next: string;
+  readonly read: (message: object) => unknown;
+  readonly write: JsonWriter;
+  /** What stands for it where it is not set; undefined where nothing does. */
+  readonly unset: string | undefined;
+}
 
 /** Makes the writers of a style. @see https://protobuf.dev/programming-guides/json/ */
 export function createJsonWriters(style: JsonStyle): JsonWriters {
@@ -35,7 +44,7 @@ export function createJsonWriters(style: JsonStyle): JsonWriters {
     const known = compiled.get(message);
     if (known) return known;
     // Entered before its members are compiled, since messages may hold their own kind.
-    const members: WriteMember[] = [];
+    const members: Member[] = [];
     const writer = wellKnownWriters[message.typeName]?.(style) ?? writeMembers(members);
     compiled.set(message, writer);
     if (!(message.typeName in wellKnownWriters)) {
@@ -50,35 +59,33 @@ export function createJsonWriters(style: JsonStyle): JsonWriters {
       const write = compileValue(field, style, ofMessage);
       return (message) => {
         const value = read(message);
-        return value === undefined ? null : write(value);
+        return value === undefined ? 'null' : write(value);
       };
     },
   };
 }
 
-function writeMembers(members: readonly WriteMember[]): JsonWriter {
+function writeMembers(members: readonly Member[]): JsonWriter {
   return (message) => {
     assert(typeof message === 'object' && message !== null);
-    const json: Record<string, JsonValue> = {};
-    for (const member of members) member(message, json);
-    return json;
+    let text = '';
+    for (const { first, next, read, write, unset } of members) {
+      const value = read(message);
+      const spelt = value === undefined ? unset : write(value);
+      if (spelt !== undefined) text += (text === '' ? first : next) + spelt;
+    }
+    return text === '' ? '{}' : `${text}}`;
   };
 }
 
-function compileMember(
-  field: DescField,
-  style: JsonStyle,
-  ofMessage: (message: DescMessage) => JsonWriter,
-): WriteMember {
-  const name = wireNameOf(field, style.names);
-  assert(name !== '__proto__', 'a field can not be called like that');
-  const read = fieldReader(field);
-  const write = compileValue(field, style, ofMessage);
-  const unset = style.unset === 'null';
-  return (message, members) => {
-    const value = read(message);
-    if (value !== undefined) members[name] = write(value);
-    else if (unset) members[name] = null;
+function compileMember(field: DescField, style: JsonStyle, ofMessage: (message: DescMessage) => JsonWriter): Member {
+  const name = quote(wireNameOf(field, style.names));
+  return {
+    first: `{${name}:`,
+    next: `,${name}:`,
+    read: fieldReader(field),
+    write: compileValue(field, style, ofMessage),
+    unset: style.unset === 'null' ? 'null' : undefined,
   };
 }
 
@@ -97,7 +104,9 @@ function compileValue(field: DescField, style: JsonStyle, ofMessage: (message: D
       const write = elementWriter(field, style, ofMessage);
       return (list) => {
         assert(Array.isArray(list));
-        return list.map(write);
+        let text = '';
+        for (const element of list) text += (text === '' ? '[' : ',') + write(element);
+        return text === '' ? '[]' : `${text}]`;
       };
     }
     case 'map':
@@ -105,8 +114,10 @@ function compileValue(field: DescField, style: JsonStyle, ofMessage: (message: D
       const write = elementWriter(field, style, ofMessage);
       return (map) => {
         assert(typeof map === 'object' && map !== null);
-        // An object made of entries owns every name, `__proto__` included.
-        return Object.fromEntries(Object.entries(map).map(([key, value]) => [key, write(value)]));
+        let text = '';
+        for (const [key, value] of Object.entries(map))
+          text += `${text === '' ? '{' : ','}${quote(key)}:${write(value)}`;
+        return text === '' ? '{}' : `${text}}`;
       };
     }
   }
@@ -128,9 +139,16 @@ function messageValue(message: DescMessage, ofMessage: (message: DescMessage) =>
   return message.typeName === 'google.protobuf.Struct' ? writeJson : ofMessage(message);
 }
 
-function writeJson(value: unknown): JsonValue {
+function writeJson(value: unknown): string {
   assert(isJson(value));
-  return value;
+  return JSON.stringify(value);
+}
+
+/** What stands in JSON as it is; surrogates may be alone, which JSON.stringify escapes. */
+const plainText = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/;
+
+function quote(text: string): string {
+  return plainText.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
 function wrapped(wrapper: DescMessage): ScalarType {
@@ -140,10 +158,11 @@ function wrapped(wrapper: DescMessage): ScalarType {
 }
 
 function writeEnum(enumeration: DescEnum): JsonWriter {
-  if (enumeration.typeName === 'google.protobuf.NullValue') return () => null;
+  if (enumeration.typeName === 'google.protobuf.NullValue') return () => 'null';
   return (value) => {
     assert(typeof value === 'number');
-    return enumeration.value[value]?.name ?? value;
+    const known = enumeration.value[value];
+    return known ? quote(known.name) : String(value);
   };
 }
 
@@ -153,22 +172,22 @@ function writeScalar(scalar: ScalarType, style: JsonStyle): JsonWriter {
 }
 
 /** JSON has no spelling for what is not finite. */
-function writeFloat(value: unknown): JsonValue {
+function writeFloat(value: unknown): string {
   assert(typeof value === 'number');
-  return Number.isFinite(value) ? value : String(value);
+  return Number.isFinite(value) ? String(value) : `"${value}"`;
 }
 
-function writeWithNumbers(value: unknown): JsonValue {
-  if (typeof value !== 'bigint') return writeWithStrings(value);
-  const number = Number(value);
-  return Number.isSafeInteger(number) ? number : String(value);
+function writeWithNumbers(value: unknown): string {
+  const isNumber = typeof value === 'bigint' && Number.isSafeInteger(Number(value));
+  return isNumber ? String(value) : writeWithStrings(value);
 }
 
-function writeWithStrings(value: unknown): JsonValue {
-  if (typeof value === 'bigint') return String(value);
-  if (value instanceof Uint8Array) return base64Encode(value);
-  assert(typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean');
-  return value;
+function writeWithStrings(value: unknown): string {
+  if (typeof value === 'string') return quote(value);
+  if (typeof value === 'bigint') return `"${value}"`;
+  if (value instanceof Uint8Array) return `"${base64Encode(value)}"`;
+  assert(typeof value === 'number' || typeof value === 'boolean');
+  return String(value);
 }
 
 /** The year 9999 ends with the second before. */
@@ -182,7 +201,7 @@ const wellKnownWriters: Readonly<Record<string, (style: JsonStyle) => JsonWriter
       schema.typeName,
       () => (value: unknown) => {
         assert(isMessage(value, schema));
-        return toJson(schema, value);
+        return JSON.stringify(toJson(schema, value));
       },
     ]),
   ),
@@ -203,17 +222,17 @@ function writeWrapper(kind: string, style: JsonStyle): JsonWriter {
 }
 
 /** Times of whole milliseconds, which are all that the vault keeps, are spelt without the library, which takes its time. */
-function writeTimestamp(value: unknown): JsonValue {
+function writeTimestamp(value: unknown): string {
   assert(isMessage(value, TimestampSchema));
   const { seconds, nanos } = value;
   const isWhole = nanos >= 0 && nanos < 1_000_000_000 && nanos % 1_000_000 === 0;
   const isPlain = isWhole && seconds >= 0n && seconds < plainSecondsMax;
-  if (!isPlain) return toJson(TimestampSchema, value);
-  const text = timestampDate(value).toISOString();
-  return nanos === 0 ? `${text.slice(0, -'.000Z'.length)}Z` : text;
+  if (!isPlain) return JSON.stringify(toJson(TimestampSchema, value));
+  const text = spellTime(timestampDate(value));
+  return nanos === 0 ? `"${text.slice(0, -'.000Z'.length)}Z"` : `"${text}"`;
 }
 
-function writeMilliseconds(value: unknown): JsonValue {
+function writeMilliseconds(value: unknown): string {
   assert(isMessage(value, TimestampSchema));
-  return timestampDate(value).toISOString();
+  return `"${spellTime(timestampDate(value))}"`;
 }

@@ -23,6 +23,16 @@ export function renderProblem(dialect: Dialect, problem: Problem, exchange: Rest
   }
 }
 
+/** An answer whose body is JSON text, ready to be sent. */
+export interface SpeltAnswer extends Omit<RestAnswer, 'body'> {
+  readonly body: string;
+}
+
+/** Spells the body of an answer. */
+export function spellAnswer({ body, ...answer }: RestAnswer): SpeltAnswer {
+  return { ...answer, body: JSON.stringify(body) };
+}
+
 /** An answer for what belongs to no dialect: Connect's error body. */
 export function plainAnswer(status: number, code: string, message: string): RestAnswer {
   return { status, body: { code, message } };

@@ -1,6 +1,5 @@
 import type { Message } from '@bufbuild/protobuf';
 import assert from 'node:assert/strict';
-import type { JsonValue } from '../vault/json.ts';
 import type { Guard } from './guard.ts';
 import { createJsonWriters } from './json-writer.ts';
 import { nameOfRpc } from './request-metrics.ts';
@@ -10,8 +9,8 @@ import type { Route } from './route-table.ts';
 /** A route with all that is made once for it. */
 export interface CompiledRoute {
   readonly reader: RequestReader;
-  /** Spells an answer in the dialect's style. */
-  readonly write: (message: Message) => JsonValue;
+  /** Spells an answer as JSON text, in the dialect's style. */
+  readonly write: (message: Message) => string;
   /** Of an answer. */
   readonly status: number;
   /** On every answer. */

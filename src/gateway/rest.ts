@@ -7,12 +7,12 @@ import type { Clock } from '../vault/ports.ts';
 import { callerOf, type Proof, type Prover } from './authenticate.ts';
 import { shuttingDown } from './connect-errors.ts';
 import { tellDenial, type DenialObserver } from './denial-observer.ts';
-import type { Dialect, Problem, RestAnswer, RestExchange } from './dialect.ts';
+import type { Dialect, Problem, RestExchange } from './dialect.ts';
 import { workFor, type Exchange } from './exchange.ts';
 import type { Guard } from './guard.ts';
 import type { PathMatch } from './path-tree.ts';
 import { ProblemError } from './problem-error.ts';
-import { plainAnswer, problemOf, renderProblem } from './rest-problems.ts';
+import { plainAnswer, problemOf, renderProblem, spellAnswer, type SpeltAnswer } from './rest-problems.ts';
 import { bodyLimitOf } from './request-body.ts';
 import { abortWhenGone, openRestRequest, showForChoice, type RestRequest } from './rest-request.ts';
 import { compileRoutes, type CompiledRoute } from './rest-routes.ts';
@@ -49,7 +49,7 @@ export class RestService {
     this.#compiled = compileRoutes(parts.table.routes, parts.guard);
   }
 
-  async answer(request: FastifyRequest, reply: FastifyReply, exchange: Exchange): Promise<RestAnswer> {
+  async answer(request: FastifyRequest, reply: FastifyReply, exchange: Exchange): Promise<SpeltAnswer> {
     exchange.found.protocol = 'rest';
     const controller = abortWhenGone(reply);
     this.#inFlight.add(controller);
@@ -67,7 +67,7 @@ export class RestService {
     for (const controller of this.#inFlight) controller.abort(shuttingDown());
   }
 
-  #answerMatch(request: RestRequest, match: RouteMatch): Promise<RestAnswer> {
+  #answerMatch(request: RestRequest, match: RouteMatch): Promise<SpeltAnswer> {
     switch (match.kind) {
       case 'found':
         return this.#answerFound(request, match.candidates);
@@ -80,11 +80,13 @@ export class RestService {
         }));
       case 'malformed':
       default:
-        return Promise.resolve(plainAnswer(400, 'invalid_argument', 'the path is not properly percent-encoded'));
+        return Promise.resolve(
+          spellAnswer(plainAnswer(400, 'invalid_argument', 'the path is not properly percent-encoded')),
+        );
     }
   }
 
-  async #answerFound(request: RestRequest, candidates: readonly Match[]): Promise<RestAnswer> {
+  async #answerFound(request: RestRequest, candidates: readonly Match[]): Promise<SpeltAnswer> {
     const { log, prover } = this.#parts;
     const { headers, signal, exchange } = request;
     const { peer, peerCertificate, hasSeveralAuthorizations } = exchange;
@@ -100,7 +102,7 @@ export class RestService {
       if (proof.caller) exchange.found.caller = proof.caller;
       await tellDenial(this.#parts, exchange, error);
       const problem = problemOf(error, exchange, log);
-      return renderProblem(dialect, problem, this.#describe(request, match, proof.caller), log);
+      return spellAnswer(renderProblem(dialect, problem, this.#describe(request, match, proof.caller), log));
     }
   }
 
@@ -117,7 +119,7 @@ export class RestService {
     return candidates.find(({ entry }) => entry.dialect.name === name) ?? first;
   }
 
-  async #call(request: RestRequest, match: Match, proof: Proof): Promise<RestAnswer> {
+  async #call(request: RestRequest, match: Match, proof: Proof): Promise<SpeltAnswer> {
     const { bodyBytesMax, guard, prover } = this.#parts;
     const { dialect, rpc, body: binding } = match.entry;
     const { exchange, headers, query, signal } = request;
@@ -149,15 +151,16 @@ export class RestService {
     request: RestRequest,
     dialects: readonly Dialect[],
     problem: (dialect: Dialect) => Problem,
-  ): Promise<RestAnswer> {
+  ): Promise<SpeltAnswer> {
     const [first] = dialects;
-    if (!first) return plainAnswer(404, 'not_found', 'no such path');
+    if (!first) return spellAnswer(plainAnswer(404, 'not_found', 'no such path'));
     const names = dialects.map(({ name }) => name);
     const show = showForChoice(request, { caller: undefined, body: undefined, pathValues: [] });
     const chosen = names.length > 1 ? await this.#parts.chooseDialect(names, show) : undefined;
     const dialect = dialects.find(({ name }) => name === chosen) ?? first;
     request.exchange.found.dialect = dialect.name;
-    return renderProblem(dialect, problem(dialect), this.#describe(request, undefined, undefined), this.#parts.log);
+    const shown = this.#describe(request, undefined, undefined);
+    return spellAnswer(renderProblem(dialect, problem(dialect), shown, this.#parts.log));
   }
 
   #describe({ exchange }: RestRequest, match: Match | undefined, caller: Caller | undefined): RestExchange {

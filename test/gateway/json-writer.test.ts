@@ -15,8 +15,8 @@ import {
 const native: JsonStyle = { names: 'proto', unset: 'omit', int64: 'string', timestamp: 'rfc3339' };
 
 function write(style: Partial<JsonStyle>, init: Parameters<typeof create<typeof EverythingSchema>>[1]) {
-  const json = createJsonWriters({ ...native, ...style }).ofMessage(EverythingSchema)(create(EverythingSchema, init));
-  return Object(json);
+  const text = createJsonWriters({ ...native, ...style }).ofMessage(EverythingSchema)(create(EverythingSchema, init));
+  return Object(JSON.parse(text));
 }
 
 /** JSON texts of an Everything, every member of it optional. */
@@ -88,7 +88,10 @@ describe('a message as JSON', () => {
       fc.assert(
         fc.property(everythingJson(), (json) => {
           const message = fromJson(EverythingSchema, json);
-          expect(writer(message)).to.deep.equal(toJson(EverythingSchema, message, options));
+          const text = writer(message);
+          const expected: unknown = JSON.parse(JSON.stringify(toJson(EverythingSchema, message, options)));
+          expect(JSON.parse(text)).to.deep.equal(expected);
+          expect(text, 'as JSON.stringify spells it').to.equal(JSON.stringify(JSON.parse(text)));
         }),
         { numRuns: 300 },
       );
@@ -136,19 +139,31 @@ describe('a message as JSON', () => {
 
   it('keeps a member called __proto__ in a Struct and in a map', () => {
     const details: JsonObject = JSON.parse('{"__proto__": {"polluted": 1}, "$typeName": "x"}');
-    const json = createJsonWriters(native).ofMessage(BookSchema)(
+    const text = createJsonWriters(native).ofMessage(BookSchema)(
       create(BookSchema, { details, labels: JSON.parse('{"__proto__": "label"}') }),
     );
-    const text = JSON.stringify(json);
     expect(text).to.contain('"details":{"__proto__":{"polluted":1},"$typeName":"x"}');
     expect(text).to.contain('"labels":{"__proto__":"label"}');
     expect(Object.hasOwn(Object.prototype, 'polluted')).to.equal(false);
   });
 
+  it('quotes what JSON has other meanings for, whole or half a character', () => {
+    const writer = createJsonWriters(native).ofField(EverythingSchema.field.stringField);
+    const texts = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.array(fc.integer({ min: 0, max: 0xffff })).map((units) => String.fromCharCode(...units)),
+      fc.constantFrom('"', '\\', '\n', '\u007f', '\u2028', '\ud800', '\udc00\ud800', '😀'),
+    );
+    const quoted = fc.property(texts, (stringField) => {
+      expect(writer(create(EverythingSchema, { stringField }))).to.equal(JSON.stringify(stringField));
+    });
+    fc.assert(quoted, { numRuns: 500 });
+  });
+
   it('is compiled for messages that hold their own kind', () => {
     const writer = createJsonWriters(native).ofMessage(ListBooksResponseSchema);
     const books = [{ id: 'B1', genre: Book_Genre.NOVEL }, { id: 'B2' }];
-    const json = writer(create(ListBooksResponseSchema, { books, query: 'q' }));
+    const json: unknown = JSON.parse(writer(create(ListBooksResponseSchema, { books, query: 'q' })));
     expect(json).to.have.nested.property('books[0].genre', 'NOVEL');
     expect(json).to.have.nested.property('books[1].id', 'B2');
   });
@@ -156,13 +171,12 @@ describe('a message as JSON', () => {
   it('can be one field of it', () => {
     const field = ListBooksResponseSchema.field.books;
     const writer = createJsonWriters(native).ofField(field);
-    expect(writer(create(ListBooksResponseSchema, { books: [{ id: 'B1' }] }))).to.have.nested.property('[0].id', 'B1');
+    const books: unknown = JSON.parse(writer(create(ListBooksResponseSchema, { books: [{ id: 'B1' }] })));
+    expect(books).to.have.nested.property('[0].id', 'B1');
     const unset = createJsonWriters(native).ofField(EverythingSchema.field.messageField);
-    expect(unset(create(EverythingSchema, { messageField: create(AuthorSchema, { name: 'n' }) }))).to.have.property(
-      'name',
-      'n',
-    );
-    expect(unset(create(EverythingSchema))).to.equal(null);
+    const author = unset(create(EverythingSchema, { messageField: create(AuthorSchema, { name: 'n' }) }));
+    expect(JSON.parse(author)).to.have.property('name', 'n');
+    expect(unset(create(EverythingSchema))).to.equal('null');
   });
 
   it('spells wrappers in a list and a Value that is null', () => {

@@ -1,5 +1,5 @@
 import type { RestExchange } from '../../gateway/dialect.ts';
-import type { JsonObject, JsonValue } from '../../vault/json.ts';
+import type { JsonObject } from '../../vault/json.ts';
 
 /** What the rpcs that change something say of it; those that show something say nothing. */
 const messages: ReadonlyMap<string, string> = new Map([
@@ -11,10 +11,11 @@ const messages: ReadonlyMap<string, string> = new Map([
   ['DeleteCredential', 'Credential deleted successfully.'],
 ]);
 
-/** Wraps what an rpc answers. */
-export function wrapSuccess(data: JsonValue, exchange: RestExchange): JsonObject {
+/** Wraps the JSON of what an rpc answers, which becomes the last member. */
+export function wrapSuccess(data: string, exchange: RestExchange): string {
   const message = messages.get(exchange.method?.name ?? '') ?? null;
-  return { status: 'success', code: 200, message, ...trace(exchange), data };
+  const before = JSON.stringify({ status: 'success', code: 200, message, ...trace(exchange) });
+  return `${before.slice(0, -'}'.length)},"data":${data}}`;
 }
 
 /** What went wrong, as the envelope of an error says it. */

@@ -346,14 +346,115 @@ describe('a row that somebody else has written', () => {
     expect((await scene.toldOf(last)).join()).to.include(`INSERTED membership: membership ${last}/${workspaceId}`);
   });
 
+  const members = '/v1/workspaces/default/members';
+  const setRole = (user_id: string, role: string) =>
+    scene.coffer.native('POST', members, { member: { user_id, role } });
+
+  it('is named where it is a member whose earlier role was put back, though he has that role again', async () => {
+    const id = await newMember(scene, scene.coffer.defaultWorkspaceId);
+    const name = `membership ${id}/${scene.coffer.defaultWorkspaceId}`;
+    await setRole(id, 'EDITOR');
+    const putBack = await copyOf(scene, 'membership', 'user_id = $1', id);
+    await setRole(id, 'VIEWER');
+    await setRole(id, 'EDITOR');
+    expect(await scene.toldOf(name)).to.deep.equal([]);
+    await putBack();
+    expect(await scene.toldOf(name)).to.deep.equal([
+      `CHANGED membership: ${name} was put back to an earlier state: the trail tells of a change since`,
+    ]);
+    await setRole(id, 'RUNTIME');
+    expect(await scene.toldOf(name)).to.deep.equal([
+      `CHANGED membership: ${name} was put back to an earlier state, and changed again: the trail tells of two changes of one state`,
+    ]);
+  });
+
+  /** Writes what a user's row says of his password once more, which his other rows may refer to. */
+  async function passwordOf(id: string): Promise<() => Promise<void>> {
+    const [{ password_hash, mac } = {}] = await scene.tamper('select password_hash, mac from "user" where id = $1', id);
+    return async () => {
+      await scene.tamper('update "user" set password_hash = $2, mac = $3 where id = $1', id, password_hash, mac);
+    };
+  }
+
+  const logIn = async (user: string, password = 'correct horse') =>
+    textOf(await scene.coffer.native('POST', '/v1/login', { user, password }), 'token');
+
+  async function callAs(token: string, path: string, body: object = {}): Promise<number> {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const answer = await fetch(scene.coffer.origin + path, { method: 'POST', headers, body: JSON.stringify(body) });
+    return answer.status;
+  }
+
+  const changePassword = async (user: string, current_password: string, new_password: string) =>
+    callAs(await logIn(user, current_password), '/v1/changePassword', { current_password, new_password });
+
+  it('is named where it is a user whose earlier password was put back, which lets him in until it is', async () => {
+    const id = await newUser(scene);
+    const putBack = await passwordOf(id);
+    expect(await changePassword(id, 'correct horse', 'another horse')).to.equal(200);
+    expect(await scene.toldOf(id)).to.deep.equal([]);
+    await putBack();
+    await logIn(id);
+    const told = `CHANGED user: user ${id} was put back to an earlier state`;
+    expect(await scene.toldOf(id)).to.deep.equal([`${told}: the trail tells of a change since`]);
+    expect(await changePassword(id, 'correct horse', 'a third horse')).to.equal(200);
+    expect((await scene.toldOf(id)).join()).to.include(`${told}, and changed again`);
+  });
+
+  it('is none of a user for what changes nothing of him', async () => {
+    const id = await newUser(scene);
+    const tokens = [];
+    for (let count = 0; count < 7; count += 1) tokens.push(await logIn(id));
+    const wrong = { current_password: 'wrong horse', new_password: 'another horse' };
+    expect(await callAs(tokens.at(-1) ?? '', '/v1/changePassword', wrong)).to.equal(400);
+    expect(await callAs(tokens.at(-1) ?? '', '/v1/logout')).to.equal(200);
+    for (const _ of [1, 2]) await scene.coffer.native('POST', `/v1/users/${id}:deactivate`, {});
+    const key = await newApiKey(scene);
+    for (const _ of [1, 2]) await scene.coffer.native('POST', `/v1/workspaces/default/apiKeys/${key}:revoke`, {});
+    expect([...(await scene.toldOf(id)), ...(await scene.toldOf(key))]).to.deep.equal([]);
+  });
+
+  it('is named where it is a session that made room for another, and was put back', async () => {
+    const user = await newUser(scene);
+    await logIn(user);
+    const [{ id } = {}] = await scene.tamper('select id from session where user_id = $1', user);
+    const putBack = await copyOf(scene, 'session', 'id = $1', String(id));
+    for (let count = 0; count < 5; count += 1) await logIn(user);
+    await putBack();
+    expect((await scene.toldOf(String(id))).join()).to.include(`INSERTED session: session ${String(id)} was put back`);
+  });
+
+  it('is named where it is of a deleted workspace: a membership, a key, a user who was moved elsewhere', async () => {
+    const name = 'no more';
+    const workspaceId = await scene.coffer.createWorkspace(name);
+    const member = await newMember(scene, workspaceId);
+    const user = { name: `user ${crypto.randomUUID()}`, default_workspace_id: workspaceId };
+    const moved = await scene.coffer.native('POST', '/v1/users', { user, password: 'correct horse' });
+    const userId = textOf(moved, 'user', 'id');
+    const path = `/v1/workspaces/${workspaceId}`;
+    const made = await scene.coffer.native('POST', `${path}/apiKeys`, { name: 'a key', role: 'VIEWER' });
+    const key = textOf(made, 'api_key', 'id');
+    const putBack = [
+      await copyOf(scene, 'membership', 'user_id = $1', member),
+      await copyOf(scene, 'api_key', 'id = $1', key),
+      await copyOf(scene, 'user', 'id = $1', userId),
+    ];
+    await scene.coffer.native('DELETE', `${path}?name=${encodeURIComponent(name)}`);
+    for (const id of [member, key, userId]) expect(await scene.toldOf(id)).to.deep.equal([]);
+    for (const one of putBack) await one();
+    expect((await scene.toldOf(member)).join()).to.include(`INSERTED membership: membership ${member}/${workspaceId}`);
+    expect((await scene.toldOf(key)).join()).to.include(`CHANGED api_key: api_key ${key} is in force again`);
+    expect((await scene.toldOf(userId)).join()).to.include(`CHANGED user: user ${userId} was put back`);
+  });
+
   it('is named where it is a session: changed, and put back after its end', async () => {
-    const logIn = async () => {
+    const begin = async () => {
       const user = await newUser(scene);
       const answer = await scene.coffer.native('POST', '/v1/login', { user, password: 'correct horse' });
       const [{ id } = {}] = await scene.tamper('select id from session where user_id = $1', user);
       return { id: String(id), token: textOf(answer, 'token') };
     };
-    const [one, other] = [await logIn(), await logIn()];
+    const [one, other] = [await begin(), await begin()];
     await scene.tamper(`update session set expires_at = expires_at + interval '1 year' where id = $1`, one.id);
     const putBack = await copyOf(scene, 'session', 'id = $1', other.id);
     const headers = { authorization: `Bearer ${other.token}`, 'content-type': 'application/json' };

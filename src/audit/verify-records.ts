@@ -40,6 +40,11 @@ const kindsOfGrants: Readonly<Record<GrantFlaw, Flaw>> = {
   removed: ['REMOVED', 'was removed: the trail tells only that it was made'],
   restored: ['INSERTED', 'was put back: the trail tells that it was ended'],
   revived: ['CHANGED', 'is in force again: the trail tells that it was ended'],
+  reverted: ['CHANGED', 'was put back to an earlier state: the trail tells of a change since'],
+  forked: [
+    'CHANGED',
+    'was put back to an earlier state, and changed again: the trail tells of two changes of one state',
+  ],
 };
 
 /** What is wrong with a row that grants something. */

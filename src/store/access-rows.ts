@@ -115,10 +115,14 @@ export function updateDeactivation(guard: GrantGuard, user: User): Fragment {
   return { ...updateRow('user', { id: user.id }, { deactivatedAt, mac }), name: '~user deactivated' };
 }
 
-/** Adds a membership, with its MAC. */
-export function insertMembership(guard: GrantGuard, membership: Membership): Fragment {
+/**
+ * Adds a membership, with its MAC.
+ *
+ * @param eventId of the event that tells of it, of which there is one for each membership that is granted
+ */
+export function insertMembership(guard: GrantGuard, membership: Membership, eventId: string): Fragment {
   const { userId, workspaceId, role, mayReveal } = membership;
-  return insertInto('membership', guard.sign(membershipGrants, { userId, workspaceId, role, mayReveal }));
+  return insertInto('membership', guard.sign(membershipGrants, { userId, workspaceId, role, mayReveal, eventId }));
 }
 
 /** Adds an API key, with its MAC. */

@@ -1,5 +1,6 @@
 import type { Membership, User } from '../vault/ports.ts';
 import { apiKeyProperties } from './access-rows.ts';
+import type { MembershipRow } from './member-statements.ts';
 import { selectList, type Statement } from './statement.ts';
 
 /** The columns of a user and of one of his memberships beside whatever proves him; a row for each membership. */
@@ -16,6 +17,7 @@ export interface UserAccessRow {
   readonly memberWorkspaceId: string;
   readonly memberRole: Membership['role'];
   readonly memberMayReveal: boolean;
+  readonly memberEventId: string | null;
   readonly memberMac: Uint8Array;
 }
 
@@ -31,6 +33,7 @@ const accessColumns = [
   'm.workspace_id as "memberWorkspaceId"',
   'm.role as "memberRole"',
   'm.may_reveal as "memberMayReveal"',
+  'm.event_id as "memberEventId"',
   'm.mac as "memberMac"',
 ].join(', ');
 
@@ -77,13 +80,14 @@ export function userOfAccess(id: string, row: UserAccessRow): User & { readonly 
 }
 
 /** The membership that an access row tells of, with its MAC; undefined where the user has none. */
-export function membershipOfAccess(row: UserAccessRow): (Membership & { readonly mac: Uint8Array }) | undefined {
+export function membershipOfAccess(row: UserAccessRow): MembershipRow | undefined {
   if (row.memberId === null) return undefined;
   return {
     userId: row.memberId,
     workspaceId: row.memberWorkspaceId,
     role: row.memberRole,
     mayReveal: row.memberMayReveal,
+    eventId: row.memberEventId,
     mac: row.memberMac,
   };
 }

@@ -2,19 +2,20 @@ import type { InferEntity } from '@mikro-orm/postgresql';
 import type { AuditEvent } from '../vault/audit-event.ts';
 import { VaultError } from '../vault/errors.ts';
 import type { Reference } from '../vault/ids.ts';
-import type { ProofEnding, User } from '../vault/ports.ts';
+import type { User } from '../vault/ports.ts';
 import type { AccountStore, Deactivation, PasswordChange } from '../vault/user-ports.ts';
 import { insertNamedUser, updateDeactivation, updatePassword, userOf, type UserRow } from './access-rows.ts';
 import type { Commits } from './commits.ts';
 import { DatabaseFailure } from './database-failure.ts';
 import type { Database } from './database.ts';
-import { endProofs } from './end-proofs.ts';
+import { endProofs, sessionEnding } from './end-proofs.ts';
 import { UserEntity } from './entities/user.ts';
 import type { EntityCriteria } from './entity-query.ts';
 import type { GrantGuard } from './grant-guard.ts';
 import { userGrants } from './grant-tables.ts';
 import { requireWorkspace } from './require-workspace.ts';
 import { together } from './statement.ts';
+import { tellEnd } from './told-state.ts';
 import type { Transaction } from './transaction.ts';
 import { allUsers, endOtherSessions, lockFirstUser, lockUser } from './user-statements.ts';
 
@@ -72,7 +73,7 @@ export class SqlAccountStore implements AccountStore {
       const ended = await transaction.run<{ readonly id: string }>(endOtherSessions(user.id, keepSession));
       const { passwordHash } = user;
       await transaction.run(together(updatePassword(this.#guard, { ...userOf(row), passwordHash })));
-      return { answer: true, events: [...ended.map(({ id }) => eventOf(sessionEnding(id))), event] };
+      return { answer: true, events: [...ended.map(({ id }) => eventOf(sessionEnding(id))), tellEnd(event, row)] };
     });
   }
 
@@ -95,7 +96,7 @@ export class SqlAccountStore implements AccountStore {
       const deactivated = { ...user, deactivatedAt };
       await transaction.run(together(updateDeactivation(this.#guard, deactivated)));
       const ended = await endProofs(this.#guard, transaction, { userId, revokedAt: deactivatedAt });
-      return { answer: { kind: 'done', user: deactivated }, events: [...ended.map(eventOf), event] };
+      return { answer: { kind: 'done', user: deactivated }, events: [...ended.map(eventOf), tellEnd(event, row)] };
     });
   }
 
@@ -112,10 +113,6 @@ export class SqlAccountStore implements AccountStore {
     const [row] = await this.#database.find({ signal }, UserEntity, { where });
     return row && this.#guard.holds(userGrants, row) ? userOf(row) : undefined;
   }
-}
-
-function sessionEnding(resourceId: string): ProofEnding {
-  return { action: 'sessions.logout', resourceKind: 'session', resourceId };
 }
 
 function isNameTaken(error: unknown): boolean {

@@ -1,6 +1,7 @@
 import type { Credential } from '../vault/credential.ts';
 import type { GrantMac } from '../vault/ports.ts';
 import { credentialOf, type CredentialRow } from './credential-row.ts';
+import { spellMac } from './told-state.ts';
 
 /** A row of `credential` with what tells that Coffer has written it. */
 export type SignedRow = CredentialRow & {
@@ -10,8 +11,6 @@ export type SignedRow = CredentialRow & {
 
 /** Separates these MACs from those of rows that grant something. */
 const table = 'credential';
-/** How much of a row's MAC an event keeps: enough that none is ever met by chance. */
-const toldBytes = 16;
 
 /** Signs the rows of credentials, and tells those that are not as they were written. */
 export class CredentialGuard {
@@ -35,8 +34,7 @@ export class CredentialGuard {
 
 /** The state of a credential as the events about it tell it: revision, version, and the first half of the row's MAC in hex. */
 export function spellState({ revision, currentVersion }: Credential, mac: Uint8Array): string {
-  const { buffer, byteOffset } = mac;
-  return `${revision}.${currentVersion}.${Buffer.from(buffer, byteOffset, toldBytes).toString('hex')}`;
+  return `${revision}.${currentVersion}.${spellMac(mac)}`;
 }
 
 /** One text for all, since that is fast. Changing the order or the spelling voids all stored rows. */

@@ -18,6 +18,11 @@ export async function endProofs(
   const sessions = await transaction.run<{ readonly id: string }>(endSessions(userId));
   return [
     ...apiKeys.map(({ id }) => ({ action: 'api_keys.revoke', resourceKind: 'api_key', resourceId: id }) as const),
-    ...sessions.map(({ id }) => ({ action: 'sessions.logout', resourceKind: 'session', resourceId: id }) as const),
+    ...sessions.map(({ id }) => sessionEnding(id)),
   ];
+}
+
+/** The end of a session. */
+export function sessionEnding(resourceId: string): ProofEnding {
+  return { action: 'sessions.logout', resourceKind: 'session', resourceId };
 }

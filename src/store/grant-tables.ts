@@ -22,9 +22,16 @@ export const userGrants: GrantTable<Read<Omit<User, 'name' | 'createdAt'>>> = {
 };
 
 /** What a user may do in a workspace. */
-export const membershipGrants: GrantTable<Membership> = {
+export const membershipGrants: GrantTable<Membership & { readonly eventId: string | null }> = {
   name: 'membership',
-  fields: (membership) => [membership.userId, membership.workspaceId, membership.role, flag(membership.mayReveal)],
+  fields: (membership) => [
+    membership.userId,
+    membership.workspaceId,
+    membership.role,
+    flag(membership.mayReveal),
+    // Only where there is one, so that rows keep their MACs that were written before there was such a column.
+    ...(membership.eventId === null ? [] : [membership.eventId]),
+  ],
   id: ({ userId, workspaceId }) => `${userId}/${workspaceId}`,
 };
 

@@ -4,12 +4,22 @@ import { advisoryLocks } from './advisory-locks.ts';
 import { selectList, type Fragment, type Statement } from './statement.ts';
 
 /** A row of `membership` as it is read. */
-export type MembershipRow = Membership & { readonly mac: Uint8Array };
+export type MembershipRow = Membership & { readonly eventId: string | null; readonly mac: Uint8Array };
 
 /** A row of `membership` with the name of its user. */
 export type MemberRow = MembershipRow & { readonly name: string };
 
-const membershipColumns = selectList('m', ['userId', 'workspaceId', 'role', 'mayReveal', 'mac']);
+/** What is read of a membership. */
+export const membershipProperties = [
+  'userId',
+  'workspaceId',
+  'role',
+  'mayReveal',
+  'eventId',
+  'mac',
+] as const satisfies readonly (keyof MembershipRow)[];
+
+const membershipColumns = selectList('m', membershipProperties);
 
 /** Holds off all others who change memberships, until the transaction ends. */
 export const lockMembers: Statement = {

@@ -19,6 +19,7 @@ import {
 } from './member-statements.ts';
 import { requireWorkspace } from './require-workspace.ts';
 import { together } from './statement.ts';
+import { tellEnd } from './told-state.ts';
 import type { Transaction } from './transaction.ts';
 
 /** How many rows are read at a time where those of a page were not all sound. */
@@ -58,8 +59,9 @@ export class SqlMemberStore implements MemberStore {
       if (isLastAdmin && membership.role !== 'ADMIN') return { answer: { kind: 'last_admin' }, events: [] };
       // The server may not update memberships: a row is written once, as somebody granted it.
       if (former) await transaction.run(together(deleteMembership(workspaceId, userId)));
-      await transaction.run(together(insertMembership(this.#guard, membership)));
-      return { answer: { kind: 'done', membership }, events: [event] };
+      await transaction.run(together(insertMembership(this.#guard, membership, event.id)));
+      const ended = former && this.#guard.holds(membershipGrants, former) ? former : undefined;
+      return { answer: { kind: 'done', membership }, events: [tellEnd(event, ended)] };
     });
   }
 
@@ -73,7 +75,7 @@ export class SqlMemberStore implements MemberStore {
       if (!former || !this.#guard.holds(membershipGrants, former)) return { answer: { kind: 'absent' }, events: [] };
       if (isLastAdmin) return { answer: { kind: 'last_admin' }, events: [] };
       await transaction.run(together(deleteMembership(workspaceId, userId)));
-      return { answer: { kind: 'done', membership: membershipOf(former) }, events: [event] };
+      return { answer: { kind: 'done', membership: membershipOf(former) }, events: [tellEnd(event, former)] };
     });
   }
 

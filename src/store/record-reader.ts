@@ -13,6 +13,7 @@ import { credentialOf } from './credential-row.ts';
 import type { Database } from './database.ts';
 import type { GrantTable } from './grant-guard.ts';
 import { apiKeyGrants, membershipGrants, sessionGrants, userGrants, workspaceKeyGrants } from './grant-tables.ts';
+import { membershipProperties, type MembershipRow } from './member-statements.ts';
 import {
   closeCursor,
   contradictionsCursor,
@@ -27,7 +28,7 @@ import {
 } from './record-statements.ts';
 import type { Statement } from './statement.ts';
 import type { Transaction } from './transaction.ts';
-import type { Membership, Session, WrappedWorkspaceKey } from '../vault/ports.ts';
+import type { Session, WrappedWorkspaceKey } from '../vault/ports.ts';
 
 const rowsAtATime = 1_000;
 /** Their sealed secrets may be large. */
@@ -66,10 +67,7 @@ export class SqlRecordReader implements RecordReader {
   async *grants(): AsyncGenerator<readonly GrantEvidence[]> {
     yield* this.#check<UserRow>(userGrants, tableCursor('user', userProperties));
     yield* this.#check<ApiKeyRow>(apiKeyGrants, tableCursor('api_key', apiKeyProperties));
-    yield* this.#check<Signed<Membership>>(
-      membershipGrants,
-      tableCursor('membership', ['userId', 'workspaceId', 'role', 'mayReveal', 'mac']),
-    );
+    yield* this.#check<MembershipRow>(membershipGrants, tableCursor('membership', membershipProperties));
     yield* this.#check<Signed<Session>>(
       sessionGrants,
       tableCursor('session', ['id', 'userId', 'hash', 'expiresAt', 'mac']),

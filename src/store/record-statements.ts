@@ -64,7 +64,16 @@ export function tableCursor(table: string, properties: readonly string[]): State
   return cursor(`select ${selectList('t', properties)} from "${table}" t`);
 }
 
-/** Rows that are not what the trail tells: gone though they were made, there though they were ended. */
+/** What of the MAC of a row in `t` events tell. */
+const stateOfRow = `encode(substr(t.mac, 1, 16), 'hex')`;
+
+/** What is told first of a row that is wrong in several ways. */
+const flawsInOrder = `array['removed', 'restored', 'revived', 'reverted', 'forked']`;
+
+/**
+ * Rows that are not what the trail tells: gone though they were made, there though they were ended, or in a state that ended. No
+ * state of a user or a membership comes twice, so that the order of events does not matter for these.
+ */
 export const contradictionsCursor = cursor(`
   with told as (
     select distinct on (resource_kind, workspace_id, resource_id) action, workspace_id, resource_id
@@ -73,31 +82,57 @@ export const contradictionsCursor = cursor(`
     order by resource_kind, workspace_id, resource_id, id desc
   ), deleted as (
     select resource_id::uuid as workspace_id from audit_event where action = 'workspaces.delete' and outcome = 'OK'
+  ), ended as (
+    select case resource_kind when 'member' then 'membership' else 'user' end as "table",
+      case resource_kind when 'member' then resource_id || '/' || workspace_id else resource_id end as id,
+      resource_state as state, count(*) as times
+    from audit_event
+    where outcome = 'OK' and resource_kind in ('member', 'user') and resource_state is not null
+    group by 1, 2, 3
+  ), present as (
+    select 'membership' as "table", t.user_id || '/' || t.workspace_id as id, ${stateOfRow} as state from membership t
+    union all
+    select 'user', t.id::text, ${stateOfRow} from "user" t
+  ), flaws as (
+    select 'membership' as "table", t.resource_id || '/' || t.workspace_id as id,
+      case when m.user_id is null then 'removed' else 'restored' end as flaw
+    from told t left join membership m on m.user_id::text = t.resource_id and m.workspace_id = t.workspace_id
+    where (m.user_id is null) = (t.action = 'members.add') and t.workspace_id not in (select workspace_id from deleted)
+    union all
+    select 'membership', m.user_id || '/' || m.workspace_id, 'restored'
+    from membership m join deleted d on d.workspace_id = m.workspace_id
+    union all
+    select 'api_key', e.resource_id, case when k.id is null then 'removed' else 'revived' end
+    from audit_event e left join api_key k on k.id::text = e.resource_id
+    where e.outcome = 'OK' and e.action in ('api_keys.create', 'api_keys.revoke')
+      and (k.id is null or (e.action = 'api_keys.revoke' and k.revoked_at is null))
+    union all
+    select 'api_key', k.id::text, 'revived'
+    from api_key k join deleted d on d.workspace_id = k.workspace_id where k.revoked_at is null
+    union all
+    select 'user', e.resource_id, case when u.id is null then 'removed' else 'revived' end
+    from audit_event e left join "user" u on u.id::text = e.resource_id
+    where e.outcome = 'OK' and e.action in ('instance.set_up', 'users.create', 'users.deactivate') and e.resource_kind = 'user'
+      and (u.id is null or (e.action = 'users.deactivate' and u.deactivated_at is null))
+    union all
+    select 'user', u.id::text, 'reverted'
+    from "user" u join deleted d on d.workspace_id = u.default_workspace_id where u.password_hash is not null
+    union all
+    select "table", id, 'reverted' from present join ended using ("table", id, state)
+    union all
+    select "table", id, 'forked' from ended where times > 1
+    union all
+    select 'session', s.id::text, 'restored'
+    from session s where s.id::text in (
+      select resource_id from audit_event where outcome = 'OK' and action = 'sessions.logout'
+    )
+    union all
+    select 'workspace', e.resource_id, 'removed'
+    from audit_event e left join workspace w on w.id::text = e.resource_id
+    where e.outcome = 'OK' and e.action = 'workspaces.create' and w.id is null
   )
-  select 'membership' as "table", t.resource_id || '/' || t.workspace_id as id,
-    case when m.user_id is null then 'removed' else 'restored' end as flaw
-  from told t left join membership m on m.user_id::text = t.resource_id and m.workspace_id = t.workspace_id
-  where (m.user_id is null) = (t.action = 'members.add') and t.workspace_id not in (select workspace_id from deleted)
-  union all
-  select distinct 'api_key', e.resource_id, case when k.id is null then 'removed' else 'revived' end
-  from audit_event e left join api_key k on k.id::text = e.resource_id
-  where e.outcome = 'OK' and e.action in ('api_keys.create', 'api_keys.revoke')
-    and (k.id is null or (e.action = 'api_keys.revoke' and k.revoked_at is null))
-  union all
-  select distinct 'user', e.resource_id, case when u.id is null then 'removed' else 'revived' end
-  from audit_event e left join "user" u on u.id::text = e.resource_id
-  where e.outcome = 'OK' and e.action in ('instance.set_up', 'users.create', 'users.deactivate') and e.resource_kind = 'user'
-    and (u.id is null or (e.action = 'users.deactivate' and u.deactivated_at is null))
-  union all
-  select 'session', s.id::text, 'restored'
-  from session s where s.id::text in (
-    select resource_id from audit_event where outcome = 'OK' and action = 'sessions.logout'
-  )
-  union all
-  select 'workspace', e.resource_id, 'removed'
-  from audit_event e left join workspace w on w.id::text = e.resource_id
-  where e.outcome = 'OK' and e.action = 'workspaces.create' and w.id is null
-  order by 1, 2`);
+  select distinct on ("table", id) "table", id, flaw from flaws
+  order by "table", id, array_position(${flawsInOrder}, flaw)`);
 
 /** Reads on in the cursor that is open. */
 export function fetchRows(count: number): Statement {

@@ -51,7 +51,7 @@ export function lockPersonalKeys(userId: string): Statement {
   };
 }
 
-/** Ends the oldest sessions of a session's user, until so many are left; the session itself always stays. */
+/** Ends the oldest sessions of a session's user, until so many are left, and answers their ids; the session itself always stays. */
 export function endSessionsBeyond({ id, userId }: Session, keep: number): Statement {
   return {
     name: 'end sessions beyond',
@@ -60,7 +60,7 @@ export function endSessionsBeyond({ id, userId }: Session, keep: number): Statem
         select id from session where user_id = $1 and id <> $2
         order by created_at desc, id desc
         offset $3
-      )`,
+      ) returning id`,
     values: [userId, id, keep - 1],
   };
 }

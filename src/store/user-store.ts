@@ -17,12 +17,13 @@ import {
 import type { Commits } from './commits.ts';
 import type { Database } from './database.ts';
 import { UserEntity } from './entities/user.ts';
-import { endProofs } from './end-proofs.ts';
+import { endProofs, sessionEnding } from './end-proofs.ts';
 import type { EntityCriteria } from './entity-query.ts';
 import type { GrantGuard } from './grant-guard.ts';
 import { userGrants } from './grant-tables.ts';
 import { insertWorkspaceKey } from './key-store.ts';
 import { together } from './statement.ts';
+import { tellEnd } from './told-state.ts';
 import {
   allUsers,
   anyOwner,
@@ -82,7 +83,7 @@ export class SqlUserStore implements UserStore {
     const statement = together(
       insertWorkspace(workspace),
       insertUser(guard, owner),
-      insertMembership(guard, membership),
+      insertMembership(guard, membership, event.id),
       insertApiKey(guard, apiKey),
       insertWorkspaceKey(guard, key),
     );
@@ -103,10 +104,11 @@ export class SqlUserStore implements UserStore {
       await transaction.run(lockFirstUser);
       const [user] = await transaction.run<UserRow>(lockUser(userId));
       if (!user || !this.#guard.holds(userGrants, user)) throw new VaultError('not_found', 'the user is gone');
-      const ended = [...(await endProofs(this.#guard, transaction, { userId, revokedAt })), withdrawalOf(userId)];
+      const ended = await endProofs(this.#guard, transaction, { userId, revokedAt });
+      const endings = [...ended.map(eventOf), tellEnd(eventOf(withdrawalOf(userId)), user)];
       await transaction.run(together(updatePassword(this.#guard, { ...userOf(user), passwordHash })));
       await transaction.run(together(insertApiKey(this.#guard, apiKey)));
-      return { answer: undefined, events: [...ended.map(eventOf), event] };
+      return { answer: undefined, events: [...endings, event] };
     });
   }
 
@@ -114,27 +116,28 @@ export class SqlUserStore implements UserStore {
     const guard = this.#guard;
     const change =
       'membership' in from
-        ? together(insertUser(guard, user), insertMembership(guard, from.membership))
+        ? together(insertUser(guard, user), insertMembership(guard, from.membership, event.id))
         : together(updatePassword(guard, user));
     return this.#commits.run<boolean>({}, async (transaction) => {
       await transaction.run(lockFirstUser);
       const rows = await transaction.run<UserRow>(allUsers);
       const isOpen = 'membership' in from ? this.#isOpen(rows) : this.#isOpenTo(user.id, from.formerHash, rows);
       if (!isOpen) return nothingDone;
+      const former = rows.find(({ id }) => id === user.id);
       await transaction.run(change);
-      return { answer: true, events: [event] };
+      return { answer: true, events: [tellEnd(event, former && guard.holds(userGrants, former) ? former : undefined)] };
     });
   }
 
   async createSession(beginning: Parameters<UserStore['createSession']>[0]): Promise<boolean> {
-    const { session, passwordHash, keep, event } = beginning;
+    const { session, passwordHash, keep, event, eventOf } = beginning;
     return this.#commits.run<boolean>({}, async (transaction) => {
       // Logins of one user take turns, or each would spare what the other one adds.
       const [user] = await transaction.run<UserRow>(lockUser(session.userId));
       if (user?.passwordHash !== passwordHash || isDeactivated(user)) return nothingDone;
       await transaction.run(together(insertSession(this.#guard, session)));
-      await transaction.run(endSessionsBeyond(session, keep));
-      return { answer: true, events: [event] };
+      const ended = await transaction.run<{ readonly id: string }>(endSessionsBeyond(session, keep));
+      return { answer: true, events: [...ended.map(({ id }) => eventOf(sessionEnding(id))), event] };
     });
   }
 

@@ -29,7 +29,7 @@ export class SqlWorkspaceStore implements WorkspaceStore {
   }: Parameters<WorkspaceStore['createWorkspace']>[0]): Promise<void> {
     const statement = together(
       insertWorkspace(workspace),
-      insertMembership(this.#guard, maker),
+      insertMembership(this.#guard, maker, event.id),
       insertWorkspaceKey(this.#guard, key),
     );
     await this.#commits.run({ workspaces: [workspace.id] }, async (transaction) => {

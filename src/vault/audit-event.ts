@@ -52,7 +52,10 @@ export interface AuditEvent {
   readonly requestId: string;
   /** How many alike it stands for; 1 where absent. */
   readonly count?: number;
-  /** The state of the resource behind it, as its store spells it; null where there is none to tell. */
+  /**
+   * As its store spells it: the state of a credential behind the event, or that of a user or a member which ends with it; null
+   * where there is none to tell.
+   */
   readonly resourceState?: string | null;
 }
 

@@ -36,8 +36,11 @@ export interface GrantEvidence {
   readonly flaw: GrantFlaw;
 }
 
-/** Its MAC fails; it is gone; it is back, though it was deleted; or it is in force again, though that was ended. */
-export type GrantFlaw = 'changed' | 'removed' | 'restored' | 'revived';
+/**
+ * Its MAC fails; it is gone; it is back, though it was deleted; it is in force again, though that was ended; it is in an earlier
+ * state; or it was so, and was changed once more.
+ */
+export type GrantFlaw = 'changed' | 'removed' | 'restored' | 'revived' | 'reverted' | 'forked';
 
 /** The rows that decide something, as they were at one moment: of each kind some at a time. */
 export interface RecordReader {

@@ -1,7 +1,7 @@
 import type { AuditEvent } from './audit-event.ts';
 import type { AnonymousCall } from './caller.ts';
 import { VaultError } from './errors.ts';
-import type { Clock, IdSource, TokenSource, User, UserStore } from './ports.ts';
+import type { Clock, IdSource, ProofEnding, TokenSource, User, UserStore } from './ports.ts';
 
 /** How long a session lasts, from its login; using it does not lengthen it. */
 const sessionLifetimeMs = 4 * 60 * 60 * 1_000;
@@ -38,8 +38,11 @@ export async function beginSession(parts: SessionParts, call: AnonymousCall, use
   const session = { id: ids.next(), userId: user.id, hash, expiresAt, createdAt };
   const deed = { action: 'sessions.login', outcome: 'OK', resourceKind: 'session', resourceId: session.id } as const;
   const event = loginEvent(parts, call, user, { ...deed, authentication: 'password' });
+  const eventOf = (ending: ProofEnding) =>
+    loginEvent(parts, call, user, { ...ending, outcome: 'OK', authentication: 'password' });
   const { passwordHash } = user;
-  if (!(await users.createSession({ session, passwordHash, keep: sessionsPerUser, event }))) throw passwordWrong();
+  const isBegun = await users.createSession({ session, passwordHash, keep: sessionsPerUser, event, eventOf });
+  if (!isBegun) throw passwordWrong();
   return { token, expiresAt };
 }
 

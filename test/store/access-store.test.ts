@@ -5,6 +5,7 @@ import {
   addWorkspace,
   createdAt,
   newApiKey,
+  eventOfEnding,
   newEvent,
   newId,
   openTestStores,
@@ -31,7 +32,13 @@ describe('the access store', () => {
     apiKey = newApiKey(owner, { dialect: 'scale', expiresAt: new Date('2030-01-01T00:00:00.789Z') });
     await test.stores.apiKeys.createApiKey(apiKey, newEvent());
     session = { id: newId(), userId: owner.id, hash: randomBytes(32), expiresAt: new Date('2030-01-01'), createdAt };
-    await test.stores.users.createSession({ session, passwordHash: null, keep: 5, event: newEvent() });
+    await test.stores.users.createSession({
+      session,
+      passwordHash: null,
+      keep: 5,
+      event: newEvent(),
+      eventOf: eventOfEnding,
+    });
   });
 
   after(async () => {

@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import {
   createdAt,
   newApiKey,
+  eventOfEnding,
   newEvent,
   newId,
   newUser,
@@ -42,7 +43,13 @@ describe('the account store', () => {
 
   async function begin(user: User): Promise<Session> {
     const session = { id: newId(), userId: user.id, hash: randomBytes(32), expiresAt: createdAt, createdAt };
-    await test.stores.users.createSession({ session, passwordHash: user.passwordHash, keep: 5, event: newEvent() });
+    await test.stores.users.createSession({
+      session,
+      passwordHash: user.passwordHash,
+      keep: 5,
+      event: newEvent(),
+      eventOf: eventOfEnding,
+    });
     return session;
   }
 
@@ -152,7 +159,9 @@ describe('the account store', () => {
     expect(await find('alice')).to.equal(undefined);
     const late = { id: newId(), userId: user.id, hash: randomBytes(32), expiresAt: createdAt, createdAt };
     const { passwordHash } = user;
-    expect(await users.createSession({ session: late, passwordHash, keep: 5, event: newEvent() })).to.equal(false);
+    expect(
+      await users.createSession({ session: late, passwordHash, keep: 5, event: newEvent(), eventOf: eventOfEnding }),
+    ).to.equal(false);
     expect(await change(user, 'new')).to.equal(false);
     const rows = await test.asSuperuser<{ action: string; id: string }>(
       'select action, resource_id as id from audit_event where resource_id = any($1) order by seq',

@@ -22,7 +22,15 @@ import type { AuditEvent } from '../../src/vault/audit-event.ts';
 import type { Credential, SealedVersion } from '../../src/vault/credential.ts';
 import { uuidV7 } from '../../src/vault/ids.ts';
 import { notNarrowed } from '../../src/vault/narrowing.ts';
-import type { ApiKey, Decision, Membership, User, Workspace, WrappedWorkspaceKey } from '../../src/vault/ports.ts';
+import type {
+  ApiKey,
+  Decision,
+  Membership,
+  ProofEnding,
+  User,
+  Workspace,
+  WrappedWorkspaceKey,
+} from '../../src/vault/ports.ts';
 import { sharedPostgres, type TestDatabase } from '../support/postgres.ts';
 
 /** A time that is not a whole second, so that rounding would show. */
@@ -131,6 +139,11 @@ export function newEvent(changes: Partial<AuditEvent> = {}): AuditEvent {
     requestId: '',
     ...changes,
   };
+}
+
+/** The event of what ends together with something else. */
+export function eventOfEnding({ action, resourceKind, resourceId }: ProofEnding): AuditEvent {
+  return newEvent({ action, resourceKind, resourceId });
 }
 
 export function newWorkspace(changes: Partial<Workspace> = {}): Workspace {

@@ -4,6 +4,7 @@ import { GrantChannel } from '../../src/store/grant-channel.ts';
 import {
   addWorkspace,
   newApiKey,
+  eventOfEnding,
   newEvent,
   openTestStores,
   setUpInstance,
@@ -120,7 +121,13 @@ describe('the channel of changed grants', () => {
   it('tells of a session that is changed or gone', async () => {
     const session = { id: newApiKey(owner).id, userId: owner.id, hash: Buffer.alloc(32, 7) };
     const lasts = { expiresAt: new Date('2030-01-01'), createdAt: new Date('2024-01-01') };
-    const creation = { session: { ...session, ...lasts }, passwordHash: null, keep: 5, event: newEvent() };
+    const creation = {
+      session: { ...session, ...lasts },
+      passwordHash: null,
+      keep: 5,
+      event: newEvent(),
+      eventOf: eventOfEnding,
+    };
     await test.stores.users.createSession(creation);
     await test.asSuperuser('delete from session');
     await isTold({ kind: 'session', id: session.id });

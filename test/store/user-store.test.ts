@@ -6,6 +6,7 @@ import { withdrawnPassword } from '../../src/vault/withdrawn-password.ts';
 import {
   createdAt,
   newApiKey,
+  eventOfEnding,
   newEvent,
   newId,
   newUser,
@@ -185,7 +186,7 @@ describe('the user store', () => {
       await test.stores.users.setFirstPassword({ user, from: { formerHash: null }, event: newEvent() });
       await replace(newApiKey(owner, { role: null }));
       const session = newSession(user);
-      const late = { session, passwordHash, keep: 5, event: newEvent() };
+      const late = { session, passwordHash, keep: 5, event: newEvent(), eventOf: eventOfEnding };
       expect(await test.stores.users.createSession(late)).to.equal(false);
       expect(await living()).to.deep.equal([]);
     });
@@ -255,7 +256,9 @@ describe('the user store', () => {
   async function startSession(user: User, keep = 5, changes: Partial<Session> = {}): Promise<Session> {
     const session = newSession(user, changes);
     const { passwordHash } = user;
-    expect(await test.stores.users.createSession({ session, passwordHash, keep, event: newEvent() })).to.equal(true);
+    expect(
+      await test.stores.users.createSession({ session, passwordHash, keep, event: newEvent(), eventOf: eventOfEnding }),
+    ).to.equal(true);
     return session;
   }
 
@@ -270,6 +273,8 @@ describe('the user store', () => {
       const first = await startSession(owner, 2, at(1));
       const third = await startSession(owner, 2, at(3));
       expect(await living()).to.deep.equal([foreign.id, second.id, third.id].toSorted());
+      const ends = `select resource_id as id from audit_event where action = 'sessions.logout'`;
+      expect(await test.asSuperuser(ends)).to.deep.equal([{ id: first.id }]);
       const newest = await startSession(owner, 1, at(1));
       expect(await living()).to.deep.equal([foreign.id, newest.id].toSorted());
       expect(await test.stores.access.findSession(first.hash, patience)).to.equal(undefined);

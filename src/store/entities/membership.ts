@@ -30,6 +30,8 @@ export const MembershipEntity = defineEntity({
         .index(false),
     role: p.enum(roles).columnType('text'),
     mayReveal: p.boolean(),
+    /** Of the event that tells of it; null in rows from before it was written down. */
+    eventId: p.uuid().nullable(),
     mac: p.blob(),
   },
 });

@@ -11,6 +11,7 @@ import { NarrowedKeysMigration } from './narrowed-keys.ts';
 import { SettledPlansMigration } from './settled-plans.ts';
 import { UsedKeysMigration } from './used-keys.ts';
 import { UsersMigration } from './users.ts';
+import { VouchedMembershipsMigration } from './vouched-memberships.ts';
 
 /** Every migration, in order. A name that has been released never changes, nor does what it did. */
 export const migrations = [
@@ -27,4 +28,5 @@ export const migrations = [
   { name: '011-deleted-workspaces', class: DeletedWorkspacesMigration },
   { name: '012-credential-macs', class: CredentialMacsMigration },
   { name: '013-used-keys', class: UsedKeysMigration },
+  { name: '014-vouched-memberships', class: VouchedMembershipsMigration },
 ];

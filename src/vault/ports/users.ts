@@ -65,6 +65,8 @@ export interface UserStore {
     readonly passwordHash: string | null;
     readonly keep: number;
     readonly event: AuditEvent;
+    /** Makes the events of the sessions that end by that. */
+    readonly eventOf: (ending: ProofEnding) => AuditEvent;
   }): Promise<boolean>;
   deleteSession(id: string, event: AuditEvent): Promise<void>;
 }

@@ -183,12 +183,12 @@ export class CredentialVault extends CredentialReader {
   async #reveal(call: Call, id: string, reference: CredentialReference): Promise<RevealedSecret> {
     const { workspaceId, signal } = call;
     const { clock, sealers, store, uses } = this.#parts;
-    const sealer = await sealers.sealerOf(workspaceId);
+    const parts = { ...this.#parts, call, sealer: await sealers.sealerOf(workspaceId) };
     const now = clock.now();
-    const proof = proofOfCall({ ...this.#parts, call });
+    const proof = proofOfCall(parts);
     const revealed = await store.decide({ workspaceId, reference, sealed: true, proof, signal }, (found) => {
       if (!found || !isVisible(call, found.credential)) throw notFound('credential', id);
-      return decideReveal({ ...this.#parts, call, sealer }, now, found);
+      return decideReveal(parts, now, found);
     });
     uses.note(workspaceId, revealed.credential.id, now);
     return revealed;

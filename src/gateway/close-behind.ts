@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { constants, Http2ServerRequest, type ServerHttp2Stream } from 'node:http2';
+import { constants, Http2ServerRequest, Http2ServerResponse, type ServerHttp2Stream } from 'node:http2';
 import { announcesBody, declaredBytes } from './request-body.ts';
 
 /**
@@ -50,4 +50,10 @@ function dropRest(stream: ServerHttp2Stream, bytesMax: number): void {
 /** Tells an HTTP/1.1 client that its connection will be closed, where it must. */
 export function announceClosing({ raw }: FastifyRequest, reply: FastifyReply): void {
   if (raw.httpVersionMajor === 1 && !raw.complete && raw.readableDidRead) reply.header('connection', 'close');
+}
+
+/** Cuts an answer off whose client takes nothing more of it; of one that has ended, the connection is left alone. */
+export function cutOff(reply: FastifyReply | undefined): void {
+  if (reply?.raw instanceof Http2ServerResponse) reply.raw.stream.close(constants.NGHTTP2_CANCEL);
+  else reply?.raw.destroy();
 }

@@ -10,7 +10,7 @@ import { Health } from '../../gen/health/v1/health_pb.ts';
 import { limits } from '../vault/limits.ts';
 import type { Clock } from '../vault/ports.ts';
 import { createProver, proofLastsMsDefault, type Authenticate } from './authenticate.ts';
-import { announceClosing, closeBehindUnreadBody, endureBreakingOff } from './close-behind.ts';
+import { announceClosing, closeBehindUnreadBody, cutOff, endureBreakingOff } from './close-behind.ts';
 import { createConnectService } from './connect.ts';
 import { givenUp, shuttingDown } from './connect-errors.ts';
 import { ConnectUnary } from './connect-unary.ts';
@@ -51,7 +51,7 @@ import { createRouteTable } from './route-table.ts';
 import { RpcService } from './rpc-service.ts';
 import { serveMetrics } from './serve-metrics.ts';
 import type { ChooseDialect } from './shared-path.ts';
-import { createStreamService } from './stream-service.ts';
+import { createStreamService, cutOffKey } from './stream-service.ts';
 import { describeUnknownError } from './unknown-error.ts';
 import { isUnknownRpc, refuseUnknownRpc } from './unknown-rpc.ts';
 
@@ -187,10 +187,13 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
     // Connect refuses the types that it does not know.
     scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
     const unary = new ConnectUnary(rpcs, openCalls);
+    const replies = new WeakMap<FastifyRequest, FastifyReply>();
     scope.addHook('onRequest', (request, reply, done) => {
       const exchange = exchanges.of(request);
       assert(exchange);
-      if (!unary.take(request, reply, exchange)) done();
+      if (unary.take(request, reply, exchange)) return;
+      replies.set(request, reply);
+      done();
     });
     const connect = createConnectService(rpcs);
     const streams = createStreamService({ ...parts, rpcs, openStreams, stopping: stopping.signal });
@@ -204,7 +207,10 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
         await connect.gate(context);
         await streams.gate(context);
       },
-      contextValues: (request) => createContextValues().set(exchangeKey, exchanges.of(request)),
+      contextValues: (request) =>
+        createContextValues()
+          .set(exchangeKey, exchanges.of(request))
+          .set(cutOffKey, () => cutOff(replies.get(request))),
       // What is registered without a limit of its own, health and reflection, anybody may call.
       readMaxBytes: Math.min(publicBodyBytesMax, parts.bodyBytesMax),
       shutdownSignal: overdue.signal,

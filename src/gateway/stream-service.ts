@@ -35,6 +35,12 @@ interface ServedStream {
   readonly rpc: BoundStream;
 }
 
+/** Under which a stream finds how it is cut off. */
+export const cutOffKey = createContextKey<() => void>(() => undefined, { description: 'cutting off' });
+
+/** For how long a stream that was given up may tell its client why, in milliseconds; it can't where nothing is read of it. */
+const lastWordsMs = 500;
+
 const proofKey = createContextKey<Proof | undefined>(undefined, { description: 'proof of a stream' });
 
 /** Serves streams through Connect's router, each for as long as its caller could open it anew. */
@@ -77,6 +83,8 @@ async function* serve(
   const proof = context.values.get(proofKey);
   assert(proof);
   const open = openStreams.add(() => askAgain(parts, { served, message }, proof));
+  const cutOff = context.values.get(cutOffKey);
+  open.signal.addEventListener('abort', () => void setTimeout(cutOff, lastWordsMs).unref(), { once: true });
   const signal = AbortSignal.any([context.signal, open.signal, stopping]);
   const attempt = attemptOf(served, context, signal);
   try {

@@ -1,10 +1,14 @@
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
+import { create, toBinary } from '@bufbuild/protobuf';
 import { expect } from 'chai';
+import { connect } from 'node:http2';
 import type { Caller } from '../../src/vault/caller.ts';
 import { VaultError } from '../../src/vault/errors.ts';
-import { LibraryService } from './gen/example/v1/example_pb.ts';
+import { frameMessage } from '../../src/gateway/grpc-message.ts';
+import { LibraryService, ListBooksRequestSchema } from './gen/example/v1/example_pb.ts';
 import { callers, otherWorkspaceId, startGateway, workspaceId, type RunningGateway } from './library.ts';
+import { openRaw } from './raw-connection.ts';
 
 /** Who a token stands for; undefined once it was revoked. */
 const tokens = new Map<string, Caller | undefined>();
@@ -73,6 +77,48 @@ describe('a stream', () => {
     expect(await mine.codeOfEnd()).to.equal(Code.Unauthenticated);
     running.library.release();
     expect(await another.next()).to.equal('the last');
+  });
+
+  it('is cut off when the key is revoked, though its client reads nothing', async () => {
+    const session = connect(running.origin, { settings: { initialWindowSize: 0 } });
+    const begun = running.library.nextWait();
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': '/example.v1.LibraryService/FollowShelf',
+      'content-type': 'application/grpc',
+      authorization: 'Bearer editor',
+    });
+    stream.on('error', () => undefined);
+    stream.end(frameMessage(toBinary(ListBooksRequestSchema, create(ListBooksRequestSchema, { shelf: workspaceId }))));
+    const line = running.nextLine(({ route }) => route === 'example.v1.LibraryService/FollowShelf');
+    await begun;
+    tokens.set('editor', undefined);
+    tellChange();
+    expect(await line).to.include({ protocol: 'grpc', code: 'unauthenticated' });
+    session.destroy();
+  });
+
+  it('is cut off without its connection, where that serves another call by then', async () => {
+    const raw = await openRaw(running.port);
+    const head = 'Host: localhost\r\nAuthorization: Bearer editor\r\n';
+    const ask = (rpc: string, type: string, body: string) =>
+      raw.write(
+        `POST /example.v1.LibraryService/${rpc} HTTP/1.1\r\n${head}Content-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      );
+    const json = JSON.stringify({ shelf: workspaceId });
+    ask('FollowShelf', 'application/connect+json', `\0\0\0\0${String.fromCharCode(json.length)}${json}`);
+    await raw.until('the first');
+    const editor = tokens.get('editor');
+    tokens.set('editor', undefined);
+    tellChange();
+    await raw.until('unauthenticated');
+    tokens.set('editor', editor);
+    const line = running.nextLine(({ route }) => route === 'example.v1.LibraryService/Wait');
+    raw.write(
+      `POST /example.v1.LibraryService/Wait HTTP/1.1\r\n${head}Content-Type: application/json\r\nConnect-Timeout-Ms: 900\r\nContent-Length: 2\r\n\r\n{}`,
+    );
+    expect(await line).to.include({ code: 'deadline_exceeded' });
+    raw.socket.destroy();
   });
 
   it('ends within a second where nobody tells of the change', async () => {

@@ -368,6 +368,19 @@ describe('a row that somebody else has written', () => {
     ]);
   });
 
+  it('is none of a member who was added again by a process whose clock is behind', async () => {
+    const { database, environment } = scene.coffer;
+    const behind = await startCoffer({ database, environment, now: () => new Date(Date.now() - 3_600_000) });
+    try {
+      const id = await newMember(scene, scene.coffer.defaultWorkspaceId);
+      await scene.coffer.native('DELETE', `${members}/${id}`);
+      await behind.native('POST', members, { member: { user_id: id, role: 'VIEWER' } });
+      expect(await scene.toldOf(id)).to.deep.equal([]);
+    } finally {
+      await behind.stop();
+    }
+  });
+
   /** Writes what a user's row says of his password once more, which his other rows may refer to. */
   async function passwordOf(id: string): Promise<() => Promise<void>> {
     const [{ password_hash, mac } = {}] = await scene.tamper('select password_hash, mac from "user" where id = $1', id);

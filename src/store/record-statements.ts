@@ -72,11 +72,11 @@ const flawsInOrder = `array['removed', 'restored', 'revived', 'reverted', 'forke
 
 /**
  * Rows that are not what the trail tells: gone though they were made, there though they were ended, or in a state that ended. No
- * state of a user or a membership comes twice, so that the order of events does not matter for these.
+ * state of a user or a membership comes twice, so that the order of events does not matter where they tell states.
  */
 export const contradictionsCursor = cursor(`
   with told as (
-    select distinct on (resource_kind, workspace_id, resource_id) action, workspace_id, resource_id
+    select distinct on (resource_kind, workspace_id, resource_id) action, workspace_id, resource_id, resource_state
     from audit_event e
     where outcome = 'OK' and action in ('members.add', 'members.remove')
     order by resource_kind, workspace_id, resource_id, id desc
@@ -85,7 +85,7 @@ export const contradictionsCursor = cursor(`
   ), ended as (
     select case resource_kind when 'member' then 'membership' else 'user' end as "table",
       case resource_kind when 'member' then resource_id || '/' || workspace_id else resource_id end as id,
-      resource_state as state, count(*) as times
+      resource_state as state, count(*) as times, bool_or(action = 'members.remove') as is_removal
     from audit_event
     where outcome = 'OK' and resource_kind in ('member', 'user') and resource_state is not null
     group by 1, 2, 3
@@ -98,6 +98,7 @@ export const contradictionsCursor = cursor(`
       case when m.user_id is null then 'removed' else 'restored' end as flaw
     from told t left join membership m on m.user_id::text = t.resource_id and m.workspace_id = t.workspace_id
     where (m.user_id is null) = (t.action = 'members.add') and t.workspace_id not in (select workspace_id from deleted)
+      and (m.event_id is null or t.resource_state is null)
     union all
     select 'membership', m.user_id || '/' || m.workspace_id, 'restored'
     from membership m join deleted d on d.workspace_id = m.workspace_id
@@ -118,7 +119,8 @@ export const contradictionsCursor = cursor(`
     select 'user', u.id::text, 'reverted'
     from "user" u join deleted d on d.workspace_id = u.default_workspace_id where u.password_hash is not null
     union all
-    select "table", id, 'reverted' from present join ended using ("table", id, state)
+    select "table", id, case when is_removal then 'restored' else 'reverted' end
+    from present join ended using ("table", id, state)
     union all
     select "table", id, 'forked' from ended where times > 1
     union all

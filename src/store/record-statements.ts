@@ -7,7 +7,8 @@ export const findRecordedWorkspaces: Statement = {
   text: `
     select id from workspace where deleted_at is null
     union
-    select distinct workspace_id from audit_event where resource_state is not null and workspace_id is not null
+    select distinct workspace_id from audit_event
+    where resource_state is not null and resource_kind = 'credential' and workspace_id is not null
     except
     select resource_id::uuid from audit_event where action = 'workspaces.delete' and outcome = 'OK'
     order by 1`,

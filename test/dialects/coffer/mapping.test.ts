@@ -1,4 +1,4 @@
-import { create, toJson, type MessageInitShape } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary, toJson, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { expect } from 'chai';
 import { WhoAmIResponseSchema } from '../../../gen/coffer/v1/access_service_pb.ts';
@@ -53,6 +53,15 @@ describe('credentialToMessage', () => {
       created_at: '2024-01-01T00:00:00Z',
       updated_at: '2024-01-01T00:00:01Z',
     });
+  });
+
+  it('makes a message that is whole, as protobuf itself would', () => {
+    const bare = { tags: [], labels: {}, metadata: null, expiresAt: null, lastUsedAt: null };
+    for (const change of [{}, bare, { deletedAt: now }]) {
+      const message = credentialToMessage(someCredential(change), now);
+      const set = Object.fromEntries(Object.entries(message).filter(([, value]) => value !== undefined));
+      expect(set).to.deep.equal(fromBinary(CredentialSchema, toBinary(CredentialSchema, message)));
+    }
   });
 
   it('shows texts that are not set as empty, and leaves out times and metadata that are not', () => {

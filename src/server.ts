@@ -9,7 +9,7 @@ import type { Config } from './config.ts';
 import { dialectNames, dialects } from './dialects/index.ts';
 import { createDialectChoice } from './dialects/shared-paths.ts';
 import { buildGateway, type Gateway, type GatewayTls } from './gateway/gateway.ts';
-import type { Readiness } from './gateway/readiness.ts';
+import type { Readiness } from './gateway/system/readiness.ts';
 import { countSearches } from './metrics/access-metrics.ts';
 import type { Instance } from './start/instance.ts';
 import { inSpan } from './tracing/in-span.ts';

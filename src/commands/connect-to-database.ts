@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import type { Config } from '../config.ts';
 import { attachEmbeddedPostgres } from '../embedded/attach.ts';
 import { startEmbeddedPostgres } from '../embedded/embedded-postgres.ts';
-import type { DatabaseConnection } from '../store/database-connection.ts';
+import type { DatabaseConnection } from '../store/connection/database-connection.ts';
 
 /**
  * Where the data are, for a command that works beside a running server as well as without one: the embedded PostgreSQL is

@@ -1,4 +1,4 @@
-import type { ChooseDialect, SharedPathRequest } from '../gateway/shared-path.ts';
+import type { ChooseDialect, SharedPathRequest } from '../gateway/routes/shared-path.ts';
 import type { CredentialVault } from '../vault/credential-vault.ts';
 import { VaultError } from '../vault/errors.ts';
 import { isJsonObject } from '../vault/json.ts';

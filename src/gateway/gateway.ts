@@ -9,19 +9,19 @@ import type { Registry } from 'prom-client';
 import { Health } from '../../gen/health/v1/health_pb.ts';
 import { limits } from '../vault/limits.ts';
 import type { Clock } from '../vault/ports.ts';
-import { createProver, proofLastsMsDefault, type Authenticate } from './authenticate.ts';
-import { announceClosing, closeBehindUnreadBody, cutOff, endureBreakingOff } from './close-behind.ts';
-import { createConnectService } from './connect.ts';
-import { givenUp, shuttingDown } from './connect-errors.ts';
-import { ConnectUnary } from './connect-unary.ts';
-import { mendOddRequests } from './connect-request.ts';
-import { registerCors } from './cross-origin.ts';
-import type { DenialObserver } from './denial-observer.ts';
+import { createProver, proofLastsMsDefault, type Authenticate } from './admission/authenticate.ts';
+import { announceClosing, closeBehindUnreadBody, cutOff, endureBreakingOff } from './port/close-behind.ts';
+import { createConnectService } from './rpc/connect.ts';
+import { givenUp, shuttingDown } from './rpc/connect-errors.ts';
+import { ConnectUnary } from './rpc/connect-unary.ts';
+import { mendOddRequests } from './rpc/connect-request.ts';
+import { registerCors } from './system/cross-origin.ts';
+import type { DenialObserver } from './admission/denial-observer.ts';
 import type { Dialect } from './dialect.ts';
-import { exchangeKey } from './exchange.ts';
-import { answerOfFramework, isUnknownMethod } from './framework-errors.ts';
-import { createGuard } from './guard.ts';
-import { registerHealth } from './health.ts';
+import { exchangeKey } from './request/exchange.ts';
+import { answerOfFramework, isUnknownMethod } from './rest/framework-errors.ts';
+import { createGuard } from './admission/guard.ts';
+import { registerHealth } from './system/health.ts';
 import { serveDocuments } from './openapi/serve-documents.ts';
 import {
   connectionsMaxDefault,
@@ -32,28 +32,28 @@ import {
   type PortOptions,
   type PortTimeouts,
   type PortTls,
-} from './port.ts';
-import { OpenCalls } from './open-calls.ts';
-import { OpenStreams, type OnGrantChange } from './open-streams.ts';
-import { createPeerFinder } from './peer-address.ts';
-import { registerProbes } from './probes.ts';
-import { limitRates, type RateLimits } from './rate-limit.ts';
-import { stoppable, type Readiness } from './readiness.ts';
-import { reflectionPaths, registerReflection } from './reflection.ts';
-import { GrpcService } from './grpc-service.ts';
-import { followExchanges } from './request-log.ts';
-import { hasSeveralHosts, isLocalServer, requestIdOf } from './request-identity.ts';
-import { plainAnswer, spellAnswer, type SpeltAnswer } from './rest-problems.ts';
-import { publicBodyBytesMax } from './request-body.ts';
-import { countRequests } from './request-metrics.ts';
-import { RestService } from './rest.ts';
-import { createRouteTable } from './route-table.ts';
-import { RpcService } from './rpc-service.ts';
-import { serveMetrics } from './serve-metrics.ts';
-import type { ChooseDialect } from './shared-path.ts';
-import { createStreamService, cutOffKey } from './stream-service.ts';
-import { describeUnknownError } from './unknown-error.ts';
-import { isUnknownRpc, refuseUnknownRpc } from './unknown-rpc.ts';
+} from './port/port.ts';
+import { OpenCalls } from './request/open-calls.ts';
+import { OpenStreams, type OnGrantChange } from './rpc/open-streams.ts';
+import { createPeerFinder } from './port/peer-address.ts';
+import { registerProbes } from './system/probes.ts';
+import { limitRates, type RateLimits } from './admission/rate-limit.ts';
+import { stoppable, type Readiness } from './system/readiness.ts';
+import { reflectionPaths, registerReflection } from './system/reflection.ts';
+import { GrpcService } from './rpc/grpc-service.ts';
+import { followExchanges } from './request/request-log.ts';
+import { hasSeveralHosts, isLocalServer, requestIdOf } from './request/request-identity.ts';
+import { plainAnswer, spellAnswer, type SpeltAnswer } from './rest/rest-problems.ts';
+import { publicBodyBytesMax } from './request/request-body.ts';
+import { countRequests } from './request/request-metrics.ts';
+import { RestService } from './rest/rest.ts';
+import { createRouteTable } from './routes/route-table.ts';
+import { RpcService } from './rpc/rpc-service.ts';
+import { serveMetrics } from './system/serve-metrics.ts';
+import type { ChooseDialect } from './routes/shared-path.ts';
+import { createStreamService, cutOffKey } from './rpc/stream-service.ts';
+import { describeUnknownError } from './request/unknown-error.ts';
+import { isUnknownRpc, refuseUnknownRpc } from './rpc/unknown-rpc.ts';
 
 /** A server certificate, and which clients may connect. */
 export type GatewayTls = PortTls;

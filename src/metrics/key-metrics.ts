@@ -1,5 +1,5 @@
 import type { Registry } from 'prom-client';
-import type { RowEstimates } from '../store/row-estimates.ts';
+import type { RowEstimates } from '../store/workspaces/row-estimates.ts';
 import { addGauge } from './add-gauge.ts';
 
 /** What the metrics of keys are read from. */

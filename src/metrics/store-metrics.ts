@@ -1,6 +1,6 @@
 import { Histogram, type Registry } from 'prom-client';
 import { addGauge } from './add-gauge.ts';
-import type { Connections } from '../store/database.ts';
+import type { Connections } from '../store/connection/database.ts';
 
 const groupSizes = [1, 2, 4, 8, 16, 32, 64, 128];
 

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
-import type { Readiness } from '../gateway/readiness.ts';
-import type { Database } from '../store/database.ts';
+import type { Readiness } from '../gateway/system/readiness.ts';
+import type { Database } from '../store/connection/database.ts';
 
 const checkEveryMs = 1_000;
 const answerWithinMs = 2_000;

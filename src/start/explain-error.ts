@@ -4,8 +4,8 @@ import { EmbeddedPostgresError } from '../embedded/embedded-error.ts';
 import { KeyringDamagedError, KeyringMissingError, WrongMasterKeyError } from '../encryption/keyring-errors.ts';
 import { KeyFileError } from './key-file.ts';
 import { ListenError } from './listen.ts';
-import { DatabaseFailure } from '../store/database-failure.ts';
-import { SchemaTooNewError } from '../store/migrate.ts';
+import { DatabaseFailure } from '../store/connection/database-failure.ts';
+import { SchemaTooNewError } from '../store/connection/migrate.ts';
 import { VaultError } from '../vault/errors.ts';
 
 /** Failures whose message says what is wrong and what to do; of any other, the stack is wanted. */

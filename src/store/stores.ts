@@ -16,24 +16,24 @@ import type {
   WorkspaceStore,
 } from '../vault/ports.ts';
 import type { AccountStore } from '../vault/user-ports.ts';
-import { SqlAccessStore } from './access-store.ts';
-import { SqlAccountStore } from './account-store.ts';
-import { SqlApiKeyStore } from './api-key-store.ts';
-import { SqlAuditStore } from './audit-store.ts';
-import { SqlAuditTrailStore } from './audit-trail-store.ts';
-import { Commits, type CommitListeners } from './commits.ts';
-import { CredentialGuard } from './credential-guard.ts';
-import { SqlCredentialChangeStore } from './credential-change-store.ts';
-import { SqlCredentialStore } from './credential-store.ts';
-import type { Database } from './database.ts';
-import { GrantGuard } from './grant-guard.ts';
-import { SqlKeyStore } from './key-store.ts';
-import { SqlMemberStore } from './member-store.ts';
-import { SqlPurgeStore } from './purge-store.ts';
-import type { StoreLog } from './store-log.ts';
-import { TrailWriter } from './trail-writer.ts';
-import { SqlUserStore } from './user-store.ts';
-import { SqlWorkspaceStore } from './workspace-store.ts';
+import { SqlAccessStore } from './grants/access-store.ts';
+import { SqlAccountStore } from './grants/account-store.ts';
+import { SqlApiKeyStore } from './grants/api-key-store.ts';
+import { SqlAuditStore } from './trail/audit-store.ts';
+import { SqlAuditTrailStore } from './trail/audit-trail-store.ts';
+import { Commits, type CommitListeners } from './commits/commits.ts';
+import { CredentialGuard } from './credentials/credential-guard.ts';
+import { SqlCredentialChangeStore } from './credentials/credential-change-store.ts';
+import { SqlCredentialStore } from './credentials/credential-store.ts';
+import type { Database } from './connection/database.ts';
+import { GrantGuard } from './grants/grant-guard.ts';
+import { SqlKeyStore } from './workspaces/key-store.ts';
+import { SqlMemberStore } from './grants/member-store.ts';
+import { SqlPurgeStore } from './workspaces/purge-store.ts';
+import type { StoreLog } from './connection/store-log.ts';
+import { TrailWriter } from './trail/trail-writer.ts';
+import { SqlUserStore } from './grants/user-store.ts';
+import { SqlWorkspaceStore } from './workspaces/workspace-store.ts';
 
 /** Everything that the vault keeps. */
 export interface Stores {

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { Writable } from 'node:stream';
 import type { Dialect, Problem, RestExchange, RestStyle } from '../../src/gateway/dialect.ts';
 import { buildGateway, type Gateway, type GatewayOptions } from '../../src/gateway/gateway.ts';
-import type { Readiness } from '../../src/gateway/readiness.ts';
+import type { Readiness } from '../../src/gateway/system/readiness.ts';
 import { authenticatedRpc, publicRpc, workspaceRpc, workspaceStream } from '../../src/gateway/rpc.ts';
 import type { AnonymousCall, Caller } from '../../src/vault/caller.ts';
 import { VaultError } from '../../src/vault/errors.ts';

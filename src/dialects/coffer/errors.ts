@@ -1,6 +1,6 @@
-import { absentWorkspace } from '../../gateway/connect-errors.ts';
+import { absentWorkspace } from '../../gateway/rpc/connect-errors.ts';
 import type { Problem, RestAnswer } from '../../gateway/dialect.ts';
-import { errorInfo, errorInfoToJson } from '../../gateway/error-info.ts';
+import { errorInfo, errorInfoToJson } from '../../gateway/rest/error-info.ts';
 import type { VaultError, VaultErrorCode } from '../../vault/errors.ts';
 import { describeFault } from '../describe-fault.ts';
 import { renderBy, type ProblemTable } from '../problem-table.ts';

@@ -1,7 +1,7 @@
 import type { DescMessage, DescService } from '@bufbuild/protobuf';
 import type { JsonObject } from '../../vault/json.ts';
 import type { Dialect } from '../dialect.ts';
-import type { Route } from '../route-table.ts';
+import type { Route } from '../routes/route-table.ts';
 import { createComponentSchemas } from './component-schemas.ts';
 import type { Documentation } from './documentation.ts';
 import { documentedPath, operationOf } from './operation.ts';

@@ -3,7 +3,7 @@ import { FeatureSet_FieldPresence } from '@bufbuild/protobuf/wkt';
 import assert from 'node:assert/strict';
 import { isJsonObject, sameJson, type JsonObject } from '../../vault/json.ts';
 import type { RestStyle } from '../dialect.ts';
-import { isRequiredField, isSecretField, wireNameOf } from '../message-fields.ts';
+import { isRequiredField, isSecretField, wireNameOf } from '../messages/message-fields.ts';
 import { splitComment } from './comments.ts';
 import type { Documentation, MemberNote } from './documentation.ts';
 import { mergePatch } from './merge-patch.ts';

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../vault/json.ts';
 import type { Dialect } from '../dialect.ts';
-import { needsBody, originsOf, type Origins } from '../request-reader.ts';
-import type { Route } from '../route-table.ts';
+import { needsBody, originsOf, type Origins } from '../messages/request-reader.ts';
+import type { Route } from '../routes/route-table.ts';
 import type { ComponentSchemas } from './component-schemas.ts';
 import { parametersOf } from './parameters.ts';
 

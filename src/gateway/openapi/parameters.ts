@@ -1,10 +1,10 @@
 import type { DescField, DescMessage } from '@bufbuild/protobuf';
 import type { JsonObject } from '../../vault/json.ts';
 import type { Dialect } from '../dialect.ts';
-import { findField, isRequiredField, resolveFieldPath, wireNameOf } from '../message-fields.ts';
-import type { Origins } from '../request-reader.ts';
-import type { Route } from '../route-table.ts';
-import { isTextField } from '../text-values.ts';
+import { findField, isRequiredField, resolveFieldPath, wireNameOf } from '../messages/message-fields.ts';
+import type { Origins } from '../messages/request-reader.ts';
+import type { Route } from '../routes/route-table.ts';
+import { isTextField } from '../messages/text-values.ts';
 import { splitComment } from './comments.ts';
 import type { ComponentSchemas } from './component-schemas.ts';
 

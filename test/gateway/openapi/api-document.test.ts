@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import type { Dialect, RestStyle } from '../../../src/gateway/dialect.ts';
 import { createApiDocument } from '../../../src/gateway/openapi/api-document.ts';
 import type { Documentation } from '../../../src/gateway/openapi/documentation.ts';
-import { createRouteTable } from '../../../src/gateway/route-table.ts';
+import { createRouteTable } from '../../../src/gateway/routes/route-table.ts';
 import type { JsonObject, JsonValue } from '../../../src/vault/json.ts';
 import { memberOf } from '../../support/json.ts';
 import { createLibrary } from '../library.ts';

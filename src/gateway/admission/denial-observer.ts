@@ -1,0 +1,29 @@
+import type { Logger } from 'pino';
+import type { Call } from '../../vault/caller.ts';
+import { VaultError } from '../../vault/errors.ts';
+import type { Exchange } from '../request/exchange.ts';
+import { describeUnknownError } from '../request/unknown-error.ts';
+
+/** Is told of every call that ends in a refusal of the vault; which of them matter is its own business. */
+export interface DenialObserver {
+  /** A call of a known caller; it is answered when this resolves. */
+  noteDenied(call: Omit<Call, 'workspaceId' | 'signal'>, error: VaultError): Promise<void>;
+  /** A call that nobody has proved. */
+  noteRefused(peer: string, error: VaultError): void;
+}
+
+/** Tells an observer of a failure. Where he fails himself, the call is refused all the same, and the log says so. */
+export async function tellDenial(
+  { denials, log }: { readonly denials: DenialObserver; readonly log: Logger },
+  { requestId, peer, found }: Exchange,
+  error: unknown,
+): Promise<void> {
+  if (!(error instanceof VaultError)) return;
+  const { caller, protocol = '', dialect = '' } = found;
+  if (!caller) return denials.noteRefused(peer, error);
+  try {
+    await denials.noteDenied({ caller, protocol, dialect, peer, requestId }, error);
+  } catch (failure) {
+    log.error({ requestId, error: describeUnknownError(failure) }, 'a denied call is missing in the audit trail');
+  }
+}

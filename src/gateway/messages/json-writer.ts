@@ -1,0 +1,238 @@
+import { isMessage, ScalarType, toJson } from '@bufbuild/protobuf';
+import type { DescEnum, DescField, DescMessage, Message } from '@bufbuild/protobuf';
+import { base64Encode } from '@bufbuild/protobuf/wire';
+import {
+  DurationSchema,
+  FieldMaskSchema,
+  isWrapperDesc,
+  ListValueSchema,
+  TimestampSchema,
+  timestampDate,
+  ValueSchema,
+} from '@bufbuild/protobuf/wkt';
+import assert from 'node:assert/strict';
+import { spellTime } from '../../vault/spell-time.ts';
+import type { JsonStyle } from '../dialect.ts';
+import { isJson } from './json-guard.ts';
+import { fieldReader, wireNameOf } from './message-fields.ts';
+
+/** Spells a message, or one value of a field, as JSON text, as `JSON.stringify` spells it. */
+export type JsonWriter = (value: unknown) => string;
+
+/** Makes writers in one style; each message type is compiled once. */
+export interface JsonWriters {
+  ofMessage(message: DescMessage): JsonWriter;
+  /** The writer of what one field of a message holds; an unset field is null, whatever the style says. */
+  ofField(field: DescField): (message: Message) => string;
+}
+
+/** How one field of a message is spelt. */
+interface Member {
+  /** Its name where it is the first of its object, and where others precede it. */
+  readonly first: string;
+  readonly next: string;
+  readonly read: (message: object) => unknown;
+  readonly write: JsonWriter;
+  /** What stands for it where it is not set; undefined where nothing does. */
+  readonly unset: string | undefined;
+}
+
+/** Makes the writers of a style. @see https://protobuf.dev/programming-guides/json/ */
+export function createJsonWriters(style: JsonStyle): JsonWriters {
+  const compiled = new Map<DescMessage, JsonWriter>();
+  const ofMessage = (message: DescMessage): JsonWriter => {
+    const known = compiled.get(message);
+    if (known) return known;
+    // Entered before its members are compiled, since messages may hold their own kind.
+    const members: Member[] = [];
+    const writer = wellKnownWriters[message.typeName]?.(style) ?? writeMembers(members);
+    compiled.set(message, writer);
+    if (!(message.typeName in wellKnownWriters)) {
+      members.push(...message.fields.map((field) => compileMember(field, style, ofMessage)));
+    }
+    return writer;
+  };
+  return {
+    ofMessage,
+    ofField(field) {
+      const read = fieldReader(field);
+      const write = compileValue(field, style, ofMessage);
+      return (message) => {
+        const value = read(message);
+        return value === undefined ? 'null' : write(value);
+      };
+    },
+  };
+}
+
+function writeMembers(members: readonly Member[]): JsonWriter {
+  return (message) => {
+    assert(typeof message === 'object' && message !== null);
+    let text = '';
+    for (const { first, next, read, write, unset } of members) {
+      const value = read(message);
+      const spelt = value === undefined ? unset : write(value);
+      if (spelt !== undefined) text += (text === '' ? first : next) + spelt;
+    }
+    return text === '' ? '{}' : `${text}}`;
+  };
+}
+
+function compileMember(field: DescField, style: JsonStyle, ofMessage: (message: DescMessage) => JsonWriter): Member {
+  const name = quote(wireNameOf(field, style.names));
+  return {
+    first: `{${name}:`,
+    next: `,${name}:`,
+    read: fieldReader(field),
+    write: compileValue(field, style, ofMessage),
+    unset: style.unset === 'null' ? 'null' : undefined,
+  };
+}
+
+function compileValue(field: DescField, style: JsonStyle, ofMessage: (message: DescMessage) => JsonWriter): JsonWriter {
+  switch (field.fieldKind) {
+    case 'scalar':
+      return writeScalar(field.scalar, style);
+    case 'enum':
+      return writeEnum(field.enum);
+    case 'message':
+      // A wrapper outside of a oneof is kept as the bare value.
+      return isWrapperDesc(field.message) && !field.oneof
+        ? writeScalar(wrapped(field.message), style)
+        : messageValue(field.message, ofMessage);
+    case 'list': {
+      const write = elementWriter(field, style, ofMessage);
+      return (list) => {
+        assert(Array.isArray(list));
+        let text = '';
+        for (const element of list) text += (text === '' ? '[' : ',') + write(element);
+        return text === '' ? '[]' : `${text}]`;
+      };
+    }
+    case 'map':
+    default: {
+      const write = elementWriter(field, style, ofMessage);
+      return (map) => {
+        assert(typeof map === 'object' && map !== null);
+        let text = '';
+        for (const [key, value] of Object.entries(map))
+          text += `${text === '' ? '{' : ','}${quote(key)}:${write(value)}`;
+        return text === '' ? '{}' : `${text}}`;
+      };
+    }
+  }
+}
+
+function elementWriter(
+  field: DescField & { fieldKind: 'list' | 'map' },
+  style: JsonStyle,
+  ofMessage: (message: DescMessage) => JsonWriter,
+): JsonWriter {
+  if (field.message) return messageValue(field.message, ofMessage);
+  if (field.enum) return writeEnum(field.enum);
+  assert(field.scalar !== undefined);
+  return writeScalar(field.scalar, style);
+}
+
+/** A Struct is kept as the JSON object that it is. */
+function messageValue(message: DescMessage, ofMessage: (message: DescMessage) => JsonWriter): JsonWriter {
+  return message.typeName === 'google.protobuf.Struct' ? writeJson : ofMessage(message);
+}
+
+function writeJson(value: unknown): string {
+  assert(isJson(value));
+  return JSON.stringify(value);
+}
+
+/** What stands in JSON as it is; surrogates may be alone, which JSON.stringify escapes. */
+const plainText = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/;
+
+function quote(text: string): string {
+  return plainText.test(text) ? `"${text}"` : JSON.stringify(text);
+}
+
+function wrapped(wrapper: DescMessage): ScalarType {
+  const field = wrapper.fields[0];
+  assert(field?.fieldKind === 'scalar');
+  return field.scalar;
+}
+
+function writeEnum(enumeration: DescEnum): JsonWriter {
+  if (enumeration.typeName === 'google.protobuf.NullValue') return () => 'null';
+  return (value) => {
+    assert(typeof value === 'number');
+    const known = enumeration.value[value];
+    return known ? quote(known.name) : String(value);
+  };
+}
+
+function writeScalar(scalar: ScalarType, style: JsonStyle): JsonWriter {
+  if (scalar === ScalarType.FLOAT || scalar === ScalarType.DOUBLE) return writeFloat;
+  return style.int64 === 'number' ? writeWithNumbers : writeWithStrings;
+}
+
+/** JSON has no spelling for what is not finite. */
+function writeFloat(value: unknown): string {
+  assert(typeof value === 'number');
+  return Number.isFinite(value) ? String(value) : `"${value}"`;
+}
+
+function writeWithNumbers(value: unknown): string {
+  const isNumber = typeof value === 'bigint' && Number.isSafeInteger(Number(value));
+  return isNumber ? String(value) : writeWithStrings(value);
+}
+
+function writeWithStrings(value: unknown): string {
+  if (typeof value === 'string') return quote(value);
+  if (typeof value === 'bigint') return `"${value}"`;
+  if (value instanceof Uint8Array) return `"${base64Encode(value)}"`;
+  assert(typeof value === 'number' || typeof value === 'boolean');
+  return String(value);
+}
+
+/** The year 9999 ends with the second before. */
+const plainSecondsMax = 253_402_300_800n;
+
+/** Messages whose JSON is not an object of their fields. */
+const wellKnownWriters: Readonly<Record<string, (style: JsonStyle) => JsonWriter>> = {
+  'google.protobuf.Timestamp': ({ timestamp }) => (timestamp === 'milliseconds' ? writeMilliseconds : writeTimestamp),
+  ...Object.fromEntries(
+    [DurationSchema, FieldMaskSchema, ListValueSchema, ValueSchema].map((schema) => [
+      schema.typeName,
+      () => (value: unknown) => {
+        assert(isMessage(value, schema));
+        return JSON.stringify(toJson(schema, value));
+      },
+    ]),
+  ),
+  ...Object.fromEntries(
+    ['Bool', 'Bytes', 'Double', 'Float', 'Int32', 'Int64', 'String', 'UInt32', 'UInt64'].map((kind) => [
+      `google.protobuf.${kind}Value`,
+      (style: JsonStyle) => writeWrapper(kind, style),
+    ]),
+  ),
+};
+
+function writeWrapper(kind: string, style: JsonStyle): JsonWriter {
+  const write = kind === 'Double' || kind === 'Float' ? writeFloat : writeScalar(ScalarType.STRING, style);
+  return (wrapper) => {
+    assert(typeof wrapper === 'object' && wrapper !== null);
+    return write(Reflect.get(wrapper, 'value'));
+  };
+}
+
+/** Times of whole milliseconds, which are all that the vault keeps, are spelt without the library, which takes its time. */
+function writeTimestamp(value: unknown): string {
+  assert(isMessage(value, TimestampSchema));
+  const { seconds, nanos } = value;
+  const isWhole = nanos >= 0 && nanos < 1_000_000_000 && nanos % 1_000_000 === 0;
+  const isPlain = isWhole && seconds >= 0n && seconds < plainSecondsMax;
+  if (!isPlain) return JSON.stringify(toJson(TimestampSchema, value));
+  const text = spellTime(timestampDate(value));
+  return nanos === 0 ? `"${text.slice(0, -'.000Z'.length)}Z"` : `"${text}"`;
+}
+
+function writeMilliseconds(value: unknown): string {
+  assert(isMessage(value, TimestampSchema));
+  return `"${spellTime(timestampDate(value))}"`;
+}

@@ -1,0 +1,243 @@
+import { ScalarType } from '@bufbuild/protobuf';
+import type { DescField, DescMessage } from '@bufbuild/protobuf';
+import { isWrapperDesc } from '@bufbuild/protobuf/wkt';
+import assert from 'node:assert/strict';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.ts';
+import type { Fault, FaultRule } from '../dialect.ts';
+import { isRequiredField, isSecretField, wireNameOf } from './message-fields.ts';
+import { hide, isJsonList, redactField, redactMessage } from './redaction.ts';
+import { enumCheck, scalarCheck, textMessageCheck, type Refusal, type ValueCheck } from './scalar-checks.ts';
+
+/** A fault with its place in the order of the model: positions of fields and items from the root. */
+export interface PlacedFault {
+  readonly fault: Fault;
+  readonly order: readonly number[];
+}
+
+/** What a check found. */
+export interface CheckedObject {
+  /** The members that are in order, by their proto names; `fromJson` takes them all. */
+  readonly json: JsonObject;
+  readonly faults: readonly PlacedFault[];
+}
+
+/** Looks at raw JSON before it becomes a message, and finds every fault at once. */
+export type RequestCheck = (sent: JsonObject) => CheckedObject;
+
+/** How a request's members are named and treated, and where they come from. */
+export interface CheckStyle {
+  readonly names: 'proto' | 'json';
+  readonly unknownMembers: 'ignore' | 'refuse';
+  readonly source: Fault['source'];
+}
+
+/** Where a value stands, as a chain up to the root. */
+interface Place {
+  readonly parent: Place | undefined;
+  readonly name: string | number;
+  readonly position: number;
+  readonly isSecret: boolean;
+}
+
+interface Walk extends CheckStyle {
+  readonly faults: PlacedFault[];
+}
+
+/** Undefined where the value is at fault. */
+type FieldCheck = (value: JsonValue, place: Place, walk: Walk) => JsonValue | undefined;
+
+/** A field, with all that is asked of it for every request. */
+interface Member {
+  readonly field: DescField;
+  /** Under any of these it may be sent. */
+  readonly spellings: readonly string[];
+  readonly wireName: string;
+  readonly position: number;
+  readonly isRequired: boolean;
+  readonly isSecret: boolean;
+  readonly check: FieldCheck;
+}
+
+/** Behind all that the model knows. */
+const unknownPosition = Number.MAX_SAFE_INTEGER;
+
+/**
+ * Makes the check of a message.
+ *
+ * @param fields those of the message that may come from this source
+ */
+export function createRequestCheck(
+  message: DescMessage,
+  fields: readonly DescField[],
+  style: CheckStyle,
+): RequestCheck {
+  const compiled = new Map<DescMessage, readonly Member[]>();
+  const membersOf = (nested: DescMessage): readonly Member[] => {
+    const known = compiled.get(nested);
+    if (known) return known;
+    const members = nested.fields.map((field) => compileMember(field, style, ofMessage));
+    compiled.set(nested, members);
+    return members;
+  };
+  // Members are compiled when a message first comes, since a message may hold its own kind.
+  const ofMessage =
+    (nested: DescMessage): FieldCheck =>
+    (value, place, walk) =>
+      isJsonObject(value)
+        ? checkMembers(nested, membersOf(nested), value, place, walk)
+        : refuse({ rule: 'not_object' }, redactMessage(nested, value), place, walk);
+  const members = fields.map((field) => compileMember(field, style, ofMessage));
+  return (sent) => {
+    const walk: Walk = { ...style, faults: [] };
+    return { json: checkMembers(message, members, sent, undefined, walk), faults: walk.faults };
+  };
+}
+
+function compileMember(field: DescField, style: CheckStyle, ofMessage: (message: DescMessage) => FieldCheck): Member {
+  return {
+    field,
+    spellings: [...new Set([field.name, field.jsonName])],
+    wireName: wireNameOf(field, style.names),
+    position: field.parent.fields.indexOf(field),
+    isRequired: isRequiredField(field),
+    isSecret: isSecretField(field),
+    check: compileField(field, ofMessage),
+  };
+}
+
+function checkMembers(
+  message: DescMessage,
+  members: readonly Member[],
+  sent: JsonObject,
+  parent: Place | undefined,
+  walk: Walk,
+): JsonObject {
+  const json: Record<string, JsonValue> = {};
+  let known = 0;
+  for (const member of members) {
+    const spellings = member.spellings.filter((name) => Object.hasOwn(sent, name));
+    known += spellings.length;
+    if (spellings.length === 0 && !member.isRequired) continue;
+    const value = checkMember(message, member, spellings, sent, parent, walk);
+    if (value !== undefined) json[member.field.name] = value;
+  }
+  if (walk.unknownMembers === 'refuse' && known < Object.keys(sent).length) {
+    refuseUnknown(members, sent, parent, walk);
+  }
+  return json;
+}
+
+function checkMember(
+  message: DescMessage,
+  { field, wireName, position, isRequired, isSecret, check }: Member,
+  [name, second]: readonly string[],
+  sent: JsonObject,
+  parent: Place | undefined,
+  walk: Walk,
+): JsonValue | undefined {
+  const isWithinSecret = parent?.isSecret === true;
+  const here: Place = { parent, name: wireName, position, isSecret: isSecret || isWithinSecret };
+  const value = name === undefined ? undefined : sent[name];
+  if (value === undefined) {
+    // Nothing was sent for it: what is shown is the object that it is missing from.
+    const around = walk.source === 'body' ? redactMessage(message, sent) : undefined;
+    return refuse({ rule: 'missing' }, around, { ...here, isSecret: isWithinSecret }, walk);
+  }
+  if (second !== undefined) return refuse({ rule: 'other' }, redactField(field, value), here, walk);
+  if (value === null && field.message?.typeName !== 'google.protobuf.Value' && !isRequired) return undefined;
+  return check(value, here, walk);
+}
+
+function refuseUnknown(members: readonly Member[], sent: JsonObject, parent: Place | undefined, walk: Walk): void {
+  const known = new Set(members.flatMap(({ spellings }) => spellings));
+  for (const name of Object.keys(sent)) {
+    if (known.has(name)) continue;
+    const place = { parent, name, position: unknownPosition, isSecret: parent?.isSecret === true };
+    refuse({ rule: 'unknown_member' }, undefined, place, walk);
+  }
+}
+
+function compileField(field: DescField, ofMessage: (message: DescMessage) => FieldCheck): FieldCheck {
+  const check = compileValue(field, ofMessage);
+  if (field.fieldKind === 'list') return listCheck(field, check);
+  if (field.fieldKind === 'map') return mapCheck(field, check, field.mapKey);
+  return check;
+}
+
+function compileValue(field: DescField, ofMessage: (message: DescMessage) => FieldCheck): FieldCheck {
+  if (field.scalar !== undefined) return leafCheck(scalarCheck(field.scalar));
+  if (field.enum) return leafCheck(enumCheck(field.enum));
+  assert(field.message);
+  const { message } = field;
+  if (isWrapperDesc(message)) return leafCheck(scalarCheck(message.fields[0].scalar));
+  const text = textMessageCheck(message);
+  if (text) return leafCheck(text);
+  const special = specialMessages[message.typeName];
+  return special ? shapeCheck(special.rule, special.fits) : ofMessage(message);
+}
+
+/** Messages that are any JSON of a kind. */
+const specialMessages: Readonly<
+  Record<string, { readonly rule: FaultRule; readonly fits: (value: JsonValue) => boolean }>
+> = {
+  'google.protobuf.Struct': { rule: 'not_object', fits: isJsonObject },
+  'google.protobuf.ListValue': { rule: 'not_list', fits: isJsonList },
+  'google.protobuf.Value': { rule: 'other', fits: () => true },
+};
+
+function shapeCheck(rule: FaultRule, fits: (value: JsonValue) => boolean): FieldCheck {
+  return leafCheck((value) => (fits(value) ? { json: value } : { refusal: { rule } }));
+}
+
+function leafCheck(check: ValueCheck): FieldCheck {
+  return (value, place, walk) => {
+    const checked = check(value);
+    return 'json' in checked ? checked.json : refuse(checked.refusal, value, place, walk);
+  };
+}
+
+/** With one bad item the whole list is left out, so that what is found later counts no items wrongly. */
+function listCheck(field: DescField, check: FieldCheck): FieldCheck {
+  return (value, place, walk) => {
+    if (!isJsonList(value)) return refuse({ rule: 'not_list' }, redactField(field, value), place, walk);
+    const items = value.map((item, index) => check(item, within(place, index, index), walk));
+    return items.every((item) => item !== undefined) ? items : undefined;
+  };
+}
+
+function mapCheck(field: DescField, check: FieldCheck, key: ScalarType): FieldCheck {
+  const keyCheck = key === ScalarType.STRING || key === ScalarType.BOOL ? undefined : scalarCheck(key);
+  return (value, place, walk) => {
+    if (!isJsonObject(value)) return refuse({ rule: 'not_object' }, redactField(field, value), place, walk);
+    const members: [string, JsonValue][] = [];
+    for (const [position, [name, member]] of Object.entries(value).entries()) {
+      const here = within(place, name, position);
+      const checkedKey = keyCheck?.(name);
+      const checked =
+        checkedKey && 'refusal' in checkedKey
+          ? refuse(checkedKey.refusal, undefined, here, walk)
+          : check(member, here, walk);
+      if (checked === undefined) return undefined;
+      members.push([name, checked]);
+    }
+    return Object.fromEntries(members);
+  };
+}
+
+function within(parent: Place, name: string | number, position: number): Place {
+  return { parent, name, position, isSecret: parent.isSecret };
+}
+
+function refuse(refusal: Refusal, input: JsonValue | undefined, place: Place, walk: Walk): undefined {
+  const shown = place.isSecret && input !== undefined ? hide(input) : input;
+  const chain = chainOf(place);
+  const path = chain.map(({ name }) => name);
+  const order = chain.map(({ position }) => position);
+  walk.faults.push({ fault: { source: walk.source, path, input: shown, ...refusal }, order });
+  return undefined;
+}
+
+/** From the root. */
+function chainOf(place: Place): Place[] {
+  return place.parent ? [...chainOf(place.parent), place] : [place];
+}

@@ -1,0 +1,133 @@
+import { fromJson, ScalarType } from '@bufbuild/protobuf';
+import type { DescEnum, DescMessage } from '@bufbuild/protobuf';
+import { base64Decode } from '@bufbuild/protobuf/wire';
+import { DurationSchema, FieldMaskSchema, TimestampSchema } from '@bufbuild/protobuf/wkt';
+import type { JsonValue } from '../../vault/json.ts';
+import type { Fault } from '../dialect.ts';
+
+/** What a value breaks. */
+export type Refusal = Pick<Fault, 'rule' | 'expected'>;
+
+/** Looks at one value that has no members of its own; answers what `fromJson` takes, or what is wrong with it. */
+export type ValueCheck = (value: JsonValue) => { readonly json: JsonValue } | { readonly refusal: Refusal };
+
+/** The check of a scalar type. @see https://protobuf.dev/programming-guides/json/ */
+export function scalarCheck(scalar: ScalarType): ValueCheck {
+  return scalarChecks[scalar];
+}
+
+/** The check of an enum: a name of it, or the number of one. */
+export function enumCheck(enumeration: DescEnum): ValueCheck {
+  const names = enumeration.values.map(({ name }) => name);
+  const numbers = new Set(enumeration.values.map(({ number }) => number));
+  const expected = names.filter((name) => !name.endsWith('UNSPECIFIED'));
+  return (value) =>
+    (typeof value === 'string' && names.includes(value)) || (typeof value === 'number' && numbers.has(value))
+      ? { json: value }
+      : { refusal: { rule: 'not_in_enum', expected } };
+}
+
+/** The check of a message that is spelt as one string; undefined for any other. */
+export function textMessageCheck(message: DescMessage): ValueCheck | undefined {
+  return textMessageChecks[message.typeName];
+}
+
+const checkString: ValueCheck = (value) => {
+  if (typeof value !== 'string') return refuse('not_string');
+  // Half of a surrogate pair has no UTF-8.
+  return value.isWellFormed() ? { json: value } : refuse('other');
+};
+
+const checkBoolean: ValueCheck = (value) => (typeof value === 'boolean' ? { json: value } : refuse('not_boolean'));
+
+const checkBytes: ValueCheck = (value) => {
+  if (typeof value !== 'string') return refuse('not_string');
+  return accepts(() => base64Decode(value)) ? { json: value } : refuse('other');
+};
+
+const floatMax = 3.4028234663852886e38;
+
+const scalarChecks: Readonly<Record<ScalarType, ValueCheck>> = {
+  [ScalarType.STRING]: checkString,
+  [ScalarType.BOOL]: checkBoolean,
+  [ScalarType.BYTES]: checkBytes,
+  [ScalarType.DOUBLE]: numberCheck(Number.MAX_VALUE),
+  [ScalarType.FLOAT]: numberCheck(floatMax),
+  [ScalarType.INT32]: integerCheck(-(2n ** 31n), 2n ** 31n - 1n),
+  [ScalarType.SINT32]: integerCheck(-(2n ** 31n), 2n ** 31n - 1n),
+  [ScalarType.SFIXED32]: integerCheck(-(2n ** 31n), 2n ** 31n - 1n),
+  [ScalarType.UINT32]: integerCheck(0n, 2n ** 32n - 1n),
+  [ScalarType.FIXED32]: integerCheck(0n, 2n ** 32n - 1n),
+  [ScalarType.INT64]: integerCheck(-(2n ** 63n), 2n ** 63n - 1n),
+  [ScalarType.SINT64]: integerCheck(-(2n ** 63n), 2n ** 63n - 1n),
+  [ScalarType.SFIXED64]: integerCheck(-(2n ** 63n), 2n ** 63n - 1n),
+  [ScalarType.UINT64]: integerCheck(0n, 2n ** 64n - 1n),
+  [ScalarType.FIXED64]: integerCheck(0n, 2n ** 64n - 1n),
+};
+
+const textMessageChecks: Readonly<Record<string, ValueCheck>> = {
+  'google.protobuf.Timestamp': checkTimestamp,
+  'google.protobuf.Duration': (value) =>
+    typeof value === 'string' && accepts(() => fromJson(DurationSchema, value)) ? { json: value } : refuse('other'),
+  'google.protobuf.FieldMask': checkFieldMask,
+};
+
+/** A whole number, or its decimal digits as a string. */
+function integerCheck(least: bigint, greatest: bigint): ValueCheck {
+  return (value) => {
+    const whole = wholeNumberOf(value);
+    if (whole === undefined) return refuse('not_integer');
+    if (whole < least) return refuse('too_small', Number(least));
+    if (whole > greatest) return refuse('too_large', Number(greatest));
+    return { json: typeof value === 'number' ? value : String(whole) };
+  };
+}
+
+function wholeNumberOf(value: JsonValue): bigint | undefined {
+  if (typeof value === 'number') return Number.isInteger(value) ? BigInt(value) : undefined;
+  return typeof value === 'string' && /^-?\d{1,40}$/.test(value) ? BigInt(value) : undefined;
+}
+
+function numberCheck(greatest: number): ValueCheck {
+  return (value) => {
+    const number = typeof value === 'string' && /^-?\d+(\.\d+)?([eE][-+]?\d+)?$/.test(value) ? Number(value) : value;
+    if (typeof number !== 'number') return refuse('not_number');
+    if (number > greatest) return refuse('too_large', greatest);
+    if (number < -greatest) return refuse('too_small', -greatest);
+    return { json: number };
+  };
+}
+
+/** RFC 3339, whose letters may be small, and whose days exist. */
+function checkTimestamp(value: JsonValue): ReturnType<ValueCheck> {
+  if (typeof value !== 'string') return refuse('not_timestamp');
+  const json = value.toUpperCase();
+  const [, year, month, day] = /^(\d{4})-(\d{2})-(\d{2})T/.exec(json) ?? [];
+  const daysOfMonth = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
+  const exists = Number(day) <= daysOfMonth && accepts(() => fromJson(TimestampSchema, json));
+  return exists ? { json } : refuse('not_timestamp');
+}
+
+/** Paths by comma; their names in either spelling, where protobuf JSON knows the camel case alone. */
+function checkFieldMask(value: JsonValue): ReturnType<ValueCheck> {
+  if (typeof value !== 'string') return refuse('not_string');
+  const paths = value.split(',').map((path) => path.trim());
+  const json = paths
+    .map((path) => path.replaceAll(/_([a-z0-9])/g, (_match, letter: string) => letter.toUpperCase()))
+    .join(',');
+  return accepts(() => fromJson(FieldMaskSchema, json)) ? { json } : refuse('other');
+}
+
+function refuse(rule: Refusal['rule'], expected?: number): { readonly refusal: Refusal } {
+  return { refusal: expected === undefined ? { rule } : { rule, expected } };
+}
+
+/** The reader's own words are dropped: they quote the value. */
+function accepts(read: () => unknown): boolean {
+  try {
+    read();
+    return true;
+  } catch {
+    return false;
+  }
+}

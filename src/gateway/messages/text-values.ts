@@ -1,0 +1,128 @@
+import { ScalarType } from '@bufbuild/protobuf';
+import type { DescField, DescMessage } from '@bufbuild/protobuf';
+import { isWrapperDesc } from '@bufbuild/protobuf/wkt';
+import assert from 'node:assert/strict';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.ts';
+import type { Fault } from '../dialect.ts';
+import { resolveFieldPath, type FieldPath } from './message-fields.ts';
+import type { PathTemplate } from '../routes/path-template.ts';
+
+/** Members that may still be added. */
+export interface MutableObject {
+  [name: string]: JsonValue | MutableObject;
+}
+
+const truthValues: ReadonlyMap<string, boolean> = new Map([
+  ['true', true],
+  ['1', true],
+  ['false', false],
+  ['0', false],
+]);
+
+/**
+ * Makes a tree of JSON out of a query's parameters: `a.b=1` is nested, a list is given by repetition or as `a[]=`, a field
+ * mask also by commas. Of several values of a field that holds one, the last counts. A value that does not fit its field's
+ * type stays text, for the checker to refuse.
+ *
+ * @returns the tree, by proto names, and the names that are no field
+ */
+export function readQuery(
+  message: DescMessage,
+  query: URLSearchParams,
+): { readonly sent: JsonObject; readonly unknown: readonly string[] } {
+  const sent: MutableObject = {};
+  const unknown: string[] = [];
+  for (const name of new Set(query.keys())) {
+    const path = resolveFieldPath(message, name.endsWith('[]') ? name.slice(0, -2) : name);
+    if (!path || !isTextField(path.last)) unknown.push(name);
+    else place(sent, path, valueOf(path.last, spelledValues(query, name)));
+  }
+  return { sent, unknown };
+}
+
+/** The fields that the variables of a template stand for, by the variables' names. */
+export type VariablePaths = readonly (readonly [name: string, path: FieldPath])[];
+
+/** Finds the fields of a template's variables, once for all requests. */
+export function pathsOfVariables(message: DescMessage, { variables }: PathTemplate): VariablePaths {
+  return variables.map(({ fieldPath }) => {
+    const path = resolveFieldPath(message, fieldPath);
+    assert(path);
+    return [fieldPath, path];
+  });
+}
+
+/** Makes a tree of JSON out of what a path's variables hold. */
+export function readVariables(paths: VariablePaths, variables: Readonly<Record<string, string>>): JsonObject {
+  const sent: MutableObject = {};
+  for (const [name, path] of paths) place(sent, path, valueOf(path.last, [variables[name] ?? '']));
+  return sent;
+}
+
+/** Adds the members of one tree to another, which wins where both have a value; where one is empty, it is the other itself. */
+export function mergeTrees(winner: JsonObject, other: JsonObject): JsonObject {
+  if (isEmpty(other)) return winner;
+  if (isEmpty(winner)) return other;
+  const merged: Record<string, JsonValue> = { ...other };
+  for (const [name, value] of Object.entries(winner)) {
+    const below = merged[name];
+    merged[name] = isJsonObject(value) && isJsonObject(below) ? mergeTrees(value, below) : value;
+  }
+  return merged;
+}
+
+function isEmpty(tree: JsonObject): boolean {
+  return Object.keys(tree).length === 0;
+}
+
+/** The source of a fault whose member is unknown. */
+export function unknownParameter(name: string): Fault {
+  return { source: 'query', path: [name], rule: 'unknown_member', input: undefined };
+}
+
+/** `a` and `a[]` are the same parameter; each is read together with the other. */
+function spelledValues(query: URLSearchParams, name: string): readonly string[] {
+  const bare = name.endsWith('[]') ? name.slice(0, -2) : name;
+  return [...query.getAll(bare), ...query.getAll(`${bare}[]`)];
+}
+
+/** Tells whether text can stand for a field: no map, and no message but those that are spelt as text or as a scalar. */
+export function isTextField(field: DescField): boolean {
+  if (field.fieldKind === 'map') return false;
+  return !field.message || isWrapperDesc(field.message) || textMessages.has(field.message.typeName);
+}
+
+const fieldMask = 'google.protobuf.FieldMask';
+const textMessages: ReadonlySet<string> = new Set([fieldMask, 'google.protobuf.Timestamp', 'google.protobuf.Duration']);
+
+function valueOf(field: DescField, texts: readonly string[]): JsonValue {
+  if (field.fieldKind === 'list') return texts.map((text) => scalarOf(field, text));
+  if (field.message?.typeName === fieldMask) return texts.join(',');
+  return scalarOf(field, texts.at(-1) ?? '');
+}
+
+/** Numbers stay text: the checker takes their digits, and what is refused is shown as it was sent. */
+function scalarOf(field: DescField, text: string): JsonValue {
+  const { message } = field;
+  const scalar = message && isWrapperDesc(message) ? message.fields[0].scalar : field.scalar;
+  if (scalar === ScalarType.BOOL) return truthValues.get(text.toLowerCase()) ?? text;
+  return field.enum && /^\d{1,9}$/.test(text) ? Number(text) : text;
+}
+
+function place(tree: MutableObject, path: FieldPath, value: JsonValue): void {
+  let at = tree;
+  for (const field of path.fields.slice(0, -1)) at = childOf(at, field.name);
+  at[path.last.name] = value;
+}
+
+function childOf(tree: MutableObject, name: string): MutableObject {
+  const child = tree[name];
+  if (isMutable(child)) return child;
+  const made: MutableObject = {};
+  tree[name] = made;
+  return made;
+}
+
+function isMutable(value: JsonValue | MutableObject | undefined): value is MutableObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,94 @@
+import type { IncomingMessage } from 'node:http';
+import { VaultError } from '../../vault/errors.ts';
+import type { JsonValue } from '../../vault/json.ts';
+import { findJsonFault } from '../messages/json-fault.ts';
+import { ProblemError } from '../rest/problem-error.ts';
+import type { BoundRpc } from '../rpc.ts';
+
+/** The most bytes that the request of a call may take which anybody may make. */
+export const publicBodyBytesMax = 16_384;
+
+/** The most bytes that an rpc's request may take, where a request may take `bytesMax` at all. */
+export function bodyLimitOf({ access }: Pick<BoundRpc, 'access'>, bytesMax: number): number {
+  return access.kind === 'public' ? Math.min(publicBodyBytesMax, bytesMax) : bytesMax;
+}
+
+/**
+ * Reads a request's body as JSON, never more of it than the limit.
+ *
+ * @returns undefined where there is none: no byte, white space alone, or `null`
+ * @throws ProblemError `body_too_large`, `body_not_object` for another content type than JSON, `malformed_json`
+ * @throws VaultError `canceled` where the client goes away meanwhile
+ */
+export async function readJsonBody(request: IncomingMessage, bytesMax: number): Promise<JsonValue | undefined> {
+  if (declaredBytes(request) > bytesMax) throw new ProblemError({ kind: 'body_too_large', bytesMax });
+  const bytes = await readBytes(request, bytesMax);
+  if (bytes.length === 0) return undefined;
+  const contentType = request.headers['content-type'];
+  if (contentType !== undefined && !isJsonType(contentType))
+    throw new ProblemError({ kind: 'body_not_object', contentType });
+  return parse(bytes);
+}
+
+/** Tells whether a request announces a body; it may still turn out to be empty. */
+export function announcesBody(request: IncomingMessage): boolean {
+  return declaredBytes(request) > 0 || request.headers['transfer-encoding'] !== undefined || isOpenStream(request);
+}
+
+/** The length that a request declares, in bytes; 0 where it declares none. */
+export function declaredBytes(request: IncomingMessage): number {
+  return Number(request.headers['content-length'] ?? 0);
+}
+
+/** HTTP/2 announces nothing: what has not ended may bring a body. */
+function isOpenStream(request: IncomingMessage): boolean {
+  return request.httpVersionMajor === 2 && request.headers['content-length'] === undefined && !request.readableEnded;
+}
+
+function isJsonType(contentType: string): boolean {
+  return /^\s*application\/(?:[a-z0-9.-]+\+)?json\s*(?:;|$)/i.test(contentType);
+}
+
+/** By events: iterating over a request destroys its connection when one stops early, and then nothing could be answered. */
+function readBytes(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const onData = (chunk: Buffer): void => {
+      length += chunk.length;
+      chunks.push(chunk);
+      if (length <= bytesMax) return;
+      request.off('data', onData);
+      request.pause();
+      reject(new ProblemError({ kind: 'body_too_large', bytesMax }));
+    };
+    request.on('data', onData);
+    request.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, length)));
+    // Follows every end and every error.
+    request.on('close', () => {
+      if (!request.readableEnded) reject(new VaultError('canceled', 'the client went away'));
+    });
+  });
+}
+
+/** It keeps nothing of what it has decoded. */
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+function parse(bytes: Buffer): JsonValue | undefined {
+  const text = decode(bytes);
+  try {
+    const value: JsonValue = JSON.parse(text);
+    return value ?? undefined;
+  } catch {
+    if (text.trim() === '') return undefined;
+    throw new ProblemError({ kind: 'malformed_json', ...findJsonFault(text) });
+  }
+}
+
+function decode(bytes: Buffer): string {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw new ProblemError({ kind: 'malformed_json', offset: 0, reason: 'Invalid UTF-8' });
+  }
+}

@@ -1,0 +1,89 @@
+import type { DescMethod } from '@bufbuild/protobuf';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Health } from '../../../gen/health/v1/health_pb.ts';
+import type { Dialect } from '../dialect.ts';
+import type { EndedExchange } from './exchange.ts';
+import type { Readiness } from '../system/readiness.ts';
+import { reflectionPaths } from '../system/reflection.ts';
+
+/** What the requests are counted by. */
+export interface RequestMetricsParts {
+  /** What the metrics are added to. */
+  readonly registry: Registry;
+  readonly dialects: readonly Dialect[];
+  readonly readiness: Readiness;
+}
+
+/** In seconds; a read takes less than a millisecond, and a call that waits for the disk a few. */
+const buckets = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/**
+ * Counts requests and how long they take, and tells whether the server is ready. A label holds a name of the dialects' own
+ * tables, a code or an HTTP status of ours, and never anything that a client has sent.
+ *
+ * @returns what is told of every request that has ended
+ */
+export function countRequests({ registry, dialects, readiness }: RequestMetricsParts): (ended: EndedExchange) => void {
+  const registers = [registry];
+  const requests = new Counter({
+    name: 'coffer_requests_total',
+    help: 'Requests that have ended. The code is the one of gRPC and Connect, or the HTTP status of the rest.',
+    labelNames: ['protocol', 'dialect', 'rpc', 'code'],
+    registers,
+  });
+  const durations = new Histogram({
+    name: 'coffer_request_duration_seconds',
+    help: 'How long the calls of the dialects took, from their headers to the end of their answers.',
+    labelNames: ['dialect', 'rpc'],
+    buckets,
+    registers,
+  });
+  registry.registerMetric(readyGauge(readiness));
+  const nameDialect = oneOf(dialects.map(({ name }) => name));
+  const streams = new Set(dialects.flatMap((dialect) => dialect.streams ?? []).map(({ method }) => nameOfRpc(method)));
+  const nameRpc = oneOf([...dialectRpcs(dialects), ...systemRpcs()]);
+  return ({ found, status, isAborted, durationMs }) => {
+    const dialect = nameDialect(found.dialect);
+    const rpc = nameRpc(found.rpc);
+    const protocol = found.protocol ?? 'unknown';
+    requests.inc({ protocol, dialect, rpc, code: codeOf({ found, status, isAborted }) });
+    // What streams, as health and reflection, which are no dialect's, may do so for days.
+    if (found.dialect !== undefined && !streams.has(rpc)) durations.observe({ dialect, rpc }, durationMs / 1_000);
+  };
+}
+
+/** As the labels and `Exchange` name an rpc: `coffer.v1.CredentialService/GetCredential`. */
+export function nameOfRpc({ parent, name }: DescMethod): string {
+  return `${parent.typeName}/${name}`;
+}
+
+function readyGauge(readiness: Readiness): Gauge {
+  return new Gauge({
+    name: 'coffer_ready',
+    help: '1 while calls can be answered, as /readyz says, else 0.',
+    registers: [],
+    collect() {
+      this.set(readiness.trouble() === undefined ? 1 : 0);
+    },
+  });
+}
+
+/** A client that went away before the end has seen no status. */
+function codeOf({ found, status, isAborted }: Pick<EndedExchange, 'found' | 'status' | 'isAborted'>): string {
+  if (found.code !== undefined) return found.code;
+  if (isAborted) return 'canceled';
+  return found.protocol === undefined || found.protocol === 'rest' ? String(status) : 'ok';
+}
+
+function oneOf(names: readonly string[]): (name: string | undefined) => string {
+  const known = new Set(names);
+  return (name) => (name !== undefined && known.has(name) ? name : 'unknown');
+}
+
+function dialectRpcs(dialects: readonly Dialect[]): string[] {
+  return dialects.flatMap(({ rpcs, streams = [] }) => [...rpcs, ...streams].map(({ method }) => nameOfRpc(method)));
+}
+
+function systemRpcs(): string[] {
+  return [...Health.methods.map(nameOfRpc), ...[...reflectionPaths].map((path) => path.slice(1))];
+}

@@ -1,0 +1,12 @@
+import type { Problem } from '../dialect.ts';
+
+/** Ends a REST request with a problem that its dialect renders. */
+export class ProblemError extends Error {
+  readonly problem: Problem;
+
+  constructor(problem: Problem) {
+    super(problem.kind);
+    this.name = 'ProblemError';
+    this.problem = problem;
+  }
+}

@@ -1,0 +1,44 @@
+import type { Message } from '@bufbuild/protobuf';
+import assert from 'node:assert/strict';
+import type { Guard } from '../admission/guard.ts';
+import { createJsonWriters } from '../messages/json-writer.ts';
+import { nameOfRpc } from '../request/request-metrics.ts';
+import { createRequestReader, type RequestReader } from '../messages/request-reader.ts';
+import type { Route } from '../routes/route-table.ts';
+
+/** A route with all that is made once for it. */
+export interface CompiledRoute {
+  readonly reader: RequestReader;
+  /** Spells an answer as JSON text, in the dialect's style. */
+  readonly write: (message: Message) => string;
+  /** Of an answer. */
+  readonly status: number;
+  /** On every answer. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** `coffer.v1.CredentialService/GetCredential`. */
+  readonly rpcName: string;
+}
+
+/** Compiles all routes at once, so that a mistake in a proto shows at start-up. */
+export function compileRoutes(routes: readonly Route[], guard: Guard): (route: Route) => CompiledRoute {
+  const writers = new Map(routes.map(({ dialect }) => [dialect, createJsonWriters(dialect.rest.json)]));
+  const compiled = new Map<Route, CompiledRoute>();
+  for (const route of routes) {
+    const ofDialect = writers.get(route.dialect);
+    assert(ofDialect);
+    const { rest } = route.dialect;
+    const { method } = route.rpc;
+    compiled.set(route, {
+      reader: createRequestReader(route, (schema, message) => guard.validate(schema, message)),
+      write: route.responseField ? ofDialect.ofField(route.responseField) : ofDialect.ofMessage(method.output),
+      status: rest.successStatus[method.name] ?? 200,
+      headers: rest.headers?.[method.name] ?? {},
+      rpcName: nameOfRpc(method),
+    });
+  }
+  return (route) => {
+    const found = compiled.get(route);
+    assert(found);
+    return found;
+  };
+}

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import type { Caller } from '../../vault/caller.ts';
+import { isJsonObject, type JsonValue } from '../../vault/json.ts';
+import type { Clock } from '../../vault/ports.ts';
+import { callerOf, type Proof, type Prover } from '../admission/authenticate.ts';
+import { shuttingDown } from '../rpc/connect-errors.ts';
+import { tellDenial, type DenialObserver } from '../admission/denial-observer.ts';
+import type { Dialect, Problem, RestExchange } from '../dialect.ts';
+import { workFor, type Exchange } from '../request/exchange.ts';
+import type { Guard } from '../admission/guard.ts';
+import type { PathMatch } from '../routes/path-tree.ts';
+import { ProblemError } from './problem-error.ts';
+import { plainAnswer, problemOf, renderProblem, spellAnswer, type SpeltAnswer } from './rest-problems.ts';
+import { bodyLimitOf } from '../request/request-body.ts';
+import { abortWhenGone, openRestRequest, showForChoice, type RestRequest } from './rest-request.ts';
+import { compileRoutes, type CompiledRoute } from './rest-routes.ts';
+import type { Route, RouteMatch, RouteTable } from '../routes/route-table.ts';
+import type { ChooseDialect } from '../routes/shared-path.ts';
+
+export type { SharedPathRequest } from '../routes/shared-path.ts';
+
+/** What REST is served with. */
+export interface RestParts {
+  readonly table: RouteTable;
+  readonly chooseDialect: ChooseDialect;
+  readonly prover: Prover;
+  readonly guard: Guard;
+  readonly denials: DenialObserver;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly bodyBytesMax: number;
+}
+
+type Match = PathMatch<Route>;
+
+/**
+ * Answers REST requests: who is calling, who answers, may he call; only then the body, the message, its rules, the handler. Every
+ * failure is rendered by the dialect that it belongs to.
+ */
+export class RestService {
+  readonly #parts: RestParts;
+  readonly #compiled: (route: Route) => CompiledRoute;
+  readonly #inFlight = new Set<AbortController>();
+
+  constructor(parts: RestParts) {
+    this.#parts = parts;
+    this.#compiled = compileRoutes(parts.table.routes, parts.guard);
+  }
+
+  async answer(request: FastifyRequest, reply: FastifyReply, exchange: Exchange): Promise<SpeltAnswer> {
+    exchange.found.protocol = 'rest';
+    const controller = abortWhenGone(reply);
+    this.#inFlight.add(controller);
+    try {
+      const opened = openRestRequest(request, exchange, controller.signal);
+      const match = this.#parts.table.match(opened.httpMethod, opened.path);
+      return await workFor(exchange, () => this.#answerMatch(opened, match));
+    } finally {
+      this.#inFlight.delete(controller);
+    }
+  }
+
+  /** Gives up all calls that are in flight. */
+  abort(): void {
+    for (const controller of this.#inFlight) controller.abort(shuttingDown());
+  }
+
+  #answerMatch(request: RestRequest, match: RouteMatch): Promise<SpeltAnswer> {
+    switch (match.kind) {
+      case 'found':
+        return this.#answerFound(request, match.candidates);
+      case 'not_found':
+        return this.#refuseRoute(request, match.dialects, () => ({ kind: 'route_not_found' }));
+      case 'method_not_allowed':
+        return this.#refuseRoute(request, [...match.allow.keys()], (dialect) => ({
+          kind: 'method_not_allowed',
+          allow: match.allow.get(dialect) ?? [],
+        }));
+      case 'malformed':
+      default:
+        return Promise.resolve(
+          spellAnswer(plainAnswer(400, 'invalid_argument', 'the path is not properly percent-encoded')),
+        );
+    }
+  }
+
+  async #answerFound(request: RestRequest, candidates: readonly Match[]): Promise<SpeltAnswer> {
+    const { log, prover } = this.#parts;
+    const { headers, signal, exchange } = request;
+    const { peer, peerCertificate, hasSeveralAuthorizations } = exchange;
+    const proof = await prover.prove({ headers, signal, peer, peerCertificate, hasSeveralAuthorizations });
+    const match = await this.#chooseMatch(request, candidates, proof);
+    const { dialect, path } = match.entry;
+    exchange.found.dialect = dialect.name;
+    exchange.found.route = path;
+    exchange.found.rpc = this.#compiled(match.entry).rpcName;
+    try {
+      return await this.#call(request, match, proof);
+    } catch (error) {
+      if (proof.caller) exchange.found.caller = proof.caller;
+      await tellDenial(this.#parts, exchange, error);
+      const problem = problemOf(error, exchange, log);
+      return spellAnswer(renderProblem(dialect, problem, this.#describe(request, match, proof.caller), log));
+    }
+  }
+
+  async #chooseMatch(request: RestRequest, candidates: readonly Match[], { caller }: Proof): Promise<Match> {
+    const [first] = candidates;
+    assert(first);
+    if (candidates.length === 1) return first;
+    // A body may be looked at only for a caller who has proved who he is; what is wrong with it is told when it is needed.
+    const takesBody = candidates.some(({ entry }) => entry.body.kind !== 'none');
+    const body = caller && takesBody ? await request.body(this.#parts.bodyBytesMax).catch(() => undefined) : undefined;
+    const names = candidates.map(({ entry }) => entry.dialect.name);
+    const pathValues = Object.values(first.variables);
+    const name = await this.#parts.chooseDialect(names, showForChoice(request, { caller, body, pathValues }));
+    return candidates.find(({ entry }) => entry.dialect.name === name) ?? first;
+  }
+
+  async #call(request: RestRequest, match: Match, proof: Proof): Promise<SpeltAnswer> {
+    const { bodyBytesMax, guard, prover } = this.#parts;
+    const { dialect, rpc, body: binding } = match.entry;
+    const { exchange, headers, query, signal } = request;
+    const { reader, write, status, headers: ofAnswer } = this.#compiled(match.entry);
+    const attempt = { dialect, rpc, headers };
+    const begun = reader.readPath(match.variables);
+    const admitted = guard.admit({ ...attempt, caller: callerOf(rpc, proof), message: begun.message });
+    const body = binding.kind === 'none' ? undefined : await request.body(bodyLimitOf(rpc, bodyBytesMax));
+    const renewed = await prover.renew(proof);
+    const caller = callerOf(rpc, renewed);
+    checkBody(match.entry, reader.needsBody, body);
+    const read = begun.readRest({ query, headers, body });
+    if ('faults' in read) throw new ProblemError({ kind: 'invalid_request', faults: read.faults });
+    // Once more where anything has changed: the query or the body may name another workspace than the path and the headers did.
+    const isSame = renewed === proof && read.message === begun.message;
+    const workspaceId = isSame ? admitted : guard.admit({ ...attempt, caller, message: read.message });
+    const { requestId, peer, isLocal } = exchange;
+    const call = { caller, workspaceId, protocol: 'rest', dialect: dialect.name, peer, requestId, isLocal, signal };
+    const answer = write(await guard.invoke(rpc, read.message, call));
+    return {
+      status,
+      headers: ofAnswer,
+      body: dialect.rest.envelope?.(answer, this.#describe(request, match, caller)) ?? answer,
+    };
+  }
+
+  /** The beginning of a path may tell whose way of refusing it is. */
+  async #refuseRoute(
+    request: RestRequest,
+    dialects: readonly Dialect[],
+    problem: (dialect: Dialect) => Problem,
+  ): Promise<SpeltAnswer> {
+    const [first] = dialects;
+    if (!first) return spellAnswer(plainAnswer(404, 'not_found', 'no such path'));
+    const names = dialects.map(({ name }) => name);
+    const show = showForChoice(request, { caller: undefined, body: undefined, pathValues: [] });
+    const chosen = names.length > 1 ? await this.#parts.chooseDialect(names, show) : undefined;
+    const dialect = dialects.find(({ name }) => name === chosen) ?? first;
+    request.exchange.found.dialect = dialect.name;
+    const shown = this.#describe(request, undefined, undefined);
+    return spellAnswer(renderProblem(dialect, problem(dialect), shown, this.#parts.log));
+  }
+
+  #describe({ exchange }: RestRequest, match: Match | undefined, caller: Caller | undefined): RestExchange {
+    return {
+      method: match?.entry.rpc.method,
+      requestId: exchange.requestId,
+      now: this.#parts.clock.now(),
+      pathVariables: match?.variables ?? {},
+      caller,
+    };
+  }
+}
+
+function checkBody({ body: binding }: Route, needsBody: boolean, body: JsonValue | undefined): void {
+  if (body === undefined && needsBody) throw new ProblemError({ kind: 'body_missing' });
+  if (body !== undefined && binding.kind === 'all' && !isJsonObject(body)) {
+    throw new ProblemError({ kind: 'body_not_object', contentType: 'application/json' });
+  }
+}

@@ -1,0 +1,178 @@
+import { fromBinary, fromJson, toBinary, type JsonValue, type Message } from '@bufbuild/protobuf';
+import type { ConnectError } from '@connectrpc/connect';
+import { codeToHttpStatus, codeToString, errorToJsonBytes } from '@connectrpc/connect/protocol-connect';
+import assert from 'node:assert/strict';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { BodyBytes } from '../request/body-bytes.ts';
+import { announceClosing } from '../port/close-behind.ts';
+import { undecodable } from './connect-outcome.ts';
+import type { Dialect } from '../dialect.ts';
+import type { Exchange } from '../request/exchange.ts';
+import { createJsonWriters, type JsonWriter, type JsonWriters } from '../messages/json-writer.ts';
+import type { OpenCalls } from '../request/open-calls.ts';
+import { readBody } from '../request/read-body.ts';
+import { declaredBytes } from '../request/request-body.ts';
+import { headersByName } from '../request/request-headers.ts';
+import { jsonOptionsOf, type RpcAttempt, type RpcService, type ServedRpc } from './rpc-service.ts';
+
+/** How the messages of one rpc are spelt on the wire. */
+interface Codec {
+  readonly read: (bytes: Uint8Array) => Message;
+  readonly write: (message: Message) => UnaryAnswer['body'];
+}
+
+interface CompiledRpc {
+  readonly served: ServedRpc;
+  /** By content type. */
+  readonly codecs: Readonly<Record<string, Codec>>;
+}
+
+/** An rpc's answer, before it is sent. */
+interface UnaryAnswer {
+  readonly status: number;
+  /** Those of its own. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** A text goes to the connection together with its headers. */
+  readonly body: string | Uint8Array;
+}
+
+/**
+ * Answers the unary calls of Connect as its clients make them by POST: JSON or protobuf, whole and without compression. What it
+ * does not take goes to Connect's own router.
+ *
+ * @see https://connectrpc.com/docs/protocol#unary-request
+ */
+export class ConnectUnary {
+  readonly #rpcs: RpcService;
+  readonly #openCalls: OpenCalls;
+  readonly #compiledByPath: ReadonlyMap<string, CompiledRpc>;
+
+  constructor(rpcs: RpcService, openCalls: OpenCalls) {
+    this.#rpcs = rpcs;
+    this.#openCalls = openCalls;
+    const compile = createCompiler();
+    this.#compiledByPath = new Map([...rpcs.served.values()].map((served) => [`/${served.name}`, compile(served)]));
+  }
+
+  /** Begins to answer a request; false where it is none for this service, and nothing has happened to it. */
+  take(request: FastifyRequest, reply: FastifyReply, exchange: Exchange): boolean {
+    const { headers, url } = request.raw;
+    const compiled = this.#compiledByPath.get(url ?? '');
+    const contentType = headers['content-type'] ?? '';
+    if (!compiled || request.method !== 'POST' || !Object.hasOwn(compiled.codecs, contentType)) return false;
+    const codec = compiled.codecs[contentType];
+    const timeoutMs = timeoutOf(headers);
+    if (!codec || timeoutMs === undefined || (headers['content-encoding'] ?? 'identity') !== 'identity') return false;
+    const { served } = compiled;
+    Object.assign(exchange.found, { protocol: 'connect', rpc: served.name, route: served.name });
+    const call = this.#openCalls.begin(timeoutMs);
+    reply.raw.once('close', () => {
+      if (!reply.raw.writableEnded) call.leave();
+      call.end();
+    });
+    const { signal } = call;
+    const attempt = { served, exchange, protocol: 'connect', headers: headersByName(headers), signal };
+    // What fails beyond a refusal is the web framework's to answer.
+    this.#answer(request, attempt, codec)
+      .then((answer) => send(request, reply, { contentType, ...answer }))
+      .catch((error: unknown) => void reply.send(error));
+    return true;
+  }
+
+  async #answer({ raw }: FastifyRequest, attempt: RpcAttempt, codec: Codec): Promise<UnaryAnswer> {
+    const { bytesMax, dialect, headers } = attempt.served;
+    try {
+      const answer = await this.#rpcs.call(attempt, async () => {
+        const bytes = new BodyBytes(bytesMax, declaredBytes(raw));
+        return codec.read(await readBody(raw, bytes, attempt.signal));
+      });
+      return { status: 200, headers, body: codec.write(answer) };
+    } catch (error) {
+      return refusalOf(await this.#rpcs.refusalOf(error, attempt), attempt.exchange, dialect);
+    }
+  }
+}
+
+/** The web framework would say of JSON that it is UTF-8, which its clients do not expect, and would send bytes as a piece apart. */
+function send(request: FastifyRequest, reply: FastifyReply, answer: UnaryAnswer & { contentType: string }): void {
+  const { status, headers, contentType, body } = answer;
+  announceClosing(request, reply);
+  reply.hijack();
+  const all = {
+    ...reply.getHeaders(),
+    'content-type': contentType,
+    'content-length': Buffer.byteLength(body),
+    ...headers,
+  };
+  reply.raw.statusCode = status;
+  for (const [name, value] of Object.entries(all)) if (value !== undefined) reply.raw.setHeader(name, value);
+  reply.raw.end(body);
+}
+
+function refusalOf(error: ConnectError, { found }: Exchange, dialect: Dialect): UnaryAnswer {
+  found.code = codeToString(error.code);
+  const body = errorToJsonBytes(error, jsonOptionsOf(dialect));
+  return {
+    status: codeToHttpStatus(error.code),
+    headers: { ...Object.fromEntries(error.metadata), 'content-type': 'application/json' },
+    body,
+  };
+}
+
+/** Each message type is compiled once a dialect. */
+function createCompiler(): (served: ServedRpc) => CompiledRpc {
+  const writers = new Map<Dialect, JsonWriters>();
+  return (served) => {
+    const { dialect, rpc } = served;
+    const { names } = dialect.rest.json;
+    const ofDialect =
+      writers.get(dialect) ??
+      // These are proto3 JSON's own rules.
+      createJsonWriters({ names, unset: 'omit', int64: 'string', timestamp: 'rfc3339' });
+    writers.set(dialect, ofDialect);
+    const codecs = {
+      'application/json': jsonCodec(served, ofDialect.ofMessage(rpc.method.output)),
+      'application/proto': binaryCodec(served),
+    };
+    return { served, codecs };
+  };
+}
+
+function jsonCodec({ dialect, rpc }: ServedRpc, write: JsonWriter): Codec {
+  const { input } = rpc.method;
+  const options = jsonOptionsOf(dialect);
+  const decoder = new TextDecoder();
+  return {
+    read(bytes) {
+      try {
+        const json: JsonValue = JSON.parse(decoder.decode(bytes));
+        return fromJson(input, json, options);
+      } catch (error) {
+        throw undecodable(input, error);
+      }
+    },
+    write,
+  };
+}
+
+function binaryCodec({ rpc }: ServedRpc): Codec {
+  const { input, output } = rpc.method;
+  return {
+    read(bytes) {
+      try {
+        return fromBinary(input, bytes);
+      } catch (error) {
+        throw undecodable(input, error);
+      }
+    },
+    write: (message) => toBinary(output, message),
+  };
+}
+
+/** How many milliseconds a call has; Infinity without a deadline, undefined where that is none. */
+function timeoutOf({ 'connect-timeout-ms': timeout }: IncomingHttpHeaders): number | undefined {
+  if (timeout === undefined) return Infinity;
+  assert(typeof timeout === 'string');
+  return /^\d{1,10}$/.test(timeout) ? Number(timeout) : undefined;
+}

@@ -1,0 +1,72 @@
+import type { Message } from '@bufbuild/protobuf';
+import { createContextKey } from '@connectrpc/connect';
+import type { ConnectRouter, HandlerContext } from '@connectrpc/connect';
+import assert from 'node:assert/strict';
+import type { Proof } from '../admission/authenticate.ts';
+import { isDecodingKey, watchOutcome } from './connect-outcome.ts';
+import { refuseOddQuery } from './connect-request.ts';
+import { exchangeKey, type Exchange } from '../request/exchange.ts';
+import { nameOfRpc } from '../request/request-metrics.ts';
+import { jsonOptionsOf, type RpcAttempt, type RpcService, type ServedRpc } from './rpc-service.ts';
+
+/** The rpcs of all dialects for Connect's router, and the gate that stands before them. */
+export interface ConnectService {
+  /** Registers every rpc. */
+  routes(router: ConnectRouter): void;
+  /** Finds out who is calling, before a byte of the body is read. */
+  gate(context: HandlerContext): Promise<void>;
+}
+
+const proofKey = createContextKey<Proof | undefined>(undefined, { description: 'proof' });
+
+/** Serves rpcs through Connect's router. */
+export function createConnectService(service: RpcService): ConnectService {
+  const handle = async (served: ServedRpc, message: Message, context: HandlerContext): Promise<Message> => {
+    context.values.set(isDecodingKey, false);
+    const proof = context.values.get(proofKey);
+    assert(proof);
+    const answer = await service.answer(attemptOf(served, context), proof, message);
+    for (const [name, value] of Object.entries(served.headers)) context.responseHeader.set(name, value);
+    return answer;
+  };
+  const letIn = (served: ServedRpc, context: HandlerContext): Promise<Proof> =>
+    service.letIn(attemptOf(served, context));
+  const refuseAs = <T>(served: ServedRpc, context: HandlerContext, step: Promise<T>): Promise<T> =>
+    step.catch(async (error: unknown) => {
+      throw await service.refusalOf(error, attemptOf(served, context));
+    });
+  return {
+    routes(router) {
+      for (const served of service.served.values()) {
+        const options = { jsonOptions: jsonOptionsOf(served.dialect), readMaxBytes: served.bytesMax };
+        router.rpc(
+          served.rpc.method,
+          (message, context) => refuseAs(served, context, handle(served, message, context)),
+          options,
+        );
+      }
+    },
+    async gate(context) {
+      const { found } = exchangeOf(context);
+      found.protocol = context.protocolName;
+      found.rpc = nameOfRpc(context.method);
+      found.route = found.rpc;
+      watchOutcome(context, found);
+      refuseOddQuery(context);
+      const served = service.served.get(context.method);
+      if (served) context.values.set(proofKey, await refuseAs(served, context, letIn(served, context)));
+      context.values.set(isDecodingKey, true);
+    },
+  };
+}
+
+function attemptOf(served: ServedRpc, context: HandlerContext): RpcAttempt {
+  const { protocolName: protocol, requestHeader: headers, signal } = context;
+  return { served, exchange: exchangeOf(context), protocol, headers, signal };
+}
+
+function exchangeOf(context: HandlerContext): Exchange {
+  const exchange = context.values.get(exchangeKey);
+  assert(exchange);
+  return exchange;
+}

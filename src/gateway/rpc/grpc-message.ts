@@ -1,0 +1,82 @@
+import { Code, ConnectError } from '@connectrpc/connect';
+import type { BodyReader } from '../request/read-body.ts';
+
+/** A byte of flags, and the message's length in four. */
+const headBytes = 5;
+const compressedFlag = 1;
+
+/**
+ * Puts a message in its frame, uncompressed.
+ *
+ * @see https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md (Length-Prefixed-Message)
+ */
+export function frameMessage(message: Uint8Array): Buffer {
+  const frame = Buffer.allocUnsafe(headBytes + message.length);
+  frame.writeUInt8(0, 0);
+  frame.writeUInt32BE(message.length, 1);
+  frame.set(message, headBytes);
+  return frame;
+}
+
+/** Puts together a frame that comes in pieces of any size, and spends no more memory than twice what has come. */
+export class FrameReader implements BodyReader {
+  readonly #bytesMax: number;
+  #frame: Buffer = Buffer.alloc(0);
+  #length = 0;
+
+  /** @param bytesMax of the message in the frame */
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  /**
+   * Takes the next piece.
+   *
+   * @throws ConnectError `resource_exhausted` as soon as the message declares more than it may have, `internal` where it is
+   * compressed although the call names no compression, `unimplemented` for a second message
+   */
+  add(piece: Buffer): void {
+    const hadHead = this.#length >= headBytes;
+    this.#append(piece);
+    if (this.#length < headBytes) return;
+    if (!hadHead) this.#checkHead();
+    if (this.#length > this.#frameBytes()) throw new ConnectError('more than one message', Code.Unimplemented);
+  }
+
+  /**
+   * Answers the message.
+   *
+   * @throws ConnectError `unimplemented` where there is none, `invalid_argument` where it is cut off
+   */
+  end(): Uint8Array {
+    if (this.#length === 0) throw new ConnectError('no message', Code.Unimplemented);
+    if (this.#length < headBytes || this.#length < this.#frameBytes()) {
+      throw new ConnectError('the message is cut off', Code.InvalidArgument);
+    }
+    return this.#frame.subarray(headBytes, this.#length);
+  }
+
+  /** Most frames come in one piece, which is taken as it is. */
+  #append(piece: Buffer): void {
+    const length = this.#length + piece.length;
+    if (this.#length === 0) this.#frame = piece;
+    else {
+      if (this.#frame.length < length) this.#frame = Buffer.concat([this.#frame.subarray(0, this.#length)], length * 2);
+      piece.copy(this.#frame, this.#length);
+    }
+    this.#length = length;
+  }
+
+  #checkHead(): void {
+    const flags = this.#frame.readUInt8(0);
+    if (flags === compressedFlag) throw new ConnectError('a compressed message without grpc-encoding', Code.Internal);
+    if (flags !== 0) throw new ConnectError('unknown flags of a message', Code.Internal);
+    if (this.#frameBytes() > headBytes + this.#bytesMax) {
+      throw new ConnectError(`the message is larger than ${this.#bytesMax} bytes`, Code.ResourceExhausted);
+    }
+  }
+
+  #frameBytes(): number {
+    return headBytes + this.#frame.readUInt32BE(1);
+  }
+}

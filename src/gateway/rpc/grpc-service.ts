@@ -1,0 +1,136 @@
+import { fromBinary, toBinary, type DescMessage, type Message } from '@bufbuild/protobuf';
+import type { ConnectError } from '@connectrpc/connect';
+import { codeToString } from '@connectrpc/connect/protocol-connect';
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import type { Logger } from 'pino';
+import { dropUnreadBody } from '../port/close-behind.ts';
+import { undecodable } from './connect-outcome.ts';
+import type { Exchange } from '../request/exchange.ts';
+import { grpcContentType, isPlainGrpc, timeoutOf, trailersOf } from './grpc-headers.ts';
+import { FrameReader, frameMessage } from './grpc-message.ts';
+import type { OpenCalls } from '../request/open-calls.ts';
+import type { FindPeer } from '../port/peer-address.ts';
+import { readBody } from '../request/read-body.ts';
+import { headersByName } from '../request/request-headers.ts';
+import { requestIdOf } from '../request/request-identity.ts';
+import type { Exchanges } from '../request/request-log.ts';
+import type { RpcAttempt, RpcService, ServedRpc } from './rpc-service.ts';
+import { describeUnknownError } from '../request/unknown-error.ts';
+
+/** What gRPC is served with. */
+export interface GrpcParts {
+  readonly rpcs: RpcService;
+  readonly openCalls: OpenCalls;
+  readonly exchanges: Exchanges;
+  readonly findPeer: FindPeer;
+  /** The most bytes of a body that are let in although nobody reads them. */
+  readonly bodyBytesMax: number;
+  readonly log: Logger;
+}
+
+/**
+ * Answers the unary calls of gRPC on HTTP/2's own streams, as its clients make them: protobuf without compression. What it does
+ * not take (streaming calls, JSON, compression, gRPC-Web, mistakes) goes to Connect.
+ *
+ * @see https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+ */
+export class GrpcService {
+  readonly #parts: GrpcParts;
+  readonly #servedByPath: ReadonlyMap<string, ServedRpc>;
+
+  constructor(parts: GrpcParts) {
+    this.#parts = parts;
+    this.#servedByPath = new Map([...parts.rpcs.served.values()].map((served) => [`/${served.name}`, served]));
+  }
+
+  /** Begins to answer a stream; false where it is none for this service, and nothing has happened to it. */
+  take(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: string[]): boolean {
+    const served = this.#servedByPath.get(headers[':path'] ?? '');
+    const socket = stream.session?.socket;
+    if (!served || !socket || !isPlainGrpc(headers)) return false;
+    const { exchanges, findPeer, bodyBytesMax, log, openCalls, rpcs } = this.#parts;
+    const requestId = requestIdOf(headers);
+    const peer = findPeer(socket.remoteAddress, headers);
+    const { exchange, end } = exchanges.open({
+      requestId,
+      method: 'POST',
+      path: `/${served.name}`,
+      peer,
+      headers,
+      rawHeaders,
+      socket,
+    });
+    Object.assign(exchange.found, { protocol: 'grpc', rpc: served.name, route: served.name });
+    const { signal, leave, end: forget } = openCalls.begin(timeoutOf(headers) ?? Infinity);
+    const call = { stream, exchange };
+    stream.once('aborted', leave);
+    stream.once('close', () => {
+      forget();
+      if (stream.aborted) exchange.found.code = 'canceled';
+      end({ status: 200, isAborted: stream.aborted });
+    });
+    stream.on('error', () => undefined);
+    dropUnreadBody(stream, bodyBytesMax);
+    const attempt = { served, exchange, protocol: 'grpc', headers: headersByName(headers), signal };
+    serve(rpcs, call, attempt).catch((error: unknown) => {
+      log.error({ requestId, route: served.name, error: describeUnknownError(error) }, 'a refusal could not be sent');
+      stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    });
+    return true;
+  }
+}
+
+interface GrpcCall {
+  readonly stream: ServerHttp2Stream;
+  readonly exchange: Exchange;
+}
+
+async function serve(rpcs: RpcService, call: GrpcCall, attempt: RpcAttempt): Promise<void> {
+  const { rpc, bytesMax } = attempt.served;
+  try {
+    const answer = await rpcs.call(attempt, async () =>
+      decode(rpc.method.input, await readBody(call.stream, new FrameReader(bytesMax), attempt.signal)),
+    );
+    sendAnswer(call, frameMessage(toBinary(rpc.method.output, answer)), attempt.served.headers);
+  } catch (error) {
+    sendRefusal(call, await rpcs.refusalOf(error, attempt));
+  }
+}
+
+function decode(schema: DescMessage, bytes: Uint8Array): Message {
+  try {
+    return fromBinary(schema, bytes);
+  } catch (error) {
+    throw undecodable(schema, error);
+  }
+}
+
+function sendAnswer(call: GrpcCall, frame: Buffer, headers: Readonly<Record<string, string>>): void {
+  const { stream } = call;
+  if (isGone(stream)) return;
+  stream.once('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+  stream.respond({ ...headersOf(call), ...headers }, { waitForTrailers: true });
+  stream.end(frame);
+}
+
+/** An answer without a message is one block of headers. */
+function sendRefusal(call: GrpcCall, error: ConnectError): void {
+  const { stream, exchange } = call;
+  exchange.found.code = codeToString(error.code);
+  if (isGone(stream)) return;
+  stream.respond({ ...headersOf(call), ...trailersOf(error) }, { endStream: true });
+}
+
+function headersOf({ exchange }: GrpcCall) {
+  return {
+    ':status': 200,
+    'content-type': grpcContentType,
+    'x-request-id': exchange.requestId,
+    'x-content-type-options': 'nosniff',
+    'cache-control': 'no-store',
+  };
+}
+
+function isGone(stream: ServerHttp2Stream): boolean {
+  return stream.destroyed || stream.closed;
+}

@@ -1,0 +1,161 @@
+import type { DescMethod, Message } from '@bufbuild/protobuf';
+import { ConnectError } from '@connectrpc/connect';
+import type { Logger } from 'pino';
+import { VaultError } from '../../vault/errors.ts';
+import type { Clock } from '../../vault/ports.ts';
+import { callerOf, type Proof, type Prover, type RequestHeaders } from '../admission/authenticate.ts';
+import { absentWorkspace, connectErrorOf, givenUp, internalError, invalidRequestError } from './connect-errors.ts';
+import { tellDenial, type DenialObserver } from '../admission/denial-observer.ts';
+import type { Dialect } from '../dialect.ts';
+import { workFor, type Exchange } from '../request/exchange.ts';
+import type { Guard } from '../admission/guard.ts';
+import { bodyLimitOf } from '../request/request-body.ts';
+import { nameOfRpc } from '../request/request-metrics.ts';
+import { renderProblem } from '../rest/rest-problems.ts';
+import type { BoundRpc, GuardedRpc, RpcCall } from '../rpc.ts';
+import { describeUnknownError } from '../request/unknown-error.ts';
+
+/** What gRPC, gRPC-Web and Connect are served with. */
+export interface RpcParts {
+  readonly dialects: readonly Dialect[];
+  readonly prover: Prover;
+  readonly guard: Guard;
+  readonly denials: DenialObserver;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly bodyBytesMax: number;
+}
+
+/** An rpc as it is served. */
+export interface ServedRpc {
+  readonly dialect: Dialect;
+  readonly rpc: BoundRpc;
+  /** `coffer.v1.CredentialService/GetCredential`; its path is that behind a slash. */
+  readonly name: string;
+  /** The most bytes that its request may take. */
+  readonly bytesMax: number;
+  /** On every answer. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** A call by whatever protocol, as far as its caller is to be let in. */
+export interface GuardedAttempt {
+  readonly served: { readonly dialect: Dialect; readonly rpc: GuardedRpc };
+  readonly exchange: Exchange;
+  readonly protocol: string;
+  readonly headers: RequestHeaders;
+  /** Aborted when the call is given up, with the reason. */
+  readonly signal: AbortSignal;
+}
+
+/** A call of an rpc. */
+export interface RpcAttempt extends GuardedAttempt {
+  readonly served: ServedRpc;
+}
+
+/**
+ * Takes the calls of all protocols that send an rpc's own message through the same steps: who is calling, may he call at all;
+ * only then the message, whether he may do that, its rules, the handler.
+ */
+export class RpcService {
+  /** By their methods. */
+  readonly served: ReadonlyMap<DescMethod, ServedRpc>;
+  readonly #parts: RpcParts;
+
+  constructor(parts: RpcParts) {
+    this.#parts = parts;
+    const all = parts.dialects.flatMap((dialect) => dialect.rpcs.map((rpc) => serve(rpc, dialect, parts.bodyBytesMax)));
+    this.served = new Map(all.map((one) => [one.rpc.method, one]));
+  }
+
+  /**
+   * Takes a call through all steps.
+   *
+   * @param read gets the message, once the caller is let in
+   * @throws whatever `refusalOf` is for
+   */
+  async call(attempt: RpcAttempt, read: () => Promise<Message>): Promise<Message> {
+    const proof = await this.letIn(attempt);
+    return this.answer(attempt, proof, await read());
+  }
+
+  /**
+   * Finds out who is calling, before a byte of the body is read.
+   *
+   * @throws whatever `refusalOf` is for, where he can't be let in, or may make the call nowhere
+   */
+  async letIn(attempt: GuardedAttempt): Promise<Proof> {
+    const { served, exchange, headers, signal } = attempt;
+    const { found, peer, peerCertificate, hasSeveralAuthorizations } = exchange;
+    found.dialect = served.dialect.name;
+    const evidence = { headers, signal, peer, peerCertificate, hasSeveralAuthorizations };
+    const proof = await workFor(exchange, () => this.#parts.prover.prove(evidence));
+    const caller = callerOf(served.rpc, proof);
+    if (caller) found.caller = caller;
+    this.#parts.guard.admitCaller(served.rpc, caller);
+    return proof;
+  }
+
+  /**
+   * Answers a message of a caller who was let in.
+   *
+   * @throws whatever `refusalOf` is for, where the call fails
+   */
+  async answer(attempt: RpcAttempt, proof: Proof, message: Message): Promise<Message> {
+    return workFor(attempt.exchange, async () => {
+      const call = await this.admit(attempt, proof, message);
+      return this.#parts.guard.invoke(attempt.served.rpc, message, call);
+    });
+  }
+
+  /**
+   * Decides whether a caller who was let in may make the call, and whether its message is one.
+   *
+   * @throws whatever `refusalOf` is for, where he may not, or it is none
+   */
+  async admit(attempt: GuardedAttempt, proof: Proof, message: Message): Promise<RpcCall> {
+    const { guard, prover } = this.#parts;
+    const { served, exchange, headers, protocol, signal } = attempt;
+    const { dialect, rpc } = served;
+    const caller = callerOf(rpc, await prover.renew(proof));
+    const workspaceId = guard.admit({ dialect, rpc, caller, headers, message });
+    guard.refuseFlaws(rpc.method.input, message);
+    const violations = guard.validate(rpc.method.input, message);
+    if (violations.length > 0) throw invalidRequestError(violations);
+    const { requestId, peer, isLocal } = exchange;
+    return { caller, workspaceId, protocol, dialect: dialect.name, peer, requestId, isLocal, signal };
+  }
+
+  /** Tells whoever watches denials of what a call was refused with, and renders it. */
+  async refusalOf(thrown: unknown, { served, exchange, signal }: GuardedAttempt): Promise<ConnectError> {
+    const { clock, log } = this.#parts;
+    // What follows from a call's being given up is no fault.
+    const error = signal.aborted && !(thrown instanceof VaultError) ? givenUp(signal.reason) : thrown;
+    await tellDenial(this.#parts, exchange, error);
+    if (error instanceof ConnectError) return error;
+    const { requestId, found } = exchange;
+    if (!(error instanceof VaultError)) {
+      log.error({ requestId, route: found.route, error: describeUnknownError(error) }, 'internal error');
+      return internalError();
+    }
+    if (error.code !== 'workspace_denied') return connectErrorOf(error);
+    // The decision is the REST side's: a dialect may answer such a workspace as absent.
+    const shown = { method: undefined, requestId, now: clock.now(), pathVariables: {}, caller: found.caller };
+    const { status } = renderProblem(served.dialect, { kind: 'vault', error }, shown, log);
+    return connectErrorOf(status === 404 ? absentWorkspace(error) : error);
+  }
+}
+
+/** How the messages of a dialect are spelt in proto3 JSON. */
+export function jsonOptionsOf({ rest }: Dialect) {
+  return {
+    ignoreUnknownFields: rest.unknownMembers === 'ignore',
+    useProtoFieldName: rest.json.names === 'proto',
+    alwaysEmitImplicit: true,
+  } as const;
+}
+
+function serve(rpc: BoundRpc, dialect: Dialect, bytesMax: number): ServedRpc {
+  const headers = dialect.rest.headers?.[rpc.method.name] ?? {};
+  return { dialect, rpc, name: nameOfRpc(rpc.method), bytesMax: bodyLimitOf(rpc, bytesMax), headers };
+}

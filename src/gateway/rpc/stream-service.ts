@@ -1,0 +1,145 @@
+import type { DescMethod, Message } from '@bufbuild/protobuf';
+import { createContextKey, type ConnectRouter, type HandlerContext } from '@connectrpc/connect';
+import assert from 'node:assert/strict';
+import { callerOf, type Proof, type Prover } from '../admission/authenticate.ts';
+import { isDecodingKey } from './connect-outcome.ts';
+import type { Dialect } from '../dialect.ts';
+import { exchangeKey } from '../request/exchange.ts';
+import type { Guard } from '../admission/guard.ts';
+import type { OpenStreams } from './open-streams.ts';
+import { bodyLimitOf } from '../request/request-body.ts';
+import type { BoundStream } from '../rpc.ts';
+import { jsonOptionsOf, type GuardedAttempt, type RpcService } from './rpc-service.ts';
+
+/** What streams are served with. */
+export interface StreamParts {
+  readonly dialects: readonly Dialect[];
+  readonly rpcs: RpcService;
+  readonly prover: Prover;
+  readonly guard: Guard;
+  readonly openStreams: OpenStreams;
+  readonly bodyBytesMax: number;
+  /** Aborted, with the reason, when the server stops. */
+  readonly stopping: AbortSignal;
+}
+
+/** The rpcs that answer with streams, for Connect's router, and the gate that stands before them. */
+export interface StreamService {
+  routes(router: ConnectRouter): void;
+  /** Finds out who is calling, before a byte of the body is read. */
+  gate(context: HandlerContext): Promise<void>;
+}
+
+interface ServedStream {
+  readonly dialect: Dialect;
+  readonly rpc: BoundStream;
+}
+
+/** Under which a stream finds how it is cut off. */
+export const cutOffKey = createContextKey<() => void>(() => undefined, { description: 'cutting off' });
+
+/** For how long a stream that was given up may tell its client why, in milliseconds; it can't where nothing is read of it. */
+const lastWordsMs = 500;
+
+const proofKey = createContextKey<Proof | undefined>(undefined, { description: 'proof of a stream' });
+
+/** Serves streams through Connect's router, each for as long as its caller could open it anew. */
+export function createStreamService(parts: StreamParts): StreamService {
+  const { bodyBytesMax, dialects, rpcs } = parts;
+  const streams = dialects.flatMap((dialect) => (dialect.streams ?? []).map((rpc) => ({ dialect, rpc })));
+  const served = new Map<DescMethod, ServedStream>(streams.map((one) => [one.rpc.method, one]));
+  return {
+    routes(router) {
+      for (const one of served.values()) {
+        const options = { jsonOptions: jsonOptionsOf(one.dialect), readMaxBytes: bodyLimitOf(one.rpc, bodyBytesMax) };
+        router.rpc(one.rpc.method, (message, context) => serve(parts, one, { message, context }), options);
+      }
+    },
+    async gate(context) {
+      const one = served.get(context.method);
+      if (!one) return;
+      const attempt = attemptOf(one, context, context.signal);
+      try {
+        context.values.set(proofKey, await rpcs.letIn(attempt));
+      } catch (error) {
+        throw await rpcs.refusalOf(error, attempt);
+      }
+    },
+  };
+}
+
+interface Opening {
+  readonly message: Message;
+  readonly context: HandlerContext;
+}
+
+async function* serve(
+  parts: StreamParts,
+  served: ServedStream,
+  { message, context }: Opening,
+): AsyncGenerator<Message> {
+  const { openStreams, rpcs, stopping } = parts;
+  context.values.set(isDecodingKey, false);
+  const proof = context.values.get(proofKey);
+  assert(proof);
+  const open = openStreams.add(() => askAgain(parts, { served, message }, proof));
+  const cutOff = context.values.get(cutOffKey);
+  open.signal.addEventListener('abort', () => void setTimeout(cutOff, lastWordsMs).unref(), { once: true });
+  const signal = AbortSignal.any([context.signal, open.signal, stopping]);
+  const attempt = attemptOf(served, context, signal);
+  try {
+    const call = await rpcs.admit(attempt, proof, message);
+    yield* untilAborted(signal, served.rpc.invoke(message, call));
+    // Whatever ended the stream is its end's reason.
+    signal.throwIfAborted();
+  } catch (error) {
+    throw await rpcs.refusalOf(open.signal.aborted ? open.signal.reason : error, attempt);
+  } finally {
+    open.end();
+  }
+}
+
+/** Whether the caller could open the stream anew; it is not another call. */
+async function askAgain(
+  { guard, prover }: StreamParts,
+  { served, message }: { readonly served: ServedStream; readonly message: Message },
+  proof: Proof,
+): Promise<void> {
+  const { dialect, rpc } = served;
+  const renewed = await prover.renew({ ...proof, askedAtMs: Number.NEGATIVE_INFINITY });
+  guard.admit({ dialect, rpc, caller: callerOf(rpc, renewed), headers: proof.evidence.headers, message });
+}
+
+/** Passes messages on no longer than until the signal is aborted, whether the handler listens to it or not. */
+async function* untilAborted(signal: AbortSignal, messages: AsyncIterable<Message>): AsyncGenerator<Message> {
+  const iterator = messages[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await nextOf(iterator, signal);
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    // It may never come to its end: nobody waits for that.
+    iterator.return?.().catch(() => undefined);
+  }
+}
+
+async function nextOf(iterator: AsyncIterator<Message>, signal: AbortSignal): Promise<IteratorResult<Message>> {
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(new Error('the stream was given up', { cause: signal.reason }));
+    signal.addEventListener('abort', onAbort, { once: true });
+    iterator
+      .next()
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}
+
+function attemptOf(served: ServedStream, context: HandlerContext, signal: AbortSignal): GuardedAttempt {
+  const exchange = context.values.get(exchangeKey);
+  assert(exchange);
+  const { protocolName: protocol, requestHeader: headers } = context;
+  return { served, exchange, protocol, headers, signal };
+}

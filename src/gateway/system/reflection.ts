@@ -1,0 +1,151 @@
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import type { DescFile, DescMessage, DescService } from '@bufbuild/protobuf';
+import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
+import { Code } from '@connectrpc/connect';
+import type { ConnectRouter } from '@connectrpc/connect';
+import * as v1 from '../../../gen/grpc/reflection/v1/reflection_pb.ts';
+import * as v1alpha from '../../../gen/grpc/reflection/v1alpha/reflection_pb.ts';
+
+/** What a reflection client may ask about. */
+interface Index {
+  readonly services: readonly string[];
+  readonly filesByName: ReadonlyMap<string, DescFile>;
+  readonly filesBySymbol: ReadonlyMap<string, DescFile>;
+  /** The numbers of the extensions of a message, each with its file. */
+  readonly extensions: ReadonlyMap<string, ReadonlyMap<number, DescFile>>;
+}
+
+/** The paths of its rpcs, which a client may keep open between two questions. */
+export const reflectionPaths: ReadonlySet<string> = new Set(
+  [v1.ServerReflection, v1alpha.ServerReflection].map(
+    ({ typeName, method }) => `/${typeName}/${method.serverReflectionInfo.name}`,
+  ),
+);
+
+type Answer = v1.ServerReflectionResponse['messageResponse'];
+
+/**
+ * Serves `grpc.reflection.v1` and `v1alpha` for the given services and for reflection itself.
+ *
+ * @see https://github.com/grpc/grpc/blob/master/doc/server-reflection.md
+ */
+export function registerReflection(router: ConnectRouter, services: readonly DescService[]): void {
+  const index = indexOf([...services, v1.ServerReflection, v1alpha.ServerReflection]);
+  router.service(v1.ServerReflection, {
+    async *serverReflectionInfo(requests) {
+      for await (const request of requests) yield respond(index, request);
+    },
+  });
+  // The two versions differ in nothing but the package's name, so that their bytes are the same.
+  router.service(v1alpha.ServerReflection, {
+    async *serverReflectionInfo(requests) {
+      for await (const request of requests) {
+        const asked = fromBinary(
+          v1.ServerReflectionRequestSchema,
+          toBinary(v1alpha.ServerReflectionRequestSchema, request),
+        );
+        const bytes = toBinary(v1.ServerReflectionResponseSchema, respond(index, asked));
+        yield fromBinary(v1alpha.ServerReflectionResponseSchema, bytes);
+      }
+    },
+  });
+}
+
+function respond(index: Index, originalRequest: v1.ServerReflectionRequest): v1.ServerReflectionResponse {
+  const messageResponse = answer(index, originalRequest);
+  const validHost = originalRequest.host;
+  return create(v1.ServerReflectionResponseSchema, { validHost, originalRequest, messageResponse });
+}
+
+function answer(index: Index, { messageRequest: asked }: v1.ServerReflectionRequest): Answer {
+  switch (asked.case) {
+    case 'fileByFilename':
+      return files(index.filesByName.get(asked.value));
+    case 'fileContainingSymbol':
+      return files(index.filesBySymbol.get(asked.value.replace(/^\./, '')));
+    case 'fileContainingExtension': {
+      const { containingType, extensionNumber } = asked.value;
+      return files(index.extensions.get(containingType)?.get(extensionNumber));
+    }
+    case 'allExtensionNumbersOfType': {
+      const extensionNumber = [...(index.extensions.get(asked.value)?.keys() ?? [])];
+      if (extensionNumber.length === 0 && !index.filesBySymbol.has(asked.value)) return notFound();
+      const value = create(v1.ExtensionNumberResponseSchema, { baseTypeName: asked.value, extensionNumber });
+      return { case: 'allExtensionNumbersResponse', value };
+    }
+    case 'listServices': {
+      const service = index.services.map((name) => ({ name }));
+      return { case: 'listServicesResponse', value: create(v1.ListServiceResponseSchema, { service }) };
+    }
+    case undefined:
+    default:
+      return refusal(Code.InvalidArgument, 'the request asks for nothing');
+  }
+}
+
+/** A file with all that it imports, so that a client needs to ask once. */
+function files(file: DescFile | undefined): Answer {
+  if (!file) return notFound();
+  const fileDescriptorProto = [...withImports(file)].map(({ proto }) => toBinary(FileDescriptorProtoSchema, proto));
+  const value = create(v1.FileDescriptorResponseSchema, { fileDescriptorProto });
+  return { case: 'fileDescriptorResponse', value };
+}
+
+function notFound(): Answer {
+  return refusal(Code.NotFound, 'not found');
+}
+
+function refusal(errorCode: Code, errorMessage: string): Answer {
+  return { case: 'errorResponse', value: create(v1.ErrorResponseSchema, { errorCode, errorMessage }) };
+}
+
+function indexOf(services: readonly DescService[]): Index {
+  const all = new Set(services.flatMap(({ file }) => [...withImports(file)]));
+  const filesBySymbol = new Map([...all].flatMap((file) => symbolsOf(file).map((name) => [name, file])));
+  return {
+    services: services.map(({ typeName }) => typeName).toSorted(),
+    filesByName: new Map([...all].map((file) => [file.proto.name, file])),
+    filesBySymbol,
+    extensions: extensionsOf([...all]),
+  };
+}
+
+function withImports(file: DescFile, seen = new Set<DescFile>()): Set<DescFile> {
+  if (seen.has(file)) return seen;
+  seen.add(file);
+  for (const dependency of file.dependencies) withImports(dependency, seen);
+  return seen;
+}
+
+function symbolsOf(file: DescFile): string[] {
+  return [
+    ...file.services.flatMap(({ typeName, methods }) => [
+      typeName,
+      ...methods.map(({ name }) => `${typeName}.${name}`),
+    ]),
+    ...file.messages.flatMap(symbolsOfMessage),
+    ...file.enums.map(({ typeName }) => typeName),
+    ...file.extensions.map(({ typeName }) => typeName),
+  ];
+}
+
+function symbolsOfMessage(message: DescMessage): string[] {
+  return [
+    message.typeName,
+    ...message.fields.map(({ name }) => `${message.typeName}.${name}`),
+    ...message.nestedMessages.flatMap(symbolsOfMessage),
+    ...message.nestedEnums.map(({ typeName }) => typeName),
+    ...message.nestedExtensions.map(({ typeName }) => typeName),
+  ];
+}
+
+function extensionsOf(all: readonly DescFile[]): Map<string, Map<number, DescFile>> {
+  const found = new Map<string, Map<number, DescFile>>();
+  for (const file of all) {
+    for (const { extendee, number } of file.extensions) {
+      const numbers = found.get(extendee.typeName) ?? new Map<number, DescFile>();
+      found.set(extendee.typeName, numbers.set(number, file));
+    }
+  }
+  return found;
+}

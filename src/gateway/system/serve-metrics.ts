@@ -1,0 +1,59 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Registry } from 'prom-client';
+import { VaultError, type VaultErrorCode } from '../../vault/errors.ts';
+import type { Proof, Prover } from '../admission/authenticate.ts';
+import type { RestAnswer } from '../dialect.ts';
+import type { Exchange } from '../request/exchange.ts';
+import { headersByName } from '../request/request-headers.ts';
+import { plainAnswer } from '../rest/rest-problems.ts';
+import { abortWhenGone } from '../rest/rest-request.ts';
+
+/** What metrics are served with. */
+export interface MetricsParts {
+  readonly registry: Registry;
+  readonly prover: Prover;
+  readonly exchangeOf: (request: FastifyRequest) => Exchange | undefined;
+}
+
+/** What other refusals of a proof mean than that it is none. */
+const refusals: Partial<Record<VaultErrorCode, number>> = { resource_exhausted: 429, unavailable: 503, canceled: 503 };
+
+/**
+ * Serves `/metrics` in the text format of Prometheus, to callers on this very machine, whom nobody is asked for, and else to
+ * owners of the instance alone.
+ *
+ * @see https://prometheus.io/docs/instrumenting/exposition_formats/
+ */
+export function serveMetrics(fastify: FastifyInstance, { registry, prover, exchangeOf }: MetricsParts): void {
+  fastify.get('/metrics', async (request, reply) => {
+    const refusal = await refuse(prover, request, exchangeOf(request), abortWhenGone(reply).signal);
+    if (!refusal) return reply.type(registry.contentType).send(await registry.metrics());
+    return reply
+      .code(refusal.status)
+      .headers(refusal.headers ?? {})
+      .send(refusal.body);
+  });
+}
+
+/** @returns undefined for whoever may read them */
+async function refuse(
+  prover: Prover,
+  request: FastifyRequest,
+  exchange: Exchange | undefined,
+  signal: AbortSignal,
+): Promise<RestAnswer | undefined> {
+  if (!exchange) return plainAnswer(500, 'internal', 'internal error');
+  const { isLocal, peer, peerCertificate, hasSeveralAuthorizations } = exchange;
+  if (isLocal) return undefined;
+  const headers = headersByName(request.raw.headers);
+  const proof = await prover.prove({ headers, signal, peer, peerCertificate, hasSeveralAuthorizations });
+  return proof.caller?.isOwner ? undefined : refusalOf(proof);
+}
+
+function refusalOf({ caller, refusal }: Proof): RestAnswer {
+  if (caller) return plainAnswer(403, 'permission_denied', 'only owners of the instance may read metrics');
+  if (refusal !== undefined && !(refusal instanceof VaultError)) throw refusal;
+  const status = refusal && refusals[refusal.code];
+  if (refusal && status !== undefined) return plainAnswer(status, refusal.code, refusal.message);
+  return { ...plainAnswer(401, 'unauthenticated', 'Not authenticated'), headers: { 'www-authenticate': 'Bearer' } };
+}

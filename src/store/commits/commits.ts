@@ -1,0 +1,253 @@
+import { trace } from '@opentelemetry/api';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AuditEvent } from '../../vault/audit-event.ts';
+import { VaultError } from '../../vault/errors.ts';
+import type { Decision, DecisionTarget, FoundCredential } from '../../vault/ports.ts';
+import type { CredentialGuard } from '../credentials/credential-guard.ts';
+import {
+  canceled,
+  CommitUnknownError,
+  constraintOf,
+  endsSession,
+  isCollision,
+  translateFailure,
+} from '../connection/database-failure.ts';
+import type { Database } from '../connection/database.ts';
+import { decideTogether, type DecisionWrite, type Prepared } from './decision-group.ts';
+import { GroupQueue } from './group-queue.ts';
+import { together } from '../connection/statement.ts';
+import type { TrailWriter } from '../trail/trail-writer.ts';
+import type { Transaction, TransactionScope } from '../connection/transaction.ts';
+
+/** Who is told of what was committed; they must not throw. */
+export interface CommitListeners {
+  /** Told of each commit how many calls it answers. */
+  readonly onCommit?: ((groupSize: number) => void) | undefined;
+  /** Told of each write that stood alone, and so may have changed what somebody may do, before it is answered. */
+  readonly onLoneCommit?: (() => void) | undefined;
+}
+
+/** What commits work with. */
+export interface CommitsParts extends CommitListeners {
+  readonly database: Database;
+  readonly trail: TrailWriter;
+  readonly guard: CredentialGuard;
+}
+
+/** What a write that stands alone has done, beside its statements. */
+export interface Written<Answer> {
+  readonly answer: Answer;
+  /** What tells of it in the trail. */
+  readonly events: readonly AuditEvent[];
+}
+
+/** A write that brings its own statements. */
+interface LoneWrite {
+  readonly kind: 'lone';
+  readonly scope: TransactionScope;
+  readonly prepare: (transaction: Transaction) => Promise<Prepared>;
+  readonly reject: (error: unknown) => void;
+}
+
+type Write = DecisionWrite | LoneWrite;
+
+/** The most writes of one transaction. */
+const groupMax = 128;
+/** How often to ask what became of a transaction, each time twice as long after the last. */
+const questionsMax = 6;
+const firstPauseMs = 50;
+
+/**
+ * Commits everything that the trail tells of. One transaction is under way at a time, and decisions that wait for it share
+ * the next one: one caller's failure is his alone, and each is answered when what he asked for is durable.
+ *
+ * @see docs/decisions/0012-group-commit.md
+ */
+export class Commits {
+  readonly #database: Database;
+  readonly #trail: TrailWriter;
+  readonly #queue: GroupQueue<Write>;
+  readonly #guard: CredentialGuard;
+  readonly #onCommit: CommitListeners['onCommit'];
+  readonly #onLoneCommit: CommitListeners['onLoneCommit'];
+
+  constructor({ database, guard, onCommit, onLoneCommit, trail }: CommitsParts) {
+    this.#onCommit = onCommit;
+    this.#onLoneCommit = onLoneCommit;
+    this.#database = database;
+    this.#guard = guard;
+    this.#trail = trail;
+    this.#queue = new GroupQueue({ work: (group) => this.#commitSome(group), groupMax });
+  }
+
+  /** @throws what the decision throws or refuses with, and what `Database` throws */
+  async decide<Answer>(
+    target: DecisionTarget,
+    decide: (found: FoundCredential | undefined) => Decision<Answer>,
+  ): Promise<Answer> {
+    const span = trace.getActiveSpan();
+    return new Promise((resolve, reject) => {
+      const attempt = (found: FoundCredential | undefined, isProofEnded: boolean) => {
+        const decision = isProofEnded && found && target.proof ? target.proof.refuse(found.credential) : decide(found);
+        const settle = (groupSize: number) => {
+          span?.setAttribute('coffer.group.size', groupSize);
+          if ('refusal' in decision) reject(decision.refusal);
+          else resolve(decision.answer);
+        };
+        return { decision, settle };
+      };
+      this.#queue.add({ kind: 'decision', target, attempt, reject });
+    });
+  }
+
+  /**
+   * Runs work in a transaction of its own, and once more where it collided with another one.
+   *
+   * @param work perhaps runs twice; nothing of the first time is kept
+   */
+  async run<Answer>(
+    scope: TransactionScope,
+    work: (transaction: Transaction) => Promise<Written<Answer>>,
+  ): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const prepare = async (transaction: Transaction) => {
+        const { answer, events } = await work(transaction);
+        const settle = () => {
+          this.#onLoneCommit?.();
+          resolve(answer);
+        };
+        return { events, fragments: [], settle, left: [] };
+      };
+      this.#queue.add({ kind: 'lone', scope, prepare, reject });
+    });
+  }
+
+  /** Commits the first ones that go together, and leaves the others. */
+  async #commitSome(waiting: readonly Write[]): Promise<readonly Write[]> {
+    const wanted = waiting.filter((write) => !isDropped(write));
+    const decisions = leadingDecisions(wanted);
+    const [first] = wanted;
+    if (!first) return [];
+    if (decisions.length <= 1) return [...(await this.#commitOne(first)), ...wanted.slice(1)];
+    return [...(await this.#commitGroup(decisions)), ...wanted.slice(decisions.length)];
+  }
+
+  async #commitGroup(writes: readonly DecisionWrite[]): Promise<readonly Write[]> {
+    try {
+      const workspaces = [...new Set(writes.map(({ target }) => target.workspaceId))];
+      const left = await this.#attempt({ workspaces }, (transaction) =>
+        decideTogether(transaction, writes, this.#guard),
+      );
+      this.#onCommit?.(writes.length - left.length);
+      return left;
+    } catch (error) {
+      // Whoever is to blame is found by doing them one by one; a database that is away is nobody's fault.
+      if (isAway(error)) for (const write of writes) write.reject(translateFailure(error));
+      else for (const write of writes) await this.#commitSome([write]);
+      return [];
+    }
+  }
+
+  async #commitOne(write: Write, isRepeated = false): Promise<readonly Write[]> {
+    const scope = scopeOf(write);
+    const prepare =
+      write.kind === 'lone' ? write.prepare : (one: Transaction) => decideTogether(one, [write], this.#guard);
+    try {
+      const left = await this.#attempt(scope, prepare);
+      this.#onCommit?.(1 - left.length);
+      return left;
+    } catch (error) {
+      const mayRepeat = isCollision(error) || constraintOf(error) === 'audit_event_pkey';
+      if (mayRepeat && !isRepeated) return this.#commitOne(write, true);
+      write.reject(translateFailure(error, scope.signal));
+      return [];
+    }
+  }
+
+  /** @returns what was left for another transaction */
+  async #attempt(
+    scope: TransactionScope,
+    prepare: (transaction: Transaction) => Promise<Prepared>,
+  ): Promise<readonly Write[]> {
+    if (this.#trail.isInDoubt) await this.#ask();
+    const prepared = await this.#write(scope, prepare);
+    prepared.settle();
+    return prepared.left;
+  }
+
+  async #write(scope: TransactionScope, prepare: (transaction: Transaction) => Promise<Prepared>): Promise<Prepared> {
+    const begun: { prepared?: Prepared } = {};
+    try {
+      const locked = { ...scope, advisoryLock: this.#trail.lock };
+      const prepared = await this.#database.attempt(locked, async (transaction) => {
+        begun.prepared = await prepare(transaction);
+        const rows = await this.#trail.append(transaction, begun.prepared.events);
+        const [first, ...rest] = [...begun.prepared.fragments, ...rows];
+        if (first) transaction.runLast(together(first, ...rest));
+        return begun.prepared;
+      });
+      this.#trail.committed();
+      return prepared;
+    } catch (error) {
+      if (error instanceof CommitUnknownError && begun.prepared) {
+        if (!this.#trail.isInDoubt || (await this.#askAgainAndAgain())) return begun.prepared;
+        throw new VaultError('unavailable', 'the database is not available', {}, { cause: error });
+      }
+      if (constraintOf(error) === 'audit_event_pkey') this.#trail.abandon();
+      else this.#trail.rolledBack();
+      throw error;
+    }
+  }
+
+  /** Finds out what became of the transaction whose end is not known. */
+  async #ask(): Promise<boolean> {
+    const scope = { advisoryLock: this.#trail.lock };
+    return this.#database.attempt(scope, (transaction) => this.#trail.settle(transaction));
+  }
+
+  async #askAgainAndAgain(): Promise<boolean> {
+    for (let question = 0; ; question += 1) {
+      try {
+        return await this.#ask();
+      } catch (error) {
+        if (question === questionsMax - 1) throw unknownOutcome(error);
+        await delay(firstPauseMs * 2 ** question);
+      }
+    }
+  }
+}
+
+function leadingDecisions(writes: readonly Write[]): DecisionWrite[] {
+  const decisions: DecisionWrite[] = [];
+  for (const write of writes) {
+    if (write.kind !== 'decision') break;
+    decisions.push(write);
+  }
+  return decisions;
+}
+
+function scopeOf(write: Write): TransactionScope {
+  if (write.kind === 'lone') return write.scope;
+  return { workspaces: [write.target.workspaceId], signal: write.target.signal };
+}
+
+/** Whoever gave up while he waited is told so, and nothing is done for him. */
+function isDropped(write: Write): boolean {
+  const { signal } = scopeOf(write);
+  if (!signal?.aborted) return false;
+  write.reject(canceled(signal));
+  return true;
+}
+
+function isAway(error: unknown): boolean {
+  return endsSession(error) || error instanceof VaultError;
+}
+
+function unknownOutcome(cause: unknown): VaultError {
+  return new VaultError(
+    'unavailable',
+    'the database is not available: whether it was done is not known',
+    {},
+    { cause },
+  );
+}

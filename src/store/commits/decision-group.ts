@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import type { AuditEvent } from '../../vault/audit-event.ts';
+import type { Decision, DecisionTarget, FoundCredential } from '../../vault/ports.ts';
+import type { CredentialGuard } from '../credentials/credential-guard.ts';
+import { findForDecisions } from '../credentials/credential-finding.ts';
+import { canceled } from '../connection/database-failure.ts';
+import { GroupState } from './group-state.ts';
+import type { Fragment } from '../connection/statement.ts';
+import type { Transaction } from '../connection/transaction.ts';
+
+/** What a decision chose. */
+export interface Attempted {
+  readonly decision: Decision<unknown>;
+  /** @param groupSize how many share the transaction */
+  readonly settle: (groupSize: number) => void;
+}
+
+/** A decision that waits to be committed. */
+export interface DecisionWrite {
+  readonly kind: 'decision';
+  readonly target: DecisionTarget;
+  /** Decides; `settle` answers or refuses once the decision is durable. */
+  readonly attempt: (found: FoundCredential | undefined, isProofEnded: boolean) => Attempted;
+  readonly reject: (error: unknown) => void;
+}
+
+/** What is to be written in a transaction that has been prepared. */
+export interface Prepared {
+  readonly events: readonly AuditEvent[];
+  readonly fragments: readonly Fragment[];
+  /** Answers everybody; to be called once it is durable. */
+  readonly settle: () => void;
+  /** Those for whom there was no place in this transaction. */
+  readonly left: readonly DecisionWrite[];
+}
+
+/**
+ * Lets decisions choose in their order, each upon what those before it have chosen, so that it is as if each had had a
+ * transaction of its own. Where that can't be promised, the rest is left to another transaction; the first never is.
+ */
+export async function decideTogether(
+  transaction: Transaction,
+  writes: readonly DecisionWrite[],
+  guard: CredentialGuard,
+): Promise<Prepared> {
+  const found = await findForDecisions(
+    transaction,
+    writes.map(({ target }) => target),
+    guard,
+  );
+  const state = new GroupState(found, guard);
+  const events: AuditEvent[] = [];
+  const settlements: ((groupSize: number) => void)[] = [];
+  for (const [index, write] of writes.entries()) {
+    const { target } = write;
+    if (writes.length > 1 && target.signal.aborted) {
+      settlements.push(() => write.reject(canceled(target.signal)));
+      continue;
+    }
+    if (!state.knows(target)) return prepared(index);
+    const finding = state.find(target, index);
+    const isProofEnded = target.proof !== undefined && found.endedProofs.has(target.proof.id);
+    const attempted = attempt(write, finding, isProofEnded);
+    if ('error' in attempted) {
+      settlements.push(() => write.reject(attempted.error));
+      continue;
+    }
+    const { decision } = attempted;
+    if (!state.apply(target, decision)) return prepared(index);
+    events.push(tellState(decision.event, state.stateBehind(decision, finding)));
+    settlements.push(attempted.settle);
+  }
+  return prepared(writes.length);
+
+  function prepared(end: number): Prepared {
+    assert(end > 0, 'a group that takes nobody would never end');
+    const settle = () => settlements.forEach((one) => one(end));
+    return { events, fragments: state.writes(), settle, left: writes.slice(end) };
+  }
+}
+
+/** The event pins what its credential is like behind it, so that the trail tells of one that is put back. */
+function tellState(event: AuditEvent, resourceState: string | undefined): AuditEvent {
+  return resourceState === undefined ? event : { ...event, resourceState };
+}
+
+/** What a decision throws is its caller's alone. */
+function attempt(write: DecisionWrite, found: FoundCredential | undefined, isProofEnded: boolean) {
+  try {
+    return write.attempt(found, isProofEnded);
+  } catch (error) {
+    return { error };
+  }
+}

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { Migrator } from '@mikro-orm/migrations';
+import { MikroORM } from '@mikro-orm/postgresql';
+import { Client } from 'pg';
+import { advisoryLocks } from './advisory-locks.ts';
+import { appRole, prepareAppRole } from './app-role.ts';
+import { clientConfigOf, type DatabaseConnection } from './database-connection.ts';
+import { translateFailure } from './database-failure.ts';
+import type { DatabaseOptions } from './database.ts';
+import { migrations } from '../migrations/index.ts';
+import { driverOptionsOf, ormOptionsOf } from './orm-options.ts';
+import type { StoreLog } from './store-log.ts';
+
+/** What a migration works with. */
+export interface MigrationOptions {
+  /** The owner of the tables, or who is to become it. */
+  readonly connection: DatabaseConnection;
+  readonly log: StoreLog;
+  /**
+   * The server's sessions begin as its role, and so can never become the owner: for a cluster that is Coffer's alone, and
+   * lets in without a password whoever reaches it. Otherwise they begin as the owner, and become the role.
+   */
+  readonly roleLogsIn?: boolean;
+  /** How long to wait for another process that is migrating, and for each lock of a table. */
+  readonly lockTimeoutMs?: number;
+}
+
+/** The database was migrated by a newer Coffer, and may hold what this one would misread. */
+export class SchemaTooNewError extends Error {
+  constructor(unknown: readonly string[]) {
+    super(`the database belongs to a newer Coffer: this one does not know its migrations ${unknown.join(', ')}`);
+    this.name = 'SchemaTooNewError';
+  }
+}
+
+const lockTimeoutMsDefault = 60_000;
+
+/**
+ * Brings the schema up to date, and then does the work that must be done by one process at a time as well, such as
+ * making the first keys. Several processes may start at once: the others wait, and then find everything done.
+ *
+ * @param work is given how the server is to connect, and what it is to work as, for `openDatabase`
+ * @throws SchemaTooNewError, or VaultError `unavailable` also where another process holds the lock for too long
+ */
+export async function withMigratedDatabase<Result>(
+  options: MigrationOptions,
+  work: (migrated: Pick<DatabaseOptions, 'connection' | 'role'>) => Promise<Result>,
+): Promise<Result> {
+  const { connection, log, lockTimeoutMs = lockTimeoutMsDefault, roleLogsIn = false } = options;
+  const owner = new Client({ ...clientConfigOf(connection), lock_timeout: lockTimeoutMs });
+  owner.on('error', () => log.warn({}, 'the connection that holds the migration lock was lost'));
+  try {
+    const role = await prepare(owner, { connection, log, lockTimeoutMs, roleLogsIn });
+    return await work(roleLogsIn ? logInAsRole(connection) : { connection, role });
+  } finally {
+    // The lock goes with its session.
+    await owner.end();
+  }
+}
+
+async function prepare(owner: Client, options: Required<MigrationOptions>): Promise<DatabaseOptions['role']> {
+  try {
+    await owner.connect();
+    await owner.query('select pg_advisory_lock($1, $2)', [...advisoryLocks.migration]);
+    await migrate(options);
+    const role = await prepareAppRole(owner, options.roleLogsIn);
+    if (role === null) await warnOfOwner(owner, options.log);
+    return role;
+  } catch (error) {
+    throw translateFailure(error);
+  }
+}
+
+function logInAsRole(connection: DatabaseConnection): Pick<DatabaseOptions, 'connection' | 'role'> {
+  assert(!('url' in connection), 'a server decides by itself who may log in');
+  return { connection: { ...connection, user: appRole }, role: null };
+}
+
+async function migrate({ connection, log, lockTimeoutMs }: Required<MigrationOptions>): Promise<void> {
+  const orm = await MikroORM.init({
+    ...ormOptionsOf(connection, log),
+    pool: { min: 0, max: 2 },
+    driverOptions: { ...driverOptionsOf(connection), lock_timeout: lockTimeoutMs },
+    extensions: [Migrator],
+    migrations: {
+      tableName: 'schema_migration',
+      migrationsList: migrations,
+      snapshot: false,
+      silent: true,
+      disableForeignKeys: false,
+    },
+  });
+  try {
+    await refuseNewer(orm);
+    for (const { name } of await orm.migrator.up()) log.info({ migration: name }, 'the schema was migrated');
+  } finally {
+    await orm.close();
+  }
+}
+
+async function refuseNewer(orm: MikroORM): Promise<void> {
+  const known = new Set(migrations.map(({ name }) => name));
+  const executed = await orm.migrator.getExecuted();
+  const unknown = executed.map(({ name }) => name).filter((name) => !known.has(name));
+  if (unknown.length > 0) throw new SchemaTooNewError(unknown);
+}
+
+async function warnOfOwner(owner: Client, log: StoreLog): Promise<void> {
+  const { rows } = await owner.query<{ bypasses: boolean }>(
+    'select rolbypassrls as bypasses from pg_roles where rolname = current_user',
+  );
+  log.warn(
+    {},
+    rows[0]?.bypasses === true
+      ? 'the database user may not become coffer_app and bypasses row-level security: tenants are kept apart by queries alone'
+      : 'the database user may not become coffer_app: the server works as the owner of its tables, whom forced row-level security binds',
+  );
+}

@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { shortIdOf } from '../../vault/ids.ts';
+import type { SealedVersion } from '../../vault/credential.ts';
+import type { DecisionTarget, FoundCredential } from '../../vault/ports.ts';
+import type { CredentialGuard, SignedRow } from './credential-guard.ts';
+import { credentialOf, keyOf, sealedVersionOf, type SealedRow } from './credential-row.ts';
+import {
+  findCredentials,
+  findIdsOfShortIds,
+  findSealedVersions,
+  lockCredentials,
+  type Place,
+} from './credential-statements.ts';
+import type { Transaction } from '../connection/transaction.ts';
+
+/** A credential as it was found, with the MAC of its row. */
+export interface SignedFinding extends FoundCredential {
+  /** Undefined where it is not genuine. */
+  readonly mac: Uint8Array | undefined;
+}
+
+/** What the targets of a transaction's decisions mean. */
+export interface FoundForDecisions {
+  /** By workspace and id; those that were deleted, too. */
+  readonly byId: ReadonlyMap<string, SignedFinding>;
+  /** What a name means, by the index of its target. */
+  readonly byName: ReadonlyMap<number, SignedFinding>;
+  /** Of the proofs that the targets name, those that have ended; perhaps none where nothing sealed was found. */
+  readonly endedProofs: ReadonlySet<string>;
+}
+
+/** Where a target is looked for, and whether its current version is wanted. */
+interface Wanted extends Place {
+  readonly sealed: boolean;
+}
+
+type FoundRow = SignedRow & { readonly index: number };
+
+/** Each row tells all proofs of the statement that have ended. */
+type SealedFoundRow = FoundRow & SealedRow & { readonly endedProofs: readonly string[] | null };
+
+interface FoundUnlocked {
+  readonly found: { readonly index: number; readonly found: SignedFinding }[];
+  readonly ended: readonly string[];
+}
+
+/**
+ * Finds all that decisions are about, in a few statements however many they are. Rows are locked in the order of their ids,
+ * so that transactions which lock the same ones wait for one another instead of deadlocking.
+ */
+export async function findForDecisions(
+  transaction: Transaction,
+  targets: readonly DecisionTarget[],
+  guard: CredentialGuard,
+): Promise<FoundForDecisions> {
+  const proofs = [...new Set(targets.flatMap(({ proof }) => (proof ? [proof.id] : [])))];
+  const find = (property: 'id' | 'shortId' | 'name', from: readonly (DecisionTarget | undefined)[]) =>
+    findUnlocked(transaction, { property, wanted: placesBy(property, from), proofs, guard });
+  const unlocked = targets.map(unlessLocked);
+  // All that is looked up here travels together.
+  const [locked, named, ...unlockedBy] = await Promise.all([
+    findLocked(transaction, targets, guard),
+    find('name', targets),
+    find('id', unlocked),
+    find('shortId', unlocked),
+  ]);
+  const byId = new Map<string, SignedFinding>();
+  for (const { found } of unlockedBy.flatMap((some) => some.found)) {
+    const key = keyOf(found.credential);
+    // Of those who name the same one, not all want its version.
+    if (!byId.get(key)?.current) byId.set(key, found);
+  }
+  // What is locked is newer, and has its version where anybody wants it.
+  for (const found of locked) byId.set(keyOf(found.credential), found);
+  return {
+    byId,
+    byName: new Map(named.found.map(({ index, found }) => [index, found])),
+    endedProofs: new Set([named, ...unlockedBy].flatMap(({ ended }) => ended)),
+  };
+}
+
+async function findLocked(
+  transaction: Transaction,
+  targets: readonly DecisionTarget[],
+  guard: CredentialGuard,
+): Promise<readonly SignedFinding[]> {
+  const locking = targets.map((target) => (target.lock ? target : undefined));
+  const byShortId = placesBy('shortId', locking);
+  const resolved = byShortId.length > 0 ? await transaction.run<Place>(findIdsOfShortIds(byShortId)) : [];
+  const byId = placesBy('id', locking);
+  const sought = [...byId, ...byShortId];
+  if (sought.length === 0) return [];
+  const places = inOrder([...byId, ...resolved]);
+  const wanted = new Set(targets.filter((target) => target.sealed).map(spellingOf));
+  const sealed = places.filter(({ workspaceId, value }) =>
+    [value, shortIdOf(value)].some((id) => wanted.has(`${workspaceId}/${id}`)),
+  );
+  // Each is sent whether anything was found behind short ids or not: the time tells nobody what there is.
+  const [rows, versions] = await Promise.all([
+    transaction.run<SignedRow>(lockCredentials(places)),
+    sealed.length > 0 || sought.some((place) => place.sealed)
+      ? transaction.run<SealedRow & Place>(findSealedVersions(sealed))
+      : [],
+  ]);
+  const current = new Map(versions.map((row) => [`${row.workspaceId}/${row.value}`, sealedVersionOf(row)]));
+  return rows.map((row) => findingOf(guard, row, current.get(keyOf(row))));
+}
+
+async function findUnlocked(
+  transaction: Transaction,
+  {
+    property,
+    wanted,
+    proofs,
+    guard,
+  }: {
+    readonly property: 'id' | 'shortId' | 'name';
+    readonly wanted: readonly Wanted[];
+    readonly proofs: readonly string[];
+    readonly guard: CredentialGuard;
+  },
+): Promise<FoundUnlocked> {
+  const plain = wanted.filter(({ sealed }) => !sealed);
+  const sealed = wanted.filter((place) => place.sealed);
+  const [plainRows, sealedRows] = await Promise.all([
+    plain.length > 0 ? transaction.run<FoundRow>(findCredentials(property, plain, { sealed: false })) : [],
+    sealed.length > 0
+      ? transaction.run<SealedFoundRow>(findCredentials(property, sealed, { sealed: true, proofs }))
+      : [],
+  ]);
+  const found = [
+    ...plainRows.map((row) => ({ index: row.index, found: findingOf(guard, row, undefined) })),
+    ...sealedRows.map((row) => ({ index: row.index, found: findingOf(guard, row, sealedVersionOf(row)) })),
+  ];
+  return { found, ended: sealedRows[0]?.endedProofs ?? [] };
+}
+
+function findingOf(guard: CredentialGuard, row: SignedRow, current: SealedVersion | undefined): SignedFinding {
+  const isGenuine = guard.isGenuine(row);
+  return { credential: credentialOf(row), current, isGenuine, mac: isGenuine ? (row.mac ?? undefined) : undefined };
+}
+
+/** @param targets those that are undefined keep the indexes of the others as they are */
+function placesBy(
+  property: 'id' | 'shortId' | 'name',
+  targets: readonly (DecisionTarget | undefined)[],
+): readonly Wanted[] {
+  return targets.flatMap((target, index) => {
+    const value: unknown = target?.reference && Reflect.get(target.reference, property);
+    if (!target || typeof value !== 'string') return [];
+    const { workspaceId, sealed = false } = target;
+    assert(
+      property !== 'name' || (!target.lock && !target.deletedToo),
+      'a name is not for changing, and means what lives',
+    );
+    return [{ workspaceId, value, sealed, index }];
+  });
+}
+
+function unlessLocked(target: DecisionTarget): DecisionTarget | undefined {
+  return target.lock ? undefined : target;
+}
+
+function spellingOf({ workspaceId, reference }: DecisionTarget): string {
+  if (!reference || 'name' in reference) return '';
+  return `${workspaceId}/${'id' in reference ? reference.id : reference.shortId}`;
+}
+
+/** Each once, in the order of the keys. */
+function inOrder(places: readonly Place[]): readonly Place[] {
+  const unique = new Map(places.map((place) => [`${place.workspaceId}/${place.value}`, place]));
+  return [...unique].toSorted(([one], [other]) => (one < other ? -1 : 1)).map(([, place]) => place);
+}

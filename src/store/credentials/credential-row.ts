@@ -1,0 +1,186 @@
+import type { InferEntity } from '@mikro-orm/postgresql';
+import type { Credential, SealedVersion } from '../../vault/credential.ts';
+import type { CredentialEntity } from '../entities/credential.ts';
+import type { ColumnTypes } from '../connection/statement-rows.ts';
+import type { RowValues } from '../connection/statement.ts';
+
+/** A row of `credential` as it is read. */
+export type CredentialRow = Omit<InferEntity<typeof CredentialEntity>, 'shortId' | 'mac'>;
+
+/** What is read of a credential. */
+export const credentialProperties = [
+  'workspaceId',
+  'id',
+  'name',
+  'exclusiveName',
+  'description',
+  'provider',
+  'authType',
+  'category',
+  'scope',
+  'tags',
+  'labels',
+  'metadata',
+  'isActive',
+  'expiresAt',
+  'lastUsedAt',
+  'useCount',
+  'currentVersion',
+  'revision',
+  'origin',
+  'createdBy',
+  'createdAt',
+  'updatedAt',
+  'deletedAt',
+] as const satisfies readonly (keyof CredentialRow)[];
+
+/** The types of the columns of a credential that are written. */
+export const credentialTypes: ColumnTypes = {
+  workspaceId: 'uuid',
+  id: 'uuid',
+  name: 'text',
+  exclusiveName: 'text',
+  description: 'text',
+  provider: 'text',
+  authType: 'text',
+  category: 'text',
+  scope: 'text',
+  tags: 'text[]',
+  labels: 'jsonb',
+  metadata: 'json',
+  isActive: 'boolean',
+  expiresAt: 'timestamptz',
+  lastUsedAt: 'timestamptz',
+  useCount: 'bigint',
+  currentVersion: 'int',
+  revision: 'int',
+  origin: 'text',
+  createdBy: 'uuid',
+  createdAt: 'timestamptz',
+  updatedAt: 'timestamptz',
+  deletedAt: 'timestamptz',
+  mac: 'bytea',
+};
+
+/** The types of the columns of a version. */
+export const versionTypes: ColumnTypes = {
+  workspaceId: 'uuid',
+  credentialId: 'uuid',
+  version: 'int',
+  sealed: 'bytea',
+  keyId: 'bytea',
+  createdBy: 'uuid',
+  createdAt: 'timestamptz',
+};
+
+/** What tells a credential from all others, of other workspaces too. */
+export function keyOf({ workspaceId, id }: Pick<Credential, 'workspaceId' | 'id'>): string {
+  return `${workspaceId}/${id}`;
+}
+
+/** A row of `credential_version` as it is read where its secret is wanted; all null where it is missing. */
+export interface SealedRow {
+  readonly version: number | null;
+  readonly sealed: Uint8Array;
+  readonly keyId: Uint8Array;
+  readonly versionCreatedBy: string;
+  readonly versionCreatedAt: Date;
+}
+
+/** The version that a row tells of; undefined where there is none. */
+export function sealedVersionOf(row: SealedRow): SealedVersion | undefined {
+  if (row.version === null) return undefined;
+  return {
+    version: row.version,
+    sealed: row.sealed,
+    keyId: row.keyId,
+    createdBy: row.versionCreatedBy,
+    createdAt: row.versionCreatedAt,
+  };
+}
+
+/** The credential that a row tells of. */
+export function credentialOf(row: CredentialRow): Credential {
+  return {
+    workspaceId: row.workspaceId,
+    id: row.id,
+    name: row.name,
+    nameIsExclusive: typeof row.exclusiveName === 'string',
+    description: row.description ?? null,
+    provider: row.provider,
+    authType: row.authType,
+    category: row.category ?? null,
+    scope: row.scope ?? null,
+    tags: row.tags,
+    labels: row.labels,
+    metadata: row.metadata ?? null,
+    isActive: row.isActive,
+    expiresAt: row.expiresAt ?? null,
+    lastUsedAt: row.lastUsedAt ?? null,
+    useCount: row.useCount,
+    currentVersion: row.currentVersion,
+    revision: row.revision,
+    origin: row.origin,
+    createdBy: row.createdBy,
+    createdAt: row.createdAt,
+    updatedAt: row.updatedAt,
+    deletedAt: row.deletedAt ?? null,
+  };
+}
+
+/** What of a credential may change after it was created; uses are counted apart. */
+export function changeableValuesOf({ credential, mac }: SignedCredential): RowValues {
+  return {
+    name: credential.name,
+    exclusiveName: credential.nameIsExclusive ? credential.name : null,
+    description: credential.description,
+    provider: credential.provider,
+    authType: credential.authType,
+    category: credential.category,
+    scope: credential.scope,
+    tags: credential.tags,
+    labels: credential.labels,
+    metadata: credential.metadata,
+    isActive: credential.isActive,
+    expiresAt: credential.expiresAt,
+    currentVersion: credential.currentVersion,
+    revision: credential.revision,
+    updatedAt: credential.updatedAt,
+    deletedAt: credential.deletedAt,
+    // Creation is told anew where a deleted credential is created again.
+    origin: credential.origin,
+    createdBy: credential.createdBy,
+    createdAt: credential.createdAt,
+    mac,
+  };
+}
+
+/** A credential with the MAC of its row. */
+export interface SignedCredential {
+  readonly credential: Credential;
+  readonly mac: Uint8Array;
+}
+
+/** The whole row of a credential that is new. */
+export function newValuesOf({ credential, mac }: SignedCredential): RowValues {
+  return {
+    workspaceId: credential.workspaceId,
+    id: credential.id,
+    ...changeableValuesOf({ credential, mac }),
+    lastUsedAt: credential.lastUsedAt,
+    useCount: credential.useCount,
+  };
+}
+
+/** The row of a version of a credential. */
+export function versionValuesOf(credential: Credential, version: SealedVersion): RowValues {
+  return {
+    workspaceId: credential.workspaceId,
+    credentialId: credential.id,
+    version: version.version,
+    sealed: version.sealed,
+    keyId: version.keyId,
+    createdBy: version.createdBy,
+    createdAt: version.createdAt,
+  };
+}

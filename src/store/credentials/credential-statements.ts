@@ -1,0 +1,178 @@
+import type { Credential, SealedVersion } from '../../vault/credential.ts';
+import type { CredentialUse } from '../../vault/ports.ts';
+import {
+  changeableValuesOf,
+  credentialProperties,
+  credentialTypes,
+  newValuesOf,
+  versionTypes,
+  versionValuesOf,
+  type SignedCredential,
+} from './credential-row.ts';
+import { endedProofs } from '../grants/ended-proofs.ts';
+import { insertRows, updateRows } from '../connection/statement-rows.ts';
+import { selectList, type Fragment, type Statement } from '../connection/statement.ts';
+
+/** A place where a credential is looked for. */
+export interface Place {
+  readonly workspaceId: string;
+  /** The id, the short id or the name. */
+  readonly value: string;
+  /** The number of the one who asks. */
+  readonly index: number;
+}
+
+const versionColumns =
+  'v.version, v.sealed, v.key_id, v.created_by as version_created_by, v.created_at as version_created_at';
+const signedProperties = [...credentialProperties, 'mac'];
+const sealedList = selectList('f', ['version', 'sealed', 'keyId', 'versionCreatedBy', 'versionCreatedAt']);
+
+/**
+ * There is one at most. The planner takes any index that begins with the workspace for as good, as long as it knows nothing of
+ * the table; but only one of them is in this order, which an equality would not ask for.
+ */
+const byShortId = 'c.short_id >= p.value and c.short_id <= p.value order by c.short_id limit 1';
+
+/** How a credential is found: the type of what names it, and which of several is meant. */
+const ways = {
+  id: { type: 'uuid', choice: 'c.id = p.value offset 0' },
+  shortId: { type: 'bpchar', choice: byShortId },
+  name: {
+    type: 'text',
+    choice: 'c.name = p.value and c.deleted_at is null order by c.exclusive_name, c.created_at, c.id limit 1',
+  },
+} as const;
+
+/**
+ * Finds credentials at one moment, without a lock; where they are wanted, with their current sealed versions. As all of
+ * these, it looks up one place after the other by an index, whatever the planner thinks of how many there are: that is what
+ * `offset 0` is for.
+ *
+ * @param proofs of API keys and sessions, those that have ended are told with every sealed version
+ */
+export function findCredentials(
+  property: keyof typeof ways,
+  places: readonly Place[],
+  { sealed, proofs = [] }: { readonly sealed: boolean; readonly proofs?: readonly string[] },
+): Statement {
+  const { type, choice } = ways[property];
+  const version = `, ${versionColumns} from credential c left join credential_version v
+        on v.workspace_id = c.workspace_id and v.credential_id = c.id and v.version = c.current_version`;
+  return {
+    name: `${sealed ? 'sealed ' : ''}credentials by ${property}`,
+    text: `
+      select p.index, ${selectList('f', signedProperties)}${sealed ? `, ${sealedList}, ${endedProofs('$4')} as "endedProofs"` : ''}
+      from unnest($1::uuid[], $2::${type}[], $3::int[]) as p (workspace_id, value, index)
+      cross join lateral (
+        select c.*${sealed ? version : ' from credential c'}
+        where c.workspace_id = p.workspace_id and ${choice}
+      ) f`,
+    values: [...valuesOf(places), places.map(({ index }) => index), ...(sealed ? [proofs] : [])],
+  };
+}
+
+/** Finds credentials without their secrets, and takes the locks of their rows in the order of the places. */
+export function lockCredentials(places: readonly Place[]): Statement {
+  // Not `for update`, which would also wait for those who merely refer to the row by a foreign key.
+  return {
+    name: 'credentials, locked',
+    text: `
+      select ${selectList('f', signedProperties)}
+      from unnest($1::uuid[], $2::uuid[]) as p (workspace_id, value)
+      cross join lateral (
+        select * from credential c where c.workspace_id = p.workspace_id and c.id = p.value
+        offset 0 for no key update
+      ) f`,
+    values: valuesOf(places),
+  };
+}
+
+/** Finds the ids behind short ids. */
+export function findIdsOfShortIds(places: readonly Place[]): Statement {
+  return {
+    name: 'ids of short ids',
+    text: `
+      select f.workspace_id as "workspaceId", f.id as value
+      from unnest($1::uuid[], $2::bpchar[]) as p (workspace_id, value)
+      cross join lateral (
+        select workspace_id, id from credential c where c.workspace_id = p.workspace_id and ${byShortId}
+      ) f`,
+    values: valuesOf(places),
+  };
+}
+
+/**
+ * Finds the current sealed versions of credentials whose locks were taken. It is a statement of its own, to be run behind
+ * that one: PostgreSQL would join the row that it waited for with the version that was current before the wait, and find
+ * nothing.
+ */
+export function findSealedVersions(places: readonly Place[]): Statement {
+  return {
+    name: 'sealed versions',
+    text: `
+      select f.workspace_id as "workspaceId", f.credential_id as value, ${sealedList}
+      from unnest($1::uuid[], $2::uuid[]) as p (workspace_id, value)
+      cross join lateral (
+        select v.workspace_id, v.credential_id, ${versionColumns} from credential c join credential_version v
+          on v.workspace_id = c.workspace_id and v.credential_id = c.id and v.version = c.current_version
+        where c.workspace_id = p.workspace_id and c.id = p.value offset 0
+      ) f`,
+    values: valuesOf(places),
+  };
+}
+
+/** Adds credentials. */
+export function insertCredentials(credentials: readonly SignedCredential[]): Fragment {
+  return insertRows('credential', credentialTypes, credentials.map(newValuesOf));
+}
+
+/** Brings credentials to their new state; their uses are counted apart. */
+export function updateCredentials(credentials: readonly SignedCredential[]): Fragment {
+  const rows = credentials.map((signed) => {
+    const { workspaceId, id } = signed.credential;
+    return { workspaceId, id, ...changeableValuesOf(signed) };
+  });
+  return updateRows('credential', credentialTypes, { keys: ['workspaceId', 'id'], rows });
+}
+
+/** Adds versions of credentials. */
+export function insertVersions(
+  versions: readonly { readonly credential: Credential; readonly version: SealedVersion }[],
+): Fragment {
+  const rows = versions.map(({ credential, version }) => versionValuesOf(credential, version));
+  return insertRows('credential_version', versionTypes, rows);
+}
+
+/**
+ * Adds uses, in one statement. The rows are locked in the order of their ids, so that processes which flush at the same
+ * time wait for one another instead of deadlocking; and a revision is not touched, so that etags stay as they are.
+ */
+export function addUses(uses: readonly CredentialUse[]): Statement {
+  return {
+    name: 'add uses',
+    text: `
+      with used as (
+        select workspace_id, id, max(last_used_at) as last_used_at, sum(uses) as uses
+        from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::bigint[]) as u (workspace_id, id, last_used_at, uses)
+        group by workspace_id, id
+      ), locked as (
+        select c.workspace_id, c.id from credential c join used using (workspace_id, id)
+        order by c.workspace_id, c.id
+        for no key update of c
+      )
+      update credential c
+      set last_used_at = greatest(c.last_used_at, used.last_used_at), use_count = c.use_count + used.uses
+      from used join locked using (workspace_id, id)
+      where c.workspace_id = used.workspace_id and c.id = used.id`,
+    values: [
+      uses.map(({ workspaceId }) => workspaceId),
+      uses.map(({ credentialId }) => credentialId),
+      uses.map(({ lastUsedAt }) => lastUsedAt),
+      uses.map((use) => use.uses),
+    ],
+  };
+}
+
+function valuesOf(places: readonly Place[]): unknown[] {
+  return [places.map(({ workspaceId }) => workspaceId), places.map(({ value }) => value)];
+}

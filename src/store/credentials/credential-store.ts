@@ -1,0 +1,100 @@
+import type { Credential } from '../../vault/credential.ts';
+import { VaultError } from '../../vault/errors.ts';
+import type {
+  CountRequest,
+  CredentialStore,
+  CredentialUse,
+  Decision,
+  DecisionTarget,
+  FindRequest,
+  FoundCredential,
+  PageRequest,
+} from '../../vault/ports.ts';
+import { countCredentials, isSoughtBackwards, listPage } from './credential-criteria.ts';
+import { CredentialLookups } from './credential-lookups.ts';
+import { credentialOf, type CredentialRow } from './credential-row.ts';
+import { addUses } from './credential-statements.ts';
+import type { Commits } from '../commits/commits.ts';
+import { DatabaseFailure } from '../connection/database-failure.ts';
+import type { Database } from '../connection/database.ts';
+import { StatementNames } from '../connection/statement-names.ts';
+
+/** Credentials in PostgreSQL. Every method works within the workspaces that its arguments name, by row-level security. */
+export class SqlCredentialStore implements CredentialStore {
+  readonly #database: Database;
+  readonly #commits: Commits;
+  readonly #lookups: CredentialLookups;
+  readonly #names = new StatementNames('list');
+
+  constructor(database: Database, commits: Commits) {
+    this.#database = database;
+    this.#commits = commits;
+    this.#lookups = new CredentialLookups(database);
+  }
+
+  async decide<Answer>(
+    target: DecisionTarget,
+    decide: (found: FoundCredential | undefined) => Decision<Answer>,
+  ): Promise<Answer> {
+    let decision: Decision<Answer> | undefined;
+    try {
+      return await this.#commits.decide(target, (found) => {
+        decision = decide(found);
+        return decision;
+      });
+    } catch (error) {
+      throw collisionOf(error, decision) ?? error;
+    }
+  }
+
+  async find(request: FindRequest): Promise<Credential | undefined> {
+    return this.#lookups.find(request);
+  }
+
+  async list(request: PageRequest): Promise<readonly Credential[]> {
+    const [rows = []] = await this.#database.read<CredentialRow>(scopeOf(request), [listPage(request, this.#names)]);
+    const credentials = rows.map(credentialOf);
+    return isSoughtBackwards(request) ? credentials.toReversed() : credentials;
+  }
+
+  async count(request: CountRequest): Promise<number> {
+    const statement = countCredentials(request, this.#names);
+    const [rows] = await this.#database.read<{ readonly count: number }>(scopeOf(request), [statement]);
+    return rows?.[0]?.count ?? 0;
+  }
+
+  async recordUses(uses: readonly CredentialUse[]): Promise<void> {
+    if (uses.length === 0) return;
+    const workspaces = [...new Set(uses.map(({ workspaceId }) => workspaceId))];
+    await this.#database.transact({ workspaces }, (transaction) => transaction.run(addUses(uses)));
+  }
+}
+
+function scopeOf({ workspaceId, signal }: CountRequest) {
+  return { workspaces: [workspaceId], signal };
+}
+
+type Collision = (credential: Credential) => VaultError;
+
+const idTaken: Collision = ({ workspaceId, id }) =>
+  new VaultError('id_taken', 'a credential of this id exists', { resource: 'credential', id, workspace: workspaceId });
+
+/** What a violated unique constraint means to the caller. */
+const collisions: Readonly<Record<string, Collision>> = {
+  credential_pkey: idTaken,
+  // Of the two rows of a create, either may be the first to collide.
+  credential_version_pkey: idTaken,
+  credential_short_id_unique: idTaken,
+  credential_exclusive_name_unique: ({ workspaceId, name }) =>
+    new VaultError('name_taken', 'a credential of this name exists', {
+      resource: 'credential',
+      id: name,
+      workspace: workspaceId,
+    }),
+};
+
+function collisionOf(error: unknown, decision: Decision<unknown> | undefined): VaultError | undefined {
+  if (!(error instanceof DatabaseFailure) || !decision || 'refusal' in decision) return undefined;
+  const written = decision.insert ?? decision.update;
+  return written && collisions[error.constraint ?? '']?.(written.credential);
+}

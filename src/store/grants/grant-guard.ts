@@ -1,0 +1,45 @@
+import type { GrantMac } from '../../vault/ports.ts';
+import type { StoreLog } from '../connection/store-log.ts';
+
+/** A table whose rows grant something. */
+export interface GrantTable<Row> {
+  readonly name: string;
+  /** Everything of the row that grants, in a fixed order. Changing the order or the spelling voids all stored rows. */
+  readonly fields: (row: Row) => readonly (string | Uint8Array | null)[];
+  /** Names the row in the log. */
+  readonly id: (row: Row) => string;
+}
+
+/** Signs rows that grant something, and lets none pass whose MAC is not that of its fields. */
+export class GrantGuard {
+  readonly #mac: GrantMac;
+  readonly #log: StoreLog;
+
+  constructor(mac: GrantMac, log: StoreLog) {
+    this.#mac = mac;
+    this.#log = log;
+  }
+
+  /** The row with its MAC, for writing it. */
+  sign<Row>(table: GrantTable<Row>, row: Row): Row & { readonly mac: Uint8Array } {
+    return { ...row, mac: this.#mac.compute(table.name, table.fields(row)) };
+  }
+
+  /** Answers whether a row that was read grants what it says; where not, that is reported. */
+  holds<Row extends { readonly mac: Uint8Array }>(table: GrantTable<Omit<Row, 'mac'>>, row: Row): boolean {
+    if (this.#mac.verify(table.name, table.fields(row), row.mac)) return true;
+    const fields = { table: table.name, id: table.id(row) };
+    this.#log.error(fields, 'a row that grants access fails its MAC: it grants nothing');
+    return false;
+  }
+}
+
+/** How a truth value is spelt under the MAC. */
+export function flag(value: boolean): string {
+  return value ? 'true' : 'false';
+}
+
+/** How a time is spelt under the MAC: to the millisecond, as it is stored. */
+export function instant(time: Date | null | undefined): string | null {
+  return time?.toISOString() ?? null;
+}

@@ -1,0 +1,18 @@
+import type { AuditEvent } from '../../vault/audit-event.ts';
+
+/** How much of a row's MAC an event keeps: enough that none is ever met by chance. */
+const toldBytes = 16;
+
+/** What events tell of a row's MAC: its first half, in hex. */
+export function spellMac({ buffer, byteOffset }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, toldBytes).toString('hex');
+}
+
+/**
+ * The event with the state of a user or a membership that ends with it, so that the trail tells of one that is put back.
+ *
+ * @param former the genuine row as it was until then, which is never the same again; undefined where there was none
+ */
+export function tellEnd(event: AuditEvent, former: { readonly mac: Uint8Array } | undefined): AuditEvent {
+  return former ? { ...event, resourceState: spellMac(former.mac) } : event;
+}

@@ -1,0 +1,98 @@
+import type { AuditEvent } from '../../vault/audit-event.ts';
+import type { ChainedEvent, LedgerEntry } from '../../vault/audit-ports.ts';
+import type { InferEntity } from '@mikro-orm/postgresql';
+import type { AuditEventEntity } from '../entities/audit-event.ts';
+import { insertRows } from '../connection/statement-rows.ts';
+import { insertInto, type Fragment } from '../connection/statement.ts';
+
+/** A row of `audit_event` as it is read. */
+export type AuditEventRow = InferEntity<typeof AuditEventEntity>;
+
+/** The columns of an event with their types; what is read of one, too. */
+export const auditEventTypes = {
+  stream: 'uuid',
+  seq: 'bigint',
+  prev: 'bytea',
+  mac: 'bytea',
+  id: 'uuid',
+  time: 'timestamptz',
+  workspaceId: 'uuid',
+  actorKind: 'text',
+  actorId: 'text',
+  actorName: 'text',
+  authentication: 'text',
+  action: 'text',
+  resourceKind: 'text',
+  resourceId: 'text',
+  outcome: 'text',
+  protocol: 'text',
+  dialect: 'text',
+  peer: 'text',
+  requestId: 'text',
+  count: 'int',
+  resourceState: 'text',
+} as const satisfies Record<keyof AuditEventRow & string, string>;
+
+/** Adds events to the trail, in their places. */
+export function insertAuditEvents(chained: readonly ChainedEvent[]): Fragment {
+  return insertRows('audit_event', auditEventTypes, chained.map(rowOf));
+}
+
+/** Adds a line to the ledger of the trail. */
+export function insertLedgerEntry({ number, kind, stream, time, heads, mac }: LedgerEntry): Fragment {
+  return insertInto('audit_ledger', { number, kind, stream, time, heads, mac });
+}
+
+/** The event that a row tells of, in its place. */
+export function chainedEventOf(row: AuditEventRow): ChainedEvent {
+  return { stream: row.stream, sequence: row.seq, previous: row.prev, mac: row.mac, event: auditEventOf(row) };
+}
+
+/** The event that a row tells of. */
+export function auditEventOf(row: AuditEventRow): AuditEvent {
+  return {
+    id: row.id,
+    time: row.time,
+    workspaceId: row.workspaceId ?? null,
+    actorKind: row.actorKind,
+    actorId: row.actorId ?? null,
+    actorName: row.actorName,
+    authentication: row.authentication,
+    action: row.action,
+    resourceKind: row.resourceKind,
+    resourceId: row.resourceId ?? null,
+    outcome: row.outcome,
+    protocol: row.protocol,
+    dialect: row.dialect,
+    peer: row.peer,
+    requestId: row.requestId,
+    count: row.count,
+    resourceState: row.resourceState ?? null,
+  };
+}
+
+function rowOf({ stream, sequence, previous, mac, event }: ChainedEvent): AuditEventRow {
+  return {
+    stream,
+    seq: sequence,
+    prev: previous,
+    mac,
+    id: event.id,
+    time: event.time,
+    workspaceId: event.workspaceId,
+    actorKind: event.actorKind,
+    actorId: event.actorId,
+    actorName: event.actorName,
+    authentication: event.authentication,
+    action: event.action,
+    resourceKind: event.resourceKind,
+    resourceId: event.resourceId,
+    outcome: event.outcome,
+    protocol: event.protocol,
+    dialect: event.dialect,
+    peer: event.peer,
+    requestId: event.requestId,
+    count: event.count ?? 1,
+    resourceState: event.resourceState ?? null,
+  };
+}

@@ -1,0 +1,63 @@
+import { spellHead, type AuditChain, type AuditHead, type LedgerEntry } from '../../vault/audit-ports.ts';
+import type { Clock } from '../../vault/ports.ts';
+import { insertLedgerEntry } from './audit-event-row.ts';
+import type { Database } from '../connection/database.ts';
+import { headOf, readHeads } from './ledger-heads.ts';
+import { together } from '../connection/statement.ts';
+import { deleteEvents, findCut, findLastEvent, findLedger, lockLedger, type HeadRow } from './trail-statements.ts';
+import type { Transaction } from '../connection/transaction.ts';
+
+/** What pruning works with. */
+export interface Pruning {
+  /** As the owner of the tables: the server's role may delete no event. */
+  readonly database: Database;
+  readonly chain: AuditChain;
+  readonly clock: Clock;
+  /** Events of this time and later stay. */
+  readonly before: Date;
+}
+
+/** What was pruned of a stream. */
+export interface PrunedEvents {
+  readonly stream: string;
+  readonly count: number;
+}
+
+/** How many events go in one transaction: others wait for the ledger meanwhile. */
+const eventsAtATime = 20_000;
+
+/**
+ * Deletes the oldest events of each stream, as far as they lie before a time. The ledger is told in the same transaction how
+ * far, so that they are not missed. The last event of a stream stays until a later start has put it down in the ledger: until
+ * then nothing else would tell where the stream ends. It must have been verified before; what is wrong could be pruned away.
+ */
+export async function* pruneTrail(pruning: Pruning): AsyncGenerator<PrunedEvents> {
+  const ledger = await pruning.database.query<LedgerEntry>(findLedger);
+  for (const { stream } of ledger.filter(({ kind }) => kind === 'begin')) {
+    for (;;) {
+      const count = await pruning.database.transact({}, (transaction) => pruneSome(transaction, stream, pruning));
+      if (count === 0) break;
+      yield { stream, count };
+    }
+  }
+}
+
+async function pruneSome(transaction: Transaction, stream: string, { before, chain, clock }: Pruning): Promise<number> {
+  await transaction.run(lockLedger);
+  const ledger = await transaction.run<LedgerEntry>(findLedger);
+  const [last] = await transaction.run<HeadRow>(findLastEvent(stream));
+  if (!last) return 0;
+  const end = isTold(ledger, stream, headOf(last)) ? last.seq : last.seq - 1;
+  const [cut] = await transaction.run<HeadRow>(findCut({ stream, before, end, count: eventsAtATime }));
+  if (!cut) return 0;
+  const heads = JSON.stringify({ [stream]: spellHead(headOf(cut)) });
+  const line = chain.enter(ledger.at(-1), { kind: 'prune', stream, time: clock.now(), heads });
+  await transaction.run(together(insertLedgerEntry(line)));
+  const deleted = await transaction.run(deleteEvents(stream, cut.seq));
+  return deleted.length;
+}
+
+function isTold(ledger: readonly LedgerEntry[], stream: string, head: AuditHead): boolean {
+  const spelt = spellHead(head);
+  return ledger.some(({ heads, kind }) => kind === 'begin' && readHeads(heads)[stream] === spelt);
+}

@@ -1,0 +1,170 @@
+import type { QueryResultRow } from 'pg';
+import type { GrantMac } from '../../vault/ports.ts';
+import type {
+  CredentialEvidence,
+  GrantEvidence,
+  RecordReader,
+  VersionEvidence,
+  VersionReader,
+} from '../../vault/record-evidence.ts';
+import { apiKeyProperties, userProperties, type ApiKeyRow, type UserRow } from '../grants/access-rows.ts';
+import { CredentialGuard, spellState, type SignedRow } from '../credentials/credential-guard.ts';
+import { credentialOf } from '../credentials/credential-row.ts';
+import type { Database } from '../connection/database.ts';
+import type { GrantTable } from '../grants/grant-guard.ts';
+import {
+  apiKeyGrants,
+  membershipGrants,
+  sessionGrants,
+  userGrants,
+  workspaceKeyGrants,
+} from '../grants/grant-tables.ts';
+import { membershipProperties, type MembershipRow } from '../grants/member-statements.ts';
+import {
+  closeCursor,
+  contradictionsCursor,
+  credentialsCursor,
+  enterWorkspace,
+  fetchRows,
+  findLivingWorkspace,
+  findRecordedWorkspaces,
+  findVersions,
+  tableCursor,
+  workspaceKeysCursor,
+} from './record-statements.ts';
+import type { Statement } from '../connection/statement.ts';
+import type { Transaction } from '../connection/transaction.ts';
+import type { Session, WrappedWorkspaceKey } from '../../vault/ports.ts';
+
+const rowsAtATime = 1_000;
+/** Their sealed secrets may be large. */
+const versionsAtATime = 100;
+const firstPlace = { credentialId: '00000000-0000-0000-0000-000000000000', version: 0 };
+
+type Signed<Row> = Row & { readonly mac: Uint8Array };
+type ToldRow = SignedRow & {
+  readonly toldId: string | null;
+  readonly toldRevision: number | null;
+  readonly toldState: string | null;
+  readonly isForked: boolean | null;
+};
+
+/** Reads all rows that decide something, within a snapshot. One of its methods at a time. */
+export class SqlRecordReader implements RecordReader {
+  readonly #transaction: Transaction;
+  readonly #mac: GrantMac;
+  readonly #guard: CredentialGuard;
+
+  constructor(transaction: Transaction, mac: GrantMac) {
+    this.#transaction = transaction;
+    this.#mac = mac;
+    this.#guard = new CredentialGuard(mac);
+  }
+
+  async *credentials(): AsyncGenerator<readonly CredentialEvidence[]> {
+    for (const { id } of await this.#workspaces()) {
+      await this.#transaction.run(enterWorkspace(id));
+      for await (const rows of this.#read<ToldRow>(credentialsCursor)) {
+        yield rows.map((row) => this.#evidenceOf(id, row));
+      }
+    }
+  }
+
+  async *grants(): AsyncGenerator<readonly GrantEvidence[]> {
+    yield* this.#check<UserRow>(userGrants, tableCursor('user', userProperties));
+    yield* this.#check<ApiKeyRow>(apiKeyGrants, tableCursor('api_key', apiKeyProperties));
+    yield* this.#check<MembershipRow>(membershipGrants, tableCursor('membership', membershipProperties));
+    yield* this.#check<Signed<Session>>(
+      sessionGrants,
+      tableCursor('session', ['id', 'userId', 'hash', 'expiresAt', 'mac']),
+    );
+    for (const { id } of await this.#workspaces()) {
+      await this.#transaction.run(enterWorkspace(id));
+      let isEmpty = true;
+      for await (const keys of this.#read<Signed<WrappedWorkspaceKey>>(workspaceKeysCursor)) {
+        isEmpty &&= keys.length === 0;
+        yield this.#changed(workspaceKeyGrants, keys);
+      }
+      if (isEmpty) yield [{ table: workspaceKeyGrants.name, id, flaw: 'removed' }];
+    }
+    yield* this.#read<GrantEvidence>(contradictionsCursor);
+  }
+
+  async #workspaces(): Promise<readonly { readonly id: string }[]> {
+    return this.#transaction.run<{ readonly id: string }>(findRecordedWorkspaces);
+  }
+
+  #evidenceOf(workspaceId: string, row: ToldRow): CredentialEvidence {
+    const { isForked, toldId, toldRevision, toldState } = row;
+    const told = toldRevision === null || toldState === null ? undefined : { revision: toldRevision, state: toldState };
+    const base = { workspaceId, told, isForked: isForked === true };
+    // Of a full join, one side may be all null.
+    if (!isThere(row)) return { ...base, id: toldId ?? '', row: undefined };
+    const isGenuine = this.#guard.isGenuine(row);
+    const state = row.mac ? spellState(credentialOf(row), row.mac) : undefined;
+    const { revision, updatedAt } = row;
+    return { ...base, id: row.id, row: { isGenuine, revision, updatedAt, state } };
+  }
+
+  async *#check<Row extends QueryResultRow & { readonly mac: Uint8Array }>(
+    table: GrantTable<Omit<Row, 'mac'>>,
+    statement: Statement,
+  ): AsyncGenerator<readonly GrantEvidence[]> {
+    for await (const rows of this.#read<Row>(statement)) yield this.#changed(table, rows);
+  }
+
+  #changed<Row extends { readonly mac: Uint8Array }>(
+    table: GrantTable<Omit<Row, 'mac'>>,
+    rows: readonly Row[],
+  ): readonly GrantEvidence[] {
+    const changed = rows.filter((row) => !this.#mac.verify(table.name, table.fields(row), row.mac));
+    return changed.map((row) => ({ table: table.name, id: table.id(row), flaw: 'changed' }));
+  }
+
+  async *#read<Row extends QueryResultRow>(declare: Statement): AsyncGenerator<readonly Row[]> {
+    await this.#transaction.run(declare);
+    for (;;) {
+      const rows = await this.#transaction.run<Row>(fetchRows(rowsAtATime));
+      yield rows;
+      if (rows.length < rowsAtATime) break;
+    }
+    await this.#transaction.run(closeCursor);
+  }
+}
+
+function isThere({ id }: { readonly id: string | null }): boolean {
+  return id !== null;
+}
+
+/** Reads the versions of credentials. */
+export class SqlVersionReader implements VersionReader {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async *readVersions(): AsyncGenerator<readonly VersionEvidence[]> {
+    for (const { id } of await this.#database.query<{ readonly id: string }>(findRecordedWorkspaces)) {
+      yield* this.#readWorkspace(id);
+    }
+  }
+
+  async isLiving(workspaceId: string): Promise<boolean> {
+    return (await this.#database.query(findLivingWorkspace(workspaceId))).length > 0;
+  }
+
+  async *#readWorkspace(workspaceId: string): AsyncGenerator<readonly VersionEvidence[]> {
+    let last = firstPlace;
+    for (;;) {
+      const statement = findVersions(workspaceId, last, versionsAtATime);
+      const rows = await this.#database.transact({ workspaces: [workspaceId] }, (transaction) =>
+        transaction.run<VersionEvidence>(statement),
+      );
+      yield rows;
+      const [row] = rows.slice(-1);
+      if (!row || rows.length < versionsAtATime) return;
+      last = { credentialId: row.credentialId, version: row.version ?? 0 };
+    }
+  }
+}

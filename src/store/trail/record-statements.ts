@@ -1,0 +1,175 @@
+import { credentialProperties } from '../credentials/credential-row.ts';
+import { selectList, type Statement } from '../connection/statement.ts';
+
+/** The workspaces that are there, and those that the trail tells of, but not those that were deleted. */
+export const findRecordedWorkspaces: Statement = {
+  name: '',
+  text: `
+    select id from workspace where deleted_at is null
+    union
+    select distinct workspace_id from audit_event
+    where resource_state is not null and resource_kind = 'credential' and workspace_id is not null
+    except
+    select resource_id::uuid from audit_event where action = 'workspaces.delete' and outcome = 'OK'
+    order by 1`,
+  values: [],
+};
+
+/**
+ * Lets the rest of the transaction read one workspace, and take its time: the events of a workspace are sorted before the first
+ * row is there.
+ */
+export function enterWorkspace(workspaceId: string): Statement {
+  return {
+    name: '',
+    text: `select set_config('coffer.workspaces', $1, true), set_config('statement_timeout', '600000', true)`,
+    values: [workspaceId],
+  };
+}
+
+/** The workspace that was entered. Row-level security shows no other, and yet no index is used for its sake. */
+const entered = `current_setting('coffer.workspaces')::uuid`;
+
+/** How an event spells the state of a credential; what is not so was written by somebody else, which the chain tells. */
+const state = '^[0-9]{1,9}[.][0-9]{1,9}[.][0-9a-f]{32}$';
+
+/** The credentials of the workspace that was entered, beside the newest states that its events tell. */
+export const credentialsCursor = cursor(`
+  with told as (
+    select resource_id as id, split_part(resource_state, '.', 1)::int as revision,
+      min(resource_state) as state, min(resource_state) <> max(resource_state) as is_forked
+    from (
+      select resource_id, resource_state from audit_event
+      where workspace_id = ${entered} and resource_kind = 'credential'
+        and resource_state ~ '${state}'
+      offset 0
+    ) e
+    group by 1, 2
+  ), newest as (
+    select distinct on (id) id, revision, state, bool_or(is_forked) over (partition by id) as is_forked
+    from told order by id, revision desc
+  )
+  select n.id as "toldId", n.revision as "toldRevision", n.state as "toldState", n.is_forked as "isForked",
+    ${selectList('c', [...credentialProperties, 'mac'])}
+  from (select * from credential where workspace_id = ${entered}) c
+  full join newest n on n.id = c.id::text
+  order by coalesce(c.id::text, n.id)`);
+
+/** The keys of the workspace that was entered. */
+export const workspaceKeysCursor = cursor(`
+  select ${selectList('k', ['workspaceId', 'keyId', 'wrapped', 'masterFingerprint', 'createdAt', 'mac'])}
+  from workspace_key k where k.workspace_id = ${entered}`);
+
+/** Rows of a table that any workspace may see. */
+export function tableCursor(table: string, properties: readonly string[]): Statement {
+  return cursor(`select ${selectList('t', properties)} from "${table}" t`);
+}
+
+/** What of the MAC of a row in `t` events tell. */
+const stateOfRow = `encode(substr(t.mac, 1, 16), 'hex')`;
+
+/** What is told first of a row that is wrong in several ways. */
+const flawsInOrder = `array['removed', 'restored', 'revived', 'reverted', 'forked']`;
+
+/**
+ * Rows that are not what the trail tells: gone though they were made, there though they were ended, or in a state that ended. No
+ * state of a user or a membership comes twice, so that the order of events does not matter where they tell states.
+ */
+export const contradictionsCursor = cursor(`
+  with told as (
+    select distinct on (resource_kind, workspace_id, resource_id) action, workspace_id, resource_id, resource_state
+    from audit_event e
+    where outcome = 'OK' and action in ('members.add', 'members.remove')
+    order by resource_kind, workspace_id, resource_id, id desc
+  ), deleted as (
+    select resource_id::uuid as workspace_id from audit_event where action = 'workspaces.delete' and outcome = 'OK'
+  ), ended as (
+    select case resource_kind when 'member' then 'membership' else 'user' end as "table",
+      case resource_kind when 'member' then resource_id || '/' || workspace_id else resource_id end as id,
+      resource_state as state, count(*) as times, bool_or(action = 'members.remove') as is_removal
+    from audit_event
+    where outcome = 'OK' and resource_kind in ('member', 'user') and resource_state is not null
+    group by 1, 2, 3
+  ), present as (
+    select 'membership' as "table", t.user_id || '/' || t.workspace_id as id, ${stateOfRow} as state from membership t
+    union all
+    select 'user', t.id::text, ${stateOfRow} from "user" t
+  ), flaws as (
+    select 'membership' as "table", t.resource_id || '/' || t.workspace_id as id,
+      case when m.user_id is null then 'removed' else 'restored' end as flaw
+    from told t left join membership m on m.user_id::text = t.resource_id and m.workspace_id = t.workspace_id
+    where (m.user_id is null) = (t.action = 'members.add') and t.workspace_id not in (select workspace_id from deleted)
+      and (m.event_id is null or t.resource_state is null)
+    union all
+    select 'membership', m.user_id || '/' || m.workspace_id, 'restored'
+    from membership m join deleted d on d.workspace_id = m.workspace_id
+    union all
+    select 'api_key', e.resource_id, case when k.id is null then 'removed' else 'revived' end
+    from audit_event e left join api_key k on k.id::text = e.resource_id
+    where e.outcome = 'OK' and e.action in ('api_keys.create', 'api_keys.revoke')
+      and (k.id is null or (e.action = 'api_keys.revoke' and k.revoked_at is null))
+    union all
+    select 'api_key', k.id::text, 'revived'
+    from api_key k join deleted d on d.workspace_id = k.workspace_id where k.revoked_at is null
+    union all
+    select 'user', e.resource_id, case when u.id is null then 'removed' else 'revived' end
+    from audit_event e left join "user" u on u.id::text = e.resource_id
+    where e.outcome = 'OK' and e.action in ('instance.set_up', 'users.create', 'users.deactivate') and e.resource_kind = 'user'
+      and (u.id is null or (e.action = 'users.deactivate' and u.deactivated_at is null))
+    union all
+    select 'user', u.id::text, 'reverted'
+    from "user" u join deleted d on d.workspace_id = u.default_workspace_id where u.password_hash is not null
+    union all
+    select "table", id, case when is_removal then 'restored' else 'reverted' end
+    from present join ended using ("table", id, state)
+    union all
+    select "table", id, 'forked' from ended where times > 1
+    union all
+    select 'session', s.id::text, 'restored'
+    from session s where s.id::text in (
+      select resource_id from audit_event where outcome = 'OK' and action = 'sessions.logout'
+    )
+    union all
+    select 'workspace', e.resource_id, 'removed'
+    from audit_event e left join workspace w on w.id::text = e.resource_id
+    where e.outcome = 'OK' and e.action = 'workspaces.create' and w.id is null
+  )
+  select distinct on ("table", id) "table", id, flaw from flaws
+  order by "table", id, array_position(${flawsInOrder}, flaw)`);
+
+/** Reads on in the cursor that is open. */
+export function fetchRows(count: number): Statement {
+  return { name: '', text: `fetch ${Math.trunc(count)} from records`, values: [] };
+}
+
+/** Ends the cursor. */
+export const closeCursor: Statement = { name: '', text: 'close records', values: [] };
+
+/** Versions of a workspace's credentials, in their order, behind a place; a credential without any is there, too. */
+export function findVersions(
+  workspaceId: string,
+  { credentialId, version }: { readonly credentialId: string; readonly version: number },
+  count: number,
+): Statement {
+  return {
+    name: 'versions in order',
+    text: `
+      select c.workspace_id as "workspaceId", c.id as "credentialId", c.current_version as "currentVersion",
+        v.version, v.sealed
+      from credential c
+      left join credential_version v on v.workspace_id = c.workspace_id and v.credential_id = c.id
+      where c.workspace_id = $1 and c.id >= $2 and (c.id > $2 or v.version > $3)
+      order by c.id, v.version limit $4`,
+    values: [workspaceId, credentialId, version, count],
+  };
+}
+
+/** Whether a workspace is there. */
+export function findLivingWorkspace(workspaceId: string): Statement {
+  return { name: '', text: 'select id from workspace where id = $1 and deleted_at is null', values: [workspaceId] };
+}
+
+/** So that neither the rows nor what is sorted for them are ever in memory at once. */
+function cursor(query: string): Statement {
+  return { name: '', text: `declare records no scroll cursor for ${query}`, values: [] };
+}

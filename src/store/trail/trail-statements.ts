@@ -1,0 +1,120 @@
+import type { ChainedEvent } from '../../vault/audit-ports.ts';
+import type { AuditEventRequest } from '../../vault/audit-trail.ts';
+import { advisoryLocks } from '../connection/advisory-locks.ts';
+import { auditEventTypes } from './audit-event-row.ts';
+import { selectList, type Statement } from '../connection/statement.ts';
+
+/** The least UUID, and the least number that is ever asked for: rows that nobody but an intruder has written count, too. */
+const beforeAll = { stream: '00000000-0000-0000-0000-000000000000', sequence: -(2 ** 53) } as const;
+
+/** The place of an event. */
+export interface HeadRow {
+  readonly stream: string;
+  readonly seq: number;
+  readonly mac: Uint8Array;
+}
+
+/** Holds off all others who add to the ledger, until the transaction ends. */
+export const lockLedger: Statement = {
+  name: 'lock ledger',
+  text: 'select pg_advisory_xact_lock($1, $2)',
+  values: [...advisoryLocks.ledger],
+};
+
+/** The whole ledger, in order: a line a start, and one each time that events were pruned. */
+export const findLedger: Statement = {
+  name: 'ledger',
+  text: 'select number, kind, stream, time, heads, mac from audit_ledger order by number',
+  values: [],
+};
+
+/** The last event of a stream. */
+export function findLastEvent(stream: string): Statement {
+  return {
+    name: 'last event',
+    text: 'select stream, seq, mac from audit_event where stream = $1 order by seq desc limit 1',
+    values: [stream],
+  };
+}
+
+/** The last event of every stream that the ledger knows. */
+export const findHeadsOfStreams: Statement = {
+  name: 'heads of streams',
+  text: `
+    select e.stream, e.seq, e.mac from audit_ledger l
+    cross join lateral (
+      select stream, seq, mac from audit_event where stream = l.stream order by seq desc limit 1
+    ) e
+    where l.kind = 'begin' order by e.stream`,
+  values: [],
+};
+
+/** Which of a stream's oldest events are to go. */
+export interface CutRequest {
+  readonly stream: string;
+  /** Behind the first event that is not older, none goes. */
+  readonly before: Date;
+  /** The number of the last one that may go. */
+  readonly end: number;
+  readonly count: number;
+}
+
+/** The last one of a stream's oldest events that are to go. */
+export function findCut({ stream, before, end, count }: CutRequest): Statement {
+  return {
+    name: 'cut of a stream',
+    text: `
+      with oldest as (select stream, seq, mac, time from audit_event where stream = $1 order by seq limit $4)
+      select stream, seq, mac from oldest
+      where seq <= $3 and seq < (select coalesce(min(seq), $3::bigint + 1) from oldest where time >= $2)
+      order by seq desc limit 1`,
+    values: [stream, before, end, count],
+  };
+}
+
+/** Deletes the events of a stream up to a number, and answers a row for each. */
+export function deleteEvents(stream: string, last: number): Statement {
+  return {
+    name: 'delete events',
+    text: 'delete from audit_event where stream = $1 and seq <= $2 returning seq',
+    values: [stream, last],
+  };
+}
+
+/** Events in the order of their streams and numbers, behind a place. */
+export function readEvents(last: Pick<ChainedEvent, 'stream' | 'sequence'> | undefined, count: number): Statement {
+  return {
+    name: 'events in order',
+    text: `
+      select ${selectList('e', Object.keys(auditEventTypes))} from audit_event e
+      where (e.stream, e.seq) > ($1, $2) order by e.stream, e.seq limit $3`,
+    values: [(last ?? beforeAll).stream, (last ?? beforeAll).sequence, count],
+  };
+}
+
+/**
+ * Events of a workspace, or of none, the newest first. It is not prepared, since its text varies. They are all of one
+ * workspace; that the order names it lets those of none be read off the index as well.
+ */
+export function listEvents(request: Omit<AuditEventRequest, 'signal'>): Statement {
+  const { workspaceId, after, from, until, actorId, action, resourceId, size } = request;
+  const limits: readonly (readonly [condition: string, value: unknown])[] = [
+    ['e.workspace_id =', workspaceId ?? undefined],
+    ['e.id <', after],
+    ['e.time >=', from],
+    ['e.time <', until],
+    ['e.actor_id =', actorId],
+    ['e.action =', action],
+    ['e.resource_id =', resourceId],
+  ];
+  const given = limits.filter(([, value]) => value !== undefined);
+  const conditions = given.map(([condition], index) => `${condition} $${index + 1}`);
+  if (workspaceId === null) conditions.push('e.workspace_id is null');
+  return {
+    name: '',
+    text: `
+      select ${selectList('e', Object.keys(auditEventTypes))} from audit_event e
+      where ${conditions.join(' and ')} order by e.workspace_id desc, e.id desc limit $${given.length + 1}`,
+    values: [...given.map(([, value]) => value), size],
+  };
+}

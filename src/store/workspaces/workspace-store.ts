@@ -1,0 +1,68 @@
+import type { Reference } from '../../vault/ids.ts';
+import type { Workspace, WorkspaceDeletion, WorkspaceStore } from '../../vault/ports.ts';
+import { insertMembership, insertWorkspace, workspaceOf } from '../grants/access-rows.ts';
+import type { Commits } from '../commits/commits.ts';
+import type { Database } from '../connection/database.ts';
+import { deleteWorkspace } from './delete-workspace.ts';
+import { WorkspaceEntity } from '../entities/workspace.ts';
+import type { GrantGuard } from '../grants/grant-guard.ts';
+import { insertWorkspaceKey } from './key-store.ts';
+import { together } from '../connection/statement.ts';
+
+/** Workspaces in PostgreSQL. */
+export class SqlWorkspaceStore implements WorkspaceStore {
+  readonly #database: Database;
+  readonly #commits: Commits;
+  readonly #guard: GrantGuard;
+
+  constructor(database: Database, commits: Commits, guard: GrantGuard) {
+    this.#database = database;
+    this.#commits = commits;
+    this.#guard = guard;
+  }
+
+  async createWorkspace({
+    workspace,
+    key,
+    maker,
+    event,
+  }: Parameters<WorkspaceStore['createWorkspace']>[0]): Promise<void> {
+    const statement = together(
+      insertWorkspace(workspace),
+      insertMembership(this.#guard, maker, event.id),
+      insertWorkspaceKey(this.#guard, key),
+    );
+    await this.#commits.run({ workspaces: [workspace.id] }, async (transaction) => {
+      await transaction.run(statement);
+      return { answer: undefined, events: [event] };
+    });
+  }
+
+  async findWorkspace(reference: Reference, signal: AbortSignal): Promise<Workspace | undefined> {
+    const [row] = await this.#database.find({ signal }, WorkspaceEntity, { where: { ...reference, deletedAt: null } });
+    return row && workspaceOf(row);
+  }
+
+  async listWorkspaces({
+    among,
+    after,
+    size,
+    signal,
+  }: Parameters<WorkspaceStore['listWorkspaces']>[0]): Promise<readonly Workspace[]> {
+    const id = { ...(among && { $in: [...among] }), ...(after !== undefined && { $gt: after }) };
+    const criteria = { where: { id, deletedAt: null }, orderBy: { id: 'asc' }, limit: size } as const;
+    const rows = await this.#database.find({ signal }, WorkspaceEntity, criteria);
+    return rows.map(workspaceOf);
+  }
+
+  async deleteWorkspace({
+    workspaceId,
+    deletedAt,
+    event,
+  }: Parameters<WorkspaceStore['deleteWorkspace']>[0]): Promise<WorkspaceDeletion> {
+    return this.#commits.run<WorkspaceDeletion>({ workspaces: [workspaceId] }, async (transaction) => {
+      const answer = await deleteWorkspace(this.#guard, transaction, { workspaceId, deletedAt });
+      return { answer, events: answer === 'done' ? [event] : [] };
+    });
+  }
+}

@@ -13,8 +13,8 @@ const bundled = fileURLToPath(new URL('../node_modules/node/bin/node', import.me
 // What V8 has compiled is kept beside the packages, which whoever can write there could change as well; where nobody can,
 // nothing is kept. @see https://nodejs.org/api/module.html#module-compile-cache
 const compiled = fileURLToPath(new URL('../node_modules/.cache/coffer', import.meta.url));
-// A vault's garbage is short-lived: a young generation of 16 MiB would only make the process larger.
-const flags = ['--max-semi-space-size=4'];
+// A vault's garbage is short-lived: a young generation larger than this only makes the process larger.
+const flags = ['--max-semi-space-size=8'];
 
 if (Number(major) >= least) {
   module.enableCompileCache(compiled);

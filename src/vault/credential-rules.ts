@@ -59,7 +59,7 @@ export function checkDraft(draft: CredentialDraft): void {
 export function checkSecret(secret: Secret, secretBytesMax: number): void {
   const text = JSON.stringify(secret.expose());
   if (text === '{}') throw invalidArgument('secret', 'must have at least one field');
-  if (utf8Bytes(text) > secretBytesMax) throw secretTooLarge(secretBytesMax);
+  if (isLonger(text, secretBytesMax)) throw secretTooLarge(secretBytesMax);
   if (mayBeUnstorable(text)) refuseUnstorable('secret', secret.expose());
 }
 
@@ -108,7 +108,7 @@ function checkLabels(labels: Readonly<Record<string, string>>): void {
 function checkMetadata(metadata: JsonObject | null): void {
   if (metadata === null) return;
   const text = JSON.stringify(metadata);
-  if (utf8Bytes(text) > limits.metadataBytes) {
+  if (isLonger(text, limits.metadataBytes)) {
     throw invalidArgument('metadata', `must be at most ${limits.metadataBytes} bytes of JSON`);
   }
   if (mayBeUnstorable(text)) refuseUnstorable('metadata', metadata);
@@ -130,6 +130,7 @@ function refuseUnstorable(field: string, value: unknown): void {
   }
 }
 
-function utf8Bytes(text: string): number {
-  return new TextEncoder().encode(text).length;
+/** Each UTF-16 unit takes three bytes of UTF-8 at most: most texts need no counting. */
+function isLonger(text: string, bytesMax: number): boolean {
+  return 3 * text.length > bytesMax && new TextEncoder().encode(text).length > bytesMax;
 }

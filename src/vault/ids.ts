@@ -8,8 +8,6 @@ export type Reference = { readonly id: string } | { readonly shortId: string };
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const shortIdPattern = /^[0-9A-F]{16}$/;
-/** Each byte's two hex digits: ids are made for every call. */
-const hexOfBytes = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 /** The last 8 bytes of an id as 16 upper-case hex digits, without a prefix. */
 export function shortIdOf(id: string): string {
@@ -48,9 +46,35 @@ export function refersTo(reference: Reference, id: string): boolean {
  * @see https://www.rfc-editor.org/rfc/rfc9562#section-5.7
  */
 export function uuidV7(timeMs: number, random: Uint8Array): string {
-  const time = timeMs.toString(16).padStart(12, '0');
-  let hex = '';
-  for (const byte of random) hex += hexOfBytes[byte];
-  const variant = ((Number.parseInt(hex.slice(3, 4), 16) & 0x3) | 0x8).toString(16);
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${hex.slice(0, 3)}-${variant}${hex.slice(4, 7)}-${hex.slice(7, 19)}`;
+  const head = Math.floor(timeMs / 2 ** 16);
+  const tail = timeMs % 2 ** 16;
+  // All signs at once: ids are made for every call, and this takes a third of the time that adding texts does.
+  // prettier-ignore
+  return String.fromCharCode(
+    high(head >>> 24), low(head >>> 24), high(head >>> 16), low(head >>> 16),
+    high(head >>> 8), low(head >>> 8), high(head), low(head), dash,
+    high(tail >>> 8), low(tail >>> 8), high(tail), low(tail), dash,
+    version, high(random[0]), low(random[0]), high(random[1]), dash,
+    digit(variant | ((random[1] ?? 0) & 0x3)), high(random[2]), low(random[2]), high(random[3]), dash,
+    low(random[3]), high(random[4]), low(random[4]), high(random[5]), low(random[5]), high(random[6]), low(random[6]),
+    high(random[7]), low(random[7]), high(random[8]), low(random[8]), high(random[9]),
+  );
+}
+
+const dash = 0x2d;
+const version = 0x37;
+const variant = 0x8;
+
+/** The sign of a byte's first hex digit. */
+function high(byte = 0): number {
+  return digit((byte >>> 4) & 0xf);
+}
+
+/** The sign of a byte's second hex digit. */
+function low(byte = 0): number {
+  return digit(byte & 0xf);
+}
+
+function digit(value: number): number {
+  return value < 10 ? 0x30 + value : 0x57 + value;
 }

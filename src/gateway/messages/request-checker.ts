@@ -115,7 +115,7 @@ function checkMembers(
   const json: Record<string, JsonValue> = {};
   let known = 0;
   for (const member of members) {
-    const spellings = member.spellings.filter((name) => Object.hasOwn(sent, name));
+    const spellings = spellingsOf(member, sent);
     known += spellings.length;
     if (spellings.length === 0 && !member.isRequired) continue;
     const value = checkMember(message, member, spellings, sent, parent, walk);
@@ -125,6 +125,14 @@ function checkMembers(
     refuseUnknown(members, sent, parent, walk);
   }
   return json;
+}
+
+const notSent: readonly string[] = [];
+
+/** Under which of its spellings a member was sent. Most are not, and are passed over without a new array. */
+function spellingsOf({ spellings }: Member, sent: JsonObject): readonly string[] {
+  const isSent = spellings.some((name) => Object.hasOwn(sent, name));
+  return isSent ? spellings.filter((name) => Object.hasOwn(sent, name)) : notSent;
 }
 
 function checkMember(

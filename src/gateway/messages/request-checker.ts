@@ -131,9 +131,9 @@ const notSent: readonly string[] = [];
 
 /** Under which of its spellings a member was sent. Most were under none, which costs no array and no closure. */
 function spellingsOf({ spellings }: Member, sent: JsonObject): readonly string[] {
-  let found = notSent;
-  for (const name of spellings) if (Object.hasOwn(sent, name)) found = [...found, name];
-  return found;
+  let found: string[] | undefined;
+  for (const name of spellings) if (Object.hasOwn(sent, name)) (found ??= []).push(name);
+  return found ?? notSent;
 }
 
 function checkMember(

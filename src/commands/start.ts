@@ -7,13 +7,22 @@ import { SystemClock } from '../encryption/system-clock.ts';
 type End = { readonly exitCode: number };
 
 /**
+ * Log lines are written some together, in bytes, and at the latest after so many milliseconds: each write by itself wakes a
+ * thread, which was a twentieth of what a create costs. What is left is written when the process exits.
+ */
+const linesTogether = { minLength: 4096, periodicFlush: 100 } as const;
+
+/**
  * Serves until SIGTERM or SIGINT, then stops gracefully; a second signal ends the process at once. The address is printed
  * to the standard output, logs go to the standard error as JSON lines.
  *
  * @returns the exit code
  */
 export async function start(config: Config): Promise<number> {
-  const log = pino({ level: config.logLevel, base: null }, pino.destination({ dest: 2, sync: false }));
+  const log = pino(
+    { level: config.logLevel, base: null },
+    pino.destination({ dest: 2, sync: false, ...linesTogether }),
+  );
   const end = Promise.withResolvers<End>();
   process.once('SIGTERM', () => end.resolve({ exitCode: 0 }));
   process.once('SIGINT', () => end.resolve({ exitCode: 0 }));

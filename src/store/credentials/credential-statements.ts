@@ -25,6 +25,7 @@ export interface Place {
 const versionColumns =
   'v.version, v.sealed, v.key_id, v.created_by as version_created_by, v.created_at as version_created_at';
 const signedProperties = [...credentialProperties, 'mac'];
+const signedList = selectList('f', signedProperties);
 const sealedList = selectList('f', ['version', 'sealed', 'keyId', 'versionCreatedBy', 'versionCreatedAt']);
 
 /**
@@ -61,7 +62,7 @@ export function findCredentials(
   return {
     name: `${sealed ? 'sealed ' : ''}credentials by ${property}`,
     text: `
-      select p.index, ${selectList('f', signedProperties)}${sealed ? `, ${sealedList}, ${endedProofs('$4')} as "endedProofs"` : ''}
+      select p.index, ${signedList}${sealed ? `, ${sealedList}, ${endedProofs('$4')} as "endedProofs"` : ''}
       from unnest($1::uuid[], $2::${type}[], $3::int[]) as p (workspace_id, value, index)
       cross join lateral (
         select c.*${sealed ? version : ' from credential c'}
@@ -77,7 +78,7 @@ export function lockCredentials(places: readonly Place[]): Statement {
   return {
     name: 'credentials, locked',
     text: `
-      select ${selectList('f', signedProperties)}
+      select ${signedList}
       from unnest($1::uuid[], $2::uuid[]) as p (workspace_id, value)
       cross join lateral (
         select * from credential c where c.workspace_id = p.workspace_id and c.id = p.value

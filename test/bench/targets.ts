@@ -59,6 +59,8 @@ async function startCoffer(
     COFFER_DATABASE_URL: url,
     COFFER_MASTER_KEY: randomBytes(32).toString('base64'),
     COFFER_ADMIN_API_KEY: token,
+    // As many processes as a run may have share the 100 connections of the embedded PostgreSQL.
+    COFFER_DATABASE_POOL_MAX: '12',
     ...environment,
   };
   const processes: ServerProcess[] = [];

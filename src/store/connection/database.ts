@@ -123,7 +123,12 @@ export class Database {
 
   /** As `transact`, but once only, and with errors as pg and `inTransaction` throw them: for those who know what they mean. */
   async attempt<Result>(scope: TransactionScope, work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
-    return inTransaction(this.#source, scope, work);
+    try {
+      return await inTransaction(this.#source, scope, work);
+    } catch (error) {
+      this.#warn(translateFailure(error, scope.signal));
+      throw error;
+    }
   }
 
   /** What the pool's connections are doing. */

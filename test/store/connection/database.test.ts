@@ -192,6 +192,16 @@ describe('the database', () => {
       expect(inspect(log.lines), 'the cause, told once for them all').to.match(/^(?!.*ENOENT.*ENOENT).*ENOENT/s);
       await nowhere.close();
     });
+
+    it('tells why of a transaction that is tried once only, too', async () => {
+      const log = recordingLog();
+      const connection = { ...test.target.connection, host: '/nowhere' };
+      const away = await openDatabase({ connection, poolMax: 1, role: null, log });
+      const failure = await rejectionOf(away.attempt({}, async (transaction) => transaction.run(sleepy)));
+      await away.close();
+      expect(failure).not.to.be.instanceOf(VaultError);
+      expect(inspect(log.lines)).to.match(/ENOENT/);
+    });
   });
 
   it('is closed for good, also where only statements of its own were run', async () => {

@@ -5,7 +5,7 @@ import { checkSecret, type CredentialDraft } from './credential-rules.ts';
 import { etagOf, stateOf, type Credential, type SealedVersion } from './credential.ts';
 import { credentialUnreadable, notFound, VaultError } from './errors.ts';
 import { sameJson } from './json.ts';
-import { checkVisible } from './narrowing.ts';
+import { checkVisible } from './visibility.ts';
 import type { Clock, Decision, FoundCredential, IdSource, TargetProof, WorkspaceSealer } from './ports.ts';
 import type { Secret } from './secret.ts';
 

@@ -3,7 +3,7 @@ import type { Credential } from './credential.ts';
 import { invalidArgument, notFound, VaultError } from './errors.ts';
 import { parseId, parseReference, type Reference } from './ids.ts';
 import { limits } from './limits.ts';
-import { isVisible, narrowingOfCall } from './narrowing.ts';
+import { isVisible, narrowingOfCall } from './visibility.ts';
 import { permits } from './permissions.ts';
 import type { Clock, CredentialFilter, CredentialReference, CredentialStore, PageRequest } from './ports.ts';
 

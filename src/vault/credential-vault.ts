@@ -25,7 +25,7 @@ import { checkDraft, checkSecret, type CredentialDraft } from './credential-rule
 import type { Credential, SealedVersion } from './credential.ts';
 import { invalidArgument, notFound, VaultError } from './errors.ts';
 import { parseId } from './ids.ts';
-import { isVisible } from './narrowing.ts';
+import { isVisible } from './visibility.ts';
 import type { Clock, CredentialReference, CredentialStore, IdSource, SealerSource } from './ports.ts';
 import type { Secret } from './secret.ts';
 import type { UseRecorder } from './use-recorder.ts';

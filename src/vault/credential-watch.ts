@@ -2,7 +2,7 @@ import type { AuditAction } from './audit-event.ts';
 import { authorize, type Call } from './caller.ts';
 import { invalidArgument, VaultError } from './errors.ts';
 import { uuidV7 } from './ids.ts';
-import { isVisible, narrowingOfCall } from './narrowing.ts';
+import { isVisible, narrowingOfCall } from './visibility.ts';
 import type { Clock, CredentialStore } from './ports.ts';
 
 /** What happens to a credential, by the action that the trail has for it. */
@@ -56,6 +56,8 @@ export interface CredentialWatchParts {
 
 /** The most watches of a process at a time. */
 export const watchesMax = 256;
+/** The most of one workspace, so that no tenant takes all places. */
+export const watchesOfWorkspaceMax = 64;
 const lookEveryMs = 1_000;
 /** How often to look further back, and how far: ids are older than their commits, and clocks of processes differ. */
 const lookBackEveryLooks = 15;
@@ -68,7 +70,8 @@ const noRandom = new Uint8Array(10);
 /** Tells those who watch a workspace what happens to its credentials: each change at least once, most within a second. */
 export class CredentialWatch {
   readonly #parts: CredentialWatchParts;
-  #watches = 0;
+  /** How many each workspace has; none where it is absent. */
+  readonly #watches = new Map<string, number>();
 
   constructor(parts: CredentialWatchParts) {
     this.#parts = parts;
@@ -83,13 +86,27 @@ export class CredentialWatch {
   async *watchCredentials(call: Call, resumeToken?: string): AsyncGenerator<WatchNews> {
     authorize(call.caller, call.workspaceId, 'credentials.read');
     const sinceMs = resumeToken === undefined ? undefined : timeOfToken(resumeToken);
-    if (this.#watches >= watchesMax) throw new VaultError('resource_exhausted', 'too many watch at the moment');
-    this.#watches += 1;
+    this.#begin(call.workspaceId);
     try {
       yield* this.#watch(call, sinceMs);
     } finally {
-      this.#watches -= 1;
+      this.#end(call.workspaceId);
     }
+  }
+
+  #begin(workspaceId: string): void {
+    const own = this.#watches.get(workspaceId) ?? 0;
+    const all = [...this.#watches.values()].reduce((sum, watches) => sum + watches, 0);
+    if (own >= watchesOfWorkspaceMax || all >= watchesMax) {
+      throw new VaultError('resource_exhausted', 'too many watch at the moment');
+    }
+    this.#watches.set(workspaceId, own + 1);
+  }
+
+  #end(workspaceId: string): void {
+    const others = (this.#watches.get(workspaceId) ?? 0) - 1;
+    if (others > 0) this.#watches.set(workspaceId, others);
+    else this.#watches.delete(workspaceId);
   }
 
   async *#watch(call: Call, sinceMs: number | undefined): AsyncGenerator<WatchNews> {

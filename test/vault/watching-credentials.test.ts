@@ -1,7 +1,12 @@
 import { expect } from 'chai';
 import { SqlCredentialChangeStore } from '../../src/store/credentials/credential-change-store.ts';
 import type { Call } from '../../src/vault/caller.ts';
-import { CredentialWatch, watchesMax, type WatchNews } from '../../src/vault/credential-watch.ts';
+import {
+  CredentialWatch,
+  watchesMax,
+  watchesOfWorkspaceMax,
+  type WatchNews,
+} from '../../src/vault/credential-watch.ts';
 import { notNarrowed } from '../../src/vault/narrowing.ts';
 import {
   addCredential,
@@ -180,9 +185,23 @@ describe('the watch of credentials', () => {
     expect((await nextChange(news))[1]).to.equal(mine.id);
   });
 
-  it('is refused where there are too many, until one ends', async () => {
+  it('is refused where too many watch one workspace, until one ends, while others have room', async () => {
     const watch = newWatch();
-    const all = Array.from({ length: watchesMax }, () => watch.watchCredentials(call));
+    const all = Array.from({ length: watchesOfWorkspaceMax }, () => watch.watchCredentials(call));
+    await Promise.all(all.map((news) => news.next()));
+    expect((await refusalOf(watch.watchCredentials(call).next())).code).to.equal('resource_exhausted');
+    const elsewhere = watch.watchCredentials({ ...callIn(newId()), signal: leaving.signal });
+    expect((await elsewhere.next()).done).to.equal(false);
+    await all[0]?.return(undefined);
+    expect((await watch.watchCredentials(call).next()).done).to.equal(false);
+  });
+
+  it('is refused where too many watch, whichever workspaces', async () => {
+    const watch = newWatch();
+    const calls = Array.from({ length: watchesMax / watchesOfWorkspaceMax }, () => callIn(newId()));
+    const all = calls.flatMap((one) =>
+      Array.from({ length: watchesOfWorkspaceMax }, () => watch.watchCredentials({ ...one, signal: leaving.signal })),
+    );
     await Promise.all(all.map((news) => news.next()));
     expect((await refusalOf(watch.watchCredentials(call).next())).code).to.equal('resource_exhausted');
     await all[0]?.return(undefined);

@@ -1,4 +1,5 @@
 import { isFetchable } from './access/oidc/issuer-documents.ts';
+import { compileTrustedProxies } from './gateway/port/trusted-proxies.ts';
 
 /** Where Coffer's data are kept: in a PostgreSQL of its own, or on a server. */
 export type DatabaseConfig = { readonly kind: 'embedded' } | { readonly kind: 'server'; readonly url: string };
@@ -120,7 +121,7 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
     tls: parseTls(reader),
     oidc: parseOidc(reader),
     corsOrigins: parseOrigins(reader),
-    trustedProxies: reader.list('COFFER_TRUSTED_PROXIES'),
+    trustedProxies: parseTrustedProxies(reader),
     rateLimitPerKey: reader.integer('COFFER_RATE_LIMIT_PER_KEY', rateLimitRange),
     rateLimitPerAddress: reader.integer('COFFER_RATE_LIMIT_PER_ADDRESS', rateLimitRange),
     logLevel: parseLogLevel(reader),
@@ -192,6 +193,14 @@ function parseOrigins(reader: Reader): readonly string[] {
     reader.problem('COFFER_CORS_ORIGINS must list origins such as https://console.example.com, without a path');
   }
   return origins;
+}
+
+function parseTrustedProxies(reader: Reader): readonly string[] {
+  const proxies = reader.list('COFFER_TRUSTED_PROXIES');
+  if (!compileTrustedProxies(proxies)) {
+    reader.problem('COFFER_TRUSTED_PROXIES must list addresses or networks such as 10.0.0.0/8');
+  }
+  return proxies;
 }
 
 function parseLogLevel(reader: Reader): LogLevel {

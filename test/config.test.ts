@@ -111,6 +111,7 @@ describe('the configuration', () => {
     ]),
     ['a limit that is no number', { COFFER_RATE_LIMIT_PER_KEY: 'many' }, 'COFFER_RATE_LIMIT_PER_KEY must be'],
     ['too high a limit', { COFFER_RATE_LIMIT_PER_ADDRESS: '1000001' }, 'a whole number from 0 to 1000000'],
+    ['a trusted proxy that is no address', { COFFER_TRUSTED_PROXIES: '10.0.0.1,proxy.lan' }, 'COFFER_TRUSTED_PROXIES'],
     ['a negative number', { COFFER_SHUTDOWN_TIMEOUT_MS: '-1' }, 'COFFER_SHUTDOWN_TIMEOUT_MS'],
   ];
   for (const [title, environment, text] of refused) {

@@ -131,7 +131,8 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
   const registry = options.metrics;
   const onEnd = registry && countRequests({ registry, dialects: options.dialects, readiness });
   const { tracer } = options;
-  const exchanges = followExchanges(log, { mayBeLocal: isLocalServer(options), onEnd, tracer });
+  const findPeer = createPeerFinder(options.trustedProxies ?? []);
+  const exchanges = followExchanges(log, { mayBeLocal: isLocalServer(options), findPeer, onEnd, tracer });
   const begin = (request: FastifyRequest, reply: FastifyReply): void => {
     const { requestId } = exchanges.begin(request, reply);
     reply.headers({ 'x-request-id': requestId, 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });
@@ -145,7 +146,6 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
     openCalls,
     log,
     exchanges,
-    findPeer: createPeerFinder(options.trustedProxies ?? []),
     bodyBytesMax: parts.bodyBytesMax,
   });
   const { fastify, port } = createFastify(options, { begin, takeStream: (...stream) => grpc.take(...stream) });
@@ -261,7 +261,7 @@ function createFastify(
     readonly takeStream: PortOptions['takeStream'];
   },
 ): { readonly fastify: FastifyInstance; readonly port: Port } {
-  const { log, tls, trustedProxies = [], connectionsMax = connectionsMaxDefault } = options;
+  const { log, tls, connectionsMax = connectionsMaxDefault } = options;
   const timeouts = { ...defaultPortTimeouts, ...options.timeouts };
   const onAcceptError = (error: Error): void =>
     log.error({ error: describeUnknownError(error) }, 'a connection was not accepted');
@@ -274,7 +274,6 @@ function createFastify(
       return port.http1;
     },
     genReqId: ({ headers }) => requestIdOf(headers),
-    trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     return503OnClosing: false,
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: headerBytesMax },

@@ -1,6 +1,7 @@
 import { auditEvent } from './audit-event.ts';
 import type { Call, Caller } from './caller.ts';
 import type { VaultError, VaultErrorCode } from './errors.ts';
+import { networkOf } from './network.ts';
 import type { AuditStore, Clock, IdSource } from './ports.ts';
 
 /** What the recorder works with. */
@@ -16,16 +17,23 @@ export type DeniedCall = Omit<Call, 'workspaceId' | 'signal'>;
 const denials: ReadonlySet<VaultErrorCode> = new Set(['permission_denied', 'workspace_denied']);
 const refusals: ReadonlySet<VaultErrorCode> = new Set(['token_missing', 'token_invalid', 'token_expired']);
 
-/** The most addresses that are counted apart. */
-const addressesMax = 1_000;
+/** The most networks that are counted apart. */
+const networksMax = 1_000;
+
+/** Calls of one network. */
+interface RefusedCalls {
+  /** The address, or the network where several of its addresses called. */
+  readonly peer: string;
+  readonly count: number;
+}
 
 /**
  * Puts calls that were not let in into the trail: those of known callers one by one, before they are answered; those of
- * nobody counted per address, since anybody could fill the trail with them.
+ * unauthenticated callers counted per address (IPv6: per network of 64 bits), since anybody could fill the trail with them.
  */
 export class DenialRecorder {
   readonly #parts: DenialRecorderParts;
-  #refused = new Map<string, number>();
+  #refused = new Map<string, RefusedCalls>();
 
   constructor(parts: DenialRecorderParts) {
     this.#parts = parts;
@@ -47,28 +55,35 @@ export class DenialRecorder {
     await audit.append(auditEvent({ ...call, workspaceId, signal: neverAborted }, deed));
   }
 
-  /** Counts a call of somebody who proved nobody; beyond a thousand addresses, the others are counted together. */
+  /** Counts an unauthenticated call for the network of its peer; beyond a thousand networks, the others are counted together. */
   noteRefused(peer: string, { code }: VaultError): void {
     if (!refusals.has(code)) return;
-    const isCounted = this.#refused.has(peer) || this.#refused.size < addressesMax;
-    const address = isCounted ? peer : otherAddresses;
-    this.#refused.set(address, (this.#refused.get(address) ?? 0) + 1);
+    const network = networkOf(peer);
+    const isCounted = this.#refused.has(network) || this.#refused.size < networksMax;
+    if (isCounted) this.#add(network, { peer, count: 1 });
+    else this.#add(otherAddresses, { peer: otherAddresses, count: 1 });
   }
 
-  /** Writes what was counted, an event for each address; what can't be written is counted on, and the failure is thrown. */
+  /** Writes what was counted, an event for each network; what cannot be written is counted on, and the failure is thrown. */
   async flush(): Promise<void> {
     const refused = [...this.#refused];
     this.#refused = new Map();
-    const written = await Promise.allSettled(refused.map(([peer, count]) => this.#append(peer, count)));
+    const written = await Promise.allSettled(refused.map(([, calls]) => this.#append(calls)));
     const failure = written.find((one) => one.status === 'rejected');
     if (!failure) return;
-    for (const [index, [peer, count]] of refused.entries()) {
-      if (written[index]?.status === 'rejected') this.#refused.set(peer, (this.#refused.get(peer) ?? 0) + count);
+    for (const [index, [network, calls]] of refused.entries()) {
+      if (written[index]?.status === 'rejected') this.#add(network, calls);
     }
     throw failure.reason;
   }
 
-  async #append(peer: string, count: number): Promise<void> {
+  #add(network: string, { peer, count }: RefusedCalls): void {
+    const before = this.#refused.get(network);
+    const isOneAddress = before === undefined || before.peer === peer;
+    this.#refused.set(network, { peer: isOneAddress ? peer : network, count: count + (before?.count ?? 0) });
+  }
+
+  async #append({ peer, count }: RefusedCalls): Promise<void> {
     const { audit, clock, ids } = this.#parts;
     await audit.append({
       id: ids.next(),

@@ -1,17 +1,21 @@
-/** An address that a proxy made up is cut off, so that it takes no memory. */
+/** Bounds the memory that a text takes which is no address. */
 const addressCharactersMax = 64;
 
-/** An IPv4 address, or the first 64 bits of an IPv6 one, since that is what one client has. */
+/**
+ * What an address counts as where callers are counted: IPv4 itself, of IPv6 the network of 64 bits, such as
+ * `2001:db8:1:2::/64`, since one client has all of it.
+ */
 export function networkOf(address: string): string {
-  const plain = address
+  const text = address
     .slice(0, addressCharactersMax)
     .toLowerCase()
     .replace(/^::ffff:(?=\d+\.)/, '');
-  if (!plain.includes(':')) return plain;
-  const [front = '', back] = plain.split('::');
-  const groups = front.split(':').map((group) => group || '0');
-  // What `::` leaves out begins behind the groups in front of it; more than four groups behind it reach into the first 64 bits.
-  const behind = back === undefined || back === '' ? [] : back.split(':');
-  const zeros = Math.max(0, 8 - groups.length - behind.length);
-  return [...groups, ...Array.from({ length: zeros }, () => '0'), ...behind].slice(0, 4).join(':');
+  if (!text.includes(':')) return text;
+  const [front = '', back] = text.split('::');
+  const before = front.split(':').map((group) => group || '0');
+  const after = back === undefined || back === '' ? [] : back.split(':');
+  // What `::` leaves out follows the groups before it; more than four groups after it reach into the first 64 bits.
+  const zeros = Math.max(0, 8 - before.length - after.length);
+  const groups = [...before, ...Array.from({ length: zeros }, () => '0'), ...after].slice(0, 4);
+  return `${groups.join(':').replace(/(?:^|:)0(?::0)*$/, '')}::/64`;
 }

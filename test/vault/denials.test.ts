@@ -54,6 +54,14 @@ describe('the recorder of calls that are not let in', () => {
     expect(events[0]).to.include({ action: 'access.refused', actorKind: 'anonymous', workspaceId: null });
   });
 
+  it('counts the addresses of one IPv6 network together, and names the network', async () => {
+    for (const peer of ['2001:db8::1', '2001:db8::2', '2001:db8:0:1::1', '2001:db8::1', '2001:db8:0:1::1']) {
+      recorder.noteRefused(peer, missing);
+    }
+    await recorder.flush();
+    expect(counts()).to.deep.equal(['2001:db8::/64 3', '2001:db8:0:1::1 2']);
+  });
+
   it('counts all further addresses together, however many there are', async () => {
     for (let address = 0; address < 5_000; address += 1) recorder.noteRefused(`address ${address}`, missing);
     await recorder.flush();

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { Tracer } from '@opentelemetry/api';
 import type { Logger } from 'pino';
 import type { EndedExchange, Exchange, RequestSpan } from './exchange.ts';
+import type { FindPeer } from '../port/peer-address.ts';
 import { peerCertificateOf } from '../port/peer-certificate.ts';
 import { beginRequestSpan } from './request-span.ts';
 import { hasSeveralAuthorizations, hostOf, isLocalRequest } from './request-identity.ts';
@@ -24,8 +25,6 @@ export interface Arrival {
   readonly requestId: string;
   readonly method: string;
   readonly path: string;
-  /** As trusted proxies tell it. */
-  readonly peer: string;
   readonly headers: IncomingHttpHeaders;
   readonly rawHeaders: string[];
   readonly socket: Socket;
@@ -42,6 +41,7 @@ export interface OpenExchange {
 export interface FollowingOptions {
   /** Whether a request can be local at all; see `isLocalServer`. */
   readonly mayBeLocal: boolean;
+  readonly findPeer: FindPeer;
   /** Told of each request that has ended. */
   readonly onEnd?: ((ended: EndedExchange) => void) | undefined;
   /** Records a span of each request. */
@@ -49,11 +49,12 @@ export interface FollowingOptions {
 }
 
 /** @param log gets one line a request; none of them holds a header, a query or a body, but the id of its trace */
-export function followExchanges(log: Logger, { mayBeLocal, onEnd, tracer }: FollowingOptions): Exchanges {
+export function followExchanges(log: Logger, options: FollowingOptions): Exchanges {
+  const { onEnd, tracer } = options;
   const exchanges = new WeakMap<IncomingMessage, Exchange>();
   const open = (arrival: Arrival): OpenExchange => {
     const span = tracer && beginRequestSpan(tracer, arrival);
-    const exchange = exchangeOf(arrival, mayBeLocal, span);
+    const exchange = exchangeOf(arrival, options, span);
     return {
       exchange,
       end(outcome) {
@@ -69,7 +70,7 @@ export function followExchanges(log: Logger, { mayBeLocal, onEnd, tracer }: Foll
     begin(request, reply) {
       const { id: requestId, method, raw } = request;
       const { headers, rawHeaders, socket, url: path = '/' } = raw;
-      const { exchange, end } = open({ requestId, method, path, peer: peerOf(request), headers, rawHeaders, socket });
+      const { exchange, end } = open({ requestId, method, path, headers, rawHeaders, socket });
       exchanges.set(raw, exchange);
       reply.raw.once('close', () => end({ status: reply.raw.statusCode, isAborted: !reply.raw.writableEnded }));
       return exchange;
@@ -78,9 +79,14 @@ export function followExchanges(log: Logger, { mayBeLocal, onEnd, tracer }: Foll
   };
 }
 
-function exchangeOf(arrival: Arrival, mayBeLocal: boolean, span: RequestSpan | undefined): Exchange {
-  const { requestId, peer, headers, socket } = arrival;
+function exchangeOf(
+  arrival: Arrival,
+  { mayBeLocal, findPeer }: FollowingOptions,
+  span: RequestSpan | undefined,
+): Exchange {
+  const { requestId, headers, socket } = arrival;
   const { remoteAddress: socketAddress } = socket;
+  const peer = findPeer(socketAddress, headers);
   return {
     requestId,
     traceId: span?.traceId ?? traceIdOf(headers),
@@ -92,11 +98,6 @@ function exchangeOf(arrival: Arrival, mayBeLocal: boolean, span: RequestSpan | u
     span,
     found: {},
   };
-}
-
-/** Nothing is known of a connection that has ended before its request was looked at, although the type says otherwise. */
-function peerOf({ ip }: { readonly ip: string | undefined }): string {
-  return ip ?? '';
 }
 
 function lineOf(method: string, exchange: Exchange, { status, isAborted, durationMs }: EndedExchange) {

@@ -9,7 +9,6 @@ import type { Exchange } from '../request/exchange.ts';
 import { grpcContentType, isPlainGrpc, timeoutOf, trailersOf } from './grpc-headers.ts';
 import { FrameReader, frameMessage } from './grpc-message.ts';
 import type { OpenCalls } from '../request/open-calls.ts';
-import type { FindPeer } from '../port/peer-address.ts';
 import { readBody } from '../request/read-body.ts';
 import { headersByName } from '../request/request-headers.ts';
 import { requestIdOf } from '../request/request-identity.ts';
@@ -22,7 +21,6 @@ export interface GrpcParts {
   readonly rpcs: RpcService;
   readonly openCalls: OpenCalls;
   readonly exchanges: Exchanges;
-  readonly findPeer: FindPeer;
   /** The most bytes of a body that are let in although nobody reads them. */
   readonly bodyBytesMax: number;
   readonly log: Logger;
@@ -48,14 +46,12 @@ export class GrpcService {
     const served = this.#servedByPath.get(headers[':path'] ?? '');
     const socket = stream.session?.socket;
     if (!served || !socket || !isPlainGrpc(headers)) return false;
-    const { exchanges, findPeer, bodyBytesMax, log, openCalls, rpcs } = this.#parts;
+    const { exchanges, bodyBytesMax, log, openCalls, rpcs } = this.#parts;
     const requestId = requestIdOf(headers);
-    const peer = findPeer(socket.remoteAddress, headers);
     const { exchange, end } = exchanges.open({
       requestId,
       method: 'POST',
       path: `/${served.name}`,
-      peer,
       headers,
       rawHeaders,
       socket,

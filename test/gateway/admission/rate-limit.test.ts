@@ -159,6 +159,39 @@ describe('a limit of calls a second', () => {
     expect(await listBooks(running, from('192.0.2.2'))).to.equal(refused);
   });
 
+  for (const [address, spellings] of Object.entries({
+    '192.0.2.1': [
+      '192.0.2.1',
+      '192.0.2.1:50123',
+      '[192.0.2.1]:1',
+      '::ffff:192.0.2.1',
+      '::FFFF:C000:0201',
+      '[::ffff:c000:201]',
+    ],
+    '2001:db8:1:2::1': ['2001:DB8:1:2::1', '[2001:db8:1:2::9]:443', '2001:0db8:0001:0002:0000:0000:0000:0001%eth0'],
+    'the proxy': ['unknown', '_hidden', '01.2.3.4', '192.0.2.9, nonsense', '"192.0.2.8"', 'x'.repeat(2_000)],
+  })) {
+    it(`of an address counts every spelling of ${address} in every protocol`, async () => {
+      const limit = spellings.length;
+      const options = { trustedProxies: ['::ffff:127.0.0.1'] };
+      ({ running } = await startLimited({ perKey: 0, perAddress: limit }, options));
+      const ways = [
+        (headers: Record<string, string>) => listBooks(running, headers),
+        ...Object.values(transports).map((make) => async (headers: Record<string, string>) => {
+          await createClient(LibraryService, make(running.origin)).listBooks({ shelf: workspaceId }, { headers });
+          return served;
+        }),
+      ];
+      for (const [index, spelling] of spellings.entries()) {
+        expect(await ways[index % ways.length]?.(from(spelling)), spelling).to.equal(served);
+      }
+      for (const spelling of spellings) expect(await listBooks(running, from(spelling)), spelling).to.equal(refused);
+      const peers = running.lines.filter(({ msg }) => msg === 'request').map(({ peer }) => peer);
+      expect(peers).to.have.length.greaterThan(limit);
+      for (const peer of peers) expect(peer).to.match(/^(?:192\.0\.2\.1|2001:db8:1:2::[19]|127\.0\.0\.1)$/);
+    });
+  }
+
   it('does not stand in the way of the next request on a connection, whose body nobody read', async () => {
     ({ running, time } = await startLimited({ perKey: 0, perAddress: 1 }));
     const create = async () => {

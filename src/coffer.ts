@@ -11,7 +11,7 @@ import { estimateRows } from './store/workspaces/row-estimates.ts';
 import { watchGrantChannel } from './metrics/access-metrics.ts';
 import { countKeys } from './metrics/key-metrics.ts';
 import { countCommits, countConnections } from './metrics/store-metrics.ts';
-import { listen } from './start/listen.ts';
+import { formatAuthority, listen } from './start/listen.ts';
 import { measureProcess } from './metrics/process-metrics.ts';
 import { readTls, TlsWatch } from './start/tls-files.ts';
 import { findTracer } from './tracing/find-tracer.ts';
@@ -94,11 +94,11 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
     });
     opening.use(watch.start());
   }
-  const { host, port } = await listen(server, config);
+  const address = await listen(server, config);
   warnOfOpenDoor(config, parts.log);
   const opened = opening.move();
   return {
-    origin: `${tls ? 'https' : 'http'}://${host}:${port}`,
+    origin: `${tls ? 'https' : 'http'}://${formatAuthority(address)}`,
     adminKeyFile: instance.adminKeyFile,
     stop: () => opened.disposeAsync(),
   };

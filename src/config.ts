@@ -111,7 +111,7 @@ const apiKeyPattern = /^cof_[A-Za-z0-9_-]{43}$/;
 export function parseConfig(environment: Environment, readFile: (path: string) => string): Config {
   const reader = new Reader(environment, readFile);
   const config: Config = {
-    host: reader.text('COFFER_HOST') ?? '127.0.0.1',
+    host: withoutBrackets(reader.text('COFFER_HOST') ?? '127.0.0.1'),
     port: reader.integer('COFFER_PORT', { from: 0, to: 65_535, otherwise: 3978 }),
     dataDir: reader.text('COFFER_DATA_DIR') ?? './data',
     database: parseDatabase(reader),
@@ -130,6 +130,11 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
   };
   reader.finish();
   return config;
+}
+
+/** URLs write an IPv6 address in brackets; sockets take it without. */
+function withoutBrackets(host: string): string {
+  return /^\[(.*)\]$/.exec(host)?.[1] ?? host;
 }
 
 function parseDatabase(reader: Reader): DatabaseConfig {

@@ -33,6 +33,17 @@ describe('the configuration', () => {
     expect(config.secretBytesMax).to.equal(65_536);
   });
 
+  it('takes an IPv6 address with and without the brackets of URLs', () => {
+    for (const [text, host] of [
+      ['[::1]', '::1'],
+      ['::1', '::1'],
+      ['[::]', '::'],
+      ['vault.example', 'vault.example'],
+    ] as const) {
+      expect(parse({ COFFER_HOST: text }).host, text).to.equal(host);
+    }
+  });
+
   it('limits no calls unless it is told to', () => {
     expect(parse({})).to.include({ rateLimitPerKey: 0, rateLimitPerAddress: 0 });
     const config = parse({ COFFER_RATE_LIMIT_PER_KEY: '50', COFFER_RATE_LIMIT_PER_ADDRESS: '200' });

@@ -51,6 +51,7 @@ import { createRouteTable } from './routes/route-table.ts';
 import { RpcService } from './rpc/rpc-service.ts';
 import { serveMetrics } from './system/serve-metrics.ts';
 import type { ChooseDialect } from './routes/shared-path.ts';
+import { encodeStatusMessages } from './rpc/status-message.ts';
 import { createStreamService, cutOffKey } from './rpc/stream-service.ts';
 import { describeUnknownError } from './request/unknown-error.ts';
 import { isUnknownRpc, refuseUnknownRpc } from './rpc/unknown-rpc.ts';
@@ -202,6 +203,7 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
         connect.routes(router);
         streams.routes(router);
         registerSystemServices(router, options.dialects, readiness, stopping.signal);
+        encodeStatusMessages(router);
       },
       requestGate: async (context) => {
         await connect.gate(context);

@@ -3,8 +3,8 @@ import type { Gateway } from '../gateway/gateway.ts';
 
 /** The configured address can't be listened on. */
 export class ListenError extends Error {
-  constructor({ host, port }: Pick<Config, 'host' | 'port'>, problem: string, options: ErrorOptions) {
-    super(`COFFER_HOST and COFFER_PORT: can't listen on ${host}:${port}, ${problem}`, options);
+  constructor(address: Pick<Config, 'host' | 'port'>, problem: string, options: ErrorOptions) {
+    super(`COFFER_HOST and COFFER_PORT: can't listen on ${formatAuthority(address)}, ${problem}`, options);
     this.name = 'ListenError';
   }
 }
@@ -34,4 +34,13 @@ export async function listen(
     if (problem === undefined) throw error;
     throw new ListenError(config, problem, { cause: error });
   }
+}
+
+/**
+ * Formats an address as URLs have it, an IPv6 address in brackets: `[::1]:3978`.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc3986#section-3.2.2
+ */
+export function formatAuthority({ host, port }: Pick<Config, 'host' | 'port'>): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

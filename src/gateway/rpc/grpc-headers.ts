@@ -2,6 +2,7 @@ import type { ConnectError } from '@connectrpc/connect';
 import { setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
 import type { IncomingHttpHeaders } from 'node:http2';
 import { timerMsMax } from './connect-request.ts';
+import { encodeStatusMessage } from './status-message.ts';
 
 const contentTypes: ReadonlySet<string> = new Set(['application/grpc', 'application/grpc+proto']);
 
@@ -45,5 +46,6 @@ export function timeoutOf({ 'grpc-timeout': timeout }: IncomingHttpHeaders): num
 
 /** How a call ended, with the details of an error. */
 export function trailersOf(error: ConnectError): Record<string, string> {
-  return Object.fromEntries(setTrailerStatus(new Headers(), error));
+  const trailers = Object.fromEntries(setTrailerStatus(new Headers(), error));
+  return { ...trailers, 'grpc-message': encodeStatusMessage(error.rawMessage) };
 }

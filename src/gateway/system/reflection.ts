@@ -1,9 +1,12 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import type { DescFile, DescMessage, DescService } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
+import { ViolationsSchema } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js';
 import { Code } from '@connectrpc/connect';
 import type { ConnectRouter } from '@connectrpc/connect';
 import * as v1 from '../../../gen/grpc/reflection/v1/reflection_pb.ts';
+import { ErrorInfoSchema } from '../../../gen/google/rpc/error_details_pb.ts';
+import { StatusSchema } from '../../../gen/google/rpc/status_pb.ts';
 import * as v1alpha from '../../../gen/grpc/reflection/v1alpha/reflection_pb.ts';
 
 /** What a reflection client may ask about. */
@@ -24,13 +27,16 @@ export const reflectionPaths: ReadonlySet<string> = new Set(
 
 type Answer = v1.ServerReflectionResponse['messageResponse'];
 
+/** What refusals carry: no service names these types, but clients need them to read `grpc-status-details-bin`. */
+const filesOfRefusals: readonly DescFile[] = [StatusSchema, ErrorInfoSchema, ViolationsSchema].map(({ file }) => file);
+
 /**
- * Serves `grpc.reflection.v1` and `v1alpha` for the given services and for reflection itself.
+ * Serves `grpc.reflection.v1` and `v1alpha` for the given services, for reflection itself, and for the types of refusals.
  *
  * @see https://github.com/grpc/grpc/blob/master/doc/server-reflection.md
  */
 export function registerReflection(router: ConnectRouter, services: readonly DescService[]): void {
-  const index = indexOf([...services, v1.ServerReflection, v1alpha.ServerReflection]);
+  const index = indexOf([...services, v1.ServerReflection, v1alpha.ServerReflection], filesOfRefusals);
   router.service(v1.ServerReflection, {
     async *serverReflectionInfo(requests) {
       for await (const request of requests) yield respond(index, request);
@@ -99,8 +105,9 @@ function refusal(errorCode: Code, errorMessage: string): Answer {
   return { case: 'errorResponse', value: create(v1.ErrorResponseSchema, { errorCode, errorMessage }) };
 }
 
-function indexOf(services: readonly DescService[]): Index {
-  const all = new Set(services.flatMap(({ file }) => [...withImports(file)]));
+function indexOf(services: readonly DescService[], further: readonly DescFile[]): Index {
+  const all = new Set<DescFile>();
+  for (const file of [...services.map((service) => service.file), ...further]) withImports(file, all);
   const filesBySymbol = new Map([...all].flatMap((file) => symbolsOf(file).map((name) => [name, file])));
   return {
     services: services.map(({ typeName }) => typeName).toSorted(),

@@ -1,5 +1,5 @@
 import { Client, credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
-import { loadSync, type MethodDefinition } from '@grpc/proto-loader';
+import { loadSync, type AnyDefinition, type MessageTypeDefinition, type MethodDefinition } from '@grpc/proto-loader';
 import { expect } from 'chai';
 import { join, resolve } from 'node:path';
 import { startCoffer, type TestCoffer } from '../../support/coffer.ts';
@@ -8,7 +8,12 @@ const root = resolve(import.meta.dirname, '../../..');
 
 /** As a program in Node would: from the proto files alone. */
 const definitions = loadSync(
-  ['credential_service', 'secret_service', 'access_service'].map((name) => `coffer/v1/${name}.proto`),
+  [
+    ...['credential_service', 'secret_service', 'access_service'].map((name) => `coffer/v1/${name}.proto`),
+    'google/rpc/status.proto',
+    'google/rpc/error_details.proto',
+    'buf/validate/validate.proto',
+  ],
   {
     includeDirs: [join(root, 'proto'), join(root, 'node_modules/protobufjs')],
     keepCase: true,
@@ -23,6 +28,27 @@ function methodOf(service: string, method: string): MethodDefinition<object, obj
   const found = Object.entries(definition).find(([name]) => name === method)?.[1];
   if (!found || 'format' in found) throw new Error(`${service} has no ${method}`);
   return found;
+}
+
+function decode(type: string, bytes: Buffer): object {
+  const definition = definitions[type];
+  if (!definition || !isMessageType(definition)) throw new Error(`${type} is no message`);
+  return definition.deserialize(bytes);
+}
+
+function isMessageType(definition: AnyDefinition): definition is MessageTypeDefinition<object, object> {
+  return 'format' in definition && definition.format === 'Protocol Buffer 3 DescriptorProto';
+}
+
+/** The details of a refusal, read with the proto files. */
+function detailsOf({ metadata }: ServiceError): { readonly type: string; readonly detail: object }[] {
+  const [bytes] = metadata.get('grpc-status-details-bin');
+  if (!Buffer.isBuffer(bytes)) throw new Error('the refusal has no details');
+  const { details }: { details?: { type_url: string; value: Buffer }[] } = decode('google.rpc.Status', bytes);
+  return (details ?? []).map(({ type_url: url, value }) => {
+    const type = url.slice(url.indexOf('/') + 1);
+    return { type, detail: decode(type, value) };
+  });
 }
 
 describe('coffer.v1 over gRPC, with grpc-js and the proto files', () => {
@@ -89,6 +115,20 @@ describe('coffer.v1 over gRPC, with grpc-js and the proto files', () => {
     const refused = await refusal(call('AccessService', 'WhoAmI', {}, token));
     expect(refused.code).to.equal(status.UNAUTHENTICATED);
     expect(JSON.stringify([refused.details, refused.metadata.toJSON()])).not.to.contain('uuuu');
+  });
+
+  it('says in plain text what is wrong, and in details that the proto files read', async () => {
+    const refused = await refusal(call('CredentialService', 'CreateCredential', { workspace_id: 'default' }));
+    expect(refused.details).to.match(/^credential .*; secret [^%]*$/);
+    const [violations] = detailsOf(refused);
+    expect(violations).to.have.property('type', 'buf.validate.Violations');
+    expect(violations).to.have.nested.property('detail.violations[1].field.elements[0].field_name', 'secret');
+    expect(violations).to.have.nested.property('detail.violations[1].rule_id', 'required');
+    const absent = await refusal(
+      call('SecretService', 'RevealSecret', { workspace_id: 'default', credential_id: 'x'.repeat(36) }),
+    );
+    expect(detailsOf(absent)).to.have.nested.property('[0].type', 'google.rpc.ErrorInfo');
+    expect(detailsOf(absent)).to.have.nested.property('[0].detail.domain', 'coffer');
   });
 
   it('refuses a number that no JSON can spell in a secret', async () => {

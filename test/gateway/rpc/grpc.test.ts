@@ -134,7 +134,7 @@ for (const title of ['in clear', 'with TLS']) {
 
     it('is refused in one block of headers', async () => {
       const { headers, body, blocks } = await call(session, 'GetBook', empty, { authorization: 'Bearer nobody' });
-      expect(headers).to.include({ ':status': 200, 'grpc-status': '16', 'grpc-message': 'Invalid%20token' });
+      expect(headers).to.include({ ':status': 200, 'grpc-status': '16', 'grpc-message': 'Invalid token' });
       expect([blocks, body.length]).to.deep.equal([1, 0]);
     });
 

@@ -67,6 +67,24 @@ describe('reflection', () => {
       });
     }
 
+    for (const value of [
+      'google.rpc.Status',
+      'google.rpc.ErrorInfo',
+      'google.rpc.RetryInfo',
+      'buf.validate.Violations',
+      'grpc.health.v1.HealthCheckResponse',
+    ]) {
+      it(`finds ${value}, which answers carry (${version})`, async () => {
+        const [answer] = await ask([{ case: 'fileContainingSymbol', value }]);
+        const files = answer?.case === 'fileDescriptorResponse' ? answer.value.fileDescriptorProto : [];
+        const read = files.map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes));
+        const [file] = read;
+        expect(file?.messageType.map(({ name }) => `${file.package}.${name}`)).to.include(value);
+        const names = new Set(read.map(({ name }) => name));
+        expect(read.flatMap(({ dependency }) => dependency).every((name) => names.has(name))).to.equal(true);
+      });
+    }
+
     it(`finds a file by its name, and an extension by its number (${version})`, async () => {
       const containing = { containingType: 'google.protobuf.MethodOptions', extensionNumber: 72_295_728 };
       const answers = await ask([

@@ -1,0 +1,94 @@
+import type { ConnectRouter } from '@connectrpc/connect';
+import { trailerFlag, trailerParse, trailerSerialize } from '@connectrpc/connect/protocol-grpc-web';
+import assert from 'node:assert/strict';
+
+const header = 'grpc-message';
+/** Flags in one byte, and the frame's length in four. */
+const frameHeadBytes = 5;
+
+type Handler = ConnectRouter['handlers'][number];
+type Response = Awaited<ReturnType<Handler>>;
+
+/**
+ * Encodes the text of a gRPC status: only bytes outside 0x20 to 0x7E and the percent sign are encoded, since many clients show
+ * the text without decoding it.
+ *
+ * @see https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md (Percent-Encoded)
+ */
+export function encodeStatusMessage(text: string): string {
+  return text.toWellFormed().replaceAll(/[^ -~]+|%/g, encodeURIComponent);
+}
+
+/** Encodes the status text so where Connect's router, which encodes everything that a URL would, writes it: in trailers. */
+export function encodeStatusMessages({ handlers }: ConnectRouter): void {
+  handlers.splice(0, handlers.length, ...handlers.map(withEncodedMessage));
+}
+
+function withEncodedMessage(handler: Handler): Handler {
+  const handle = async (...request: Parameters<Handler>): Promise<Response> => reencode(await handler(...request));
+  const { allowedMethods, method, protocolNames, requestPath, service, supportedContentType } = handler;
+  return Object.assign(handle, { allowedMethods, method, protocolNames, requestPath, service, supportedContentType });
+}
+
+/** Trailers are complete when the body ends; gRPC-Web sends them as the last frame of the body. */
+function reencode(response: Response): Response {
+  const { body, header: headers, trailer } = response;
+  const isWeb = headers?.get('content-type')?.startsWith('application/grpc-web') === true;
+  if (!body || (!trailer && !isWeb)) return response;
+  return {
+    ...response,
+    body: mapBody(body, {
+      piece: (bytes) => (isWeb && isTrailerFrame(bytes) ? reencodeFrame(bytes) : bytes),
+      end: () => trailer && reencodeHeader(trailer),
+    }),
+  };
+}
+
+interface BodySteps {
+  readonly piece: (bytes: Uint8Array) => Uint8Array;
+  readonly end: () => void;
+}
+
+/** Passes `throw` and `return` on as they are: by them the router learns that nothing more can be written. */
+function mapBody(body: AsyncIterable<Uint8Array>, { piece, end }: BodySteps): AsyncIterable<Uint8Array> {
+  return {
+    [Symbol.asyncIterator]() {
+      const pieces = body[Symbol.asyncIterator]();
+      return {
+        async next() {
+          const next = await pieces.next();
+          if (next.done !== true) return { done: false, value: piece(next.value) };
+          end();
+          return next;
+        },
+        ...(pieces.throw && { throw: (error: unknown) => passOn(pieces.throw?.(error)) }),
+        ...(pieces.return && { return: () => passOn(pieces.return?.()) }),
+      };
+    },
+  };
+}
+
+function passOn<Result>(result: Promise<Result> | undefined): Promise<Result> {
+  assert(result);
+  return result;
+}
+
+function isTrailerFrame(bytes: Uint8Array): boolean {
+  return bytes[0] === trailerFlag;
+}
+
+function reencodeFrame(frame: Uint8Array): Uint8Array {
+  const trailer = trailerParse(frame.subarray(frameHeadBytes));
+  reencodeHeader(trailer);
+  const bytes = trailerSerialize(trailer);
+  const reencoded = Buffer.alloc(frameHeadBytes + bytes.length);
+  reencoded.writeUInt8(trailerFlag, 0);
+  reencoded.writeUInt32BE(bytes.length, 1);
+  reencoded.set(bytes, frameHeadBytes);
+  return reencoded;
+}
+
+function reencodeHeader(headers: Headers): void {
+  const message = headers.get(header);
+  if (message !== null) headers.set(header, encodeStatusMessage(decodeURIComponent(message)));
+}

@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import module from 'node:module';
+import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 const least = 24;
@@ -21,12 +22,14 @@ if (Number(major) >= least) {
   const { run } = await import('../src/main.ts');
   process.exitCode = await run(parameters);
 } else if (existsSync(bundled)) {
-  const child = spawn(bundled, [...flags, fileURLToPath(import.meta.url), ...parameters], { stdio: 'inherit' });
-  // A terminal sends Ctrl-C to both; a supervisor's SIGTERM comes to this one alone.
-  process.on('SIGTERM', () => child.kill('SIGTERM'));
-  process.on('SIGINT', () => undefined);
+  const child = spawn(bundled, [...flags, fileURLToPath(import.meta.url), ...parameters], {
+    // When this process is killed, the channel closes, and the server stops as for a signal.
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  });
+  // A terminal signals both processes, a supervisor only this one: the server counts repetitions as one request.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => {
-    process.exitCode = code ?? (signal === 'SIGINT' ? 130 : 1);
+    process.exitCode = code ?? 128 + constants.signals[signal];
   });
 } else {
   process.stderr.write(

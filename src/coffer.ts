@@ -32,6 +32,8 @@ export interface CofferParts {
   readonly log: Logger;
   /** Told when the embedded database is lost to another Coffer: stop. */
   readonly onLost?: () => void;
+  /** Aborted when this process is about to end without stopping: the embedded PostgreSQL then stops by itself. */
+  readonly abandon?: AbortSignal;
 }
 
 /** A Coffer that serves. */
@@ -106,9 +108,14 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
 
 async function connect(config: Config, parts: CofferParts, opening: AsyncDisposableStack): Promise<DatabaseConnection> {
   if (config.database.kind === 'server') return { url: config.database.url };
-  const { log, onLost } = parts;
+  const { abandon, log, onLost } = parts;
   const { dataDir } = config;
-  const postgres = await startEmbeddedPostgres({ dataDir, log, ...(onLost && { onLost: () => onLost() }) });
+  const postgres = await startEmbeddedPostgres({
+    dataDir,
+    log,
+    ...(onLost && { onLost: () => onLost() }),
+    ...(abandon && { abandon }),
+  });
   opening.defer(() => postgres.stop());
   return postgres.connection;
 }

@@ -2,10 +2,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { UsageError } from './commands/usage-error.ts';
 import { parseConfig, type Config } from './config.ts';
 import { explainError } from './start/explain-error.ts';
+import { StopRequests } from './start/stop-requests.ts';
 
 const usage = `usage: coffer [command]
 
-  start       serve until SIGTERM or SIGINT (this is the default)
+  start       serve until SIGTERM, SIGINT, SIGQUIT or SIGHUP (this is the default)
   admin-key   replace a lost or stolen admin key; the server may be running
   audit-export [--from TIME] [--to TIME]
               print the audit trail as JSON lines: events from TIME on, and before TIME
@@ -17,17 +18,23 @@ const usage = `usage: coffer [command]
 Configuration comes from the environment and from .env in the working directory; see docs/configuration.md.
 `;
 
-/** A command, which is given what stands behind its name, and answers the exit code. */
-type Command = (parameters: readonly string[]) => Promise<number>;
+/** A command, which is given the parameters after its name, and answers the exit code. */
+type Command = (parameters: readonly string[], stopping: StopRequests) => Promise<number>;
+
+/** As shells report a process that was interrupted: 128 and the number of SIGINT. */
+const stoppedExitCode = 130;
 
 /** Each loads its own code alone: what a server never needs takes neither its time to start nor its memory. */
 const commands: Readonly<Record<string, Command>> = {
-  start: withoutOptions(async () => (await import('./commands/start.ts')).start(readConfig())),
-  'admin-key': withoutOptions(async () => (await import('./commands/admin-key.ts')).adminKey(readConfig())),
-  'audit-export': async (parameters) =>
-    (await import('./commands/audit-export.ts')).auditExport(readConfig(), parameters),
-  'audit-prune': async (parameters) => (await import('./commands/audit-prune.ts')).auditPrune(readConfig(), parameters),
-  demo: withoutOptions(async () => (await import('./commands/demo.ts')).demo()),
+  start: withoutOptions(async (stopping) => (await import('./commands/start.ts')).start(readConfig(), stopping)),
+  'admin-key': withoutOptions(async (stopping) =>
+    (await import('./commands/admin-key.ts')).adminKey(readConfig(), stopping),
+  ),
+  'audit-export': async (parameters, stopping) =>
+    (await import('./commands/audit-export.ts')).auditExport(readConfig(), parameters, stopping),
+  'audit-prune': async (parameters, stopping) =>
+    (await import('./commands/audit-prune.ts')).auditPrune(readConfig(), parameters, stopping),
+  demo: withoutOptions(async (stopping) => (await import('./commands/demo.ts')).demo(stopping)),
   help: withoutOptions(() => print(usage)),
   '--help': withoutOptions(() => print(usage)),
 };
@@ -39,10 +46,12 @@ const commands: Readonly<Record<string, Command>> = {
  */
 export async function run([name = 'start', ...rest]: readonly string[]): Promise<number> {
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  using stopping = new StopRequests({ source: process });
   try {
     if (!command) throw new UsageError(`there is no command ${name}`);
-    return await command(rest);
+    return await command(rest, stopping);
   } catch (error) {
+    if (stopping.requested.aborted) return stoppedExitCode;
     if (error instanceof UsageError) {
       process.stderr.write(`coffer: ${error.message}\n\n${usage}`);
       return 2;
@@ -52,10 +61,10 @@ export async function run([name = 'start', ...rest]: readonly string[]): Promise
   }
 }
 
-function withoutOptions(command: () => Promise<number>): Command {
-  return async (parameters) => {
+function withoutOptions(command: (stopping: StopRequests) => Promise<number>): Command {
+  return async (parameters, stopping) => {
     if (parameters.length > 0) throw new UsageError('the command takes no options');
-    return command();
+    return command(stopping);
   };
 }
 

@@ -4,6 +4,7 @@ import type { Config } from '../config.ts';
 import { SystemClock } from '../encryption/system-clock.ts';
 import { adminKeyFile } from '../start/first-keys.ts';
 import { openInstance } from '../start/instance.ts';
+import type { StopRequests } from '../start/stop-requests.ts';
 import { replaceKeyFile } from '../start/key-file.ts';
 import { replaceAdminKey } from '../vault/first-start.ts';
 import { connectToDatabase } from './connect-to-database.ts';
@@ -14,11 +15,11 @@ import { connectToDatabase } from './connect-to-database.ts';
  *
  * @returns the exit code
  */
-export async function adminKey(config: Config): Promise<number> {
+export async function adminKey(config: Config, stopping: StopRequests): Promise<number> {
   const log = pino({ level: 'silent' });
   const clock = new SystemClock();
   await using stack = new AsyncDisposableStack();
-  const connection = await connectToDatabase(config, stack);
+  const connection = await connectToDatabase(config, stack, stopping);
   const { ids, sealers, stores, tokens } = await openInstance({ config, connection, clock, log }, stack);
   const file = adminKeyFile(config);
   const issued = tokens.newApiKeyToken();

@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import type { Config } from '../config.ts';
 import { SystemClock } from '../encryption/system-clock.ts';
 import { openInstance } from '../start/instance.ts';
+import type { StopRequests } from '../start/stop-requests.ts';
 import type { ChainedEvent } from '../vault/audit-ports.ts';
 import { connectToDatabase } from './connect-to-database.ts';
 import { eventLine } from './event-line.ts';
@@ -15,11 +16,15 @@ import { timeOptions } from './time-options.ts';
  * @returns the exit code
  * @throws UsageError
  */
-export async function auditExport(config: Config, parameters: readonly string[]): Promise<number> {
+export async function auditExport(
+  config: Config,
+  parameters: readonly string[],
+  stopping: StopRequests,
+): Promise<number> {
   const clock = new SystemClock();
   const { from = new Date(0), to = clock.now() } = timeOptions(parameters, ['from', 'to']);
   await using stack = new AsyncDisposableStack();
-  const connection = await connectToDatabase(config, stack);
+  const connection = await connectToDatabase(config, stack, stopping);
   const { stores } = await openInstance({ config, connection, clock, log: pino({ level: 'silent' }) }, stack);
   try {
     await pipeline(linesOf(stores.auditTrail.readEvents(), { from, to }), process.stdout, { end: false });

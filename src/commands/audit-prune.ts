@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import type { Config } from '../config.ts';
 import { SystemClock } from '../encryption/system-clock.ts';
 import { openInstance } from '../start/instance.ts';
+import type { StopRequests } from '../start/stop-requests.ts';
 import { openDatabase } from '../store/connection/database.ts';
 import { pruneTrail, type Pruning } from '../store/trail/prune-trail.ts';
 import type { TrailFault } from '../vault/audit-trail.ts';
@@ -29,7 +30,11 @@ const despiteRows = '--despite-rows';
  * @returns the exit code
  * @throws UsageError, or TrailDamagedError where it does not verify
  */
-export async function auditPrune(config: Config, parameters: readonly string[]): Promise<number> {
+export async function auditPrune(
+  config: Config,
+  parameters: readonly string[],
+  stopping: StopRequests,
+): Promise<number> {
   const clock = new SystemClock();
   const { before } = timeOptions(
     parameters.filter((parameter) => parameter !== despiteRows),
@@ -38,7 +43,7 @@ export async function auditPrune(config: Config, parameters: readonly string[]):
   if (!before) throw new UsageError('--before TIME is needed');
   if (before > clock.now()) throw new UsageError('--before takes a time that has passed');
   await using stack = new AsyncDisposableStack();
-  const connection = await connectToDatabase(config, stack);
+  const connection = await connectToDatabase(config, stack, stopping);
   const log = pino({ level: 'silent' });
   const {
     auditChain: chain,

@@ -6,6 +6,7 @@ import { startCoffer } from '../coffer.ts';
 import { parseConfig } from '../config.ts';
 import { SystemClock } from '../encryption/system-clock.ts';
 import { readKeyFile } from '../start/key-file.ts';
+import { aborted, type StopRequests } from '../start/stop-requests.ts';
 import { DemoClient, textMember } from './demo-client.ts';
 import { createOverGrpc } from './demo-grpc.ts';
 
@@ -15,7 +16,8 @@ import { createOverGrpc } from './demo-grpc.ts';
  *
  * @returns the exit code: 0 where every step was answered as it should be
  */
-export async function demo(): Promise<number> {
+export async function demo(stopping: StopRequests): Promise<number> {
+  stopping.listen();
   await using stack = new AsyncDisposableStack();
   const dataDir = await mkdtemp(join(tmpdir(), 'coffer-demo-'));
   stack.defer(() => rm(dataDir, { recursive: true, force: true }));
@@ -24,7 +26,9 @@ export async function demo(): Promise<number> {
   stack.defer(() => coffer.stop());
   const adminKey = await readKeyFile(join(dataDir, 'admin.key'));
   if (adminKey === undefined) throw new Error('the first start made no admin key');
-  await showAll(new DemoClient(coffer.origin, adminKey, say), coffer.origin, adminKey);
+  const shown = showAll(new DemoClient(coffer.origin, adminKey, say), coffer.origin, adminKey);
+  await Promise.race([shown, aborted(stopping.requested)]);
+  stopping.requested.throwIfAborted();
   return 0;
 }
 

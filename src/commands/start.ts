@@ -1,10 +1,11 @@
-import { pino } from 'pino';
+import { pino, type Logger } from 'pino';
 import { startCoffer, type RunningCoffer } from '../coffer.ts';
 import type { Config } from '../config.ts';
 import { SystemClock } from '../encryption/system-clock.ts';
+import { aborted, type StopRequests } from '../start/stop-requests.ts';
 
-/** What ends a server: a signal, or a failure that it can't serve beyond. */
-type End = { readonly exitCode: number };
+/** As shells report a process that Ctrl-C ended: 128 and the number of SIGINT. */
+const interruptedExitCode = 130;
 
 /**
  * Log lines are written some together, in bytes, and at the latest after so many milliseconds: each write by itself wakes a
@@ -13,32 +14,38 @@ type End = { readonly exitCode: number };
 const linesTogether = { minLength: 4096, periodicFlush: 100 } as const;
 
 /**
- * Serves until SIGTERM or SIGINT, then stops gracefully; a second signal ends the process at once. The address is printed
- * to the standard output, logs go to the standard error as JSON lines.
+ * Serves until it is asked to stop, then stops gracefully, once; a further request after two seconds ends it at once. The
+ * address is printed to the standard output, logs go to the standard error as JSON lines.
  *
  * @returns the exit code
  */
-export async function start(config: Config): Promise<number> {
-  const log = pino(
-    { level: config.logLevel, base: null },
-    pino.destination({ dest: 2, sync: false, ...linesTogether }),
-  );
-  const end = Promise.withResolvers<End>();
-  process.once('SIGTERM', () => end.resolve({ exitCode: 0 }));
-  process.once('SIGINT', () => end.resolve({ exitCode: 0 }));
+export async function start(config: Config, stopping: StopRequests): Promise<number> {
+  const log = openLog(config);
+  const lost = new AbortController();
+  stopping.listen();
+  // The embedded PostgreSQL has listened for the same longer, and been sent its signal by then.
+  void aborted(stopping.insisted).then(() => process.exit(interruptedExitCode));
   const coffer = await startCoffer(config, {
     clock: new SystemClock(),
     log,
-    onLost: () => end.resolve({ exitCode: 1 }),
+    onLost: () => lost.abort(),
+    abandon: stopping.insisted,
   });
   announce(coffer);
-  const { exitCode } = await end.promise;
-  process.once('SIGTERM', () => process.exit(130));
-  process.once('SIGINT', () => process.exit(130));
+  await aborted(AbortSignal.any([stopping.requested, lost.signal]));
+  log.info({ signal: stopping.requested.reason }, 'stopping');
   await coffer.stop();
   log.info({}, 'stopped');
   log.flush();
-  return exitCode;
+  return lost.signal.aborted ? 1 : 0;
+}
+
+/** A terminal that is closed takes the standard streams along, which must not end the process before it has stopped. */
+function openLog(config: Config): Logger {
+  const destination = pino.destination({ dest: 2, sync: false, ...linesTogether });
+  destination.on('error', () => undefined);
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  return pino({ level: config.logLevel, base: null }, destination);
 }
 
 function announce({ origin, adminKeyFile }: RunningCoffer): void {

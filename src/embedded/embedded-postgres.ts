@@ -23,6 +23,8 @@ export type EmbeddedPostgresOptions = {
   readonly log: EmbeddedLog;
   /** Told when a postmaster died and another Coffer took the data directory before it was ours again: stop serving. */
   readonly onLost?: (error: EmbeddedPostgresError) => void;
+  /** Aborted when this process is about to end without `stop`: the postmaster is asked to stop, and not waited for. */
+  readonly abandon?: AbortSignal;
 };
 
 /** A PostgreSQL that is running, and is kept running until `stop`. */
@@ -43,6 +45,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const dataDir = await prepareDataDirectory(options.dataDir);
   const settings = await prepareSettings(dataDir, log);
   const keeper = new PostmasterKeeper({ settings, dataDir, log, onLost });
+  options.abandon?.addEventListener('abort', () => keeper.abandon(), { once: true });
   try {
     const { connection, session } = await keeper.open();
     await ensureDatabase(session);

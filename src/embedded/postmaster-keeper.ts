@@ -5,7 +5,7 @@ import { EmbeddedPostgresError } from './embedded-error.ts';
 import type { EmbeddedLog } from './embedded-log.ts';
 import { obtainPostmaster } from './obtain-postmaster.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
-import { stopPostmaster, type PostmasterSettings } from './postmaster.ts';
+import { askToStop, stopPostmaster, type PostmasterSettings } from './postmaster.ts';
 import { limitServerLog } from './server-log.ts';
 
 /** What a keeper is given; `onLost` is told when it has to give the data directory up. */
@@ -72,6 +72,12 @@ export class PostmasterKeeper {
   stop(): Promise<void> {
     this.#stopped ??= this.#stopOnce();
     return this.#stopped;
+  }
+
+  /** Asks the postmaster to stop, without waiting for it: it finishes when this process has ended. */
+  abandon(): void {
+    this.#stop.abort();
+    if (this.#held) askToStop(this.#held.processId);
   }
 
   async #stopOnce(): Promise<void> {

@@ -73,6 +73,11 @@ export async function spawnPostmaster(settings: PostmasterSettings): Promise<Chi
   }
 }
 
+/** Asks for a fast shutdown, which the postmaster finishes by itself. */
+export function askToStop(processId: number): void {
+  send(processId, stopSteps[0].signal);
+}
+
 /**
  * Stops a postmaster, ours or one that we found, and waits for its end: first fast, then immediate.
  * @throws EmbeddedPostgresError `stop_failed`

@@ -9,6 +9,7 @@ import { eventLine } from '../../src/commands/event-line.ts';
 import { timeOptions } from '../../src/commands/time-options.ts';
 import { UsageError } from '../../src/commands/usage-error.ts';
 import { parseConfig } from '../../src/config.ts';
+import { StopRequests } from '../../src/start/stop-requests.ts';
 import { newEvent, rejectionOf } from '../store/fixtures.ts';
 import { newChain } from '../audit/fixtures.ts';
 import { runCoffer } from '../support/coffer-process.ts';
@@ -118,7 +119,7 @@ describe('the commands for the audit trail', () => {
         [['2020-01-01'], 'Unexpected argument'],
       ];
       for (const [options, message] of wrong) {
-        const error = await rejectionOf(auditPrune(config, options));
+        const error = await rejectionOf(auditPrune(config, options, new StopRequests({ source: process })));
         expect(error).to.be.instanceOf(UsageError).with.property('message').that.includes(message);
       }
       expect(await stored()).to.deep.equal(before);

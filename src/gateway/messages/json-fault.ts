@@ -4,15 +4,14 @@ export interface JsonTextFault {
   readonly reason: string;
 }
 
-type Expectation = 'value' | 'value or end' | 'name' | 'name or end' | 'colon' | 'comma or end';
-
 interface Scan {
   readonly text: string;
-  /** The brackets that are open. */
-  readonly open: ('{' | '[')[];
+  readonly open: OpenBrackets;
   at: number;
-  expected: Expectation;
 }
+
+/** Reads one token, and answers what must read the next one. */
+type Step = (scan: Scan) => Step;
 
 class FaultFound extends Error {
   readonly fault: JsonTextFault;
@@ -31,11 +30,12 @@ class FaultFound extends Error {
  * @see https://www.rfc-editor.org/rfc/rfc8259
  */
 export function findJsonFault(text: string): JsonTextFault {
-  const scan: Scan = { text, open: [], at: 0, expected: 'value' };
+  const scan: Scan = { text, open: new OpenBrackets(), at: 0 };
+  let step: Step = readValue;
   try {
     for (;;) {
-      scan.at = matchAt(/[ \t\n\r]*/y, scan);
-      steps[scan.expected](scan);
+      skipWhiteSpace(scan);
+      step = step(scan);
     }
   } catch (error) {
     if (error instanceof FaultFound) return error.fault;
@@ -43,79 +43,121 @@ export function findJsonFault(text: string): JsonTextFault {
   }
 }
 
-const steps: Readonly<Record<Expectation, (scan: Scan) => void>> = {
-  value: readValue,
-  'value or end': (scan) => (scan.text[scan.at] === ']' ? close(scan) : readValue(scan)),
-  name: readName,
-  'name or end': (scan) => (scan.text[scan.at] === '}' ? close(scan) : readName(scan)),
-  colon(scan) {
-    if (scan.text[scan.at] !== ':') throw new FaultFound(scan.at, "Expecting ':' delimiter");
-    scan.at += 1;
-    scan.expected = 'value';
-  },
-  'comma or end'(scan) {
-    const bracket = scan.open.at(-1);
-    const character = scan.text[scan.at];
-    if (bracket === undefined) throw new FaultFound(scan.at, 'Extra data');
-    if (character === (bracket === '{' ? '}' : ']')) {
-      close(scan);
-      return;
-    }
-    if (character !== ',') throw new FaultFound(scan.at, "Expecting ',' delimiter");
-    scan.at += 1;
-    scan.expected = bracket === '{' ? 'name' : 'value';
-  },
-};
+/** Character codes, since a step that makes texts of characters costs several times as much. */
+const codes = { quote: 0x22, comma: 0x2c, colon: 0x3a, backslash: 0x5c } as const;
+const square = { open: 0x5b, close: 0x5d } as const;
+const curly = { open: 0x7b, close: 0x7d } as const;
 
-function readValue(scan: Scan): void {
-  const character = scan.text[scan.at];
-  if (character === '{' || character === '[') {
-    scan.open.push(character);
-    scan.at += 1;
-    scan.expected = character === '{' ? 'name or end' : 'value or end';
-    return;
+/** The brackets that are open: a byte each, since a text may be nothing else. */
+class OpenBrackets {
+  #codes = new Uint8Array(64);
+  #depth = 0;
+
+  /** Undefined where none is open. */
+  get last(): number | undefined {
+    return this.#codes[this.#depth - 1];
   }
-  const end =
-    character === '"'
-      ? endOfString(scan)
-      : matchAt(/true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?/y, scan);
-  if (end === scan.at) throw new FaultFound(scan.at, 'Expecting value');
-  scan.at = end;
-  scan.expected = 'comma or end';
+
+  push(code: number): void {
+    if (this.#depth === this.#codes.length) {
+      const larger = new Uint8Array(2 * this.#depth);
+      larger.set(this.#codes);
+      this.#codes = larger;
+    }
+    this.#codes[this.#depth] = code;
+    this.#depth += 1;
+  }
+
+  pop(): void {
+    this.#depth -= 1;
+  }
 }
 
-function readName(scan: Scan): void {
-  if (scan.text[scan.at] !== '"') {
+function readValue(scan: Scan): Step {
+  const { text, at, open } = scan;
+  const code = text.charCodeAt(at);
+  if (code === curly.open || code === square.open) {
+    open.push(code);
+    scan.at += 1;
+    return code === curly.open ? readNameOrEnd : readValueOrEnd;
+  }
+  const end = code === codes.quote ? endOfString(scan) : endOfScalar(scan);
+  if (end === at) throw new FaultFound(at, 'Expecting value');
+  scan.at = end;
+  return readCommaOrEnd;
+}
+
+function readValueOrEnd(scan: Scan): Step {
+  return scan.text.charCodeAt(scan.at) === square.close ? close(scan) : readValue(scan);
+}
+
+function readName(scan: Scan): Step {
+  if (scan.text.charCodeAt(scan.at) !== codes.quote) {
     throw new FaultFound(scan.at, 'Expecting property name enclosed in double quotes');
   }
   scan.at = endOfString(scan);
-  scan.expected = 'colon';
+  return readColon;
 }
 
-function close(scan: Scan): void {
+function readNameOrEnd(scan: Scan): Step {
+  return scan.text.charCodeAt(scan.at) === curly.close ? close(scan) : readName(scan);
+}
+
+function readColon(scan: Scan): Step {
+  if (scan.text.charCodeAt(scan.at) !== codes.colon) throw new FaultFound(scan.at, "Expecting ':' delimiter");
+  scan.at += 1;
+  return readValue;
+}
+
+function readCommaOrEnd(scan: Scan): Step {
+  const { last } = scan.open;
+  if (last === undefined) throw new FaultFound(scan.at, 'Extra data');
+  const code = scan.text.charCodeAt(scan.at);
+  const isObject = last === curly.open;
+  if (code === (isObject ? curly.close : square.close)) return close(scan);
+  if (code !== codes.comma) throw new FaultFound(scan.at, "Expecting ',' delimiter");
+  scan.at += 1;
+  return isObject ? readName : readValue;
+}
+
+function close(scan: Scan): Step {
   scan.open.pop();
   scan.at += 1;
-  scan.expected = 'comma or end';
+  return readCommaOrEnd;
+}
+
+function skipWhiteSpace(scan: Scan): void {
+  while (isWhiteSpace(scan.text.charCodeAt(scan.at))) scan.at += 1;
+}
+
+function isWhiteSpace(code: number): boolean {
+  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 }
 
 /** Behind the closing quote. */
 function endOfString({ text, at: start }: Scan): number {
-  let at = start + 1;
-  for (; at < text.length; at += 1) {
-    const character = text.charAt(at);
-    if (character === '"') return at + 1;
-    if (character < ' ') throw new FaultFound(at, 'Invalid control character at');
-    if (character === '\\') {
-      if (!/^(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})/.test(text.slice(at + 1, at + 6)))
-        throw new FaultFound(at, 'Invalid \\escape');
+  for (let at = start + 1; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === codes.quote) return at + 1;
+    if (code < 0x20) throw new FaultFound(at, 'Invalid control character at');
+    if (code === codes.backslash) {
+      if (!startsLike(escapePattern, text, at)) throw new FaultFound(at, 'Invalid \\escape');
       at += 1;
     }
   }
   throw new FaultFound(start, 'Unterminated string starting at');
 }
 
-/** The end of what a sticky pattern matches at the scan's place; that place itself where it does not match. */
-function matchAt(pattern: RegExp, { text, at }: Scan): number {
+const escapePattern = /\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})/y;
+const scalarPattern = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?/y;
+
+/** Behind a number, `true`, `false` or `null`; where it begins, if it is none of them. */
+function endOfScalar({ text, at }: Scan): number {
+  return startsLike(scalarPattern, text, at) ? scalarPattern.lastIndex : at;
+}
+
+/** @param pattern a sticky one, whose `lastIndex` is then behind what it matches */
+function startsLike(pattern: RegExp, text: string, at: number): boolean {
   pattern.lastIndex = at;
-  return at + (pattern.exec(text)?.[0].length ?? 0);
+  return pattern.test(text);
 }

@@ -1,4 +1,6 @@
 import type { Fault, FaultRule } from '../gateway/dialect.ts';
+import { faultListBytesMax, faultsMax } from '../gateway/errors/refusal-limits.ts';
+import type { FaultList } from '../gateway/messages/fault-list.ts';
 
 type Expected = Fault['expected'];
 
@@ -30,6 +32,20 @@ export function describeFault(fault: Fault): string {
   const member = fault.path.length === 0 ? fault.source : fault.path.join('.');
   return `${member} ${sentences[fault.rule](fault.expected)}`;
 }
+
+/**
+ * Says in one sentence what is wrong with a request: every fault, or where those are more than 100 or take more than 16 KiB, the
+ * first one, and that there are more.
+ */
+export function describeFaults({ faults, hasMore = false }: FaultList): string {
+  const [first] = faults;
+  const described = faults.slice(0, faultsMax).map(describeFault);
+  const sentence = described.join(separator);
+  const isCut = hasMore || faults.length > faultsMax || Buffer.byteLength(sentence) > faultListBytesMax;
+  return first && isCut ? `${describeFault(first)}${separator}and more` : sentence;
+}
+
+const separator = '; ';
 
 function spell(expected: Expected): string {
   return typeof expected === 'object' ? expected.join(', ') : String(expected);

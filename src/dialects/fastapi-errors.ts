@@ -1,7 +1,7 @@
 import type { Problem, RestAnswer } from '../gateway/dialect.ts';
 import type { VaultError, VaultErrorCode } from '../vault/errors.ts';
 import type { JsonValue } from '../vault/json.ts';
-import { fastApiFault } from './fastapi-faults.ts';
+import { fastApiFaults } from './fastapi-faults.ts';
 import { renderBy, type ProblemTable } from './problem-table.ts';
 
 /** What differs between the dialects whose originals are FastAPI applications. */
@@ -54,7 +54,7 @@ const renderings: Record<VaultErrorCode, Rendering> = {
 export function fastApiErrors(style: FastApiErrorStyle): (problem: Problem) => RestAnswer {
   const answers: ProblemTable<RestAnswer> = {
     vault: ({ error }) => renderVaultError(error, style),
-    invalid_request: ({ faults }) => unprocessable(faults.map(fastApiFault)),
+    invalid_request: (list) => unprocessable(fastApiFaults(list)),
     malformed_json: ({ offset, reason }) => unprocessable([malformedJson(offset, reason)]),
     body_missing: () => unprocessable([{ type: 'missing', loc: ['body'], msg: 'Field required', input: null }]),
     body_not_object: () => unprocessable([bodyNotObject]),

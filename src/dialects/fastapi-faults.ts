@@ -1,4 +1,6 @@
 import type { Fault, FaultRule } from '../gateway/dialect.ts';
+import { faultListBytesMax, faultsMax } from '../gateway/errors/refusal-limits.ts';
+import type { FaultList } from '../gateway/messages/fault-list.ts';
 import type { JsonObject, JsonValue } from '../vault/json.ts';
 
 /** What pydantic calls a fault, and what it says of it. */
@@ -51,6 +53,32 @@ export function fastApiFault(fault: Fault): JsonObject {
   const { type, msg, ctx } = verdicts[fault.rule](fault);
   const input: JsonValue = fault.input ?? null;
   return { type, loc: [fault.source, ...fault.path], msg, input, ...(ctx && { ctx }) };
+}
+
+/** Stands for what a list of faults does not hold. */
+const tooManyErrors = {
+  type: 'too_many_errors',
+  loc: ['body'],
+  msg: `More than ${faultsMax} errors`,
+  input: null,
+} as const satisfies JsonObject;
+
+/** The `detail` of a request's faults: at most 100 entries that take at most 16 KiB, and one more where that is not all. */
+export function fastApiFaults({ faults, hasMore = false }: FaultList): readonly JsonObject[] {
+  const entries: JsonObject[] = [];
+  let bytesLeft = faultListBytesMax - bytesOf(tooManyErrors);
+  for (const fault of faults) {
+    const entry = fastApiFault(fault);
+    bytesLeft -= bytesOf(entry);
+    if (bytesLeft < 0 || entries.length === faultsMax) return [...entries, tooManyErrors];
+    entries.push(entry);
+  }
+  return hasMore ? [...entries, tooManyErrors] : entries;
+}
+
+/** With the comma. */
+function bytesOf(entry: JsonObject): number {
+  return Buffer.byteLength(JSON.stringify(entry)) + 1;
 }
 
 /** `'a', 'b' or 'c'` */

@@ -86,8 +86,8 @@ export interface RestAnswer {
 /** Whatever may go wrong with a REST request, for the dialect to render. */
 export type Problem =
   | { readonly kind: 'vault'; readonly error: VaultError }
-  /** One entry a fault, in the order of the message's fields. */
-  | { readonly kind: 'invalid_request'; readonly faults: readonly Fault[] }
+  /** One entry a fault, in the order of the message's fields: at most 100; `hasMore` where there are more. */
+  | { readonly kind: 'invalid_request'; readonly faults: readonly Fault[]; readonly hasMore?: boolean }
   /** `offset` is where the body stopped being JSON, in characters. */
   | { readonly kind: 'malformed_json'; readonly offset: number; readonly reason: string }
   | { readonly kind: 'body_missing' }
@@ -101,12 +101,15 @@ export type Problem =
 export interface Fault {
   /** Where the member came from. */
   readonly source: 'body' | 'query' | 'path';
-  /** Names and indexes from the request's root, in the wire's spelling. */
+  /** Names and indexes from the request's root, in the wire's spelling; each name at most 256 bytes. */
   readonly path: readonly (string | number)[];
   readonly rule: FaultRule;
   /** The bound of a length or number rule, or the names of an enum. */
   readonly expected?: number | readonly string[];
-  /** What was sent, with each value of a secret field replaced by `[redacted]`; undefined where nothing was. */
+  /**
+   * What was sent, with each value of a secret field replaced by `[redacted]`: a text of at most 256 bytes, or other JSON of so
+   * many; undefined where nothing was.
+   */
   readonly input: JsonValue | undefined;
 }
 

@@ -278,7 +278,8 @@ function createFastify(
     genReqId: ({ headers }) => requestIdOf(headers),
     return503OnClosing: false,
     exposeHeadRoutes: false,
-    routerOptions: { maxParamLength: headerBytesMax },
+    // Queries are read where they are needed, and no further than they may go.
+    routerOptions: { maxParamLength: headerBytesMax, querystringParser: () => ({}) },
     // What the router itself refuses passes no hook.
     frameworkErrors: (_error, request, reply) => {
       begin(request, reply);

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { describeFault } from '../../src/dialects/describe-fault.ts';
+import { describeFault, describeFaults } from '../../src/dialects/describe-fault.ts';
 import type { Fault } from '../../src/gateway/dialect.ts';
 
 const fault: Fault = { source: 'body', path: ['data', 'tags', 0], rule: 'other', input: 'a private value' };
@@ -19,3 +19,30 @@ describe('the sentence for a fault', () => {
     });
   }
 });
+
+describe('the sentence for several faults', () => {
+  it('names each of them', () => {
+    expect(describeFaults({ faults: faults(2) })).to.equal('name.0 is not acceptable; name.1 is not acceptable');
+    expect(describeFaults({ faults: faults(100) })).to.match(/name\.99 is not acceptable$/);
+  });
+
+  const cut = {
+    'there are more': { faults: faults(2), hasMore: true },
+    'they are more than 100': { faults: faults(101) },
+    'they take more than 16 KiB': { faults: faults(100, 'n'.repeat(256)) },
+  };
+  for (const [title, list] of Object.entries(cut)) {
+    it(`names the first one where ${title}, and says that there are more`, () => {
+      expect(describeFaults(list)).to.match(/^n[^;]*\.0 is not acceptable; and more$/);
+    });
+  }
+});
+
+function faults(count: number, name = 'name'): Fault[] {
+  return Array.from({ length: count }, (_, index) => ({
+    source: 'body',
+    path: [name, index],
+    rule: 'other',
+    input: 1,
+  }));
+}

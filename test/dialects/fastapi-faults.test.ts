@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { fastApiFault } from '../../src/dialects/fastapi-faults.ts';
+import { fastApiFault, fastApiFaults } from '../../src/dialects/fastapi-faults.ts';
 import type { Fault } from '../../src/gateway/dialect.ts';
 
 describe('a fault as FastAPI reports it', () => {
@@ -123,3 +123,38 @@ describe('a fault as FastAPI reports it', () => {
     });
   }
 });
+
+describe('the faults of a request as FastAPI reports them', () => {
+  const more = { type: 'too_many_errors', loc: ['body'], msg: 'More than 100 errors', input: null };
+
+  it('are one entry each', () => {
+    expect(fastApiFaults({ faults: faults(100, 'n') })).to.deep.equal(faults(100, 'n').map(fastApiFault));
+  });
+
+  it('end with an entry that says that there are more', () => {
+    const entries = fastApiFaults({ faults: faults(100, 'n'), hasMore: true });
+    expect(entries).to.have.length(101);
+    expect(entries.at(-1)).to.deep.equal(more);
+  });
+
+  it('are 100 at most', () => {
+    expect(fastApiFaults({ faults: faults(101, 'n') })).to.deep.equal(
+      fastApiFaults({ faults: faults(100, 'n'), hasMore: true }),
+    );
+  });
+
+  it('take 16 KiB at most', () => {
+    const entries = fastApiFaults({ faults: faults(100, 'n'.repeat(256)) });
+    expect(Buffer.byteLength(JSON.stringify(entries))).to.be.within(16_384 - 500, 16_384);
+    expect(entries.at(-1)).to.deep.equal(more);
+  });
+});
+
+function faults(count: number, name: string): Fault[] {
+  return Array.from({ length: count }, (_, index) => ({
+    source: 'body',
+    path: [name, index],
+    rule: 'unknown_member',
+    input: undefined,
+  }));
+}

@@ -1,8 +1,10 @@
 import { absentWorkspace } from '../../gateway/rpc/connect-errors.ts';
 import type { Problem, RestAnswer } from '../../gateway/dialect.ts';
+import type { FaultList } from '../../gateway/messages/fault-list.ts';
 import { errorInfo, errorInfoToJson } from '../../gateway/rest/error-info.ts';
 import type { VaultError, VaultErrorCode } from '../../vault/errors.ts';
-import { describeFault } from '../describe-fault.ts';
+import { describeFaults } from '../describe-fault.ts';
+import { faultListBytesMax } from '../../gateway/errors/refusal-limits.ts';
 import { renderBy, type ProblemTable } from '../problem-table.ts';
 
 /** Connect's names of the codes that the native API answers, each with its HTTP status. */
@@ -60,12 +62,7 @@ interface Failure {
 
 const failures: ProblemTable<Failure> = {
   vault: ({ error }) => vaultFailure(error.code === 'workspace_denied' ? absentWorkspace(error) : error),
-  invalid_request: ({ faults }) => ({
-    code: 'invalid_argument',
-    message: faults.map(describeFault).join('; '),
-    reason: 'INVALID_ARGUMENT',
-    metadata: Object.fromEntries(faults.map(({ path, source, rule }) => [path.join('.') || source, rule])),
-  }),
+  invalid_request: faultFailure,
   malformed_json: ({ offset }) => refusedBody(`the body is not JSON from character ${offset} on`),
   body_missing: () => refusedBody('the body is missing'),
   body_not_object: () => refusedBody('the body must be a JSON object'),
@@ -115,6 +112,28 @@ function vaultFailure({ code, message, details }: VaultError): Failure {
     metadata: { ...(resource && { resource }), ...(id && { id }), ...(field && { field }), ...(etag && { etag }) },
     ...(retryAfterMs !== undefined && { headers: { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) } }),
   };
+}
+
+/** Where not all faults fit, the first one stands in the metadata as well. */
+function faultFailure(list: FaultList): Failure {
+  const metadata = metadataOf(list.faults);
+  const isCut = list.hasMore === true || bytesInAnswer(list, metadata) > faultListBytesMax;
+  return {
+    code: 'invalid_argument',
+    message: describeFaults({ ...list, hasMore: isCut }),
+    reason: 'INVALID_ARGUMENT',
+    metadata: isCut ? metadataOf(list.faults.slice(0, 1)) : metadata,
+  };
+}
+
+function metadataOf(faults: FaultList['faults']): Readonly<Record<string, string>> {
+  return Object.fromEntries(faults.map(({ path, source, rule }) => [path.join('.') || source, rule]));
+}
+
+/** The message, and the metadata as JSON and as base64. */
+function bytesInAnswer(list: FaultList, metadata: Readonly<Record<string, string>>): number {
+  const bytes = Buffer.byteLength(JSON.stringify(metadata));
+  return Buffer.byteLength(describeFaults(list)) + bytes + Math.ceil((bytes * 4) / 3);
 }
 
 function refusedBody(message: string): Failure {

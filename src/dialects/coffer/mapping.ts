@@ -85,7 +85,7 @@ export function changeFromMessage(message: CredentialMessage, paths: readonly st
   if (!paths.every((path) => names.includes(path))) {
     throw invalidArgument('update_mask', `must name members of ${names.join(', ')}, or *`);
   }
-  return read(message, paths);
+  return read(message, [...new Set(paths)]);
 }
 
 /** Reads an etag in any of its spellings: quoted, weak or bare; undefined where any state will do. */

@@ -1,6 +1,7 @@
-import type { Fault, Problem, RestAnswer } from '../../gateway/dialect.ts';
+import type { Problem, RestAnswer } from '../../gateway/dialect.ts';
+import type { FaultList } from '../../gateway/messages/fault-list.ts';
 import type { VaultError, VaultErrorCode } from '../../vault/errors.ts';
-import { describeFault } from '../describe-fault.ts';
+import { describeFaults } from '../describe-fault.ts';
 import { isLeftOut } from '../is-left-out.ts';
 import { renderBy, type ProblemTable } from '../problem-table.ts';
 import { valuesRequired } from './mapping.ts';
@@ -38,7 +39,7 @@ const renderings: Record<VaultErrorCode, Rendering> = {
 
 const answers: ProblemTable<RestAnswer> = {
   vault: ({ error }) => vaultAnswer(error),
-  invalid_request: ({ faults }) => answer(400, wordsForFaults(faults)),
+  invalid_request: (list) => answer(400, wordsForFaults(list)),
   malformed_json: ({ offset }) => answer(400, `request body is not JSON from character ${offset} on`),
   body_missing: () => answer(400, valuesRequired),
   body_not_object: () => answer(400, 'request body must be a JSON object'),
@@ -69,8 +70,8 @@ function vaultAnswer({ code, message, details }: VaultError): RestAnswer {
   return { status, headers: { 'retry-after': String(seconds) }, body: { error, retry_after_seconds: seconds } };
 }
 
-function wordsForFaults(faults: readonly Fault[]): string {
-  return faults.some(isLeftOut) ? valuesRequired : faults.map(describeFault).join('; ');
+function wordsForFaults(list: FaultList): string {
+  return list.faults.some(isLeftOut) ? valuesRequired : describeFaults(list);
 }
 
 function answer(status: number, error: string): RestAnswer {

@@ -1,7 +1,8 @@
-import type { Fault, Problem, RestAnswer, RestExchange } from '../../gateway/dialect.ts';
+import type { Problem, RestAnswer, RestExchange } from '../../gateway/dialect.ts';
+import type { FaultList } from '../../gateway/messages/fault-list.ts';
 import type { VaultError, VaultErrorCode } from '../../vault/errors.ts';
 import type { JsonValue } from '../../vault/json.ts';
-import { describeFault } from '../describe-fault.ts';
+import { describeFaults } from '../describe-fault.ts';
 import { isLeftOut } from '../is-left-out.ts';
 import { renderBy, type ProblemTable } from '../problem-table.ts';
 
@@ -57,7 +58,7 @@ interface Failure {
 
 const failures: ProblemTable<Failure> = {
   vault: ({ error }) => vaultFailure(error),
-  invalid_request: ({ faults }) => faultFailure(faults),
+  invalid_request: faultFailure,
   malformed_json: ({ offset }) => ({ status: 400, sentence: `the body is not JSON from character ${offset} on` }),
   // Flowise's parser makes an empty object of such a body, in which the first member is missing. Only a create needs one.
   body_missing: () => notProvided('name'),
@@ -99,13 +100,13 @@ function vaultFailure({ code, message, details }: VaultError): Failure {
 }
 
 /** What is missing goes before what is wrong: clients know the documented 412. */
-function faultFailure(faults: readonly Fault[]): Failure {
-  const leftOut = faults.find(isLeftOut);
+function faultFailure(list: FaultList): Failure {
+  const leftOut = list.faults.find(isLeftOut);
   if (leftOut) {
     const member = leftOut.path.join('.');
     return notProvided(memberNames[member] ?? member);
   }
-  return { status: 400, sentence: faults.map(describeFault).join('; ') };
+  return { status: 400, sentence: describeFaults(list) };
 }
 
 function notProvided(member: string): Failure {

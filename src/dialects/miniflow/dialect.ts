@@ -5,6 +5,7 @@ import {
   type GetCredentialRequest,
 } from '../../../gen/miniflow/v1/credential_service_pb.ts';
 import type { Dialect, RestStyle } from '../../gateway/dialect.ts';
+import { quote } from '../../gateway/errors/refusal-limits.ts';
 import { workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
 import type { Call } from '../../vault/caller.ts';
 import type { CredentialVault } from '../../vault/credential-vault.ts';
@@ -122,5 +123,5 @@ async function listCredentials(vault: CredentialVault, wanted: string | undefine
 }
 
 function takenName(name: string, request: InWorkspace): string {
-  return `Credential with name '${name}' already exists in workspace ${request.workspaceId}`;
+  return `Credential with name '${quote(name)}' already exists in workspace ${request.workspaceId}`;
 }

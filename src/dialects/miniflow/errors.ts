@@ -1,4 +1,5 @@
 import type { Problem, RestAnswer, RestExchange } from '../../gateway/dialect.ts';
+import { quote } from '../../gateway/errors/refusal-limits.ts';
 import { VaultError, type VaultErrorCode } from '../../vault/errors.ts';
 import { renderBy, type ProblemTable } from '../problem-table.ts';
 import { wrapFailure, type Failure } from './envelope.ts';
@@ -54,7 +55,7 @@ export function invalidInput(field: string, message: string): VaultError {
  */
 export function checkWorkspaceSpelling(text: string): void {
   if (/^WSP-[A-F0-9]{16}$/.test(text)) return;
-  const message = `Invalid workspace ID format. Expected: WSP-[16 hex chars], got: ${text}`;
+  const message = `Invalid workspace ID format. Expected: WSP-[16 hex chars], got: ${quote(text)}`;
   throw new VaultError('invalid_argument', message, { field: 'workspace_id', reason: 'WORKSPACE_ID_MALFORMED' });
 }
 

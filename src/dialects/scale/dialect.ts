@@ -1,5 +1,6 @@
 import { CredentialService, type ListCredentialsRequest } from '../../../gen/scale/v5/credential_service_pb.ts';
 import type { Dialect } from '../../gateway/dialect.ts';
+import { quote } from '../../gateway/errors/refusal-limits.ts';
 import { workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
 import type { Call } from '../../vault/caller.ts';
 import type { CredentialVault, RevealedSecret } from '../../vault/credential-vault.ts';
@@ -96,5 +97,5 @@ async function listCredentials(vault: CredentialVault, request: ListCredentialsR
 }
 
 function takenName(name: string): string {
-  return `Credential with name '${name}' already exists`;
+  return `Credential with name '${quote(name)}' already exists`;
 }

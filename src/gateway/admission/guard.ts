@@ -5,7 +5,7 @@ import { invalidArgument, VaultError } from '../../vault/errors.ts';
 import type { RequestHeaders } from './authenticate.ts';
 import type { Dialect } from '../dialect.ts';
 import { createFlawSearches } from '../messages/flaw-search.ts';
-
+import { createOverfullCuts } from '../messages/overfull-lists.ts';
 import type { BoundRpc, RpcCall } from '../rpc.ts';
 
 /** What stands between a request and its handler, the same for every protocol. */
@@ -24,7 +24,7 @@ export interface Guard {
    */
   admit(attempt: Attempt): string | undefined;
   /**
-   * Finds the broken rules of a message.
+   * Finds the broken rules of a message; where a list or a map holds more than its rules allow, not those of all that it holds.
    *
    * @throws Error where a rule itself is broken
    */
@@ -52,11 +52,12 @@ export interface Attempt {
 export function createGuard(givenUp: (reason: unknown) => VaultError): Guard {
   const validator = createValidator();
   const flawSearches = createFlawSearches();
+  const overfullCuts = createOverfullCuts();
   return {
     admitCaller,
     admit,
     validate(schema, message) {
-      const result = validator.validate(schema, message);
+      const result = validator.validate(schema, overfullCuts(schema)(message));
       if (result.kind === 'error') throw result.error;
       return result.violations ?? [];
     },

@@ -1,6 +1,11 @@
-import { getOption, hasOption } from '@bufbuild/protobuf';
+import { getOption, hasOption, isFieldSet } from '@bufbuild/protobuf';
 import type { DescField, DescMessage } from '@bufbuild/protobuf';
-import { field as fieldRules, type FieldRules } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js';
+import {
+  field as fieldRules,
+  MapRulesSchema,
+  RepeatedRulesSchema,
+  type FieldRules,
+} from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js';
 import assert from 'node:assert/strict';
 
 /** The field that a path of names leads to, with those on the way; either spelling of a name is taken. */
@@ -61,4 +66,13 @@ export function rulesOf(field: DescField): FieldRules | undefined {
 /** Tells whether a request must hold the field. */
 export function isRequiredField(field: DescField): boolean {
   return rulesOf(field)?.required === true;
+}
+
+/** The most items of a list, or pairs of a map, that the field's rules let pass; Infinity where they set no limit. */
+export function itemsMaxOf(field: DescField): number {
+  const { type } = rulesOf(field) ?? {};
+  if (type?.case === 'repeated' && isFieldSet(type.value, RepeatedRulesSchema.field.maxItems))
+    return Number(type.value.maxItems);
+  if (type?.case === 'map' && isFieldSet(type.value, MapRulesSchema.field.maxPairs)) return Number(type.value.maxPairs);
+  return Infinity;
 }

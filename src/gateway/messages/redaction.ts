@@ -1,5 +1,6 @@
 import type { DescField, DescMessage } from '@bufbuild/protobuf';
-import { isJsonObject, type JsonValue } from '../../vault/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.ts';
+import { quote, quotedBytesMax } from '../errors/refusal-limits.ts';
 import { findField, isSecretField } from './message-fields.ts';
 
 /** What stands in an error for a value that must not be shown. */
@@ -11,35 +12,111 @@ export function hide(value: JsonValue): JsonValue {
 }
 
 /**
- * Copies what was sent for a message, without its secrets: fields marked `debug_redact`, whatever stands where a message with
- * such fields belongs, and members that the message does not have, since a secret under a misspelt name is one, too.
+ * Copies the beginning of what was sent for a message, without its secrets: fields marked `debug_redact`, whatever stands where a
+ * message with such fields belongs, and members that the message does not have, since a secret under a misspelt name is one, too.
+ *
+ * @returns a text of at most 256 bytes, or other JSON that takes no more
  */
 export function redactMessage(message: DescMessage, sent: JsonValue): JsonValue {
-  if (!isJsonObject(sent)) return holdsSecrets(message) ? hide(sent) : sent;
-  if (message.typeName.startsWith('google.protobuf.')) return sent;
-  return Object.fromEntries(
-    Object.entries(sent).map(([name, value]) => {
-      const field = findField(message, name);
-      return [name, field ? redactField(field, value) : hide(value)];
-    }),
-  );
+  return showMessage(message)(sent, new Room()) ?? null;
 }
 
-/** Copies what was sent for a field, without its secrets. */
+/** Copies the beginning of what was sent for a field, without its secrets; as `redactMessage`. */
 export function redactField(field: DescField, sent: JsonValue): JsonValue {
-  if (isSecretField(field)) return hide(sent);
-  const { message } = field;
-  if (!message) return sent;
-  if (field.fieldKind === 'list' && isJsonList(sent)) return sent.map((item) => redactMessage(message, item));
-  if (field.fieldKind === 'map' && isJsonObject(sent)) {
-    return Object.fromEntries(Object.entries(sent).map(([key, value]) => [key, redactMessage(message, value)]));
-  }
-  return redactMessage(message, sent);
+  return showField(field)(sent, new Room()) ?? null;
+}
+
+/** Copies the beginning of a value that holds no secret; as `redactMessage`. */
+export function quoteValue(sent: JsonValue): JsonValue {
+  return showValue(sent, new Room()) ?? null;
 }
 
 /** Tells whether a value is a JSON array. */
 export function isJsonList(value: JsonValue | undefined): value is readonly JsonValue[] {
   return Array.isArray(value);
+}
+
+/** How many bytes of JSON a copy may still take. */
+class Room {
+  #bytesLeft: number = quotedBytesMax;
+  /** Nothing has been copied yet: a text that is all of the copy is measured without its quotes. */
+  #isWhole = true;
+
+  /** Takes a value that is no container; undefined where it does not fit, and then nothing else does. */
+  take(value: JsonValue): JsonValue | undefined {
+    const kept = typeof value === 'string' ? quote(value, this.#textBytesMax()) : value;
+    if (this.#isWhole) return kept;
+    return this.takeBytes(Buffer.byteLength(JSON.stringify(kept))) ? kept : undefined;
+  }
+
+  /** Takes bytes of JSON; false where there are fewer left. */
+  takeBytes(bytes: number): boolean {
+    this.#isWhole = false;
+    const fits = bytes <= this.#bytesLeft;
+    this.#bytesLeft = fits ? this.#bytesLeft - bytes : 0;
+    return fits;
+  }
+
+  #textBytesMax(): number {
+    return this.#isWhole ? quotedBytesMax : Math.max(0, this.#bytesLeft - '""'.length);
+  }
+}
+
+/** Copies as much of a value as there is room for; undefined where there is none. */
+type Show = (sent: JsonValue, room: Room) => JsonValue | undefined;
+
+const showHidden: Show = (sent, room) => room.take(hide(sent));
+
+const showValue: Show = (sent, room) => {
+  if (isJsonList(sent)) return showItems(sent, room, showValue);
+  return isJsonObject(sent) ? showMembers(sent, room, () => showValue) : room.take(sent);
+};
+
+function showMessage(message: DescMessage): Show {
+  return (sent, room) => {
+    if (!isJsonObject(sent)) return holdsSecrets(message) ? showHidden(sent, room) : showValue(sent, room);
+    if (message.typeName.startsWith('google.protobuf.')) return showValue(sent, room);
+    return showMembers(sent, room, (name) => {
+      const field = findField(message, name);
+      return field ? showField(field) : showHidden;
+    });
+  };
+}
+
+function showField(field: DescField): Show {
+  if (isSecretField(field)) return showHidden;
+  const { message } = field;
+  if (!message) return showValue;
+  return (sent, room) => {
+    const show = showMessage(message);
+    if (field.fieldKind === 'list' && isJsonList(sent)) return showItems(sent, room, show);
+    if (field.fieldKind === 'map' && isJsonObject(sent)) return showMembers(sent, room, () => show);
+    return show(sent, room);
+  };
+}
+
+function showItems(sent: readonly JsonValue[], room: Room, show: Show): JsonValue | undefined {
+  if (!room.takeBytes('[]'.length)) return undefined;
+  const shown: JsonValue[] = [];
+  for (const item of sent) {
+    const copy = room.takeBytes(','.length) ? show(item, room) : undefined;
+    if (copy === undefined) break;
+    shown.push(copy);
+  }
+  return shown;
+}
+
+function showMembers(sent: JsonObject, room: Room, showOf: (name: string) => Show): JsonValue | undefined {
+  if (!room.takeBytes('{}'.length)) return undefined;
+  const shown: [string, JsonValue][] = [];
+  for (const name in sent) {
+    if (!Object.hasOwn(sent, name)) continue;
+    const fits = room.takeBytes(':,'.length) && name.length <= quotedBytesMax && room.take(name) === name;
+    const copy = fits ? showOf(name)(sent[name] ?? null, room) : undefined;
+    if (copy === undefined) break;
+    shown.push([name, copy]);
+  }
+  return Object.fromEntries(shown);
 }
 
 function holdsSecrets(message: DescMessage, above: readonly DescMessage[] = []): boolean {

@@ -4,8 +4,9 @@ import { isWrapperDesc } from '@bufbuild/protobuf/wkt';
 import assert from 'node:assert/strict';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.ts';
 import type { Fault, FaultRule } from '../dialect.ts';
-import { isRequiredField, isSecretField, wireNameOf } from './message-fields.ts';
-import { hide, isJsonList, redactField, redactMessage } from './redaction.ts';
+import { faultsMax } from '../errors/refusal-limits.ts';
+import { isRequiredField, isSecretField, itemsMaxOf, wireNameOf } from './message-fields.ts';
+import { hide, isJsonList, quoteValue, redactField, redactMessage } from './redaction.ts';
 import { enumCheck, scalarCheck, textMessageCheck, type Refusal, type ValueCheck } from './scalar-checks.ts';
 
 /** A fault with its place in the order of the model: positions of fields and items from the root. */
@@ -18,10 +19,11 @@ export interface PlacedFault {
 export interface CheckedObject {
   /** The members that are in order, by their proto names; `fromJson` takes them all. */
   readonly json: JsonObject;
+  /** Where there are more than `faultsMax`, the check has stopped, and the members are not complete. */
   readonly faults: readonly PlacedFault[];
 }
 
-/** Looks at raw JSON before it becomes a message, and finds every fault at once. */
+/** Looks at raw JSON before it becomes a message, and finds every fault at once, up to one more than `faultsMax`. */
 export type RequestCheck = (sent: JsonObject) => CheckedObject;
 
 /** How a request's members are named and treated, and where they come from. */
@@ -85,7 +87,7 @@ export function createRequestCheck(
     (value, place, walk) =>
       isJsonObject(value)
         ? checkMembers(nested, membersOf(nested), value, place, walk)
-        : refuse({ rule: 'not_object' }, redactMessage(nested, value), place, walk);
+        : refuse({ rule: 'not_object' }, () => redactMessage(nested, value), place, walk);
   const members = fields.map((field) => compileMember(field, style, ofMessage));
   return (sent) => {
     const walk: Walk = { ...style, faults: [] };
@@ -115,6 +117,7 @@ function checkMembers(
   const json: Record<string, JsonValue> = {};
   let known = 0;
   for (const member of members) {
+    if (hasEnough(walk)) return json;
     const spellings = spellingsOf(member, sent);
     known += spellings.length;
     if (spellings.length === 0 && !member.isRequired) continue;
@@ -149,10 +152,10 @@ function checkMember(
   const value = name === undefined ? undefined : sent[name];
   if (value === undefined) {
     // Nothing was sent for it: what is shown is the object that it is missing from.
-    const around = walk.source === 'body' ? redactMessage(message, sent) : undefined;
+    const around = walk.source === 'body' ? () => redactMessage(message, sent) : notShown;
     return refuse({ rule: 'missing' }, around, { ...here, isSecret: isWithinSecret }, walk);
   }
-  if (second !== undefined) return refuse({ rule: 'other' }, redactField(field, value), here, walk);
+  if (second !== undefined) return refuse({ rule: 'other' }, () => redactField(field, value), here, walk);
   if (value === null && field.message?.typeName !== 'google.protobuf.Value' && !isRequired) return undefined;
   return check(value, here, walk);
 }
@@ -160,9 +163,10 @@ function checkMember(
 function refuseUnknown(members: readonly Member[], sent: JsonObject, parent: Place | undefined, walk: Walk): void {
   const known = new Set(members.flatMap(({ spellings }) => spellings));
   for (const name of Object.keys(sent)) {
+    if (hasEnough(walk)) return;
     if (known.has(name)) continue;
     const place = { parent, name, position: unknownPosition, isSecret: parent?.isSecret === true };
-    refuse({ rule: 'unknown_member' }, undefined, place, walk);
+    refuse({ rule: 'unknown_member' }, notShown, place, walk);
   }
 }
 
@@ -201,30 +205,40 @@ function shapeCheck(rule: FaultRule, fits: (value: JsonValue) => boolean): Field
 function leafCheck(check: ValueCheck): FieldCheck {
   return (value, place, walk) => {
     const checked = check(value);
-    return 'json' in checked ? checked.json : refuse(checked.refusal, value, place, walk);
+    return 'json' in checked ? checked.json : refuse(checked.refusal, () => quoteValue(value), place, walk);
   };
 }
 
 /** With one bad item the whole list is left out, so that what is found later counts no items wrongly. */
 function listCheck(field: DescField, check: FieldCheck): FieldCheck {
+  const itemsMax = itemsMaxOf(field);
   return (value, place, walk) => {
-    if (!isJsonList(value)) return refuse({ rule: 'not_list' }, redactField(field, value), place, walk);
-    const items = value.map((item, index) => check(item, within(place, index, index), walk));
-    return items.every((item) => item !== undefined) ? items : undefined;
+    if (!isJsonList(value)) return refuse({ rule: 'not_list' }, () => redactField(field, value), place, walk);
+    if (value.length > itemsMax) return refuseTooMany(field, value, place, walk);
+    const items: JsonValue[] = [];
+    for (const [index, item] of value.entries()) {
+      if (hasEnough(walk)) return undefined;
+      const checked = check(item, within(place, index, index), walk);
+      if (checked !== undefined) items.push(checked);
+    }
+    return items.length === value.length ? items : undefined;
   };
 }
 
 function mapCheck(field: DescField, check: FieldCheck, key: ScalarType): FieldCheck {
   const keyCheck = key === ScalarType.STRING || key === ScalarType.BOOL ? undefined : scalarCheck(key);
+  const pairsMax = itemsMaxOf(field);
   return (value, place, walk) => {
-    if (!isJsonObject(value)) return refuse({ rule: 'not_object' }, redactField(field, value), place, walk);
+    if (!isJsonObject(value)) return refuse({ rule: 'not_object' }, () => redactField(field, value), place, walk);
+    const pairs = Object.entries(value);
+    if (pairs.length > pairsMax) return refuseTooMany(field, value, place, walk);
     const members: [string, JsonValue][] = [];
-    for (const [position, [name, member]] of Object.entries(value).entries()) {
+    for (const [position, [name, member]] of pairs.entries()) {
       const here = within(place, name, position);
       const checkedKey = keyCheck?.(name);
       const checked =
         checkedKey && 'refusal' in checkedKey
-          ? refuse(checkedKey.refusal, undefined, here, walk)
+          ? refuse(checkedKey.refusal, notShown, here, walk)
           : check(member, here, walk);
       if (checked === undefined) return undefined;
       members.push([name, checked]);
@@ -233,11 +247,26 @@ function mapCheck(field: DescField, check: FieldCheck, key: ScalarType): FieldCh
   };
 }
 
+/** What a list or a map holds is not looked at where there is too much of it. */
+function refuseTooMany(field: DescField, value: JsonValue, place: Place, walk: Walk): undefined {
+  return refuse({ rule: 'too_many', expected: itemsMaxOf(field) }, () => redactField(field, value), place, walk);
+}
+
 function within(parent: Place, name: string | number, position: number): Place {
   return { parent, name, position, isSecret: parent.isSecret };
 }
 
-function refuse(refusal: Refusal, input: JsonValue | undefined, place: Place, walk: Walk): undefined {
+/** Whether there are more faults than a refusal lists: then nothing more is looked at. */
+function hasEnough({ faults }: Walk): boolean {
+  return faults.length > faultsMax;
+}
+
+const notShown = (): undefined => undefined;
+
+/** @param show makes what is shown of the value */
+function refuse(refusal: Refusal, show: () => JsonValue | undefined, place: Place, walk: Walk): undefined {
+  if (hasEnough(walk)) return undefined;
+  const input = show();
   const shown = place.isSecret && input !== undefined ? hide(input) : input;
   const chain = chainOf(place);
   const path = chain.map(({ name }) => name);

@@ -5,11 +5,20 @@ import assert from 'node:assert/strict';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.ts';
 import type { RequestHeaders } from '../admission/authenticate.ts';
 import type { Fault } from '../dialect.ts';
+import { faultsMax } from '../errors/refusal-limits.ts';
+import { faultListOf, overlapWith, type FaultList } from './fault-list.ts';
 import { findJsonFlaw, isReadableByProtobuf } from './json-guard.ts';
 import { findField, isRequiredField, resolveFieldPath } from './message-fields.ts';
 import { createRequestCheck, type PlacedFault } from './request-checker.ts';
 import type { BodyBinding, Route } from '../routes/route-table.ts';
-import { mergeTrees, pathsOfVariables, readQuery, readVariables, unknownParameter } from './text-values.ts';
+import {
+  mergeTrees,
+  pathsOfVariables,
+  readQuery,
+  readVariables,
+  unknownParameter,
+  valuesByName,
+} from './text-values.ts';
 import { faultOfViolation } from './violation-faults.ts';
 
 /** What a REST request has beside its path. */
@@ -32,11 +41,9 @@ export interface RequestReader {
 export interface BegunRequest {
   /** What the path tells, and nothing else; a variable of the wrong type is left out. */
   readonly message: Message;
-  /** The whole message, or everything that is wrong with the request, in the model's order. */
-  readRest(parts: RequestParts): { readonly message: Message } | { readonly faults: readonly Fault[] };
+  /** The whole message, or what is wrong with the request. */
+  readRest(parts: RequestParts): { readonly message: Message } | FaultList;
 }
-
-const sourceRanks: Readonly<Record<Fault['source'], number>> = { path: 0, query: 1, body: 2 };
 
 /** @param validate what finds the broken rules of a message */
 export function createRequestReader(
@@ -62,7 +69,7 @@ export function createRequestReader(
   };
   const checkQuery = (query: URLSearchParams): Checked => {
     const { sent, unknown } = readQuery(input, query);
-    const faults = (unknownMembers === 'refuse' ? unknown : []).map((name) => ({
+    const faults = (unknownMembers === 'refuse' ? unknown.slice(0, faultsMax + 1) : []).map((name) => ({
       fault: unknownParameter(name),
       order: [Number.MAX_SAFE_INTEGER],
     }));
@@ -88,18 +95,18 @@ export function createRequestReader(
         message: named ?? create(input),
         readRest({ query, headers, body }) {
           const flaw = findFlaw(variables, query, body);
-          if (flaw) return { faults: [flaw] };
+          if (flaw) return faultListOf([{ fault: flaw, order: [] }]);
           const checked = [ofVariables, query.size === 0 ? withoutQuery : checkQuery(query), checkBody(body)];
           const ofHeaders = readHeaders(headerFields, headers);
           const json = checked.reduceRight((tree, part) => mergeTrees(part.json, tree), ofHeaders);
           const faults = checked.flatMap((part) => part.faults);
+          if (faults.length > faultsMax) return faultListOf(faults);
           const message = json === ofVariables.json ? named : decode(input, json);
-          if (!message) return { faults: inModelOrder([...faults, undecodable]) };
-          const violations = findViolations(json, message).filter(
-            ({ order }) => !faults.some((other) => overlap(order, other.order)),
-          );
+          if (!message) return faultListOf([...faults, undecodable]);
+          const overlaps = overlapWith(faults);
+          const violations = findViolations(json, message).filter(({ order }) => !overlaps(order));
           const all = [...faults, ...violations];
-          return all.length === 0 ? { message } : { faults: inModelOrder(all) };
+          return all.length === 0 ? { message } : faultListOf(all);
         },
       };
     },
@@ -187,7 +194,7 @@ function findFlaw(
 ): Fault | undefined {
   return (
     flawIn('path', variables) ??
-    (query.size === 0 ? undefined : flawIn('query', valuesByName(query))) ??
+    (query.size === 0 ? undefined : flawIn('query', Object.fromEntries(valuesByName(query)))) ??
     (body === undefined ? undefined : flawIn('body', body))
   );
 }
@@ -200,10 +207,6 @@ function flawIn(source: Fault['source'], part: JsonValue): Fault | undefined {
   return { source, path, rule: 'other', input: undefined };
 }
 
-function valuesByName(query: URLSearchParams): JsonObject {
-  return Object.fromEntries([...query.keys()].map((name) => [name, query.getAll(name)]));
-}
-
 const undecodable: PlacedFault = { fault: { source: 'body', path: [], rule: 'other', input: undefined }, order: [] };
 
 /** What the checker lets pass decodes; should it not, the reader's own words are dropped, since they quote values. */
@@ -214,22 +217,4 @@ function decode(schema: DescMessage, json: JsonObject): Message | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Two faults overlap where one stands at or above the other: then the first one found tells enough. */
-function overlap(left: readonly number[], right: readonly number[]): boolean {
-  const length = Math.min(left.length, right.length);
-  return left.slice(0, length).every((position, index) => position === right[index]);
-}
-
-function inModelOrder(faults: readonly PlacedFault[]): Fault[] {
-  return faults.toSorted(compare).map(({ fault }) => fault);
-}
-
-function compare(left: PlacedFault, right: PlacedFault): number {
-  const bySource = sourceRanks[left.fault.source] - sourceRanks[right.fault.source];
-  if (bySource !== 0) return bySource;
-  const at = left.order.findIndex((position, index) => position !== right.order[index]);
-  if (at === -1) return left.order.length - right.order.length;
-  return (left.order[at] ?? 0) - (right.order[at] ?? -1);
 }

@@ -32,12 +32,26 @@ export function readQuery(
 ): { readonly sent: JsonObject; readonly unknown: readonly string[] } {
   const sent: MutableObject = {};
   const unknown: string[] = [];
-  for (const name of new Set(query.keys())) {
-    const path = resolveFieldPath(message, name.endsWith('[]') ? name.slice(0, -2) : name);
+  const texts = valuesByName(query);
+  for (const name of texts.keys()) {
+    // `a` and `a[]` are the same parameter; each is read together with the other.
+    const bare = name.endsWith('[]') ? name.slice(0, -2) : name;
+    const path = resolveFieldPath(message, bare);
     if (!path || !isTextField(path.last)) unknown.push(name);
-    else place(sent, path, valueOf(path.last, spelledValues(query, name)));
+    else place(sent, path, valueOf(path.last, [...(texts.get(bare) ?? []), ...(texts.get(`${bare}[]`) ?? [])]));
   }
   return { sent, unknown };
+}
+
+/** The values of each parameter of a query, in their order. */
+export function valuesByName(query: URLSearchParams): ReadonlyMap<string, readonly string[]> {
+  const values = new Map<string, string[]>();
+  for (const [name, value] of query) {
+    const known = values.get(name);
+    if (known) known.push(value);
+    else values.set(name, [value]);
+  }
+  return values;
 }
 
 /** The fields that the variables of a template stand for, by the variables' names. */
@@ -78,12 +92,6 @@ function isEmpty(tree: JsonObject): boolean {
 /** The source of a fault whose member is unknown. */
 export function unknownParameter(name: string): Fault {
   return { source: 'query', path: [name], rule: 'unknown_member', input: undefined };
-}
-
-/** `a` and `a[]` are the same parameter; each is read together with the other. */
-function spelledValues(query: URLSearchParams, name: string): readonly string[] {
-  const bare = name.endsWith('[]') ? name.slice(0, -2) : name;
-  return [...query.getAll(bare), ...query.getAll(`${bare}[]`)];
 }
 
 /** Tells whether text can stand for a field: no map, and no message but those that are spelt as text or as a scalar. */

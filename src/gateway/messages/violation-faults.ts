@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.ts';
 import type { Fault, FaultRule } from '../dialect.ts';
 import { fieldReader, isSecretField, rulesOf, wireNameOf } from './message-fields.ts';
-import { hide, isJsonList, redactField } from './redaction.ts';
+import { hide, isJsonList, quoteValue, redactField } from './redaction.ts';
 import type { PlacedFault } from './request-checker.ts';
 import type { Refusal } from './scalar-checks.ts';
 
@@ -41,7 +41,7 @@ export function faultOfViolation(violation: Violation, context: ViolationContext
 
 function showValue(trail: Trail, sent: JsonValue): JsonValue {
   if (trail.isSecret) return hide(sent);
-  return trail.field ? redactField(trail.field, sent) : sent;
+  return trail.field ? redactField(trail.field, sent) : quoteValue(sent);
 }
 
 function followPath(path: Path, context: ViolationContext): Trail {

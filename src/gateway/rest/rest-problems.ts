@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { VaultError } from '../../vault/errors.ts';
 import type { Dialect, Problem, RestAnswer, RestExchange } from '../dialect.ts';
 import type { Exchange } from '../request/exchange.ts';
+import { quote } from '../errors/refusal-limits.ts';
 import { ProblemError } from './problem-error.ts';
 import { describeUnknownError } from '../request/unknown-error.ts';
 
@@ -16,11 +17,24 @@ export function problemOf(error: unknown, { requestId, found }: Exchange, log: L
 /** Lets a dialect render a problem; should it fail, that is an internal error. */
 export function renderProblem(dialect: Dialect, problem: Problem, exchange: RestExchange, log: Logger): RestAnswer {
   try {
-    return dialect.rest.renderProblem(problem, exchange);
+    return dialect.rest.renderProblem(withQuotes(problem), exchange);
   } catch (error) {
     log.error({ requestId: exchange.requestId, error: describeUnknownError(error) }, 'a problem could not be rendered');
     return plainAnswer(500, 'internal', 'internal error');
   }
+}
+
+/** Cuts what a refusal quotes of its request as long as the caller likes. */
+function withQuotes(problem: Problem): Problem {
+  if (problem.kind !== 'vault') return problem;
+  const { code, message, details } = problem.error;
+  const { id, workspace } = details;
+  const quoted = {
+    ...(id !== undefined && { id: quote(id) }),
+    ...(workspace !== undefined && { workspace: quote(workspace) }),
+  };
+  if (quoted.id === id && quoted.workspace === workspace) return problem;
+  return { kind: 'vault', error: new VaultError(code, message, { ...details, ...quoted }, { cause: problem.error }) };
 }
 
 /** An answer whose body is JSON text, ready to be sent. */

@@ -2,17 +2,17 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { JsonValue } from '../../vault/json.ts';
 import type { RequestHeaders } from '../admission/authenticate.ts';
 import type { Exchange } from '../request/exchange.ts';
+import { readQueryText, type BoundedQuery } from '../request/query.ts';
 import { announcesBody, readJsonBody } from '../request/request-body.ts';
 import { headersByName } from '../request/request-headers.ts';
 import type { SharedPathRequest } from '../routes/shared-path.ts';
 
 /** A REST request, taken apart. */
-export interface RestRequest {
+export interface RestRequest extends BoundedQuery {
   readonly exchange: Exchange;
   readonly httpMethod: string;
   /** Without the query, still percent-encoded. */
   readonly path: string;
-  readonly query: URLSearchParams;
   readonly headers: RequestHeaders;
   /** Reads the body, once, and only when it is asked for, up to the limit that is then given; undefined where there is none. */
   readonly body: (bytesMax: number) => Promise<JsonValue | undefined>;
@@ -29,7 +29,7 @@ export function openRestRequest(request: FastifyRequest, exchange: Exchange, sig
     exchange,
     httpMethod: request.method,
     path,
-    query: new URLSearchParams(rest.join('?')),
+    ...readQueryText(rest.join('?')),
     headers: headersByName(raw.headers),
     body: (bytesMax) => (read ??= announcesBody(raw) ? readJsonBody(raw, bytesMax) : Promise.resolve(undefined)),
     signal,

@@ -7,10 +7,11 @@ import type { Clock } from '../../vault/ports.ts';
 import { callerOf, type Proof, type Prover } from '../admission/authenticate.ts';
 import { shuttingDown } from '../rpc/connect-errors.ts';
 import { tellDenial, type DenialObserver } from '../admission/denial-observer.ts';
-import type { Dialect, Problem, RestExchange } from '../dialect.ts';
+import type { Dialect, Fault, Problem, RestExchange } from '../dialect.ts';
 import { workFor, type Exchange } from '../request/exchange.ts';
 import type { Guard } from '../admission/guard.ts';
 import type { PathMatch } from '../routes/path-tree.ts';
+import { parametersMax } from '../request/query.ts';
 import { ProblemError } from './problem-error.ts';
 import { plainAnswer, problemOf, renderProblem, spellAnswer, type SpeltAnswer } from './rest-problems.ts';
 import { bodyLimitOf } from '../request/request-body.ts';
@@ -122,17 +123,18 @@ export class RestService {
   async #call(request: RestRequest, match: Match, proof: Proof): Promise<SpeltAnswer> {
     const { bodyBytesMax, guard, prover } = this.#parts;
     const { dialect, rpc, body: binding } = match.entry;
-    const { exchange, headers, query, signal } = request;
+    const { exchange, headers, query, isQueryCut, signal } = request;
     const { reader, write, status, headers: ofAnswer } = this.#compiled(match.entry);
     const attempt = { dialect, rpc, headers };
     const begun = reader.readPath(match.variables);
     const admitted = guard.admit({ ...attempt, caller: callerOf(rpc, proof), message: begun.message });
+    if (isQueryCut) throw new ProblemError({ kind: 'invalid_request', faults: [tooManyParameters] });
     const body = binding.kind === 'none' ? undefined : await request.body(bodyLimitOf(rpc, bodyBytesMax));
     const renewed = await prover.renew(proof);
     const caller = callerOf(rpc, renewed);
     checkBody(match.entry, reader.needsBody, body);
     const read = begun.readRest({ query, headers, body });
-    if ('faults' in read) throw new ProblemError({ kind: 'invalid_request', faults: read.faults });
+    if ('faults' in read) throw new ProblemError({ kind: 'invalid_request', ...read });
     // Once more where anything has changed: the query or the body may name another workspace than the path and the headers did.
     const isSame = renewed === proof && read.message === begun.message;
     const workspaceId = isSame ? admitted : guard.admit({ ...attempt, caller, message: read.message });
@@ -173,6 +175,14 @@ export class RestService {
     };
   }
 }
+
+const tooManyParameters: Fault = {
+  source: 'query',
+  path: [],
+  rule: 'too_many',
+  expected: parametersMax,
+  input: undefined,
+};
 
 function checkBody({ body: binding }: Route, needsBody: boolean, body: JsonValue | undefined): void {
   if (body === undefined && needsBody) throw new ProblemError({ kind: 'body_missing' });

@@ -3,6 +3,7 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import type { HandlerContext } from '@connectrpc/connect';
 import type { FastifyInstance } from 'fastify';
 import type { IncomingHttpHeaders } from 'node:http';
+import { parametersMax, readQueryText } from '../request/query.ts';
 import { hostOf } from '../request/request-identity.ts';
 
 /** The longest time that a timer can wait, in milliseconds; for a longer one it does not wait at all. */
@@ -37,13 +38,17 @@ export function clampDeadlines(headers: IncomingHttpHeaders): void {
 }
 
 /**
- * Refuses a message in a query whose base64 is none: what Connect itself takes for a fault of the server.
+ * Refuses a query of too many parameters, and a message in it whose base64 is none: what Connect itself takes for a fault of the
+ * server.
  *
  * @throws ConnectError `invalid_argument`
  */
 export function refuseOddQuery({ requestMethod, url }: HandlerContext): void {
   if (requestMethod !== 'GET') return;
-  const query = new URL(url).searchParams;
+  const { query, isQueryCut } = readQueryText(new URL(url).search.slice('?'.length));
+  if (isQueryCut) {
+    throw new ConnectError(`the query must have at most ${parametersMax} parameters`, Code.InvalidArgument);
+  }
   if (query.get('base64') !== '1') return;
   try {
     base64Decode(query.get('message') ?? '');

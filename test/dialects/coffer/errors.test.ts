@@ -83,6 +83,18 @@ describe("the native API's errors", () => {
     expect(JSON.stringify(body)).not.to.contain('hunter2');
   });
 
+  const tooMuch: Record<string, Extract<Problem, { kind: 'invalid_request' }>> = {
+    'there are more faults': { kind: 'invalid_request', faults: longFaults(2, 'n'), hasMore: true },
+    'their list takes more than 16 KiB': { kind: 'invalid_request', faults: longFaults(60, 'n'.repeat(256)) },
+  };
+  for (const [title, problem] of Object.entries(tooMuch)) {
+    it(`name the first fault where ${title}, and say that there are more`, () => {
+      const { body } = render(problem);
+      expect(body.message).to.match(/^n+\.0 is not known; and more$/);
+      expect(Object.values(body.details[0].debug.metadata)).to.deep.equal(['unknown_member']);
+    });
+  }
+
   const statuses: { readonly problem: Problem; readonly status: number }[] = [
     { problem: { kind: 'malformed_json', offset: 3, reason: 'hunter2' }, status: 400 },
     { problem: { kind: 'body_missing' }, status: 400 },
@@ -115,3 +127,12 @@ describe("the native API's errors", () => {
     expect(render({ kind: 'vault', error }).headers).to.include({ 'retry-after': '2' });
   });
 });
+
+function longFaults(count: number, name: string) {
+  return Array.from({ length: count }, (_, index) => ({
+    source: 'body' as const,
+    path: [name, index],
+    rule: 'unknown_member' as const,
+    input: undefined,
+  }));
+}

@@ -11,7 +11,7 @@ export const apiKeyProof: Proof = {
   accepts: (token) => apiKeyTokenPattern.test(token),
   prove: async (token, { store, clock }, signal) => {
     const found = await store.findApiKey(hashToken(token), signal);
-    if (!found) throw invalidToken();
+    if (!found) throw invalidToken('the API key is unknown');
     return callerOfApiKey(found, 'api_key', clock);
   },
 };

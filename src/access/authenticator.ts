@@ -29,7 +29,7 @@ export class Authenticator {
       return certificate && !isFromPage(headers) ? this.#proveByCertificate(certificate, signal) : undefined;
     }
     const proof = proofs.find(({ accepts }) => accepts(token));
-    if (!proof) throw invalidToken();
+    if (!proof) throw invalidToken('the token is of no known form');
     return proof.prove(token, this.#parts, signal);
   }
 

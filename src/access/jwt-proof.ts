@@ -9,7 +9,7 @@ import { invalidToken, jwtPattern } from './token-of-headers.ts';
 export const jwtProof: Proof = {
   accepts: (token) => jwtPattern.test(token),
   prove: async (token, { oidc }, signal) => {
-    if (!oidc) throw invalidToken();
+    if (!oidc) throw invalidToken('no issuer of JWTs is configured');
     const { subject, claims } = await oidc.issuer.verify(token);
     const claimed = claimedGrants(claims, oidc.claimNames);
     const ids = await Promise.all(claimed.map(({ workspace }) => oidc.workspaces.find(workspace, signal)));

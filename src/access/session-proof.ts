@@ -7,7 +7,7 @@ export const sessionProof: Proof = {
   accepts: (token) => sessionTokenPattern.test(token),
   prove: async (token, { store, clock }, signal) => {
     const found = await store.findSession(hashToken(token), signal);
-    if (!found) throw invalidToken();
+    if (!found) throw invalidToken('the session is unknown or has ended');
     const { session, access } = found;
     checkExpiry(session.expiresAt, clock);
     return {

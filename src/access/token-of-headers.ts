@@ -26,15 +26,21 @@ export function tokenOfHeaders(headers: Pick<Headers, 'get'>): string | undefine
   const tokens = [afterBearer(checkHeader(bearer)), checkHeader(apiKey)].filter((token) => token !== '');
   const [token, another] = tokens;
   if (token === undefined) return undefined;
-  if (another !== undefined && another !== token) throw invalidToken();
-  if (!tokenPattern.test(token)) throw invalidToken();
-  if (token.length > (jwtPattern.test(token) ? jwtCharactersMax : tokenCharactersMax)) throw invalidToken();
+  if (another !== undefined && another !== token) throw invalidToken('the two headers hold different tokens');
+  if (!tokenPattern.test(token)) throw invalidToken('the token holds characters that no token has');
+  if (token.length > (jwtPattern.test(token) ? jwtCharactersMax : tokenCharactersMax)) {
+    throw invalidToken('the token is too long');
+  }
   return token;
 }
 
-/** The refusal of a token that nobody has, or that is none. */
-export function invalidToken(): VaultError {
-  return new VaultError('token_invalid', 'Invalid token');
+/**
+ * The refusal of a token that is unknown or malformed.
+ *
+ * @param reason for the log, never for the caller; it quotes nothing of the token
+ */
+export function invalidToken(reason: string): VaultError {
+  return new VaultError('token_invalid', 'Invalid token', {}, { cause: new Error(reason) });
 }
 
 function afterBearer(value: string): string {
@@ -47,6 +53,8 @@ function afterBearer(value: string): string {
 
 /** Looks at the whole value, not only at what is taken of it: two tokens in one header must not pass as the last of them. */
 function checkHeader(value: string): string {
-  if (value.length > 2 * jwtCharactersMax || value.includes(',')) throw invalidToken();
+  if (value.length > 2 * jwtCharactersMax || value.includes(',')) {
+    throw invalidToken('the header is too long or holds several tokens');
+  }
   return value.trim();
 }

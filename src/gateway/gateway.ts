@@ -181,7 +181,7 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
   await registerCors(fastify, options.corsOrigins ?? []);
   registerProbes(fastify, readiness);
   if (registry)
-    serveMetrics(fastify, { registry, prover: parts.prover, exchangeOf: (request) => exchanges.of(request) });
+    serveMetrics(fastify, { registry, log, prover: parts.prover, exchangeOf: (request) => exchanges.of(request) });
   await serveDocuments(fastify, options.dialects, table);
   fastify.register(async (scope) => {
     mendOddRequests(scope);

@@ -3,8 +3,10 @@ import { SignJWT, UnsecuredJWT } from 'jose';
 import { createPublicKey } from 'node:crypto';
 import { Authenticator } from '../../src/access/authenticator.ts';
 import { createOidcAccess } from '../../src/access/oidc/oidc-access.ts';
-import { keysCooldownMs, keysFreshMs, keysUsableMs } from '../../src/access/oidc/signing-keys.ts';
+import { fetchesAtOnceMax, keysCooldownMs } from '../../src/access/oidc/fetch-allowance.ts';
+import { keysFreshMs, keysUsableMs } from '../../src/access/oidc/signing-keys.ts';
 import type { Caller } from '../../src/vault/caller.ts';
+import { VaultError } from '../../src/vault/errors.ts';
 import { refersTo, spellShortId, type Reference } from '../../src/vault/ids.ts';
 import { documentBytesMax } from '../../src/access/oidc/issuer-documents.ts';
 import { ManualNotices } from './manual-notices.ts';
@@ -25,6 +27,16 @@ const workspaces = {
     return id === undefined ? undefined : { id, name: 'w', createdBy: first, createdAt: now };
   },
 };
+
+/** When a refusal for want of a key says to try again, in milliseconds. */
+async function retryAfterOf(proving: Promise<unknown>): Promise<number> {
+  const refusal = await proving.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  expect(refusal).to.be.instanceOf(VaultError).and.to.include({ code: 'unavailable' });
+  return refusal instanceof VaultError ? (refusal.details.retryAfterMs ?? 0) : 0;
+}
 
 describe('jwtProof', () => {
   let issuer: TestIssuer;
@@ -333,12 +345,74 @@ describe('jwtProof', () => {
       expect(await refusalOf(proveClaims({}, { key: old }))).to.equal('token_invalid');
     });
 
-    it('are fetched anew for made-up key ids at most once a while', async () => {
+    it('that it has just begun to use are fetched at once', async () => {
+      await proveClaims({});
+      issuer.use(await newSigningKey('second'));
+      expect(await proveClaims({})).to.include({ name: 'alice' });
+    });
+
+    it('that it has just begun to use are found however many key ids are made up', async () => {
+      const forger = await newSigningKey('forger');
+      const spam = async (): Promise<void> => {
+        for (const kid of ['a', 'b', 'c', 'd', 'e', 'second']) {
+          await refusalOf(proveClaims({}, { key: forger, header: { kid } }));
+        }
+      };
+      await spam();
+      issuer.use(await newSigningKey('second'));
+      const waitMs = await retryAfterOf(proveClaims({}));
+      expect(waitMs).to.be.within(1, keysCooldownMs);
+      advance(waitMs);
+      await spam();
+      expect(await proveClaims({})).to.include({ name: 'alice' });
+      expect(issuer.paths.filter((path) => path === '/keys')).to.have.lengthOf(fetchesAtOnceMax + 1);
+    });
+
+    it('that it has just begun to use are found where its tokens name no key', async () => {
+      const unnamed = { header: { kid: undefined } };
+      expect(await proveClaims({}, unnamed)).to.include({ name: 'alice' });
+      const forged = { ...unnamed, key: await newSigningKey('second') };
+      expect(await refusalOf(proveClaims({}, forged))).to.equal('token_invalid');
+      issuer.use(await newSigningKey('second'));
+      expect(await proveClaims({}, unnamed)).to.include({ name: 'alice' });
+      await refusalOf(proveClaims({}, forged));
+      issuer.use(await newSigningKey('third'));
+      advance(await retryAfterOf(proveClaims({}, unnamed)));
+      expect(await proveClaims({}, unnamed)).to.include({ name: 'alice' });
+    });
+
+    it('decide nothing about a token that any key would refuse', async () => {
       await proveClaims({});
       const forger = await newSigningKey('forger');
+      for (const claims of [{ iss: 'https://other.example' }, { exp: seconds - 61 }, { exp: 'never' }]) {
+        expect(await refusalOf(proveClaims(claims, { key: forger }))).to.equal('token_invalid');
+      }
+      expect(issuer.paths.filter((path) => path === '/keys')).to.have.lengthOf(1);
+    });
+
+    it('that could not be fetched anew leave a token of another key undecided', async () => {
+      await proveClaims({});
+      issuer.override = (_, response) => response.writeHead(500).end();
       advance(keysCooldownMs);
-      for (const kid of ['a', 'b', 'c']) await refusalOf(proveClaims({}, { key: forger, header: { kid } }));
-      expect(issuer.paths.filter((path) => path === '/keys')).to.have.lengthOf(2);
+      const key = await newSigningKey('second');
+      expect(await retryAfterOf(proveClaims({}, { key }))).to.be.within(1, keysCooldownMs);
+    });
+
+    it('are fetched anew for made-up key ids a few times at once, then at most once a while', async () => {
+      const forger = await newSigningKey('forger');
+      const spam = async (): Promise<number> => {
+        for (let kid = 0; kid < 20; kid += 1) {
+          await refusalOf(proveClaims({}, { key: forger, header: { kid: `made-up ${kid}` } }));
+        }
+        return issuer.paths.filter((path) => path === '/keys').length;
+      };
+      expect(await spam()).to.equal(fetchesAtOnceMax);
+      advance(keysCooldownMs - 1);
+      expect(await spam()).to.equal(fetchesAtOnceMax);
+      advance(1);
+      expect(await spam()).to.equal(fetchesAtOnceMax + 1);
+      advance(20 * keysCooldownMs);
+      expect(await spam()).to.equal(2 * fetchesAtOnceMax + 1);
     });
 
     it('stay good for a while when the issuer can not be reached, and no longer', async () => {

@@ -1,19 +1,14 @@
-import { errors, jwtVerify, type JWTHeaderParameters, type JWTPayload, type JWTVerifyResult } from 'jose';
+import { decodeJwt, decodeProtectedHeader, errors, jwtVerify, type JWTPayload, type JWTVerifyResult } from 'jose';
 import { VaultError } from '../../vault/errors.ts';
 import type { Clock } from '../../vault/ports.ts';
 import { invalidToken } from '../token-of-headers.ts';
 import { fetchSigningKeys } from './fetch-signing-keys.ts';
 import type { Fetch } from './issuer-documents.ts';
-import { SigningKeys, type IssuerLog } from './signing-keys.ts';
+import { SigningKeys, type IssuerLog, type KeySet } from './signing-keys.ts';
+import { clockSkewSeconds, findClaimFault, findHeaderFault, reasonOf } from './token-faults.ts';
 
 /** Signatures by public keys alone: neither `none`, nor a MAC whose key a public one could be taken for. */
 const algorithms = ['RS256', 'RS384', 'PS256', 'ES256', 'EdDSA', 'Ed25519'];
-
-/** How far the issuer's clock and ours may be apart, in seconds. */
-const clockSkewSeconds = 60;
-
-/** What an access token's `typ` may be, in lower case and without `application/`. @see https://www.rfc-editor.org/rfc/rfc9068#section-2.1 */
-const tokenTypes = new Set(['at+jwt', 'jwt']);
 
 /** Whose tokens are believed, and which of them. */
 export interface OidcIssuerOptions {
@@ -48,46 +43,78 @@ export class OidcIssuer {
   }
 
   /**
-   * @throws VaultError `token_invalid`, `token_expired`, or `unavailable` where the issuer's keys can't be had
+   * @throws VaultError `token_invalid`, `token_expired`, or `unavailable` where the issuer's keys cannot be fetched, or not yet
    * @see https://www.rfc-editor.org/rfc/rfc8725 for what is checked, and why
    */
   async verify(token: string): Promise<VerifiedToken> {
-    const { payload: claims, protectedHeader } = await this.#verifySignature(token);
-    const { iat: issuedAt, sub: subject, cnf: confirmation } = claims;
-    if (!isTypeOfAccessTokens(protectedHeader)) throw invalidToken();
-    if (issuedAt !== undefined && issuedAt > this.#nowSeconds() + clockSkewSeconds) throw invalidToken();
-    // Such a token is good only together with a key of its holder, which nothing here asks for.
-    if (confirmation !== undefined) throw invalidToken();
-    if (subject === undefined || !/^[^\p{Cc}\p{Cs}]{1,255}$/u.test(subject)) throw invalidToken();
-    return { subject, claims };
+    try {
+      const { payload: claims } = await this.#verifyByKeys(token);
+      const { sub: subject } = claims;
+      const fault = findClaimFault(claims, this.#nowSeconds());
+      if (subject === undefined || fault !== undefined) throw invalidToken(fault ?? 'there is no subject');
+      return { subject, claims };
+    } catch (error) {
+      if (error instanceof VaultError) throw error;
+      if (error instanceof errors.JWTExpired) throw new VaultError('token_expired', 'Token expired');
+      if (error instanceof errors.JOSEError) throw invalidToken(reasonOf(error));
+      // Anything else is a key of the issuer's that cannot be used.
+      this.#options.log.warn({}, 'a key of the token issuer is damaged or too weak');
+      throw invalidToken('the key of the issuer is damaged or too weak');
+    }
   }
 
-  async #verifySignature(token: string): Promise<JWTVerifyResult> {
-    const { issuer, audience, clock, log } = this.#options;
+  /**
+   * A token is refused for its key only by keys that were fetched since it came: else it may be of a key that the issuer has
+   * just begun to use.
+   *
+   * @see docs/decisions/0029-new-signing-keys.md
+   */
+  async #verifyByKeys(token: string): Promise<JWTVerifyResult> {
+    const cameAt = this.#keys.fetchesBegun;
+    let used: KeySet | undefined;
     try {
-      return await jwtVerify(token, this.#keys.find, {
+      return await this.#verifyBy(token, async () => (used = await this.#keys.current()));
+    } catch (error) {
+      if (used === undefined || used.number > cameAt || !this.#mayBeOfNewKey(token, error)) throw error;
+      const newer = await this.#keys.newerThan(used);
+      return this.#verifyBy(token, async () => newer).catch((again: unknown) => {
+        throw newer.number > cameAt || !this.#mayBeOfNewKey(token, again) ? again : this.#keys.notYet();
+      });
+    }
+  }
+
+  #verifyBy(token: string, keys: () => Promise<KeySet>): Promise<JWTVerifyResult> {
+    const { issuer, audience, clock } = this.#options;
+    return jwtVerify(
+      token,
+      async (header, jws) => {
+        const fault = findHeaderFault(header);
+        if (fault !== undefined) throw invalidToken(fault);
+        return (await keys()).select(header, jws);
+      },
+      {
         issuer,
         audience,
         algorithms,
         clockTolerance: clockSkewSeconds,
         currentDate: clock.now(),
         requiredClaims: ['exp', 'sub'],
-      });
-    } catch (error) {
-      if (error instanceof VaultError) throw error;
-      if (error instanceof errors.JWTExpired) throw new VaultError('token_expired', 'Token expired');
-      // Anything else is a key of the issuer's that can't be used.
-      if (!(error instanceof errors.JOSEError)) log.warn({}, 'a key of the token issuer is damaged or too weak');
-      throw invalidToken();
-    }
+      },
+    );
+  }
+
+  /** No present key is the one that the token names or, where it names none, that it verifies by; another might be. */
+  #mayBeOfNewKey(token: string, error: unknown): boolean {
+    const isOfUnknownKey =
+      error instanceof errors.JWKSNoMatchingKey ||
+      (error instanceof errors.JWSSignatureVerificationFailed && decodeProtectedHeader(token).kid === undefined);
+    if (!isOfUnknownKey) return false;
+    const { iss, exp } = decodeJwt(token);
+    // Such a token would be refused with any key.
+    return iss === this.name && Number.isFinite(exp) && Number(exp) > this.#nowSeconds() - clockSkewSeconds;
   }
 
   #nowSeconds(): number {
     return this.#options.clock.now().getTime() / 1_000;
   }
-}
-
-/** A token without a type passes, since several issuers leave it out; one that says it is something else does not. */
-function isTypeOfAccessTokens({ typ: type }: JWTHeaderParameters): boolean {
-  return type === undefined || tokenTypes.has(type.toLowerCase().replace(/^application\//, ''));
 }

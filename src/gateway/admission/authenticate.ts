@@ -60,7 +60,10 @@ export function createProver(authenticate: Authenticate, lastsMs: number): Prove
     const { headers, peerCertificate, signal } = evidence;
     const askedAtMs = performance.now();
     try {
-      if (evidence.hasSeveralAuthorizations) throw new VaultError('token_invalid', 'Invalid token');
+      if (evidence.hasSeveralAuthorizations) {
+        const cause = new Error('the request has more than one Authorization');
+        throw new VaultError('token_invalid', 'Invalid token', {}, { cause });
+      }
       return { caller: await authenticate(headers, signal, peerCertificate), evidence, askedAtMs };
     } catch (refusal) {
       return { caller: undefined, refusal, evidence, askedAtMs };

@@ -20,10 +20,19 @@ export async function tellDenial(
 ): Promise<void> {
   if (!(error instanceof VaultError)) return;
   const { caller, protocol = '', dialect = '' } = found;
-  if (!caller) return denials.noteRefused(peer, error);
+  if (!caller) {
+    logRefusedToken(log, requestId, error);
+    return denials.noteRefused(peer, error);
+  }
   try {
     await denials.noteDenied({ caller, protocol, dialect, peer, requestId }, error);
   } catch (failure) {
     log.error({ requestId, error: describeUnknownError(failure) }, 'a denied call is missing in the audit trail');
   }
+}
+
+/** Logs at `debug` why a token was refused: in words of our own, which quote nothing of it. */
+export function logRefusedToken(log: Logger, requestId: string, { code, message, cause }: VaultError): void {
+  if (code !== 'token_invalid' && code !== 'token_expired') return;
+  log.debug({ requestId, code, reason: cause instanceof Error ? cause.message : message }, 'a token was refused');
 }

@@ -1,7 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { VaultError, type VaultErrorCode } from '../../vault/errors.ts';
 import type { Proof, Prover } from '../admission/authenticate.ts';
+import { logRefusedToken } from '../admission/denial-observer.ts';
 import type { RestAnswer } from '../dialect.ts';
 import type { Exchange } from '../request/exchange.ts';
 import { headersByName } from '../request/request-headers.ts';
@@ -13,6 +15,7 @@ export interface MetricsParts {
   readonly registry: Registry;
   readonly prover: Prover;
   readonly exchangeOf: (request: FastifyRequest) => Exchange | undefined;
+  readonly log: Logger;
 }
 
 /** What other refusals of a proof mean than that it is none. */
@@ -24,9 +27,10 @@ const refusals: Partial<Record<VaultErrorCode, number>> = { resource_exhausted: 
  *
  * @see https://prometheus.io/docs/instrumenting/exposition_formats/
  */
-export function serveMetrics(fastify: FastifyInstance, { registry, prover, exchangeOf }: MetricsParts): void {
+export function serveMetrics(fastify: FastifyInstance, parts: MetricsParts): void {
+  const { registry, exchangeOf } = parts;
   fastify.get('/metrics', async (request, reply) => {
-    const refusal = await refuse(prover, request, exchangeOf(request), abortWhenGone(reply).signal);
+    const refusal = await refuse(parts, request, exchangeOf(request), abortWhenGone(reply).signal);
     if (!refusal) return reply.type(registry.contentType).send(await registry.metrics());
     return reply
       .code(refusal.status)
@@ -37,7 +41,7 @@ export function serveMetrics(fastify: FastifyInstance, { registry, prover, excha
 
 /** @returns undefined for whoever may read them */
 async function refuse(
-  prover: Prover,
+  { prover, log }: MetricsParts,
   request: FastifyRequest,
   exchange: Exchange | undefined,
   signal: AbortSignal,
@@ -47,13 +51,19 @@ async function refuse(
   if (isLocal) return undefined;
   const headers = headersByName(request.raw.headers);
   const proof = await prover.prove({ headers, signal, peer, peerCertificate, hasSeveralAuthorizations });
-  return proof.caller?.isOwner ? undefined : refusalOf(proof);
+  if (proof.caller?.isOwner) return undefined;
+  if (proof.refusal instanceof VaultError) logRefusedToken(log, exchange.requestId, proof.refusal);
+  return refusalOf(proof);
 }
 
 function refusalOf({ caller, refusal }: Proof): RestAnswer {
   if (caller) return plainAnswer(403, 'permission_denied', 'only owners of the instance may read metrics');
   if (refusal !== undefined && !(refusal instanceof VaultError)) throw refusal;
   const status = refusal && refusals[refusal.code];
-  if (refusal && status !== undefined) return plainAnswer(status, refusal.code, refusal.message);
+  if (refusal && status !== undefined) {
+    const { retryAfterMs } = refusal.details;
+    const headers = retryAfterMs !== undefined && { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) };
+    return { ...plainAnswer(status, refusal.code, refusal.message), ...(headers && { headers }) };
+  }
   return { ...plainAnswer(401, 'unauthenticated', 'Not authenticated'), headers: { 'www-authenticate': 'Bearer' } };
 }

@@ -24,6 +24,13 @@ export function unmask(sent: JsonObject, current: JsonObject, isUnchanged = isMa
   );
 }
 
+/** Whether a mask stands anywhere in what was sent, so that a current value is meant there. */
+export function holdsMask(sent: JsonValue, isUnchanged = isMask): boolean {
+  if (isUnchanged(sent)) return true;
+  if (typeof sent !== 'object' || sent === null) return false;
+  return Object.values(sent).some((member: JsonValue) => holdsMask(member, isUnchanged));
+}
+
 function unmaskValue(
   sent: JsonValue,
   current: JsonValue | undefined,

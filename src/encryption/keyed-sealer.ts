@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 
 import type { RecordIdentity, WorkspaceSealer } from '../vault/ports.ts';
 import type { Secret } from '../vault/secret.ts';
-import { decodeSealed } from './sealed-format.ts';
+import { decodeSealed, paddedBytesOf } from './sealed-format.ts';
 import type { SecretboxEncryptor } from './secretbox-encryptor.ts';
 import { secretUnreadable } from './unreadable-error.ts';
 import type { WorkspaceKey } from './workspace-key.ts';
@@ -61,6 +61,10 @@ export class KeyedSealer implements WorkspaceSealer {
     this.#assertOwn(identity);
     const parts = decodeSealed(sealed);
     return this.#encryptor.open(this.#keys.find(parts.keyId), identity, parts);
+  }
+
+  paddedBytes(sealed: Uint8Array): number {
+    return paddedBytesOf(decodeSealed(sealed));
   }
 
   #assertOwn({ workspaceId }: RecordIdentity): void {

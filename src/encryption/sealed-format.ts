@@ -16,7 +16,15 @@ const formatVersion = 0x01;
 /** Where each part begins. */
 const offsets = { keyId: 1, commitment: 9, nonce: 41, box: 65 } as const;
 
-const boxBytesMin = 16 + 64;
+/** The length of secretbox's tag. */
+const tagBytes = 16;
+
+const boxBytesMin = tagBytes + 64;
+
+/** The length of the padded plaintext in bytes. */
+export function paddedBytesOf({ box }: SealedParts): number {
+  return box.length - tagBytes;
+}
 
 /** Lays the parts out in a fresh array. @see docs/sealed-format.md */
 export function encodeSealed({ keyId, commitment, nonce, box }: SealedParts): Uint8Array {

@@ -82,6 +82,12 @@ export function authorize(caller: Caller, workspaceId: string, permission: Permi
   return grant;
 }
 
+/** Whether the caller of a call may reveal secrets in its workspace. */
+export function mayReveal({ caller, workspaceId }: Pick<Call, 'caller' | 'workspaceId'>): boolean {
+  const grant = caller.grants.find((candidate) => candidate.workspaceId === workspaceId);
+  return grant !== undefined && permits(grant, 'secrets.reveal');
+}
+
 /**
  * Refuses a call early, before it is known which workspace it names, whose caller has the permission in none at all.
  *

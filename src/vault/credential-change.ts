@@ -1,6 +1,7 @@
-import type { CredentialUpdate, SecretChange } from './credential-decisions.ts';
+import type { CredentialUpdate } from './credential-decisions.ts';
 import { checkDraft, type CredentialDraft } from './credential-rules.ts';
 import type { Credential } from './credential.ts';
+import type { SecretChange } from './secret-change.ts';
 
 /** Members of a draft that an update changes; what is absent stays. */
 export type CredentialChange = Partial<Omit<CredentialDraft, 'nameIsExclusive' | 'isActive'>>;
@@ -12,7 +13,7 @@ export type CredentialChangeMaker = (current: Credential) => CredentialChange;
 export interface UpdateOptions {
   /** Where given, the update is made only to that state. */
   readonly etag?: string | undefined;
-  /** Makes the new secret of the present one, which nobody else can change meanwhile; equal fields add no version. */
+  /** Makes the new secret of the present one, which no other call can change meanwhile. */
   readonly secret?: SecretChange | undefined;
 }
 

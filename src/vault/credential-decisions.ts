@@ -1,12 +1,19 @@
-import assert from 'node:assert/strict';
 import { auditEvent, type AuditAction, type AuditEvent, type AuditOutcome } from './audit-event.ts';
 import type { Call } from './caller.ts';
-import { checkSecret, type CredentialDraft } from './credential-rules.ts';
+import type { CredentialDraft } from './credential-rules.ts';
 import { etagOf, stateOf, type Credential, type SealedVersion } from './credential.ts';
-import { credentialUnreadable, notFound, VaultError } from './errors.ts';
-import { sameJson } from './json.ts';
+import { credentialUnreadable, notFound, VaultError, workspaceKeyUnreadable } from './errors.ts';
+import { newSecretOf, openCurrentVersion, versionMissing, type Resealing } from './secret-change.ts';
 import { checkVisible } from './visibility.ts';
-import type { Clock, Decision, FoundCredential, IdSource, TargetProof, WorkspaceSealer } from './ports.ts';
+import type {
+  Clock,
+  Decision,
+  FoundCredential,
+  IdSource,
+  RecordIdentity,
+  TargetProof,
+  WorkspaceSealer,
+} from './ports.ts';
 import type { Secret } from './secret.ts';
 
 /** What a decision about a credential works with. */
@@ -42,9 +49,6 @@ export interface DescribedSecret {
   readonly fieldNames: readonly string[];
 }
 
-/** Makes the new secret of the present one. Synchronous and pure, since it may be called several times. */
-export type SecretChange = (current: Secret, credential: Credential) => Secret;
-
 /** What an update is to change. */
 export interface CredentialUpdate {
   /** The event's, where no version is added. */
@@ -56,12 +60,6 @@ export interface CredentialUpdate {
   readonly resealing?: Resealing | undefined;
   /** The current version is wanted, also where the secret does not change. */
   readonly sealed?: boolean;
-}
-
-/** How a secret is changed. */
-export interface Resealing {
-  readonly sealer: WorkspaceSealer;
-  readonly secret: SecretChange;
 }
 
 /** Makes a credential and its first version, for adding them. */
@@ -121,9 +119,10 @@ export function decideRecreation(
 }
 
 /**
- * Decides an update. What changes nothing writes nothing but its event; a secret with the very same fields adds no version.
+ * Decides an update. What changes nothing writes nothing but its event; a secret with the very same fields adds no version,
+ * unless its caller may not reveal and would learn by that that they are the same.
  *
- * @returns the version that was found or added; a refusal where the present secret does not open
+ * @returns the version that was found or added; a refusal where the present secret is needed and does not open
  * @throws VaultError `etag_stale`, `invalid_argument` for the secret, and what the functions of the update throw
  */
 export function decideUpdate(
@@ -132,8 +131,7 @@ export function decideUpdate(
   update: CredentialUpdate,
 ): Decision<{ readonly credential: Credential; readonly version: SealedVersion | undefined }> {
   const { credential: present, current } = found;
-  const isSealed = update.sealed === true || update.resealing !== undefined;
-  if (!found.isGenuine || (isSealed && !current)) {
+  if (!found.isGenuine || (!current && needsCurrent(update))) {
     return refuseUnsound(parts, update.resealing ? 'secrets.add_version' : update.action, found);
   }
   checkEtag(present, update.etag);
@@ -162,7 +160,7 @@ export function decideReveal(parts: SealingParts, now: Date, found: FoundCredent
   const event = (outcome: AuditOutcome) => credentialEvent(parts, 'secrets.reveal', credential.id, outcome);
   const refusal = refusalToReveal(credential, now);
   if (refusal) return { event: event('DENIED'), refusal };
-  const secret = openVersion(parts.sealer, credential, version);
+  const secret = openCurrentVersion(parts.sealer, found);
   if (secret instanceof VaultError) return { event: event('FAILED'), refusal: secret };
   return { event: event('OK'), answer: { credential, version: version.version, secret } };
 }
@@ -189,53 +187,38 @@ export function decideDescription(parts: SealingParts, found: FoundCredential): 
   const { credential, current: version, isGenuine } = found;
   if (!isGenuine || !version) return refuseUnsound(parts, 'secrets.describe', found);
   const event = (outcome: AuditOutcome) => credentialEvent(parts, 'secrets.describe', credential.id, outcome);
-  const secret = openVersion(parts.sealer, credential, version);
+  const secret = openCurrentVersion(parts.sealer, found);
   if (secret instanceof VaultError) return { event: event('FAILED'), refusal: secret };
   return { event: event('OK'), answer: { credential, fieldNames: Object.keys(secret.expose()) } };
 }
 
-/** The new secret; undefined where it is the present one, an error where that does not open. */
-function newSecretOf(
-  parts: DecisionParts,
-  { sealer, secret }: Resealing,
-  { credential, current }: FoundCredential,
-): Secret | VaultError | undefined {
-  assert(current, 'a decision that changes a secret must have found it');
-  const present = openVersion(sealer, credential, current);
-  if (present instanceof VaultError) return present;
-  const changed = secret(present, credential);
-  checkSecret(changed, parts.secretBytesMax);
-  return sameJson(changed.expose(), present.expose()) ? undefined : changed;
+/** Whether an update cannot do without the current version; a whole new secret takes its place where it is missing. */
+function needsCurrent({ resealing, sealed }: CredentialUpdate): boolean {
+  return resealing ? resealing.secret.needsPresent : sealed === true;
 }
 
 /** Refuses to decide by a row that is not as it was written, or whose version is missing; the trail tells of it. */
 function refuseUnsound(parts: DecisionParts, action: AuditAction, found: FoundCredential): Decision<never> {
-  const { id, workspaceId, currentVersion } = found.credential;
-  const what = `credential ${id} of workspace ${workspaceId}`;
-  const refusal = credentialUnreadable(
-    found.isGenuine
-      ? `version ${currentVersion} of ${what} is missing: it was removed outside of Coffer`
-      : `${what} was changed outside of Coffer`,
-  );
+  const { id, workspaceId } = found.credential;
+  const refusal = found.isGenuine
+    ? versionMissing(found.credential)
+    : credentialUnreadable(`credential ${id} of workspace ${workspaceId} was changed outside of Coffer`);
   return { event: credentialEvent(parts, action, id, 'FAILED'), refusal };
-}
-
-/** Opens a version in its place; answers the error where its bytes do not open. */
-function openVersion(sealer: WorkspaceSealer, credential: Credential, version: SealedVersion): Secret | VaultError {
-  const { workspaceId, id: credentialId } = credential;
-  try {
-    return sealer.open({ workspaceId, credentialId, version: version.version }, version.sealed);
-  } catch (error) {
-    if (error instanceof VaultError) return error;
-    throw error;
-  }
 }
 
 /** Seals a secret as the version that is the credential's current one. */
 function sealCurrentVersion({ call, sealer }: SealingParts, credential: Credential, secret: Secret): SealedVersion {
   const { workspaceId, id: credentialId, currentVersion: version, updatedAt: createdAt } = credential;
-  const sealed = sealer.seal({ workspaceId, credentialId, version }, secret);
+  const sealed = seal(sealer, { workspaceId, credentialId, version }, secret);
   return { version, ...sealed, createdBy: call.caller.userId, createdAt };
+}
+
+function seal(sealer: WorkspaceSealer, identity: RecordIdentity, secret: Secret) {
+  try {
+    return sealer.seal(identity, secret);
+  } catch (error) {
+    throw workspaceKeyUnreadable(error);
+  }
 }
 
 function credentialEvent(

@@ -63,6 +63,18 @@ export function checkSecret(secret: Secret, secretBytesMax: number): void {
   if (mayBeUnstorable(text)) refuseUnstorable('secret', secret.expose());
 }
 
+/**
+ * Holds a secret that keeps present values against the limit, for a caller who may not reveal: by no more than is known of them,
+ * since the exact length would be found by trying.
+ *
+ * @param presentBytes the padded length of the present secret
+ * @throws VaultError `invalid_argument`
+ */
+export function checkMergedSecret(presentBytes: number, sent: Secret, secretBytesMax: number): void {
+  const sentBytes = new TextEncoder().encode(JSON.stringify(sent.expose())).length;
+  if (presentBytes + sentBytes > secretBytesMax) throw secretTooLarge(secretBytesMax);
+}
+
 function secretTooLarge(bytesMax: number): VaultError {
   const message = `secret must be at most ${bytesMax} bytes of JSON`;
   return new VaultError('invalid_argument', message, { field: 'secret', bytesMax });

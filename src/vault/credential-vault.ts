@@ -18,19 +18,19 @@ import {
   type DescribedSecret,
   type RevealedSecret,
   type SealedCredential,
-  type SecretChange,
 } from './credential-decisions.ts';
 import { CredentialReader, credentialReferenceOf, nameReferenceOf } from './credential-reader.ts';
 import { checkDraft, checkSecret, type CredentialDraft } from './credential-rules.ts';
 import type { Credential, SealedVersion } from './credential.ts';
-import { invalidArgument, notFound, VaultError } from './errors.ts';
+import { invalidArgument, notFound, VaultError, workspaceKeyUnreadable } from './errors.ts';
 import { parseId } from './ids.ts';
 import { isVisible } from './visibility.ts';
-import type { Clock, CredentialReference, CredentialStore, IdSource, SealerSource } from './ports.ts';
+import type { Clock, CredentialReference, CredentialStore, IdSource, SealerSource, WorkspaceSealer } from './ports.ts';
+import { replaceSecret, type SecretChange } from './secret-change.ts';
 import type { Secret } from './secret.ts';
 import type { UseRecorder } from './use-recorder.ts';
 
-export type { DescribedSecret, RevealedSecret, SealedCredential, SecretChange } from './credential-decisions.ts';
+export type { DescribedSecret, RevealedSecret, SealedCredential } from './credential-decisions.ts';
 export type { CredentialPage, CredentialWalk } from './credential-reader.ts';
 export type { CredentialChange, CredentialChangeMaker, UpdateOptions } from './credential-change.ts';
 
@@ -77,7 +77,7 @@ export class CredentialVault extends CredentialReader {
   async createSealedCredential(call: Call, draft: CredentialDraft, secret: Secret): Promise<SealedCredential> {
     authorize(call.caller, call.workspaceId, 'credentials.write');
     this.#checkCreation(draft, secret);
-    const sealer = await this.#parts.sealers.sealerOf(call.workspaceId);
+    const sealer = await this.#sealerToWrite(call.workspaceId);
     const parts = { ...this.#parts, call };
     const created = newSealedCredential({ ...parts, sealer }, draft, secret, this.#parts.ids.next());
     const target = { workspaceId: call.workspaceId, signal: call.signal };
@@ -108,8 +108,8 @@ export class CredentialVault extends CredentialReader {
   /**
    * Updates metadata and, where an option says how, the secret. The state does not matter.
    *
-   * @throws VaultError `etag_stale`, `invalid_argument`, `name_taken`, or `secret_unreadable` where the present secret,
-   *   which is to be changed, does not open
+   * @throws VaultError `etag_stale`, `invalid_argument`, `name_taken`, or `secret_unreadable` where the present secret does
+   *   not open and the change needs it, or where the workspace's key cannot be had
    */
   async updateCredential(
     call: Call,
@@ -204,7 +204,7 @@ export class CredentialVault extends CredentialReader {
     authorize(call.caller, call.workspaceId, 'credentials.write');
     const { workspaceId, signal } = call;
     const reference = credentialReferenceOf(id);
-    const resealing = secret && { sealer: await this.#parts.sealers.sealerOf(workspaceId), secret };
+    const resealing = secret && { sealer: await this.#sealerToWrite(workspaceId), secret };
     const target = { workspaceId, reference, lock: true, sealed: update.sealed ?? secret !== undefined, signal };
     return this.#parts.store.decide<Changed>(target, (found) => {
       if (!found || !isVisible(call, found.credential)) throw notFound('credential', id);
@@ -214,10 +214,10 @@ export class CredentialVault extends CredentialReader {
 
   async #createOrReplace(call: Call, { id, draft, secret, merge }: GivenCreation): Promise<SealedCredential> {
     const { workspaceId, signal } = call;
-    const sealer = await this.#parts.sealers.sealerOf(workspaceId);
+    const sealer = await this.#sealerToWrite(workspaceId);
     const parts = { ...this.#parts, call, sealer };
     const { name, provider } = draft;
-    const resealing = { sealer, secret: merge ?? (() => secret) };
+    const resealing = { sealer, secret: merge ?? replaceSecret(secret) };
     const update = { ...updateOf({ name, provider }), resealing };
     const target = { workspaceId, reference: { id }, deletedToo: true, lock: true, sealed: true, signal };
     const changed = await this.#parts.store.decide<Changed>(target, (found) => {
@@ -228,6 +228,13 @@ export class CredentialVault extends CredentialReader {
       return decideUpdate(parts, found, update);
     });
     return sealed(changed);
+  }
+
+  /** @throws VaultError `secret_unreadable`, in words that speak of the key and not of a secret */
+  #sealerToWrite(workspaceId: string): Promise<WorkspaceSealer> {
+    return this.#parts.sealers.sealerOf(workspaceId).catch((error: unknown) => {
+      throw workspaceKeyUnreadable(error);
+    });
   }
 
   #checkCreation(draft: CredentialDraft, secret: Secret): void {

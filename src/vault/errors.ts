@@ -76,6 +76,16 @@ export function credentialUnreadable(what: string): VaultError {
   return new VaultError('secret_unreadable', 'the credential cannot be read', {}, { cause: new Error(what) });
 }
 
+/**
+ * What a caller who wants to store a secret is answered where the workspace's key cannot be had: not that a secret cannot be
+ * read, since none was asked for. Other errors are answered as they are.
+ */
+export function workspaceKeyUnreadable(error: unknown): unknown {
+  if (!(error instanceof VaultError) || error.code !== 'secret_unreadable') return error;
+  const details = { reason: 'WORKSPACE_KEY_UNREADABLE' };
+  return new VaultError('secret_unreadable', 'the key of the workspace cannot be read', details, { cause: error });
+}
+
 /** The refusal for a member of a request that is missing, too long or otherwise not acceptable. */
 export function invalidArgument(field: string, message: string): VaultError {
   return new VaultError('invalid_argument', `${field} ${message}`, { field });

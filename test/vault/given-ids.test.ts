@@ -4,9 +4,16 @@ import type { CredentialDraft } from '../../src/vault/credential-rules.ts';
 import type { GivenCreation } from '../../src/vault/credential-vault.ts';
 import type { JsonObject } from '../../src/vault/json.ts';
 import { Secret } from '../../src/vault/secret.ts';
+import type { SecretChange } from '../../src/vault/secret-change.ts';
 import { callIn, openRealVault, refusalOf, someDraft, someSecret, type RealVault } from './real-vault.ts';
 
 const id = '00000000-0000-4000-8000-00000000abcd';
+
+const adding = (fields: JsonObject): SecretChange => ({
+  sent: new Secret(fields),
+  needsPresent: false,
+  merge: (present) => ({ secret: new Secret({ ...present.expose(), ...fields }), keepsPresent: true }),
+});
 
 describe('creating a credential with a given id', () => {
   let real: RealVault;
@@ -93,12 +100,12 @@ describe('creating a credential with a given id', () => {
 
   it('lets the present secret be merged', async () => {
     await put({}, { a: '1', b: '2' });
-    await put({}, { b: '3' }, { merge: (current) => new Secret({ ...current.expose(), b: '3' }) });
+    await put({}, { b: '3' }, { merge: adding({ b: '3' }) });
     expect(await reveal()).to.deep.equal({ a: '1', b: '3', version: 2 });
   });
 
   it('does not merge into what is new', async () => {
-    await put({}, { b: '3' }, { merge: (current) => new Secret({ ...current.expose(), c: '4' }) });
+    await put({}, { b: '3' }, { merge: adding({ c: '4' }) });
     expect(await reveal()).to.deep.equal({ b: '3', version: 1 });
   });
 
@@ -135,11 +142,19 @@ describe('creating a credential with a given id', () => {
     expect(await reveal()).to.deep.equal({ key: 'k2', version: 2 });
   });
 
-  it('refuses to replace a secret that does not open', async () => {
+  it('replaces a secret that does not open, and refuses to merge into it', async () => {
     await put();
     await real.asSuperuser(`update credential_version set sealed = '\\x01'`);
-    expect((await refusalOf(put({}, { key: 'k2' }))).code).to.equal('secret_unreadable');
-    expect(await real.eventsOf({ id })).to.deep.equal(['credentials.create OK', 'secrets.add_version FAILED']);
+    const merging = { ...adding({ b: '3' }), needsPresent: true };
+    expect((await refusalOf(put({}, { key: 'k2' }, { merge: merging }))).code).to.equal('secret_unreadable');
+    await put({}, { key: 'k2' });
+    expect(await reveal()).to.deep.equal({ key: 'k2', version: 2 });
+    expect(await real.eventsOf({ id })).to.deep.equal([
+      'credentials.create OK',
+      'secrets.add_version FAILED',
+      'secrets.add_version OK',
+      'secrets.reveal OK',
+    ]);
   });
 
   it('does not reach into another workspace, which may have the same id', async () => {

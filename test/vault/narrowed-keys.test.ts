@@ -4,6 +4,7 @@ import type { CredentialDraft } from '../../src/vault/credential-rules.ts';
 import type { Credential } from '../../src/vault/credential.ts';
 import { notNarrowed, type Narrowing } from '../../src/vault/narrowing.ts';
 import { permits, type Permission } from '../../src/vault/permissions.ts';
+import { replaceSecret } from '../../src/vault/secret-change.ts';
 import { callIn, openRealVault, refusalOf, someDraft, someSecret, type RealVault } from './real-vault.ts';
 
 const absent = '018cc251-f400-7000-8000-00000000dead';
@@ -63,7 +64,8 @@ describe('a key that is for some credentials alone', () => {
     const asking: Readonly<Record<string, (id: string) => Promise<unknown>>> = {
       describe: (id) => vault.describeCredential(call, id),
       update: (id) => vault.updateCredential(call, id, { name: 'mine' }),
-      updateSecret: (id) => vault.updateSealedCredential(call, id, {}, { secret: () => someSecret({ key: 'mine' }) }),
+      updateSecret: (id) =>
+        vault.updateSealedCredential(call, id, {}, { secret: replaceSecret(someSecret({ key: 'mine' })) }),
       activate: (id) => vault.activateCredential(call, id),
       deactivate: (id) => vault.deactivateCredential(call, id),
       delete: (id) => vault.deleteCredential(call, id),

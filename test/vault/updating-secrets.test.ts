@@ -1,14 +1,26 @@
 import { expect } from 'chai';
 import { Secret } from '../../src/vault/secret.ts';
+import { replaceSecret, type SecretChange } from '../../src/vault/secret-change.ts';
 import type { JsonObject } from '../../src/vault/json.ts';
 import type { Credential } from '../../src/vault/credential.ts';
 import { callIn, openRealVault, refusalOf, someDraft, someSecret, type RealVault } from './real-vault.ts';
 
 /** Puts fields in place of all there are. */
-const replaceBy = (fields: JsonObject) => ({ secret: () => new Secret(fields) });
+const replaceBy = (fields: JsonObject) => ({ secret: replaceSecret(new Secret(fields)) });
 
-const nameAsB = (current: Secret, { name }: Credential) => new Secret({ ...current.expose(), b: name });
-const countOn = (current: Secret) => new Secret({ count: Number(current.expose()['count']) + 1 });
+/** Makes fields of the present ones. */
+const mergeBy = (
+  sent: JsonObject,
+  merge: (present: JsonObject, credential: Credential) => JsonObject,
+): SecretChange => ({
+  sent: new Secret(sent),
+  needsPresent: true,
+  merge: (present, credential) => ({ secret: new Secret(merge(present.expose(), credential)), keepsPresent: true }),
+});
+
+const nameAsB = mergeBy({}, (present, { name }) => ({ ...present, b: name }));
+const countOn = mergeBy({}, ({ count }) => ({ count: Number(count) + 1 }));
+const adding = (field: JsonObject) => ({ secret: mergeBy(field, (present) => ({ ...present, ...field })) });
 const tagWithB = ({ tags }: Credential) => ({ tags: [...tags, 'b'] });
 
 describe('updating a credential', () => {
@@ -129,6 +141,43 @@ describe('updating a credential', () => {
     expect(await versionsOf(created)).to.deep.equal([1, 2]);
   });
 
+  const writer = () => callIn(real.call.workspaceId, { mayReveal: false });
+
+  describe('by a caller who may not reveal', () => {
+    it('adds a version also for equal content, so that no etag confirms a guess', async () => {
+      const created = await create({}, { key: 'k1' });
+      const right = await real.vault.updateCredential(writer(), created.id, {}, replaceBy({ key: 'k1' }));
+      expect(right).to.include({ currentVersion: 2, revision: 2 });
+      const wrong = await real.vault.updateCredential(writer(), created.id, {}, replaceBy({ key: 'k2' }));
+      expect(wrong).to.include({ currentVersion: 3, revision: 3 });
+    });
+
+    it('meets the same limit for every length that is padded to one step', async () => {
+      // {"key":"…"} is 10 bytes longer than its value; these all are padded to 64 bytes.
+      const sentBytes = [];
+      for (const length of [1, 20, 53]) {
+        const { id } = await create({}, { key: 'x'.repeat(length) });
+        const fits = async (bytes: number) => {
+          const field = { more: 'y'.repeat(bytes - '{"more":""}'.length) };
+          const update = real.vault.updateCredential(writer(), id, {}, adding(field));
+          return update.then(
+            () => true,
+            () => false,
+          );
+        };
+        expect(await fits(1_000 - 64 + 1)).to.equal(false);
+        sentBytes.push(await fits(1_000 - 64));
+      }
+      expect(sentBytes).to.deep.equal([true, true, true]);
+    });
+
+    it('meets the limit of what was sent alone where it replaces the secret', async () => {
+      const created = await create({}, { key: 'x'.repeat(900) });
+      await real.vault.updateCredential(writer(), created.id, {}, replaceBy({ key: 'y'.repeat(900) }));
+      expect(await reveal(created)).to.include({ key: 'y'.repeat(900) });
+    });
+  });
+
   it('is possible while the credential is inactive or expired', async () => {
     for (const state of [{ isActive: false }, { expiresAt: new Date('2020-01-01T00:00:00Z') }]) {
       const created = await create(state);
@@ -143,10 +192,10 @@ describe('updating a credential', () => {
     const created = await create();
     await real.vault.updateCredential(real.call, created.id, { name: 'other' }, { etag: '1' });
     let wasAsked = false;
-    const secret = () => {
+    const secret = mergeBy({}, (present) => {
       wasAsked = true;
-      return someSecret({ key: 'k2' });
-    };
+      return present;
+    });
     const refused = await refusalOf(real.vault.updateCredential(real.call, created.id, {}, { etag: '1', secret }));
     expect(refused).to.deep.include({ code: 'etag_stale', details: { etag: '2' } });
     expect(wasAsked).to.equal(false);
@@ -186,11 +235,44 @@ describe('updating a credential', () => {
       await real.asSuperuser(`update credential_version set sealed = ${flipped}`);
     });
 
-    it('refuses to change the secret, and tells of the failure in the trail', async () => {
-      const update = real.vault.updateCredential(real.call, created.id, { name: 'other' }, replaceBy({ key: 'k2' }));
+    const merging = { secret: mergeBy({ b: '2' }, (present) => ({ ...present, b: '2' })) };
+
+    it('refuses a change that needs the present secret, and records the failure in the trail', async () => {
+      const update = real.vault.updateCredential(real.call, created.id, { name: 'other' }, merging);
       expect((await refusalOf(update)).code).to.equal('secret_unreadable');
       expect(await real.vault.describeCredential(real.call, created.id)).to.deep.equal(created);
       expect(await real.eventsOf(created)).to.deep.equal(['credentials.create OK', 'secrets.add_version FAILED']);
+    });
+
+    it('is mended by a whole new secret', async () => {
+      const updated = await real.vault.updateCredential(real.call, created.id, {}, replaceBy({ key: 'k2' }));
+      expect(updated).to.include({ currentVersion: 2, revision: 2 });
+      expect(await reveal(created)).to.deep.equal({ key: 'k2', version: 2 });
+      expect(await real.eventsOf(created)).to.deep.equal([
+        'credentials.create OK',
+        'secrets.add_version OK',
+        'secrets.reveal OK',
+      ]);
+    });
+
+    it('is mended by a whole new secret where the version is gone as well', async () => {
+      await real.asSuperuser('delete from credential_version');
+      const merged = real.vault.updateCredential(real.call, created.id, {}, merging);
+      expect((await refusalOf(merged)).code).to.equal('secret_unreadable');
+      await real.vault.updateCredential(real.call, created.id, {}, replaceBy({ key: 'k2' }));
+      expect(await reveal(created)).to.deep.equal({ key: 'k2', version: 2 });
+    });
+
+    it('is not mended where the rest of the row is not genuine either: that would sign it', async () => {
+      await real.asSuperuser(`update credential set provider = 'other'`);
+      const update = real.vault.updateCredential(real.call, created.id, {}, replaceBy({ key: 'k2' }));
+      expect((await refusalOf(update)).code).to.equal('secret_unreadable');
+      expect(await versionsOf(created)).to.deep.equal([1]);
+    });
+
+    it('holds the new secret against the limit', async () => {
+      const update = real.vault.updateCredential(real.call, created.id, {}, replaceBy({ key: 'x'.repeat(1_000) }));
+      expect((await refusalOf(update)).code).to.equal('invalid_argument');
     });
 
     it('still changes the metadata', async () => {

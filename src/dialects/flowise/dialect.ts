@@ -49,16 +49,16 @@ function changingRpcs(vault: CredentialVault): BoundRpc[] {
     workspaceRpc(method.createCredential, writing, async (request, call) => {
       const { draft, secret, merge } = mapping.draftFromRequest(request);
       const { id } = request;
-      const created =
-        id === undefined
-          ? vault.createSealedCredential(call, draft, secret)
-          : vault.createOrReplaceCredential(call, { id, draft, secret, merge });
-      return { credential: mapping.sealedToEntity(await created) };
+      if (id === undefined) {
+        return { credential: mapping.createdToEntity(await vault.createSealedCredential(call, draft, secret)) };
+      }
+      const stored = await vault.createOrReplaceCredential(call, { id, draft, secret, merge });
+      return { credential: mapping.changedToEntity(stored, call) };
     }),
     workspaceRpc(method.updateCredential, writing, async (request, call) => {
       const { change, secret } = mapping.changeFromRequest(request);
       const updated = await vault.updateSealedCredential(call, request.credentialId, change, { secret });
-      return { credential: mapping.sealedToEntity(updated) };
+      return { credential: mapping.changedToEntity(updated, call) };
     }),
     workspaceRpc(method.deleteCredential, writing, async ({ credentialId }, call) => ({
       affected: await deleteCredential(vault, call, credentialId),

@@ -7,19 +7,20 @@ import type {
   RevealCredentialResponseSchema,
   UpdateCredentialRequest,
 } from '../../../gen/flowise/v1/credential_service_pb.ts';
+import { mayReveal, type Call } from '../../vault/caller.ts';
 import { draftDefaults, type CredentialDraft } from '../../vault/credential-rules.ts';
 import type {
   CredentialChange,
   DescribedSecret,
   RevealedSecret,
   SealedCredential,
-  SecretChange,
 } from '../../vault/credential-vault.ts';
 import type { Credential } from '../../vault/credential.ts';
 import { invalidArgument } from '../../vault/errors.ts';
 import { sameJson, type JsonObject } from '../../vault/json.ts';
 import { findProvider, spellingsOf } from '../../vault/provider-catalogue.ts';
 import { Secret } from '../../vault/secret.ts';
+import type { SecretChange } from '../../vault/secret-change.ts';
 import { toStruct } from '../to-struct.ts';
 import { toTimestamp } from '../to-timestamp.ts';
 import { blankValues, mergedOver, replacedBy, showAddresses, withoutMarkers } from './redaction.ts';
@@ -95,9 +96,19 @@ export function isFor(credentialNames: readonly string[], { origin, provider }: 
   return known !== undefined && credentialNames.some((name) => findProvider(name) === known);
 }
 
-/** Shows a credential as Flowise's database entity, with its sealed bytes. */
-export function sealedToEntity({ credential, version }: SealedCredential): MessageInitShape<typeof CredentialSchema> {
+/** Shows a credential that was just created as Flowise's database entity, with its sealed bytes. */
+export function createdToEntity({ credential, version }: SealedCredential): MessageInitShape<typeof CredentialSchema> {
   return { ...entityOf(credential), encryptedData: version.sealed };
+}
+
+/**
+ * Shows a credential that was there before, and may hold values that its caller did not send. The number of its sealed bytes tells
+ * about how long they are, so that they are left empty for callers who may not reveal.
+ */
+export function changedToEntity(sealed: SealedCredential, call: Call): MessageInitShape<typeof CredentialSchema> {
+  return mayReveal(call)
+    ? createdToEntity(sealed)
+    : { ...entityOf(sealed.credential), encryptedData: new Uint8Array() };
 }
 
 /** Shows a credential in a list. */

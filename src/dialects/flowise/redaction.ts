@@ -1,7 +1,8 @@
 import { findField } from '../../vault/provider-catalogue.ts';
 import type { JsonObject, JsonValue } from '../../vault/json.ts';
 import { Secret } from '../../vault/secret.ts';
-import { isMask, unmask } from '../masks.ts';
+import type { SecretChange } from '../../vault/secret-change.ts';
+import { holdsMask, isMask, unmask } from '../masks.ts';
 
 /** What Flowise shows in place of a value, and takes for "unchanged". @see https://github.com/FlowiseAI/Flowise packages/server/src/utils */
 export const blankMarker = '_FLOWISE_BLANK_07167752-1a71-43b1-bf8f-4f32252165db';
@@ -24,15 +25,24 @@ export function withoutMarkers(sent: JsonObject): JsonObject {
 }
 
 /** Replaces the present data; a marker among the new ones stands for the present value. */
-export function replacedBy(sent: JsonObject): (current: Secret) => Secret {
-  return (current) => new Secret(unmask(sent, current.expose(), isMarker));
+export function replacedBy(sent: JsonObject): SecretChange {
+  const needsPresent = holdsMask(sent, isMarker);
+  return {
+    sent: new Secret(sent),
+    needsPresent,
+    merge: (present) => ({ secret: new Secret(unmask(sent, present.expose(), isMarker)), keepsPresent: needsPresent }),
+  };
 }
 
 /** Merges data over the present ones, key by key; a marker or mask among them leaves the present value as it is. */
-export function mergedOver(sent: JsonObject): (current: Secret) => Secret {
-  return (current) => {
-    const present = current.expose();
-    return new Secret({ ...present, ...unmask(sent, present, (value) => isMarker(value) || isMask(value)) });
+export function mergedOver(sent: JsonObject): SecretChange {
+  return {
+    sent: new Secret(sent),
+    needsPresent: Object.keys(sent).length === 0 || holdsMask(sent, isUnchanged),
+    merge: (present) => {
+      const fields = present.expose();
+      return { secret: new Secret({ ...fields, ...unmask(sent, fields, isUnchanged) }), keepsPresent: true };
+    },
   };
 }
 
@@ -40,6 +50,10 @@ export function mergedOver(sent: JsonObject): (current: Secret) => Secret {
 function isAddress(provider: string, name: string): boolean {
   const field = findField(provider, name);
   return field ? field.kind === 'url' : /url$/i.test(name);
+}
+
+function isUnchanged(value: JsonValue): boolean {
+  return isMarker(value) || isMask(value);
 }
 
 function isMarker(value: JsonValue): boolean {

@@ -8,7 +8,8 @@ import { draftDefaults, type CredentialDraft } from '../../vault/credential-rule
 import type { CredentialChange } from '../../vault/credential-vault.ts';
 import { stateOf, type Credential } from '../../vault/credential.ts';
 import { Secret } from '../../vault/secret.ts';
-import { unmask } from '../masks.ts';
+import type { SecretChange } from '../../vault/secret-change.ts';
+import { holdsMask, unmask } from '../masks.ts';
 import { toTimestamp } from '../to-timestamp.ts';
 import { authTypes } from './auth-types.ts';
 
@@ -55,9 +56,15 @@ export function changeOf(request: UpdateCredentialRequest, current: Credential):
   };
 }
 
-/** The secret that an update makes of the current one; undefined where it is not to change. */
-export function secretChangeOf({ credentials }: UpdateCredentialRequest): ((current: Secret) => Secret) | undefined {
-  return credentials && ((current) => new Secret(unmask(credentials, current.expose())));
+/** How an update changes the secret; undefined where it does not. */
+export function secretChangeOf({ credentials }: UpdateCredentialRequest): SecretChange | undefined {
+  if (!credentials) return undefined;
+  const needsPresent = holdsMask(credentials);
+  return {
+    sent: new Secret(credentials),
+    needsPresent,
+    merge: (present) => ({ secret: new Secret(unmask(credentials, present.expose())), keepsPresent: needsPresent }),
+  };
 }
 
 /** Shows a credential as it was sent; one that another dialect created as near as its enums allow. */

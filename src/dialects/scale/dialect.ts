@@ -4,13 +4,12 @@ import { quote } from '../../gateway/errors/refusal-limits.ts';
 import { workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
 import type { Call } from '../../vault/caller.ts';
 import type { CredentialVault, RevealedSecret } from '../../vault/credential-vault.ts';
-import type { Secret } from '../../vault/secret.ts';
 import { sayTakenName } from '../say-taken-name.ts';
 import { documentation } from './documentation.ts';
 import { renderScaleProblem } from './errors.ts';
 import { filterOf, pageOf } from './list-request.ts';
 import { changeOf, credentialOf, draftOf, scaleName } from './mapping.ts';
-import { payloadOf, replacePayload, secretOf } from './payload.ts';
+import { payloadChange, payloadOf, secretOf } from './payload.ts';
 
 /** What the dialect works with. */
 export interface ScaleParts {
@@ -49,7 +48,7 @@ function changingRpcs(vault: CredentialVault): BoundRpc[] {
     }),
     workspaceRpc(method.updateCredential, writing, async (request, call) => {
       const { credentialId, name = '', payload } = request;
-      const secret = payload === undefined ? undefined : (current: Secret) => replacePayload(current, payload);
+      const secret = payload === undefined ? undefined : payloadChange(payload);
       const update = vault.updateCredential(call, credentialId, (current) => changeOf(request, current), { secret });
       return { credential: credentialOf(await sayTakenName(takenName(name), update)) };
     }),

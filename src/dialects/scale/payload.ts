@@ -1,6 +1,7 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.ts';
 import { Secret } from '../../vault/secret.ts';
-import { isMask, unmask } from '../masks.ts';
+import type { MergedSecret, SecretChange } from '../../vault/secret-change.ts';
+import { holdsMask, isMask, unmask } from '../masks.ts';
 
 /** The secret of a payload: one field, whatever its type. */
 export function secretOf(payload: string): Secret {
@@ -18,20 +19,32 @@ export function payloadOf(secret: Secret): string {
   return typeof text === 'string' ? text : JSON.stringify(fields);
 }
 
+/** How a payload changes the current secret. A mask stands for what is current. */
+export function payloadChange(payload: string): SecretChange {
+  return {
+    sent: secretOf(payload),
+    needsPresent: isMask(payload) || holdsMask(parseObject(payload) ?? {}),
+    merge: (present) => replacePayload(present, payload),
+  };
+}
+
 /**
- * The secret that a payload makes of the current one, such that it is shown as that payload: the field that was shown gets the
- * text, and JSON that was shown is replaced by JSON. A mask stands for what is current.
+ * The secret that a payload makes of the present one, such that it is shown as that payload: the field that was shown gets the
+ * text, and JSON that was shown is replaced by JSON.
  */
-export function replacePayload(current: Secret, payload: string): Secret {
-  if (isMask(payload)) return current;
-  const fields = current.expose();
+function replacePayload(present: Secret, payload: string): MergedSecret {
+  if (isMask(payload)) return { secret: present, keepsPresent: true };
+  const fields = present.expose();
   const name = textFieldOf(fields);
-  if (name !== undefined) return new Secret({ ...fields, [name]: payload });
+  if (name !== undefined) {
+    return { secret: new Secret({ ...fields, [name]: payload }), keepsPresent: Object.keys(fields).length > 1 };
+  }
   const sent = parseObject(payload);
-  if (!sent) return secretOf(payload);
+  if (!sent) return { secret: secretOf(payload), keepsPresent: false };
   const replaced = unmask(sent, fields);
   // With one text alone it would be shown as that text, no longer as JSON.
-  return textFieldOf(replaced) === undefined ? new Secret(replaced) : secretOf(JSON.stringify(replaced));
+  const secret = textFieldOf(replaced) === undefined ? new Secret(replaced) : secretOf(JSON.stringify(replaced));
+  return { secret, keepsPresent: holdsMask(sent) };
 }
 
 function textFieldOf(fields: JsonObject): string | undefined {

@@ -13,6 +13,8 @@ export interface WorkspaceSealer {
   seal(identity: RecordIdentity, secret: Secret): { readonly sealed: Uint8Array; readonly keyId: Uint8Array };
   /** @throws VaultError `secret_unreadable`, whose cause tells the operator a wrong key from tampered bytes */
   open(identity: RecordIdentity, sealed: Uint8Array): Secret;
+  /** The length of a sealed secret's padded plaintext in bytes, as everyone who has the sealed bytes can tell it. */
+  paddedBytes(sealed: Uint8Array): number;
 }
 
 /** Gives the sealer of a workspace. */

@@ -8,6 +8,7 @@ import {
 } from '../../../src/dialects/flowise/redaction.ts';
 import type { JsonObject } from '../../../src/vault/json.ts';
 import { Secret } from '../../../src/vault/secret.ts';
+import { sampleCredential } from '../sample-credential.ts';
 import { blankMarker } from './flowise-test.ts';
 
 const show = (provider: string, fields: JsonObject) => showAddresses(provider, new Secret(fields));
@@ -47,7 +48,11 @@ describe("flowise's redaction", () => {
   it('merges at the top alone, and leaves marked values of any depth', () => {
     const present = { a: '1', deep: { key: 'k', region: 'eu' }, list: ['x', 'y'] };
     const sent = { deep: { key: blankMarker, zone: 'a' }, list: [blankMarker, 'z'] };
-    expect(mergedOver(sent)(new Secret(present)).expose()).to.deep.equal({
+    expect(
+      mergedOver(sent)
+        .merge(new Secret(present), sampleCredential({ origin: 'coffer', authType: 'api_key' }))
+        .secret.expose(),
+    ).to.deep.equal({
       a: '1',
       deep: { key: 'k', zone: 'a' },
       list: ['x', 'z'],
@@ -56,7 +61,11 @@ describe("flowise's redaction", () => {
 
   it('replaces all but what is marked', () => {
     const present = new Secret({ a: '1', b: '2' });
-    expect(replacedBy({ b: blankMarker, c: '3' })(present).expose()).to.deep.equal({ b: '2', c: '3' });
+    expect(
+      replacedBy({ b: blankMarker, c: '3' })
+        .merge(present, sampleCredential({ origin: 'coffer', authType: 'api_key' }))
+        .secret.expose(),
+    ).to.deep.equal({ b: '2', c: '3' });
   });
 
   it('drops markers that stand for nothing, and no masks: those may be what is meant', () => {

@@ -116,7 +116,11 @@ describe("mielto's mapping", () => {
 
   it('replaces the secret by the credentials of an update, but for their masks', () => {
     const change = secretChangeOf(update({ credentials: { key: '********', region: 'us' } }));
-    expect(change?.(new Secret({ key: 'old', gone: 'x' })).expose()).to.deep.equal({ key: 'old', region: 'us' });
+    const merged = change?.merge(
+      new Secret({ key: 'old', gone: 'x' }),
+      sampleCredential({ origin: 'mielto', authType: 'api_key' }),
+    );
+    expect(merged?.secret.expose()).to.deep.equal({ key: 'old', region: 'us' });
     expect(secretChangeOf(update({}))).to.equal(undefined);
   });
 

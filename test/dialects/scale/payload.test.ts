@@ -1,7 +1,8 @@
 import { expect } from 'chai';
-import { payloadOf, replacePayload, secretOf } from '../../../src/dialects/scale/payload.ts';
+import { payloadChange, payloadOf, secretOf } from '../../../src/dialects/scale/payload.ts';
 import type { JsonObject } from '../../../src/vault/json.ts';
 import { Secret } from '../../../src/vault/secret.ts';
+import { sampleCredential } from '../sample-credential.ts';
 
 describe("scale's payload", () => {
   it('is one field of the secret, also where it is JSON', () => {
@@ -38,7 +39,11 @@ describe("scale's payload", () => {
   ];
   for (const [title, current, payload, fields] of replaced) {
     it(`replaces ${title}`, () => {
-      expect(replacePayload(new Secret(current), payload).expose()).to.deep.equal(fields);
+      const { secret } = payloadChange(payload).merge(
+        new Secret(current),
+        sampleCredential({ origin: 'coffer', authType: 'api_key' }),
+      );
+      expect(secret.expose()).to.deep.equal(fields);
     });
   }
 });

@@ -80,7 +80,8 @@ export class CredentialVault extends CredentialReader {
     const sealer = await this.#sealerToWrite(call.workspaceId);
     const parts = { ...this.#parts, call };
     const created = newSealedCredential({ ...parts, sealer }, draft, secret, this.#parts.ids.next());
-    const target = { workspaceId: call.workspaceId, signal: call.signal };
+    const { workspaceId, signal } = call;
+    const target = { workspaceId, signal, ...(draft.nameIsExclusive && { exclusiveName: draft.name }) };
     return this.#parts.store.decide(target, () => decideCreation(parts, created));
   }
 

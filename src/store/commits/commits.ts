@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { trace } from '@opentelemetry/api';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AuditEvent } from '../../vault/audit-event.ts';
@@ -50,6 +51,11 @@ interface LoneWrite {
 }
 
 type Write = DecisionWrite | LoneWrite;
+
+/** What the transaction under way has come to. */
+interface Begun {
+  prepared?: Prepared;
+}
 
 /** The most writes of one transaction. */
 const groupMax = 128;
@@ -176,18 +182,15 @@ export class Commits {
   }
 
   async #write(scope: TransactionScope, prepare: (transaction: Transaction) => Promise<Prepared>): Promise<Prepared> {
-    const begun: { prepared?: Prepared } = {};
+    const begun: Begun = {};
     try {
       const locked = { ...scope, advisoryLock: this.#trail.lock };
-      const prepared = await this.#database.attempt(locked, async (transaction) => {
-        begun.prepared = await prepare(transaction);
-        const rows = await this.#trail.append(transaction, begun.prepared.events);
-        const [first, ...rest] = [...begun.prepared.fragments, ...rows];
-        if (first) transaction.runLast(together(first, ...rest));
-        return begun.prepared;
+      await this.#database.attempt(locked, async (transaction) => {
+        await this.#writeLast(transaction, begun, await prepare(transaction));
       });
+      assert(begun.prepared, 'what was committed has been prepared');
       this.#trail.committed();
-      return prepared;
+      return begun.prepared;
     } catch (error) {
       if (error instanceof CommitUnknownError && begun.prepared) {
         if (!this.#trail.isInDoubt || (await this.#askAgainAndAgain())) return begun.prepared;
@@ -197,6 +200,22 @@ export class Commits {
       else this.#trail.rolledBack();
       throw error;
     }
+  }
+
+  /** Leaves the writes to the end of the transaction, and prepares others where a constraint refuses these. */
+  async #writeLast(transaction: Transaction, begun: Begun, prepared: Prepared): Promise<void> {
+    begun.prepared = prepared;
+    const { amend, events, fragments } = prepared;
+    const rows = await this.#trail.append(transaction, events);
+    const [first, ...rest] = [...fragments, ...rows];
+    if (!first) return;
+    const rewrite = async (prepareOthers: NonNullable<typeof amend>) => {
+      this.#trail.rolledBack();
+      const amended = await prepareOthers();
+      if (amended) await this.#writeLast(transaction, begun, amended);
+      return amended !== undefined;
+    };
+    transaction.runLast(together(first, ...rest), amend && (() => rewrite(amend)));
   }
 
   /** Finds out what became of the transaction whose end is not known. */

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import type { AuditEvent } from '../../vault/audit-event.ts';
 import type { Decision, DecisionTarget, FoundCredential } from '../../vault/ports.ts';
 import type { CredentialGuard } from '../credentials/credential-guard.ts';
-import { findForDecisions } from '../credentials/credential-finding.ts';
+import { findTaken, type Claim, type Taken } from '../credentials/credential-claims.ts';
+import { findForDecisions, type FoundForDecisions } from '../credentials/credential-finding.ts';
 import { canceled } from '../connection/database-failure.ts';
 import { GroupState } from './group-state.ts';
 import type { Fragment } from '../connection/statement.ts';
@@ -32,6 +33,8 @@ export interface Prepared {
   readonly settle: () => void;
   /** Those for whom there was no place in this transaction. */
   readonly left: readonly DecisionWrite[];
+  /** Prepares anew where a constraint refuses the writes; answers undefined where it is not known whose fault that is. */
+  readonly amend?: (() => Promise<Prepared | undefined>) | undefined;
 }
 
 /**
@@ -43,18 +46,29 @@ export async function decideTogether(
   writes: readonly DecisionWrite[],
   guard: CredentialGuard,
 ): Promise<Prepared> {
-  const found = await findForDecisions(
-    transaction,
-    writes.map(({ target }) => target),
-    guard,
-  );
-  const state = new GroupState(found, guard);
+  const targets = writes.map(({ target }) => target);
+  const found = await findForDecisions(transaction, targets, guard);
+  return decideAll({ transaction, writes, guard, found }, { ids: new Set(), names: found.takenNames });
+}
+
+/** Decisions, and what was found for them. */
+interface Group {
+  readonly transaction: Transaction;
+  readonly writes: readonly DecisionWrite[];
+  readonly guard: CredentialGuard;
+  readonly found: FoundForDecisions;
+}
+
+function decideAll(group: Group, taken: Taken): Prepared {
+  const { found, guard, writes } = group;
+  const state = new GroupState(found, taken, guard);
   const events: AuditEvent[] = [];
   const settlements: ((groupSize: number) => void)[] = [];
   for (const [index, write] of writes.entries()) {
     const { target } = write;
+    const refuse = (error: unknown) => settlements.push(() => write.reject(error));
     if (writes.length > 1 && target.signal.aborted) {
-      settlements.push(() => write.reject(canceled(target.signal)));
+      refuse(canceled(target.signal));
       continue;
     }
     if (!state.knows(target)) return prepared(index);
@@ -62,11 +76,16 @@ export async function decideTogether(
     const isProofEnded = target.proof !== undefined && found.endedProofs.has(target.proof.id);
     const attempted = attempt(write, finding, isProofEnded);
     if ('error' in attempted) {
-      settlements.push(() => write.reject(attempted.error));
+      refuse(attempted.error);
       continue;
     }
     const { decision } = attempted;
-    if (!state.apply(target, decision)) return prepared(index);
+    const applied = state.apply(target, decision);
+    if (applied === 'left') return prepared(index);
+    if (applied !== 'applied') {
+      refuse(applied);
+      continue;
+    }
     events.push(tellState(decision.event, state.stateBehind(decision, finding)));
     settlements.push(attempted.settle);
   }
@@ -75,8 +94,16 @@ export async function decideTogether(
   function prepared(end: number): Prepared {
     assert(end > 0, 'a group that takes nobody would never end');
     const settle = () => settlements.forEach((one) => one(end));
-    return { events, fragments: state.writes(), settle, left: writes.slice(end) };
+    const amend = state.claims.length > 0 ? () => decideAgain(group, taken, state.claims) : undefined;
+    return { events, fragments: state.writes(), settle, left: writes.slice(end), amend };
   }
+}
+
+/** Another process may have taken what was free a moment ago: whoever claims that is refused, and nobody else. */
+async function decideAgain(group: Group, taken: Taken, claims: readonly Claim[]): Promise<Prepared | undefined> {
+  const { ids, names } = await findTaken(group.transaction, claims);
+  if (ids.size + names.size === 0) return undefined;
+  return decideAll(group, { ids: new Set([...taken.ids, ...ids]), names: new Set([...taken.names, ...names]) });
 }
 
 /** The event pins what its credential is like behind it, so that the trail tells of one that is put back. */

@@ -3,7 +3,7 @@ import type { Pool, PoolClient, QueryResultRow } from 'pg';
 import { Batch, type Answer, type PreparedStatements, type Request } from './batch.ts';
 import { cancelOnAbort, type Cancellation } from './cancel-on-abort.ts';
 import { columnReaderOf } from './column-readers.ts';
-import { canceled, CommitUnknownError, endsSession } from './database-failure.ts';
+import { canceled, CommitUnknownError, constraintOf, endsSession } from './database-failure.ts';
 import type { Statement } from './statement.ts';
 
 /** Where connections come from, and what they have prepared. */
@@ -29,6 +29,13 @@ interface Waiting extends Request {
 }
 
 /**
+ * Replaces the last statements of a transaction, by `runLast` once more, after a constraint has refused them.
+ *
+ * @returns false lets the transaction fail
+ */
+export type Amendment = () => Promise<boolean>;
+
+/**
  * A transaction. It begins with its first statement, in the same round trip; statements that are run in one go, without
  * waiting for one another, share a round trip as well, and none is run behind one that failed.
  */
@@ -38,6 +45,7 @@ export class Transaction {
   #beginning: readonly Statement[];
   #waiting: Waiting[] = [];
   #last: readonly Statement[] = [];
+  #amend: Amendment | undefined;
 
   constructor(session: Session, beginning: readonly Statement[]) {
     this.#session = session;
@@ -54,9 +62,14 @@ export class Transaction {
     return rowsOf(await this.#add({ statement, readerOf: this.#session.readerOf }));
   }
 
-  /** Runs a statement together with the commit, and so after all others; nothing can depend on what it answers. */
-  runLast(statement: Statement): void {
+  /**
+   * Runs a statement together with the commit, and so after all others; nothing can depend on what it answers.
+   *
+   * @param amend is called where a constraint refuses the last statements, of which alone nothing is left then
+   */
+  runLast(statement: Statement, amend?: Amendment): void {
     this.#last = [...this.#last, statement];
+    this.#amend = amend;
   }
 
   /** @throws CommitUnknownError where the connection is lost before the answer */
@@ -64,14 +77,29 @@ export class Transaction {
     if (this.#beginning.length > 0 && this.#last.length === 0) return;
     // Where its answer is lost, who then takes the same lock must find it held until the commit is done or never will be.
     if (this.#beginning.length > 0) await this.#send([]);
-    const answers = await this.#send([...this.#last, commit].map(read)).catch((error: unknown) => {
-      throw endsSession(error) ? new CommitUnknownError(error) : error;
-    });
-    assert.equal(answers.at(-1)?.command, 'COMMIT', 'a failed statement of the transaction was passed over');
+    while (!(await this.#tryCommit()));
   }
 
   async rollBack(): Promise<void> {
     if (this.#beginning.length === 0) await this.#session.send([read(rollback)]);
+  }
+
+  /** @returns false where the last statements were refused and others have taken their place */
+  async #tryCommit(): Promise<boolean> {
+    const amend = this.#amend;
+    try {
+      const answers = await this.#send([...(amend ? [savepoint] : []), ...this.#last, commit].map(read));
+      assert.equal(answers.at(-1)?.command, 'COMMIT', 'a failed statement of the transaction was passed over');
+      return true;
+    } catch (error) {
+      if (endsSession(error)) throw new CommitUnknownError(error);
+      if (!amend || constraintOf(error) === undefined) throw error;
+      await this.#send([read(rollbackToSavepoint)]);
+      this.#last = [];
+      this.#amend = undefined;
+      if (!(await amend())) throw error;
+      return false;
+    }
   }
 
   async #add(request: Request): Promise<Answer> {
@@ -219,6 +247,12 @@ const beginSnapshot: Statement = {
 };
 const commit: Statement = { name: 'commit', text: 'commit', values: [] };
 const rollback: Statement = { name: 'rollback', text: 'rollback', values: [] };
+const savepoint: Statement = { name: 'savepoint', text: 'savepoint last', values: [] };
+const rollbackToSavepoint: Statement = {
+  name: 'rollback to savepoint',
+  text: 'rollback to savepoint last',
+  values: [],
+};
 
 function beginningOf({ advisoryLock, isSnapshot, workspaces = [] }: TransactionScope): readonly Statement[] {
   const statements = [isSnapshot ? beginSnapshot : begin];

@@ -3,6 +3,7 @@ import { shortIdOf } from '../../vault/ids.ts';
 import type { SealedVersion } from '../../vault/credential.ts';
 import type { DecisionTarget, FoundCredential } from '../../vault/ports.ts';
 import type { CredentialGuard, SignedRow } from './credential-guard.ts';
+import { findTakenNames, nameKeyOf, type NamePlace } from './credential-claims.ts';
 import { credentialOf, keyOf, sealedVersionOf, type SealedRow } from './credential-row.ts';
 import {
   findCredentials,
@@ -27,6 +28,8 @@ export interface FoundForDecisions {
   readonly byName: ReadonlyMap<number, SignedFinding>;
   /** Of the proofs that the targets name, those that have ended; perhaps none where nothing sealed was found. */
   readonly endedProofs: ReadonlySet<string>;
+  /** Of the exclusive names that the targets announce, those that are taken; by `nameKeyOf`. */
+  readonly takenNames: ReadonlySet<string>;
 }
 
 /** Where a target is looked for, and whether its current version is wanted. */
@@ -58,8 +61,9 @@ export async function findForDecisions(
     findUnlocked(transaction, { property, wanted: placesBy(property, from), proofs, guard });
   const unlocked = targets.map(unlessLocked);
   // All that is looked up here travels together.
-  const [locked, named, ...unlockedBy] = await Promise.all([
+  const [locked, takenNames, named, ...unlockedBy] = await Promise.all([
     findLocked(transaction, targets, guard),
+    findTakenBefore(transaction, targets),
     find('name', targets),
     find('id', unlocked),
     find('shortId', unlocked),
@@ -76,7 +80,18 @@ export async function findForDecisions(
     byId,
     byName: new Map(named.found.map(({ index, found }) => [index, found])),
     endedProofs: new Set([named, ...unlockedBy].flatMap(({ ended }) => ended)),
+    takenNames: new Set(takenNames.map(nameKeyOf)),
   };
+}
+
+async function findTakenBefore(
+  transaction: Transaction,
+  targets: readonly DecisionTarget[],
+): Promise<readonly NamePlace[]> {
+  const places = targets.flatMap(({ workspaceId, exclusiveName: name }) =>
+    name === undefined ? [] : [{ workspaceId, name }],
+  );
+  return places.length > 0 ? transaction.run<NamePlace>(findTakenNames(places)) : [];
 }
 
 async function findLocked(

@@ -1,5 +1,5 @@
 import type { Credential } from '../../vault/credential.ts';
-import { VaultError } from '../../vault/errors.ts';
+import type { VaultError } from '../../vault/errors.ts';
 import type {
   CountRequest,
   CredentialStore,
@@ -11,6 +11,7 @@ import type {
   PageRequest,
 } from '../../vault/ports.ts';
 import { countCredentials, isSoughtBackwards, listPage } from './credential-criteria.ts';
+import { idTaken, nameTaken } from './credential-claims.ts';
 import { CredentialLookups } from './credential-lookups.ts';
 import { credentialOf, type CredentialRow } from './credential-row.ts';
 import { addUses } from './credential-statements.ts';
@@ -74,23 +75,13 @@ function scopeOf({ workspaceId, signal }: CountRequest) {
   return { workspaces: [workspaceId], signal };
 }
 
-type Collision = (credential: Credential) => VaultError;
-
-const idTaken: Collision = ({ workspaceId, id }) =>
-  new VaultError('id_taken', 'a credential of this id exists', { resource: 'credential', id, workspace: workspaceId });
-
 /** What a violated unique constraint means to the caller. */
-const collisions: Readonly<Record<string, Collision>> = {
+const collisions: Readonly<Record<string, (credential: Credential) => VaultError>> = {
   credential_pkey: idTaken,
   // Of the two rows of a create, either may be the first to collide.
   credential_version_pkey: idTaken,
   credential_short_id_unique: idTaken,
-  credential_exclusive_name_unique: ({ workspaceId, name }) =>
-    new VaultError('name_taken', 'a credential of this name exists', {
-      resource: 'credential',
-      id: name,
-      workspace: workspaceId,
-    }),
+  credential_exclusive_name_unique: nameTaken,
 };
 
 function collisionOf(error: unknown, decision: Decision<unknown> | undefined): VaultError | undefined {

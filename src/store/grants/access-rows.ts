@@ -96,11 +96,14 @@ export function insertAbsentUser(guard: GrantGuard, user: User): Fragment {
   return { name: `${name}?`, values, text: (first) => `${text(first)} on conflict (id) do nothing` };
 }
 
-/** Adds a user who logs in by his name, with his MAC. */
+/** Adds a user who logs in by name, with the row's MAC, and answers the id; answers nothing where the name is taken. */
 export function insertNamedUser(guard: GrantGuard, user: User): Fragment {
   const { id, name, isOwner, defaultWorkspaceId, passwordHash, deactivatedAt, createdAt } = user;
   const row = { id, name, isOwner, defaultWorkspaceId, passwordHash, deactivatedAt, createdAt, logsInUnnamed: false };
-  return { ...insertInto('user', guard.sign(userGrants, row)), name: '+user named' };
+  const { values, text } = insertInto('user', guard.sign(userGrants, row));
+  const arbiter = '(name) where (password_hash is not null or is_owner) and deactivated_at is null';
+  const ending = `on conflict ${arbiter} do nothing returning id`;
+  return { name: '+user named', values, text: (first) => `${text(first)} ${ending}` };
 }
 
 /** Sets a user's password, with the MAC over his whole row. */

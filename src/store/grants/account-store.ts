@@ -6,7 +6,6 @@ import type { User } from '../../vault/ports.ts';
 import type { AccountStore, Deactivation, PasswordChange } from '../../vault/user-ports.ts';
 import { insertNamedUser, updateDeactivation, updatePassword, userOf, type UserRow } from './access-rows.ts';
 import type { Commits } from '../commits/commits.ts';
-import { DatabaseFailure } from '../connection/database-failure.ts';
 import type { Database } from '../connection/database.ts';
 import { endProofs, sessionEnding } from './end-proofs.ts';
 import { UserEntity } from '../entities/user.ts';
@@ -35,15 +34,12 @@ export class SqlAccountStore implements AccountStore {
   }
 
   async createUser(user: User, event: AuditEvent): Promise<void> {
-    try {
-      await this.#commits.run({}, async (transaction) => {
-        await requireWorkspace(transaction, user.defaultWorkspaceId);
-        await transaction.run(together(insertNamedUser(this.#guard, user)));
-        return { answer: undefined, events: [event] };
-      });
-    } catch (error) {
-      throw isNameTaken(error) ? nameTaken() : error;
-    }
+    const isDone = await this.#commits.run({}, async (transaction) => {
+      await requireWorkspace(transaction, user.defaultWorkspaceId);
+      const added = await transaction.run(together(insertNamedUser(this.#guard, user)));
+      return added.length > 0 ? { answer: true, events: [event] } : { answer: false, events: [] };
+    });
+    if (!isDone) throw nameTaken();
   }
 
   async findUser(reference: Reference, signal: AbortSignal): Promise<User | undefined> {
@@ -113,10 +109,6 @@ export class SqlAccountStore implements AccountStore {
     const [row] = await this.#database.find({ signal }, UserEntity, { where });
     return row && this.#guard.holds(userGrants, row) ? userOf(row) : undefined;
   }
-}
-
-function isNameTaken(error: unknown): boolean {
-  return error instanceof DatabaseFailure && error.constraint === 'user_login_name_unique';
 }
 
 function nameTaken(): VaultError {

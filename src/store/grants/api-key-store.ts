@@ -37,14 +37,19 @@ export class SqlApiKeyStore implements ApiKeyStore {
 
   async createApiKey(apiKey: ApiKey, event: AuditEvent, user?: User): Promise<void> {
     const added = user ? [insertAbsentUser(this.#guard, user)] : [];
+    const isNamed = isCertificates(apiKey);
     try {
-      await this.#commits.run({}, async (transaction) => {
+      const isDone = await this.#commits.run({}, async (transaction) => {
+        const holders = isNamed ? transaction.run(findUnrevokedKey(apiKey.hash)) : [];
         await requireWorkspace(transaction, apiKey.workspaceId);
+        if ((await holders).length > 0) return { answer: false, events: [] };
         await transaction.run(together(insertApiKey(this.#guard, apiKey), ...added));
-        return { answer: undefined, events: [event] };
+        return { answer: true, events: [event] };
       });
+      if (!isDone) throw nameTaken();
     } catch (error) {
-      throw isTaken(error) && isCertificates(apiKey) ? nameTaken() : error;
+      // Another process may have added it since it was looked for.
+      throw isTaken(error) && isNamed ? nameTaken() : error;
     }
   }
 
@@ -110,6 +115,12 @@ function isCertificates({ prefix }: ApiKey): boolean {
 function nameTaken(): VaultError {
   const details = { resource: 'api_key', field: 'certificate_san' };
   return new VaultError('name_taken', 'another key has the name in this certificate', details);
+}
+
+/** A row where a key that was not revoked is proved by a hash. */
+function findUnrevokedKey(hash: Uint8Array): Statement {
+  const text = 'select 1 from api_key k where k.hash = $1 and k.revoked_at is null';
+  return { name: 'unrevoked key', text, values: [hash] };
 }
 
 function lockApiKey(workspaceId: string, id: string): Statement {

@@ -48,6 +48,8 @@ export interface DecisionTarget {
   readonly workspaceId: string;
   /** Absent for a create; a name is not for changing, since the lock may be waited for until another has it. */
   readonly reference?: CredentialReference;
+  /** The exclusive name that a create is going to take, so that it is looked up together with all else. */
+  readonly exclusiveName?: string;
   /** Also find one that has been deleted. */
   readonly deletedToo?: boolean;
   /** Load the current sealed version. */

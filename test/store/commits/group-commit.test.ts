@@ -167,22 +167,6 @@ describe('the commits of a process', () => {
     expect(rows.slice(1).map(({ prev }) => prev)).to.deep.equal(rows.slice(0, -1).map(({ mac }) => mac));
   });
 
-  it('let one caller fail alone, whose name another transaction has just taken', async () => {
-    const name = { name: 'taken', nameIsExclusive: true };
-    const other = test.newStores();
-    const first = addCredential(test, newCredential(workspaces[0]));
-    await addCredential({ ...test, stores: other }, newCredential(workspaces[0], name));
-    const several = [{}, name, {}].map((changes) => addCredential(test, newCredential(workspaces[0], changes)));
-    const refusals = await Promise.all([first, ...several].map(rejectionOf));
-    expect(refusals.map((error) => (error instanceof VaultError ? error.code : error))).to.deep.equal([
-      undefined,
-      undefined,
-      'name_taken',
-      undefined,
-    ]);
-    expect(await eventCount()).to.equal(4);
-  });
-
   it('drop whoever gave up while he waited, and nobody else', async () => {
     const abort = new AbortController();
     const first = addCredential(test, newCredential(workspaces[0]));

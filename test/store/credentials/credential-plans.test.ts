@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { listPage } from '../../../src/store/credentials/credential-criteria.ts';
+import { findTakenIds, findTakenNames } from '../../../src/store/credentials/credential-claims.ts';
 import {
   addUses,
   findCredentials,
@@ -61,6 +62,7 @@ describe('the plans for credentials', () => {
 
   const names = new StatementNames('list');
   const place = () => ({ workspaceId, value: newId(), index: 0 });
+  const claim = () => newCredential(workspaceId);
   const shortPlace = () => ({ workspaceId, value: shortIdOf(newId()), index: 0 });
   const page = (changes: Partial<PageRequest> = {}) =>
     listPage({ workspaceId, order: 'ascending', size: 10, now: createdAt, signal: patience, ...changes }, names);
@@ -96,6 +98,8 @@ describe('the plans for credentials', () => {
       () => together(updateCredentials([{ credential: newCredential(workspaceId), mac: Buffer.alloc(32) }])),
       /credential_pkey/,
     ],
+    ['by an exclusive name that may be taken', () => findTakenNames([claim()]), /exclusive_name_unique/],
+    ['by an id that may be taken', () => findTakenIds([claim()]), /credential_pkey[^]*credential_short_id_unique/],
     ['for counting uses', () => addUses([use()]), /credential_pkey/],
     ['for a new version of them', foreignKeyCheck, /credential_pkey/],
   ];

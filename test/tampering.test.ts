@@ -264,6 +264,32 @@ describe('a row that somebody else has written', () => {
       make: () => newApiKey(scene),
       change: `hash = sha256('cof_mine')`,
     },
+    'an API key that was renamed': { table: 'api_key', make: () => newApiKey(scene), change: `name = 'admin'` },
+    'an API key with another prefix': { table: 'api_key', make: () => newApiKey(scene), change: `prefix = 'cof_mine'` },
+    'an API key with another time': {
+      table: 'api_key',
+      make: () => newApiKey(scene),
+      change: `created_at = created_at - interval '1 ms'`,
+    },
+    'an API key whose name moved into another column': {
+      table: 'api_key',
+      make: () => newApiKey(scene),
+      change: `name = prefix, prefix = name`,
+    },
+    'a user who was renamed': { table: 'user', make: () => newUser(scene), change: `name = 'another' || id` },
+    'a user who was made to log in without a name': {
+      table: 'user',
+      make: () => newUser(scene),
+      change: 'logs_in_unnamed = true',
+    },
+    'a workspace that was renamed': { table: 'workspace', make: () => newWorkspace(), change: `name = 'default'` },
+    'a workspace with another creator': { table: 'workspace', make: () => newWorkspace(), change: 'created_by = id' },
+    'a workspace that was marked as deleted': {
+      table: 'workspace',
+      make: () => newWorkspace(),
+      change: 'deleted_at = now()',
+    },
+    'a workspace without a MAC': { table: 'workspace', make: () => newWorkspace(), change: 'mac = null' },
     'a user who was made an owner': { table: 'user', make: () => newUser(scene), change: 'is_owner = true' },
     'a user whose password was replaced': {
       table: 'user',
@@ -278,6 +304,54 @@ describe('a row that somebody else has written', () => {
       expect((await scene.toldOf(id)).join()).to.include(`CHANGED ${table}: ${table} ${id} is not as it was written`);
     });
   }
+
+  const newWorkspace = () => scene.coffer.createWorkspace(`workspace ${crypto.randomUUID()}`);
+
+  it('is named where it is a version: with another creator, time, state or key, and without a MAC', async () => {
+    const rewrites = [
+      'created_by = workspace_id',
+      `created_at = created_at - interval '1 day'`,
+      `state = 'destroyed'`,
+      `key_id = '\\x0102030405060708'`,
+      'mac = null',
+      'mac = (select o.mac from credential_version o where o.credential_id <> v.credential_id limit 1)',
+    ];
+    for (const change of rewrites) {
+      const id = await newCredential(scene);
+      await scene.tamper(`update credential_version v set ${change} where credential_id = $1`, id);
+      expect(await scene.toldOf(`version 1 of credential ${id}`), change).to.have.length(1);
+    }
+  });
+
+  it('lends no name to another: an API key that was renamed is refused, and leaves no event under that name', async () => {
+    const made = await scene.coffer.native('POST', '/v1/workspaces/default/apiKeys', { name: 'a key', role: 'VIEWER' });
+    await scene.tamper(`update api_key set name = 'the auditor' where id = $1`, textOf(made, 'api_key', 'id'));
+    expect(await callAs(textOf(made, 'token'), '/v1/logout')).to.equal(401);
+    const events = await scene.coffer.native(
+      'GET',
+      `${credentials.replace('credentials', 'auditEvents')}?page_size=1000`,
+    );
+    expect(JSON.stringify(events)).not.to.include('the auditor');
+  });
+
+  it('is no member under another name, and no workspace in a list, nor shown or deleted by the name it was given', async () => {
+    const [user, workspaceId] = [await newMember(scene, scene.coffer.defaultWorkspaceId), await newWorkspace()];
+    await scene.tamper(`update "user" set name = 'the auditor' where id = $1`, user);
+    await scene.tamper(`update workspace set name = 'the archive' where id = $1`, workspaceId);
+    const lists = [
+      await scene.coffer.native('GET', `/v1/workspaces/default/members?page_size=1000`),
+      await scene.coffer.native('GET', '/v1/users?page_size=1000'),
+      await scene.coffer.native('GET', '/v1/workspaces?page_size=1000'),
+    ];
+    expect(JSON.stringify(lists)).not.to.match(/the auditor|the archive/);
+    const calls = [
+      scene.coffer.native('GET', `/v1/workspaces/${workspaceId}`),
+      scene.coffer.native('DELETE', `/v1/workspaces/${workspaceId}?name=the%20archive`),
+    ];
+    for (const call of calls) {
+      expect(String(await call.catch((error: unknown) => error))).to.include('the workspace cannot be read');
+    }
+  });
 
   it('is named where it is an API key that was put in', async () => {
     const [from, id] = [await newApiKey(scene), crypto.randomUUID()];

@@ -25,7 +25,9 @@ export async function* verifyVersions({ reader, sealers }: VerifyingVersions): A
         if (!sealer && (await reader.isLiving(workspaceId))) yield keysUnreadable(workspaceId);
       }
       yield* count.take(evidence);
-      if (sealer && evidence.version !== null && !opens(sealer, evidence)) yield doesNotOpen(evidence);
+      if (evidence.version === null) continue;
+      if (!evidence.isGenuine) yield isChanged(evidence);
+      else if (sealer && !opens(sealer, evidence)) yield doesNotOpen(evidence);
     }
   }
   yield* count.end();
@@ -65,6 +67,10 @@ function* missing(evidence: VersionEvidence, from: number, to: number): Generato
   if (from > to) return;
   const which = from === to ? nameOf(evidence, from) : `${nameOf(evidence, from)}, and all up to version ${to}`;
   yield faultOfRow('REMOVED', table, `${which} ${from === to ? 'is' : 'are'} missing`);
+}
+
+function isChanged(evidence: VersionEvidence): TrailFault {
+  return faultOfRow('CHANGED', table, `${nameOf(evidence, evidence.version)} is not as it was written`);
 }
 
 function doesNotOpen(evidence: VersionEvidence): TrailFault {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 
+import { VaultError } from '../vault/errors.ts';
 import type { RecordIdentity, WorkspaceSealer } from '../vault/ports.ts';
 import type { Secret } from '../vault/secret.ts';
 import { decodeSealed, paddedBytesOf } from './sealed-format.ts';
@@ -65,6 +66,21 @@ export class KeyedSealer implements WorkspaceSealer {
 
   paddedBytes(sealed: Uint8Array): number {
     return paddedBytesOf(decodeSealed(sealed));
+  }
+
+  recognizes(
+    identity: RecordIdentity,
+    { keyId, sealed }: { readonly keyId: Uint8Array; readonly sealed: Uint8Array },
+  ): boolean {
+    this.#assertOwn(identity);
+    try {
+      const parts = decodeSealed(sealed);
+      if (Buffer.compare(parts.keyId, keyId) !== 0) return false;
+      return this.#encryptor.recognizes(this.#keys.find(keyId), identity, parts);
+    } catch (error) {
+      if (error instanceof VaultError && error.code === 'secret_unreadable') return false;
+      throw error;
+    }
   }
 
   #assertOwn({ workspaceId }: RecordIdentity): void {

@@ -65,6 +65,14 @@ export class SecretboxEncryptor {
     }
   }
 
+  /** Whether the commitment is that of this key and identity; the box is not opened. */
+  recognizes(workspaceKey: WorkspaceKey, identity: RecordIdentity, { commitment }: SealedParts): boolean {
+    const record = this.#recordKey(workspaceKey, identity);
+    const isOwn = timingSafeEqual(record.commitment, commitment);
+    wipe(record.bytes);
+    return isOwn;
+  }
+
   #recordKey({ key }: WorkspaceKey, { workspaceId, credentialId, version }: RecordIdentity): RecordKey {
     const parts = [uuidBytes(workspaceId), uuidBytes(credentialId), uint32Bytes(version)];
     const bytes = derive(this.#sodium, { key, label: derivationLabels.recordKey, parts, length: 2 * keyBytes });

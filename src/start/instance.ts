@@ -17,6 +17,7 @@ import { GrantChannel } from '../store/grants/grant-channel.ts';
 import { openDatabase, type Database } from '../store/connection/database.ts';
 import { SqlKeyringStore } from '../store/workspaces/key-store.ts';
 import { signCredentialsOnce } from '../store/credentials/sign-credentials.ts';
+import { signFormatsOnce } from '../store/upgrade/sign-formats.ts';
 import { withMigratedDatabase } from '../store/connection/migrate.ts';
 import { traceStores } from '../tracing/trace-stores.ts';
 import { createFirstOwner } from '../vault/first-start.ts';
@@ -51,6 +52,9 @@ export interface InstanceParts {
   /** Records spans of what the stores do for requests. */
   readonly tracer?: Tracer | undefined;
 }
+
+/** Rows are read and written at the same time while they are signed. */
+const ownerPoolMax = 2;
 
 type Opened = Pick<Instance, 'database' | 'grantChannel'>;
 
@@ -90,6 +94,8 @@ async function openKeys(parts: InstanceParts, opened: Opened, stack: AsyncDispos
   const stores = traceStores(createStores({ ...parts, database, grantMac, chain, ids, onLoneCommit }), parts.tracer);
   const sealers = new WorkspaceKeys({ sodium, random, clock, store: stores.keys, keyring });
   stack.defer(() => sealers.close());
+  const openOwner = () => openDatabase({ connection: parts.connection, poolMax: ownerPoolMax, role: null, log });
+  await signFormatsOnce({ database, openOwner, grantMac, sealers, chain, clock, log });
   const tokens = new RandomTokenSource();
   log.info({ masterKey: keyring.masterFingerprint, instance: keyring.instanceId }, 'the keyring is open');
   const trailVerifier = new ChainVerifier({ chain, sealers, store: stores.auditTrail, ownHead: stores.auditHead });

@@ -25,10 +25,10 @@ export interface ChainedEvent {
 }
 
 /**
- * What the ledger of the trail tells: that a stream began, that its oldest events were pruned, or that credentials from before
- * there were MACs on them got theirs.
+ * What the ledger of the trail tells: that a stream began, that its oldest events were pruned, that credentials from before
+ * there were MACs on them got theirs, or that the rows of a table were signed in a new format.
  */
-export type LedgerKind = 'begin' | 'prune' | 'sign';
+export type LedgerKind = 'begin' | 'prune' | 'sign' | 'format';
 
 /** A line of the ledger, which holds the streams together: numbered and chained across all processes. */
 export interface LedgerEntry {
@@ -37,7 +37,10 @@ export interface LedgerEntry {
   readonly kind: LedgerKind;
   readonly stream: string;
   readonly time: Date;
-  /** Streams as they were found then, as JSON: `{"<stream>":"<head>"}`; for `prune`, the last event that was pruned. */
+  /**
+   * Streams as they were found then, as JSON: `{"<stream>":"<head>"}`; for `prune`, the last event that was
+   * pruned; for `format`, the table and its format: `{"user":"user/2"}`.
+   */
   readonly heads: string;
   readonly mac: Uint8Array;
 }

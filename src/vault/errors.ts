@@ -86,6 +86,16 @@ export function workspaceKeyUnreadable(error: unknown): unknown {
   return new VaultError('secret_unreadable', 'the key of the workspace cannot be read', details, { cause: error });
 }
 
+/**
+ * The refusal for a workspace whose row is not as it was written. Its cause is for the log.
+ *
+ * @param id of the workspace
+ */
+export function workspaceUnreadable(id: string): VaultError {
+  const cause = new Error(`workspace ${id} was changed outside of Coffer`);
+  return new VaultError('secret_unreadable', 'the workspace cannot be read', {}, { cause });
+}
+
 /** The refusal for a member of a request that is missing, too long or otherwise not acceptable. */
 export function invalidArgument(field: string, message: string): VaultError {
   return new VaultError('invalid_argument', `${field} ${message}`, { field });

@@ -27,6 +27,8 @@ export interface VersionEvidence {
   /** Null where the credential has none at all. */
   readonly version: number | null;
   readonly sealed: Uint8Array;
+  /** Whether the row's MAC is that of all that it says beside its sealed bytes. */
+  readonly isGenuine: boolean;
 }
 
 /** A row that grants something, and is not what it was when Coffer last wrote it, or told of it. */

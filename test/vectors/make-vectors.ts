@@ -156,10 +156,37 @@ async function keyringVectors(sodium: Sodium): Promise<object> {
 }
 
 function grantMacVectors(sodium: Sodium): object {
+  const time = '2024-01-01T00:00:00.123Z';
   const cases = [
     { table: 'membership', fields: [workspaceId, otherWorkspaceId, 'editor', 'true'] },
     { table: 'api_key', fields: [workspaceId, null, ''] },
     { table: 'api_key', fields: [] },
+    { table: 'user/2', fields: [workspaceId, 'a name', 'false', otherWorkspaceId, null, 'true', null, time] },
+    {
+      table: 'api_key/2',
+      fields: [
+        credentialId,
+        workspaceId,
+        otherCredentialId,
+        time,
+        'hash',
+        'cof_',
+        null,
+        'true',
+        null,
+        '[]',
+        '["a"]',
+        '[]',
+        null,
+        null,
+        time,
+      ],
+    },
+    { table: 'workspace/1', fields: [workspaceId, 'a name', otherWorkspaceId, time, null] },
+    {
+      table: 'credential_version/1',
+      fields: [workspaceId, credentialId, '1', 'enabled', 'key id', otherCredentialId, time],
+    },
   ];
   const grantMac = new KeyedGrantMac(sodium, new Key(fixedKey(keysFrom.grantMac)));
   return cases.map(({ table, fields }) => ({

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import type { Credential, SealedVersion } from '../../vault/credential.ts';
+import type { Credential } from '../../vault/credential.ts';
 import type { VaultError } from '../../vault/errors.ts';
 import { refersTo } from '../../vault/ids.ts';
 import type { Decision, DecisionTarget } from '../../vault/ports.ts';
 import { idTaken, nameKeyOf, nameTaken, type Claim, type Taken } from '../credentials/credential-claims.ts';
 import type { FoundForDecisions, SignedFinding } from '../credentials/credential-finding.ts';
 import { spellState, type CredentialGuard } from '../credentials/credential-guard.ts';
-import { keyOf, type SignedCredential } from '../credentials/credential-row.ts';
+import { keyOf, type SignedCredential, type SignedVersion } from '../credentials/credential-row.ts';
 import { insertCredentials, insertVersions, updateCredentials } from '../credentials/credential-statements.ts';
 import type { Fragment } from '../connection/statement.ts';
 
@@ -19,7 +19,7 @@ export class GroupState {
   readonly #credentials: Map<string, SignedFinding>;
   readonly #inserted = new Map<string, SignedCredential>();
   readonly #updated = new Map<string, SignedCredential>();
-  readonly #versions: { readonly credential: Credential; readonly version: SealedVersion }[] = [];
+  readonly #versions: SignedVersion[] = [];
   /** The exclusive names that the decisions took or gave up. */
   readonly #names = new Map<string, 'taken' | 'given up'>();
   readonly #shortIds = new Set<string>();
@@ -72,7 +72,7 @@ export class GroupState {
     this.#changedWorkspaces.add(workspaceId);
     const mac = this.#guard.sign(credential);
     this.#credentials.set(key, { credential, current: version ?? before?.current, isGenuine: true, mac });
-    if (version) this.#versions.push({ credential, version });
+    if (version) this.#versions.push({ credential, version, mac: this.#guard.signVersion(credential, version) });
     (isNew || this.#inserted.has(key) ? this.#inserted : this.#updated).set(key, { credential, mac });
     return 'applied';
   }

@@ -9,7 +9,7 @@ export const appRole = 'coffer_app';
  * tenants, a policy lets only what is of deleted workspaces be deleted.
  */
 const grants: Readonly<Record<string, string>> = {
-  workspace: 'select, insert, update (deleted_at, purged_at)',
+  workspace: 'select, insert, update (deleted_at, purged_at, mac)',
   user: 'select, insert, update',
   membership: 'select, insert, delete',
   api_key: 'select, insert, update',

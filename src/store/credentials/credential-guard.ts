@@ -1,6 +1,7 @@
-import type { Credential } from '../../vault/credential.ts';
+import type { Credential, SealedVersion } from '../../vault/credential.ts';
 import type { GrantMac } from '../../vault/ports.ts';
 import { credentialOf, type CredentialRow } from './credential-row.ts';
+import { versionGrants } from '../grants/grant-tables.ts';
 import { spellMac } from '../grants/told-state.ts';
 
 /** A row of `credential` with what tells that Coffer has written it. */
@@ -24,6 +25,12 @@ export class CredentialGuard {
   sign(credential: Credential): Uint8Array {
     const { name, nameIsExclusive } = credential;
     return this.#mac.compute(table, [spell(credential, nameIsExclusive ? name : null)]);
+  }
+
+  /** The MAC over what the row of a new version says beside its sealed bytes. */
+  signVersion({ workspaceId, id: credentialId }: Credential, version: SealedVersion): Uint8Array {
+    const record = { ...version, workspaceId, credentialId, state: 'enabled' } as const;
+    return this.#mac.compute(versionGrants.label, versionGrants.fields(record));
   }
 
   isGenuine(row: SignedRow): boolean {

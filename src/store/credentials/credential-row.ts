@@ -71,6 +71,7 @@ export const versionTypes: ColumnTypes = {
   keyId: 'bytea',
   createdBy: 'uuid',
   createdAt: 'timestamptz',
+  mac: 'bytea',
 };
 
 /** What tells a credential from all others, of other workspaces too. */
@@ -172,8 +173,15 @@ export function newValuesOf({ credential, mac }: SignedCredential): RowValues {
   };
 }
 
-/** The row of a version of a credential. */
-export function versionValuesOf(credential: Credential, version: SealedVersion): RowValues {
+/** A version with the MAC of its row. */
+export interface SignedVersion {
+  readonly credential: Credential;
+  readonly version: SealedVersion;
+  readonly mac: Uint8Array;
+}
+
+/** The row of a version of a credential that is new; its state is the column's default. */
+export function versionValuesOf({ credential, version, mac }: SignedVersion): RowValues {
   return {
     workspaceId: credential.workspaceId,
     credentialId: credential.id,
@@ -182,5 +190,6 @@ export function versionValuesOf(credential: Credential, version: SealedVersion):
     keyId: version.keyId,
     createdBy: version.createdBy,
     createdAt: version.createdAt,
+    mac,
   };
 }

@@ -1,4 +1,3 @@
-import type { Credential, SealedVersion } from '../../vault/credential.ts';
 import type { CredentialUse } from '../../vault/ports.ts';
 import {
   changeableValuesOf,
@@ -8,6 +7,7 @@ import {
   versionTypes,
   versionValuesOf,
   type SignedCredential,
+  type SignedVersion,
 } from './credential-row.ts';
 import { endedProofs } from '../grants/ended-proofs.ts';
 import { insertRows, updateRows } from '../connection/statement-rows.ts';
@@ -137,11 +137,8 @@ export function updateCredentials(credentials: readonly SignedCredential[]): Fra
 }
 
 /** Adds versions of credentials. */
-export function insertVersions(
-  versions: readonly { readonly credential: Credential; readonly version: SealedVersion }[],
-): Fragment {
-  const rows = versions.map(({ credential, version }) => versionValuesOf(credential, version));
-  return insertRows('credential_version', versionTypes, rows);
+export function insertVersions(versions: readonly SignedVersion[]): Fragment {
+  return insertRows('credential_version', versionTypes, versions.map(versionValuesOf));
 }
 
 /**

@@ -7,7 +7,7 @@ export const AuditLedgerEntity = defineEntity({
   tableName: 'audit_ledger',
   properties: {
     number: p.bigint('number').primary().autoincrement(false),
-    kind: p.enum(['begin', 'prune', 'sign'] satisfies LedgerKind[]).columnType('text'),
+    kind: p.enum(['begin', 'prune', 'sign', 'format'] satisfies LedgerKind[]).columnType('text'),
     stream: p.uuid(),
     time: p.datetime(3),
     heads: p.text(),

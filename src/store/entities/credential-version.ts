@@ -2,6 +2,9 @@ import { defineEntity, p } from '@mikro-orm/postgresql';
 import { CredentialEntity } from './credential.ts';
 import { tenantRows } from './tenant-rows.ts';
 
+/** States of a version; nothing destroys one yet. */
+export const versionStates = ['enabled', 'destroyed'] as const;
+
 /** One sealed secret of a credential. The ciphertext is lazy: only who asks for it by name loads it. */
 export const CredentialVersionEntity = defineEntity({
   name: 'CredentialVersion',
@@ -23,5 +26,8 @@ export const CredentialVersionEntity = defineEntity({
     keyId: p.blob(),
     createdBy: p.uuid(),
     createdAt: p.datetime(3),
+    state: p.enum(versionStates).columnType('text').default('enabled'),
+    // Null only in rows from before there were MACs, until the next start.
+    mac: p.blob().nullable().lazy(),
   },
 });

@@ -1,7 +1,7 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import { shortIdColumn } from './short-id-column.ts';
 
-/** A tenant. Global: it is looked up before a caller's workspace is known. */
+/** A tenant, whose name carries a MAC. Global: it is looked up before a caller's workspace is known. */
 export const WorkspaceEntity = defineEntity({
   name: 'Workspace',
   tableName: 'workspace',
@@ -23,5 +23,7 @@ export const WorkspaceEntity = defineEntity({
     // From then on it is absent, and its keys are gone; its credentials follow, and are all gone when it is purged.
     deletedAt: p.datetime(3).nullable(),
     purgedAt: p.datetime(3).nullable(),
+    // Null only in rows from before there were MACs, until the next start.
+    mac: p.blob().nullable(),
   },
 });

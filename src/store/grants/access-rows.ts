@@ -3,7 +3,7 @@ import type { ApiKey, Membership, Session, User, Workspace } from '../../vault/p
 import type { ApiKeyEntity } from '../entities/api-key.ts';
 import type { UserEntity } from '../entities/user.ts';
 import type { GrantGuard } from './grant-guard.ts';
-import { apiKeyGrants, membershipGrants, sessionGrants, userGrants } from './grant-tables.ts';
+import { apiKeyGrants, membershipGrants, sessionGrants, userGrants, workspaceGrants } from './grant-tables.ts';
 import { insertInto, updateRow, type Fragment } from '../connection/statement.ts';
 
 /** A row of `user` as it is read. */
@@ -24,6 +24,45 @@ export const userProperties = [
 
 /** A row of `api_key` as it is read for deciding. */
 export type ApiKeyRow = Omit<InferEntity<typeof ApiKeyEntity>, 'lastUsedAt'>;
+
+/** A user's columns in a row of something else. */
+export interface UserColumns {
+  readonly userName: string;
+  readonly userIsOwner: boolean;
+  readonly userDefaultWorkspaceId: string;
+  readonly userPasswordHash: string | null;
+  readonly userLogsInUnnamed: boolean;
+  readonly userDeactivatedAt: Date | null;
+  readonly userCreatedAt: Date;
+  readonly userMac: Uint8Array;
+}
+
+/** The columns of a user in `u`, as `UserColumns`. */
+export const userColumns = [
+  'u.name as "userName"',
+  'u.is_owner as "userIsOwner"',
+  'u.default_workspace_id as "userDefaultWorkspaceId"',
+  'u.password_hash as "userPasswordHash"',
+  'u.logs_in_unnamed as "userLogsInUnnamed"',
+  'u.deactivated_at as "userDeactivatedAt"',
+  'u.created_at as "userCreatedAt"',
+  'u.mac as "userMac"',
+].join(', ');
+
+/** The user of a row with the columns of one, with the MAC. */
+export function userOfColumns(id: string, row: UserColumns): UserRow {
+  return {
+    id,
+    name: row.userName,
+    isOwner: row.userIsOwner,
+    defaultWorkspaceId: row.userDefaultWorkspaceId,
+    passwordHash: row.userPasswordHash,
+    logsInUnnamed: row.userLogsInUnnamed,
+    deactivatedAt: row.userDeactivatedAt,
+    createdAt: row.userCreatedAt,
+    mac: row.userMac,
+  };
+}
 
 /** What is read of an API key. */
 export const apiKeyProperties = [
@@ -78,15 +117,15 @@ export function apiKeyOf(row: ApiKeyRow): ApiKey {
   };
 }
 
-/** Adds a workspace. */
-export function insertWorkspace(workspace: Workspace): Fragment {
-  return insertInto('workspace', workspaceOf(workspace));
+/** Adds a workspace, with its MAC. */
+export function insertWorkspace(guard: GrantGuard, workspace: Workspace): Fragment {
+  return insertInto('workspace', guard.sign(workspaceGrants, workspaceOf(workspace)));
 }
 
 /** Adds a user, with his MAC. */
 export function insertUser(guard: GrantGuard, user: User): Fragment {
   const { id, name, isOwner, defaultWorkspaceId, passwordHash, deactivatedAt, createdAt } = user;
-  const row = { id, name, isOwner, defaultWorkspaceId, passwordHash, deactivatedAt, createdAt };
+  const row = { id, name, isOwner, defaultWorkspaceId, passwordHash, deactivatedAt, createdAt, logsInUnnamed: true };
   return insertInto('user', guard.sign(userGrants, row));
 }
 
@@ -106,14 +145,18 @@ export function insertNamedUser(guard: GrantGuard, user: User): Fragment {
   return { name: '+user named', values, text: (first) => `${text(first)} ${ending}` };
 }
 
-/** Sets a user's password, with the MAC over his whole row. */
-export function updatePassword(guard: GrantGuard, user: User): Fragment {
+/**
+ * Sets a user's password, with the MAC over the whole row.
+ *
+ * @param user as the row is to be, of which all else is genuine
+ */
+export function updatePassword(guard: GrantGuard, user: UserRow): Fragment {
   const { passwordHash, mac } = guard.sign(userGrants, user);
   return updateRow('user', { id: user.id }, { passwordHash, mac });
 }
 
-/** Deactivates a user, with the MAC over his whole row. */
-export function updateDeactivation(guard: GrantGuard, user: User): Fragment {
+/** Deactivates a user, as `updatePassword`. */
+export function updateDeactivation(guard: GrantGuard, user: UserRow): Fragment {
   const { deactivatedAt, mac } = guard.sign(userGrants, user);
   return { ...updateRow('user', { id: user.id }, { deactivatedAt, mac }), name: '~user deactivated' };
 }

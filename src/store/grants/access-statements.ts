@@ -1,17 +1,10 @@
-import type { Membership, User } from '../../vault/ports.ts';
-import { apiKeyProperties } from './access-rows.ts';
+import type { Membership } from '../../vault/ports.ts';
+import { apiKeyProperties, userColumns, type UserColumns } from './access-rows.ts';
 import type { MembershipRow } from './member-statements.ts';
 import { selectList, type Statement } from '../connection/statement.ts';
 
-/** The columns of a user and of one of his memberships beside whatever proves him; a row for each membership. */
-export interface UserAccessRow {
-  readonly userName: string;
-  readonly userIsOwner: boolean;
-  readonly userDefaultWorkspaceId: string;
-  readonly userPasswordHash: string | null;
-  readonly userDeactivatedAt: Date | null;
-  readonly userCreatedAt: Date;
-  readonly userMac: Uint8Array;
+/** The columns of a user and of one membership beside whatever authenticates them; a row for each membership. */
+export interface UserAccessRow extends UserColumns {
   /** The user's, once more; null where he is a member of nothing, as the next ones. */
   readonly memberId: string | null;
   readonly memberWorkspaceId: string;
@@ -22,13 +15,7 @@ export interface UserAccessRow {
 }
 
 const accessColumns = [
-  'u.name as "userName"',
-  'u.is_owner as "userIsOwner"',
-  'u.default_workspace_id as "userDefaultWorkspaceId"',
-  'u.password_hash as "userPasswordHash"',
-  'u.deactivated_at as "userDeactivatedAt"',
-  'u.created_at as "userCreatedAt"',
-  'u.mac as "userMac"',
+  userColumns,
   'm.user_id as "memberId"',
   'm.workspace_id as "memberWorkspaceId"',
   'm.role as "memberRole"',
@@ -62,20 +49,6 @@ export function findSessionAccess(hash: Uint8Array): Statement {
       ' join "user" u on u.id = s.user_id left join membership m on m.user_id = u.id' +
       ' where s.hash = $1 order by m.workspace_id',
     values: [hash],
-  };
-}
-
-/** The user that an access row tells of, with his MAC. */
-export function userOfAccess(id: string, row: UserAccessRow): User & { readonly mac: Uint8Array } {
-  return {
-    id,
-    name: row.userName,
-    isOwner: row.userIsOwner,
-    defaultWorkspaceId: row.userDefaultWorkspaceId,
-    passwordHash: row.userPasswordHash,
-    deactivatedAt: row.userDeactivatedAt,
-    createdAt: row.userCreatedAt,
-    mac: row.userMac,
   };
 }
 

@@ -1,12 +1,6 @@
 import type { AccessStore, ApiKey, Session, UserAccess } from '../../vault/ports.ts';
-import { apiKeyOf, userOf, type ApiKeyRow } from './access-rows.ts';
-import {
-  findApiKeyAccess,
-  findSessionAccess,
-  membershipOfAccess,
-  userOfAccess,
-  type UserAccessRow,
-} from './access-statements.ts';
+import { apiKeyOf, userOf, userOfColumns, type ApiKeyRow } from './access-rows.ts';
+import { findApiKeyAccess, findSessionAccess, membershipOfAccess, type UserAccessRow } from './access-statements.ts';
 import type { Database } from '../connection/database.ts';
 import type { GrantGuard } from './grant-guard.ts';
 import { apiKeyGrants, membershipGrants, sessionGrants, userGrants } from './grant-tables.ts';
@@ -49,7 +43,7 @@ export class SqlAccessStore implements AccessStore {
 
   #accessOf(userId: string, rows: readonly UserAccessRow[]): UserAccess | undefined {
     const [row] = rows;
-    const user = row && userOfAccess(userId, row);
+    const user = row && userOfColumns(userId, row);
     if (!user || !this.#guard.holds(userGrants, user)) return undefined;
     const memberships = rows
       .map(membershipOfAccess)

@@ -68,7 +68,7 @@ export class SqlAccountStore implements AccountStore {
       if (!isSame || !this.#guard.holds(userGrants, row)) return { answer: false, events: [] };
       const ended = await transaction.run<{ readonly id: string }>(endOtherSessions(user.id, keepSession));
       const { passwordHash } = user;
-      await transaction.run(together(updatePassword(this.#guard, { ...userOf(row), passwordHash })));
+      await transaction.run(together(updatePassword(this.#guard, { ...row, passwordHash })));
       return { answer: true, events: [...ended.map(({ id }) => eventOf(sessionEnding(id))), tellEnd(event, row)] };
     });
   }
@@ -89,10 +89,12 @@ export class SqlAccountStore implements AccountStore {
       if (user.isOwner && !(await this.#isOtherOwner(transaction, userId))) {
         return { answer: { kind: 'last_owner' }, events: [] };
       }
-      const deactivated = { ...user, deactivatedAt };
-      await transaction.run(together(updateDeactivation(this.#guard, deactivated)));
+      await transaction.run(together(updateDeactivation(this.#guard, { ...row, deactivatedAt })));
       const ended = await endProofs(this.#guard, transaction, { userId, revokedAt: deactivatedAt });
-      return { answer: { kind: 'done', user: deactivated }, events: [...ended.map(eventOf), tellEnd(event, row)] };
+      return {
+        answer: { kind: 'done', user: { ...user, deactivatedAt } },
+        events: [...ended.map(eventOf), tellEnd(event, row)],
+      };
     });
   }
 

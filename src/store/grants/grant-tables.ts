@@ -1,5 +1,5 @@
-import { isNarrowing } from '../../vault/narrowing.ts';
-import type { ApiKey, Membership, Session, User, WrappedWorkspaceKey } from '../../vault/ports.ts';
+import type { ApiKey, Membership, Session, User, Workspace, WrappedWorkspaceKey } from '../../vault/ports.ts';
+import type { versionStates } from '../entities/credential-version.ts';
 import { flag, instant, type GrantTable } from './grant-guard.ts';
 
 type Nullable<Row> = { readonly [Key in keyof Row]: null extends Row[Key] ? Row[Key] | undefined : Row[Key] };
@@ -7,16 +7,24 @@ type Nullable<Row> = { readonly [Key in keyof Row]: null extends Row[Key] ? Row[
 /** As the ORM gives rows: what is null may be undefined. */
 type Read<Row> = Nullable<Row>;
 
-/** Who the user is, what he manages, where his calls go, and what password proves him. */
-export const userGrants: GrantTable<Read<Omit<User, 'name' | 'createdAt'>>> = {
+/**
+ * Who the user is, what they manage, where their calls go, and which password and which login authenticates them.
+ *
+ * The list is fixed, as those of all labels with a number: a column that is added later goes behind it in one object of names
+ * and values, and only where one is set, so that no two rows have the same bytes and stored MACs stay valid.
+ */
+export const userGrants: GrantTable<Read<User> & { readonly logsInUnnamed: boolean }> = {
   name: 'user',
+  label: 'user/2',
   fields: (user) => [
     user.id,
+    user.name,
     flag(user.isOwner),
     user.defaultWorkspaceId,
     user.passwordHash ?? null,
-    // Only where it is set, so that rows keep their MACs that were written before there was such a column.
-    ...(user.deactivatedAt ? [instant(user.deactivatedAt)] : []),
+    flag(user.logsInUnnamed),
+    instant(user.deactivatedAt),
+    instant(user.createdAt),
   ],
   id: (user) => user.id,
 };
@@ -24,6 +32,7 @@ export const userGrants: GrantTable<Read<Omit<User, 'name' | 'createdAt'>>> = {
 /** What a user may do in a workspace. */
 export const membershipGrants: GrantTable<Membership & { readonly eventId: string | null }> = {
   name: 'membership',
+  label: 'membership',
   fields: (membership) => [
     membership.userId,
     membership.workspaceId,
@@ -35,21 +44,26 @@ export const membershipGrants: GrantTable<Membership & { readonly eventId: strin
   id: ({ userId, workspaceId }) => `${userId}/${workspaceId}`,
 };
 
-/** What token proves the key, in whose name it acts, what it may do with which credentials, and until when. */
-export const apiKeyGrants: GrantTable<Read<Omit<ApiKey, 'name' | 'prefix' | 'createdAt'>>> = {
+/** What token authenticates the key, for which user it acts, what it may do with which credentials, and until when. */
+export const apiKeyGrants: GrantTable<Read<ApiKey>> = {
   name: 'api_key',
+  label: 'api_key/2',
   fields: (apiKey) => [
     apiKey.id,
     apiKey.workspaceId,
     apiKey.userId,
+    apiKey.name,
     apiKey.hash,
+    apiKey.prefix,
     apiKey.role ?? null,
     flag(apiKey.mayReveal),
     apiKey.dialect ?? null,
+    JSON.stringify(apiKey.providers),
+    JSON.stringify(apiKey.tags),
+    JSON.stringify(apiKey.credentialIds),
     instant(apiKey.expiresAt),
     instant(apiKey.revokedAt),
-    // Only where there is something, so that rows keep their MACs that were written before there were such columns.
-    ...(isNarrowing(apiKey) ? [JSON.stringify([apiKey.providers, apiKey.tags, apiKey.credentialIds])] : []),
+    instant(apiKey.createdAt),
   ],
   id: (apiKey) => apiKey.id,
 };
@@ -57,6 +71,7 @@ export const apiKeyGrants: GrantTable<Read<Omit<ApiKey, 'name' | 'prefix' | 'cre
 /** What token proves the session, whose it is, and until when. */
 export const sessionGrants: GrantTable<Omit<Session, 'createdAt'>> = {
   name: 'session',
+  label: 'session',
   fields: (session) => [session.id, session.userId, session.hash, instant(session.expiresAt)],
   id: (session) => session.id,
 };
@@ -64,6 +79,48 @@ export const sessionGrants: GrantTable<Omit<Session, 'createdAt'>> = {
 /** Which key seals in a workspace; the newest is the current one, so that its time counts as well. */
 export const workspaceKeyGrants: GrantTable<WrappedWorkspaceKey> = {
   name: 'workspace_key',
+  label: 'workspace_key',
   fields: (key) => [key.workspaceId, key.keyId, key.wrapped, key.masterFingerprint, instant(key.createdAt)],
   id: (key) => `${key.workspaceId}/${Buffer.from(key.keyId).toString('hex')}`,
+};
+
+/** What the workspace is called, who created it, and whether it was deleted. What was purged of it is not covered. */
+export const workspaceGrants: GrantTable<Workspace & { readonly deletedAt?: Date | null | undefined }> = {
+  name: 'workspace',
+  label: 'workspace/1',
+  fields: (workspace) => [
+    workspace.id,
+    workspace.name,
+    workspace.createdBy,
+    instant(workspace.createdAt),
+    instant(workspace.deletedAt),
+  ],
+  id: (workspace) => workspace.id,
+};
+
+/** What a row of `credential_version` says beside its sealed bytes, which are bound to their place by the key that sealed them. */
+export interface VersionRecord {
+  readonly workspaceId: string;
+  readonly credentialId: string;
+  readonly version: number;
+  readonly state: (typeof versionStates)[number];
+  readonly keyId: Uint8Array;
+  readonly createdBy: string;
+  readonly createdAt: Date;
+}
+
+/** Where a version belongs, its state, which key sealed it, who created it, and when. */
+export const versionGrants: GrantTable<VersionRecord> = {
+  name: 'credential_version',
+  label: 'credential_version/1',
+  fields: (version) => [
+    version.workspaceId,
+    version.credentialId,
+    String(version.version),
+    version.state,
+    version.keyId,
+    version.createdBy,
+    instant(version.createdAt),
+  ],
+  id: ({ credentialId, version, workspaceId }) => `${workspaceId}/${credentialId}/${version}`,
 };

@@ -1,13 +1,14 @@
 import type { Reference } from '../../vault/ids.ts';
 import type { Membership } from '../../vault/ports.ts';
+import { userColumns, type UserColumns } from './access-rows.ts';
 import { advisoryLocks } from '../connection/advisory-locks.ts';
 import { selectList, type Fragment, type Statement } from '../connection/statement.ts';
 
 /** A row of `membership` as it is read. */
 export type MembershipRow = Membership & { readonly eventId: string | null; readonly mac: Uint8Array };
 
-/** A row of `membership` with the name of its user. */
-export type MemberRow = MembershipRow & { readonly name: string };
+/** A row of `membership` with its user. */
+export type MemberRow = MembershipRow & UserColumns;
 
 /** What is read of a membership. */
 export const membershipProperties = [
@@ -48,24 +49,24 @@ export function deleteMembership(workspaceId: string, userId: string): Fragment 
   };
 }
 
-/** A member with his user's name. */
+/** A member with their user. */
 export function findMember(workspaceId: string, reference: Reference): Statement {
   const [column, value] = 'id' in reference ? ['id', reference.id] : ['short_id', reference.shortId];
   return {
     name: `member by ${column}`,
     text:
-      `select ${membershipColumns}, u.name from membership m join "user" u on u.id = m.user_id` +
+      `select ${membershipColumns}, ${userColumns} from membership m join "user" u on u.id = m.user_id` +
       ` where m.workspace_id = $1 and u.${column} = $2`,
     values: [workspaceId, value],
   };
 }
 
-/** Members with their users' names, in the order of their ids. */
+/** Members with their users, in the order of their ids. */
 export function listMembers(workspaceId: string, after: string | null, limit: number): Statement {
   return {
     name: 'list members',
     text:
-      `select ${membershipColumns}, u.name from membership m join "user" u on u.id = m.user_id` +
+      `select ${membershipColumns}, ${userColumns} from membership m join "user" u on u.id = m.user_id` +
       ' where m.workspace_id = $1 and ($2::uuid is null or m.user_id > $2) order by m.user_id limit $3',
     values: [workspaceId, after, limit],
   };

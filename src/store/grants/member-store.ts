@@ -2,7 +2,7 @@ import type { AuditEvent } from '../../vault/audit-event.ts';
 import type { Reference } from '../../vault/ids.ts';
 import type { Member, MemberChange, MemberStore } from '../../vault/member-ports.ts';
 import type { Membership, User } from '../../vault/ports.ts';
-import { insertMembership, userOf } from './access-rows.ts';
+import { insertMembership, userOf, userOfColumns } from './access-rows.ts';
 import type { Commits } from '../commits/commits.ts';
 import type { Database } from '../connection/database.ts';
 import { UserEntity } from '../entities/user.ts';
@@ -48,7 +48,7 @@ export class SqlMemberStore implements MemberStore {
     signal,
   }: Parameters<MemberStore['findMember']>[0]): Promise<Member | undefined> {
     const [row] = await this.#database.query<MemberRow>(findMember(workspaceId, reference), signal);
-    return row && this.#guard.holds(membershipGrants, row) ? memberOf(row) : undefined;
+    return row && this.#isSound(row) ? memberOf(row) : undefined;
   }
 
   async setMember(membership: Membership, event: AuditEvent): Promise<MemberChange> {
@@ -88,11 +88,15 @@ export class SqlMemberStore implements MemberStore {
     const members: Member[] = [];
     for (let last = after ?? null, limit = size; ; limit = refillRows) {
       const rows = await this.#database.query<MemberRow>(listMembers(workspaceId, last, limit), signal);
-      const sound = rows.filter((row) => this.#guard.holds(membershipGrants, row));
-      members.push(...sound.map(memberOf));
+      members.push(...rows.filter((row) => this.#isSound(row)).map(memberOf));
       if (rows.length < limit || members.length >= size) return members.slice(0, size);
       last = rows.at(-1)?.userId ?? null;
     }
+  }
+
+  /** A member is shown with the name of their user, who must be genuine as well. */
+  #isSound(row: MemberRow): boolean {
+    return this.#guard.holds(membershipGrants, row) && this.#guard.holds(userGrants, userOfColumns(row.userId, row));
   }
 
   /** What the user has in the workspace, and whether nobody but him is ADMIN there; it stays so until the transaction ends. */
@@ -113,6 +117,6 @@ function membershipOf({ workspaceId, userId, role, mayReveal }: Membership): Mem
   return { workspaceId, userId, role, mayReveal };
 }
 
-function memberOf({ workspaceId, userId, role, mayReveal, name }: MemberRow): Member {
+function memberOf({ workspaceId, userId, role, mayReveal, userName: name }: MemberRow): Member {
   return { workspaceId, userId, role, mayReveal, name };
 }

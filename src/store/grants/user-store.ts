@@ -81,7 +81,7 @@ export class SqlUserStore implements UserStore {
     const { workspace, key, owner, membership, apiKey, event } = creation;
     const guard = this.#guard;
     const statement = together(
-      insertWorkspace(workspace),
+      insertWorkspace(guard, workspace),
       insertUser(guard, owner),
       insertMembership(guard, membership, event.id),
       insertApiKey(guard, apiKey),
@@ -106,7 +106,7 @@ export class SqlUserStore implements UserStore {
       if (!user || !this.#guard.holds(userGrants, user)) throw new VaultError('not_found', 'the user is gone');
       const ended = await endProofs(this.#guard, transaction, { userId, revokedAt });
       const endings = [...ended.map(eventOf), tellEnd(eventOf(withdrawalOf(userId)), user)];
-      await transaction.run(together(updatePassword(this.#guard, { ...userOf(user), passwordHash })));
+      await transaction.run(together(updatePassword(this.#guard, { ...user, passwordHash })));
       await transaction.run(together(insertApiKey(this.#guard, apiKey)));
       return { answer: undefined, events: [...endings, event] };
     });
@@ -114,18 +114,20 @@ export class SqlUserStore implements UserStore {
 
   async setFirstPassword({ user, from, event }: FirstPassword): Promise<boolean> {
     const guard = this.#guard;
-    const change =
-      'membership' in from
-        ? together(insertUser(guard, user), insertMembership(guard, from.membership, event.id))
-        : together(updatePassword(guard, user));
     return this.#commits.run<boolean>({}, async (transaction) => {
       await transaction.run(lockFirstUser);
       const rows = await transaction.run<UserRow>(allUsers);
       const isOpen = 'membership' in from ? this.#isOpen(rows) : this.#isOpenTo(user.id, from.formerHash, rows);
       if (!isOpen) return nothingDone;
+      if ('membership' in from) {
+        await transaction.run(together(insertUser(guard, user), insertMembership(guard, from.membership, event.id)));
+        return { answer: true, events: [event] };
+      }
       const former = rows.find(({ id }) => id === user.id);
-      await transaction.run(change);
-      return { answer: true, events: [tellEnd(event, former && guard.holds(userGrants, former) ? former : undefined)] };
+      // A new MAC would make a row valid that was tampered with.
+      if (!former || !guard.holds(userGrants, former)) return nothingDone;
+      await transaction.run(together(updatePassword(guard, { ...former, passwordHash: user.passwordHash })));
+      return { answer: true, events: [tellEnd(event, former)] };
     });
   }
 

@@ -9,6 +9,7 @@ import { InitialMigration } from './initial.ts';
 import { MembersMigration } from './members.ts';
 import { NarrowedKeysMigration } from './narrowed-keys.ts';
 import { SettledPlansMigration } from './settled-plans.ts';
+import { SignedNamesMigration } from './signed-names.ts';
 import { UsedKeysMigration } from './used-keys.ts';
 import { UsersMigration } from './users.ts';
 import { VouchedMembershipsMigration } from './vouched-memberships.ts';
@@ -29,4 +30,5 @@ export const migrations = [
   { name: '012-credential-macs', class: CredentialMacsMigration },
   { name: '013-used-keys', class: UsedKeysMigration },
   { name: '014-vouched-memberships', class: VouchedMembershipsMigration },
+  { name: '015-signed-names', class: SignedNamesMigration },
 ];

@@ -22,7 +22,7 @@ export class SqlAuditTrailStore implements AuditTrailStore {
   constructor(database: Database, mac: GrantMac) {
     this.#database = database;
     this.#mac = mac;
-    this.versions = new SqlVersionReader(database);
+    this.versions = new SqlVersionReader(database, mac);
   }
 
   async listAuditEvents(request: AuditEventRequest): Promise<readonly AuditEvent[]> {

@@ -11,13 +11,16 @@ import { apiKeyProperties, userProperties, type ApiKeyRow, type UserRow } from '
 import { CredentialGuard, spellState, type SignedRow } from '../credentials/credential-guard.ts';
 import { credentialOf } from '../credentials/credential-row.ts';
 import type { Database } from '../connection/database.ts';
-import type { GrantTable } from '../grants/grant-guard.ts';
+import { hasGenuineMac, type GrantTable, type Signed } from '../grants/grant-guard.ts';
 import {
   apiKeyGrants,
   membershipGrants,
   sessionGrants,
   userGrants,
+  versionGrants,
+  workspaceGrants,
   workspaceKeyGrants,
+  type VersionRecord,
 } from '../grants/grant-tables.ts';
 import { membershipProperties, type MembershipRow } from '../grants/member-statements.ts';
 import {
@@ -32,6 +35,7 @@ import {
   tableCursor,
   workspaceKeysCursor,
 } from './record-statements.ts';
+import { workspaceProperties, type WorkspaceRow } from '../workspaces/workspace-statements.ts';
 import type { Statement } from '../connection/statement.ts';
 import type { Transaction } from '../connection/transaction.ts';
 import type { Session, WrappedWorkspaceKey } from '../../vault/ports.ts';
@@ -41,7 +45,9 @@ const rowsAtATime = 1_000;
 const versionsAtATime = 100;
 const firstPlace = { credentialId: '00000000-0000-0000-0000-000000000000', version: 0 };
 
-type Signed<Row> = Row & { readonly mac: Uint8Array };
+type WithMac<Row> = Row & { readonly mac: Uint8Array };
+/** All but the place null where a credential has no version. */
+type VersionRow = VersionRecord & Omit<VersionEvidence, 'isGenuine' | 'version'> & Signed;
 type ToldRow = SignedRow & {
   readonly toldId: string | null;
   readonly toldRevision: number | null;
@@ -71,17 +77,18 @@ export class SqlRecordReader implements RecordReader {
   }
 
   async *grants(): AsyncGenerator<readonly GrantEvidence[]> {
+    yield* this.#check<WorkspaceRow>(workspaceGrants, tableCursor('workspace', workspaceProperties));
     yield* this.#check<UserRow>(userGrants, tableCursor('user', userProperties));
     yield* this.#check<ApiKeyRow>(apiKeyGrants, tableCursor('api_key', apiKeyProperties));
     yield* this.#check<MembershipRow>(membershipGrants, tableCursor('membership', membershipProperties));
-    yield* this.#check<Signed<Session>>(
+    yield* this.#check<WithMac<Session>>(
       sessionGrants,
       tableCursor('session', ['id', 'userId', 'hash', 'expiresAt', 'mac']),
     );
     for (const { id } of await this.#workspaces()) {
       await this.#transaction.run(enterWorkspace(id));
       let isEmpty = true;
-      for await (const keys of this.#read<Signed<WrappedWorkspaceKey>>(workspaceKeysCursor)) {
+      for await (const keys of this.#read<WithMac<WrappedWorkspaceKey>>(workspaceKeysCursor)) {
         isEmpty &&= keys.length === 0;
         yield this.#changed(workspaceKeyGrants, keys);
       }
@@ -106,18 +113,15 @@ export class SqlRecordReader implements RecordReader {
     return { ...base, id: row.id, row: { isGenuine, revision, updatedAt, state } };
   }
 
-  async *#check<Row extends QueryResultRow & { readonly mac: Uint8Array }>(
+  async *#check<Row extends QueryResultRow & Signed>(
     table: GrantTable<Omit<Row, 'mac'>>,
     statement: Statement,
   ): AsyncGenerator<readonly GrantEvidence[]> {
     for await (const rows of this.#read<Row>(statement)) yield this.#changed(table, rows);
   }
 
-  #changed<Row extends { readonly mac: Uint8Array }>(
-    table: GrantTable<Omit<Row, 'mac'>>,
-    rows: readonly Row[],
-  ): readonly GrantEvidence[] {
-    const changed = rows.filter((row) => !this.#mac.verify(table.name, table.fields(row), row.mac));
+  #changed<Row extends Signed>(table: GrantTable<Omit<Row, 'mac'>>, rows: readonly Row[]): readonly GrantEvidence[] {
+    const changed = rows.filter((row) => !hasGenuineMac(this.#mac, table, row));
     return changed.map((row) => ({ table: table.name, id: table.id(row), flaw: 'changed' }));
   }
 
@@ -139,9 +143,11 @@ function isThere({ id }: { readonly id: string | null }): boolean {
 /** Reads the versions of credentials. */
 export class SqlVersionReader implements VersionReader {
   readonly #database: Database;
+  readonly #mac: GrantMac;
 
-  constructor(database: Database) {
+  constructor(database: Database, mac: GrantMac) {
     this.#database = database;
+    this.#mac = mac;
   }
 
   async *readVersions(): AsyncGenerator<readonly VersionEvidence[]> {
@@ -159,9 +165,12 @@ export class SqlVersionReader implements VersionReader {
     for (;;) {
       const statement = findVersions(workspaceId, last, versionsAtATime);
       const rows = await this.#database.transact({ workspaces: [workspaceId] }, (transaction) =>
-        transaction.run<VersionEvidence>(statement),
+        transaction.run<VersionRow>(statement),
       );
-      yield rows;
+      yield rows.map((row) => ({
+        ...row,
+        isGenuine: row.version === null || hasGenuineMac(this.#mac, versionGrants, row),
+      }));
       const [row] = rows.slice(-1);
       if (!row || rows.length < versionsAtATime) return;
       last = { credentialId: row.credentialId, version: row.version ?? 0 };

@@ -1,7 +1,8 @@
 import type { WorkspaceDeletion } from '../../vault/ports.ts';
-import { apiKeyOf, userOf, type ApiKeyRow, type UserRow } from '../grants/access-rows.ts';
+import { apiKeyOf, type ApiKeyRow, type UserRow } from '../grants/access-rows.ts';
 import type { GrantGuard } from '../grants/grant-guard.ts';
-import { apiKeyGrants, userGrants } from '../grants/grant-tables.ts';
+import { apiKeyGrants, userGrants, workspaceGrants } from '../grants/grant-tables.ts';
+import { workspaceUnreadable } from '../../vault/errors.ts';
 import { updateRows } from '../connection/statement-rows.ts';
 import { together, updateRow } from '../connection/statement.ts';
 import type { Transaction } from '../connection/transaction.ts';
@@ -14,6 +15,7 @@ import {
   lockUsersOf,
   lockWorkspace,
   rowsAtATime,
+  type WorkspaceRow,
 } from './workspace-statements.ts';
 
 const revocationTypes = { id: 'uuid', revokedAt: 'timestamptz', mac: 'bytea' };
@@ -30,8 +32,12 @@ export async function deleteWorkspace(
   const owners = await transaction.run<UserRow>(livingOwners);
   const first = owners.find((row) => guard.holds(userGrants, row));
   if (!first || first.defaultWorkspaceId === workspaceId) return 'default';
-  if ((await transaction.run(lockWorkspace(workspaceId))).length === 0) return 'absent';
-  await transaction.run(together(updateRow('workspace', { id: workspaceId }, { deletedAt })));
+  const [workspace] = await transaction.run<WorkspaceRow>(lockWorkspace(workspaceId));
+  if (!workspace) return 'absent';
+  // A new MAC would make a row valid that was tampered with.
+  if (!guard.holds(workspaceGrants, workspace)) throw workspaceUnreadable(workspaceId);
+  const { mac } = guard.sign(workspaceGrants, { ...workspace, deletedAt });
+  await transaction.run(together(updateRow('workspace', { id: workspaceId }, { deletedAt, mac })));
   // Statements of one round trip don't see one another, and only keys of deleted workspaces may go.
   await transaction.run(together(deleteWorkspaceKeys(workspaceId), deleteMemberships(workspaceId)));
   await revokeKeys(guard, transaction, { workspaceId, revokedAt: deletedAt });
@@ -69,7 +75,7 @@ async function moveUsers(
     const rows: readonly UserRow[] = await transaction.run<UserRow>(lockUsersOf(from, after));
     const moved = rows
       .filter((row) => guard.holds(userGrants, row))
-      .map((row) => guard.sign(userGrants, { ...userOf(row), defaultWorkspaceId: to }))
+      .map((row) => guard.sign(userGrants, { ...row, defaultWorkspaceId: to }))
       .map(({ id, mac }) => ({ id, defaultWorkspaceId: to, mac }));
     if (moved.length > 0) {
       await transaction.run(together(updateRows('user', removalTypes, { keys: ['id'], rows: moved })));

@@ -1,3 +1,5 @@
+import type { InferEntity } from '@mikro-orm/postgresql';
+import type { WorkspaceEntity } from '../entities/workspace.ts';
 import { apiKeyProperties, userProperties } from '../grants/access-rows.ts';
 import { advisoryLocks } from '../connection/advisory-locks.ts';
 import { selectList, type Fragment, type Statement } from '../connection/statement.ts';
@@ -14,11 +16,26 @@ export function shareWorkspace(id: string): Statement {
   };
 }
 
+/** A row of `workspace` as it is read. */
+export type WorkspaceRow = Omit<InferEntity<typeof WorkspaceEntity>, 'shortId' | 'purgedAt'>;
+
+/** What is read of a workspace. */
+export const workspaceProperties = [
+  'id',
+  'name',
+  'createdBy',
+  'createdAt',
+  'deletedAt',
+  'mac',
+] as const satisfies readonly (keyof WorkspaceRow)[];
+
 /** Finds a workspace that is not deleted, and holds off all who would delete it or grant something in it. */
 export function lockWorkspace(id: string): Statement {
   return {
     name: 'workspace, locked',
-    text: 'select 1 from workspace where id = $1 and deleted_at is null for no key update',
+    text:
+      `select ${selectList('w', workspaceProperties)} from workspace w` +
+      ' where w.id = $1 and w.deleted_at is null for no key update',
     values: [id],
   };
 }

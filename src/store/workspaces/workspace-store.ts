@@ -6,8 +6,13 @@ import type { Database } from '../connection/database.ts';
 import { deleteWorkspace } from './delete-workspace.ts';
 import { WorkspaceEntity } from '../entities/workspace.ts';
 import type { GrantGuard } from '../grants/grant-guard.ts';
+import { workspaceGrants } from '../grants/grant-tables.ts';
+import { workspaceUnreadable } from '../../vault/errors.ts';
 import { insertWorkspaceKey } from './key-store.ts';
 import { together } from '../connection/statement.ts';
+
+/** How many rows are read at a time where those of a page were not all genuine. */
+const refillRows = 1_000;
 
 /** Workspaces in PostgreSQL. */
 export class SqlWorkspaceStore implements WorkspaceStore {
@@ -28,7 +33,7 @@ export class SqlWorkspaceStore implements WorkspaceStore {
     event,
   }: Parameters<WorkspaceStore['createWorkspace']>[0]): Promise<void> {
     const statement = together(
-      insertWorkspace(workspace),
+      insertWorkspace(this.#guard, workspace),
       insertMembership(this.#guard, maker, event.id),
       insertWorkspaceKey(this.#guard, key),
     );
@@ -40,6 +45,7 @@ export class SqlWorkspaceStore implements WorkspaceStore {
 
   async findWorkspace(reference: Reference, signal: AbortSignal): Promise<Workspace | undefined> {
     const [row] = await this.#database.find({ signal }, WorkspaceEntity, { where: { ...reference, deletedAt: null } });
+    if (row && !this.#guard.holds(workspaceGrants, row)) throw workspaceUnreadable(row.id);
     return row && workspaceOf(row);
   }
 
@@ -49,10 +55,15 @@ export class SqlWorkspaceStore implements WorkspaceStore {
     size,
     signal,
   }: Parameters<WorkspaceStore['listWorkspaces']>[0]): Promise<readonly Workspace[]> {
-    const id = { ...(among && { $in: [...among] }), ...(after !== undefined && { $gt: after }) };
-    const criteria = { where: { id, deletedAt: null }, orderBy: { id: 'asc' }, limit: size } as const;
-    const rows = await this.#database.find({ signal }, WorkspaceEntity, criteria);
-    return rows.map(workspaceOf);
+    const workspaces: Workspace[] = [];
+    for (let last = after, limit = size; ; limit = refillRows) {
+      const id = { ...(among && { $in: [...among] }), ...(last !== undefined && { $gt: last }) };
+      const criteria = { where: { id, deletedAt: null }, orderBy: { id: 'asc' }, limit } as const;
+      const rows = await this.#database.find({ signal }, WorkspaceEntity, criteria);
+      workspaces.push(...rows.filter((row) => this.#guard.holds(workspaceGrants, row)).map(workspaceOf));
+      if (rows.length < limit || workspaces.length >= size) return workspaces.slice(0, size);
+      last = rows.at(-1)?.id;
+    }
   }
 
   async deleteWorkspace({

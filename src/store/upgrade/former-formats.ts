@@ -1,0 +1,51 @@
+import { isNarrowing } from '../../vault/narrowing.ts';
+import type { ApiKey, User } from '../../vault/ports.ts';
+import { flag, instant, type GrantTable } from '../grants/grant-guard.ts';
+
+type FormerUser = Pick<User, 'id' | 'isOwner' | 'defaultWorkspaceId'> & {
+  readonly passwordHash?: string | null | undefined;
+  readonly deactivatedAt?: Date | null | undefined;
+};
+
+/** Users as they were signed before names were under their MAC. Read at the upgrade only. */
+export const formerUserGrants: GrantTable<FormerUser> = {
+  name: 'user',
+  label: 'user',
+  fields: (user) => [
+    user.id,
+    flag(user.isOwner),
+    user.defaultWorkspaceId,
+    user.passwordHash ?? null,
+    ...(user.deactivatedAt ? [instant(user.deactivatedAt)] : []),
+  ],
+  id: (user) => user.id,
+};
+
+type FormerApiKey = Pick<
+  ApiKey,
+  'id' | 'workspaceId' | 'userId' | 'hash' | 'mayReveal' | 'providers' | 'tags' | 'credentialIds'
+> & {
+  readonly role?: ApiKey['role'] | undefined;
+  readonly dialect?: string | null | undefined;
+  readonly expiresAt?: Date | null | undefined;
+  readonly revokedAt?: Date | null | undefined;
+};
+
+/** API keys as they were signed before names were under their MAC. Read at the upgrade only. */
+export const formerApiKeyGrants: GrantTable<FormerApiKey> = {
+  name: 'api_key',
+  label: 'api_key',
+  fields: (apiKey) => [
+    apiKey.id,
+    apiKey.workspaceId,
+    apiKey.userId,
+    apiKey.hash,
+    apiKey.role ?? null,
+    flag(apiKey.mayReveal),
+    apiKey.dialect ?? null,
+    instant(apiKey.expiresAt),
+    instant(apiKey.revokedAt),
+    ...(isNarrowing(apiKey) ? [JSON.stringify([apiKey.providers, apiKey.tags, apiKey.credentialIds])] : []),
+  ],
+  id: (apiKey) => apiKey.id,
+};

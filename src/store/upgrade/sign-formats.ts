@@ -1,0 +1,124 @@
+import type { AuditChain, LedgerEntry } from '../../vault/audit-ports.ts';
+import type { Clock, GrantMac, SealerSource } from '../../vault/ports.ts';
+import type { Database } from '../connection/database.ts';
+import { together, type Statement } from '../connection/statement.ts';
+import type { StoreLog } from '../connection/store-log.ts';
+import { insertLedgerEntry } from '../trail/audit-event-row.ts';
+import { findLedger, lockLedger } from '../trail/trail-statements.ts';
+import { apiKeyUpgrade, signTable, userUpgrade, workspaceUpgrade } from './sign-tables.ts';
+import { signVersions } from './sign-versions.ts';
+import { SigningProgress } from './signing-progress.ts';
+
+/** What signing rows in a new format works with. */
+export interface FormatSigning {
+  readonly database: Database;
+  /** Opens the database as the owner of its tables, for changing rows that the server's own role may not. */
+  readonly openOwner: () => Promise<Database>;
+  readonly grantMac: GrantMac;
+  readonly sealers: SealerSource;
+  readonly chain: AuditChain;
+  readonly clock: Clock;
+  readonly log: StoreLog;
+}
+
+/** What a table is signed with. */
+export interface TableSigning {
+  /** Of the owner of the tables. */
+  readonly database: Database;
+  readonly grantMac: GrantMac;
+  readonly sealers: SealerSource;
+  readonly progress: SigningProgress;
+}
+
+/** Signs all rows of a table that may be. */
+interface TableFormat {
+  readonly table: string;
+  readonly format: string;
+  readonly sign: (signing: TableSigning) => Promise<void>;
+}
+
+const formats: readonly TableFormat[] = [
+  { table: 'workspace', format: 'workspace/1', sign: (signing) => signTable(signing, workspaceUpgrade) },
+  { table: 'user', format: 'user/2', sign: (signing) => signTable(signing, userUpgrade) },
+  { table: 'api_key', format: 'api_key/2', sign: (signing) => signTable(signing, apiKeyUpgrade) },
+  { table: 'credential_version', format: 'credential_version/1', sign: signVersions },
+];
+
+/**
+ * Signs the rows of each table once in its present format, at the first start that knows the format. A line in the ledger
+ * records each table, so that it is never done again: a row in a former format, or without a MAC, is not genuine from then on.
+ * What was interrupted goes on at the next start, since rows that are signed are passed over. To be called under the migration
+ * lock, while no process of an earlier release is running.
+ *
+ * Nothing is signed where a line of the ledger was removed or changed, since it may have been one of these, nor where a stream
+ * has lost its line.
+ *
+ * @see docs/decisions/0030-names-under-macs.md
+ */
+export async function signFormatsOnce(signing: FormatSigning): Promise<void> {
+  const { chain, database, log } = signing;
+  const ledger = await database.query<LedgerEntry>(findLedger);
+  const missing = formats.filter(({ table }) => !isRecorded(ledger, table));
+  if (missing.length === 0) return;
+  if (isDamaged(chain, ledger)) {
+    log.error({}, 'the ledger of the audit trail is not as it was written: no row is signed in a new format');
+    return;
+  }
+  const isUpgrade = await holdsEarlierRows(signing, ledger);
+  await using stack = new AsyncDisposableStack();
+  const owner = isUpgrade ? stack.adopt(await signing.openOwner(), (opened) => opened.close()) : undefined;
+  for (const { table, format, sign } of missing) {
+    if (owner) await signOne(signing, owner, { table, format, sign });
+    await record(signing, { [table]: format });
+  }
+}
+
+async function signOne(
+  { grantMac, log, sealers }: FormatSigning,
+  owner: Database,
+  { table, format, sign }: TableFormat,
+): Promise<void> {
+  const progress = new SigningProgress({ table, format, log });
+  await sign({ database: owner, grantMac, sealers, progress });
+  progress.end();
+}
+
+function isRecorded(ledger: readonly LedgerEntry[], table: string): boolean {
+  return ledger.some(({ heads, kind }) => kind === 'format' && heads.startsWith(`{${JSON.stringify(table)}:`));
+}
+
+function isDamaged(chain: AuditChain, ledger: readonly LedgerEntry[]): boolean {
+  return ledger.some((entry, index) => entry.number !== index + 1 || !chain.follows(ledger[index - 1], entry));
+}
+
+/** Whether there are rows of an earlier release: of a new database there are none, nor has any stream begun. */
+async function holdsEarlierRows({ database, log }: FormatSigning, ledger: readonly LedgerEntry[]): Promise<boolean> {
+  const [found] = await database.query<{ readonly isNew: boolean; readonly isCut: boolean }>(findEvidence);
+  if (!found || found.isNew) return false;
+  if (!found.isCut && ledger.some(({ kind }) => kind === 'begin')) return true;
+  log.error({}, 'lines of the ledger of the audit trail are missing: no row is signed in a new format');
+  return false;
+}
+
+const findEvidence: Statement = {
+  name: 'evidence of earlier rows',
+  text: `
+    select not exists (select from workspace) and not exists (select from "user") as "isNew",
+      exists (
+        select from audit_event e
+        where not exists (select from audit_ledger l where l.kind = 'begin' and l.stream = e.stream)
+      ) as "isCut"`,
+  values: [],
+};
+
+/** A line about all streams names none. */
+const noStream = '00000000-0000-0000-0000-000000000000';
+
+async function record({ chain, clock, database }: FormatSigning, format: Readonly<Record<string, string>>) {
+  await database.transact({}, async (transaction) => {
+    await transaction.run(lockLedger);
+    const entries = await transaction.run<LedgerEntry>(findLedger);
+    const line = { kind: 'format', stream: noStream, time: clock.now(), heads: JSON.stringify(format) } as const;
+    await transaction.run(together(insertLedgerEntry(chain.enter(entries.at(-1), line))));
+  });
+}

@@ -1,0 +1,117 @@
+import type { SealerSource, WorkspaceSealer } from '../../vault/ports.ts';
+import { VaultError } from '../../vault/errors.ts';
+import type { Database } from '../connection/database.ts';
+import { updateRows } from '../connection/statement-rows.ts';
+import { selectList, together, type Statement } from '../connection/statement.ts';
+import { versionGrants, type VersionRecord } from '../grants/grant-tables.ts';
+import type { TableSigning } from './sign-formats.ts';
+import { rowsAtATime } from './sign-tables.ts';
+
+/** How many workspaces are in one part: their keys are opened together. */
+const workspacesAtATime = 100;
+/** Enough of the sealed bytes for recognizing their place, however large the secret is. */
+const sealedBytesRead = 145;
+
+const nilId = '00000000-0000-0000-0000-000000000000';
+const macTypes = { workspaceId: 'uuid', credentialId: 'uuid', version: 'int', mac: 'bytea' } as const;
+const keys = ['workspaceId', 'credentialId', 'version'] as const;
+
+type UnsignedVersion = VersionRecord & { readonly sealed: Uint8Array };
+type Place = Pick<VersionRecord, (typeof keys)[number]>;
+
+/**
+ * Signs the rows of versions that have no MAC, workspace by workspace in the order of their keys: those whose sealed bytes were
+ * made for their place, under the key that the row names. Those of deleted workspaces are left to the purge.
+ */
+export async function signVersions(signing: TableSigning): Promise<void> {
+  const { database } = signing;
+  for (let last = nilId; ;) {
+    const workspaces = (await database.query<{ readonly id: string }>(findWorkspaces(last))).map(({ id }) => id);
+    await signPart(signing, workspaces);
+    const [end] = workspaces.slice(-1);
+    if (end === undefined || workspaces.length < workspacesAtATime) return;
+    last = end;
+  }
+}
+
+async function signPart(signing: TableSigning, workspaces: readonly string[]): Promise<void> {
+  if (workspaces.length === 0) return;
+  const { database, progress } = signing;
+  const sealers = await openSealers(signing.sealers, workspaces);
+  const firstPlace = { workspaceId: nilId, credentialId: nilId, version: 0 };
+  let rows = await readSome(database, workspaces, firstPlace);
+  while (rows.length > 0) {
+    const sound = rows.filter((row) => sealers.get(row.workspaceId)?.recognizes(row, row));
+    for (const row of rows) if (!sound.includes(row)) progress.fail(versionGrants.id(row));
+    const [last] = rows.slice(-1);
+    // The next ones are read while these are written.
+    const next = last && rows.length === rowsAtATime ? readSome(database, workspaces, last) : [];
+    const [following] = await Promise.all([next, writeSome(signing, workspaces, sound)]);
+    progress.add(sound.length);
+    rows = following;
+  }
+}
+
+async function openSealers(
+  source: SealerSource,
+  workspaces: readonly string[],
+): Promise<ReadonlyMap<string, WorkspaceSealer>> {
+  const opened = await Promise.all(workspaces.map(async (id) => [id, await openSealer(source, id)] as const));
+  return new Map(opened.flatMap(([id, sealer]) => (sealer ? [[id, sealer] as const] : [])));
+}
+
+async function openSealer(source: SealerSource, workspaceId: string): Promise<WorkspaceSealer | undefined> {
+  try {
+    return await source.sealerOf(workspaceId);
+  } catch (error) {
+    // Keys that are missing or tampered with: no version under them can be recognized.
+    if (error instanceof VaultError && error.code === 'secret_unreadable') return undefined;
+    throw error;
+  }
+}
+
+async function readSome(
+  database: Database,
+  workspaces: readonly string[],
+  after: Place,
+): Promise<readonly UnsignedVersion[]> {
+  const [rows = []] = await database.read<UnsignedVersion>({ workspaces }, [findUnsigned(workspaces, after)]);
+  return rows;
+}
+
+async function writeSome(
+  { database, grantMac }: TableSigning,
+  workspaces: readonly string[],
+  versions: readonly UnsignedVersion[],
+): Promise<void> {
+  if (versions.length === 0) return;
+  const rows = versions.map((version) => {
+    const { credentialId, version: number, workspaceId } = version;
+    const mac = grantMac.compute(versionGrants.label, versionGrants.fields(version));
+    return { workspaceId, credentialId, version: number, mac };
+  });
+  await database.transact({ workspaces }, (transaction) =>
+    transaction.run(together(updateRows('credential_version', macTypes, { keys, rows }))),
+  );
+}
+
+function findWorkspaces(after: string): Statement {
+  return {
+    name: 'workspaces with versions to sign',
+    text: `select id from workspace where deleted_at is null and id > $1 order by id limit ${workspacesAtATime}`,
+    values: [after],
+  };
+}
+
+function findUnsigned(workspaces: readonly string[], after: Place): Statement {
+  const properties = ['workspaceId', 'credentialId', 'version', 'state', 'keyId', 'createdBy', 'createdAt'];
+  return {
+    name: 'versions to sign',
+    text: `
+      select ${selectList('v', properties)}, substr(v.sealed, 1, ${sealedBytesRead}) as sealed from credential_version v
+      where (v.workspace_id, v.credential_id, v.version) > ($1, $2, $3) and v.workspace_id <= $4
+        and v.workspace_id = any ($5) and v.mac is null
+      order by v.workspace_id, v.credential_id, v.version limit ${rowsAtATime}`,
+    values: [after.workspaceId, after.credentialId, after.version, workspaces.at(-1), workspaces],
+  };
+}

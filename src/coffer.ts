@@ -60,7 +60,7 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
   const { clock, log } = parts;
   const onCommit = countCommits(metrics);
   const tracer = findTracer(log);
-  const instance = await openInstance({ config, connection, clock, log, onCommit, tracer }, opening);
+  const instance = await openInstance({ config, connection, clock, log, mayBegin: true, onCommit, tracer }, opening);
   countConnections(metrics, instance.database);
   const { database, sealers } = instance;
   opening.use(countKeys({ registry: metrics, estimate: () => estimateRows(database), keys: sealers }));

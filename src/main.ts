@@ -7,7 +7,10 @@ import { StopRequests } from './start/stop-requests.ts';
 const usage = `usage: coffer [command]
 
   start       serve until SIGTERM, SIGINT, SIGQUIT or SIGHUP (this is the default)
-  admin-key   replace a lost or stolen admin key; the server may be running
+  admin-key [--out FILE | --print]
+              replace a lost or stolen admin key; the server may be running
+  admin-key --new [--out FILE | --print]
+              make a key for COFFER_ADMIN_API_KEY, without touching any vault
   audit-export [--from TIME] [--to TIME]
               print the audit trail as JSON lines: events from TIME on, and before TIME
   audit-prune --before TIME [--despite-rows]
@@ -27,9 +30,8 @@ const stoppedExitCode = 130;
 /** Each loads its own code alone: what a server never needs takes neither its time to start nor its memory. */
 const commands: Readonly<Record<string, Command>> = {
   start: withoutOptions(async (stopping) => (await import('./commands/start.ts')).start(readConfig(), stopping)),
-  'admin-key': withoutOptions(async (stopping) =>
-    (await import('./commands/admin-key.ts')).adminKey(readConfig(), stopping),
-  ),
+  'admin-key': async (parameters, stopping) =>
+    (await import('./commands/admin-key.ts')).adminKey(readConfig, parameters, stopping),
   'audit-export': async (parameters, stopping) =>
     (await import('./commands/audit-export.ts')).auditExport(readConfig(), parameters, stopping),
   'audit-prune': async (parameters, stopping) =>

@@ -639,7 +639,13 @@ describe('a table that somebody has emptied', () => {
     await using stack = new AsyncDisposableStack();
     const config = parseConfig(scene.coffer.environment, () => '');
     const { connection } = scene.coffer.database;
-    const parts = { config, connection, clock: { now: () => new Date() }, log: pino({ level: 'silent' }) };
+    const parts = {
+      config,
+      connection,
+      clock: { now: () => new Date() },
+      log: pino({ level: 'silent' }),
+      mayBegin: false,
+    };
     const { trailVerifier } = await openInstance(parts, stack);
     // Nobody is let in any more, so that nobody could ask over the wire.
     await scene.tamper('truncate "user" cascade');

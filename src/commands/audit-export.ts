@@ -25,7 +25,10 @@ export async function auditExport(
   const { from = new Date(0), to = clock.now() } = timeOptions(parameters, ['from', 'to']);
   await using stack = new AsyncDisposableStack();
   const connection = await connectToDatabase(config, stack, stopping);
-  const { stores } = await openInstance({ config, connection, clock, log: pino({ level: 'silent' }) }, stack);
+  const { stores } = await openInstance(
+    { config, connection, clock, log: pino({ level: 'silent' }), mayBegin: false },
+    stack,
+  );
   try {
     await pipeline(linesOf(stores.auditTrail.readEvents(), { from, to }), process.stdout, { end: false });
   } catch (error) {

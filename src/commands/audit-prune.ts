@@ -48,26 +48,29 @@ export async function auditPrune(
   const {
     auditChain: chain,
     ids,
+    instanceId,
     stores,
     trailVerifier,
-  } = await openInstance({ config, connection, clock, log }, stack);
+  } = await openInstance({ config, connection, clock, log, mayBegin: false }, stack);
   const { faults } = await trailVerifier.verify(new Map());
   // Those of the trail itself come first.
   const [fault] = parameters.includes(despiteRows) ? faults.filter(({ sequence }) => sequence !== 0) : faults;
   if (fault) throw new TrailDamagedError(fault);
   const database = await openDatabase({ connection, poolMax: 1, role: null, log });
   stack.defer(() => database.close());
-  const total = await pruneAndTell({ database, chain, clock, before });
+  const total = await pruneAndReport({ database, chain, clock, before }, instanceId);
   const resource = { resourceKind: 'audit_trail', resourceId: before.toISOString() };
   if (total > 0) await stores.audit.append(systemEvent({ clock, ids }, { action: 'audit.prune', ...resource }));
   return 0;
 }
 
-async function pruneAndTell(pruning: Pruning): Promise<number> {
+async function pruneAndReport(pruning: Pruning, instanceId: string): Promise<number> {
   const counts = new Map<string, number>();
   for await (const { stream, count } of pruneTrail(pruning)) counts.set(stream, (counts.get(stream) ?? 0) + count);
   for (const [stream, count] of counts) process.stdout.write(`${count} events of stream ${stream} are pruned\n`);
   const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
-  process.stdout.write(`${total} events before ${pruning.before.toISOString()} are pruned in all\n`);
+  process.stdout.write(
+    `${total} events before ${pruning.before.toISOString()} are pruned in all from instance ${instanceId}\n`,
+  );
   return total;
 }

@@ -66,14 +66,23 @@ export async function removeLeftovers(dataDir: string): Promise<readonly string[
 }
 
 async function makeFolder(path: string): Promise<void> {
+  try {
+    await makeOneFolder(path);
+  } catch (error) {
+    if (errorCodeOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
+    await makeFolder(dirname(path));
+    // Some file systems, such as /proc, answer ENOENT to every mkdir: once is enough.
+    await makeOneFolder(path);
+  }
+}
+
+async function makeOneFolder(path: string): Promise<void> {
   const mode = ownUserId() === 0 ? 0o711 : 0o700;
   try {
     await mkdir(path, { mode });
   } catch (error) {
     if (errorCodeOf(error) === 'EEXIST') return;
-    if (errorCodeOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
-    await makeFolder(dirname(path));
-    return makeFolder(path);
+    throw error;
   }
   // mkdir subtracts the umask, which may be as strict as 077.
   await chmod(path, mode);

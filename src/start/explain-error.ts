@@ -5,7 +5,7 @@ import { KeyringDamagedError, KeyringMissingError, WrongMasterKeyError } from '.
 import { KeyFileError } from './key-file.ts';
 import { ListenError } from './listen.ts';
 import { DatabaseFailure } from '../store/connection/database-failure.ts';
-import { SchemaTooNewError } from '../store/connection/migrate.ts';
+import { NoVaultError, SchemaTooNewError, SchemaTooOldError } from '../store/connection/schema-check.ts';
 import { VaultError } from '../vault/errors.ts';
 
 /** Failures whose message says what is wrong and what to do; of any other, the stack is wanted. */
@@ -16,7 +16,9 @@ const forOperators = [
   KeyringDamagedError,
   KeyringMissingError,
   ListenError,
+  NoVaultError,
   SchemaTooNewError,
+  SchemaTooOldError,
   TrailDamagedError,
   WrongMasterKeyError,
 ];

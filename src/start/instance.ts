@@ -1,6 +1,6 @@
 import type { Tracer } from '@opentelemetry/api';
 import type { Logger } from 'pino';
-import { RandomTokenSource } from '../access/token-source.ts';
+import { issueApiKeyToken, RandomTokenSource } from '../access/token-source.ts';
 import { ChainVerifier } from '../audit/chain-verifier.ts';
 import { KeyedAuditChain } from '../audit/keyed-audit-chain.ts';
 import type { Config } from '../config.ts';
@@ -19,6 +19,7 @@ import { SqlKeyringStore } from '../store/workspaces/key-store.ts';
 import { signCredentialsOnce } from '../store/credentials/sign-credentials.ts';
 import { signFormatsOnce } from '../store/upgrade/sign-formats.ts';
 import { withMigratedDatabase } from '../store/connection/migrate.ts';
+import { NoVaultError } from '../store/connection/schema-check.ts';
 import { traceStores } from '../tracing/trace-stores.ts';
 import { createFirstOwner } from '../vault/first-start.ts';
 import type { AuditChain } from '../vault/audit-ports.ts';
@@ -27,6 +28,7 @@ import type { Clock } from '../vault/ports.ts';
 
 /** The data of an instance, opened with its keys. */
 export interface Instance {
+  readonly instanceId: string;
   readonly database: Database;
   readonly stores: Stores;
   /** Of changes that any process makes; listens once it is started. */
@@ -47,6 +49,8 @@ export interface InstanceParts {
   readonly connection: DatabaseConnection;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Whether a new vault is made where there is none: only for a server, never for a command that works on one. */
+  readonly mayBegin: boolean;
   /** See `StoresParts`. */
   readonly onCommit?: (groupSize: number) => void;
   /** Records spans of what the stores do for requests. */
@@ -65,7 +69,8 @@ type Opened = Pick<Instance, 'database' | 'grantChannel'>;
 export async function openInstance(parts: InstanceParts, stack: AsyncDisposableStack): Promise<Instance> {
   const { config, connection, log } = parts;
   const roleLogsIn = config.database.kind === 'embedded';
-  return withMigratedDatabase({ connection, log, roleLogsIn }, async (migrated) => {
+  const { mayBegin: mayMigrate } = parts;
+  return withMigratedDatabase({ connection, log, roleLogsIn, mayMigrate }, async (migrated) => {
     const database = await openDatabase({ ...migrated, poolMax: config.databasePoolMax, log });
     stack.defer(() => database.close());
     const grantChannel = stack.use(new GrantChannel({ ...migrated, database, log }));
@@ -74,14 +79,16 @@ export async function openInstance(parts: InstanceParts, stack: AsyncDisposableS
 }
 
 async function openKeys(parts: InstanceParts, opened: Opened, stack: AsyncDisposableStack): Promise<Instance> {
-  const { config, clock, log } = parts;
+  const { config, clock, log, mayBegin } = parts;
   const { database, grantChannel } = opened;
   const sodium = await loadSodium();
   const random = new RandomPool();
   const ids = new RisingIds({ clock, random });
   const keyrings = new SqlKeyringStore(database);
   const isEmbedded = config.database.kind === 'embedded';
-  if (isEmbedded) await refuseOtherInstance(config, (await keyrings.findKeyring())?.instanceId);
+  const found = await keyrings.findKeyring();
+  if (isEmbedded) await refuseOtherInstance(config, found?.instanceId);
+  if (!found && !mayBegin) throw new NoVaultError('the database');
   const master = await findMasterKey(config, keyrings);
   const keyring = await openKeyring({ sodium, random, clock, store: keyrings, master }).finally(() => {
     if (master.kind === 'key') master.key.fill(0);
@@ -99,19 +106,33 @@ async function openKeys(parts: InstanceParts, opened: Opened, stack: AsyncDispos
   const tokens = new RandomTokenSource();
   log.info({ masterKey: keyring.masterFingerprint, instance: keyring.instanceId }, 'the keyring is open');
   const trailVerifier = new ChainVerifier({ chain, sealers, store: stores.auditTrail, ownHead: stores.auditHead });
-  const instance = { ...opened, stores, sealers, auditChain: chain, trailVerifier, ids, tokens };
-  const adminKeyFile = await ensureFirstOwner(instance, config, clock);
-  if (isEmbedded) await markInstance(config, keyring.instanceId);
+  const { instanceId } = keyring;
+  const instance = { ...opened, instanceId, stores, sealers, auditChain: chain, trailVerifier, ids, tokens };
+  const adminKeyFile = mayBegin ? await ensureFirstOwner(instance, parts) : undefined;
+  if (isEmbedded) await markInstance(config, instanceId);
   return { ...instance, adminKeyFile };
 }
 
 async function ensureFirstOwner(
   { ids, sealers, stores, tokens }: Omit<Instance, 'adminKeyFile'>,
-  config: Config,
-  clock: Clock,
+  { clock, config, log }: InstanceParts,
 ): Promise<string | undefined> {
-  if (await stores.users.anyOwner()) return undefined;
+  if (await stores.users.anyOwner()) {
+    await warnOfUnusedAdminKey(stores, config, log);
+    return undefined;
+  }
   const { issued, file } = await findAdminKey(config, tokens);
   await createFirstOwner({ users: stores.users, sealers, clock, ids }, issued);
   return file;
+}
+
+/** The setting is read on the very first start; changed later, it looks as if it replaced the key, and does not. */
+async function warnOfUnusedAdminKey({ access }: Stores, { adminApiKey }: Config, log: Logger): Promise<void> {
+  if (adminApiKey === null) return;
+  const found = await access.findApiKey(issueApiKeyToken(adminApiKey).hash, new AbortController().signal);
+  if (found?.access.user.isOwner) return;
+  log.warn(
+    {},
+    'COFFER_ADMIN_API_KEY is not a valid key of an owner, and has no effect: it is read only before the first owner exists. The command admin-key replaces a lost key',
+  );
 }

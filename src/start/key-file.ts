@@ -44,7 +44,8 @@ export async function writeKeyFile(path: string, key: string): Promise<void> {
     // A link, unlike a rename, never replaces what is there.
     await link(scratch, path);
   } catch (error) {
-    throw new KeyFileError(path, 'can not be written', { cause: error });
+    const exists = error instanceof Error && 'code' in error && error.code === 'EEXIST';
+    throw new KeyFileError(path, exists ? 'exists, and is not replaced' : 'cannot be written', { cause: error });
   } finally {
     await unlink(scratch).catch(ignoreAbsent);
   }

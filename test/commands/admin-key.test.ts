@@ -29,7 +29,11 @@ describe('coffer admin-key', () => {
       await rm(join(dataDir, 'admin.key'));
       const { exitCode, output } = await runCoffer(['admin-key'], { COFFER_DATA_DIR: dataDir });
       const newToken = (await readFile(join(dataDir, 'admin.key'), 'utf8')).trim();
-      expect(output).to.equal(`the new admin API key is in ${join(dataDir, 'admin.key')}; the old one is revoked\n`);
+      const instanceId = (await readFile(join(dataDir, 'postgres.instance'), 'utf8')).trim();
+      const file = join(dataDir, 'admin.key');
+      expect(output).to.equal(
+        `the new admin API key of instance ${instanceId} is in ${file}; the old one is revoked\n`,
+      );
       expect(exitCode).to.equal(0);
       if (!isRunning) coffer = await startCofferProcess(dataDir);
       expect((await whoAmI(newToken)).status).to.equal(200);

@@ -38,7 +38,13 @@ describe('a workspace that is deleted', () => {
       COFFER_MASTER_KEY: randomBytes(32).toString('base64'),
       COFFER_ADMIN_API_KEY: `cof_${randomBytes(32).toString('base64url')}`,
     };
-    const parts = { config: parseConfig(environment, () => ''), connection, clock, log: pino({ level: 'silent' }) };
+    const parts = {
+      config: parseConfig(environment, () => ''),
+      connection,
+      clock,
+      log: pino({ level: 'silent' }),
+      mayBegin: true,
+    };
     here = processOf(await openInstance(parts, stack));
     there = processOf(await openInstance(parts, stack));
     const owner = await here.instance.stores.users.findFirstOwner();

@@ -47,7 +47,7 @@ export async function openRealVault(): Promise<RealVault> {
   };
   const clock = new StandingClock();
   const config = parseConfig(environment, () => '');
-  const parts = { config, connection, clock, log: pino({ level: 'silent' }) };
+  const parts = { config, connection, clock, log: pino({ level: 'silent' }), mayBegin: true };
   const instance = await openInstance(parts, stack);
   const superuser = new Client(connection);
   await superuser.connect();

@@ -9,6 +9,7 @@ import { translateFailure } from './database-failure.ts';
 import type { DatabaseOptions } from './database.ts';
 import { migrations } from '../migrations/index.ts';
 import { driverOptionsOf, ormOptionsOf } from './orm-options.ts';
+import { refuseUnknown, requireSchema } from './schema-check.ts';
 import type { StoreLog } from './store-log.ts';
 
 /** What a migration works with. */
@@ -23,14 +24,8 @@ export interface MigrationOptions {
   readonly roleLogsIn?: boolean;
   /** How long to wait for another process that is migrating, and for each lock of a table. */
   readonly lockTimeoutMs?: number;
-}
-
-/** The database was migrated by a newer Coffer, and may hold what this one would misread. */
-export class SchemaTooNewError extends Error {
-  constructor(unknown: readonly string[]) {
-    super(`the database belongs to a newer Coffer: this one does not know its migrations ${unknown.join(', ')}`);
-    this.name = 'SchemaTooNewError';
-  }
+  /** Whether a schema is made or brought up to date, as by default, or has to be that of this release already. */
+  readonly mayMigrate?: boolean;
 }
 
 const lockTimeoutMsDefault = 60_000;
@@ -40,17 +35,17 @@ const lockTimeoutMsDefault = 60_000;
  * making the first keys. Several processes may start at once: the others wait, and then find everything done.
  *
  * @param work is given how the server is to connect, and what it is to work as, for `openDatabase`
- * @throws SchemaTooNewError, or VaultError `unavailable` also where another process holds the lock for too long
+ * @throws SchemaTooNewError; NoVaultError and SchemaTooOldError where it may not migrate; VaultError `unavailable` also where another process holds the lock for too long
  */
 export async function withMigratedDatabase<Result>(
   options: MigrationOptions,
   work: (migrated: Pick<DatabaseOptions, 'connection' | 'role'>) => Promise<Result>,
 ): Promise<Result> {
-  const { connection, log, lockTimeoutMs = lockTimeoutMsDefault, roleLogsIn = false } = options;
+  const { connection, log, lockTimeoutMs = lockTimeoutMsDefault, roleLogsIn = false, mayMigrate = true } = options;
   const owner = new Client({ ...clientConfigOf(connection), lock_timeout: lockTimeoutMs });
   owner.on('error', () => log.warn({}, 'the connection that holds the migration lock was lost'));
   try {
-    const role = await prepare(owner, { connection, log, lockTimeoutMs, roleLogsIn });
+    const role = await prepare(owner, { connection, log, lockTimeoutMs, roleLogsIn, mayMigrate });
     return await work(roleLogsIn ? logInAsRole(connection) : { connection, role });
   } finally {
     // The lock goes with its session.
@@ -62,7 +57,7 @@ async function prepare(owner: Client, options: Required<MigrationOptions>): Prom
   try {
     await owner.connect();
     await owner.query('select pg_advisory_lock($1, $2)', [...advisoryLocks.migration]);
-    await migrate(options);
+    await (options.mayMigrate ? migrate(options) : requireSchema(owner));
     const role = await prepareAppRole(owner, options.roleLogsIn);
     if (role === null) await warnOfOwner(owner, options.log);
     return role;
@@ -91,18 +86,11 @@ async function migrate({ connection, log, lockTimeoutMs }: Required<MigrationOpt
     },
   });
   try {
-    await refuseNewer(orm);
+    refuseUnknown((await orm.migrator.getExecuted()).map(({ name }) => name));
     for (const { name } of await orm.migrator.up()) log.info({ migration: name }, 'the schema was migrated');
   } finally {
     await orm.close();
   }
-}
-
-async function refuseNewer(orm: MikroORM): Promise<void> {
-  const known = new Set(migrations.map(({ name }) => name));
-  const executed = await orm.migrator.getExecuted();
-  const unknown = executed.map(({ name }) => name).filter((name) => !known.has(name));
-  if (unknown.length > 0) throw new SchemaTooNewError(unknown);
 }
 
 async function warnOfOwner(owner: Client, log: StoreLog): Promise<void> {

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { Client } from 'pg';
 import { openDatabase } from '../../../src/store/connection/database.ts';
-import { SchemaTooNewError, withMigratedDatabase } from '../../../src/store/connection/migrate.ts';
+import { withMigratedDatabase } from '../../../src/store/connection/migrate.ts';
+import { SchemaTooNewError } from '../../../src/store/connection/schema-check.ts';
 import { migrations } from '../../../src/store/migrations/index.ts';
 import { VaultError } from '../../../src/vault/errors.ts';
 import { sharedPostgres, type TestDatabase } from '../../support/postgres.ts';

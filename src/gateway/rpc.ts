@@ -1,4 +1,5 @@
 import { create, isMessage } from '@bufbuild/protobuf';
+import { reflect } from '@bufbuild/protobuf/reflect';
 import type {
   DescMessage,
   DescMethodServerStreaming,
@@ -28,6 +29,8 @@ export type Access =
       readonly permission: Permission;
       /** What the request names; undefined leaves it to the dialect's header, or to the caller's default. */
       readonly workspace: (request: Message) => string | undefined;
+      /** The credential that the request names, as it names it, for the event of a denial; undefined where it names none. */
+      readonly credential: (request: Message) => string | undefined;
     };
 
 /** A call as an rpc gets it, whatever its access is. */
@@ -89,15 +92,37 @@ export function ownerRpc<I extends DescMessage, O extends DescMessage>(
   return bind(method, { kind: 'owner', permission: access.permission }, handler);
 }
 
+/** What an rpc in a workspace takes. */
+export interface WorkspaceRpcAccess<I extends DescMessage> {
+  readonly permission: Permission;
+  readonly workspace?: (request: MessageShape<I>) => string;
+  /** Needed where another field than `credential_id` names the credential. */
+  readonly credential?: (request: MessageShape<I>) => string | undefined;
+}
+
 /** Binds an rpc for whoever has a permission in the workspace that the request, the dialect or the caller names. */
 export function workspaceRpc<I extends DescMessage, O extends DescMessage>(
   method: DescMethodUnary<I, O>,
-  access: { readonly permission: Permission; readonly workspace?: (request: MessageShape<I>) => string },
+  { permission, workspace, credential }: WorkspaceRpcAccess<I>,
   handler: Handler<I, O, Call>,
 ): BoundRpc {
-  const { permission, workspace } = access;
-  const named = (request: Message) => workspace?.(narrow(method.input, request));
-  return bind(method, { kind: 'workspace', permission, workspace: named }, handler);
+  const { input } = method;
+  const access = {
+    kind: 'workspace',
+    permission,
+    workspace: (request: Message) => workspace?.(narrow(input, request)),
+    credential: credential ? (request: Message) => credential(narrow(input, request)) : credentialIdOf(input),
+  } as const;
+  return bind(method, access, handler);
+}
+
+/** Reads the field by which requests of all dialects name a credential. */
+function credentialIdOf(input: DescMessage): (request: Message) => string | undefined {
+  const field = input.fields.find(({ name }) => name === 'credential_id');
+  return (request) => {
+    const id: unknown = field && reflect(input, request).get(field);
+    return typeof id === 'string' ? id : undefined;
+  };
 }
 
 /** Binds a stream as `workspaceRpc` binds an rpc. */
@@ -109,7 +134,12 @@ export function workspaceStream<I extends DescMessage, O extends DescMessage>(
   const { permission, workspace } = access;
   return {
     method,
-    access: { kind: 'workspace', permission, workspace: (request) => workspace(narrow(method.input, request)) },
+    access: {
+      kind: 'workspace',
+      permission,
+      workspace: (request) => workspace(narrow(method.input, request)),
+      credential: credentialIdOf(method.input),
+    },
     async *invoke(request, call) {
       for await (const answer of handler(narrow(method.input, request), requireCaller(call))) {
         yield create(method.output, answer);
@@ -140,4 +170,9 @@ function requireCaller(call: RpcCall): Call {
   const { caller, workspaceId } = call;
   assert(caller !== undefined && workspaceId !== undefined);
   return { ...call, caller, workspaceId };
+}
+
+/** The credential that a request names, as it names it; undefined where it names none. */
+export function namedCredential({ access }: GuardedRpc, request: Message): string | undefined {
+  return (access.kind === 'workspace' && access.credential(request)) || undefined;
 }

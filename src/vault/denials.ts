@@ -39,12 +39,18 @@ export class DenialRecorder {
     this.#parts = parts;
   }
 
-  /** Notes a call of a known caller, where it was denied for want of a right. The caller may be wrong about the workspace. */
-  async noteDenied(call: DeniedCall, { code, details }: VaultError): Promise<void> {
+  /**
+   * Records a call of a known caller that lacked a right. The caller may be wrong about the workspace.
+   *
+   * @param credential what the request names, if any: it is recorded as it is named, and never looked up
+   */
+  async noteDenied(call: DeniedCall, { code, details }: VaultError, credential?: string): Promise<void> {
     if (!denials.has(code)) return;
     const { audit, clock, ids } = this.#parts;
     const workspaceId = ownWorkspace(call.caller, details.workspace);
-    const resource = { resourceKind: 'permission', resourceId: details.permission ?? null };
+    const resource = credential
+      ? { resourceKind: 'credential', resourceId: storableName(credential) }
+      : { resourceKind: 'permission', resourceId: details.permission ?? null };
     const deed = {
       id: ids.next(),
       time: clock.now(),
@@ -104,6 +110,15 @@ export class DenialRecorder {
       count,
     });
   }
+}
+
+/** No id and no name of a credential is longer. */
+const nameCharactersMax = 255;
+
+/** A text of a caller's as the trail can keep it: bounded, and with U+FFFD for each control character and lone surrogate. */
+function storableName(text: string): string {
+  const characters = Array.from(text.slice(0, 2 * nameCharactersMax)).slice(0, nameCharactersMax);
+  return characters.join('').replaceAll(/[\p{Cc}\p{Cs}]/gu, '\ufffd');
 }
 
 const otherAddresses = 'others';

@@ -1,4 +1,4 @@
-import { CredentialService } from '../../../gen/coffer/v1/credential_service_pb.ts';
+import { CredentialService, type CreateCredentialRequest } from '../../../gen/coffer/v1/credential_service_pb.ts';
 import { workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
 import type { CredentialVault } from '../../vault/credential-vault.ts';
 import type { Credential } from '../../vault/credential.ts';
@@ -40,9 +40,14 @@ function readingRpcs({ vault, clock }: CredentialServiceParts): BoundRpc[] {
 
 function writingRpcs({ vault, clock }: CredentialServiceParts): BoundRpc[] {
   const { createCredential, updateCredential, deleteCredential } = CredentialService.method;
+  // An id may be given.
+  const creating = {
+    ...inWorkspace('credentials.write'),
+    credential: (request: CreateCredentialRequest) => request.credential?.id,
+  };
   const answer = (credential: Credential) => ({ credential: credentialToMessage(credential, clock.now()) });
   return [
-    workspaceRpc(createCredential, inWorkspace('credentials.write'), async ({ credential, secret }, call) => {
+    workspaceRpc(createCredential, creating, async ({ credential, secret }, call) => {
       const draft = draftFromMessage(required('credential', credential));
       return answer(await vault.createCredential(call, draft, new Secret(required('secret', secret))));
     }),

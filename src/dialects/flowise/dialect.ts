@@ -46,7 +46,7 @@ function showingRpcs(vault: CredentialVault): BoundRpc[] {
 function changingRpcs(vault: CredentialVault): BoundRpc[] {
   const writing = { permission: 'credentials.write' } as const;
   return [
-    workspaceRpc(method.createCredential, writing, async (request, call) => {
+    workspaceRpc(method.createCredential, { ...writing, credential: ({ id }) => id }, async (request, call) => {
       const { draft, secret, merge } = mapping.draftFromRequest(request);
       const { id } = request;
       if (id === undefined) {

@@ -39,6 +39,8 @@ const writing = { permission: 'credentials.write' } as const;
 const revealing = { permission: 'secrets.reveal' } as const;
 const neverStored = { 'cache-control': 'no-store' } as const;
 
+const byName = ({ name }: { readonly name: string }) => name;
+
 function changingRpcs(vault: CredentialVault): BoundRpc[] {
   return [
     workspaceRpc(method.createCredential, writing, async (request, call) => {
@@ -64,7 +66,7 @@ function showingRpcs(vault: CredentialVault): BoundRpc[] {
     workspaceRpc(method.getCredential, reading, async ({ credentialId }, call) => ({
       credential: credentialOf(await vault.describeCredential(call, credentialId)),
     })),
-    workspaceRpc(method.getCredentialByName, reading, async ({ name }, call) => ({
+    workspaceRpc(method.getCredentialByName, { ...reading, credential: byName }, async ({ name }, call) => ({
       credential: credentialOf(await vault.describeByName(call, name)),
     })),
     workspaceRpc(method.listCredentials, reading, async (request, call) => listCredentials(vault, request, call)),
@@ -76,7 +78,7 @@ function revealingRpcs(vault: CredentialVault): BoundRpc[] {
     workspaceRpc(method.getSecret, revealing, async ({ credentialId }, call) =>
       showSecret(await vault.revealSecret(call, credentialId)),
     ),
-    workspaceRpc(method.getSecretByName, revealing, async ({ name }, call) =>
+    workspaceRpc(method.getSecretByName, { ...revealing, credential: byName }, async ({ name }, call) =>
       showSecret(await vault.revealByName(call, name)),
     ),
   ];

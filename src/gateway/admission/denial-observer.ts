@@ -7,7 +7,12 @@ import { describeUnknownError } from '../request/unknown-error.ts';
 /** Is told of every call that ends in a refusal of the vault; which of them matter is its own business. */
 export interface DenialObserver {
   /** A call of a known caller; it is answered when this resolves. */
-  noteDenied(call: Omit<Call, 'workspaceId' | 'signal'>, error: VaultError): Promise<void>;
+  noteDenied(
+    call: Omit<Call, 'workspaceId' | 'signal'>,
+    error: VaultError,
+    /** As the request names it, which may be any text. */
+    credential: string | undefined,
+  ): Promise<void>;
   /** A call that nobody has proved. */
   noteRefused(peer: string, error: VaultError): void;
 }
@@ -19,13 +24,13 @@ export async function tellDenial(
   error: unknown,
 ): Promise<void> {
   if (!(error instanceof VaultError)) return;
-  const { caller, protocol = '', dialect = '' } = found;
+  const { caller, credential, protocol = '', dialect = '' } = found;
   if (!caller) {
     logRefusedToken(log, requestId, error);
     return denials.noteRefused(peer, error);
   }
   try {
-    await denials.noteDenied({ caller, protocol, dialect, peer, requestId }, error);
+    await denials.noteDenied({ caller, protocol, dialect, peer, requestId }, error, credential);
   } catch (failure) {
     log.error({ requestId, error: describeUnknownError(failure) }, 'a denied call is missing in the audit trail');
   }

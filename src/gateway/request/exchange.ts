@@ -28,6 +28,8 @@ export interface Exchange {
     /** gRPC's or Connect's code, where the call failed. */
     code?: string;
     caller?: Caller;
+    /** The credential that the request of a refused call names, as it names it. */
+    credential?: string | undefined;
   };
 }
 

@@ -10,6 +10,7 @@ import { tellDenial, type DenialObserver } from '../admission/denial-observer.ts
 import type { Dialect, Fault, Problem, RestExchange } from '../dialect.ts';
 import { workFor, type Exchange } from '../request/exchange.ts';
 import type { Guard } from '../admission/guard.ts';
+import { namedCredential } from '../rpc.ts';
 import type { PathMatch } from '../routes/path-tree.ts';
 import { parametersMax } from '../request/query.ts';
 import { ProblemError } from './problem-error.ts';
@@ -127,25 +128,32 @@ export class RestService {
     const { reader, write, status, headers: ofAnswer } = this.#compiled(match.entry);
     const attempt = { dialect, rpc, headers };
     const begun = reader.readPath(match.variables);
-    const admitted = guard.admit({ ...attempt, caller: callerOf(rpc, proof), message: begun.message });
-    if (isQueryCut) throw new ProblemError({ kind: 'invalid_request', faults: [tooManyParameters] });
-    const body = binding.kind === 'none' ? undefined : await request.body(bodyLimitOf(rpc, bodyBytesMax));
-    const renewed = await prover.renew(proof);
-    const caller = callerOf(rpc, renewed);
-    checkBody(match.entry, reader.needsBody, body);
-    const read = begun.readRest({ query, headers, body });
-    if ('faults' in read) throw new ProblemError({ kind: 'invalid_request', ...read });
-    // Once more where anything has changed: the query or the body may name another workspace than the path and the headers did.
-    const isSame = renewed === proof && read.message === begun.message;
-    const workspaceId = isSame ? admitted : guard.admit({ ...attempt, caller, message: read.message });
-    const { requestId, peer, isLocal } = exchange;
-    const call = { caller, workspaceId, protocol: 'rest', dialect: dialect.name, peer, requestId, isLocal, signal };
-    const answer = write(await guard.invoke(rpc, read.message, call));
-    return {
-      status,
-      headers: ofAnswer,
-      body: dialect.rest.envelope?.(answer, this.#describe(request, match, caller)) ?? answer,
-    };
+    let { message } = begun;
+    try {
+      const admitted = guard.admit({ ...attempt, caller: callerOf(rpc, proof), message });
+      if (isQueryCut) throw new ProblemError({ kind: 'invalid_request', faults: [tooManyParameters] });
+      const body = binding.kind === 'none' ? undefined : await request.body(bodyLimitOf(rpc, bodyBytesMax));
+      const renewed = await prover.renew(proof);
+      const caller = callerOf(rpc, renewed);
+      checkBody(match.entry, reader.needsBody, body);
+      const read = begun.readRest({ query, headers, body });
+      if ('faults' in read) throw new ProblemError({ kind: 'invalid_request', ...read });
+      // Once more where anything has changed: the query or the body may name another workspace than the path and the headers did.
+      const isSame = renewed === proof && read.message === message;
+      ({ message } = read);
+      const workspaceId = isSame ? admitted : guard.admit({ ...attempt, caller, message });
+      const { requestId, peer, isLocal } = exchange;
+      const call = { caller, workspaceId, protocol: 'rest', dialect: dialect.name, peer, requestId, isLocal, signal };
+      const answer = write(await guard.invoke(rpc, message, call));
+      return {
+        status,
+        headers: ofAnswer,
+        body: dialect.rest.envelope?.(answer, this.#describe(request, match, caller)) ?? answer,
+      };
+    } catch (error) {
+      exchange.found.credential = namedCredential(rpc, message);
+      throw error;
+    }
   }
 
   /** The beginning of a path may tell whose way of refusing it is. */

@@ -7,6 +7,8 @@ import { isDecodingKey, watchOutcome } from './connect-outcome.ts';
 import { refuseOddQuery } from './connect-request.ts';
 import { exchangeKey, type Exchange } from '../request/exchange.ts';
 import { nameOfRpc } from '../request/request-metrics.ts';
+import { namedCredential } from '../rpc.ts';
+import { isDeniedUnread } from './denied-credential.ts';
 import { jsonOptionsOf, type RpcAttempt, type RpcService, type ServedRpc } from './rpc-service.ts';
 
 /** The rpcs of all dialects for Connect's router, and the gate that stands before them. */
@@ -18,19 +20,33 @@ export interface ConnectService {
 }
 
 const proofKey = createContextKey<Proof | undefined>(undefined, { description: 'proof' });
+/** Why a call is denied whose message is read for the credential that it names. */
+const denialKey = createContextKey<unknown>(undefined, { description: 'denial' });
 
 /** Serves rpcs through Connect's router. */
 export function createConnectService(service: RpcService): ConnectService {
   const handle = async (served: ServedRpc, message: Message, context: HandlerContext): Promise<Message> => {
     context.values.set(isDecodingKey, false);
+    const denial = context.values.get(denialKey);
+    if (denial !== undefined) {
+      exchangeOf(context).found.credential = namedCredential(served.rpc, message);
+      throw denial;
+    }
     const proof = context.values.get(proofKey);
     assert(proof);
     const answer = await service.answer(attemptOf(served, context), proof, message);
     for (const [name, value] of Object.entries(served.headers)) context.responseHeader.set(name, value);
     return answer;
   };
-  const letIn = (served: ServedRpc, context: HandlerContext): Promise<Proof> =>
-    service.letIn(attemptOf(served, context));
+  const letIn = async (served: ServedRpc, context: HandlerContext): Promise<void> => {
+    const attempt = attemptOf(served, context);
+    try {
+      context.values.set(proofKey, await service.letIn(attempt));
+    } catch (error) {
+      if (!isDeniedUnread(error, attempt)) throw error;
+      context.values.set(denialKey, error);
+    }
+  };
   const refuseAs = <T>(served: ServedRpc, context: HandlerContext, step: Promise<T>): Promise<T> =>
     step.catch(async (error: unknown) => {
       throw await service.refusalOf(error, attemptOf(served, context));
@@ -54,7 +70,7 @@ export function createConnectService(service: RpcService): ConnectService {
       watchOutcome(context, found);
       refuseOddQuery(context);
       const served = service.served.get(context.method);
-      if (served) context.values.set(proofKey, await refuseAs(served, context, letIn(served, context)));
+      if (served) await refuseAs(served, context, letIn(served, context));
       context.values.set(isDecodingKey, true);
     },
   };

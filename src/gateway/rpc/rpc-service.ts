@@ -12,7 +12,8 @@ import type { Guard } from '../admission/guard.ts';
 import { bodyLimitOf } from '../request/request-body.ts';
 import { nameOfRpc } from '../request/request-metrics.ts';
 import { renderProblem } from '../rest/rest-problems.ts';
-import type { BoundRpc, GuardedRpc, RpcCall } from '../rpc.ts';
+import { namedCredential, type BoundRpc, type GuardedRpc, type RpcCall } from '../rpc.ts';
+import { isDeniedUnread, nameCredential } from './denied-credential.ts';
 import { describeUnknownError } from '../request/unknown-error.ts';
 
 /** What gRPC, gRPC-Web and Connect are served with. */
@@ -75,7 +76,10 @@ export class RpcService {
    * @throws whatever `refusalOf` is for
    */
   async call(attempt: RpcAttempt, read: () => Promise<Message>): Promise<Message> {
-    const proof = await this.letIn(attempt);
+    const proof = await this.letIn(attempt).catch(async (error: unknown) => {
+      if (isDeniedUnread(error, attempt)) await nameCredential(attempt, read);
+      throw error;
+    });
     return this.answer(attempt, proof, await read());
   }
 
@@ -103,8 +107,13 @@ export class RpcService {
    */
   async answer(attempt: RpcAttempt, proof: Proof, message: Message): Promise<Message> {
     return workFor(attempt.exchange, async () => {
-      const call = await this.admit(attempt, proof, message);
-      return this.#parts.guard.invoke(attempt.served.rpc, message, call);
+      try {
+        const call = await this.admit(attempt, proof, message);
+        return await this.#parts.guard.invoke(attempt.served.rpc, message, call);
+      } catch (error) {
+        attempt.exchange.found.credential = namedCredential(attempt.served.rpc, message);
+        throw error;
+      }
     });
   }
 

@@ -8,7 +8,7 @@ import { exchangeKey } from '../request/exchange.ts';
 import type { Guard } from '../admission/guard.ts';
 import type { OpenStreams } from './open-streams.ts';
 import { bodyLimitOf } from '../request/request-body.ts';
-import type { BoundStream } from '../rpc.ts';
+import { namedCredential, type BoundStream } from '../rpc.ts';
 import { jsonOptionsOf, type GuardedAttempt, type RpcService } from './rpc-service.ts';
 
 /** What streams are served with. */
@@ -93,6 +93,7 @@ async function* serve(
     // Whatever ended the stream is its end's reason.
     signal.throwIfAborted();
   } catch (error) {
+    attempt.exchange.found.credential = namedCredential(served.rpc, message);
     throw await rpcs.refusalOf(open.signal.aborted ? open.signal.reason : error, attempt);
   } finally {
     open.end();

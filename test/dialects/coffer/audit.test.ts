@@ -99,7 +99,7 @@ describe('the audit trail, through the native API', () => {
   });
 
   describe('of calls that are not let in', () => {
-    it('names the caller and the permission that he lacked, before he is answered, whatever the protocol', async () => {
+    it('names the caller and the credential, before the caller is answered, whatever the protocol', async () => {
       const viewer = await coffer.issueKey({ role: 'VIEWER' });
       const before = await denials('/v1/workspaces/default/auditEvents');
       const path = `/v1/workspaces/default/credentials/${credentialId}:reveal`;
@@ -113,7 +113,9 @@ describe('the audit trail, through the native API', () => {
         'connect',
         'rest',
       ]);
-      expect(after[0]).to.include({ outcome: 'DENIED', resource_kind: 'permission', resource_id: 'secrets.reveal' });
+      const named = { outcome: 'DENIED', resource_kind: 'credential', resource_id: credentialId };
+      expect(after[0]).to.include(named);
+      expect(after[1]).to.include(named);
       expect(after[0].actor.name).to.equal('a VIEWER key');
     });
 

@@ -165,7 +165,7 @@ describe('the commands for the audit trail', () => {
       const { exitCode, output } = await run('audit-prune', '--before', time);
       expect(exitCode, output).to.equal(0);
       expect(output).to.include(`${ended} events of stream ${first} are pruned\n`);
-      expect(output).to.include(`${ended + running - 1} events before ${time} are pruned in all\n`);
+      expect(output).to.include(`${ended + running - 1} events before ${time} are pruned in all from instance `);
       // The last one of the server, whose stream no later start has told yet, and the one about the pruning.
       expect((await stored()).map(({ action }) => action)).to.have.members(['secrets.reveal', 'audit.prune']);
       expect(await verify(heads)).to.deep.include({ intact: true });

@@ -1,3 +1,4 @@
+import type { DescMethod } from '@bufbuild/protobuf';
 import { createContextValues, type ConnectRouter } from '@connectrpc/connect';
 import { fastifyConnectPlugin } from '@connectrpc/connect-fastify';
 import type { Tracer } from '@opentelemetry/api';
@@ -15,7 +16,8 @@ import { createConnectService } from './rpc/connect.ts';
 import { givenUp, shuttingDown } from './rpc/connect-errors.ts';
 import { ConnectUnary } from './rpc/connect-unary.ts';
 import { mendOddRequests } from './rpc/connect-request.ts';
-import { registerCors } from './system/cross-origin.ts';
+import { AllowedMethods } from './system/allowed-methods.ts';
+import { isPreflight, registerCors } from './system/cross-origin.ts';
 import type { DenialObserver } from './admission/denial-observer.ts';
 import type { Dialect } from './dialect.ts';
 import { exchangeKey } from './request/exchange.ts';
@@ -42,11 +44,14 @@ import { stoppable, type Readiness } from './system/readiness.ts';
 import { reflectionPaths, registerReflection } from './system/reflection.ts';
 import { GrpcService } from './rpc/grpc-service.ts';
 import { followExchanges } from './request/request-log.ts';
-import { hasSeveralHosts, isLocalServer, requestIdOf } from './request/request-identity.ts';
+import { refusalOfMalformed } from './request/malformed-request.ts';
+import { toOriginForm } from './request/request-target.ts';
+import { isLocalServer, requestIdOf } from './request/request-identity.ts';
 import { plainAnswer, spellAnswer, type SpeltAnswer } from './rest/rest-problems.ts';
 import { publicBodyBytesMax } from './request/request-body.ts';
 import { countRequests } from './request/request-metrics.ts';
 import { RestService } from './rest/rest.ts';
+import { answeringMethod } from './routes/implied-methods.ts';
 import { createRouteTable } from './routes/route-table.ts';
 import { RpcService } from './rpc/rpc-service.ts';
 import { serveMetrics } from './system/serve-metrics.ts';
@@ -110,6 +115,8 @@ export interface Gateway {
   close(graceMs: number): Promise<void>;
 }
 
+const restMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
+
 /** How long calls that were given up have for saying so, in milliseconds. */
 const lastWordsMs = 500;
 
@@ -127,7 +134,8 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
   const stopping = new AbortController();
   const overdue = new AbortController();
   const table = createRouteTable(options.dialects);
-  const rest = new RestService({ ...parts, table });
+  const allowed = new AllowedMethods(table, rpcsOf(options.dialects));
+  const rest = new RestService({ ...parts, table, methodsOfSystem: (path) => allowed.ofSystem(path) });
   const rpcs = new RpcService(parts);
   const registry = options.metrics;
   const onEnd = registry && countRequests({ registry, dialects: options.dialects, readiness });
@@ -150,7 +158,6 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
     bodyBytesMax: parts.bodyBytesMax,
   });
   const { fastify, port } = createFastify(options, { begin, takeStream: (...stream) => grpc.take(...stream) });
-
   const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const exchange = exchanges.of(request);
     assert(exchange);
@@ -160,12 +167,19 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
     }
     const answered = await rest.answer(request, reply, exchange);
     announceClosing(request, reply);
-    sendAnswer(reply, answered);
+    sendAnswer(request, reply, answered);
   };
   fastify.addHook('onRequest', (request, reply, done) => {
     begin(request, reply);
-    if (!hasSeveralHosts(request.raw)) return done();
-    return sendAnswer(reply, spellAnswer(plainAnswer(400, 'invalid_argument', 'the request names more than one host')));
+    const refusal = refusalOfMalformed(request.raw);
+    if (refusal) return sendAnswer(request, reply, spellAnswer(refusal));
+    if (request.method !== 'OPTIONS' || isPreflight(request.raw)) return done();
+    const allow = allowed.of(pathOf(request));
+    if (!allow) return void answer(request, reply).catch((error: unknown) => reply.send(error));
+    return void reply
+      .code(204)
+      .header('allow', [...allow, 'OPTIONS'].join(', '))
+      .send();
   });
   fastify.setErrorHandler(async (error, request, reply) => {
     if (isUnknownMethod(error)) {
@@ -174,15 +188,18 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
       return answer(request, reply);
     }
     const refusal = answerOfFramework(error);
-    if (refusal) return sendAnswer(reply, spellAnswer(refusal));
+    if (refusal) return sendAnswer(request, reply, spellAnswer(refusal));
     log.error({ requestId: request.id, error: describeUnknownError(error) }, 'internal error');
-    sendAnswer(reply, spellAnswer(plainAnswer(500, 'internal', 'internal error')));
+    sendAnswer(request, reply, spellAnswer(plainAnswer(500, 'internal', 'internal error')));
   });
   await registerCors(fastify, options.corsOrigins ?? []);
-  registerProbes(fastify, readiness);
-  if (registry)
-    serveMetrics(fastify, { registry, log, prover: parts.prover, exchangeOf: (request) => exchanges.of(request) });
-  await serveDocuments(fastify, options.dialects, table);
+  await fastify.register(async (scope) => {
+    allowed.noteSystemPaths(scope);
+    registerProbes(scope, readiness);
+    if (registry)
+      serveMetrics(scope, { registry, log, prover: parts.prover, exchangeOf: (request) => exchanges.of(request) });
+    await serveDocuments(scope, options.dialects, table);
+  });
   fastify.register(async (scope) => {
     mendOddRequests(scope);
     // Connect refuses the types that it does not know.
@@ -193,6 +210,8 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
       const exchange = exchanges.of(request);
       assert(exchange);
       if (unary.take(request, reply, exchange)) return;
+      // What Connect answers to GET it answers to HEAD, of which Node sends no body.
+      request.raw.method = answeringMethod(request.method);
       replies.set(request, reply);
       done();
     });
@@ -221,11 +240,10 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
     });
   });
   fastify.register(async (scope) => {
-    scope.removeAllContentTypeParsers();
-    // The body is read only once the call is let in.
-    scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
+    // Before the framework looks at a content type: the body is read only once the call is let in, and by the dialect's rules.
+    scope.addHook('onRequest', answer);
     scope.setNotFoundHandler(answer);
-    scope.route({ method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], url: '/*', handler: answer });
+    scope.route({ method: restMethods, url: '/*', handler: answer });
   });
   await fastify.ready();
 
@@ -277,17 +295,33 @@ function createFastify(
     },
     genReqId: ({ headers }) => requestIdOf(headers),
     return503OnClosing: false,
-    exposeHeadRoutes: false,
+    exposeHeadRoutes: true,
+    rewriteUrl: toOriginForm,
+    // The port answers what is no request.
+    clientErrorHandler: () => undefined,
     // Queries are read where they are needed, and no further than they may go.
     routerOptions: { maxParamLength: headerBytesMax, querystringParser: () => ({}) },
     // What the router itself refuses passes no hook.
     frameworkErrors: (_error, request, reply) => {
       begin(request, reply);
-      sendAnswer(reply, spellAnswer(plainAnswer(400, 'invalid_argument', 'the path is not properly percent-encoded')));
+      sendAnswer(
+        request,
+        reply,
+        spellAnswer(plainAnswer(400, 'invalid_argument', 'the path is not properly percent-encoded')),
+      );
     },
   });
   assert(port);
   return { fastify, port };
+}
+
+function rpcsOf(dialects: readonly Dialect[]): DescMethod[] {
+  return dialects.flatMap(({ rpcs, streams = [] }) => [...rpcs, ...streams].map(({ method }) => method));
+}
+
+/** Without the query. */
+function pathOf({ raw }: FastifyRequest): string {
+  return raw.url?.split('?', 1)[0] ?? '/';
 }
 
 function registerSystemServices(
@@ -296,13 +330,13 @@ function registerSystemServices(
   readiness: Readiness,
   stopping: AbortSignal,
 ): void {
-  const bound = dialects.flatMap(({ rpcs, streams = [] }) => [...rpcs, ...streams]);
-  const services = [...new Set(bound.map(({ method }) => method.parent))];
+  const services = [...new Set(rpcsOf(dialects).map(({ parent }) => parent))];
   registerHealth(router, { services: services.map(({ typeName }) => typeName), readiness, stopping });
   registerReflection(router, [...services, Health]);
 }
 
-function sendAnswer(reply: FastifyReply, { status, headers, body }: SpeltAnswer): void {
+function sendAnswer(request: FastifyRequest, reply: FastifyReply, { status, headers, body }: SpeltAnswer): void {
+  if (request.method === 'HEAD') reply.header('content-length', Buffer.byteLength(body));
   reply
     .code(status)
     .headers({ ...headers })

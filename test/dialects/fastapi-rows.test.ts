@@ -212,7 +212,7 @@ describe('a FastAPI body over HTTP', () => {
         const reply = await call({ method: 'PUT', path, token, body: {} });
         expect(reply.status).to.equal(405);
         expect(reply.body).to.deep.equal({ detail: 'Method Not Allowed' });
-        expect(reply.headers.get('allow')).to.equal('GET, POST');
+        expect(reply.headers.get('allow')).to.equal('GET, HEAD, POST');
       });
 
       it('absent: 404, and no token: 401 with a challenge', async () => {

@@ -65,7 +65,7 @@ describe('a mistake of the client', () => {
   for (const method of ['FOO', '__proto__', 'constructor']) {
     it(`is the method ${method}`, async () => {
       const line = running.nextLine(({ msg }) => msg === 'request');
-      expect(await send({ ':method': method, ':path': '/v1/status' })).to.include({ status: 405, allow: 'GET' });
+      expect(await send({ ':method': method, ':path': '/v1/status' })).to.include({ status: 405, allow: 'GET, HEAD' });
       expect(await line).to.include({ status: 405, method });
       expect(await send({ ':method': method, ':path': '/nowhere' })).to.include({ status: 404 });
       expect(await send({ ':method': method, ':path': `${service}/GetBook` })).to.include({ status: 404 });
@@ -179,11 +179,5 @@ describe('a load balancer', () => {
     const readiness = { trouble: () => trouble, subscribe: () => () => undefined };
     await using running = await startGateway({ readiness });
     expect((await fetch(`${running.origin}/readyz`, { method: 'HEAD' })).status).to.equal(503);
-  });
-
-  it('is told what there is in place of a head elsewhere', async () => {
-    await using running = await startGateway();
-    const { status, headers } = await fetch(`${running.origin}/v1/status`, { method: 'HEAD' });
-    expect([status, headers.get('allow')]).to.deep.equal([405, 'GET']);
   });
 });

@@ -6,6 +6,7 @@ import { createServer as createTcpServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import type { SecureContextOptions, Server as TlsServer } from 'node:tls';
+import { continueStreamWhenRead } from './expectations.ts';
 import { awaitFirstBytes, type SpokenProtocol } from './first-bytes.ts';
 import { trackHttp1Answers } from './http1-answers.ts';
 import { trackHttp2Sessions } from './http2-sessions.ts';
@@ -103,6 +104,8 @@ export function createPort(listener: RequestListener, options: PortOptions): Por
       requestTimeout: timeouts.requestMs,
       keepAliveTimeout: timeouts.keepAliveMs,
       connectionsCheckingInterval: timeouts.checkEveryMs,
+      // The gateway refuses requests without a host, with an answer of its own.
+      requireHostHeader: false,
     },
     listener,
   );
@@ -114,6 +117,7 @@ export function createPort(listener: RequestListener, options: PortOptions): Por
   // to all of its streams or to none.
   const compatible = createHttp2Server();
   compatible.on('request', (request, response) => http1.emit('request', request, response));
+  continueStreamWhenRead(compatible);
   http2.on('stream', (stream: ServerHttp2Stream, headers, flags: number, rawHeaders: string[]) => {
     if (!options.takeStream(stream, headers, rawHeaders)) compatible.emit('stream', stream, headers, flags, rawHeaders);
   });

@@ -7,7 +7,7 @@ import type { Clock } from '../../vault/ports.ts';
 import { callerOf, type Proof, type Prover } from '../admission/authenticate.ts';
 import { shuttingDown } from '../rpc/connect-errors.ts';
 import { tellDenial, type DenialObserver } from '../admission/denial-observer.ts';
-import type { Dialect, Fault, Problem, RestExchange } from '../dialect.ts';
+import type { Dialect, Fault, Problem, RestAnswer, RestExchange } from '../dialect.ts';
 import { workFor, type Exchange } from '../request/exchange.ts';
 import type { Guard } from '../admission/guard.ts';
 import { namedCredential } from '../rpc.ts';
@@ -33,6 +33,8 @@ export interface RestParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly bodyBytesMax: number;
+  /** The methods of a path that belongs to no dialect; undefined where it belongs to nobody. */
+  readonly methodsOfSystem: (path: string) => readonly string[] | undefined;
 }
 
 type Match = PathMatch<Route>;
@@ -163,7 +165,7 @@ export class RestService {
     problem: (dialect: Dialect) => Problem,
   ): Promise<SpeltAnswer> {
     const [first] = dialects;
-    if (!first) return spellAnswer(plainAnswer(404, 'not_found', 'no such path'));
+    if (!first) return spellAnswer(answerOutside(this.#parts.methodsOfSystem(request.path)));
     const names = dialects.map(({ name }) => name);
     const show = showForChoice(request, { caller: undefined, body: undefined, pathValues: [] });
     const chosen = names.length > 1 ? await this.#parts.chooseDialect(names, show) : undefined;
@@ -191,6 +193,13 @@ const tooManyParameters: Fault = {
   expected: parametersMax,
   input: undefined,
 };
+
+/** @param allow the methods of the path, which answer elsewhere */
+function answerOutside(allow: readonly string[] | undefined): RestAnswer {
+  if (!allow) return plainAnswer(404, 'not_found', 'no such path');
+  const answer = plainAnswer(405, 'unimplemented', 'this path has no such method');
+  return { ...answer, headers: { allow: allow.join(', ') } };
+}
 
 function checkBody({ body: binding }: Route, needsBody: boolean, body: JsonValue | undefined): void {
   if (body === undefined && needsBody) throw new ProblemError({ kind: 'body_missing' });

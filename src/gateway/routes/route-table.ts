@@ -7,6 +7,7 @@ import { findField, resolveFieldPath } from '../messages/message-fields.ts';
 import { parsePathTemplate, shapeOf, type PathTemplate } from './path-template.ts';
 import { createPathTree, splitPath, type PathMatch, type PathTree, type SplitPath } from './path-tree.ts';
 import type { BoundRpc } from '../rpc.ts';
+import { answeringMethod, withHead } from './implied-methods.ts';
 
 /** What of a request its body holds. */
 export type BodyBinding =
@@ -42,6 +43,8 @@ export interface RouteTable {
   readonly routes: readonly Route[];
   /** @param path without the query, still percent-encoded */
   match(httpMethod: string, path: string): RouteMatch;
+  /** The methods that any dialect has at a path; undefined where there is none. */
+  allowedMethods(path: string): readonly string[] | undefined;
 }
 
 /**
@@ -55,7 +58,17 @@ export function createRouteTable(dialects: readonly Dialect[]): RouteTable {
   const routes = dialects.flatMap((dialect) => routesOf(dialect));
   refuseDuplicates(routes);
   for (const route of routes) tree.add(route.template, route);
-  return { routes, match: (httpMethod, path) => match(tree, httpMethod, path) };
+  return {
+    routes,
+    match: (httpMethod, path) => match(tree, answeringMethod(httpMethod), path),
+    allowedMethods: (path) => allowedMethods(tree, path),
+  };
+}
+
+function allowedMethods(tree: PathTree<Route>, path: string): readonly string[] | undefined {
+  const split = splitPath(path);
+  const methods = split ? tree.find(split).flatMap((group) => group.map(({ entry }) => entry.httpMethod)) : [];
+  return methods.length > 0 ? withHead(methods) : undefined;
 }
 
 function match(tree: PathTree<Route>, httpMethod: string, path: string): RouteMatch {
@@ -70,7 +83,7 @@ function match(tree: PathTree<Route>, httpMethod: string, path: string): RouteMa
   const byDialect = Map.groupBy(groups.flat(), ({ entry }) => entry.dialect);
   const allow = new Map<Dialect, readonly string[]>();
   for (const [dialect, matches] of byDialect) {
-    allow.set(dialect, [...new Set(matches.map(({ entry }) => entry.httpMethod))].toSorted());
+    allow.set(dialect, withHead(matches.map(({ entry }) => entry.httpMethod)));
   }
   return { kind: 'method_not_allowed', allow };
 }

@@ -339,7 +339,7 @@ describe('coffer.v1.CredentialService over REST', () => {
     const absent = await call({ path: '/v1/workspaces/default/nonsense' });
     expect([absent.status, absent.body['code']]).to.deep.equal([404, 'not_found']);
     const put = await call({ method: 'PUT', path: credentials, body: {} });
-    expect([put.status, put.headers.get('allow')]).to.deep.equal([405, 'GET, POST']);
+    expect([put.status, put.headers.get('allow')]).to.deep.equal([405, 'GET, HEAD, POST']);
     for (const authorization of ['', 'Bearer cof_wrong']) {
       const unknown = await call({ path: credentials, headers: { authorization } });
       expect([unknown.status, unknown.body['code']]).to.deep.equal([401, 'unauthenticated']);

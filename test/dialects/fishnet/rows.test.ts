@@ -155,7 +155,7 @@ describe('fishnet: every row of its table', () => {
   it('answers 405 with Allow to a method that a path does not have', async () => {
     const { status, headers, body } = await call('PUT', path, coffer.adminToken, {});
     expect({ status, body }).to.deep.equal({ status: 405, body: { error: 'method not allowed' } });
-    expect(headers.get('allow')?.split(', ').toSorted()).to.deep.equal(['GET', 'POST']);
+    expect(headers.get('allow')?.split(', ').toSorted()).to.deep.equal(['GET', 'HEAD', 'POST']);
   });
 
   for (const [protocol, createTransport] of [

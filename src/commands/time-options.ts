@@ -1,11 +1,12 @@
 import { parseArgs } from 'node:util';
+import { parseTime } from '../vault/parse-time.ts';
 import { UsageError } from './usage-error.ts';
 
-const timePattern = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/;
+const timePattern = /^(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d)(:\d\d(?:\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;
 
 /**
  * Reads options whose values are times, such as `--before 2024-01-01` or `--before=2024-01-01T09:30:00+02:00`. A date alone is
- * its first moment in UTC. Options that are not given are absent.
+ * its first moment in UTC, and what is finer than a millisecond is dropped. Options that are not given are absent.
  *
  * @throws UsageError
  * @see https://www.rfc-editor.org/rfc/rfc3339
@@ -19,7 +20,7 @@ export function timeOptions<Name extends string>(
   const times: Partial<Record<Name, Date>> = {};
   for (const name of names) {
     const text = given.get(name);
-    if (text !== undefined) times[name] = parseTime(name, text);
+    if (text !== undefined) times[name] = readTime(name, text);
   }
   return times;
 }
@@ -32,12 +33,9 @@ function parse(parameters: readonly string[], options: Record<string, { readonly
   }
 }
 
-function parseTime(name: string, text: unknown): Date {
-  const [, day = ''] = typeof text === 'string' ? (timePattern.exec(text) ?? []) : [];
-  const time = new Date(String(text));
-  // Date takes 30 February for 1 March.
-  const midnight = new Date(`${day}T00:00:00Z`);
-  const isDay = !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(day);
-  if (day !== '' && isDay && !Number.isNaN(time.getTime())) return time;
+function readTime(name: string, text: unknown): Date {
+  const [, day = '', minutes = '00:00', seconds = ':00', offset = 'Z'] = timePattern.exec(String(text)) ?? [];
+  const time = parseTime(`${day}T${minutes}${seconds}${offset}`);
+  if (time) return time;
   throw new UsageError(`--${name} takes a time such as 2024-01-01 or 2024-01-01T09:30:00Z`);
 }

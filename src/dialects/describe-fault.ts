@@ -13,7 +13,7 @@ const sentences: Record<FaultRule, (expected: Expected) => string> = {
   not_boolean: () => 'must be true or false',
   not_object: () => 'must be an object',
   not_list: () => 'must be a list',
-  not_timestamp: () => 'must be a time as in RFC 3339',
+  not_timestamp: () => 'must be a time as in RFC 3339, of the years 1 to 9999',
   not_in_enum: (expected) => `must be one of ${spell(expected)}`,
   too_short: (expected) => `must be at least ${spell(expected)} characters`,
   too_long: (expected) => `must be at most ${spell(expected)} characters`,

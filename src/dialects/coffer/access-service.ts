@@ -2,7 +2,7 @@ import { AccessService, type CreateApiKeyRequest } from '../../../gen/coffer/v1/
 import { authenticatedRpc, workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
 import type { ApiKeyDirectory, ApiKeyDraft } from '../../vault/api-keys.ts';
 import { inWorkspace } from './in-workspace.ts';
-import { apiKeyToMessage, callerToMessage, dateOrNull, roleFromEnum } from './mapping.ts';
+import { apiKeyToMessage, callerToMessage, expiryOf, roleFromEnum } from './mapping.ts';
 import { readPage } from './pages.ts';
 
 /** The rpcs of `coffer.v1.AccessService`. */
@@ -34,7 +34,7 @@ function draftFromRequest(request: CreateApiKeyRequest): ApiKeyDraft {
     tags: request.tags,
     credentialIds: request.credentialIds,
     dialect: request.dialect === '' ? null : request.dialect,
-    expiresAt: dateOrNull(request.expiresAt),
+    expiresAt: expiryOf(request.expiresAt),
     certificateSan: request.certificateSan === '' ? null : request.certificateSan,
   };
 }

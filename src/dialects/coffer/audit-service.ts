@@ -1,5 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { timestampDate, type Timestamp } from '@bufbuild/protobuf/wkt';
+import type { Timestamp } from '@bufbuild/protobuf/wkt';
 import {
   AuditEvent_Outcome,
   AuditService,
@@ -10,6 +10,7 @@ import {
 import { ownerRpc, workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
 import type { AuditEvent, AuditOutcome } from '../../vault/audit-event.ts';
 import type { AuditEventFilter, AuditTrail, TrailFaultKind, TrailVerification } from '../../vault/audit-trail.ts';
+import { fromTimestamp } from '../from-timestamp.ts';
 import { toTimestamp } from '../to-timestamp.ts';
 import { inWorkspace } from './in-workspace.ts';
 import { readPage } from './pages.ts';
@@ -62,8 +63,8 @@ function filterFromRequest(request: {
 }): AuditEventFilter {
   const { startTime, endTime, actorId, action, resourceId } = request;
   return {
-    ...(startTime && { from: timestampDate(startTime) }),
-    ...(endTime && { until: timestampDate(endTime) }),
+    ...(startTime && { from: fromTimestamp('start_time', startTime) }),
+    ...(endTime && { until: fromTimestamp('end_time', endTime) }),
     ...(actorId !== '' && { actorId }),
     ...(action !== '' && { action }),
     ...(resourceId !== '' && { resourceId }),

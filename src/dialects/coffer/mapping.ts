@@ -1,5 +1,5 @@
 import { isFieldSet, type MessageInitShape } from '@bufbuild/protobuf';
-import { timestampDate, type Timestamp } from '@bufbuild/protobuf/wkt';
+import type { Timestamp } from '@bufbuild/protobuf/wkt';
 import type { WhoAmIResponseSchema } from '../../../gen/coffer/v1/access_service_pb.ts';
 import type { ApiKeySchema } from '../../../gen/coffer/v1/api_key_pb.ts';
 import {
@@ -21,6 +21,7 @@ import type { Member } from '../../vault/member-ports.ts';
 import { notNarrowed, type Narrowing } from '../../vault/narrowing.ts';
 import type { Role } from '../../vault/permissions.ts';
 import type { UsedApiKey, User, Workspace } from '../../vault/ports.ts';
+import { fromTimestamp } from '../from-timestamp.ts';
 import { toStruct } from '../to-struct.ts';
 import { toTimestamp } from '../to-timestamp.ts';
 
@@ -38,7 +39,7 @@ const members: Readonly<Record<string, (message: CredentialMessage) => Credentia
   tags: ({ tags }) => ({ tags }),
   labels: ({ labels }) => ({ labels }),
   metadata: ({ metadata }) => ({ metadata: metadata ?? null }),
-  expires_at: ({ expiresAt }) => ({ expiresAt: dateOrNull(expiresAt) }),
+  expires_at: ({ expiresAt }) => ({ expiresAt: expiryOf(expiresAt) }),
 };
 
 const states: Record<CredentialState, Credential_State> = {
@@ -195,9 +196,13 @@ export function callerToMessage(caller: Caller): MessageInitShape<typeof WhoAmIR
   };
 }
 
-/** An optional timestamp as the vault has it. */
-export function dateOrNull(timestamp: Timestamp | undefined): Date | null {
-  return timestamp === undefined ? null : timestampDate(timestamp);
+/**
+ * An `expires_at` as the vault has it.
+ *
+ * @throws VaultError `invalid_argument`
+ */
+export function expiryOf(timestamp: Timestamp | undefined): Date | null {
+  return timestamp === undefined ? null : fromTimestamp('expires_at', timestamp);
 }
 
 function narrowingToMessage({ providers, tags, credentialIds }: Narrowing) {

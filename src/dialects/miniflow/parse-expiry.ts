@@ -1,7 +1,8 @@
 import { invalidArgument } from '../../vault/errors.ts';
+import { parseTime } from '../../vault/parse-time.ts';
 
 const isoPattern =
-  /^(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2})(?::(\d{2})(?:[.,](\d{1,3})\d*)?)?(?:[Zz]|([+-])(\d{2}):?(\d{2}))?)?$/;
+  /^(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2})(?::(\d{2})(?:[.,](\d+))?)?(?:[Zz]|([+-])(\d{2}):?(\d{2}))?)?$/;
 
 /**
  * Reads an ISO 8601 date or time as MiniFlow's clients send it: seconds may be missing, a time without an offset is UTC, and a
@@ -12,14 +13,9 @@ const isoPattern =
  */
 export function parseExpiry(text: string | undefined): Date | null {
   if (text === undefined || text === '') return null;
-  const [, date = '', minutes = '00:00', seconds = '00', fraction = '', sign = '+', hours = '0', rest = '0'] =
+  const [, date = '', minutes = '00:00', seconds = '00', fraction = '0', sign = '+', hours = '00', rest = '00'] =
     isoPattern.exec(text) ?? [];
-  const local = new Date(`${date}T${minutes}:${seconds}.${fraction.padEnd(3, '0')}Z`);
-  // A day that the month does not have would roll over into the next one.
-  const isReal = !Number.isNaN(local.getTime()) && local.toISOString().startsWith(date);
-  if (date === '' || !isReal || Number(hours) > 23 || Number(rest) > 59) {
-    throw invalidArgument('expires_at', 'must be an ISO 8601 time');
-  }
-  const offsetMs = (Number(hours) * 60 + Number(rest)) * 60_000;
-  return new Date(local.getTime() - (sign === '-' ? -offsetMs : offsetMs));
+  const time = parseTime(`${date}T${minutes}:${seconds}.${fraction}${sign}${hours}:${rest}`);
+  if (!time) throw invalidArgument('expires_at', 'must be an ISO 8601 time of the years 1 to 9999');
+  return time;
 }

@@ -1,8 +1,10 @@
 import { fromJson, ScalarType } from '@bufbuild/protobuf';
 import type { DescEnum, DescMessage } from '@bufbuild/protobuf';
 import { base64Decode } from '@bufbuild/protobuf/wire';
-import { DurationSchema, FieldMaskSchema, TimestampSchema } from '@bufbuild/protobuf/wkt';
+import { DurationSchema, FieldMaskSchema } from '@bufbuild/protobuf/wkt';
 import type { JsonValue } from '../../vault/json.ts';
+import { parseTime } from '../../vault/parse-time.ts';
+import { spellTime } from '../../vault/spell-time.ts';
 import type { Fault } from '../dialect.ts';
 
 /** What a value breaks. */
@@ -98,14 +100,10 @@ function numberCheck(greatest: number): ValueCheck {
   };
 }
 
-/** RFC 3339, whose letters may be small, and whose days exist. */
+/** Without what is finer than a millisecond, which the vault does not keep. */
 function checkTimestamp(value: JsonValue): ReturnType<ValueCheck> {
-  if (typeof value !== 'string') return refuse('not_timestamp');
-  const json = value.toUpperCase();
-  const [, year, month, day] = /^(\d{4})-(\d{2})-(\d{2})T/.exec(json) ?? [];
-  const daysOfMonth = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
-  const exists = Number(day) <= daysOfMonth && accepts(() => fromJson(TimestampSchema, json));
-  return exists ? { json } : refuse('not_timestamp');
+  const time = typeof value === 'string' ? parseTime(value) : undefined;
+  return time ? { json: spellTime(time) } : refuse('not_timestamp');
 }
 
 /** Paths by comma; their names in either spelling, where protobuf JSON knows the camel case alone. */

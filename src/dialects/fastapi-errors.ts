@@ -2,6 +2,7 @@ import type { Problem, RestAnswer } from '../gateway/dialect.ts';
 import type { VaultError, VaultErrorCode } from '../vault/errors.ts';
 import type { JsonValue } from '../vault/json.ts';
 import { fastApiFaults } from './fastapi-faults.ts';
+import { describeTextFlaw } from '../vault/json-text-flaw.ts';
 import { renderBy, type ProblemTable } from './problem-table.ts';
 
 /** What differs between the dialects whose originals are FastAPI applications. */
@@ -56,6 +57,7 @@ export function fastApiErrors(style: FastApiErrorStyle): (problem: Problem) => R
     vault: ({ error }) => renderVaultError(error, style),
     invalid_request: (list) => unprocessable(fastApiFaults(list)),
     malformed_json: ({ offset, reason }) => unprocessable([malformedJson(offset, reason)]),
+    unstorable_json: ({ flaw }) => unprocessable([malformedJson(flaw.offset, describeTextFlaw(flaw))]),
     body_missing: () => unprocessable([{ type: 'missing', loc: ['body'], msg: 'Field required', input: null }]),
     body_not_object: () => unprocessable([bodyNotObject]),
     body_too_large: ({ bytesMax }) => answer(413, `Request body must be at most ${bytesMax} bytes`),

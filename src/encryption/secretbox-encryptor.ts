@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 
 import { isJsonObject, type JsonValue } from '../vault/json.ts';
 import type { RecordIdentity } from '../vault/ports.ts';
+import { parseJson } from '../vault/read-json.ts';
 import { Secret } from '../vault/secret.ts';
 import { uint32Bytes, uuidBytes } from './derivation-input.ts';
 import { derivationLabels, derive } from './derive.ts';
@@ -84,7 +85,7 @@ function readPadded(padded: Uint8Array): Secret {
   try {
     const content = unpad(padded);
     if (!content) throw secretUnreadable('padding_invalid');
-    const fields = parseJson(content);
+    const fields = parseContent(content);
     if (!isJsonObject(fields)) throw secretUnreadable('content_invalid');
     return new Secret(fields);
   } finally {
@@ -93,10 +94,9 @@ function readPadded(padded: Uint8Array): Secret {
 }
 
 /** Undefined where it is not JSON; the parser's own error quotes the text, so it is not passed on. */
-function parseJson(content: Uint8Array): JsonValue | undefined {
+function parseContent(content: Uint8Array): JsonValue | undefined {
   try {
-    const value: JsonValue = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content));
-    return value;
+    return parseJson(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content));
   } catch {
     return undefined;
   }

@@ -1,6 +1,7 @@
 import type { DescMethodUnary } from '@bufbuild/protobuf';
 import type { VaultError } from '../vault/errors.ts';
 import type { JsonValue } from '../vault/json.ts';
+import type { JsonTextFlaw } from '../vault/json-text-flaw.ts';
 import type { Caller } from '../vault/caller.ts';
 import type { Documentation } from './openapi/documentation.ts';
 import type { BoundRpc, BoundStream } from './rpc.ts';
@@ -90,6 +91,8 @@ export type Problem =
   | { readonly kind: 'invalid_request'; readonly faults: readonly Fault[]; readonly hasMore?: boolean }
   /** `offset` is where the body stopped being JSON, in characters. */
   | { readonly kind: 'malformed_json'; readonly offset: number; readonly reason: string }
+  /** The body is JSON, but parsing it loses or changes something. */
+  | { readonly kind: 'unstorable_json'; readonly flaw: JsonTextFlaw }
   | { readonly kind: 'body_missing' }
   | { readonly kind: 'body_not_object'; readonly contentType: string | undefined }
   | { readonly kind: 'body_too_large'; readonly bytesMax: number }

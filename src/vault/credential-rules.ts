@@ -1,6 +1,7 @@
 import { invalidArgument, VaultError } from './errors.ts';
 import type { JsonObject } from './json.ts';
 import { limits } from './limits.ts';
+import { isStorableTime } from './parse-time.ts';
 import type { Secret } from './secret.ts';
 
 /** What a caller chooses of a credential's metadata. */
@@ -80,14 +81,8 @@ function secretTooLarge(bytesMax: number): VaultError {
   return new VaultError('invalid_argument', message, { field: 'secret', bytesMax });
 }
 
-/** PostgreSQL's timestamps and JavaScript's dates agree on this range, and RFC 3339 has four digits for a year. */
-const timesFrom = Date.UTC(1, 0, 1);
-const timesBefore = Date.UTC(10_000, 0, 1);
-
 function checkTime(field: string, time: Date | null): void {
-  if (time === null) return;
-  const ms = time.getTime();
-  if (!(ms >= timesFrom && ms < timesBefore)) throw invalidArgument(field, 'must be a time of the years 1 to 9999');
+  if (time !== null && !isStorableTime(time)) throw invalidArgument(field, 'must be a time of the years 1 to 9999');
 }
 
 function checkText(field: string, text: string, charactersMax: number): void {
@@ -96,7 +91,13 @@ function checkText(field: string, text: string, charactersMax: number): void {
   if (text.length > charactersMax && Array.from(text).length > charactersMax) {
     throw invalidArgument(field, `must be at most ${charactersMax} characters`);
   }
+  checkCharacters(field, text);
+}
+
+/** PostgreSQL stores neither. */
+function checkCharacters(field: string, text: string): void {
   if (text.includes('\0')) throw invalidArgument(field, 'must not contain U+0000');
+  if (!text.isWellFormed()) throw invalidArgument(field, 'must not contain half of a surrogate pair');
 }
 
 function checkOptionalText(field: string, text: string | null, charactersMax: number): void {
@@ -126,14 +127,14 @@ function checkMetadata(metadata: JsonObject | null): void {
   if (mayBeUnstorable(text)) refuseUnstorable('metadata', metadata);
 }
 
-/** A backslash that is itself escaped may precede `u0000`, and `null` may be meant: only the value tells. */
+/** A backslash that is itself escaped may precede `u0000` or `ud800`, and `null` may be meant: only the value tells. */
 function mayBeUnstorable(text: string): boolean {
-  return text.includes('\\u0000') || text.includes('null');
+  return text.includes('\\u0000') || text.includes('\\ud') || text.includes('null');
 }
 
-/** PostgreSQL can't store U+0000; JSON can't spell NaN and the infinities, which a binary protocol may bring, but as null. */
+/** Neither U+0000 nor half of a surrogate pair can be stored; JSON can't spell NaN and the infinities, which a binary protocol may bring, but as null. */
 function refuseUnstorable(field: string, value: unknown): void {
-  if (typeof value === 'string' && value.includes('\0')) throw invalidArgument(field, 'must not contain U+0000');
+  if (typeof value === 'string') checkCharacters(field, value);
   if (typeof value === 'number' && !Number.isFinite(value)) throw invalidArgument(field, 'must hold finite numbers');
   if (typeof value !== 'object' || value === null) return;
   for (const [name, member] of Object.entries(value)) {

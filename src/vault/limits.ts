@@ -14,4 +14,6 @@ export const limits = {
   /** What a dialect may document beyond `pageSize`. */
   pageSizeOfDialects: 10_000,
   requestBodyBytes: 1_048_576,
+  /** Of objects and arrays in one another, in a request's JSON. */
+  jsonDepth: 64,
 } as const;

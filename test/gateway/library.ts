@@ -44,6 +44,7 @@ function renderProblem(problem: Problem, exchange: RestExchange) {
     unavailable: 503,
     invalid_request: 422,
     malformed_json: 422,
+    unstorable_json: 422,
     body_missing: 422,
     body_not_object: 422,
     body_too_large: 413,

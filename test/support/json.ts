@@ -1,8 +1,9 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../src/vault/json.ts';
+import { parseJson } from '../../src/vault/read-json.ts';
 
-/** Parses a text that must be a JSON object. */
+/** Parses a text that must be a JSON object, with the names that it has: those of JSON.parse may be others. */
 export function parseObject(text: string): JsonObject {
-  const value: JsonValue = JSON.parse(text);
+  const value = parseJson(text);
   if (!isJsonObject(value)) throw new Error('the answer is no JSON object');
   return value;
 }

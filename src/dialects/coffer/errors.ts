@@ -5,6 +5,7 @@ import { errorInfo, errorInfoToJson } from '../../gateway/rest/error-info.ts';
 import type { VaultError, VaultErrorCode } from '../../vault/errors.ts';
 import { describeFaults } from '../describe-fault.ts';
 import { faultListBytesMax } from '../../gateway/errors/refusal-limits.ts';
+import { describeTextFlaw, placeOfFlaw } from '../../vault/json-text-flaw.ts';
 import { renderBy, type ProblemTable } from '../problem-table.ts';
 
 /** Connect's names of the codes that the native API answers, each with its HTTP status. */
@@ -64,6 +65,12 @@ const failures: ProblemTable<Failure> = {
   vault: ({ error }) => vaultFailure(error.code === 'workspace_denied' ? absentWorkspace(error) : error),
   invalid_request: faultFailure,
   malformed_json: ({ offset }) => refusedBody(`the body is not JSON from character ${offset} on`),
+  unstorable_json: ({ flaw }) => ({
+    code: 'invalid_argument',
+    message: describeTextFlaw(flaw),
+    reason: 'INVALID_ARGUMENT',
+    metadata: { [placeOfFlaw(flaw)]: flaw.rule },
+  }),
   body_missing: () => refusedBody('the body is missing'),
   body_not_object: () => refusedBody('the body must be a JSON object'),
   body_too_large: ({ bytesMax }) => ({

@@ -2,6 +2,7 @@ import type { Problem, RestAnswer } from '../../gateway/dialect.ts';
 import type { FaultList } from '../../gateway/messages/fault-list.ts';
 import type { VaultError, VaultErrorCode } from '../../vault/errors.ts';
 import { describeFaults } from '../describe-fault.ts';
+import { describeTextFlaw } from '../../vault/json-text-flaw.ts';
 import { isLeftOut } from '../is-left-out.ts';
 import { renderBy, type ProblemTable } from '../problem-table.ts';
 import { valuesRequired } from './mapping.ts';
@@ -41,6 +42,7 @@ const answers: ProblemTable<RestAnswer> = {
   vault: ({ error }) => vaultAnswer(error),
   invalid_request: (list) => answer(400, wordsForFaults(list)),
   malformed_json: ({ offset }) => answer(400, `request body is not JSON from character ${offset} on`),
+  unstorable_json: ({ flaw }) => answer(400, describeTextFlaw(flaw)),
   body_missing: () => answer(400, valuesRequired),
   body_not_object: () => answer(400, 'request body must be a JSON object'),
   body_too_large: ({ bytesMax }) => answer(413, `request body must be at most ${bytesMax} bytes`),

@@ -3,6 +3,7 @@ import type { FaultList } from '../../gateway/messages/fault-list.ts';
 import type { VaultError, VaultErrorCode } from '../../vault/errors.ts';
 import type { JsonValue } from '../../vault/json.ts';
 import { describeFaults } from '../describe-fault.ts';
+import { describeTextFlaw } from '../../vault/json-text-flaw.ts';
 import { isLeftOut } from '../is-left-out.ts';
 import { renderBy, type ProblemTable } from '../problem-table.ts';
 
@@ -60,6 +61,7 @@ const failures: ProblemTable<Failure> = {
   vault: ({ error }) => vaultFailure(error),
   invalid_request: faultFailure,
   malformed_json: ({ offset }) => ({ status: 400, sentence: `the body is not JSON from character ${offset} on` }),
+  unstorable_json: ({ flaw }) => ({ status: 400, sentence: describeTextFlaw(flaw) }),
   // Flowise's parser makes an empty object of such a body, in which the first member is missing. Only a create needs one.
   body_missing: () => notProvided('name'),
   body_not_object: () => notProvided('name'),

@@ -1,6 +1,7 @@
 import type { Problem, RestAnswer, RestExchange } from '../../gateway/dialect.ts';
 import { quote } from '../../gateway/errors/refusal-limits.ts';
 import { VaultError, type VaultErrorCode } from '../../vault/errors.ts';
+import { describeTextFlaw } from '../../vault/json-text-flaw.ts';
 import { renderBy, type ProblemTable } from '../problem-table.ts';
 import { wrapFailure, type Failure } from './envelope.ts';
 
@@ -63,6 +64,11 @@ const failures: ProblemTable<Failure> = {
   vault: ({ error }) => failureOfVaultError(error),
   invalid_request: () => validationFailed,
   malformed_json: () => validationFailed,
+  // The one fault of the schema that names its place: a client cannot find it by the model alone.
+  unstorable_json: ({ flaw }) => ({
+    ...validationFailed,
+    errorMessage: `${validationFailed.errorMessage}: ${describeTextFlaw(flaw)}`,
+  }),
   body_missing: () => validationFailed,
   body_not_object: () => validationFailed,
   body_too_large: ({ bytesMax }) => ({

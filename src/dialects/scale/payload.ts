@@ -1,4 +1,7 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.ts';
+import { invalidArgument } from '../../vault/errors.ts';
+import { describeTextFlaw } from '../../vault/json-text-flaw.ts';
+import { isJsonObject, type JsonObject } from '../../vault/json.ts';
+import { readJson, type ReadJson } from '../../vault/read-json.ts';
 import { Secret } from '../../vault/secret.ts';
 import type { MergedSecret, SecretChange } from '../../vault/secret-change.ts';
 import { holdsMask, isMask, unmask } from '../masks.ts';
@@ -23,7 +26,7 @@ export function payloadOf(secret: Secret): string {
 export function payloadChange(payload: string): SecretChange {
   return {
     sent: secretOf(payload),
-    needsPresent: isMask(payload) || holdsMask(parseObject(payload) ?? {}),
+    needsPresent: isMask(payload) || holdsMask(parseObject(payload)?.object ?? {}),
     merge: (present) => replacePayload(present, payload),
   };
 }
@@ -31,6 +34,8 @@ export function payloadChange(payload: string): SecretChange {
 /**
  * The secret that a payload makes of the present one, such that it is shown as that payload: the field that was shown gets the
  * text, and JSON that was shown is replaced by JSON.
+ *
+ * @throws VaultError `invalid_argument` for such JSON whose fields are not all that was sent
  */
 function replacePayload(present: Secret, payload: string): MergedSecret {
   if (isMask(payload)) return { secret: present, keepsPresent: true };
@@ -39,8 +44,10 @@ function replacePayload(present: Secret, payload: string): MergedSecret {
   if (name !== undefined) {
     return { secret: new Secret({ ...fields, [name]: payload }), keepsPresent: Object.keys(fields).length > 1 };
   }
-  const sent = parseObject(payload);
-  if (!sent) return { secret: secretOf(payload), keepsPresent: false };
+  const parsed = parseObject(payload);
+  if (!parsed) return { secret: secretOf(payload), keepsPresent: false };
+  const { object: sent, flaw } = parsed;
+  if (flaw) throw invalidArgument('payload', `is JSON in which ${describeTextFlaw(flaw)}`);
   const replaced = unmask(sent, fields);
   // With one text alone it would be shown as that text, no longer as JSON.
   const secret = textFieldOf(replaced) === undefined ? new Secret(replaced) : secretOf(JSON.stringify(replaced));
@@ -53,10 +60,16 @@ function textFieldOf(fields: JsonObject): string | undefined {
   return name !== undefined && second === undefined && typeof fields[name] === 'string' ? name : undefined;
 }
 
-function parseObject(text: string): JsonObject | undefined {
+interface ParsedObject {
+  readonly object: JsonObject;
+  readonly flaw: ReadJson['flaw'];
+}
+
+/** Undefined where the text is anything but a JSON object. */
+function parseObject(text: string): ParsedObject | undefined {
   try {
-    const value: JsonValue = JSON.parse(text);
-    return isJsonObject(value) ? value : undefined;
+    const { value, flaw } = readJson(text);
+    return isJsonObject(value) ? { object: value, flaw } : undefined;
   } catch {
     return undefined;
   }

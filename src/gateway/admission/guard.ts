@@ -29,7 +29,7 @@ export interface Guard {
    * @throws Error where a rule itself is broken
    */
   validate(schema: DescMessage, message: Message): readonly Violation[];
-  /** @throws VaultError `invalid_argument` where the message holds U+0000, or JSON that no JSON text spells */
+  /** @throws VaultError `invalid_argument` where the message holds U+0000, half of a surrogate pair, or JSON that no JSON text spells */
   refuseFlaws(schema: DescMessage, message: Message): void;
   /**
    * Runs the handler, but no longer than until the call is given up.
@@ -64,7 +64,7 @@ export function createGuard(givenUp: (reason: unknown) => VaultError): Guard {
     refuseFlaws(schema, message) {
       const field = flawSearches(schema)(message);
       if (field !== undefined)
-        throw invalidArgument(field, 'must not hold U+0000, the name __proto__, or what JSON can not spell');
+        throw invalidArgument(field, 'must not hold U+0000, half of a surrogate pair, the name __proto__, or what JSON can not spell');
     },
     async invoke(rpc, message, call) {
       if (call.signal.aborted) throw givenUp(call.signal.reason);

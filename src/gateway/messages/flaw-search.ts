@@ -1,10 +1,11 @@
 import { ScalarType } from '@bufbuild/protobuf';
 import type { DescField, DescMessage, Message } from '@bufbuild/protobuf';
-import { isJson, findJsonFlaw } from './json-guard.ts';
+import { isJson, findJsonFlaw, isStorableText } from './json-guard.ts';
 import { fieldReader } from './message-fields.ts';
 
 /**
- * Finds the field of a message that holds what can't be stored, at any depth: U+0000, or JSON that no JSON text spells. The answer
+ * Finds the field of a message that holds what can't be stored, at any depth: U+0000, half of a surrogate
+ * pair, or JSON that no JSON text spells. The answer
  * is the name of the root's field.
  */
 export type FlawSearch = (message: Message) => string | undefined;
@@ -58,7 +59,7 @@ function searchIn(field: DescField, isFlawed: IsFlawed): IsFlawed {
 }
 
 function textIsFlawed(value: unknown): boolean {
-  return typeof value === 'string' && value.includes('\0');
+  return typeof value === 'string' && !isStorableText(value);
 }
 
 function jsonIsFlawed(value: unknown): boolean {

@@ -1,5 +1,6 @@
 import type { JsonValue as MutableJsonValue } from '@bufbuild/protobuf';
 import type { JsonObject, JsonValue } from '../../vault/json.ts';
+import { limits } from '../../vault/limits.ts';
 
 /** Tells whether a value is one that JSON.parse could have made; only its outermost shape is looked at. */
 export function isJson(value: unknown): value is JsonValue {
@@ -13,26 +14,34 @@ export function isReadableByProtobuf(value: JsonValue): value is MutableJsonValu
 
 /** Why a JSON value is refused before anything else is looked at. */
 export interface JsonFlaw {
-  readonly kind: 'nul' | 'proto_name' | 'not_finite' | 'too_deep';
+  readonly kind: 'nul' | 'lone_surrogate' | 'proto_name' | 'not_finite' | 'too_deep';
   /** Names and indexes from the root. */
   readonly path: readonly (string | number)[];
 }
 
-/** The deepest nesting of objects and arrays that a request may have. */
-export const jsonDepthMax = 64;
-
 /**
- * Looks for what no request may hold: U+0000, which PostgreSQL can't store; the name `__proto__`, which is never meant; a number
- * that JSON can't spell; and nesting beyond `jsonDepthMax`.
+ * Looks for what no request may hold: U+0000, which PostgreSQL can't store; half of a surrogate pair, which
+ * has no UTF-8; the name `__proto__`, which is never meant; a number
+ * that JSON can't spell; and nesting beyond `limits.jsonDepth`.
  *
  * @returns the first flaw, or undefined
  */
 export function findJsonFlaw(value: JsonValue, depth = 0): JsonFlaw | undefined {
-  if (typeof value === 'string') return value.includes('\0') ? { kind: 'nul', path: [] } : undefined;
+  if (typeof value === 'string') return flawOfText(value);
   if (typeof value === 'number') return Number.isFinite(value) ? undefined : { kind: 'not_finite', path: [] };
   if (typeof value !== 'object' || value === null) return undefined;
-  if (depth === jsonDepthMax) return { kind: 'too_deep', path: [] };
+  if (depth === limits.jsonDepth) return { kind: 'too_deep', path: [] };
   return isList(value) ? findInList(value, depth + 1) : findInObject(value, depth + 1);
+}
+
+function flawOfText(text: string): JsonFlaw | undefined {
+  const kind = text.includes('\0') ? 'nul' : text.isWellFormed() ? undefined : 'lone_surrogate';
+  return kind && { kind, path: [] };
+}
+
+/** Tells whether a text is one that UTF-8 and PostgreSQL can hold: it has no U+0000 and no half of a surrogate pair. */
+export function isStorableText(text: string): boolean {
+  return flawOfText(text) === undefined;
 }
 
 function findInList(list: readonly JsonValue[], depth: number): JsonFlaw | undefined {
@@ -46,7 +55,8 @@ function findInList(list: readonly JsonValue[], depth: number): JsonFlaw | undef
 function findInObject(object: JsonObject, depth: number): JsonFlaw | undefined {
   for (const [name, member] of Object.entries(object)) {
     if (name === '__proto__') return { kind: 'proto_name', path: [] };
-    if (name.includes('\0')) return { kind: 'nul', path: [] };
+    const ofName = flawOfText(name);
+    if (ofName) return ofName;
     const flaw = findJsonFlaw(member, depth);
     if (flaw) return { kind: flaw.kind, path: [name, ...flaw.path] };
   }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { VaultError } from '../../vault/errors.ts';
-import type { JsonValue } from '../../vault/json.ts';
+import { readJson, type ReadJson } from '../../vault/read-json.ts';
 import { findJsonFault } from '../messages/json-fault.ts';
 import { ProblemError } from '../rest/problem-error.ts';
 import type { BoundRpc } from '../rpc.ts';
@@ -20,7 +20,7 @@ export function bodyLimitOf({ access }: Pick<BoundRpc, 'access'>, bytesMax: numb
  * @throws ProblemError `body_too_large`, `body_not_object` for another content type than JSON, `malformed_json`
  * @throws VaultError `canceled` where the client goes away meanwhile
  */
-export async function readJsonBody(request: IncomingMessage, bytesMax: number): Promise<JsonValue | undefined> {
+export async function readJsonBody(request: IncomingMessage, bytesMax: number): Promise<ReadJson | undefined> {
   if (declaredBytes(request) > bytesMax) throw new ProblemError({ kind: 'body_too_large', bytesMax });
   const bytes = await readBytes(request, bytesMax);
   if (bytes.length === 0) return undefined;
@@ -74,11 +74,11 @@ function readBytes(request: IncomingMessage, bytesMax: number): Promise<Buffer> 
 /** It keeps nothing of what it has decoded. */
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-function parse(bytes: Buffer): JsonValue | undefined {
+function parse(bytes: Buffer): ReadJson | undefined {
   const text = decode(bytes);
   try {
-    const value: JsonValue = JSON.parse(text);
-    return value ?? undefined;
+    const read = readJson(text);
+    return read.value === null ? undefined : read;
   } catch {
     if (text.trim() === '') return undefined;
     throw new ProblemError({ kind: 'malformed_json', ...findJsonFault(text) });

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { JsonValue } from '../../vault/json.ts';
+import type { ReadJson } from '../../vault/read-json.ts';
 import type { RequestHeaders } from '../admission/authenticate.ts';
 import type { Exchange } from '../request/exchange.ts';
 import { readQueryText, type BoundedQuery } from '../request/query.ts';
@@ -13,9 +13,11 @@ export interface RestRequest extends BoundedQuery {
   readonly httpMethod: string;
   /** Without the query, still percent-encoded. */
   readonly path: string;
+  /** The query as it was sent. */
+  readonly rawQuery: string;
   readonly headers: RequestHeaders;
   /** Reads the body, once, and only when it is asked for, up to the limit that is then given; undefined where there is none. */
-  readonly body: (bytesMax: number) => Promise<JsonValue | undefined>;
+  readonly body: (bytesMax: number) => Promise<ReadJson | undefined>;
   /** Aborted when the client goes away. */
   readonly signal: AbortSignal;
 }
@@ -24,12 +26,14 @@ export interface RestRequest extends BoundedQuery {
 export function openRestRequest(request: FastifyRequest, exchange: Exchange, signal: AbortSignal): RestRequest {
   const { raw } = request;
   const [path = '/', ...rest] = (raw.url ?? '/').split('?');
-  let read: Promise<JsonValue | undefined> | undefined;
+  const rawQuery = rest.join('?');
+  let read: Promise<ReadJson | undefined> | undefined;
   return {
     exchange,
     httpMethod: request.method,
     path,
-    ...readQueryText(rest.join('?')),
+    ...readQueryText(rawQuery),
+    rawQuery,
     headers: headersByName(raw.headers),
     body: (bytesMax) => (read ??= announcesBody(raw) ? readJsonBody(raw, bytesMax) : Promise.resolve(undefined)),
     signal,

@@ -11,6 +11,7 @@ import type { Dialect, Fault, Problem, RestAnswer, RestExchange } from '../diale
 import { workFor, type Exchange } from '../request/exchange.ts';
 import type { Guard } from '../admission/guard.ts';
 import { namedCredential } from '../rpc.ts';
+import { findMisencodedParameter } from '../messages/query-encoding.ts';
 import type { PathMatch } from '../routes/path-tree.ts';
 import { parametersMax } from '../request/query.ts';
 import { ProblemError } from './problem-error.ts';
@@ -119,7 +120,8 @@ export class RestService {
     const body = caller && takesBody ? await request.body(this.#parts.bodyBytesMax).catch(() => undefined) : undefined;
     const names = candidates.map(({ entry }) => entry.dialect.name);
     const pathValues = Object.values(first.variables);
-    const name = await this.#parts.chooseDialect(names, showForChoice(request, { caller, body, pathValues }));
+    const shown = showForChoice(request, { caller, body: body?.value, pathValues });
+    const name = await this.#parts.chooseDialect(names, shown);
     return candidates.find(({ entry }) => entry.dialect.name === name) ?? first;
   }
 
@@ -134,9 +136,12 @@ export class RestService {
     try {
       const admitted = guard.admit({ ...attempt, caller: callerOf(rpc, proof), message });
       if (isQueryCut) throw new ProblemError({ kind: 'invalid_request', faults: [tooManyParameters] });
-      const body = binding.kind === 'none' ? undefined : await request.body(bodyLimitOf(rpc, bodyBytesMax));
+      checkEncoding(request);
+      const sent = binding.kind === 'none' ? undefined : await request.body(bodyLimitOf(rpc, bodyBytesMax));
       const renewed = await prover.renew(proof);
       const caller = callerOf(rpc, renewed);
+      if (sent?.flaw) throw new ProblemError({ kind: 'unstorable_json', flaw: sent.flaw });
+      const body = sent?.value;
       checkBody(match.entry, reader.needsBody, body);
       const read = begun.readRest({ query, headers, body });
       if ('faults' in read) throw new ProblemError({ kind: 'invalid_request', ...read });
@@ -199,6 +204,14 @@ function answerOutside(allow: readonly string[] | undefined): RestAnswer {
   if (!allow) return plainAnswer(404, 'not_found', 'no such path');
   const answer = plainAnswer(405, 'unimplemented', 'this path has no such method');
   return { ...answer, headers: { allow: allow.join(', ') } };
+}
+
+/** @throws ProblemError `invalid_request` where a parameter of the query is no UTF-8 */
+function checkEncoding({ rawQuery }: RestRequest): void {
+  const name = findMisencodedParameter(rawQuery);
+  if (name === undefined) return;
+  const fault = { source: 'query', path: name === '' ? [] : [name], rule: 'other', input: undefined } as const;
+  throw new ProblemError({ kind: 'invalid_request', faults: [fault] });
 }
 
 function checkBody({ body: binding }: Route, needsBody: boolean, body: JsonValue | undefined): void {

@@ -25,13 +25,16 @@ export interface PathTree<Entry> {
   findNeighbours(path: SplitPath): readonly Entry[];
 }
 
+const notAscii = /[^\0-\x7f]/;
+
 /**
  * Splits and decodes a path. Every variable is decoded fully, also one of several segments: google.api.http would keep `%2F`
  * there, but the one API that has such a path takes names that hold a slash, which its clients spell either way.
  *
- * @returns undefined where a percent sign is not followed by two hex digits, or what is encoded is not UTF-8
+ * @returns undefined where a byte is no ASCII, a percent sign is not followed by two hex digits, or what is encoded is not UTF-8
  */
 export function splitPath(path: string): SplitPath | undefined {
+  if (notAscii.test(path)) return undefined;
   const raw = (path.endsWith('/') ? path.slice(1, -1) : path.slice(1)).split('/');
   try {
     return { raw, decoded: path.includes('%') ? raw.map(decodeURIComponent) : raw };

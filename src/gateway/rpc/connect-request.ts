@@ -3,6 +3,7 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import type { HandlerContext } from '@connectrpc/connect';
 import type { FastifyInstance } from 'fastify';
 import type { IncomingHttpHeaders } from 'node:http';
+import { findMisencodedParameter } from '../messages/query-encoding.ts';
 import { parametersMax, readQueryText } from '../request/query.ts';
 import { hostOf } from '../request/request-identity.ts';
 
@@ -38,16 +39,20 @@ export function clampDeadlines(headers: IncomingHttpHeaders): void {
 }
 
 /**
- * Refuses a query of too many parameters, and a message in it whose base64 is none: what Connect itself takes for a fault of the
- * server.
+ * Refuses a query of too many parameters, a message in it that is no UTF-8, which Connect would change in silence, and one whose
+ * base64 is none: what Connect itself takes for a fault of the server.
  *
  * @throws ConnectError `invalid_argument`
  */
 export function refuseOddQuery({ requestMethod, url }: HandlerContext): void {
   if (requestMethod !== 'GET') return;
-  const { query, isQueryCut } = readQueryText(new URL(url).search.slice('?'.length));
+  const text = new URL(url).search.slice('?'.length);
+  const { query, isQueryCut } = readQueryText(text);
   if (isQueryCut) {
     throw new ConnectError(`the query must have at most ${parametersMax} parameters`, Code.InvalidArgument);
+  }
+  if (findMisencodedParameter(text) !== undefined) {
+    throw new ConnectError('the query is not percent-encoded UTF-8', Code.InvalidArgument);
   }
   if (query.get('base64') !== '1') return;
   try {

@@ -1,5 +1,5 @@
-import { fromBinary, fromJson, toBinary, type JsonValue, type Message } from '@bufbuild/protobuf';
-import type { ConnectError } from '@connectrpc/connect';
+import { fromBinary, fromJson, toBinary, type Message } from '@bufbuild/protobuf';
+import { ConnectError } from '@connectrpc/connect';
 import { codeToHttpStatus, codeToString, errorToJsonBytes } from '@connectrpc/connect/protocol-connect';
 import assert from 'node:assert/strict';
 import type { IncomingHttpHeaders } from 'node:http';
@@ -14,6 +14,7 @@ import type { OpenCalls } from '../request/open-calls.ts';
 import { readBody } from '../request/read-body.ts';
 import { declaredBytes } from '../request/request-body.ts';
 import { headersByName } from '../request/request-headers.ts';
+import { createRequestJson } from './request-json.ts';
 import { jsonOptionsOf, type RpcAttempt, type RpcService, type ServedRpc } from './rpc-service.ts';
 
 /** How the messages of one rpc are spelt on the wire. */
@@ -142,14 +143,13 @@ function createCompiler(): (served: ServedRpc) => CompiledRpc {
 function jsonCodec({ dialect, rpc }: ServedRpc, write: JsonWriter): Codec {
   const { input } = rpc.method;
   const options = jsonOptionsOf(dialect);
-  const decoder = new TextDecoder();
+  const requestJson = createRequestJson(input);
   return {
     read(bytes) {
       try {
-        const json: JsonValue = JSON.parse(decoder.decode(bytes));
-        return fromJson(input, json, options);
+        return fromJson(input, requestJson.parse(bytes), options);
       } catch (error) {
-        throw undecodable(input, error);
+        throw error instanceof ConnectError ? error : undecodable(input, error);
       }
     },
     write,

@@ -9,6 +9,7 @@ import { exchangeKey, type Exchange } from '../request/exchange.ts';
 import { nameOfRpc } from '../request/request-metrics.ts';
 import { namedCredential } from '../rpc.ts';
 import { isDeniedUnread } from './denied-credential.ts';
+import { createRequestJson } from './request-json.ts';
 import { jsonOptionsOf, type RpcAttempt, type RpcService, type ServedRpc } from './rpc-service.ts';
 
 /** The rpcs of all dialects for Connect's router, and the gate that stands before them. */
@@ -54,7 +55,11 @@ export function createConnectService(service: RpcService): ConnectService {
   return {
     routes(router) {
       for (const served of service.served.values()) {
-        const options = { jsonOptions: jsonOptionsOf(served.dialect), readMaxBytes: served.bytesMax };
+        const jsonOptions = {
+          ...jsonOptionsOf(served.dialect),
+          textDecoder: createRequestJson(served.rpc.method.input),
+        };
+        const options = { jsonOptions, readMaxBytes: served.bytesMax };
         router.rpc(
           served.rpc.method,
           (message, context) => refuseAs(served, context, handle(served, message, context)),

@@ -9,6 +9,7 @@ import type { Guard } from '../admission/guard.ts';
 import type { OpenStreams } from './open-streams.ts';
 import { bodyLimitOf } from '../request/request-body.ts';
 import { namedCredential, type BoundStream } from '../rpc.ts';
+import { createRequestJson } from './request-json.ts';
 import { jsonOptionsOf, type GuardedAttempt, type RpcService } from './rpc-service.ts';
 
 /** What streams are served with. */
@@ -51,7 +52,8 @@ export function createStreamService(parts: StreamParts): StreamService {
   return {
     routes(router) {
       for (const one of served.values()) {
-        const options = { jsonOptions: jsonOptionsOf(one.dialect), readMaxBytes: bodyLimitOf(one.rpc, bodyBytesMax) };
+        const jsonOptions = { ...jsonOptionsOf(one.dialect), textDecoder: createRequestJson(one.rpc.method.input) };
+        const options = { jsonOptions, readMaxBytes: bodyLimitOf(one.rpc, bodyBytesMax) };
         router.rpc(one.rpc.method, (message, context) => serve(parts, one, { message, context }), options);
       }
     },

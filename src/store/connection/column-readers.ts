@@ -1,4 +1,5 @@
 import { types } from 'pg';
+import { parseJson } from '../../vault/read-json.ts';
 
 /** Reads the text of a column that is not null. */
 export type ColumnReader = (text: string) => unknown;
@@ -38,7 +39,7 @@ function asItIs(text: string): string {
 }
 
 function readJson(text: string): unknown {
-  return text === '{}' ? {} : JSON.parse(text);
+  return text === '{}' ? {} : parseJson(text);
 }
 
 function readBytes(text: string): unknown {

@@ -1,0 +1,51 @@
+import { jsonUnits } from './json-tokens.ts';
+
+/** A decimal number as its significant digits, without zeros around them, and the power of ten of the first one. */
+interface Decimal {
+  readonly digits: string;
+  readonly exponent: number;
+}
+
+/** Decimals of so many significant digits pass through a double unchanged, unless the exponent is extreme. */
+const safeCharacters = 15;
+
+/**
+ * Tells whether a JSON number has the same value once ECMAScript has parsed it and written it again: `0.1`, `1.10`, `1e2` and
+ * `-0` do; `9007199254740993` and `1e400` do not. Linear in the text.
+ *
+ * @param text a number as RFC 8259 has it
+ */
+export function isExactNumber(text: string): boolean {
+  if (text.length <= safeCharacters && !/e/i.test(text)) return true;
+  const number = Number(text);
+  if (!Number.isFinite(number)) return isZero(text);
+  const sent = decimalOf(text);
+  const written = decimalOf(String(number));
+  return sent.digits === written.digits && (sent.digits === '' || sent.exponent === written.exponent);
+}
+
+function isZero(text: string): boolean {
+  return decimalOf(text).digits === '';
+}
+
+/** The sign is left out, since parsing keeps it. */
+function decimalOf(text: string): Decimal {
+  const [mantissa = '', power = '0'] = text.toLowerCase().split('e');
+  const [whole = '', fraction = ''] = mantissa.replace('-', '').split('.');
+  const all = whole + fraction;
+  const first = firstSignificant(all);
+  return { digits: all.slice(first, lastSignificant(all) + 1), exponent: Number(power) + whole.length - first };
+}
+
+/** By hand: a pattern for trailing zeros tries each zero of the text anew. */
+function firstSignificant(digits: string): number {
+  let at = 0;
+  while (digits.charCodeAt(at) === jsonUnits.digit0) at += 1;
+  return at;
+}
+
+function lastSignificant(digits: string): number {
+  let at = digits.length - 1;
+  while (digits.charCodeAt(at) === jsonUnits.digit0) at -= 1;
+  return at;
+}

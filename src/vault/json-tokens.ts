@@ -1,0 +1,75 @@
+/** The UTF-16 units that JSON texts are made of. */
+export const jsonUnits = {
+  space: 0x20,
+  quote: 0x22,
+  plus: 0x2b,
+  comma: 0x2c,
+  minus: 0x2d,
+  dot: 0x2e,
+  digit0: 0x30,
+  digit9: 0x39,
+  colon: 0x3a,
+  capitalE: 0x45,
+  openBracket: 0x5b,
+  backslash: 0x5c,
+  closeBracket: 0x5d,
+  letterE: 0x65,
+  openBrace: 0x7b,
+  closeBrace: 0x7d,
+} as const;
+
+const { space, colon, plus, minus, dot, digit0, digit9, capitalE, backslash, letterE } = jsonUnits;
+
+/** Tells whether a number of a valid JSON text begins with this unit. */
+export function startsNumber(unit: number): boolean {
+  return unit === minus || isDigit(unit);
+}
+
+/** The place after the closing quote of the string that opens at `start` in a valid JSON text. */
+export function endOfString(text: string, start: number): number {
+  let end = text.indexOf('"', start + 1);
+  while (isEscaped(text, end)) end = text.indexOf('"', end + 1);
+  return end + 1;
+}
+
+/** After an odd number of backslashes; each run of them is looked at for one quote alone. */
+function isEscaped(text: string, at: number): boolean {
+  let before = at;
+  while (text.charCodeAt(before - 1) === backslash) before -= 1;
+  return (at - before) % 2 === 1;
+}
+
+/** The place after the number that begins at `start` in a valid JSON text. */
+export function endOfNumber(text: string, start: number): number {
+  let at = start + 1;
+  while (at < text.length && isOfNumber(text.charCodeAt(at))) at += 1;
+  return at;
+}
+
+function isOfNumber(unit: number): boolean {
+  return isDigit(unit) || unit === dot || unit === letterE || unit === capitalE || unit === plus || unit === minus;
+}
+
+function isDigit(unit: number): boolean {
+  return unit >= digit0 && unit <= digit9;
+}
+
+/** Tells whether some object of a valid JSON text has a name that is written with an escape. */
+export function hasEscapedName(text: string): boolean {
+  let escape = text.indexOf('\\');
+  let start = escape < 0 ? -1 : text.indexOf('"');
+  while (start >= 0) {
+    const end = endOfString(text, start);
+    if (escape < start) escape = text.indexOf('\\', start);
+    if (escape < 0) return false;
+    if (escape < end && isBeforeColon(text, end)) return true;
+    start = text.indexOf('"', end);
+  }
+  return false;
+}
+
+function isBeforeColon(text: string, end: number): boolean {
+  let at = end;
+  while (text.charCodeAt(at) <= space) at += 1;
+  return text.charCodeAt(at) === colon;
+}

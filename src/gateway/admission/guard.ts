@@ -64,7 +64,10 @@ export function createGuard(givenUp: (reason: unknown) => VaultError): Guard {
     refuseFlaws(schema, message) {
       const field = flawSearches(schema)(message);
       if (field !== undefined)
-        throw invalidArgument(field, 'must not hold U+0000, half of a surrogate pair, the name __proto__, or what JSON can not spell');
+        throw invalidArgument(
+          field,
+          'must not hold U+0000, half of a surrogate pair, the name __proto__, or what JSON can not spell',
+        );
     },
     async invoke(rpc, message, call) {
       if (call.signal.aborted) throw givenUp(call.signal.reason);

@@ -47,6 +47,8 @@ export interface Config {
   readonly rateLimitPerKey: number;
   /** Calls a second from one address; 0 is without a limit. */
   readonly rateLimitPerAddress: number;
+  /** Connections of one address, and calls in flight of one behind trusted proxies; 0 is without a limit. */
+  readonly connectionsPerAddress: number;
   readonly logLevel: LogLevel;
   readonly shutdownTimeoutMs: number;
   readonly secretBytesMax: number;
@@ -89,6 +91,7 @@ const names = [
   'COFFER_TRUSTED_PROXIES',
   'COFFER_RATE_LIMIT_PER_KEY',
   'COFFER_RATE_LIMIT_PER_ADDRESS',
+  'COFFER_CONNECTIONS_PER_ADDRESS',
   'COFFER_LOG_LEVEL',
   'COFFER_SHUTDOWN_TIMEOUT_MS',
   'COFFER_SECRET_BYTES_MAX',
@@ -97,6 +100,8 @@ const names = [
 type Name = (typeof names)[number];
 
 const rateLimitRange = { from: 0, to: 1_000_000, otherwise: 0 } as const;
+/** By default a quarter of the connections that the port takes. */
+const connectionsRange = { from: 0, to: 1_000_000, otherwise: 250 } as const;
 const masterPasswordCharactersMin = 12;
 const masterKeyPattern = /^[A-Za-z0-9+/]{43}=$/;
 const apiKeyPattern = /^cof_[A-Za-z0-9_-]{43}$/;
@@ -124,6 +129,7 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
     trustedProxies: parseTrustedProxies(reader),
     rateLimitPerKey: reader.integer('COFFER_RATE_LIMIT_PER_KEY', rateLimitRange),
     rateLimitPerAddress: reader.integer('COFFER_RATE_LIMIT_PER_ADDRESS', rateLimitRange),
+    connectionsPerAddress: reader.integer('COFFER_CONNECTIONS_PER_ADDRESS', connectionsRange),
     logLevel: parseLogLevel(reader),
     shutdownTimeoutMs: reader.integer('COFFER_SHUTDOWN_TIMEOUT_MS', { from: 0, to: 600_000, otherwise: 10_000 }),
     secretBytesMax: reader.integer('COFFER_SECRET_BYTES_MAX', { from: 64, to: 524_288, otherwise: 65_536 }),

@@ -72,6 +72,7 @@ export async function buildServer(parts: ServerParts): Promise<Gateway> {
     port: config.port,
     corsOrigins: config.corsOrigins,
     trustedProxies: config.trustedProxies,
+    connectionsPerAddress: config.connectionsPerAddress,
     rateLimits: { perKey: config.rateLimitPerKey, perAddress: config.rateLimitPerAddress },
   });
 }

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { ConfigError, parseConfig, type Environment } from '../src/config.ts';
+import { connectionsMaxDefault } from '../src/gateway/port/port.ts';
 
 const key = Buffer.alloc(32, 7).toString('base64');
 
@@ -46,6 +47,8 @@ describe('the configuration', () => {
 
   it('limits no calls unless it is told to', () => {
     expect(parse({})).to.include({ rateLimitPerKey: 0, rateLimitPerAddress: 0 });
+    expect(parse({})).to.include({ connectionsPerAddress: connectionsMaxDefault / 4 });
+    expect(parse({ COFFER_CONNECTIONS_PER_ADDRESS: '0' })).to.include({ connectionsPerAddress: 0 });
     const config = parse({ COFFER_RATE_LIMIT_PER_KEY: '50', COFFER_RATE_LIMIT_PER_ADDRESS: '200' });
     expect(config).to.include({ rateLimitPerKey: 50, rateLimitPerAddress: 200 });
   });
@@ -121,6 +124,7 @@ describe('the configuration', () => {
       'COFFER_OIDC_ISSUER must be an https URL',
     ]),
     ['a limit that is no number', { COFFER_RATE_LIMIT_PER_KEY: 'many' }, 'COFFER_RATE_LIMIT_PER_KEY must be'],
+    ['no number of connections', { COFFER_CONNECTIONS_PER_ADDRESS: '-1' }, 'a whole number from 0 to 1000000'],
     ['too high a limit', { COFFER_RATE_LIMIT_PER_ADDRESS: '1000001' }, 'a whole number from 0 to 1000000'],
     ['a trusted proxy that is no address', { COFFER_TRUSTED_PROXIES: '10.0.0.1,proxy.lan' }, 'COFFER_TRUSTED_PROXIES'],
     ['a negative number', { COFFER_SHUTDOWN_TIMEOUT_MS: '-1' }, 'COFFER_SHUTDOWN_TIMEOUT_MS'],

@@ -1,5 +1,5 @@
 import type { DescMethod } from '@bufbuild/protobuf';
-import { createContextValues, type ConnectRouter } from '@connectrpc/connect';
+import { createContextValues } from '@connectrpc/connect';
 import { fastifyConnectPlugin } from '@connectrpc/connect-fastify';
 import type { Tracer } from '@opentelemetry/api';
 import assert from 'node:assert/strict';
@@ -7,7 +7,6 @@ import Fastify from 'fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { Health } from '../../gen/health/v1/health_pb.ts';
 import { limits } from '../vault/limits.ts';
 import type { Clock } from '../vault/ports.ts';
 import { createProver, proofLastsMsDefault, type Authenticate } from './admission/authenticate.ts';
@@ -23,10 +22,9 @@ import type { Dialect } from './dialect.ts';
 import { exchangeKey } from './request/exchange.ts';
 import { answerOfFramework, isUnknownMethod } from './rest/framework-errors.ts';
 import { createGuard } from './admission/guard.ts';
-import { registerHealth } from './system/health.ts';
+import { refuseCrowds } from './admission/forwarded-calls.ts';
 import { serveDocuments } from './openapi/serve-documents.ts';
 import {
-  connectionsMaxDefault,
   createPort,
   defaultPortTimeouts,
   headerBytesMax,
@@ -37,11 +35,15 @@ import {
 } from './port/port.ts';
 import { OpenCalls } from './request/open-calls.ts';
 import { OpenStreams, type OnGrantChange } from './rpc/open-streams.ts';
+import type { Connections } from './port/connections.ts';
 import { createPeerFinder } from './port/peer-address.ts';
+import type { UnreadLimits } from './port/unread-answers.ts';
+import { limitConnections } from './system/limit-connections.ts';
+import { refuseCrowdedCall, registerSystemServices } from './system/system-services.ts';
 import { registerProbes } from './system/probes.ts';
 import { limitRates, type RateLimits } from './admission/rate-limit.ts';
 import { stoppable, type Readiness } from './system/readiness.ts';
-import { reflectionPaths, registerReflection } from './system/reflection.ts';
+import { reflectionPaths } from './system/reflection.ts';
 import { GrpcService } from './rpc/grpc-service.ts';
 import { followExchanges } from './request/request-log.ts';
 import { refusalOfMalformed } from './request/malformed-request.ts';
@@ -88,6 +90,15 @@ export interface GatewayOptions {
   readonly timeouts?: Partial<PortTimeouts>;
   /** The most connections at once. */
   readonly connectionsMax?: number;
+  /**
+   * The most connections of one address, of IPv6 one network of 64 bits, and the most calls in flight of one address behind
+   * trusted proxies; 0 is without a limit, and a quarter of all connections the default.
+   */
+  readonly connectionsPerAddress?: number;
+  /** How many bytes of answers may wait for their clients. */
+  readonly unreadBytes?: Partial<Omit<UnreadLimits, 'unreadMs'>>;
+  /** How long a stream that needs no authentication may last, in milliseconds: a watch of health, or reflection. */
+  readonly publicStreamMs?: number;
   /** After how many milliseconds a caller whose body was slow is asked once more for a proof. */
   readonly proofLastsMs?: number;
   /** None by default. */
@@ -128,7 +139,7 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
     ...options,
     bodyBytesMax: options.bodyBytesMax ?? limits.requestBodyBytes,
     guard: createGuard(givenUp),
-    prover: limitRates(prover, rateLimits, clock),
+    prover: refuseCrowds(limitRates(prover, rateLimits, clock)),
   };
   const readiness = stoppable(options.readiness);
   const stopping = new AbortController();
@@ -140,8 +151,15 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
   const registry = options.metrics;
   const onEnd = registry && countRequests({ registry, dialects: options.dialects, readiness });
   const { tracer } = options;
-  const findPeer = createPeerFinder(options.trustedProxies ?? []);
-  const exchanges = followExchanges(log, { mayBeLocal: isLocalServer(options), findPeer, onEnd, tracer });
+  const { connections, forwardedCalls, unreadAnswers } = limitConnections(options);
+  const exchanges = followExchanges(log, {
+    enterCall: (call) => forwardedCalls.enter(call),
+    connectionOf: (source) => connections.of(source),
+    mayBeLocal: isLocalServer(options),
+    findPeer: createPeerFinder(options.trustedProxies ?? []),
+    onEnd,
+    tracer,
+  });
   const begin = (request: FastifyRequest, reply: FastifyReply): void => {
     const { requestId } = exchanges.begin(request, reply);
     reply.headers({ 'x-request-id': requestId, 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });
@@ -155,9 +173,11 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
     openCalls,
     log,
     exchanges,
+    connectionOf: (session) => connections.of(session),
     bodyBytesMax: parts.bodyBytesMax,
   });
-  const { fastify, port } = createFastify(options, { begin, takeStream: (...stream) => grpc.take(...stream) });
+  const takeStream: PortOptions['takeStream'] = (...stream) => grpc.take(...stream);
+  const { fastify, port } = createFastify(options, { begin, connections, takeStream });
   const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const exchange = exchanges.of(request);
     assert(exchange);
@@ -221,12 +241,13 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
       routes: (router) => {
         connect.routes(router);
         streams.routes(router);
-        registerSystemServices(router, options.dialects, readiness, stopping.signal);
+        registerSystemServices(router, { ...options, readiness, stopping: stopping.signal });
         encodeStatusMessages(router);
       },
       requestGate: async (context) => {
         await connect.gate(context);
         await streams.gate(context);
+        refuseCrowdedCall(context);
       },
       contextValues: (request) =>
         createContextValues()
@@ -267,6 +288,7 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
       }
       await fastify.close();
       openStreams[Symbol.dispose]();
+      unreadAnswers[Symbol.dispose]();
     },
   };
 }
@@ -275,22 +297,23 @@ function createFastify(
   options: GatewayOptions,
   {
     begin,
+    connections,
     takeStream,
   }: {
     readonly begin: (request: FastifyRequest, reply: FastifyReply) => void;
+    readonly connections: Connections;
     readonly takeStream: PortOptions['takeStream'];
   },
 ): { readonly fastify: FastifyInstance; readonly port: Port } {
-  const { log, tls, connectionsMax = connectionsMaxDefault } = options;
+  const { log, tls } = options;
   const timeouts = { ...defaultPortTimeouts, ...options.timeouts };
   const onAcceptError = (error: Error): void =>
     log.error({ error: describeUnknownError(error) }, 'a connection was not accepted');
-  const onFull = (): void => log.warn({ connectionsMax }, 'all connections are taken; further ones are closed');
   let port: Port | undefined;
   const fastify = Fastify({
     serverFactory(listener) {
-      const bounds = { timeouts, untimedPaths: reflectionPaths, connectionsMax, takeStream };
-      port = createPort(listener, { ...bounds, onAcceptError, onFull, ...(tls && { tls }) });
+      const bounds = { timeouts, untimedPaths: reflectionPaths, connections, takeStream };
+      port = createPort(listener, { ...bounds, onAcceptError, ...(tls && { tls }) });
       return port.http1;
     },
     genReqId: ({ headers }) => requestIdOf(headers),
@@ -322,17 +345,6 @@ function rpcsOf(dialects: readonly Dialect[]): DescMethod[] {
 /** Without the query. */
 function pathOf({ raw }: FastifyRequest): string {
   return raw.url?.split('?', 1)[0] ?? '/';
-}
-
-function registerSystemServices(
-  router: ConnectRouter,
-  dialects: readonly Dialect[],
-  readiness: Readiness,
-  stopping: AbortSignal,
-): void {
-  const services = [...new Set(rpcsOf(dialects).map(({ parent }) => parent))];
-  registerHealth(router, { services: services.map(({ typeName }) => typeName), readiness, stopping });
-  registerReflection(router, [...services, Health]);
 }
 
 function sendAnswer(request: FastifyRequest, reply: FastifyReply, { status, headers, body }: SpeltAnswer): void {

@@ -11,8 +11,12 @@ export interface RawConnection {
   closed(): Promise<string>;
 }
 
-export async function openRaw(port: number): Promise<RawConnection> {
-  const socket = connect(port, '127.0.0.1');
+/** @param from what the connection is made to and from, where that is not 127.0.0.1 */
+export async function openRaw(
+  port: number,
+  from: { readonly host?: string; readonly localAddress?: string } = {},
+): Promise<RawConnection> {
+  const socket = connect({ port, host: '127.0.0.1', ...from });
   let received = '';
   socket.on('data', (chunk: Buffer) => (received += chunk.toString('latin1')));
   // A reset by the server ends the connection like a close does.

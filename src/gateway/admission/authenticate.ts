@@ -27,9 +27,23 @@ export interface Evidence {
   readonly peerCertificate: X509Certificate | undefined;
   /** Such a request proves nobody, not even by its certificate. */
   readonly hasSeveralAuthorizations: boolean;
+  /** Keeps its place as soon as one of its calls is authenticated. */
+  readonly connection: { markAuthenticated(): void } | undefined;
+  /** Too many calls of the peer are in flight. */
+  readonly isCrowded: boolean;
   /** The peer's address. */
   readonly peer: string;
   readonly signal: AbortSignal;
+}
+
+/** What a request's exchange holds of its caller, with the headers that may prove it. */
+export function evidenceOf(
+  exchange: Omit<Evidence, 'headers' | 'signal'>,
+  headers: RequestHeaders,
+  signal: AbortSignal,
+): Evidence {
+  const { peerCertificate, hasSeveralAuthorizations, connection, isCrowded, peer } = exchange;
+  return { headers, signal, peerCertificate, hasSeveralAuthorizations, connection, isCrowded, peer };
 }
 
 /** Who is calling, or why that can't be told. */
@@ -64,7 +78,9 @@ export function createProver(authenticate: Authenticate, lastsMs: number): Prove
         const cause = new Error('the request has more than one Authorization');
         throw new VaultError('token_invalid', 'Invalid token', {}, { cause });
       }
-      return { caller: await authenticate(headers, signal, peerCertificate), evidence, askedAtMs };
+      const caller = await authenticate(headers, signal, peerCertificate);
+      if (caller) evidence.connection?.markAuthenticated();
+      return { caller, evidence, askedAtMs };
     } catch (refusal) {
       return { caller: undefined, refusal, evidence, askedAtMs };
     }

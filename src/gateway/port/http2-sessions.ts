@@ -1,5 +1,7 @@
 import { constants } from 'node:http2';
 import type { Http2Server, Http2Session, ServerHttp2Stream } from 'node:http2';
+import type { ConnectionEnd } from './connection.ts';
+import type { Connections } from './connections.ts';
 
 /** Knows the HTTP/2 sessions of a server, in order to end them. */
 export interface Http2Sessions {
@@ -20,7 +22,11 @@ export interface Http2Patience {
 }
 
 /** Follows a server's sessions, and ends those that have had no stream for a while, and requests that take too long. */
-export function trackHttp2Sessions(server: Http2Server, patience: Http2Patience): Http2Sessions {
+export function trackHttp2Sessions(
+  server: Http2Server,
+  connections: Connections,
+  patience: Http2Patience,
+): Http2Sessions {
   const streamCounts = new Map<Http2Session, StreamCount>();
   let isClosing = false;
 
@@ -32,6 +38,9 @@ export function trackHttp2Sessions(server: Http2Server, patience: Http2Patience)
   server.on('stream', (stream: ServerHttp2Stream, { ':path': path }) => {
     if (path === undefined || !patience.untimedPaths.has(path)) cutSlowRequest(stream, patience.requestMs);
     if (stream.session) streamCounts.get(stream.session)?.add(stream);
+    const connection = connections.of(stream.session);
+    connection?.begin(stream);
+    stream.once('close', () => connection?.finish(stream));
   });
   // A session's failure is its client's: the session is destroyed, and its calls are aborted by their streams.
   server.on('sessionError', (_error, session: Http2Session) => session.destroy());
@@ -45,6 +54,17 @@ export function trackHttp2Sessions(server: Http2Server, patience: Http2Patience)
       endOpen();
     },
     endOpen,
+  };
+}
+
+/** For how long a client may take GOAWAY before its connection is closed, in milliseconds. */
+const lastWordsMs = 500;
+
+/** How a connection of HTTP/2 ends: by GOAWAY, and at once when no stream is left, even amid the headers of another. */
+export function endOfHttp2(session: Http2Session): ConnectionEnd {
+  return {
+    refuseCalls: () => session.close(),
+    close: () => void setTimeout(() => session.destroy(), lastWordsMs).unref(),
   };
 }
 

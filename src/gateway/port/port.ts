@@ -1,25 +1,17 @@
 import { createServer as createHttp1Server } from 'node:http';
 import type { RequestListener, Server as Http1Server } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import type { Http2Server, Http2Session, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { createServer as createTcpServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
-import type { SecureContextOptions, Server as TlsServer } from 'node:tls';
+import type { Connections } from './connections.ts';
 import { continueStreamWhenRead } from './expectations.ts';
 import { awaitFirstBytes, type SpokenProtocol } from './first-bytes.ts';
-import { trackHttp1Answers } from './http1-answers.ts';
-import { trackHttp2Sessions } from './http2-sessions.ts';
+import { endOfHttp1, trackHttp1Answers } from './http1-answers.ts';
+import { endOfHttp2, trackHttp2Sessions } from './http2-sessions.ts';
+import { contextOptionsOf, listenWithTls, type PortTls } from './tls-listener.ts';
 
-/** A server certificate, and who may connect. */
-export interface PortTls {
-  /** PEM. */
-  readonly certificate: string;
-  /** PEM. */
-  readonly privateKey: string;
-  /** PEM; where it is given, a client must present a certificate that one of these authorities issued. */
-  readonly clientAuthorities?: string;
-}
+export type { PortTls } from './tls-listener.ts';
 
 /** How long a client may take, in milliseconds. */
 export interface PortTimeouts {
@@ -33,6 +25,10 @@ export interface PortTimeouts {
   readonly keepAliveMs: number;
   /** Without a call on an HTTP/2 connection. */
   readonly sessionIdleMs: number;
+  /** From the first bytes, or from the end of the TLS handshake, until the first authenticated call of a connection. */
+  readonly unauthenticatedMs: number;
+  /** Without taking any byte of the answers that wait. */
+  readonly unreadMs: number;
   /** How often the limits of HTTP/1.1 connections are looked at. */
   readonly checkEveryMs: number;
 }
@@ -44,6 +40,8 @@ export const defaultPortTimeouts: PortTimeouts = {
   requestMs: 60_000,
   keepAliveMs: 65_000,
   sessionIdleMs: 300_000,
+  unauthenticatedMs: 10_000,
+  unreadMs: 30_000,
   checkEveryMs: 5_000,
 };
 
@@ -86,76 +84,34 @@ export interface PortOptions {
   readonly untimedPaths: ReadonlySet<string>;
   /** Asked first for each stream of HTTP/2; what it does not take comes to the listener. */
   readonly takeStream: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: string[]) => boolean;
-  /** Connections beyond it are closed at once. */
-  readonly connectionsMax: number;
-  /** Told when a connection could not be accepted. */
+  /** Admits the connections, and knows those that are open. */
+  readonly connections: Connections;
+  /** Is called when a connection could not be accepted. */
   readonly onAcceptError: (error: Error) => void;
-  /** Told when the first connection is closed that is one too many, and not again before there is room. */
-  readonly onFull: () => void;
 }
 
 /** Makes a port; it does not listen yet. */
 export function createPort(listener: RequestListener, options: PortOptions): Port {
-  const { timeouts } = options;
-  const http1 = createHttp1Server(
-    {
-      maxHeaderSize: headerBytesMax,
-      headersTimeout: timeouts.headersMs,
-      requestTimeout: timeouts.requestMs,
-      keepAliveTimeout: timeouts.keepAliveMs,
-      connectionsCheckingInterval: timeouts.checkEveryMs,
-      // The gateway refuses requests without a host, with an answer of its own.
-      requireHostHeader: false,
-    },
-    listener,
-  );
-  const http2 = createHttp2Server({
-    settings: { maxConcurrentStreams: streamsPerConnectionMax, maxHeaderListSize: headerBytesMax },
-    maxHeaderListPairs: 128,
-  });
-  // One listener for both: requests of HTTP/2 come in the shape of HTTP/1.1 (Node's compatibility API), which a server gives
-  // to all of its streams or to none.
-  const compatible = createHttp2Server();
-  compatible.on('request', (request, response) => http1.emit('request', request, response));
-  continueStreamWhenRead(compatible);
-  http2.on('stream', (stream: ServerHttp2Stream, headers, flags: number, rawHeaders: string[]) => {
-    if (!options.takeStream(stream, headers, rawHeaders)) compatible.emit('stream', stream, headers, flags, rawHeaders);
-  });
-  const sessions = trackHttp2Sessions(http2, { ...timeouts, untimedPaths: options.untimedPaths });
-  const answers = trackHttp1Answers(http1);
-  const sockets = new Set<Socket>();
-  const undecided = new Map<string, Socket>();
+  const { connections, timeouts } = options;
+  const http1 = createHttp1(listener, timeouts);
+  const http2 = createHttp2(http1, options);
+  const sessions = trackHttp2Sessions(http2, connections, { ...timeouts, untimedPaths: options.untimedPaths });
+  const answers = trackHttp1Answers(http1, connections);
   let clientAuthorities = options.tls?.clientAuthorities;
 
   const handOver = (protocol: SpokenProtocol, socket: Socket): void => {
-    undecided.delete(peerOf(socket));
     // HTTP/1.1 may go on answering a client that has ended its side; a session of HTTP/2 has ended then.
     socket.allowHalfOpen = protocol === 'http1';
-    (protocol === 'http2' ? http2 : http1).emit('connection', socket);
-    if (protocol === 'http1') socket.resume();
+    if (protocol === 'http2') return openHttp2(http2, connections, socket);
+    connections.open(socket, socket, endOfHttp1(socket));
+    http1.emit('connection', socket);
+    socket.resume();
   };
-  const secure = options.tls && listenWithTls(options.tls, timeouts, handOver);
-  const outer =
-    secure ??
-    createTcpServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) =>
-      awaitFirstBytes(socket, timeouts.firstBytesMs, handOver),
-    );
-  outer.maxConnections = options.connectionsMax;
-  let isFull = false;
-  outer.on('drop', () => {
-    if (!isFull) options.onFull();
-    isFull = true;
-  });
+  const secure = options.tls && listenWithTls(options.tls, timeouts.firstBytesMs, handOver);
+  const outer = secure ?? createTcpServer({ allowHalfOpen: true, noDelay: true, keepAlive: true });
   outer.on('connection', (socket: Socket) => {
-    const peer = peerOf(socket);
-    sockets.add(socket);
-    undecided.set(peer, socket);
-    socket.once('close', () => {
-      sockets.delete(socket);
-      undecided.delete(peer);
-      // Not at the first place that is free, so that a port at its limit does not fill the log.
-      if (sockets.size < options.connectionsMax / 2) isFull = false;
-    });
+    const isAdmitted = connections.admit(socket) !== undefined;
+    if (isAdmitted && !secure) awaitFirstBytes(socket, timeouts.firstBytesMs, handOver);
   });
 
   return {
@@ -173,13 +129,13 @@ export function createPort(listener: RequestListener, options: PortOptions): Por
       secure?.setSecureContext(contextOptionsOf(tls));
       if (tls.clientAuthorities === clientAuthorities) return;
       clientAuthorities = tls.clientAuthorities;
-      for (const socket of undecided.values()) socket.destroy();
+      connections.closeUndecided();
       answers.endOpen();
       sessions.endOpen();
     },
     async drain() {
       const closed = new Promise<void>((resolve) => outer.close(() => resolve()));
-      for (const socket of undecided.values()) socket.destroy();
+      connections.closeUndecided();
       answers.closeAll();
       http1.closeIdleConnections();
       sessions.closeAll();
@@ -187,40 +143,48 @@ export function createPort(listener: RequestListener, options: PortOptions): Por
       http1.close();
     },
     cut() {
-      for (const socket of sockets) socket.destroy();
+      for (const { socket } of connections) socket.destroy();
     },
   };
 }
 
-/** TLS with ALPN; a client that names no protocol speaks HTTP/1.1. */
-function listenWithTls(
-  options: PortTls,
-  timeouts: PortTimeouts,
-  handOver: (protocol: SpokenProtocol, socket: Socket) => void,
-): TlsServer {
-  const server = createTlsServer({
-    ...contextOptionsOf(options),
-    ALPNProtocols: ['h2', 'http/1.1'],
-    handshakeTimeout: timeouts.firstBytesMs,
-    allowHalfOpen: true,
-    noDelay: true,
-    keepAlive: true,
-    ...(options.clientAuthorities !== undefined && { requestCert: true, rejectUnauthorized: true }),
+function createHttp1(listener: RequestListener, timeouts: PortTimeouts): Http1Server {
+  return createHttp1Server(
+    {
+      maxHeaderSize: headerBytesMax,
+      headersTimeout: timeouts.headersMs,
+      requestTimeout: timeouts.requestMs,
+      keepAliveTimeout: timeouts.keepAliveMs,
+      connectionsCheckingInterval: timeouts.checkEveryMs,
+      // The gateway refuses requests without a host, with an answer of its own.
+      requireHostHeader: false,
+    },
+    listener,
+  );
+}
+
+function createHttp2(http1: Http1Server, { takeStream }: Pick<PortOptions, 'takeStream'>): Http2Server {
+  const http2 = createHttp2Server({
+    settings: { maxConcurrentStreams: streamsPerConnectionMax, maxHeaderListSize: headerBytesMax },
+    maxHeaderListPairs: 128,
   });
-  // Node leaves a connection open whose handshake took too long.
-  server.on('tlsClientError', (_error, socket) => socket.destroy());
-  server.on('secureConnection', (socket) => handOver(socket.alpnProtocol === 'h2' ? 'http2' : 'http1', socket));
-  return server;
+  // One listener for both: requests of HTTP/2 come in the shape of HTTP/1.1 (Node's compatibility API), which a server gives
+  // to all of its streams or to none.
+  const compatible = createHttp2Server();
+  compatible.on('request', (request, response) => http1.emit('request', request, response));
+  continueStreamWhenRead(compatible);
+  http2.on('stream', (stream: ServerHttp2Stream, headers, flags: number, rawHeaders: string[]) => {
+    if (!takeStream(stream, headers, rawHeaders)) compatible.emit('stream', stream, headers, flags, rawHeaders);
+  });
+  return http2;
 }
 
-function contextOptionsOf({ certificate, privateKey, clientAuthorities }: PortTls): SecureContextOptions {
-  const ca = clientAuthorities !== undefined && { ca: clientAuthorities };
-  return { cert: certificate, key: privateKey, minVersion: 'TLSv1.2', ...ca };
-}
-
-/** A TLS connection is another object than the TCP connection below it; the two have the same peer. */
-function peerOf(socket: Socket): string {
-  return `${socket.remoteAddress} ${socket.remotePort}`;
+/** The server makes a session of a socket at once, unless the socket has ended. */
+function openHttp2(http2: Http2Server, connections: Connections, socket: Socket): void {
+  const onSession = (session: Http2Session): void => connections.open(socket, session, endOfHttp2(session));
+  http2.prependOnceListener('session', onSession);
+  http2.emit('connection', socket);
+  http2.off('session', onSession);
 }
 
 function listening(server: Server, host: string, port: number): Promise<void> {

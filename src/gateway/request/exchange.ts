@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { createContextKey } from '@connectrpc/connect';
 import type { Caller } from '../../vault/caller.ts';
+import type { Connection } from '../port/connection.ts';
 
 /** One request with its answer, as the log and the handlers know it. */
 export interface Exchange {
@@ -14,6 +15,10 @@ export interface Exchange {
   readonly peerCertificate: X509Certificate | undefined;
   /** Such a request proves nobody. */
   readonly hasSeveralAuthorizations: boolean;
+  /** Undefined where it has ended by now. */
+  readonly connection: Connection | undefined;
+  /** Too many calls of the peer are in flight, so that this one is refused. */
+  readonly isCrowded: boolean;
   readonly startedMs: number;
   /** Only where it is recorded. */
   readonly span: RequestSpan | undefined;

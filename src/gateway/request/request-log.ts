@@ -1,9 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { Http2ServerRequest } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Tracer } from '@opentelemetry/api';
 import type { Logger } from 'pino';
 import type { EndedExchange, Exchange, RequestSpan } from './exchange.ts';
+import type { Connection } from '../port/connection.ts';
 import type { FindPeer } from '../port/peer-address.ts';
 import { peerCertificateOf } from '../port/peer-certificate.ts';
 import { beginRequestSpan } from './request-span.ts';
@@ -28,6 +30,8 @@ export interface Arrival {
   readonly headers: IncomingHttpHeaders;
   readonly rawHeaders: string[];
   readonly socket: Socket;
+  /** Undefined where it has ended by now. */
+  readonly connection: Connection | undefined;
 }
 
 /** An exchange whose end is told by hand. */
@@ -37,8 +41,18 @@ export interface OpenExchange {
   readonly end: (outcome: Pick<EndedExchange, 'status' | 'isAborted'>) => void;
 }
 
+/** A call that counts for its address until it ends. */
+interface CallInFlight {
+  readonly isCrowded: boolean;
+  readonly leave: () => void;
+}
+
 /** How requests are followed. */
 export interface FollowingOptions {
+  /** Counts a call in flight. */
+  readonly enterCall: (call: Pick<Exchange, 'connection' | 'peer'>) => CallInFlight;
+  /** Finds the connection of a socket or of a session of HTTP/2. */
+  readonly connectionOf: (source: object | undefined) => Connection | undefined;
   /** Whether a request can be local at all; see `isLocalServer`. */
   readonly mayBeLocal: boolean;
   readonly findPeer: FindPeer;
@@ -54,10 +68,13 @@ export function followExchanges(log: Logger, options: FollowingOptions): Exchang
   const exchanges = new WeakMap<IncomingMessage, Exchange>();
   const open = (arrival: Arrival): OpenExchange => {
     const span = tracer && beginRequestSpan(tracer, arrival);
-    const exchange = exchangeOf(arrival, options, span);
+    const peer = options.findPeer(arrival.socket.remoteAddress, arrival.headers);
+    const { isCrowded, leave } = options.enterCall({ connection: arrival.connection, peer });
+    const exchange = exchangeOf(arrival, { peer, isCrowded, mayBeLocal: options.mayBeLocal, span });
     return {
       exchange,
       end(outcome) {
+        leave();
         const ended = { ...outcome, found: exchange.found, durationMs: performance.now() - exchange.startedMs };
         onEnd?.(ended);
         span?.end(ended);
@@ -70,7 +87,8 @@ export function followExchanges(log: Logger, options: FollowingOptions): Exchang
     begin(request, reply) {
       const { id: requestId, method, raw } = request;
       const { headers, rawHeaders, socket, url: path = '/' } = raw;
-      const { exchange, end } = open({ requestId, method, path, headers, rawHeaders, socket });
+      const connection = options.connectionOf(sourceOf(raw));
+      const { exchange, end } = open({ requestId, method, path, headers, rawHeaders, socket, connection });
       exchanges.set(raw, exchange);
       reply.raw.once('close', () => end({ status: reply.raw.statusCode, isAborted: !reply.raw.writableEnded }));
       return exchange;
@@ -79,14 +97,21 @@ export function followExchanges(log: Logger, options: FollowingOptions): Exchang
   };
 }
 
-function exchangeOf(
-  arrival: Arrival,
-  { mayBeLocal, findPeer }: FollowingOptions,
-  span: RequestSpan | undefined,
-): Exchange {
-  const { requestId, headers, socket } = arrival;
+/** Of a request of HTTP/2 it is the session: its socket is hidden by a proxy. */
+function sourceOf(request: IncomingMessage): object | undefined {
+  return request instanceof Http2ServerRequest ? request.stream.session : request.socket;
+}
+
+interface ExchangeOrigin {
+  readonly peer: string;
+  readonly isCrowded: boolean;
+  readonly mayBeLocal: boolean;
+  readonly span: RequestSpan | undefined;
+}
+
+function exchangeOf(arrival: Arrival, { peer, isCrowded, mayBeLocal, span }: ExchangeOrigin): Exchange {
+  const { requestId, headers, socket, connection } = arrival;
   const { remoteAddress: socketAddress } = socket;
-  const peer = findPeer(socketAddress, headers);
   return {
     requestId,
     traceId: span?.traceId ?? traceIdOf(headers),
@@ -94,6 +119,8 @@ function exchangeOf(
     isLocal: mayBeLocal && isLocalRequest({ socketAddress, peer, headers, host: hostOf(arrival) }),
     peerCertificate: peerCertificateOf(socket),
     hasSeveralAuthorizations: hasSeveralAuthorizations(arrival),
+    connection,
+    isCrowded,
     startedMs: performance.now(),
     span,
     found: {},

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { Caller } from '../../vault/caller.ts';
 import { isJsonObject, type JsonValue } from '../../vault/json.ts';
 import type { Clock } from '../../vault/ports.ts';
-import { callerOf, type Proof, type Prover } from '../admission/authenticate.ts';
+import { callerOf, evidenceOf, type Proof, type Prover } from '../admission/authenticate.ts';
 import { shuttingDown } from '../rpc/connect-errors.ts';
 import { tellDenial, type DenialObserver } from '../admission/denial-observer.ts';
 import type { Dialect, Fault, Problem, RestAnswer, RestExchange } from '../dialect.ts';
@@ -94,8 +94,7 @@ export class RestService {
   async #answerFound(request: RestRequest, candidates: readonly Match[]): Promise<SpeltAnswer> {
     const { log, prover } = this.#parts;
     const { headers, signal, exchange } = request;
-    const { peer, peerCertificate, hasSeveralAuthorizations } = exchange;
-    const proof = await prover.prove({ headers, signal, peer, peerCertificate, hasSeveralAuthorizations });
+    const proof = await prover.prove(evidenceOf(exchange, headers, signal));
     const match = await this.#chooseMatch(request, candidates, proof);
     const { dialect, path } = match.entry;
     exchange.found.dialect = dialect.name;

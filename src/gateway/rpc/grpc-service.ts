@@ -9,6 +9,7 @@ import type { Exchange } from '../request/exchange.ts';
 import { grpcContentType, isPlainGrpc, timeoutOf, trailersOf } from './grpc-headers.ts';
 import { FrameReader, frameMessage } from './grpc-message.ts';
 import type { OpenCalls } from '../request/open-calls.ts';
+import type { Connection } from '../port/connection.ts';
 import { readBody } from '../request/read-body.ts';
 import { headersByName } from '../request/request-headers.ts';
 import { requestIdOf } from '../request/request-identity.ts';
@@ -21,6 +22,8 @@ export interface GrpcParts {
   readonly rpcs: RpcService;
   readonly openCalls: OpenCalls;
   readonly exchanges: Exchanges;
+  /** Finds the connection of a session. */
+  readonly connectionOf: (session: object | undefined) => Connection | undefined;
   /** The most bytes of a body that are let in although nobody reads them. */
   readonly bodyBytesMax: number;
   readonly log: Logger;
@@ -46,7 +49,7 @@ export class GrpcService {
     const served = this.#servedByPath.get(headers[':path'] ?? '');
     const socket = stream.session?.socket;
     if (!served || !socket || !isPlainGrpc(headers)) return false;
-    const { exchanges, bodyBytesMax, log, openCalls, rpcs } = this.#parts;
+    const { connectionOf, exchanges, bodyBytesMax, log, openCalls, rpcs } = this.#parts;
     const requestId = requestIdOf(headers);
     const { exchange, end } = exchanges.open({
       requestId,
@@ -55,6 +58,7 @@ export class GrpcService {
       headers,
       rawHeaders,
       socket,
+      connection: connectionOf(stream.session),
     });
     Object.assign(exchange.found, { protocol: 'grpc', rpc: served.name, route: served.name });
     const { signal, leave, end: forget } = openCalls.begin(timeoutOf(headers) ?? Infinity);

@@ -3,7 +3,7 @@ import { ConnectError } from '@connectrpc/connect';
 import type { Logger } from 'pino';
 import { VaultError } from '../../vault/errors.ts';
 import type { Clock } from '../../vault/ports.ts';
-import { callerOf, type Proof, type Prover, type RequestHeaders } from '../admission/authenticate.ts';
+import { callerOf, evidenceOf, type Proof, type Prover, type RequestHeaders } from '../admission/authenticate.ts';
 import { absentWorkspace, connectErrorOf, givenUp, internalError, invalidRequestError } from './connect-errors.ts';
 import { tellDenial, type DenialObserver } from '../admission/denial-observer.ts';
 import type { Dialect } from '../dialect.ts';
@@ -90,9 +90,9 @@ export class RpcService {
    */
   async letIn(attempt: GuardedAttempt): Promise<Proof> {
     const { served, exchange, headers, signal } = attempt;
-    const { found, peer, peerCertificate, hasSeveralAuthorizations } = exchange;
+    const { found } = exchange;
     found.dialect = served.dialect.name;
-    const evidence = { headers, signal, peer, peerCertificate, hasSeveralAuthorizations };
+    const evidence = evidenceOf(exchange, headers, signal);
     const proof = await workFor(exchange, () => this.#parts.prover.prove(evidence));
     const caller = callerOf(served.rpc, proof);
     if (caller) found.caller = caller;

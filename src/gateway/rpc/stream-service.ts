@@ -10,6 +10,7 @@ import type { OpenStreams } from './open-streams.ts';
 import { bodyLimitOf } from '../request/request-body.ts';
 import { namedCredential, type BoundStream } from '../rpc.ts';
 import { createRequestJson } from './request-json.ts';
+import { untilAborted } from './until-aborted.ts';
 import { jsonOptionsOf, type GuardedAttempt, type RpcService } from './rpc-service.ts';
 
 /** What streams are served with. */
@@ -111,33 +112,6 @@ async function askAgain(
   const { dialect, rpc } = served;
   const renewed = await prover.renew({ ...proof, askedAtMs: Number.NEGATIVE_INFINITY });
   guard.admit({ dialect, rpc, caller: callerOf(rpc, renewed), headers: proof.evidence.headers, message });
-}
-
-/** Passes messages on no longer than until the signal is aborted, whether the handler listens to it or not. */
-async function* untilAborted(signal: AbortSignal, messages: AsyncIterable<Message>): AsyncGenerator<Message> {
-  const iterator = messages[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const next = await nextOf(iterator, signal);
-      if (next.done) return;
-      yield next.value;
-    }
-  } finally {
-    // It may never come to its end: nobody waits for that.
-    iterator.return?.().catch(() => undefined);
-  }
-}
-
-async function nextOf(iterator: AsyncIterator<Message>, signal: AbortSignal): Promise<IteratorResult<Message>> {
-  signal.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(new Error('the stream was given up', { cause: signal.reason }));
-    signal.addEventListener('abort', onAbort, { once: true });
-    iterator
-      .next()
-      .then(resolve, reject)
-      .finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }
 
 function attemptOf(served: ServedStream, context: HandlerContext, signal: AbortSignal): GuardedAttempt {

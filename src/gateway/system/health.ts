@@ -1,7 +1,18 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { ConnectRouter } from '@connectrpc/connect';
 import { Health, HealthCheckResponse_ServingStatus as Status } from '../../../gen/health/v1/health_pb.ts';
+import { beginStreamTime } from './public-stream.ts';
 import type { Readiness } from './readiness.ts';
+
+/** What health is served with. */
+export interface HealthParts {
+  readonly services: readonly string[];
+  readonly readiness: Readiness;
+  /** Aborted when the server stops. */
+  readonly stopping: AbortSignal;
+  /** How long a watch lasts; then it ends with UNAVAILABLE, and its client begins it again. */
+  readonly streamMs: number;
+}
 
 /**
  * Serves `grpc.health.v1`: the server as a whole under the empty name, and each service under its own. All of them stand and
@@ -9,10 +20,7 @@ import type { Readiness } from './readiness.ts';
  *
  * @see https://github.com/grpc/grpc/blob/master/doc/health-checking.md
  */
-export function registerHealth(
-  router: ConnectRouter,
-  parts: { readonly services: readonly string[]; readonly readiness: Readiness; readonly stopping: AbortSignal },
-): void {
+export function registerHealth(router: ConnectRouter, parts: HealthParts): void {
   const names = new Set(['', Health.typeName, ...parts.services]);
   const current = (): Status => (parts.readiness.trouble() === undefined ? Status.SERVING : Status.NOT_SERVING);
   router.service(Health, {
@@ -23,11 +31,14 @@ export function registerHealth(
     list: () => ({ statuses: Object.fromEntries([...names].map((name) => [name, { status: current() }])) }),
     async *watch({ service }, { signal }) {
       const isKnown = names.has(service);
-      const ended = AbortSignal.any([signal, parts.stopping]);
+      using time = beginStreamTime(parts.streamMs);
+      const ended = AbortSignal.any([signal, parts.stopping, time.signal]);
       const changes = changesOf(parts.readiness, ended);
       while (await changes.next()) yield { status: isKnown ? current() : Status.SERVICE_UNKNOWN };
-      // The last word before the server stops; whoever went away no longer hears it.
-      if (isKnown && !signal.aborted) yield { status: Status.NOT_SERVING };
+      if (signal.aborted) return;
+      if (!parts.stopping.aborted) time.signal.throwIfAborted();
+      // The last status before the server stops.
+      if (isKnown) yield { status: Status.NOT_SERVING };
     },
   });
 }

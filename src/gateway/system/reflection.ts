@@ -2,16 +2,19 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import type { DescFile, DescMessage, DescService } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { ViolationsSchema } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js';
-import { Code } from '@connectrpc/connect';
+import { Code, ConnectError } from '@connectrpc/connect';
 import type { ConnectRouter } from '@connectrpc/connect';
 import * as v1 from '../../../gen/grpc/reflection/v1/reflection_pb.ts';
 import { ErrorInfoSchema } from '../../../gen/google/rpc/error_details_pb.ts';
 import { StatusSchema } from '../../../gen/google/rpc/status_pb.ts';
 import * as v1alpha from '../../../gen/grpc/reflection/v1alpha/reflection_pb.ts';
+import { untilAborted } from '../rpc/until-aborted.ts';
+import { beginStreamTime } from './public-stream.ts';
 
 /** What a reflection client may ask about. */
 interface Index {
   readonly services: readonly string[];
+  readonly bytesByFile: ReadonlyMap<DescFile, Uint8Array>;
   readonly filesByName: ReadonlyMap<string, DescFile>;
   readonly filesBySymbol: ReadonlyMap<string, DescFile>;
   /** The numbers of the extensions of a message, each with its file. */
@@ -30,48 +33,106 @@ type Answer = v1.ServerReflectionResponse['messageResponse'];
 /** What refusals carry: no service names these types, but clients need them to read `grpc-status-details-bin`. */
 const filesOfRefusals: readonly DescFile[] = [StatusSchema, ErrorInfoSchema, ViolationsSchema].map(({ file }) => file);
 
+/** How long reflection may go on. */
+export interface ReflectionLimits {
+  /** Aborted when the server stops. */
+  readonly stopping: AbortSignal;
+  /** How long a stream lasts; then it ends with UNAVAILABLE. */
+  readonly streamMs: number;
+}
+
+/** What one stream may ask and be answered: a client that reads all there is asks some 50 times, for less than 1 MiB. */
+const questionsMax = 1_000;
+const answerBytesMax = 4 * 1_048_576;
+
 /**
  * Serves `grpc.reflection.v1` and `v1alpha` for the given services, for reflection itself, and for the types of refusals.
  *
  * @see https://github.com/grpc/grpc/blob/master/doc/server-reflection.md
  */
-export function registerReflection(router: ConnectRouter, services: readonly DescService[]): void {
+export function registerReflection(
+  router: ConnectRouter,
+  services: readonly DescService[],
+  limits: ReflectionLimits,
+): void {
   const index = indexOf([...services, v1.ServerReflection, v1alpha.ServerReflection], filesOfRefusals);
   router.service(v1.ServerReflection, {
-    async *serverReflectionInfo(requests) {
-      for await (const request of requests) yield respond(index, request);
+    async *serverReflectionInfo(requests, { signal }) {
+      const stream = new ReflectionStream(index);
+      for await (const request of limitRequests(requests, signal, limits)) yield stream.respond(request);
     },
   });
   // The two versions differ in nothing but the package's name, so that their bytes are the same.
   router.service(v1alpha.ServerReflection, {
-    async *serverReflectionInfo(requests) {
-      for await (const request of requests) {
+    async *serverReflectionInfo(requests, { signal }) {
+      const stream = new ReflectionStream(index);
+      for await (const request of limitRequests(requests, signal, limits)) {
         const asked = fromBinary(
           v1.ServerReflectionRequestSchema,
           toBinary(v1alpha.ServerReflectionRequestSchema, request),
         );
-        const bytes = toBinary(v1.ServerReflectionResponseSchema, respond(index, asked));
+        const bytes = toBinary(v1.ServerReflectionResponseSchema, stream.respond(asked));
         yield fromBinary(v1alpha.ServerReflectionResponseSchema, bytes);
       }
     },
   });
 }
 
-function respond(index: Index, originalRequest: v1.ServerReflectionRequest): v1.ServerReflectionResponse {
-  const messageResponse = answer(index, originalRequest);
-  const validHost = originalRequest.host;
-  return create(v1.ServerReflectionResponseSchema, { validHost, originalRequest, messageResponse });
+async function* limitRequests<Request>(
+  requests: AsyncIterable<Request>,
+  signal: AbortSignal,
+  { stopping, streamMs }: ReflectionLimits,
+): AsyncGenerator<Request> {
+  using time = beginStreamTime(streamMs);
+  const ended = AbortSignal.any([signal, stopping, time.signal]);
+  try {
+    yield* untilAborted(ended, requests);
+  } catch (error) {
+    throw ended.aborted ? ended.reason : error;
+  }
 }
 
-function answer(index: Index, { messageRequest: asked }: v1.ServerReflectionRequest): Answer {
+/** The answers of one stream, which together are limited. A file that it has sent is not sent again as an import of another. */
+class ReflectionStream {
+  readonly #index: Index;
+  readonly #sent = new Set<DescFile>();
+  #questions = 0;
+  #bytes = 0;
+
+  constructor(index: Index) {
+    this.#index = index;
+  }
+
+  /** @throws ConnectError `resource_exhausted` once the stream has asked, or been answered, as much as it may */
+  respond(originalRequest: v1.ServerReflectionRequest): v1.ServerReflectionResponse {
+    this.#questions += 1;
+    if (this.#questions > questionsMax) throw exhausted();
+    const messageResponse = answer(this.#index, originalRequest, this.#sent);
+    this.#bytes += bytesOf(messageResponse);
+    if (this.#bytes > answerBytesMax) throw exhausted();
+    const validHost = originalRequest.host;
+    return create(v1.ServerReflectionResponseSchema, { validHost, originalRequest, messageResponse });
+  }
+}
+
+function exhausted(): ConnectError {
+  return new ConnectError('the stream has asked for as much as it may, open another', Code.ResourceExhausted);
+}
+
+function bytesOf({ case: kind, value }: Answer): number {
+  if (kind !== 'fileDescriptorResponse') return 0;
+  return value.fileDescriptorProto.reduce((bytes, file) => bytes + file.length, 0);
+}
+
+function answer(index: Index, { messageRequest: asked }: v1.ServerReflectionRequest, sent: Set<DescFile>): Answer {
   switch (asked.case) {
     case 'fileByFilename':
-      return files(index.filesByName.get(asked.value));
+      return files(index, index.filesByName.get(asked.value), sent);
     case 'fileContainingSymbol':
-      return files(index.filesBySymbol.get(asked.value.replace(/^\./, '')));
+      return files(index, index.filesBySymbol.get(asked.value.replace(/^\./, '')), sent);
     case 'fileContainingExtension': {
       const { containingType, extensionNumber } = asked.value;
-      return files(index.extensions.get(containingType)?.get(extensionNumber));
+      return files(index, index.extensions.get(containingType)?.get(extensionNumber), sent);
     }
     case 'allExtensionNumbersOfType': {
       const extensionNumber = [...(index.extensions.get(asked.value)?.keys() ?? [])];
@@ -89,10 +150,12 @@ function answer(index: Index, { messageRequest: asked }: v1.ServerReflectionRequ
   }
 }
 
-/** A file with all that it imports, so that a client needs to ask once. */
-function files(file: DescFile | undefined): Answer {
+/** A file with all that it imports and that has not been sent yet, so that a client needs to ask once. */
+function files({ bytesByFile }: Index, file: DescFile | undefined, sent: Set<DescFile>): Answer {
   if (!file) return notFound();
-  const fileDescriptorProto = [...withImports(file)].map(({ proto }) => toBinary(FileDescriptorProtoSchema, proto));
+  const toSend = [...withImports(file)].filter((one) => one === file || !sent.has(one));
+  for (const one of toSend) sent.add(one);
+  const fileDescriptorProto = toSend.map((one) => bytesByFile.get(one) ?? new Uint8Array());
   const value = create(v1.FileDescriptorResponseSchema, { fileDescriptorProto });
   return { case: 'fileDescriptorResponse', value };
 }
@@ -111,6 +174,7 @@ function indexOf(services: readonly DescService[], further: readonly DescFile[])
   const filesBySymbol = new Map([...all].flatMap((file) => symbolsOf(file).map((name) => [name, file])));
   return {
     services: services.map(({ typeName }) => typeName).toSorted(),
+    bytesByFile: new Map([...all].map((file) => [file, toBinary(FileDescriptorProtoSchema, file.proto)])),
     filesByName: new Map([...all].map((file) => [file.proto.name, file])),
     filesBySymbol,
     extensions: extensionsOf([...all]),

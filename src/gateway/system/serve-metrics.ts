@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { VaultError, type VaultErrorCode } from '../../vault/errors.ts';
-import type { Proof, Prover } from '../admission/authenticate.ts';
+import { evidenceOf, type Proof, type Prover } from '../admission/authenticate.ts';
 import { logRefusedToken } from '../admission/denial-observer.ts';
 import type { RestAnswer } from '../dialect.ts';
 import type { Exchange } from '../request/exchange.ts';
@@ -47,10 +47,9 @@ async function refuse(
   signal: AbortSignal,
 ): Promise<RestAnswer | undefined> {
   if (!exchange) return plainAnswer(500, 'internal', 'internal error');
-  const { isLocal, peer, peerCertificate, hasSeveralAuthorizations } = exchange;
-  if (isLocal) return undefined;
+  if (exchange.isLocal) return undefined;
   const headers = headersByName(request.raw.headers);
-  const proof = await prover.prove({ headers, signal, peer, peerCertificate, hasSeveralAuthorizations });
+  const proof = await prover.prove(evidenceOf(exchange, headers, signal));
   if (proof.caller?.isOwner) return undefined;
   if (proof.refusal instanceof VaultError) logRefusedToken(log, exchange.requestId, proof.refusal);
   return refusalOf(proof);

@@ -106,30 +106,6 @@ describe('the port in clear', () => {
 });
 
 describe('a crowd', () => {
-  for (const title of ['in clear', 'with TLS']) {
-    it(`${title} gets as many connections as there are, and room again when they end`, async () => {
-      const authority = title === 'with TLS' ? createAuthority() : undefined;
-      await using running = await startGateway({
-        connectionsMax: 2,
-        ...(authority && { tls: authority.issue('localhost') }),
-      });
-      const warned = running.nextLine(({ level }) => level === 40);
-      const first = await openRaw(running.port);
-      const second = await openRaw(running.port);
-      for (let more = 0; more < 3; more += 1) expect(await (await openRaw(running.port)).closed()).to.equal('');
-      expect(await warned).to.include({ connectionsMax: 2 });
-      expect(running.lines.filter(({ level }) => level === 40)).to.have.length(1);
-      expect(first.socket.destroyed || second.socket.destroyed).to.equal(false);
-      first.socket.resetAndDestroy();
-      second.socket.resetAndDestroy();
-      // The server learns of their end in its own time.
-      let answer: number | undefined;
-      while (answer === undefined)
-        answer = await statusOverHttp2(running.origin, authority?.certificate).catch(() => undefined);
-      expect(answer).to.equal(200);
-    });
-  }
-
   it('of calls on one HTTP/2 connection is told to wait beyond a hundred', async () => {
     await using running = await startGateway();
     const session = connectHttp2(running.origin);
@@ -328,17 +304,6 @@ async function greetingOfTls(): Promise<string> {
   socket.destroy();
   listener.close();
   return greeting.toString('latin1');
-}
-
-async function statusOverHttp2(origin: string, ca: string | undefined): Promise<number> {
-  const session = connectHttp2(origin, ca === undefined ? {} : { ca });
-  try {
-    const failed = once(session, 'close').then(() => Promise.reject(new Error('the session ended')));
-    session.on('error', () => undefined);
-    return await Promise.race([getOverHttp2(session), failed]);
-  } finally {
-    session.destroy();
-  }
 }
 
 function statusOverHttps(origin: string, options: SecureClientSessionOptions): Promise<number> {

@@ -1,0 +1,117 @@
+import type { Socket } from 'node:net';
+
+/** An answer that is being sent: a response of HTTP/1.1 or a stream of HTTP/2. */
+export interface OpenAnswer {
+  /** Bytes that wait for the client to take them. */
+  readonly writableLength: number;
+  readonly writableFinished: boolean;
+  on(event: 'drain', listener: () => void): unknown;
+  /** Resets a stream of HTTP/2. */
+  readonly close?: (code: number) => void;
+}
+
+/** How the calls of a connection end, by its protocol. */
+export interface ConnectionEnd {
+  /** Takes no further call; those in flight finish. */
+  readonly refuseCalls: (connection: Connection) => void;
+  /** Closes the connection, which has no call in flight. */
+  readonly close: () => void;
+}
+
+/** What a connection reports of itself. */
+export interface ConnectionObserver {
+  /** It has become idle or busy, or has been authenticated. */
+  readonly changed: (connection: Connection) => void;
+  /** Its time for authentication is over. */
+  readonly expired: (connection: Connection) => void;
+}
+
+/** One TCP connection: whether a call on it was authenticated, and which answers are in flight. */
+export class Connection {
+  readonly socket: Socket;
+  /** The canonical address of the peer, or of its network of 64 bits. */
+  readonly network: string;
+  /** Its calls come from many clients, whose addresses it names. */
+  readonly isTrustedProxy: boolean;
+  /** The answers in flight. */
+  readonly answers = new Set<OpenAnswer>();
+  /** Bytes of answers that have not been handed to the socket yet. */
+  heldBytes = 0;
+  /** When its client last took the end of an answer, by the monotonic clock. */
+  lastTakenMs = Number.NEGATIVE_INFINITY;
+  #isAuthenticated = false;
+  #isEnding = false;
+  #end: ConnectionEnd | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  readonly #observer: ConnectionObserver;
+
+  constructor(
+    { socket, network, isTrustedProxy }: Pick<Connection, 'socket' | 'network' | 'isTrustedProxy'>,
+    observer: ConnectionObserver,
+  ) {
+    this.socket = socket;
+    this.network = network;
+    this.isTrustedProxy = isTrustedProxy;
+    this.#observer = observer;
+    socket.once('close', () => clearTimeout(this.#timer));
+  }
+
+  /** Whether it has served an authenticated call; a trusted proxy needs none. */
+  get isAuthenticated(): boolean {
+    return this.#isAuthenticated || this.isTrustedProxy;
+  }
+
+  /** Whether it takes no further call. */
+  get isEnding(): boolean {
+    return this.#isEnding;
+  }
+
+  /** Whether its protocol is known; before, it cannot have calls. */
+  get isOpen(): boolean {
+    return this.#end !== undefined;
+  }
+
+  /** Bytes of answers that the client has not taken. */
+  get waitingBytes(): number {
+    let bytes = this.heldBytes;
+    for (const { writableLength } of this.answers) bytes += writableLength;
+    return bytes;
+  }
+
+  /** Opens it for calls, the first authenticated one of which must come within the time. */
+  open(end: ConnectionEnd, unauthenticatedMs: number): void {
+    this.#end = end;
+    if (this.isAuthenticated) return;
+    this.#timer = setTimeout(() => this.#observer.expired(this), unauthenticatedMs);
+    this.#timer.unref();
+  }
+
+  /** Records that one of its calls was authenticated. */
+  markAuthenticated(): void {
+    if (this.#isAuthenticated) return;
+    this.#isAuthenticated = true;
+    clearTimeout(this.#timer);
+    this.#observer.changed(this);
+  }
+
+  begin(answer: OpenAnswer): void {
+    this.answers.add(answer);
+    if (!this.#isAuthenticated) this.#observer.changed(this);
+  }
+
+  /** Records that an answer has ended, or that its client has left. */
+  finish(answer: OpenAnswer): void {
+    this.answers.delete(answer);
+    if (answer.writableFinished) this.lastTakenMs = performance.now();
+    if (!this.#isAuthenticated) this.#observer.changed(this);
+    if (this.#isEnding && this.answers.size === 0) this.#end?.close();
+  }
+
+  /** Ends it as soon as its calls have ended. */
+  end(): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    this.#end?.refuseCalls(this);
+    if (this.answers.size === 0) this.#end?.close();
+  }
+}

@@ -1,0 +1,139 @@
+import { constants } from 'node:http2';
+import type { Connection, OpenAnswer } from './connection.ts';
+import type { Connections } from './connections.ts';
+
+/** How many bytes of answers may wait for their clients, and for how long. */
+export interface UnreadLimits {
+  readonly bytesPerConnection: number;
+  /** Of all connections together. */
+  readonly bytesMax: number;
+  /** For how long a connection, or a stream of HTTP/2, may take none of its bytes. */
+  readonly unreadMs: number;
+}
+
+/** What is allowed unless other limits are given. */
+export const unreadBytesDefaults = { bytesPerConnection: 16 * 1_048_576, bytesMax: 128 * 1_048_576 } as const;
+
+/** An answer of fewer bytes is not counted before it is sent: 100 streams of such take 1.6 MiB. */
+const smallBytes = 16_384;
+/** A connection that has taken nothing for so long makes room for the answers of others. */
+const makesRoomAfterMs = 1_000;
+const sweepEveryMsMax = 700;
+
+/** When a client last took bytes, as far as two looks at what waits can show it. */
+class Progress {
+  #lastBytes = 0;
+  #stalledSinceMs: number | undefined;
+  #hasDrained = false;
+
+  /** @returns for how long nothing has been taken */
+  look(waitingBytes: number, nowMs: number): number {
+    const hasTaken = this.#hasDrained || waitingBytes < this.#lastBytes;
+    this.#hasDrained = false;
+    this.#lastBytes = waitingBytes;
+    if (waitingBytes === 0) this.#stalledSinceMs = undefined;
+    else if (hasTaken || this.#stalledSinceMs === undefined) this.#stalledSinceMs = nowMs;
+    return this.#stalledSinceMs === undefined ? 0 : nowMs - this.#stalledSinceMs;
+  }
+
+  drain(): void {
+    this.#hasDrained = true;
+  }
+}
+
+/**
+ * Watches the bytes of answers that wait for their clients. A connection that takes none of them in the time is closed, a
+ * stream of HTTP/2 is reset; and an answer that would exceed the limits is not sent.
+ */
+export class UnreadAnswers implements Disposable {
+  readonly #connections: Connections;
+  readonly #limits: UnreadLimits;
+  readonly #timer: NodeJS.Timeout;
+  readonly #progress = new WeakMap<OpenAnswer, Progress>();
+  /** For how long each connection has taken none of its bytes, as of the last look. */
+  #stalledMs = new Map<Connection, number>();
+  #waitingBytes = 0;
+
+  constructor(connections: Connections, limits: UnreadLimits) {
+    this.#connections = connections;
+    this.#limits = limits;
+    this.#timer = setInterval(() => this.#look(), Math.min(sweepEveryMsMax, limits.unreadMs / 8));
+    this.#timer.unref();
+  }
+
+  /** Of all connections, as of the last look. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  /**
+   * Decides whether an answer may be sent. Where all connections together have too many bytes waiting, the one that has taken
+   * nothing for longest is closed to make room.
+   */
+  hasRoomFor(connection: Connection, bytes: number): boolean {
+    if (bytes <= smallBytes) return true;
+    const waiting = connection.waitingBytes;
+    if (waiting > 0 && waiting + bytes > this.#limits.bytesPerConnection) return false;
+    while (this.#waitingBytes + bytes > this.#limits.bytesMax && this.#makeRoom());
+    if (this.#waitingBytes > 0 && this.#waitingBytes + bytes > this.#limits.bytesMax) return false;
+    this.#waitingBytes += bytes;
+    return true;
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+
+  #makeRoom(): boolean {
+    const [stalled] = [...this.#stalledMs].toSorted(([, one], [, other]) => other - one);
+    if (!stalled || stalled[1] < makesRoomAfterMs) return false;
+    const [connection] = stalled;
+    this.#stalledMs.delete(connection);
+    this.#waitingBytes = Math.max(0, this.#waitingBytes - connection.waitingBytes);
+    this.#connections.close(connection, 'answers_too_many');
+    return true;
+  }
+
+  #look(): void {
+    const nowMs = performance.now();
+    let waitingBytes = 0;
+    const stalledMs = new Map<Connection, number>();
+    for (const connection of this.#connections) {
+      if (connection.answers.size === 0) continue;
+      const { waitingBytes: ofConnection } = connection;
+      waitingBytes += ofConnection;
+      const longestMs = this.#lookAt(connection, nowMs);
+      if (longestMs >= this.#limits.unreadMs) this.#connections.close(connection, 'answers_unread');
+      else if (longestMs > 0) stalledMs.set(connection, longestMs);
+    }
+    this.#waitingBytes = waitingBytes;
+    this.#stalledMs = stalledMs;
+  }
+
+  /** @returns for how long the client has taken nothing of any answer */
+  #lookAt(connection: Connection, nowMs: number): number {
+    let leastMs = Number.POSITIVE_INFINITY;
+    const stalled: OpenAnswer[] = [];
+    for (const answer of connection.answers) {
+      const waitingBytes = answer.writableLength;
+      if (waitingBytes === 0 && !this.#progress.has(answer)) continue;
+      const ms = this.#progressOf(answer).look(waitingBytes, nowMs);
+      if (waitingBytes === 0) continue;
+      leastMs = Math.min(leastMs, ms);
+      if (ms >= this.#limits.unreadMs) stalled.push(answer);
+    }
+    if (leastMs === Number.POSITIVE_INFINITY) return 0;
+    // Only HTTP/2 resets single answers: those of HTTP/1.1 wait for one another on their connection.
+    for (const answer of stalled) answer.close?.(constants.NGHTTP2_CANCEL);
+    return Math.min(leastMs, nowMs - connection.lastTakenMs);
+  }
+
+  #progressOf(answer: OpenAnswer): Progress {
+    const known = this.#progress.get(answer);
+    if (known) return known;
+    const progress = new Progress();
+    answer.on('drain', () => progress.drain());
+    this.#progress.set(answer, progress);
+    return progress;
+  }
+}

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import { ForwardedCalls } from '../admission/forwarded-calls.ts';
+import { connectionsMaxDefault, defaultPortTimeouts, type PortTimeouts } from '../port/port.ts';
+import { compileTrustedProxies } from '../port/trusted-proxies.ts';
+import { Connections, type CloseReason, type ConnectionLimits } from '../port/connections.ts';
+import { UnreadAnswers, unreadBytesDefaults, type UnreadLimits } from '../port/unread-answers.ts';
+import { countConnections, measureConnections } from './connection-metrics.ts';
+
+/** What connections are limited with, as `GatewayOptions` has it. */
+export interface ConnectionOptions {
+  readonly connectionsMax?: number;
+  readonly connectionsPerAddress?: number;
+  readonly timeouts?: Partial<PortTimeouts>;
+  readonly trustedProxies?: readonly string[];
+  readonly unreadBytes?: Partial<Omit<UnreadLimits, 'unreadMs'>>;
+  readonly log: Logger;
+  /** Without it, nothing is counted. */
+  readonly metrics?: Registry;
+}
+
+/** The connections of a gateway, and what is limited on them. */
+export interface LimitedConnections {
+  readonly connections: Connections;
+  readonly forwardedCalls: ForwardedCalls;
+  readonly unreadAnswers: UnreadAnswers;
+}
+
+/** How often the log reports that connections of one kind are closed. */
+const warnEveryMs = 60_000;
+
+/** The kinds of closing that an operator may want to mend by a setting; the others follow from what one client does. */
+const warnings: Partial<Record<CloseReason, string>> = {
+  port_full: 'all connections are taken; further ones are closed',
+  room_made: 'all connections are taken; those idle longest without authentication are closed',
+  address_limit: 'an address has all the connections that it may have; further ones of it are closed',
+};
+
+/** Makes the table of connections with its limits, its metrics and its warnings in the log. */
+export function limitConnections(options: ConnectionOptions): LimitedConnections {
+  const { metrics } = options;
+  const limits = limitsOf(options);
+  const count = metrics && countConnections(metrics);
+  const warn = createWarning(options.log, limits);
+  const connections = new Connections(limits, (reason, { network }) => {
+    count?.(reason);
+    warn(reason, network);
+  });
+  const unreadAnswers = new UnreadAnswers(connections, limits);
+  if (metrics) measureConnections({ registry: metrics, connections, unreadAnswers });
+  const forwardedCalls = new ForwardedCalls(limits.perAddressMax, limits.isTrustedProxy);
+  return { connections, forwardedCalls, unreadAnswers };
+}
+
+function limitsOf(options: ConnectionOptions): ConnectionLimits & UnreadLimits {
+  const { connectionsMax = connectionsMaxDefault, timeouts, trustedProxies = [], unreadBytes } = options;
+  const { connectionsPerAddress: perAddressMax = Math.ceil(connectionsMax / 4) } = options;
+  const isTrustedProxy = compileTrustedProxies(trustedProxies);
+  assert(isTrustedProxy, 'trusted proxies must be addresses or networks');
+  const { unauthenticatedMs, unreadMs } = { ...defaultPortTimeouts, ...timeouts };
+  const ofBytes = { ...unreadBytesDefaults, ...unreadBytes, unreadMs };
+  return { ...ofBytes, connectionsMax, perAddressMax, unauthenticatedMs, isTrustedProxy };
+}
+
+function createWarning(log: Logger, { connectionsMax, perAddressMax }: ConnectionLimits) {
+  const warnedAtMs = new Map<CloseReason, number>();
+  return (reason: CloseReason, peer: string): void => {
+    const text = warnings[reason];
+    const nowMs = performance.now();
+    if (text === undefined || nowMs - (warnedAtMs.get(reason) ?? Number.NEGATIVE_INFINITY) < warnEveryMs) return;
+    warnedAtMs.set(reason, nowMs);
+    log.warn(reason === 'address_limit' ? { peer, connectionsPerAddress: perAddressMax } : { connectionsMax }, text);
+  };
+}

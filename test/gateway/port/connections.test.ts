@@ -23,6 +23,13 @@ const wait = 'POST /v1/wait HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer
 const slowStatus =
   'POST /example.v1.LibraryService/GetStatus HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n';
 
+const from = (address: string) => ({ ...editor, 'x-forwarded-for': address });
+const post = (address: string) => ({
+  method: 'POST',
+  headers: { ...from(address), 'content-type': 'application/json' },
+  body: '{}',
+});
+
 /** Opens a connection that has been answered once, so that the server knows of it. */
 async function opened(port: number, request = status, localAddress = '127.0.0.1'): Promise<RawConnection> {
   const raw = await openRaw(port, { localAddress });
@@ -113,12 +120,6 @@ describe('connections of one address', () => {
 
 describe('calls in flight that come through a trusted proxy', () => {
   const behindProxy = { trustedProxies: ['127.0.0.1'], connectionsPerAddress: 1 };
-  const from = (address: string) => ({ ...editor, 'x-forwarded-for': address });
-  const post = (address: string) => ({
-    method: 'POST',
-    headers: { ...from(address), 'content-type': 'application/json' },
-    body: '{}',
-  });
 
   it('are limited for each forwarded address, whichever way it is written, until they end', async () => {
     await using running = await startGateway(behindProxy);
@@ -311,14 +312,12 @@ describe('a connection without an authenticated call', () => {
   it('is not closed where it is that of a trusted proxy', async () => {
     await using running = await startGateway({ ...brief, trustedProxies: ['127.0.0.1'] });
     const ofProxy = await opened(running.port);
-    await (await openedFrom(running, '127.0.0.2')).closed();
+    await (await opened(running.port, status, '127.0.0.2')).closed();
     ofProxy.write(status);
     await ofProxy.until('HTTP/1.1 200');
     expect(ofProxy.socket.destroyed).to.equal(false);
     ofProxy.socket.destroy();
   });
-
-  const openedFrom = ({ port }: RunningGateway, localAddress: string) => opened(port, status, localAddress);
 });
 
 describe('a stream that needs no authentication', () => {
@@ -343,14 +342,11 @@ describe('a stream that needs no authentication', () => {
     await using running = await startGateway(brief);
     const client = createClient(ServerReflection, createGrpcTransport({ baseUrl: running.origin }));
     const { promise: never, resolve: endRequests } = Promise.withResolvers<void>();
-    const answers = client
-      .serverReflectionInfo(
-        (async function* () {
-          yield { messageRequest: { case: 'listServices' as const, value: '' } };
-          await never;
-        })(),
-      )
-      [Symbol.asyncIterator]();
+    const questions = (async function* () {
+      yield { messageRequest: { case: 'listServices' as const, value: '' } };
+      await never;
+    })();
+    const answers = client.serverReflectionInfo(questions)[Symbol.asyncIterator]();
     expect((await answers.next()).value?.messageResponse.case).to.equal('listServicesResponse');
     const error = await answers.next().catch((reason: unknown) => reason);
     expect(ConnectError.from(error).code).to.equal(Code.Unavailable);

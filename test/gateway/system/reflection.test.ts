@@ -1,7 +1,7 @@
 import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { createGrpcTransport } from '@connectrpc/connect-node';
-import { Code, createClient } from '@connectrpc/connect';
+import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { expect } from 'chai';
 import * as v1 from '../../../gen/grpc/reflection/v1/reflection_pb.ts';
 import * as v1alpha from '../../../gen/grpc/reflection/v1alpha/reflection_pb.ts';
@@ -100,6 +100,25 @@ describe('reflection', () => {
       const [, , numbers] = answers;
       expect(numbers?.case === 'allExtensionNumbersResponse' && numbers.value.extensionNumber).to.include(72_295_728);
     });
+
+    it(`sends what a file imports once a stream (${version})`, async () => {
+      const question: Question = { case: 'fileContainingSymbol', value: 'example.v1.LibraryService' };
+      const [first = [], second = []] = (await ask([question, question])).map((answer) =>
+        answer?.case === 'fileDescriptorResponse' ? answer.value.fileDescriptorProto : [],
+      );
+      expect(first.length).to.be.greaterThan(1);
+      expect(second).to.deep.equal(first.slice(0, 1));
+    });
+
+    for (const [title, question] of Object.entries<Question>({
+      files: { case: 'fileContainingSymbol', value: 'google.protobuf.FileDescriptorProto' },
+      'what is not there': { case: 'fileByFilename', value: 'nope.proto' },
+    })) {
+      it(`answers no more than a client needs, where one asks for ${title} again and again (${version})`, async () => {
+        const error = await ask(Array.from({ length: 2_000 }, () => question)).catch((reason: unknown) => reason);
+        expect(ConnectError.from(error).code).to.equal(Code.ResourceExhausted);
+      });
+    }
 
     it(`says what it does not know, and goes on (${version})`, async () => {
       const containing = { containingType: 'example.v1.Book', extensionNumber: 7 };

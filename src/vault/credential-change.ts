@@ -1,6 +1,7 @@
 import type { CredentialUpdate } from './credential-decisions.ts';
 import { checkDraft, type CredentialDraft } from './credential-rules.ts';
 import type { Credential } from './credential.ts';
+import { providerAfter } from './provider-catalogue.ts';
 import type { SecretChange } from './secret-change.ts';
 
 /** Members of a draft that an update changes; what is absent stays. */
@@ -26,7 +27,9 @@ export function updateOf(
     action: 'credentials.update',
     etag,
     change: (current) => {
-      const changed = { ...current, ...(typeof change === 'function' ? change(current) : change) };
+      const sent = typeof change === 'function' ? change(current) : change;
+      const provider = providerAfter(current.provider, sent.provider ?? current.provider);
+      const changed = { ...current, ...sent, provider };
       checkDraft(changed);
       return changed;
     },

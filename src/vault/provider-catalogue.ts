@@ -140,6 +140,15 @@ export function findProvider(name: string): Provider | undefined {
   return bySpelling.get(name.toLowerCase());
 }
 
+/**
+ * The name that a credential's provider has after a caller sent one. Another name of the present provider changes nothing: dialects
+ * show a provider by a name of theirs, and their clients send that back.
+ */
+export function providerAfter(present: string, sent: string): string {
+  const provider = findProvider(sent);
+  return provider !== undefined && provider === findProvider(present) ? present : sent;
+}
+
 /** The spellings that the dialects are known to store for a provider: each of his names, as it is and in upper case. */
 export function spellingsOf(provider: Provider): readonly string[] {
   return namesOf(provider).flatMap((name) => [name, name.toUpperCase()]);

@@ -1,8 +1,9 @@
 import { auditEvent, type AuditAction, type AuditEvent, type AuditOutcome } from './audit-event.ts';
-import type { Call } from './caller.ts';
+import { mayReveal, type Call } from './caller.ts';
 import type { CredentialDraft } from './credential-rules.ts';
 import { etagOf, stateOf, type Credential, type SealedVersion } from './credential.ts';
 import { credentialUnreadable, notFound, VaultError, workspaceKeyUnreadable } from './errors.ts';
+import type { JsonObject, JsonValue } from './json.ts';
 import { newSecretOf, openCurrentVersion, versionMissing, type Resealing } from './secret-change.ts';
 import { checkVisible } from './visibility.ts';
 import type {
@@ -43,11 +44,16 @@ export interface RevealedSecret {
   readonly secret: Secret;
 }
 
-/** Which fields a credential's secret has, without their values. */
+/** Which fields a credential's secret has, and the values of those that are no secrets. */
 export interface DescribedSecret {
   readonly credential: Credential;
   readonly fieldNames: readonly string[];
+  /** Only fields that `PlainField` lets pass, and none where the caller may not reveal. */
+  readonly plainFields: JsonObject;
 }
+
+/** Whether a field of a secret is no secret itself, such as the name of a deployment. */
+export type PlainField = (credential: Credential, name: string, value: JsonValue) => boolean;
 
 /** What an update is to change. */
 export interface CredentialUpdate {
@@ -182,14 +188,22 @@ export function proofOfCall(parts: DecisionParts): TargetProof | undefined {
   };
 }
 
-/** Decides to name the fields of a secret, whatever the credential's state; the trail tells that it was opened for that. */
-export function decideDescription(parts: SealingParts, found: FoundCredential): Decision<DescribedSecret> {
+/** Decides to name the fields of a secret, whatever the credential's state; the trail records that it was opened for that. */
+export function decideDescription(
+  parts: SealingParts,
+  found: FoundCredential,
+  isPlain: PlainField,
+): Decision<DescribedSecret> {
   const { credential, current: version, isGenuine } = found;
   if (!isGenuine || !version) return refuseUnsound(parts, 'secrets.describe', found);
   const event = (outcome: AuditOutcome) => credentialEvent(parts, 'secrets.describe', credential.id, outcome);
   const secret = openCurrentVersion(parts.sealer, found);
   if (secret instanceof VaultError) return { event: event('FAILED'), refusal: secret };
-  return { event: event('OK'), answer: { credential, fieldNames: Object.keys(secret.expose()) } };
+  const fields = Object.entries(secret.expose());
+  // Who may change a provider could make any field a plain one, so that these need the right to reveal as well.
+  const plain = mayReveal(parts.call) ? fields.filter(([name, value]) => isPlain(credential, name, value)) : [];
+  const described = { credential, fieldNames: fields.map(([name]) => name), plainFields: Object.fromEntries(plain) };
+  return { event: event('OK'), answer: described };
 }
 
 /** Whether an update cannot do without the current version; a whole new secret takes its place where it is missing. */

@@ -16,21 +16,23 @@ import {
   proofOfCall,
   type CredentialUpdate,
   type DescribedSecret,
+  type PlainField,
   type RevealedSecret,
   type SealedCredential,
 } from './credential-decisions.ts';
 import { CredentialReader, credentialReferenceOf, nameReferenceOf } from './credential-reader.ts';
 import { checkDraft, checkSecret, type CredentialDraft } from './credential-rules.ts';
 import type { Credential, SealedVersion } from './credential.ts';
-import { invalidArgument, notFound, VaultError, workspaceKeyUnreadable } from './errors.ts';
+import { invalidArgument, notFound, VaultError, workspaceKeyUnreadable, type VaultErrorCode } from './errors.ts';
 import { parseId } from './ids.ts';
+import { limits } from './limits.ts';
 import { isVisible } from './visibility.ts';
 import type { Clock, CredentialReference, CredentialStore, IdSource, SealerSource, WorkspaceSealer } from './ports.ts';
 import { replaceSecret, type SecretChange } from './secret-change.ts';
 import type { Secret } from './secret.ts';
 import type { UseRecorder } from './use-recorder.ts';
 
-export type { DescribedSecret, RevealedSecret, SealedCredential } from './credential-decisions.ts';
+export type { DescribedSecret, PlainField, RevealedSecret, SealedCredential } from './credential-decisions.ts';
 export type { CredentialPage, CredentialWalk } from './credential-reader.ts';
 export type { CredentialChange, CredentialChangeMaker, UpdateOptions } from './credential-change.ts';
 
@@ -166,19 +168,40 @@ export class CredentialVault extends CredentialReader {
   }
 
   /**
-   * Names the fields of the current secret, whatever the state. No value leaves, so that reading metadata is enough for it.
+   * Names the fields of the current secret, whatever the state, which takes no more than the right to read metadata. The values of
+   * plain fields are added for callers who may reveal.
    *
    * @throws VaultError `secret_unreadable` where the bytes do not open
    */
-  async describeSecret(call: Call, id: string): Promise<DescribedSecret> {
+  async describeSecret(call: Call, id: string, isPlain: PlainField = () => false): Promise<DescribedSecret> {
     authorize(call.caller, call.workspaceId, 'credentials.read');
     const { workspaceId, signal } = call;
     const reference = credentialReferenceOf(id);
     const sealer = await this.#parts.sealers.sealerOf(workspaceId);
     return this.#parts.store.decide({ workspaceId, reference, sealed: true, signal }, (found) => {
       if (!found || !isVisible(call, found.credential)) throw notFound('credential', id);
-      return decideDescription({ ...this.#parts, call, sealer }, found);
+      return decideDescription({ ...this.#parts, call, sealer }, found, isPlain);
     });
+  }
+
+  /**
+   * Names the fields that the secrets of a provider have: of the credentials that were changed last, at most
+   * `limits.describedAtOnce`. Each of them is opened for it; those that cannot be read are left out.
+   */
+  async describeFields(call: Call, provider: string): Promise<ReadonlySet<string>> {
+    const page = { sortBy: 'updatedAt', order: 'descending', size: limits.describedAtOnce } as const;
+    const credentials = await this.listCredentials(call, { ...page, providers: [provider] });
+    const names = await Promise.all(credentials.map(async ({ id }) => this.#fieldNames(call, id)));
+    return new Set(names.flat());
+  }
+
+  async #fieldNames(call: Call, id: string): Promise<readonly string[]> {
+    try {
+      return (await this.describeSecret(call, id)).fieldNames;
+    } catch (error) {
+      if (error instanceof VaultError && skippable.has(error.code)) return [];
+      throw error;
+    }
   }
 
   async #reveal(call: Call, id: string, reference: CredentialReference): Promise<RevealedSecret> {
@@ -243,6 +266,9 @@ export class CredentialVault extends CredentialReader {
     checkSecret(secret, this.#parts.secretBytesMax);
   }
 }
+
+/** What keeps a credential out of a description of many: it was deleted meanwhile, or cannot be read. */
+const skippable: ReadonlySet<VaultErrorCode> = new Set(['not_found', 'secret_unreadable']);
 
 /** To a key that is not for it, a credential is no more than an id that can't be had. */
 function idTaken(workspace: string, id: string): VaultError {

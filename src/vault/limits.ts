@@ -13,6 +13,8 @@ export const limits = {
   pageSizeDefault: 100,
   /** What a dialect may document beyond `pageSize`. */
   pageSizeOfDialects: 10_000,
+  /** How many secrets one call may open to name their fields. */
+  describedAtOnce: 20,
   requestBodyBytes: 1_048_576,
   /** Of objects and arrays in one another, in a request's JSON. */
   jsonDepth: 64,

@@ -141,6 +141,17 @@ export function findProvider(name: string): Provider | undefined {
 }
 
 /**
+ * Whether a provider's name says nothing about the fields of its secrets: that of one which the vault does not know, or `custom`,
+ * which several dialects take for all others. Only its component, `httpApiKey`, has fields of its own.
+ */
+export function isFreeForm(name: string): boolean {
+  const provider = findProvider(name);
+  return (
+    provider === undefined || (provider.key === 'custom' && name.toLowerCase() !== provider.component.toLowerCase())
+  );
+}
+
+/**
  * The name that a credential's provider has after a caller sent one. Another name of the present provider changes nothing: dialects
  * show a provider by a name of theirs, and their clients send that back.
  */

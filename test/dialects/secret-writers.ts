@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from '../../src/vault/json.ts';
+import type { JsonObject } from '../../src/vault/json.ts';
 import type { RestCall } from './call-rest.ts';
 
 /** A request to change the secret of a credential, by its id. */
@@ -74,7 +74,8 @@ export const creations: Readonly<Record<string, (name: string, workspace: string
   }),
 };
 
-function payloadOf(fields: JsonObject): JsonValue {
+/** How Scale shows and takes a secret: the only text, or the JSON of all fields. */
+export function payloadOf(fields: JsonObject): string {
   const [first, second] = Object.values(fields);
   return typeof first === 'string' && second === undefined ? first : JSON.stringify(fields);
 }

@@ -16,3 +16,12 @@ export function componentOf(provider: Provider): MessageInitShape<typeof Compone
     inputs: provider.fields.map(({ label, name, kind }) => ({ label, name, type: inputTypes[kind] })),
   };
 }
+
+/** Describes those of a provider without a component: under the very name that was asked for, a secret for each of these fields. */
+export function freeFormComponentOf(
+  name: string,
+  fieldNames: Iterable<string>,
+): MessageInitShape<typeof ComponentCredentialSchema> {
+  const inputs = Array.from(fieldNames, (field) => ({ label: field, name: field, type: inputTypes.secret }));
+  return { label: name, name, version: descriptionVersion, inputs };
+}

@@ -6,17 +6,18 @@ import { authenticatedRpc, workspaceRpc, type BoundRpc } from '../../gateway/rpc
 import type { Call } from '../../vault/caller.ts';
 import type { CredentialVault } from '../../vault/credential-vault.ts';
 import { notFound, VaultError } from '../../vault/errors.ts';
-import { findProvider, providers } from '../../vault/provider-catalogue.ts';
-import { componentOf } from './components.ts';
+import { findProvider, isFreeForm, providers } from '../../vault/provider-catalogue.ts';
+import { componentOf, freeFormComponentOf } from './components.ts';
 import { documentation } from './documentation.ts';
 import { renderProblem } from './errors.ts';
 import * as mapping from './mapping.ts';
+import { flowiseName, isPlain } from './redaction.ts';
 
 /** Flowise's credentials API. @see seed 000 */
 export function flowiseDialect({ vault }: { readonly vault: CredentialVault }): Dialect {
   return {
-    name: mapping.flowiseName,
-    rpcs: [...showingRpcs(vault), ...changingRpcs(vault), ...componentRpcs()],
+    name: flowiseName,
+    rpcs: [...showingRpcs(vault), ...changingRpcs(vault), ...componentRpcs(vault)],
     documentation,
     rest: {
       json: { names: 'json', unset: 'null', int64: 'number', timestamp: 'milliseconds' },
@@ -35,7 +36,7 @@ function showingRpcs(vault: CredentialVault): BoundRpc[] {
       credentials: await listCredentials(vault, call, credentialName),
     })),
     workspaceRpc(method.getCredential, { permission: 'credentials.read' }, async ({ credentialId }, call) => ({
-      credential: mapping.detailOf(await vault.describeSecret(call, credentialId)),
+      credential: mapping.detailOf(await vault.describeSecret(call, credentialId, isPlain)),
     })),
     workspaceRpc(method.revealCredential, { permission: 'secrets.reveal' }, async ({ credentialId }, call) =>
       mapping.revealedOf(await vault.revealSecret(call, credentialId)),
@@ -66,16 +67,23 @@ function changingRpcs(vault: CredentialVault): BoundRpc[] {
   ];
 }
 
-function componentRpcs(): BoundRpc[] {
+function componentRpcs(vault: CredentialVault): BoundRpc[] {
   const { getComponentCredential, listComponentCredentials } = ComponentCredentialService.method;
   return [
     authenticatedRpc(listComponentCredentials, async () => ({ componentCredentials: providers.map(componentOf) })),
-    authenticatedRpc(getComponentCredential, async ({ name }) => {
-      const provider = findProvider(name);
-      if (!provider) throw notFound('component', name);
-      return { componentCredential: componentOf(provider) };
-    }),
+    authenticatedRpc(getComponentCredential, async ({ name }, call) => ({
+      componentCredential: await describeComponent(vault, call, name),
+    })),
   ];
+}
+
+/** A provider without a component has one of its name as soon as the workspace has credentials of it; `custom` always has. */
+async function describeComponent(vault: CredentialVault, call: Call, name: string) {
+  const provider = findProvider(name);
+  if (provider && !isFreeForm(name)) return componentOf(provider);
+  const fieldNames = name.includes('\0') ? new Set<string>() : await vault.describeFields(call, name);
+  if (!provider && fieldNames.size === 0) throw notFound('component', name);
+  return freeFormComponentOf(name, fieldNames);
 }
 
 async function listCredentials(vault: CredentialVault, call: Call, credentialNames: readonly string[]) {

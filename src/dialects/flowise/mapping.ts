@@ -23,10 +23,7 @@ import { Secret } from '../../vault/secret.ts';
 import type { SecretChange } from '../../vault/secret-change.ts';
 import { toStruct } from '../to-struct.ts';
 import { toTimestamp } from '../to-timestamp.ts';
-import { blankValues, mergedOver, replacedBy, showAddresses, withoutMarkers } from './redaction.ts';
-
-/** The dialect's name. */
-export const flowiseName = 'flowise';
+import { blankValues, flowiseName, mergedOver, replacedBy, showAddresses, withoutMarkers } from './redaction.ts';
 
 /** What a request asks to be stored. */
 export interface FlowiseDraft {
@@ -61,7 +58,7 @@ export function draftFromRequest(request: CreateCredentialRequest): FlowiseDraft
   // Flowise does not say what kind of proof the data are; a single value is nearly always a key.
   const authType = names.length === 1 ? 'api_key' : 'custom';
   const draft = { ...draftDefaults, name: request.name, provider: request.credentialName, authType };
-  return { draft, secret: new Secret(data), merge: replacedBy(sent) };
+  return { draft, secret: new Secret(data), merge: replacedBy({ sent, provider: request.credentialName }) };
 }
 
 /**
@@ -74,7 +71,7 @@ export function changeFromRequest(request: UpdateCredentialRequest): FlowiseChan
   const { name, credentialName } = request;
   return {
     change: { ...(name !== undefined && { name }), ...(credentialName !== undefined && { provider: credentialName }) },
-    secret: sent && mergedOver(sent),
+    secret: sent && mergedOver({ sent, provider: credentialName }),
   };
 }
 
@@ -116,9 +113,10 @@ export function summaryOf(credential: Credential): MessageInitShape<typeof Crede
   return entityOf(credential);
 }
 
-/** Shows a credential with the names of its values. */
-export function detailOf({ credential, fieldNames }: DescribedSecret): MessageInitShape<typeof CredentialDetailSchema> {
-  return { ...entityOf(credential), plainDataObj: blankValues(fieldNames) };
+/** Shows a credential with its plain values, and the names of the others. */
+export function detailOf(described: DescribedSecret): MessageInitShape<typeof CredentialDetailSchema> {
+  const { credential, fieldNames, plainFields } = described;
+  return { ...entityOf(credential), plainDataObj: { ...blankValues(fieldNames), ...toStruct(plainFields) } };
 }
 
 /** Shows what may be seen of a secret. */

@@ -9,7 +9,8 @@ import type { CredentialChange } from '../../vault/credential-vault.ts';
 import { stateOf, type Credential } from '../../vault/credential.ts';
 import { Secret } from '../../vault/secret.ts';
 import type { SecretChange } from '../../vault/secret-change.ts';
-import { holdsMask, unmask } from '../masks.ts';
+import { holdsMask, isMask, unmask } from '../masks.ts';
+import { inStoredNames } from '../secret-fields.ts';
 import { toTimestamp } from '../to-timestamp.ts';
 import { authTypes } from './auth-types.ts';
 
@@ -63,7 +64,11 @@ export function secretChangeOf({ credentials }: UpdateCredentialRequest): Secret
   return {
     sent: new Secret(credentials),
     needsPresent,
-    merge: (present) => ({ secret: new Secret(unmask(credentials, present.expose())), keepsPresent: needsPresent }),
+    merge: (present, credential) => {
+      const change = { dialect: mieltoName, sent: credentials, isUnchanged: isMask };
+      const sent = inStoredNames(change, present, credential);
+      return { secret: new Secret(unmask(sent, present.expose())), keepsPresent: needsPresent };
+    },
   };
 }
 

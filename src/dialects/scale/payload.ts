@@ -45,13 +45,18 @@ function replacePayload(present: Secret, payload: string): MergedSecret {
     return { secret: new Secret({ ...fields, [name]: payload }), keepsPresent: Object.keys(fields).length > 1 };
   }
   const parsed = parseObject(payload);
-  if (!parsed) return { secret: secretOf(payload), keepsPresent: false };
+  const [only = 'payload', second] = Object.keys(fields);
+  const field = second === undefined ? only : 'payload';
+  // A secret of one field keeps its name; JSON that has that field was made of what was shown.
+  if (!parsed || (second === undefined && !Object.hasOwn(parsed.object, only))) {
+    return { secret: new Secret({ [field]: payload }), keepsPresent: false };
+  }
   const { object: sent, flaw } = parsed;
   if (flaw) throw invalidArgument('payload', `is JSON in which ${describeTextFlaw(flaw)}`);
   const replaced = unmask(sent, fields);
   // With one text alone it would be shown as that text, no longer as JSON.
-  const secret = textFieldOf(replaced) === undefined ? new Secret(replaced) : secretOf(JSON.stringify(replaced));
-  return { secret, keepsPresent: holdsMask(sent) };
+  const secret = textFieldOf(replaced) === undefined ? replaced : { [field]: JSON.stringify(replaced) };
+  return { secret: new Secret(secret), keepsPresent: holdsMask(sent) };
 }
 
 function textFieldOf(fields: JsonObject): string | undefined {

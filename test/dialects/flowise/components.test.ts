@@ -2,6 +2,8 @@ import { expect } from 'chai';
 import { restClient } from '../call-rest.ts';
 import { entities, failure, objectOf, startFlowise, type FlowiseTest } from './flowise-test.ts';
 
+const password = (name: string) => ({ label: name, name, type: 'password' });
+
 const url = '/api/v1/components-credentials';
 
 describe('flowise: GET /api/v1/components-credentials', () => {
@@ -11,6 +13,11 @@ describe('flowise: GET /api/v1/components-credentials', () => {
     flowise = await startFlowise();
   });
   after(() => flowise.coffer.stop());
+
+  const inputsOf = async (name: string, token: string) => {
+    const { status, body } = await flowise.call('GET', `${url}/${name}`, undefined, token);
+    return status === 200 ? { name: objectOf(body)['name'], inputs: objectOf(body)['inputs'] } : status;
+  };
 
   for (const spelling of [url, `${url}/`, `/flowise${url}`]) {
     it(`answers [{label,name,version,inputs:[{label,name,type}]}] at ${spelling}`, async () => {
@@ -52,6 +59,52 @@ describe('flowise: GET /api/v1/components-credentials', () => {
       expect({ status, body }).to.deep.equal({ status: 404, body: failure(404, sentence) });
     });
   }
+
+  describe('of a provider without a component', () => {
+    it('has its very name, and a password field for each field that is stored', async () => {
+      const own = await flowise.keyOfNewWorkspace();
+      await flowise.call('POST', '/scale/v5/credentials', { type: 'key', name: 'n', payload: 'p' }, own);
+      expect(await inputsOf('custom', own)).to.deep.equal({ name: 'custom', inputs: [password('payload')] });
+      for (const service of ['acme', 'custom.crm']) {
+        await flowise.call('POST', '/fishnet/api/credentials', { service, name: 'n', key: 'k' }, own);
+        expect(await inputsOf(service, own)).to.deep.equal({ name: service, inputs: [password('key')] });
+      }
+      const plainDataObj = { user: 'u', password: 'p', key: 'k' };
+      await flowise.call(
+        'POST',
+        '/flowise/api/v1/credentials/',
+        { name: 'n', credentialName: 'acme', plainDataObj },
+        own,
+      );
+      const { inputs } = Object(await inputsOf('acme', own));
+      expect(inputs).to.have.deep.members([password('key'), password('user'), password('password')]);
+    });
+
+    it('is not what httpApiKey is, which has fields of its own', async () => {
+      const own = await flowise.keyOfNewWorkspace();
+      const { name, inputs } = Object(await inputsOf('httpApiKey', own));
+      expect(name).to.equal('httpApiKey');
+      expect(inputs).to.deep.include({ label: 'Value', name: 'value', type: 'password' });
+    });
+
+    it('is there for custom without any credential, and for no other', async () => {
+      const own = await flowise.keyOfNewWorkspace();
+      expect(await inputsOf('custom', own)).to.deep.equal({ name: 'custom', inputs: [] });
+      expect(await inputsOf('acme', own)).to.equal(404);
+    });
+
+    it('shows no field of another workspace, of what was deleted, or of what a key is not for', async () => {
+      const [own, other] = [await flowise.keyOfNewWorkspace(), await flowise.keyOfNewWorkspace()];
+      const fish = { service: 'acme', name: 'n', key: 'k' };
+      const { body } = await flowise.call('POST', '/fishnet/api/credentials', fish, own);
+      expect(await inputsOf('acme', other)).to.equal(404);
+      await flowise.call('DELETE', `/fishnet/api/credentials/${String(objectOf(body)['id'])}`, undefined, own);
+      expect(await inputsOf('acme', own)).to.equal(404);
+      await flowise.call('POST', '/fishnet/api/credentials', { ...fish, service: 'of the default' }, flowise.token);
+      const narrowed = await flowise.coffer.issueKey({ role: 'VIEWER', providers: ['openai'] });
+      expect(await inputsOf(encodeURIComponent('of the default'), narrowed)).to.equal(404);
+    });
+  });
 
   it('answers 401 without a key, and 200 to any key', async () => {
     const viewer = await flowise.coffer.issueKey({ role: 'VIEWER' });

@@ -116,6 +116,63 @@ describe('flowise: reading', () => {
       expect(text).to.not.include('sk-1');
     });
 
+    const plain: readonly [string, object, object][] = [
+      [
+        'azureOpenAIApi',
+        { azureOpenAIApiKey: 'sk-1', azureOpenAIApiDeploymentName: 'gpt', azureOpenAIApiVersion: '2024' },
+        { azureOpenAIApiKey: blankMarker, azureOpenAIApiDeploymentName: 'gpt', azureOpenAIApiVersion: '2024' },
+      ],
+      ['PostgresApi', { user: 'me', password: 'sk-1' }, { user: 'me', password: blankMarker }],
+      ['postgres', { user: 'me', password: 'sk-1' }, { user: 'me', password: blankMarker }],
+      ['httpApiKey', { key: 'X-Key', value: 'sk-1' }, { key: 'X-Key', value: blankMarker }],
+      ['custom', { key: 'X-Key', value: 'sk-1' }, { key: blankMarker, value: blankMarker }],
+      ['unheardOf', { user: 'me', password: 'sk-1' }, { user: blankMarker, password: blankMarker }],
+      [
+        'openAIApi',
+        { openAIApiKey: 'sk-1', undeclared: 'sk-1' },
+        { openAIApiKey: blankMarker, undeclared: blankMarker },
+      ],
+      ['redisCacheUrlApi', { redisUrl: 'redis://a.example' }, { redisUrl: 'redis://a.example' }],
+      ['redisCacheUrlApi', { redisUrl: 'redis://:sk-1@a.example' }, { redisUrl: blankMarker }],
+    ];
+    for (const [credentialName, plainDataObj, shown] of plain) {
+      it(`shows what ${credentialName} does not declare as a password, and masks the rest`, async () => {
+        const id = await flowise.create({ credentialName, plainDataObj });
+        const { body, text } = await flowise.call('GET', path + id);
+        expect(objectOf(body)['plainDataObj']).to.deep.equal(shown);
+        expect(text).to.not.include('sk-1');
+      });
+    }
+
+    it('stays as it is where what is shown is sent back', async () => {
+      const plainDataObj = { user: 'me', password: 'sk-1' };
+      const id = await flowise.create({ credentialName: 'PostgresApi', plainDataObj });
+      const { body } = await flowise.call('GET', path + id);
+      const { plainDataObj: shown } = objectOf(body);
+      await flowise.call('PUT', path + id, { name: 'n', credentialName: 'PostgresApi', plainDataObj: shown });
+      expect(await flowise.secretOf(id)).to.deep.equal(plainDataObj);
+      expect(await flowise.describeNatively(id)).to.include({ current_version: 1 });
+    });
+
+    it('masks all values for those who may not reveal, who could make any component the one that declares them', async () => {
+      const id = await flowise.create({ credentialName: 'unheardOf', plainDataObj: { user: 'sk-1' } });
+      const { coffer } = flowise;
+      const writer = await coffer.issueKey({ role: 'EDITOR', withoutReveal: true, dialect: 'flowise' });
+      const viewer = await coffer.issueKey({ role: 'VIEWER', dialect: 'flowise' });
+      await flowise.call('PUT', path + id, { credentialName: 'PostgresApi' }, writer);
+      for (const as of [writer, viewer]) {
+        const { body } = await flowise.call('GET', path + id, undefined, as);
+        expect(objectOf(body)['plainDataObj']).to.deep.equal({ user: blankMarker });
+      }
+    });
+
+    it('masks what another dialect stores as its secret, whatever the component calls so', async () => {
+      const fish = { service: 'httpApiKey', name: 'n', key: 'sk-1' };
+      const id = textMember(await flowise.call('POST', '/fishnet/api/credentials', fish), 'id');
+      const { body } = await flowise.call('GET', path + id);
+      expect(objectOf(body)['plainDataObj']).to.deep.equal({ key: blankMarker });
+    });
+
     it('is shown to whoever reads metadata, also when it can not be revealed', async () => {
       const id = await flowise.create();
       await deactivate(id);

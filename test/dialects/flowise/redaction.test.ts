@@ -49,8 +49,8 @@ describe("flowise's redaction", () => {
     const present = { a: '1', deep: { key: 'k', region: 'eu' }, list: ['x', 'y'] };
     const sent = { deep: { key: blankMarker, zone: 'a' }, list: [blankMarker, 'z'] };
     expect(
-      mergedOver(sent)
-        .merge(new Secret(present), sampleCredential({ origin: 'coffer', authType: 'api_key' }))
+      mergedOver({ sent })
+        .merge(new Secret(present), sampleCredential({ origin: 'flowise', authType: 'api_key' }))
         .secret.expose(),
     ).to.deep.equal({
       a: '1',
@@ -62,8 +62,8 @@ describe("flowise's redaction", () => {
   it('replaces all but what is marked', () => {
     const present = new Secret({ a: '1', b: '2' });
     expect(
-      replacedBy({ b: blankMarker, c: '3' })
-        .merge(present, sampleCredential({ origin: 'coffer', authType: 'api_key' }))
+      replacedBy({ sent: { b: blankMarker, c: '3' } })
+        .merge(present, sampleCredential({ origin: 'flowise', authType: 'api_key' }))
         .secret.expose(),
     ).to.deep.equal({ b: '2', c: '3' });
   });

@@ -49,7 +49,10 @@ describe("flowise: the user interface's client", () => {
 
         // The same dialog for editing: shown, its component asked for, one value changed, all sent back.
         const shown = objectOf((await client.getSpecificCredential(id)).data);
-        expect(shown['plainDataObj']).to.deep.equal(Object.fromEntries(inputs.map((name) => [name, blankMarker])));
+        expect(shown['plainDataObj']).to.deep.equal({
+          upstashConnectionUrl: 'https://redis.example',
+          upstashConnectionToken: blankMarker,
+        });
         const again = await client.getSpecificComponentCredential(String(shown['credentialName']));
         expect(again.data).to.deep.equal(component);
         const { plainDataObj: revealed } = objectOf((await client.revealCredential(id)).data);

@@ -71,7 +71,7 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
   const keyUses = recordKeyUses(instance, parts.log, opening);
   const denials = recordDenials(instance, parts, opening);
   purgeWorkspaces(instance, parts, opening);
-  const readiness = new DatabaseReadiness(instance.database, parts.log);
+  const readiness = new DatabaseReadiness(opening.use(instance.openSession()), parts.log);
   const server = await buildServer({
     ...parts,
     config,

@@ -35,7 +35,10 @@ export interface Config {
   readonly port: number;
   readonly dataDir: string;
   readonly database: DatabaseConfig;
+  /** The most sessions of the process at the database. */
   readonly databasePoolMax: number;
+  /** Of these, those that are left to calls. */
+  readonly databaseCallsMax: number;
   readonly masterKey: MasterKeyConfig;
   /** The first owner's key; null has one made, or is an error where the database is a server and has no owner. */
   readonly adminApiKey: string | null;
@@ -120,7 +123,7 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
     port: reader.integer('COFFER_PORT', { from: 0, to: 65_535, otherwise: 3978 }),
     dataDir: reader.text('COFFER_DATA_DIR') ?? './data',
     database: parseDatabase(reader),
-    databasePoolMax: reader.integer('COFFER_DATABASE_POOL_MAX', { from: 2, to: 1_000, otherwise: 16 }),
+    ...parseDatabaseSessions(reader),
     masterKey: parseMasterKey(reader),
     adminApiKey: reader.matching('COFFER_ADMIN_API_KEY', apiKeyPattern, 'must be cof_ and 43 base64url characters'),
     tls: parseTls(reader),
@@ -146,6 +149,22 @@ function withoutBrackets(host: string): string {
 function parseDatabase(reader: Reader): DatabaseConfig {
   const url = reader.matching('COFFER_DATABASE_URL', /^postgres(ql)?:\/\//, 'must begin with postgres://');
   return url === null ? { kind: 'embedded' } : { kind: 'server', url };
+}
+
+/**
+ * Sessions that calls do not use: LISTEN, readiness and cancelling take one each, and the lock of an embedded PostgreSQL's data
+ * directory another.
+ */
+const sessionsBesideCalls = { server: 3, embedded: 4 } as const;
+/** One reads the trail for as long as a verification takes, while keys are loaded on another. */
+const callSessionsMin = 2;
+
+function parseDatabaseSessions(reader: Reader): Pick<Config, 'databasePoolMax' | 'databaseCallsMax'> {
+  const beside = sessionsBesideCalls[reader.text('COFFER_DATABASE_URL') === undefined ? 'embedded' : 'server'];
+  const range = { from: beside + callSessionsMin, to: 1_000, otherwise: 16 };
+  const because = `of all sessions, ${beside} are not for calls, which need ${callSessionsMin}`;
+  const databasePoolMax = reader.integer('COFFER_DATABASE_POOL_MAX', range, because);
+  return { databasePoolMax, databaseCallsMax: databasePoolMax - beside };
 }
 
 function parseMasterKey(reader: Reader): MasterKeyConfig {
@@ -257,12 +276,12 @@ class Reader {
     return text ?? null;
   }
 
-  integer(name: Name, range: { from: number; to: number; otherwise: number }): number {
+  integer(name: Name, range: { from: number; to: number; otherwise: number }, because?: string): number {
     const text = this.text(name);
     if (text === undefined) return range.otherwise;
     const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
     if (value >= range.from && value <= range.to) return value;
-    this.problem(`${name} must be a whole number from ${range.from} to ${range.to}`);
+    this.problem(`${name} must be a whole number from ${range.from} to ${range.to}${because ? `: ${because}` : ''}`);
     return range.otherwise;
   }
 

@@ -29,7 +29,7 @@ describe('the configuration', () => {
     expect(config.port).to.equal(3978);
     expect(config.database).to.deep.equal({ kind: 'embedded' });
     expect(config.masterKey).to.deep.equal({ kind: 'file' });
-    expect(config.databasePoolMax).to.equal(16);
+    expect(config).to.include({ databasePoolMax: 16, databaseCallsMax: 12 });
     expect(config.shutdownTimeoutMs).to.equal(10_000);
     expect(config.secretBytesMax).to.equal(65_536);
   });
@@ -43,6 +43,18 @@ describe('the configuration', () => {
     ] as const) {
       expect(parse({ COFFER_HOST: text }).host, text).to.equal(host);
     }
+  });
+
+  it('counts every session of the process, and refuses so few that too few are left for calls', () => {
+    const server = { COFFER_DATABASE_URL: 'postgres://h/d', COFFER_MASTER_KEY: key };
+    expect(parse({ ...server, COFFER_DATABASE_POOL_MAX: '5' })).to.include({ databasePoolMax: 5, databaseCallsMax: 2 });
+    expect(parse({ COFFER_DATABASE_POOL_MAX: '6' })).to.include({ databasePoolMax: 6, databaseCallsMax: 2 });
+    expect(problemsOf({ ...server, COFFER_DATABASE_POOL_MAX: '4' })).to.deep.equal([
+      'COFFER_DATABASE_POOL_MAX must be a whole number from 5 to 1000: of all sessions, 3 are not for calls, which need 2',
+    ]);
+    expect(problemsOf({ COFFER_DATABASE_POOL_MAX: '5' })).to.deep.equal([
+      'COFFER_DATABASE_POOL_MAX must be a whole number from 6 to 1000: of all sessions, 4 are not for calls, which need 2',
+    ]);
   });
 
   it('limits no calls unless it is told to', () => {

@@ -67,7 +67,8 @@ describe('a Coffer whose database is restarted in the middle of load', function 
     // The one that listens for notices comes back by and by; the test's time is the limit.
     let others = await sessionsBesideThePool(coffer, postgres);
     while (others < othersBefore) others = await sessionsBesideThePool(coffer, postgres);
-    expect(others).to.equal(othersBefore);
+    // The one that cancels statements is opened when it is first needed.
+    expect(others).to.be.within(othersBefore, othersBefore + 1);
   });
 
   it('has lost nothing that was acknowledged, and has nothing that nobody asked for', async () => {

@@ -1,21 +1,21 @@
 import type { Logger } from 'pino';
 import type { Readiness } from '../gateway/system/readiness.ts';
-import type { Database } from '../store/connection/database.ts';
+import type { KeptSession } from '../store/connection/kept-session.ts';
 
 const checkEveryMs = 1_000;
 const answerWithinMs = 2_000;
 
-/** Ready while the database answers; it is asked once a second. */
+/** Ready while the database answers; it is asked once a second, on a session that calls do not use. */
 export class DatabaseReadiness implements Readiness {
-  readonly #database: Pick<Database, 'ping'>;
+  readonly #session: Pick<KeptSession, 'run'>;
   readonly #log: Logger;
   readonly #listeners = new Set<() => void>();
   #trouble: string | undefined = 'starting';
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
 
-  constructor(database: Pick<Database, 'ping'>, log: Logger) {
-    this.#database = database;
+  constructor(session: Pick<KeptSession, 'run'>, log: Logger) {
+    this.#session = session;
     this.#log = log;
   }
 
@@ -41,7 +41,7 @@ export class DatabaseReadiness implements Readiness {
 
   async #ask(): Promise<string | undefined> {
     try {
-      await this.#database.ping(AbortSignal.timeout(answerWithinMs));
+      await this.#session.run({ text: 'select 1' }, answerWithinMs);
       return undefined;
     } catch (error) {
       if (this.#trouble === undefined) this.#log.warn({ err: error }, 'the database does not answer');

@@ -15,6 +15,7 @@ import { createStores, type Stores } from '../store/stores.ts';
 import type { DatabaseConnection } from '../store/connection/database-connection.ts';
 import { GrantChannel } from '../store/grants/grant-channel.ts';
 import { openDatabase, type Database } from '../store/connection/database.ts';
+import { KeptSession } from '../store/connection/kept-session.ts';
 import { SqlKeyringStore } from '../store/workspaces/key-store.ts';
 import { signCredentialsOnce } from '../store/credentials/sign-credentials.ts';
 import { signFormatsOnce } from '../store/upgrade/sign-formats.ts';
@@ -30,6 +31,8 @@ import type { Clock } from '../vault/ports.ts';
 export interface Instance {
   readonly instanceId: string;
   readonly database: Database;
+  /** Opens a session beside the database's pool. */
+  readonly openSession: () => KeptSession;
   readonly stores: Stores;
   /** Of changes that any process makes; listens once it is started. */
   readonly grantChannel: GrantChannel;
@@ -60,7 +63,7 @@ export interface InstanceParts {
 /** Rows are read and written at the same time while they are signed. */
 const ownerPoolMax = 2;
 
-type Opened = Pick<Instance, 'database' | 'grantChannel'>;
+type Opened = Pick<Instance, 'database' | 'grantChannel' | 'openSession'>;
 
 /**
  * Migrates the database, opens its keys, and on the very first start makes them together with the first owner: all that
@@ -71,10 +74,11 @@ export async function openInstance(parts: InstanceParts, stack: AsyncDisposableS
   const roleLogsIn = config.database.kind === 'embedded';
   const { mayBegin: mayMigrate } = parts;
   return withMigratedDatabase({ connection, log, roleLogsIn, mayMigrate }, async (migrated) => {
-    const database = await openDatabase({ ...migrated, poolMax: config.databasePoolMax, log });
+    const database = await openDatabase({ ...migrated, poolMax: config.databaseCallsMax, log });
     stack.defer(() => database.close());
     const grantChannel = stack.use(new GrantChannel({ ...migrated, database, log }));
-    return openKeys(parts, { database, grantChannel }, stack);
+    const openSession = () => new KeptSession(migrated.connection);
+    return openKeys(parts, { database, grantChannel, openSession }, stack);
   });
 }
 

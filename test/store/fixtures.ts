@@ -265,6 +265,11 @@ export async function addCredential(
   return stores.credentials.decide(target, () => creationOf(credential, version));
 }
 
+/** Resolves when the database answers. */
+export async function ping(database: Database, signal?: AbortSignal): Promise<void> {
+  await database.query({ name: 'ping', text: 'select 1', values: [] }, signal);
+}
+
 /** What a promise was rejected with; undefined where it was not. */
 export async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(

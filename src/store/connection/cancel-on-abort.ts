@@ -1,4 +1,5 @@
-import { Client, type Pool, type PoolClient } from 'pg';
+import type { PoolClient } from 'pg';
+import type { CancelRequest, StatementCanceller } from './statement-canceller.ts';
 
 /** Holds a connection's statements to a signal. */
 export interface Cancellation {
@@ -6,38 +7,36 @@ export interface Cancellation {
   settle(): Promise<void>;
 }
 
+/** Most statements end by themselves within this time after their caller broke off. */
+const graceMs = 100;
+
 /**
- * Cancels what a lent connection runs when the signal is aborted, over a connection of its own, so that the server stops
- * working for nobody. The session itself lives on. Where cancelling fails, the statement timeout ends the statement.
+ * Cancels what a lent connection runs some time after the signal was aborted, unless it has ended by then, so that the server
+ * does not go on working for a caller who is gone. The session itself lives on.
  */
-export function cancelOnAbort(pool: Pool, client: PoolClient, signal: AbortSignal | undefined): Cancellation {
-  let underWay: Promise<void> | undefined;
+export function cancelOnAbort(
+  canceller: StatementCanceller,
+  client: PoolClient,
+  signal: AbortSignal | undefined,
+): Cancellation {
+  let request: CancelRequest | undefined;
+  let timer: NodeJS.Timeout | undefined;
   const onAbort = () => {
-    underWay = cancel(pool, processIdOf(client)).catch(() => undefined);
+    timer = setTimeout(() => {
+      request = canceller.cancel(processIdOf(client));
+    }, graceMs);
   };
   signal?.addEventListener('abort', onAbort, { once: true });
   return {
     settle: async () => {
       signal?.removeEventListener('abort', onAbort);
-      await underWay;
+      clearTimeout(timer);
+      await request?.settle();
     },
   };
 }
 
-/** `pg_cancel_backend` is for members of the session's own role: this connection logs in as that one did, and becomes no other. */
-async function cancel(pool: Pool, processId: number): Promise<void> {
-  const { password } = pool.options;
-  const control = new Client({ ...pool.options, password });
-  control.on('error', () => undefined);
-  try {
-    await control.connect();
-    await control.query('select pg_cancel_backend($1)', [processId]);
-  } finally {
-    await control.end();
-  }
-}
-
-/** The types of pg leave out the process id that the server tells with each session. */
+/** The types of pg leave out the process id that the server sends with each session. */
 function processIdOf(client: PoolClient): number {
   const processId: unknown = Reflect.get(client, 'processID');
   if (typeof processId !== 'number') throw new Error('the session has no process id');

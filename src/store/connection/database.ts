@@ -6,6 +6,8 @@ import { isCollision, translateFailure } from './database-failure.ts';
 import { selectEntities, type EntityCriteria } from './entity-query.ts';
 import { VaultError } from '../../vault/errors.ts';
 import { driverOptionsOf, ormOptionsOf } from './orm-options.ts';
+import { KeptSession } from './kept-session.ts';
+import { StatementCanceller } from './statement-canceller.ts';
 import type { Statement } from './statement.ts';
 import type { StoreLog } from './store-log.ts';
 import {
@@ -21,10 +23,19 @@ import {
 /** What a database is opened with. */
 export interface DatabaseOptions {
   readonly connection: DatabaseConnection;
-  /** The most connections at a time. */
+  /** The most connections at a time; one more cancels statements. */
   readonly poolMax: number;
   /** What every connection becomes; null stays the user of the connection. See `withMigratedDatabase`. */
   readonly role: 'coffer_app' | null;
+  readonly log: StoreLog;
+}
+
+/** What a database is made of. */
+export interface DatabaseParts {
+  readonly orm: MikroORM;
+  readonly pool: Pool;
+  /** Cancels what the pool's connections run, and so is of the same user. */
+  readonly cancelling: KeptSession;
   readonly log: StoreLog;
 }
 
@@ -59,13 +70,15 @@ const idleInTransactionTimeoutMs = 10_000;
 export class Database {
   readonly #orm: MikroORM;
   readonly #source: SessionSource;
+  readonly #cancelling: KeptSession;
   readonly #log: StoreLog;
   #warnedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(parts: { readonly orm: MikroORM; readonly pool: Pool; readonly log: StoreLog }) {
-    this.#orm = parts.orm;
-    this.#source = { pool: parts.pool, prepared: new PreparedStatements() };
-    this.#log = parts.log;
+  constructor({ orm, pool, cancelling, log }: DatabaseParts) {
+    this.#orm = orm;
+    this.#source = { pool, prepared: new PreparedStatements(), canceller: new StatementCanceller(cancelling) };
+    this.#cancelling = cancelling;
+    this.#log = log;
   }
 
   /** Finds entities, of tenant tables those of the scope's workspaces alone. */
@@ -137,17 +150,13 @@ export class Database {
     return { total, idle, waiting };
   }
 
-  /** Resolves when the database answers. */
-  async ping(signal?: AbortSignal): Promise<void> {
-    await this.query({ name: 'ping', text: 'select 1', values: [] }, signal);
-  }
-
   /** Waits for what is under way, then closes all connections. */
   async close(): Promise<void> {
     await this.#orm.close();
     // The ORM ends only a pool that it has used itself.
     const { pool } = this.#source;
     if (!pool.ending) await pool.end();
+    await this.#cancelling[Symbol.asyncDispose]();
   }
 
   /** Callers are told no cause, so that an operator must find it here: SQLSTATE 53100 is a full disk. */
@@ -179,10 +188,11 @@ export async function openDatabase({ connection, log, poolMax, role }: DatabaseO
       ...driverOptionsOf(connection),
       statement_timeout: statementTimeoutMs,
       idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
-      // Not start-up options: the connections that cancel statements must not become the role, and poolers know few.
+      // Not start-up options, of which poolers know few.
       onConnect: (client: ClientBase) =>
         client.query([...planning, ...(role === null ? [] : [`set role ${role}`])].join('; ')),
     },
   });
-  return new Database({ orm, pool: await orm.em.getConnection().getNativeClient(), log });
+  const pool = await orm.em.getConnection().getNativeClient();
+  return new Database({ orm, pool, cancelling: new KeptSession(connection), log });
 }

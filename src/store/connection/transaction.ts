@@ -4,12 +4,14 @@ import { Batch, type Answer, type PreparedStatements, type Request } from './bat
 import { cancelOnAbort, type Cancellation } from './cancel-on-abort.ts';
 import { columnReaderOf } from './column-readers.ts';
 import { canceled, CommitUnknownError, constraintOf, endsSession } from './database-failure.ts';
+import type { StatementCanceller } from './statement-canceller.ts';
 import type { Statement } from './statement.ts';
 
 /** Where connections come from, and what they have prepared. */
 export interface SessionSource {
   readonly pool: Pool;
   readonly prepared: PreparedStatements;
+  readonly canceller: StatementCanceller;
 }
 
 /** What a transaction may see, and how long it is wanted. */
@@ -193,12 +195,12 @@ export async function readTogether<Row extends QueryResultRow>(
  * statement the connection is closed: the server may have said that it ends the session, and not have ended it yet.
  */
 async function withSession<Result>(
-  { pool, prepared }: SessionSource,
+  { pool, prepared, canceller }: SessionSource,
   signal: AbortSignal | undefined,
   work: (session: Session, cancellation: Cancellation) => Promise<Result>,
 ): Promise<Result> {
   const client = await lend(pool, signal);
-  const cancellation = cancelOnAbort(pool, client, signal);
+  const cancellation = cancelOnAbort(canceller, client, signal);
   let isBroken = false;
   try {
     return await work(new Session(client, prepared), cancellation);

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Client, type Notification } from 'pg';
 import type { GrantChange, GrantNotices } from '../../vault/ports.ts';
 import { clientConfigOf } from '../connection/database-connection.ts';
+import { endClient } from '../connection/end-client.ts';
 import type { Database, DatabaseOptions } from '../connection/database.ts';
 import { grantChannel, parseNotice, tellNotice } from './grant-notice.ts';
 import type { StoreLog } from '../connection/store-log.ts';
@@ -87,7 +88,7 @@ export class GrantChannel implements GrantNotices, AsyncDisposable {
       await client.query(`listen ${grantChannel}`);
     } catch {
       // The pool tells what is wrong with the database.
-      await end(client);
+      await endClient(client);
       this.#tryLater();
       return;
     }
@@ -100,11 +101,11 @@ export class GrantChannel implements GrantNotices, AsyncDisposable {
     const listener = this.#listener;
     this.#listener = undefined;
     this.doubt();
-    if (listener) await end(listener);
+    if (listener) await endClient(listener);
   }
 
   async #use(client: Client): Promise<void> {
-    if (this.#isStopped) return end(client);
+    if (this.#isStopped) return endClient(client);
     this.#listener = client;
     this.#pauseMs = firstPauseMs;
     this.doubt();
@@ -142,7 +143,7 @@ export class GrantChannel implements GrantNotices, AsyncDisposable {
     this.#listener = undefined;
     this.doubt();
     this.#tell({ kind: 'any' });
-    void end(client);
+    void endClient(client);
     this.#tryLater();
   }
 
@@ -156,14 +157,4 @@ export class GrantChannel implements GrantNotices, AsyncDisposable {
   #tell(change: GrantChange): void {
     for (const told of this.#subscribers) told(change);
   }
-}
-
-/** Closes a connection at once, also one whose other end is gone without a word. */
-async function end(client: Client): Promise<void> {
-  const ended = client.end().catch(() => undefined);
-  const { promise: late, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, firstPauseMs);
-  await Promise.race([ended, late]);
-  clearTimeout(timer);
-  client.connection.stream.destroy();
 }

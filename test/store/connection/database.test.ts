@@ -5,7 +5,7 @@ import { openDatabase, type Database } from '../../../src/store/connection/datab
 import { DatabaseFailure } from '../../../src/store/connection/database-failure.ts';
 import { WorkspaceEntity } from '../../../src/store/entities/workspace.ts';
 import { VaultError } from '../../../src/vault/errors.ts';
-import { newId, openTestStores, recordingLog, rejectionOf, until, type TestStores } from '../fixtures.ts';
+import { newId, ping, openTestStores, recordingLog, rejectionOf, until, type TestStores } from '../fixtures.ts';
 
 const isAsleep = `state = 'active' and query like '%pg_sleep(30)%'`;
 const waitsForLock = `wait_event_type = 'Lock'`;
@@ -43,6 +43,8 @@ describe('the database', () => {
     const lost = rejectionOf(work);
     await until(async () => (await sessions(isAsleep)).length === 1);
     await endSessions(isAsleep);
+    // One that is ending would be taken for the next one.
+    await until(async () => (await sessions(isAsleep)).length === 0);
     throw await lost;
   }
 
@@ -127,13 +129,34 @@ describe('the database', () => {
       for (const refused of await Promise.all(waiting)) expect(refused).to.have.property('code', 'canceled');
       holding.abort();
       await Promise.all(held);
-      await Promise.all([database.ping(), database.ping()]);
+      await Promise.all([ping(database), ping(database)]);
+    });
+
+    it('lets a statement end by itself that soon does, and opens no session to cancel it', async () => {
+      const abort = new AbortController();
+      const soon = { name: '', text: 'select pg_sleep(0.03)', values: [] };
+      const running = database.query(soon, abort.signal);
+      await until(async () => (await sessions(`query like '%pg_sleep%'`)).length === 1);
+      abort.abort();
+      expect(await running).to.have.length(1);
+      expect(await sessions()).to.have.length(1);
+    });
+
+    it('cancels over one session, however many are aborted', async () => {
+      for (let round = 0; round < 5; round += 1) {
+        const abort = new AbortController();
+        const running = [1, 2].map(() => rejectionOf(database.query(sleepy, abort.signal)));
+        await until(async () => (await sessions(isAsleep)).length === 2);
+        abort.abort();
+        for (const error of await Promise.all(running)) expect(error).to.have.property('code', 'canceled');
+        expect(await sessions()).to.have.length(3);
+      }
     });
 
     it('does not begin at all after that', async () => {
       const signal = AbortSignal.abort();
       const refused = await Promise.all([
-        rejectionOf(database.ping(signal)),
+        rejectionOf(ping(database, signal)),
         rejectionOf(database.transact({ signal }, () => Promise.resolve())),
         rejectionOf(database.find({ signal }, WorkspaceEntity, { where: {} })),
       ]);
@@ -169,10 +192,10 @@ describe('the database', () => {
     }
 
     it('idle: the next call finds another connection', async () => {
-      await Promise.all([database.ping(), database.ping()]);
+      await Promise.all([ping(database), ping(database)]);
       await endSessions();
       await until(async () => (await sessions()).length === 0);
-      await until(async () => (await rejectionOf(database.ping())) === undefined);
+      await until(async () => (await rejectionOf(ping(database))) === undefined);
     });
 
     it('says that it is unavailable where nobody listens', async () => {
@@ -184,7 +207,7 @@ describe('the database', () => {
         log,
       });
       const refused = await Promise.all([
-        rejectionOf(nowhere.ping()),
+        rejectionOf(ping(nowhere)),
         rejectionOf(nowhere.transact({}, () => Promise.resolve())),
         rejectionOf(nowhere.find({}, WorkspaceEntity, { where: {} })),
       ]);
@@ -207,9 +230,9 @@ describe('the database', () => {
   it('is closed for good, also where only statements of its own were run', async () => {
     const { connection } = test.target;
     const closed = await openDatabase({ connection, poolMax: 1, role: 'coffer_app', log: test.log });
-    await closed.ping();
+    await ping(closed);
     await closed.close();
-    expect(await rejectionOf(closed.ping()))
+    expect(await rejectionOf(ping(closed)))
       .to.be.instanceOf(VaultError)
       .with.property('code', 'unavailable');
   });

@@ -6,7 +6,7 @@ import { SchemaTooNewError } from '../../../src/store/connection/schema-check.ts
 import { migrations } from '../../../src/store/migrations/index.ts';
 import { VaultError } from '../../../src/vault/errors.ts';
 import { sharedPostgres, type TestDatabase } from '../../support/postgres.ts';
-import { recordingLog, rejectionOf, withOwnPostgres } from '../fixtures.ts';
+import { ping, recordingLog, rejectionOf, withOwnPostgres } from '../fixtures.ts';
 
 const nothing = () => Promise.resolve();
 
@@ -56,7 +56,7 @@ describe('migrating', () => {
       role: 'coffer_app',
       log: recordingLog(),
     });
-    await database.ping();
+    await ping(database);
     await database.close();
   });
 
@@ -130,7 +130,7 @@ describe('migrating', () => {
         const role = await withMigratedDatabase({ connection, log }, (migrated) => Promise.resolve(migrated.role));
         expect(role).to.equal(null);
         const database = await openDatabase({ connection, poolMax: 1, role, log });
-        await database.ping();
+        await ping(database);
         await database.close();
         const id = '018f3c5e-7b2a-7c3d-8f00-11223344aabb';
         await query(`insert into workspace (id, name, created_by, created_at) values ('${id}', 'w', '${id}', now())`);

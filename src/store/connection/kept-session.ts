@@ -1,0 +1,74 @@
+import { Client } from 'pg';
+import { clientConfigOf, type DatabaseConnection } from './database-connection.ts';
+import { translateFailure } from './database-failure.ts';
+import { endClient } from './end-client.ts';
+
+/** A statement in the simple form that pg takes. */
+export interface KeptStatement {
+  readonly text: string;
+  readonly values?: unknown[];
+}
+
+/**
+ * One session beside the pool, for what must not wait for a connection of the pool. It is opened when it is first needed, kept,
+ * and opened again after it was lost. It stays the user that it logged in as. Statements are run one at a time.
+ */
+export class KeptSession implements AsyncDisposable {
+  readonly #connection: DatabaseConnection;
+  #client: Client | undefined;
+  #isClosed = false;
+
+  constructor(connection: DatabaseConnection) {
+    this.#connection = connection;
+  }
+
+  /**
+   * Runs a statement, and opens the session before where there is none.
+   *
+   * @param withinMs the time for both; a session on which nothing has come back by then is given up
+   * @throws VaultError `unavailable`
+   */
+  async run(statement: KeptStatement, withinMs: number): Promise<void> {
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => reject(new Error('Query read timeout')), withinMs);
+    try {
+      await Promise.race([this.#run(statement), late]);
+    } catch (error) {
+      this.#giveUp();
+      throw translateFailure(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    const client = this.#client;
+    this.#client = undefined;
+    if (client) await endClient(client);
+  }
+
+  async #run({ text, values }: KeptStatement): Promise<void> {
+    const client = this.#client ?? (await this.#open());
+    await client.query(text, values);
+  }
+
+  async #open(): Promise<Client> {
+    if (this.#isClosed) throw new Error('Connection terminated');
+    const client = new Client(clientConfigOf(this.#connection));
+    this.#client = client;
+    const forget = () => {
+      if (this.#client === client) this.#client = undefined;
+    };
+    client.on('error', forget);
+    client.on('end', forget);
+    await client.connect();
+    return client;
+  }
+
+  #giveUp(): void {
+    const client = this.#client;
+    this.#client = undefined;
+    if (client) void endClient(client);
+  }
+}

@@ -1,0 +1,59 @@
+import type { KeptSession } from './kept-session.ts';
+
+/** A request to cancel what a session of the server runs. */
+export interface CancelRequest {
+  /** Takes the request back; where it is on its way already, resolves once it has reached the server or failed. */
+  settle(): Promise<void>;
+}
+
+interface Waiting {
+  readonly processId: number;
+  /** Set once it has been sent. */
+  arrival?: Promise<void>;
+}
+
+const arriveWithinMs = 2_000;
+
+/**
+ * Cancels statements over one session, however many callers break off: those that are asked for while a request is on its
+ * way share the next one. Where it fails, the statement timeout ends the statement.
+ */
+export class StatementCanceller {
+  readonly #session: Pick<KeptSession, 'run'>;
+  #waiting = new Set<Waiting>();
+  #isUnderWay = false;
+
+  /** @param session of the same user as the sessions whose statements it cancels */
+  constructor(session: Pick<KeptSession, 'run'>) {
+    this.#session = session;
+  }
+
+  cancel(processId: number): CancelRequest {
+    const request: Waiting = { processId };
+    this.#waiting.add(request);
+    if (!this.#isUnderWay) void this.#work();
+    return {
+      settle: async () => {
+        this.#waiting.delete(request);
+        await request.arrival;
+      },
+    };
+  }
+
+  async #work(): Promise<void> {
+    this.#isUnderWay = true;
+    while (this.#waiting.size > 0) {
+      const group = [...this.#waiting];
+      this.#waiting = new Set();
+      const arrival = this.#send(group.map(({ processId }) => processId));
+      for (const request of group) request.arrival = arrival;
+      await arrival;
+    }
+    this.#isUnderWay = false;
+  }
+
+  async #send(processIds: readonly number[]): Promise<void> {
+    const statement = { text: 'select pg_cancel_backend(id) from unnest($1::int[]) as s (id)', values: [processIds] };
+    await this.#session.run(statement, arriveWithinMs).catch(() => undefined);
+  }
+}

@@ -59,7 +59,10 @@ export function fastApiErrors(style: FastApiErrorStyle): (problem: Problem) => R
     malformed_json: ({ offset, reason }) => unprocessable([malformedJson(offset, reason)]),
     unstorable_json: ({ flaw }) => unprocessable([malformedJson(flaw.offset, describeTextFlaw(flaw))]),
     body_missing: () => unprocessable([{ type: 'missing', loc: ['body'], msg: 'Field required', input: null }]),
-    body_not_object: () => unprocessable([bodyNotObject]),
+    body_not_object: ({ contentEncoding }) =>
+      contentEncoding === undefined
+        ? unprocessable([bodyNotObject])
+        : answer(415, 'Unsupported Media Type', { 'accept-encoding': 'identity' }),
     body_too_large: ({ bytesMax }) => answer(413, `Request body must be at most ${bytesMax} bytes`),
     route_not_found: () => answer(404, 'Not Found'),
     method_not_allowed: ({ allow }) => answer(405, 'Method Not Allowed', { allow: allow.join(', ') }),

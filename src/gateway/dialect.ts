@@ -46,9 +46,12 @@ export interface RestStyle {
   readonly renderProblem: (problem: Problem, exchange: RestExchange) => RestAnswer;
   /**
    * Fields of a request that a header may hold instead, by the header's name in small letters, such as `if-match`: `etag`.
-   * The header counts where the request's message has that field as a string, and neither its body nor its query sets it.
+   * The header counts where the request's message has that field as a string, and neither its body nor its query sets it; an
+   * empty one is a fault.
    */
   readonly fieldsByHeader?: Readonly<Record<string, string>>;
+  /** The field of answers that the `ETag` header shows, such as `credential.etag`: of those that have it. */
+  readonly etagField?: string;
   /** Headers on every answer of an rpc, such as `cache-control`, by the rpc's name. */
   readonly headers?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
@@ -94,7 +97,12 @@ export type Problem =
   /** The body is JSON, but parsing it loses or changes something. */
   | { readonly kind: 'unstorable_json'; readonly flaw: JsonTextFlaw }
   | { readonly kind: 'body_missing' }
-  | { readonly kind: 'body_not_object'; readonly contentType: string | undefined }
+  /** `contentEncoding` is given where the body was not even decoded: only identity is. */
+  | {
+      readonly kind: 'body_not_object';
+      readonly contentType: string | undefined;
+      readonly contentEncoding?: string;
+    }
   | { readonly kind: 'body_too_large'; readonly bytesMax: number }
   | { readonly kind: 'route_not_found' }
   | { readonly kind: 'method_not_allowed'; readonly allow: readonly string[] }
@@ -103,7 +111,7 @@ export type Problem =
 /** One thing that is wrong with a request. It holds no value of a secret field. */
 export interface Fault {
   /** Where the member came from. */
-  readonly source: 'body' | 'query' | 'path';
+  readonly source: 'body' | 'query' | 'path' | 'header';
   /** Names and indexes from the request's root, in the wire's spelling; each name at most 256 bytes. */
   readonly path: readonly (string | number)[];
   readonly rule: FaultRule;

@@ -12,8 +12,8 @@ export type CredentialChangeMaker = (current: Credential) => CredentialChange;
 
 /** How a credential is updated, beside its metadata. */
 export interface UpdateOptions {
-  /** Where given, the update is made only to that state. */
-  readonly etag?: string | undefined;
+  /** Where given, the update is made only to a state that one of them is of. */
+  readonly etags?: readonly string[] | undefined;
   /** Makes the new secret of the present one, which no other call can change meanwhile. */
   readonly secret?: SecretChange | undefined;
 }
@@ -21,11 +21,11 @@ export interface UpdateOptions {
 /** The update that a change of metadata is; what it makes is held against the limits. */
 export function updateOf(
   change: CredentialChange | CredentialChangeMaker,
-  { etag }: UpdateOptions = {},
+  { etags }: UpdateOptions = {},
 ): CredentialUpdate {
   return {
     action: 'credentials.update',
-    etag,
+    etags,
     change: (current) => {
       const sent = typeof change === 'function' ? change(current) : change;
       const provider = providerAfter(current.provider, sent.provider ?? current.provider);

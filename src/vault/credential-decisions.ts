@@ -59,8 +59,8 @@ export type PlainField = (credential: Credential, name: string, value: JsonValue
 export interface CredentialUpdate {
   /** The event's, where no version is added. */
   readonly action: AuditAction;
-  /** Where given, the change is made only to that state. */
-  readonly etag?: string | undefined;
+  /** Where given, the change is made only to a state that one of them is of. */
+  readonly etags?: readonly string[] | undefined;
   readonly change: (current: Credential) => Credential;
   /** Where the secret changes as well. */
   readonly resealing?: Resealing | undefined;
@@ -140,7 +140,7 @@ export function decideUpdate(
   if (!found.isGenuine || (!current && needsCurrent(update))) {
     return refuseUnsound(parts, update.resealing ? 'secrets.add_version' : update.action, found);
   }
-  checkEtag(present, update.etag);
+  checkEtag(present, update.etags);
   const secret = update.resealing && newSecretOf(parts, update.resealing, found);
   if (secret instanceof VaultError) {
     return { event: credentialEvent(parts, 'secrets.add_version', present.id, 'FAILED'), refusal: secret };
@@ -252,9 +252,9 @@ function refusalToReveal(credential: Credential, now: Date): VaultError | undefi
   return state === 'DELETED' ? notFound('credential', credential.id) : undefined;
 }
 
-function checkEtag(credential: Credential, etag: string | undefined): void {
+function checkEtag(credential: Credential, etags: readonly string[] | undefined): void {
   const current = etagOf(credential);
-  if (etag === undefined || etag === current) return;
+  if (etags === undefined || etags.includes(current)) return;
   throw new VaultError('etag_stale', `the credential has changed: its etag is ${current}`, { etag: current });
 }
 

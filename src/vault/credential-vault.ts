@@ -145,10 +145,10 @@ export class CredentialVault extends CredentialReader {
   }
 
   /** Deletes softly: it is no longer shown or revealed, and its name is free. */
-  async deleteCredential(call: Call, id: string, etag?: string): Promise<Credential> {
+  async deleteCredential(call: Call, id: string, etags?: readonly string[]): Promise<Credential> {
     const deletedAt = this.#parts.clock.now();
     const change = (current: Credential) => ({ ...current, deletedAt });
-    return (await this.#change(call, { id, action: 'credentials.delete', etag, change })).credential;
+    return (await this.#change(call, { id, action: 'credentials.delete', etags, change })).credential;
   }
 
   /**

@@ -190,13 +190,13 @@ describe('updating a credential', () => {
 
   it('refuses a stale etag before it looks at the secret', async () => {
     const created = await create();
-    await real.vault.updateCredential(real.call, created.id, { name: 'other' }, { etag: '1' });
+    await real.vault.updateCredential(real.call, created.id, { name: 'other' }, { etags: ['1'] });
     let wasAsked = false;
     const secret = mergeBy({}, (present) => {
       wasAsked = true;
       return present;
     });
-    const refused = await refusalOf(real.vault.updateCredential(real.call, created.id, {}, { etag: '1', secret }));
+    const refused = await refusalOf(real.vault.updateCredential(real.call, created.id, {}, { etags: ['1'], secret }));
     expect(refused).to.deep.include({ code: 'etag_stale', details: { etag: '2' } });
     expect(wasAsked).to.equal(false);
     expect(await versionsOf(created)).to.deep.equal([1]);

@@ -144,7 +144,7 @@ export type Credential = Message<"coffer.v1.Credential"> & {
 
   /**
    * Output only. Stands for this state of the metadata; uses do not change it. An update that sends it back is made only
-   * where it is still the current one.
+   * where it is still the current one. Native REST shows it in the `ETag` header too.
    *
    * @generated from field: string etag = 18;
    */

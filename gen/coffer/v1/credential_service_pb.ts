@@ -223,7 +223,8 @@ export type UpdateCredentialRequest = Message<"coffer.v1.UpdateCredentialRequest
   updateMask?: FieldMask | undefined;
 
   /**
-   * Optional. Makes the change only where this is the current etag, quoted or bare; REST takes it from `If-Match` too.
+   * Optional. Makes the change only where this is the current etag, quoted or bare, or is a list that holds it; `*` fits any.
+   * Weak ones fit none. REST takes it from `If-Match` too, where an empty one is a mistake.
    *
    * @generated from field: string etag = 5;
    */
@@ -279,7 +280,8 @@ export type DeleteCredentialRequest = Message<"coffer.v1.DeleteCredentialRequest
   credentialId: string;
 
   /**
-   * Optional. Deletes only where this is the current etag, quoted or bare; REST takes it from `If-Match` too.
+   * Optional. Deletes only where this is the current etag, quoted or bare, or is a list that holds it; `*` fits any. Weak ones
+   * fit none. REST takes it from `If-Match` too, where an empty one is a mistake.
    *
    * @generated from field: string etag = 3;
    */
@@ -455,7 +457,7 @@ export const CredentialService: GenService<{
   /**
    * Changes the metadata of a credential; its secret stays. For editors.
    *
-   * A stale etag is ABORTED, and the message says the current one.
+   * A stale etag is ABORTED (in REST 409, as AIP-154 has it, and not 412), and the message says the current one.
    *
    * @generated from rpc coffer.v1.CredentialService.UpdateCredential
    */
@@ -467,7 +469,7 @@ export const CredentialService: GenService<{
   /**
    * Deletes a credential: it is no longer shown or revealed. For editors.
    *
-   * A stale etag is ABORTED, and the message says the current one.
+   * A stale etag is ABORTED (in REST 409, as AIP-154 has it, and not 412), and the message says the current one.
    *
    * @generated from rpc coffer.v1.CredentialService.DeleteCredential
    */

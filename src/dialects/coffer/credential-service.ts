@@ -6,7 +6,8 @@ import { invalidArgument } from '../../vault/errors.ts';
 import type { Clock } from '../../vault/ports.ts';
 import { Secret } from '../../vault/secret.ts';
 import { inWorkspace } from './in-workspace.ts';
-import { changeFromMessage, credentialToMessage, draftFromMessage, etagFromText } from './mapping.ts';
+import { etagsFromText } from './etags.ts';
+import { changeFromMessage, credentialToMessage, draftFromMessage } from './mapping.ts';
 import { readFoundPage } from './pages.ts';
 
 /** What the service calls. */
@@ -54,11 +55,11 @@ function writingRpcs({ vault, clock }: CredentialServiceParts): BoundRpc[] {
     workspaceRpc(updateCredential, inWorkspace('credentials.write'), async (request, call) => {
       const credential = required('credential', request.credential);
       const change = changeFromMessage(credential, request.updateMask?.paths ?? []);
-      const etag = etagFromText(request.etag) ?? etagFromText(credential.etag);
-      return answer(await vault.updateCredential(call, request.credentialId, change, { etag }));
+      const etags = etagsFromText(request.etag) ?? etagsFromText(credential.etag);
+      return answer(await vault.updateCredential(call, request.credentialId, change, { etags }));
     }),
     workspaceRpc(deleteCredential, inWorkspace('credentials.write'), async ({ credentialId, etag }, call) =>
-      answer(await vault.deleteCredential(call, credentialId, etagFromText(etag))),
+      answer(await vault.deleteCredential(call, credentialId, etagsFromText(etag))),
     ),
   ];
 }

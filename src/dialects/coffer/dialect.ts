@@ -62,6 +62,7 @@ export function cofferDialect(parts: CofferParts): Dialect {
       successStatus: {},
       renderProblem,
       fieldsByHeader: { 'if-match': 'etag' },
+      etagField: 'credential.etag',
       headers: { RevealSecret: uncached, CreateApiKey: uncached, Login: uncached },
     },
   };

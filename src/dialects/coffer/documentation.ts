@@ -10,7 +10,11 @@ const everywhere: readonly DocumentedError[] = [
   { status: 404, description: 'There is no such thing, or not for the caller', schema },
   { status: 500, description: 'Internal error', schema },
 ];
-const stale: DocumentedError = { status: 409, description: 'The etag is stale', schema };
+const stale: DocumentedError = {
+  status: 409,
+  description: 'The etag is stale: ABORTED, which AIP-154 maps to 409',
+  schema,
+};
 
 /** The document of the native API. */
 export const documentation: Documentation = {

@@ -61,6 +61,8 @@ interface Failure {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+const jsonType = 'application/json';
+
 const failures: ProblemTable<Failure> = {
   vault: ({ error }) => vaultFailure(error.code === 'workspace_denied' ? absentWorkspace(error) : error),
   invalid_request: faultFailure,
@@ -72,7 +74,12 @@ const failures: ProblemTable<Failure> = {
     metadata: { [placeOfFlaw(flaw)]: flaw.rule },
   }),
   body_missing: () => refusedBody('the body is missing'),
-  body_not_object: () => refusedBody('the body must be a JSON object'),
+  body_not_object: ({ contentType, contentEncoding }) => {
+    if (contentEncoding !== undefined)
+      return unsupported('the body must not be encoded', { 'accept-encoding': 'identity' });
+    if (contentType === undefined || contentType === jsonType) return refusedBody('the body must be a JSON object');
+    return unsupported(`the content type must be ${jsonType}`, { accept: jsonType });
+  },
   body_too_large: ({ bytesMax }) => ({
     code: 'resource_exhausted',
     message: `the body must be at most ${bytesMax} bytes`,
@@ -141,6 +148,11 @@ function metadataOf(faults: FaultList['faults']): Readonly<Record<string, string
 function bytesInAnswer(list: FaultList, metadata: Readonly<Record<string, string>>): number {
   const bytes = Buffer.byteLength(JSON.stringify(metadata));
   return Buffer.byteLength(describeFaults(list)) + bytes + Math.ceil((bytes * 4) / 3);
+}
+
+/** @see https://www.rfc-editor.org/rfc/rfc9110#section-15.5.16 */
+function unsupported(message: string, headers: Readonly<Record<string, string>>): Failure {
+  return { ...refusedBody(message), status: 415, reason: 'UNSUPPORTED_MEDIA_TYPE', headers };
 }
 
 function refusedBody(message: string): Failure {

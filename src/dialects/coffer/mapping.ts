@@ -89,12 +89,6 @@ export function changeFromMessage(message: CredentialMessage, paths: readonly st
   return read(message, [...new Set(paths)]);
 }
 
-/** Reads an etag in any of its spellings: quoted, weak or bare; undefined where any state will do. */
-export function etagFromText(text: string): string | undefined {
-  const bare = text.trim().replace(/^(?:W\/)?"(.*)"$/, '$1');
-  return bare === '' || bare === '*' ? undefined : bare;
-}
-
 /** @throws VaultError `invalid_argument` for the zero value, and for a number without a name */
 export function roleFromEnum(role: number): Role {
   const name = roleNames.get(role);

@@ -44,7 +44,10 @@ const answers: ProblemTable<RestAnswer> = {
   malformed_json: ({ offset }) => answer(400, `request body is not JSON from character ${offset} on`),
   unstorable_json: ({ flaw }) => answer(400, describeTextFlaw(flaw)),
   body_missing: () => answer(400, valuesRequired),
-  body_not_object: () => answer(400, 'request body must be a JSON object'),
+  body_not_object: ({ contentEncoding }) =>
+    contentEncoding === undefined
+      ? answer(400, 'request body must be a JSON object')
+      : { ...answer(415, 'request body must not be encoded'), headers: { 'accept-encoding': 'identity' } },
   body_too_large: ({ bytesMax }) => answer(413, `request body must be at most ${bytesMax} bytes`),
   route_not_found: () => answer(404, 'not found'),
   method_not_allowed: ({ allow }) => ({

@@ -57,6 +57,13 @@ interface Failure {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** No body is decoded. */
+const encoded: Failure = {
+  status: 415,
+  sentence: 'the body must not be encoded',
+  headers: { 'accept-encoding': 'identity' },
+};
+
 const failures: ProblemTable<Failure> = {
   vault: ({ error }) => vaultFailure(error),
   invalid_request: faultFailure,
@@ -64,7 +71,7 @@ const failures: ProblemTable<Failure> = {
   unstorable_json: ({ flaw }) => ({ status: 400, sentence: describeTextFlaw(flaw) }),
   // Flowise's parser makes an empty object of such a body, in which the first member is missing. Only a create needs one.
   body_missing: () => notProvided('name'),
-  body_not_object: () => notProvided('name'),
+  body_not_object: ({ contentEncoding }) => (contentEncoding === undefined ? notProvided('name') : encoded),
   body_too_large: ({ bytesMax }) => ({ status: 413, sentence: `the body must be at most ${bytesMax} bytes` }),
   route_not_found: () => ({ status: 404, sentence: 'Not Found' }),
   method_not_allowed: ({ allow }) => ({

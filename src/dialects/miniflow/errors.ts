@@ -60,6 +60,9 @@ export function checkWorkspaceSpelling(text: string): void {
   throw new VaultError('invalid_argument', message, { field: 'workspace_id', reason: 'WORKSPACE_ID_MALFORMED' });
 }
 
+/** No body is decoded. */
+const encoded: Failure = { code: 415, errorCode: 'HTTP_415', errorMessage: 'Unsupported Media Type' };
+
 const failures: ProblemTable<Failure> = {
   vault: ({ error }) => failureOfVaultError(error),
   invalid_request: () => validationFailed,
@@ -70,7 +73,7 @@ const failures: ProblemTable<Failure> = {
     errorMessage: `${validationFailed.errorMessage}: ${describeTextFlaw(flaw)}`,
   }),
   body_missing: () => validationFailed,
-  body_not_object: () => validationFailed,
+  body_not_object: ({ contentEncoding }) => (contentEncoding === undefined ? validationFailed : encoded),
   body_too_large: ({ bytesMax }) => ({
     code: 413,
     errorCode: 'HTTP_413',
@@ -102,6 +105,7 @@ function headersOf(problem: Problem, { code }: Failure): Readonly<Record<string,
   const retryAfterMs = problem.kind === 'vault' ? problem.error.details.retryAfterMs : undefined;
   return {
     ...(code === 401 && { 'www-authenticate': 'Bearer' }),
+    ...(code === 415 && { 'accept-encoding': 'identity' }),
     ...(problem.kind === 'method_not_allowed' && { allow: problem.allow.join(', ') }),
     ...(retryAfterMs !== undefined && { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) }),
   };

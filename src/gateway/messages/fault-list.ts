@@ -5,7 +5,7 @@ import type { PlacedFault } from './request-checker.ts';
 /** What is wrong with a request, as far as a refusal lists it. */
 export type FaultList = Omit<Extract<Problem, { kind: 'invalid_request' }>, 'kind'>;
 
-const sourceRanks: Readonly<Record<Fault['source'], number>> = { path: 0, query: 1, body: 2 };
+const sourceRanks: Readonly<Record<Fault['source'], number>> = { path: 0, query: 1, body: 2, header: 3 };
 
 /** Lists faults in the model's order, each name cut to what a refusal quotes, and no more than 100 of them. */
 export function faultListOf(found: readonly PlacedFault[]): FaultList {

@@ -98,8 +98,8 @@ export function createRequestReader(
           if (flaw) return faultListOf([{ fault: flaw, order: [] }]);
           const checked = [ofVariables, query.size === 0 ? withoutQuery : checkQuery(query), checkBody(body)];
           const ofHeaders = readHeaders(headerFields, headers);
-          const json = checked.reduceRight((tree, part) => mergeTrees(part.json, tree), ofHeaders);
-          const faults = checked.flatMap((part) => part.faults);
+          const json = checked.reduceRight((tree, part) => mergeTrees(part.json, tree), ofHeaders.json);
+          const faults = [...checked, ofHeaders].flatMap((part) => part.faults);
           if (faults.length > faultsMax) return faultListOf(faults);
           const message = json === ofVariables.json ? named : decode(input, json);
           if (!message) return faultListOf([...faults, undecodable]);
@@ -177,14 +177,20 @@ function fieldsOfHeaders({ dialect, rpc }: Route): readonly HeaderField[] {
   });
 }
 
-/** What headers hold for fields that nothing else may set: it yields to the rest of the request. */
-function readHeaders(fields: readonly HeaderField[], headers: RequestHeaders): JsonObject {
-  const held: Record<string, string> = {};
+/**
+ * What headers hold for fields that nothing else may set: it yields to the rest of the request. An empty one would be a field
+ * that is not set, although its client has meant something by it.
+ */
+function readHeaders(fields: readonly HeaderField[], headers: RequestHeaders): Checked {
+  const json: Record<string, string> = {};
+  const faults: PlacedFault[] = [];
   for (const { header, name } of fields) {
     const text = headers.get(header);
-    if (text !== null) held[name] = text;
+    if (text === null) continue;
+    if (text.trim() !== '') json[name] = text;
+    else faults.push({ fault: { source: 'header', path: [header], rule: 'pattern', input: undefined }, order: [] });
   }
-  return held;
+  return { json, faults };
 }
 
 function findFlaw(

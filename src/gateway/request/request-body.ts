@@ -17,17 +17,25 @@ export function bodyLimitOf({ access }: Pick<BoundRpc, 'access'>, bytesMax: numb
  * Reads a request's body as JSON, never more of it than the limit.
  *
  * @returns undefined where there is none: no byte, white space alone, or `null`
- * @throws ProblemError `body_too_large`, `body_not_object` for another content type than JSON, `malformed_json`
+ * @throws ProblemError `body_too_large`, `body_not_object` for another content type than JSON or a content coding, before
+ *   anything is read where the headers are enough to know; `malformed_json`
  * @throws VaultError `canceled` where the client goes away meanwhile
  */
 export async function readJsonBody(request: IncomingMessage, bytesMax: number): Promise<ReadJson | undefined> {
-  if (declaredBytes(request) > bytesMax) throw new ProblemError({ kind: 'body_too_large', bytesMax });
-  const bytes = await readBytes(request, bytesMax);
-  if (bytes.length === 0) return undefined;
-  const contentType = request.headers['content-type'];
-  if (contentType !== undefined && !isJsonType(contentType))
-    throw new ProblemError({ kind: 'body_not_object', contentType });
+  const { 'content-encoding': contentEncoding = 'identity', 'content-type': contentType } = request.headers;
+  const declared = declaredBytes(request);
+  if (declared > bytesMax) throw new ProblemError({ kind: 'body_too_large', bytesMax });
+  if (!isIdentity(contentEncoding)) throw new ProblemError({ kind: 'body_not_object', contentType, contentEncoding });
+  const isJson = contentType === undefined || isJsonType(contentType);
+  const bytes = isJson || declared === 0 ? await readBytes(request, bytesMax) : undefined;
+  if (bytes?.length === 0) return undefined;
+  if (!bytes || !isJson) throw new ProblemError({ kind: 'body_not_object', contentType });
   return parse(bytes);
+}
+
+/** One of several codings is one too many. @see https://www.rfc-editor.org/rfc/rfc9110#section-8.4 */
+function isIdentity(contentEncoding: string): boolean {
+  return /^\s*(?:identity)?\s*$/i.test(contentEncoding);
 }
 
 /** Tells whether a request announces a body; it may still turn out to be empty. */

@@ -1,7 +1,8 @@
-import type { Message } from '@bufbuild/protobuf';
+import type { DescMessage, Message } from '@bufbuild/protobuf';
 import assert from 'node:assert/strict';
 import type { Guard } from '../admission/guard.ts';
 import { createJsonWriters } from '../messages/json-writer.ts';
+import { fieldReader, resolveFieldPath } from '../messages/message-fields.ts';
 import { nameOfRpc } from '../request/request-metrics.ts';
 import { createRequestReader, type RequestReader } from '../messages/request-reader.ts';
 import type { Route } from '../routes/route-table.ts';
@@ -9,6 +10,8 @@ import type { Route } from '../routes/route-table.ts';
 /** A route with all that is made once for it. */
 export interface CompiledRoute {
   readonly reader: RequestReader;
+  /** The entity tag of an answer, unquoted; undefined where its message has none. */
+  readonly etagOf: ((message: Message) => string | undefined) | undefined;
   /** Spells an answer as JSON text, in the dialect's style. */
   readonly write: (message: Message) => string;
   /** Of an answer. */
@@ -30,6 +33,7 @@ export function compileRoutes(routes: readonly Route[], guard: Guard): (route: R
     const { method } = route.rpc;
     compiled.set(route, {
       reader: createRequestReader(route, (schema, message) => guard.validate(schema, message)),
+      etagOf: rest.etagField === undefined ? undefined : compileEtag(method.output, rest.etagField),
       write: route.responseField ? ofDialect.ofField(route.responseField) : ofDialect.ofMessage(method.output),
       status: rest.successStatus[method.name] ?? 200,
       headers: rest.headers?.[method.name] ?? {},
@@ -41,4 +45,16 @@ export function compileRoutes(routes: readonly Route[], guard: Guard): (route: R
     assert(found);
     return found;
   };
+}
+
+function compileEtag(output: DescMessage, names: string): CompiledRoute['etagOf'] {
+  const readers = resolveFieldPath(output, names)?.fields.map((field) => fieldReader(field));
+  return (
+    readers &&
+    ((message) => {
+      let value: unknown = message;
+      for (const read of readers) value = typeof value === 'object' && value !== null ? read(value) : undefined;
+      return typeof value === 'string' && value !== '' ? value : undefined;
+    })
+  );
 }

@@ -128,7 +128,7 @@ export class RestService {
     const { bodyBytesMax, guard, prover } = this.#parts;
     const { dialect, rpc, body: binding } = match.entry;
     const { exchange, headers, query, isQueryCut, signal } = request;
-    const { reader, write, status, headers: ofAnswer } = this.#compiled(match.entry);
+    const { reader, etagOf, write, status, headers: ofAnswer } = this.#compiled(match.entry);
     const attempt = { dialect, rpc, headers };
     const begun = reader.readPath(match.variables);
     let { message } = begun;
@@ -150,10 +150,12 @@ export class RestService {
       const workspaceId = isSame ? admitted : guard.admit({ ...attempt, caller, message });
       const { requestId, peer, isLocal } = exchange;
       const call = { caller, workspaceId, protocol: 'rest', dialect: dialect.name, peer, requestId, isLocal, signal };
-      const answer = write(await guard.invoke(rpc, message, call));
+      const answered = await guard.invoke(rpc, message, call);
+      const etag = etagOf?.(answered);
+      const answer = write(answered);
       return {
         status,
-        headers: ofAnswer,
+        headers: etag === undefined ? ofAnswer : { ...ofAnswer, etag: `"${etag}"` },
         body: dialect.rest.envelope?.(answer, this.#describe(request, match, caller)) ?? answer,
       };
     } catch (error) {

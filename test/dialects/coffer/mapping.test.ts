@@ -12,7 +12,6 @@ import {
   changeFromMessage,
   credentialToMessage,
   draftFromMessage,
-  etagFromText,
   roleFromEnum,
   workspaceToMessage,
 } from '../../../src/dialects/coffer/mapping.ts';
@@ -164,24 +163,6 @@ describe('changeFromMessage', () => {
         .with.nested.property('details.field', 'update_mask');
     });
   }
-});
-
-describe('etagFromText', () => {
-  for (const text of ['7', '"7"', 'W/"7"', ' "7" ']) {
-    it(`reads ${JSON.stringify(text)}`, () => {
-      expect(etagFromText(text)).to.equal('7');
-    });
-  }
-
-  for (const text of ['', '*', ' ', '""']) {
-    it(`takes ${JSON.stringify(text)} for any state`, () => {
-      expect(etagFromText(text)).to.equal(undefined);
-    });
-  }
-
-  it('keeps what no etag looks like, which then is stale', () => {
-    expect(etagFromText('"7", "8"')).not.to.be.oneOf([undefined, '7', '8']);
-  });
 });
 
 describe('roles', () => {

@@ -129,7 +129,7 @@ describe('REST', () => {
     [
       'compressed bytes',
       { method: 'POST', headers: { ...editor, 'content-encoding': 'gzip' }, body: new Uint8Array([0x1f, 0x8b, 8]) },
-      { kind: 'malformed_json' },
+      { kind: 'body_not_object', contentEncoding: 'gzip' },
     ],
   ];
   for (const [title, init, problem] of refusedBodies) {

@@ -1,0 +1,134 @@
+import { expect } from 'chai';
+import { etagsFromText } from '../../../src/dialects/coffer/etags.ts';
+import { VaultError } from '../../../src/vault/errors.ts';
+import { startCoffer, type TestCoffer } from '../../support/coffer.ts';
+import { textOf } from '../../support/json.ts';
+import { restClient, type RestCall, type RestReply } from '../call-rest.ts';
+
+describe('the etags that a change is made to', () => {
+  const read: readonly (readonly [text: string, etags: readonly string[] | undefined])[] = [
+    ['', undefined],
+    ['*', undefined],
+    [' * ', undefined],
+    ['7', ['7']],
+    ['"7"', ['7']],
+    [' "7" ', ['7']],
+    ['"7", "8"', ['7', '8']],
+    ['"7","8",', ['7', '8']],
+    [',"7" , ,"8"', ['7', '8']],
+    ['"a, b", "c"', ['a, b', 'c']],
+    ['W/"7"', []],
+    ['W/7', []],
+    ['W/"7", "8"', ['8']],
+  ];
+  for (const [text, etags] of read) {
+    it(`are ${JSON.stringify(etags ?? 'any')} for ${JSON.stringify(text)}`, () => {
+      expect(etagsFromText(text)).to.deep.equal(etags);
+    });
+  }
+
+  for (const text of [
+    ' ',
+    ',',
+    '""',
+    'W/""',
+    '"7',
+    '7"',
+    '"7" "8"',
+    '7 8',
+    '*, "7"',
+    '"7", *',
+    `"${'x,'.repeat(50_000)}`,
+  ]) {
+    it(`are a mistake for ${JSON.stringify(text.slice(0, 20))}`, () => {
+      expect(() => etagsFromText(text))
+        .to.throw(VaultError)
+        .with.property('code', 'invalid_argument');
+    });
+  }
+});
+
+describe('an etag in the headers of native REST', () => {
+  let coffer: TestCoffer;
+  let call: (call: RestCall) => Promise<RestReply>;
+  let path: string;
+
+  before(async () => {
+    coffer = await startCoffer();
+    const send = restClient(coffer.origin);
+    call = (request) => send({ token: coffer.adminToken, ...request });
+  });
+  after(() => coffer.stop());
+  beforeEach(async () => {
+    path = `/v1/workspaces/default/credentials/${textOf(Object((await create()).body), 'credential', 'id')}`;
+  });
+
+  function create(): Promise<RestReply> {
+    const body = { credential: { name: 'one' }, secret: { api_key: 'sk-1' } };
+    return call({ method: 'POST', path: '/v1/workspaces/default/credentials', body });
+  }
+
+  function rename(ifMatch: string): Promise<RestReply> {
+    return call({ method: 'PATCH', path, headers: { 'if-match': ifMatch }, body: { name: 'two' } });
+  }
+
+  it('is on every answer that has one, in quotes', async () => {
+    const changes: readonly RestCall[] = [
+      { path },
+      { method: 'PATCH', path, body: { name: 'two' } },
+      { method: 'POST', path: `${path}:deactivate` },
+      { method: 'POST', path: `${path}:activate` },
+      { method: 'DELETE', path },
+    ];
+    for (const answer of [await create(), ...(await inTurn(changes))]) {
+      const etag = textOf(Object(answer.body), 'credential', 'etag');
+      expect(answer.headers.get('etag'), answer.text).to.equal(`"${etag}"`);
+    }
+  });
+
+  async function inTurn(calls: readonly RestCall[]): Promise<RestReply[]> {
+    const answers = [];
+    for (const one of calls) answers.push(await call(one));
+    return answers;
+  }
+
+  it('is on no other answer', async () => {
+    for (const other of ['/v1/workspaces/default/credentials', '/v1/whoami', `${path}x`]) {
+      expect((await call({ path: other })).headers.get('etag'), other).to.equal(null);
+    }
+    expect((await call({ method: 'POST', path: `${path}:reveal` })).headers.get('etag')).to.equal(null);
+  });
+
+  it('can be sent back as it came, alone or in a list', async () => {
+    const etag = (await call({ path })).headers.get('etag') ?? '';
+    const changed = await rename(etag);
+    expect(changed.status, changed.text).to.equal(200);
+    const now = changed.headers.get('etag') ?? '';
+    expect(now).not.to.equal(etag);
+    expect((await call({ method: 'DELETE', path, headers: { 'if-match': `${etag}, ${now}` } })).status).to.equal(200);
+  });
+
+  it('fits any state where it is an asterisk', async () => {
+    expect((await rename('*')).status).to.equal(200);
+  });
+
+  for (const ifMatch of ['"stale"', '"stale", "staler"', 'W/"1"', 'W/"1", W/"2"']) {
+    it(`is stale where none of ${ifMatch} is the present one: ABORTED, 409`, async () => {
+      const { status, body } = await rename(ifMatch);
+      expect([status, Object(body).code]).to.deep.equal([409, 'aborted']);
+      expect((await call({ path })).body).to.have.nested.property('credential.name', 'one');
+    });
+  }
+
+  for (const ifMatch of ['', ' ', '""', ',', '"1', '*, "1"']) {
+    it(`is a mistake, and never no condition, for ${JSON.stringify(ifMatch)}`, async () => {
+      for (const method of ['PATCH', 'DELETE']) {
+        const headers = { 'if-match': ifMatch };
+        const refused = await call({ method, path, headers, ...(method === 'PATCH' && { body: { name: 'two' } }) });
+        expect([refused.status, Object(refused.body).code], refused.text).to.deep.equal([400, 'invalid_argument']);
+        expect(Object(refused.body).message).to.match(/if-match|etag/);
+      }
+      expect((await call({ path })).body).to.have.nested.property('credential.name', 'one');
+    });
+  }
+});

@@ -1,5 +1,9 @@
+import { fromJsonString, toBinary } from '@bufbuild/protobuf';
 import { expect } from 'chai';
+import { once } from 'node:events';
+import { connect } from 'node:http2';
 import { gzipSync } from 'node:zlib';
+import { CreateCredentialRequestSchema } from '../../gen/coffer/v1/credential_service_pb.ts';
 import type { JsonObject } from '../../src/vault/json.ts';
 import { startCoffer, type TestCoffer } from '../support/coffer.ts';
 import { memberOf, parseObject, textOf } from '../support/json.ts';
@@ -355,6 +359,10 @@ describe('what is stored is what was sent', () => {
         expect(await response.text()).to.match(/grpc-status: 3\r/);
       });
 
+      it(`${title} is refused by gRPC with JSON`, async () => {
+        expect(await sendGrpc(coffer, rpcOfCreate, 'application/grpc+json', bytes)).to.equal('3');
+      });
+
       it(`${title} is refused in the request of a stream`, async () => {
         const watch = Buffer.from(`{"workspace_id":"default","x":${object}}`, 'latin1');
         const response = await fetch(`${coffer.origin}/coffer.v1.EventService/WatchCredentials`, {
@@ -373,6 +381,38 @@ describe('what is stored is what was sent', () => {
         });
         expect(response.status).to.equal(400);
         expect(await response.text()).to.include('"invalid_argument"');
+      });
+    }
+  });
+
+  describe('bytes that are no UTF-8 are refused in a message', () => {
+    /** Three letters that are replaced by bytes, in every text that a create may hold. */
+    const mark = '!!!';
+    const schema = CreateCredentialRequestSchema;
+    const holders: Readonly<Record<string, JsonObject>> = {
+      'in a name': { credential: { name: mark } },
+      'in a tag': { credential: { name: 'n', tags: [mark] } },
+      'in the name of a label': { credential: { name: 'n', labels: { [mark]: 'v' } } },
+      'in a label': { credential: { name: 'n', labels: { k: mark } } },
+      'in metadata': { credential: { name: 'n', metadata: { a: [{ b: mark }] } } },
+      'in the name of a member of a secret': { secret: { a: { [mark]: 'v' } } },
+      'in a secret': { secret: { a: [mark] } },
+    };
+    for (const [title, holder] of Object.entries(holders)) {
+      it(title, async () => {
+        const request = { workspaceId: 'default', credential: { name: 'n' }, secret: { k: 'v' }, ...holder };
+        const message = Buffer.from(toBinary(schema, fromJsonString(schema, JSON.stringify(request))));
+        const at = message.indexOf(mark);
+        expect(at).to.be.greaterThan(0);
+        for (const bytes of ['\xff\xfe\xfd', '\xed\xa0\x80', 'a\xc0\x80']) {
+          message.write(bytes, at, 'latin1');
+          expect(await sendGrpc(coffer, rpcOfCreate, 'application/grpc', message)).to.equal('3');
+          const sent = await sendConnect(rpcOfCreate, new Uint8Array(message), { 'content-type': 'application/proto' });
+          expect({ status: sent.status, code: sent.body['code'] }).to.deep.equal({
+            status: 400,
+            code: 'invalid_argument',
+          });
+        }
       });
     }
   });
@@ -410,6 +450,30 @@ function dialectOf(typeName: string): Dialect {
 function inConnect({ names = {}, around }: Place, object: string): string {
   const more = Object.entries(names).map(([name, value]) => `"${name}":${JSON.stringify(value)},`);
   return `{${more.join('')}${around(object).slice(1)}`;
+}
+
+/** Answers the status of a call. */
+async function sendGrpc(
+  { origin, adminToken }: TestCoffer,
+  rpc: string,
+  type: string,
+  message: Buffer,
+): Promise<unknown> {
+  const session = connect(origin);
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': `/${rpc}`,
+    authorization: `Bearer ${adminToken}`,
+    'content-type': type,
+    te: 'trailers',
+  });
+  const seen: Record<string, unknown> = {};
+  const note = (headers: object): void => void Object.assign(seen, headers);
+  stream.on('response', note).on('trailers', note).resume();
+  stream.end(framed(message));
+  await once(stream, 'close');
+  session.destroy();
+  return seen['grpc-status'];
 }
 
 function framed(message: Buffer): Uint8Array<ArrayBuffer> {

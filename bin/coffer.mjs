@@ -1,11 +1,14 @@
 #!/usr/bin/env node
 // Plain JavaScript that any Node can read. Coffer needs Node 24: where this is an older one, the Node that npm brought takes
 // over; where there is none either, it says what to do instead of failing oddly.
+import { ignoreSigusr1 } from './ignore-sigusr1.mjs';
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import module from 'node:module';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
+
+ignoreSigusr1();
 
 const least = 24;
 const [major] = process.versions.node.split('.');
@@ -14,8 +17,9 @@ const bundled = fileURLToPath(new URL('../node_modules/node/bin/node', import.me
 // What V8 has compiled is kept beside the packages, which whoever can write there could change as well; where nobody can,
 // nothing is kept. @see https://nodejs.org/api/module.html#module-compile-cache
 const compiled = fileURLToPath(new URL('../node_modules/.cache/coffer', import.meta.url));
-// A vault's garbage is short-lived: a young generation larger than this only makes the process larger.
-const flags = ['--max-semi-space-size=8'];
+// The signal would open Node's inspector before the listener above is there. A vault's garbage is short-lived: a young
+// generation larger than this only makes the process larger.
+const flags = ['--disable-sigusr1', '--max-semi-space-size=8'];
 
 if (Number(major) >= least) {
   module.enableCompileCache(compiled);

@@ -13,6 +13,7 @@ import { countKeys } from './metrics/key-metrics.ts';
 import { countCommits, countConnections } from './metrics/store-metrics.ts';
 import { formatAuthority, listen } from './start/listen.ts';
 import { measureProcess } from './metrics/process-metrics.ts';
+import { warnOfSharedKeyFiles } from './start/shared-key-files.ts';
 import { readTls, TlsWatch } from './start/tls-files.ts';
 import { findTracer } from './tracing/find-tracer.ts';
 import type { Clock } from './vault/ports.ts';
@@ -54,6 +55,7 @@ export interface RunningCoffer {
 export async function startCoffer(config: Config, parts: CofferParts): Promise<RunningCoffer> {
   await using opening = new AsyncDisposableStack();
   const tls = config.tls ? await readTls(config.tls) : undefined;
+  await warnOfSharedKeyFiles(config.keyFiles, parts.log);
   const connection = await connect(config, parts, opening);
   const metrics = new Registry();
   opening.use(measureProcess(metrics));

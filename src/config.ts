@@ -55,6 +55,8 @@ export interface Config {
   readonly logLevel: LogLevel;
   readonly shutdownTimeoutMs: number;
   readonly secretBytesMax: number;
+  /** Paths of the files that hold keys and passwords. */
+  readonly keyFiles: readonly string[];
 }
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const;
@@ -102,6 +104,14 @@ const names = [
 
 type Name = (typeof names)[number];
 
+/** Whose values are secrets, or hold one. */
+const secretNames: readonly Name[] = [
+  'COFFER_DATABASE_URL',
+  'COFFER_MASTER_PASSWORD',
+  'COFFER_MASTER_KEY',
+  'COFFER_ADMIN_API_KEY',
+];
+
 const rateLimitRange = { from: 0, to: 1_000_000, otherwise: 0 } as const;
 /** By default a quarter of the connections that the port takes. */
 const connectionsRange = { from: 0, to: 1_000_000, otherwise: 250 } as const;
@@ -118,6 +128,7 @@ const apiKeyPattern = /^cof_[A-Za-z0-9_-]{43}$/;
  */
 export function parseConfig(environment: Environment, readFile: (path: string) => string): Config {
   const reader = new Reader(environment, readFile);
+  const tls = parseTls(reader);
   const config: Config = {
     host: withoutBrackets(reader.text('COFFER_HOST') ?? '127.0.0.1'),
     port: reader.integer('COFFER_PORT', { from: 0, to: 65_535, otherwise: 3978 }),
@@ -126,7 +137,7 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
     ...parseDatabaseSessions(reader),
     masterKey: parseMasterKey(reader),
     adminApiKey: reader.matching('COFFER_ADMIN_API_KEY', apiKeyPattern, 'must be cof_ and 43 base64url characters'),
-    tls: parseTls(reader),
+    tls,
     oidc: parseOidc(reader),
     corsOrigins: parseOrigins(reader),
     trustedProxies: parseTrustedProxies(reader),
@@ -136,6 +147,7 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
     logLevel: parseLogLevel(reader),
     shutdownTimeoutMs: reader.integer('COFFER_SHUTDOWN_TIMEOUT_MS', { from: 0, to: 600_000, otherwise: 10_000 }),
     secretBytesMax: reader.integer('COFFER_SECRET_BYTES_MAX', { from: 64, to: 524_288, otherwise: 65_536 }),
+    keyFiles: [...reader.secretFiles(), ...(tls ? [tls.keyFile] : [])],
   };
   reader.finish();
   return config;
@@ -268,6 +280,11 @@ class Reader {
   /** An empty value counts as none, as in most shells' way of unsetting. */
   text(name: Name): string | undefined {
     return this.#texts.get(name);
+  }
+
+  /** The files that secrets were read from. */
+  secretFiles(): readonly string[] {
+    return secretNames.flatMap((name) => this.#environment[`${name}_FILE`] || []);
   }
 
   matching(name: Name, pattern: RegExp, rule: string): string | null {

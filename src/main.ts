@@ -1,7 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { url } from 'node:inspector';
 import { UsageError } from './commands/usage-error.ts';
 import { parseConfig, type Config } from './config.ts';
 import { explainError } from './start/explain-error.ts';
+import { refuseExposedInspector } from './start/exposed-inspector.ts';
 import { StopRequests } from './start/stop-requests.ts';
 
 const usage = `usage: coffer [command]
@@ -50,6 +52,7 @@ export async function run([name = 'start', ...rest]: readonly string[]): Promise
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   using stopping = new StopRequests({ source: process });
   try {
+    refuseExposedInspector({ parameters: process.execArgv, options: process.env['NODE_OPTIONS'], url: url() });
     if (!command) throw new UsageError(`there is no command ${name}`);
     return await command(rest, stopping);
   } catch (error) {

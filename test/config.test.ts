@@ -95,6 +95,28 @@ describe('the configuration', () => {
     expect(parse({}).oidc).to.equal(null);
   });
 
+  it('names the files that hold keys and passwords, and no others', () => {
+    const files = {
+      '/url': 'postgres://db/coffer',
+      '/password': 'correct horse battery',
+      '/admin': `cof_${'a'.repeat(43)}`,
+      '/host': '127.0.0.1',
+    };
+    const { keyFiles } = parse(
+      {
+        COFFER_DATABASE_URL_FILE: '/url',
+        COFFER_MASTER_PASSWORD_FILE: '/password',
+        COFFER_ADMIN_API_KEY_FILE: '/admin',
+        COFFER_HOST_FILE: '/host',
+        COFFER_TLS_CERT: '/tls.crt',
+        COFFER_TLS_KEY: '/tls.key',
+      },
+      files,
+    );
+    expect(keyFiles).to.deep.equal(['/url', '/password', '/admin', '/tls.key']);
+    expect(parse({ COFFER_MASTER_KEY_FILE: '/key' }, { '/key': key }).keyFiles).to.deep.equal(['/key']);
+  });
+
   it('tells every problem at once, and none of the values', () => {
     const problems = problemsOf({
       COFFER_PORT: '70000',

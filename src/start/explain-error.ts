@@ -2,6 +2,7 @@ import { TrailDamagedError } from '../commands/audit-prune.ts';
 import { ConfigError } from '../config.ts';
 import { EmbeddedPostgresError } from '../embedded/embedded-error.ts';
 import { KeyringDamagedError, KeyringMissingError, WrongMasterKeyError } from '../encryption/keyring-errors.ts';
+import { ExposedInspectorError } from './exposed-inspector.ts';
 import { KeyFileError } from './key-file.ts';
 import { ListenError } from './listen.ts';
 import { DatabaseFailure } from '../store/connection/database-failure.ts';
@@ -12,6 +13,7 @@ import { VaultError } from '../vault/errors.ts';
 const forOperators = [
   ConfigError,
   EmbeddedPostgresError,
+  ExposedInspectorError,
   KeyFileError,
   KeyringDamagedError,
   KeyringMissingError,

@@ -1,0 +1,56 @@
+/** The inspector of Node, through which every key in the process can be read, would listen for other machines. */
+export class ExposedInspectorError extends Error {
+  constructor(source: string) {
+    super(
+      `${source} opens Node's inspector on another address than loopback, where others could read every key in this ` +
+        'process: leave it out, or give it 127.0.0.1',
+    );
+    this.name = 'ExposedInspectorError';
+  }
+}
+
+/** Where the process may have been told to open its inspector. */
+export interface InspectorSources {
+  /** Node's own parameters on the command line. */
+  readonly parameters: readonly string[];
+  /** `NODE_OPTIONS`. */
+  readonly options: string | undefined;
+  /** Where it listens already, by whatever setting. */
+  readonly url: string | undefined;
+}
+
+/** Those that open the inspector, and those that say where a later request opens it. */
+const inspectorFlags = /^--(?:inspect(?:-brk|-wait|-port)?|debug-port)$/;
+
+/** @throws ExposedInspectorError, which names a flag and no value */
+export function refuseExposedInspector({ parameters, options = '', url }: InspectorSources): void {
+  const quoted = options.match(/(?:[^\s"]|"(?:\\.|[^"\\])*")+/g) ?? [];
+  const given = {
+    'the command line': parameters,
+    NODE_OPTIONS: quoted.map((option) => option.replaceAll(/\\(.)|"/g, '$1')),
+  };
+  for (const [source, values] of Object.entries(given)) {
+    const flag = values.find((_, index) => isExposed(values, index));
+    if (flag !== undefined) throw new ExposedInspectorError(`${flag.replace(/=.*$/s, '')} in ${source}`);
+  }
+  if (url !== undefined && !isLoopback(new URL(url).hostname)) throw new ExposedInspectorError('a setting of Node');
+}
+
+/** Node takes underscores for hyphens, and the value of a flag that needs one from the next parameter as well. */
+function isExposed(values: readonly string[], index: number): boolean {
+  const [name, value] = splitFlag(values[index] ?? '');
+  if (!inspectorFlags.test(name)) return false;
+  const next = values[index + 1] ?? '';
+  const address = value ?? (name.endsWith('-port') && !next.startsWith('-') ? next : '');
+  return !(address === '' || /^\d+$/.test(address) || isLoopback(address.replace(/:\d*$/, '')));
+}
+
+function splitFlag(parameter: string): readonly [name: string, value?: string] {
+  const equals = parameter.indexOf('=');
+  const name = (equals === -1 ? parameter : parameter.slice(0, equals)).replaceAll('_', '-');
+  return equals === -1 ? [name] : [name, parameter.slice(equals + 1)];
+}
+
+function isLoopback(host: string): boolean {
+  return /^(?:localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])?$/i.test(host);
+}

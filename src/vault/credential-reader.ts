@@ -2,6 +2,7 @@ import { authorize, type Call } from './caller.ts';
 import type { Credential } from './credential.ts';
 import { invalidArgument, notFound, VaultError } from './errors.ts';
 import { parseId, parseReference, type Reference } from './ids.ts';
+import { fillPage } from './fill-page.ts';
 import { limits } from './limits.ts';
 import { isVisible, narrowingOfCall } from './visibility.ts';
 import { permits } from './permissions.ts';
@@ -59,17 +60,28 @@ export class CredentialReader {
     return this.#list(call, page);
   }
 
-  /** As `listCredentials`; tells also whether the list goes on, in the direction that the page was sought in. */
+  /**
+   * As `listCredentials`; answers also whether the list goes on, in the direction that the page was sought in. A page ends early
+   * where it would have more than `limits.listBytes`.
+   */
   async pageCredentials(
     call: Call,
     page: CredentialPage,
   ): Promise<{ readonly credentials: readonly Credential[]; readonly hasMore: boolean }> {
     authorize(call.caller, call.workspaceId, 'credentials.read');
     checkPage(page);
-    const found = await this.#list(call, { ...page, size: page.size + 1 });
-    const hasMore = found.length > page.size;
     const isSoughtBackwards = page.before !== undefined && page.after === undefined;
-    return { credentials: isSoughtBackwards ? found.slice(-page.size) : found.slice(0, page.size), hasMore };
+    const { skip: _skip, ...behindFirst } = page;
+    const { items, hasMore } = await fillPage(page.size, async ({ size, behind }) => {
+      if (behind === undefined) return inDirection(await this.#list(call, { ...page, size }));
+      const place = isSoughtBackwards ? { before: behind } : { after: behind };
+      return inDirection(await this.#list(call, { ...behindFirst, ...place, size }));
+    });
+    return { credentials: inDirection(items), hasMore };
+
+    function inDirection(credentials: readonly Credential[]): readonly Credential[] {
+      return isSoughtBackwards ? credentials.toReversed() : credentials;
+    }
   }
 
   /** Counts the whole list. */

@@ -13,6 +13,8 @@ export const limits = {
   pageSizeDefault: 100,
   /** What a dialect may document beyond `pageSize`. */
   pageSizeOfDialects: 10_000,
+  /** Of the entries of a list in one answer: the clients of gRPC refuse messages of more than 4 MiB. */
+  listBytes: 3_670_016,
   /** How many secrets one call may open to name their fields. */
   describedAtOnce: 20,
   requestBodyBytes: 1_048_576,

@@ -151,7 +151,7 @@ export type ListApiKeysRequest = Message<"coffer.v1.ListApiKeysRequest"> & {
   workspaceId: string;
 
   /**
-   * Optional. How many to answer at most: 100 where it is 0, and never more than 1,000.
+   * Optional. How many to answer at most: 100 where it is 0, and never more than 1,000. A page may end earlier.
    *
    * @generated from field: int32 page_size = 2;
    */
@@ -568,7 +568,7 @@ export const GetUserResponseSchema: GenMessage<GetUserResponse> = /*@__PURE__*/
  */
 export type ListUsersRequest = Message<"coffer.v1.ListUsersRequest"> & {
   /**
-   * Optional. How many to answer at most: 100 where it is 0, and never more than 1,000.
+   * Optional. How many to answer at most: 100 where it is 0, and never more than 1,000. A page may end earlier.
    *
    * @generated from field: int32 page_size = 1;
    */

@@ -225,7 +225,7 @@ export type ListAuditEventsRequest = Message<"coffer.v1.ListAuditEventsRequest">
   workspaceId: string;
 
   /**
-   * Optional. How many to answer at most: 100 where it is 0, and never more than 1,000.
+   * Optional. How many to answer at most: 100 where it is 0, and never more than 1,000. A page may end earlier.
    *
    * @generated from field: int32 page_size = 2;
    */
@@ -316,7 +316,7 @@ export const ListAuditEventsResponseSchema: GenMessage<ListAuditEventsResponse> 
  */
 export type ListInstanceEventsRequest = Message<"coffer.v1.ListInstanceEventsRequest"> & {
   /**
-   * Optional. How many to answer at most: 100 where it is 0, and never more than 1,000.
+   * Optional. How many to answer at most: 100 where it is 0, and never more than 1,000. A page may end earlier.
    *
    * @generated from field: int32 page_size = 1;
    */

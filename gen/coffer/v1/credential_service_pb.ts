@@ -137,7 +137,7 @@ export type ListCredentialsRequest = Message<"coffer.v1.ListCredentialsRequest">
   workspaceId: string;
 
   /**
-   * Optional. How many to answer at most: 100 where it is 0, and never more than 1,000.
+   * Optional. How many to answer at most: 100 where it is 0, and never more than 1,000. A page may end earlier.
    *
    * @generated from field: int32 page_size = 2;
    */

@@ -109,7 +109,7 @@ export const GetWorkspaceResponseSchema: GenMessage<GetWorkspaceResponse> = /*@_
  */
 export type ListWorkspacesRequest = Message<"coffer.v1.ListWorkspacesRequest"> & {
   /**
-   * Optional. How many to answer at most: 100 where it is 0, and never more than 1,000.
+   * Optional. How many to answer at most: 100 where it is 0, and never more than 1,000. A page may end earlier.
    *
    * @generated from field: int32 page_size = 1;
    */
@@ -319,7 +319,7 @@ export type ListMembersRequest = Message<"coffer.v1.ListMembersRequest"> & {
   workspaceId: string;
 
   /**
-   * Optional. How many to answer at most: 100 where it is 0, and never more than 1,000.
+   * Optional. How many to answer at most: 100 where it is 0, and never more than 1,000. A page may end earlier.
    *
    * @generated from field: int32 page_size = 2;
    */

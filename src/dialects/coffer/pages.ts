@@ -1,4 +1,5 @@
 import { invalidArgument, VaultError } from '../../vault/errors.ts';
+import { fillPage, type FoundPage } from '../../vault/fill-page.ts';
 import { parseId } from '../../vault/ids.ts';
 import { limits } from '../../vault/limits.ts';
 
@@ -24,14 +25,8 @@ export interface Page<Item> {
   readonly nextPageToken: string;
 }
 
-/** Items as they were found; `hasMore` tells whether the list goes on behind them. */
-export interface FoundPage<Item> {
-  readonly items: readonly Item[];
-  readonly hasMore: boolean;
-}
-
 /**
- * Fetches one page of a list, and finds out whether another follows.
+ * Fetches one page of a list, and finds out whether another follows. It ends early where it would have too many bytes.
  *
  * @param list the name of the list; the page token of another one is refused
  * @throws VaultError `invalid_argument` for a page token that this list never gave, or a negative size
@@ -42,12 +37,11 @@ export async function readPage<Item extends { readonly id: string }>(
   wish: PageWish,
   fetch: (range: PageRange) => Promise<readonly Item[]>,
 ): Promise<Page<Item>> {
-  return readFoundPage(list, wish, async (range) => {
-    const items = await fetch(range);
-    const last = items.at(-1);
-    const isFull = last !== undefined && items.length === range.size;
-    return { items, hasMore: isFull && (await fetch({ size: 1, after: last.id })).length > 0 };
-  });
+  return readFoundPage(list, wish, async ({ size, after }) =>
+    fillPage(size, ({ size: wanted, behind = after }) =>
+      fetch({ size: wanted, ...(behind !== undefined && { after: behind }) }),
+    ),
+  );
 }
 
 /** As `readPage`, of a list that tells by itself whether it goes on. */

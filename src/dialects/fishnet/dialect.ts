@@ -1,11 +1,12 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { AuthService } from '../../../gen/fishnet/v1/auth_service_pb.ts';
-import { CredentialService, type CredentialSchema } from '../../../gen/fishnet/v1/credential_service_pb.ts';
+import { CredentialService, CredentialSchema } from '../../../gen/fishnet/v1/credential_service_pb.ts';
 import type { Dialect } from '../../gateway/dialect.ts';
 import { authenticatedRpc, publicRpc, workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
 import type { Call } from '../../vault/caller.ts';
 import type { CredentialVault } from '../../vault/credential-vault.ts';
 import type { Login } from '../../vault/login.ts';
+import { answerBudgetOf } from '../answer-budget.ts';
 import { toTimestamp } from '../to-timestamp.ts';
 import { documentation } from './documentation.ts';
 import { renderProblem } from './errors.ts';
@@ -51,9 +52,12 @@ function credentialRpcs(vault: CredentialVault): BoundRpc[] {
 }
 
 async function listNewestFirst(vault: CredentialVault, call: Call) {
+  const budget = answerBudgetOf(call, CredentialSchema);
   const credentials: MessageInitShape<typeof CredentialSchema>[] = [];
   for await (const credential of vault.walkCredentials(call, { order: 'descending' })) {
-    credentials.push(credentialToWire(credential));
+    const entry = credentialToWire(credential);
+    budget.spend(entry);
+    credentials.push(entry);
   }
   return credentials;
 }

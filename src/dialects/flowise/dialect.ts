@@ -1,6 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { ComponentCredentialService } from '../../../gen/flowise/v1/component_credential_service_pb.ts';
-import { CredentialService, type CredentialSummarySchema } from '../../../gen/flowise/v1/credential_service_pb.ts';
+import { CredentialService, CredentialSummarySchema } from '../../../gen/flowise/v1/credential_service_pb.ts';
 import type { Dialect } from '../../gateway/dialect.ts';
 import { authenticatedRpc, workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
 import type { Call } from '../../vault/caller.ts';
@@ -10,6 +10,7 @@ import { findProvider, isFreeForm, providers } from '../../vault/provider-catalo
 import { componentOf, freeFormComponentOf } from './components.ts';
 import { documentation } from './documentation.ts';
 import { renderProblem } from './errors.ts';
+import { answerBudgetOf } from '../answer-budget.ts';
 import * as mapping from './mapping.ts';
 import { flowiseName, isPlain } from './redaction.ts';
 
@@ -88,10 +89,14 @@ async function describeComponent(vault: CredentialVault, call: Call, name: strin
 
 async function listCredentials(vault: CredentialVault, call: Call, credentialNames: readonly string[]) {
   const summaries: MessageInitShape<typeof CredentialSummarySchema>[] = [];
+  const budget = answerBudgetOf(call, CredentialSummarySchema);
   const spellings = mapping.providersFor(credentialNames);
   const walk = { order: 'ascending', ...(spellings && { providers: spellings }) } as const;
   for await (const credential of vault.walkCredentials(call, walk)) {
-    if (!spellings || mapping.isFor(credentialNames, credential)) summaries.push(mapping.summaryOf(credential));
+    if (spellings && !mapping.isFor(credentialNames, credential)) continue;
+    const summary = mapping.summaryOf(credential);
+    budget.spend(summary);
+    summaries.push(summary);
   }
   return summaries;
 }

@@ -1,9 +1,12 @@
-import { CredentialService } from '../../../gen/mielto/v1/credential_service_pb.ts';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { CredentialReadSchema, CredentialService } from '../../../gen/mielto/v1/credential_service_pb.ts';
 import type { Dialect } from '../../gateway/dialect.ts';
 import { workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
-import type { CredentialVault } from '../../vault/credential-vault.ts';
+import type { Call } from '../../vault/caller.ts';
+import type { CredentialPage, CredentialVault } from '../../vault/credential-vault.ts';
 import type { Credential } from '../../vault/credential.ts';
 import type { Clock } from '../../vault/ports.ts';
+import { answerBudgetOf } from '../answer-budget.ts';
 import { documentation } from './documentation.ts';
 import { renderMieltoProblem } from './errors.ts';
 import { filterOf, rangeOf } from './list-request.ts';
@@ -35,8 +38,11 @@ export function mieltoDialect(parts: MieltoParts): Dialect {
 const { method } = CredentialService;
 const reading = { permission: 'credentials.read' } as const;
 const writing = { permission: 'credentials.write' } as const;
+/** How many rows are in memory beside those that are shown. */
+const rowsAtATime = 256;
 
-function showingRpcs({ vault, clock }: MieltoParts): BoundRpc[] {
+function showingRpcs(parts: MieltoParts): BoundRpc[] {
+  const { vault, clock } = parts;
   return [
     workspaceRpc(method.getCredential, reading, async ({ credentialId }, call) => ({
       credential: readOf(await vault.describeCredential(call, credentialId), clock.now()),
@@ -45,13 +51,32 @@ function showingRpcs({ vault, clock }: MieltoParts): BoundRpc[] {
       const filter = filterOf(request);
       const { skip, limit, page } = rangeOf(request);
       const [credentials, total] = await Promise.all([
-        vault.listCredentials(call, { ...filter, order: 'ascending', skip, size: limit }),
+        readRange(parts, call, { ...filter, order: 'ascending', skip, size: limit }),
         vault.countCredentials(call, filter),
       ]);
-      const now = clock.now();
-      return { credentials: credentials.map((credential) => readOf(credential, now)), total, page, size: limit };
+      return { credentials, total, page, size: limit };
     }),
   ];
+}
+
+type Range = CredentialPage & { readonly skip: number };
+
+/** Reads part by part, so that a list which is too large for one answer is refused before it has been read. */
+async function readRange({ vault, clock }: MieltoParts, call: Call, { skip, ...page }: Range) {
+  const budget = answerBudgetOf(call, CredentialReadSchema, (fitting) => `ask for a limit of at most ${fitting}`);
+  const now = clock.now();
+  const shown: MessageInitShape<typeof CredentialReadSchema>[] = [];
+  for (let after: string | undefined; ;) {
+    const size = Math.min(page.size - shown.length, rowsAtATime);
+    const place = after === undefined ? { skip } : { after };
+    const found = await vault.listCredentials(call, { ...page, ...place, size });
+    for (const entry of found.map((credential) => readOf(credential, now))) {
+      budget.spend(entry);
+      shown.push(entry);
+    }
+    if (found.length < size || shown.length === page.size) return shown;
+    after = found.at(-1)?.id;
+  }
 }
 
 function changingRpcs({ vault, clock }: MieltoParts): BoundRpc[] {

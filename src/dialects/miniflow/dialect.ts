@@ -1,7 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import {
   CredentialService,
-  type CredentialSummarySchema,
+  CredentialSummarySchema,
   type GetCredentialRequest,
 } from '../../../gen/miniflow/v1/credential_service_pb.ts';
 import type { Dialect, RestStyle } from '../../gateway/dialect.ts';
@@ -10,6 +10,7 @@ import { workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
 import type { Call } from '../../vault/caller.ts';
 import type { CredentialVault } from '../../vault/credential-vault.ts';
 import { spellShortId } from '../../vault/ids.ts';
+import { answerBudgetOf } from '../answer-budget.ts';
 import { sayTakenName } from '../say-taken-name.ts';
 import { credentialTypes } from './credential-types.ts';
 import { documentation } from './documentation.ts';
@@ -115,9 +116,12 @@ async function showCredential(vault: CredentialVault, request: GetCredentialRequ
 
 async function listCredentials(vault: CredentialVault, wanted: string | undefined, call: Call) {
   const summaries: MessageInitShape<typeof CredentialSummarySchema>[] = [];
+  const budget = answerBudgetOf(call, CredentialSummarySchema);
   const filter = wanted ? credentialTypes.filterOf(wanted.toUpperCase()) : {};
   for await (const credential of vault.walkCredentials(call, { ...filter, order: 'ascending' })) {
-    summaries.push(mapping.summaryOf(credential));
+    const summary = mapping.summaryOf(credential);
+    budget.spend(summary);
+    summaries.push(summary);
   }
   return summaries;
 }

@@ -1,0 +1,65 @@
+import { limits } from './limits.ts';
+
+/** A page as it was found. */
+export interface FoundPage<Item> {
+  readonly items: readonly Item[];
+  /** Whether the list goes on behind them. */
+  readonly hasMore: boolean;
+}
+
+/** A part of a page, in the direction that the page is sought in. */
+export interface PagePart {
+  readonly size: number;
+  /** The id behind which to continue; undefined for the beginning of the page. */
+  readonly behind: string | undefined;
+}
+
+/** How many rows are read at first, and at most, before their bytes are counted. */
+const rowsAtFirst = 128;
+const rowsAtATimeMax = 512;
+
+/**
+ * Reads a page of a list, part by part, and ends it before it has more bytes than an answer may hold. A page has at least one
+ * item, unless the list has none.
+ *
+ * @param size the most items
+ * @param read answers as many items as it is asked for, unless the list ends before
+ */
+export async function fillPage<Item extends { readonly id: string }>(
+  size: number,
+  read: (part: PagePart) => Promise<readonly Item[]>,
+): Promise<FoundPage<Item>> {
+  const items: Item[] = [];
+  let bytes = 0;
+  let wanted = Math.min(size + 1, rowsAtFirst);
+  for (;;) {
+    const found = await read({ size: wanted, behind: items.at(-1)?.id });
+    for (const item of found) {
+      bytes += bytesAtMost(item);
+      if (items.length === size || (items.length > 0 && bytes > limits.listBytes)) return { items, hasMore: true };
+      items.push(item);
+    }
+    if (found.length < wanted) return { items, hasMore: false };
+    const fitting = Math.ceil((limits.listBytes - bytes) / (bytes / items.length)) + 1;
+    wanted = Math.min(size + 1 - items.length, fitting, rowsAtATimeMax);
+  }
+}
+
+/** Tags, lengths, and ids that are shown in another form as well. */
+const nodeBytes = 16;
+
+/** The most bytes that an entry of a list takes as a protobuf message, whichever dialect shows it. */
+export function bytesAtMost(value: unknown): number {
+  if (typeof value === 'string') return nodeBytes + Buffer.byteLength(value);
+  if (typeof value !== 'object' || value === null) return nodeBytes;
+  if (value instanceof Date) return 2 * nodeBytes;
+  if (value instanceof Uint8Array) return nodeBytes + value.length;
+  let bytes = nodeBytes;
+  if (Array.isArray(value)) {
+    for (const item of value) bytes += bytesAtMost(item);
+    return bytes;
+  }
+  for (const [name, member] of Object.entries(value))
+    bytes += nodeBytes + Buffer.byteLength(name) + bytesAtMost(member);
+  return bytes;
+}

@@ -19,8 +19,10 @@ export function isExactNumber(text: string): boolean {
   if (text.length <= safeCharacters && !/e/i.test(text)) return true;
   const number = Number(text);
   if (!Number.isFinite(number)) return isZero(text);
+  const canonical = String(number);
+  if (canonical === text) return true;
   const sent = decimalOf(text);
-  const written = decimalOf(String(number));
+  const written = decimalOf(canonical);
   return sent.digits === written.digits && (sent.digits === '' || sent.exponent === written.exponent);
 }
 

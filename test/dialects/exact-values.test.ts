@@ -273,6 +273,13 @@ describe('what is stored is what was sent', () => {
     });
   }
 
+  it('the body still chooses between dialects that share a path', async () => {
+    const ofFlowise = await send({ path: '/api/v1/credentials' }, '{"name":"n","credentialData":{"a":1,"a":2}}');
+    expect(refusals.flowise(ofFlowise)).to.deep.equal({ status: 400, text: `credentialData.a ${twice}` });
+    const ofMielto = await send({ path: '/api/v1/credentials/' }, '{"label":"n","credentials":{"a":1,"a":2}}');
+    expect(refusals.mielto(ofMielto)).to.include({ status: 422, text: `credentials.a ${twice}` });
+  });
+
   it('nothing that was refused is stored', async () => {
     expect(await coffer.native('GET', nativePath)).to.deep.include({ credentials: [] });
   });

@@ -57,7 +57,8 @@ export type CreateApiKeyRequest = Message<"coffer.v1.CreateApiKeyRequest"> & {
   dialect: string;
 
   /**
-   * Optional. When the key ends by itself. Required of a caller whose own key ends, and no later than that.
+   * Optional. When the key ends by itself, truncated to the millisecond. Required of a caller whose own key ends, and no later
+   * than that.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 5;
    */

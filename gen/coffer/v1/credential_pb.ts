@@ -115,7 +115,8 @@ export type Credential = Message<"coffer.v1.Credential"> & {
   state: Credential_State;
 
   /**
-   * Optional. When the secret can no longer be revealed. A past moment is accepted: it is expired at once.
+   * Optional. When the secret can no longer be revealed, in the years 1 to 9999, truncated to the millisecond. A past moment is
+   * accepted: it is expired at once.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 14;
    */

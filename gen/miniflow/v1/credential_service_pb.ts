@@ -68,7 +68,8 @@ export type CreateApiKeyCredentialRequest = Message<"miniflow.v1.CreateApiKeyCre
   tags: string[];
 
   /**
-   * Optional. An ISO 8601 date or time; without an offset it is UTC. One that has passed is accepted. Empty is as good as absent.
+   * Optional. An ISO 8601 date or time of the years 1 to 9999, truncated to the millisecond; without an offset it is UTC. One
+   * that has passed is accepted. Empty is as good as absent.
    *
    * @generated from field: optional string expires_at = 7;
    */
@@ -159,7 +160,8 @@ export type CreateSlackCredentialRequest = Message<"miniflow.v1.CreateSlackCrede
   tags: string[];
 
   /**
-   * Optional. An ISO 8601 date or time; without an offset it is UTC. One that has passed is accepted. Empty is as good as absent.
+   * Optional. An ISO 8601 date or time of the years 1 to 9999, truncated to the millisecond; without an offset it is UTC. One
+   * that has passed is accepted. Empty is as good as absent.
    *
    * @generated from field: optional string expires_at = 8;
    */

@@ -53,11 +53,11 @@ function findInList(list: readonly JsonValue[], depth: number): JsonFlaw | undef
 }
 
 function findInObject(object: JsonObject, depth: number): JsonFlaw | undefined {
-  for (const [name, member] of Object.entries(object)) {
+  for (const name of Object.keys(object)) {
     if (name === '__proto__') return { kind: 'proto_name', path: [] };
     const ofName = flawOfText(name);
     if (ofName) return ofName;
-    const flaw = findJsonFlaw(member, depth);
+    const flaw = findJsonFlaw(object[name] ?? null, depth);
     if (flaw) return { kind: flaw.kind, path: [name, ...flaw.path] };
   }
   return undefined;

@@ -26,6 +26,7 @@ export class KeyedAuditChain implements AuditChain {
   }
 
   isGenuine(chained: ChainedEvent): boolean {
+    if (!Number.isSafeInteger(chained.sequence) || !isReadable(chained.event.time)) return false;
     return isEqual(this.#macOf(chained), chained.mac);
   }
 
@@ -35,7 +36,7 @@ export class KeyedAuditChain implements AuditChain {
   }
 
   follows(previous: LedgerEntry | undefined, entry: LedgerEntry): boolean {
-    return isEqual(this.#macOfEntry(previous, entry), entry.mac);
+    return isReadable(entry.time) && isEqual(this.#macOfEntry(previous, entry), entry.mac);
   }
 
   #macOf({ stream, sequence, previous, event }: Omit<ChainedEvent, 'mac'>): Uint8Array {
@@ -49,6 +50,11 @@ export class KeyedAuditChain implements AuditChain {
     const before = previous?.mac ?? nothingBefore;
     return this.#mac.compute(['ledger', String(number), kind, stream, time.toISOString(), heads, before]);
   }
+}
+
+/** A database knows times that no date holds; nothing was ever written with one. */
+function isReadable(time: Date): boolean {
+  return !Number.isNaN(time.getTime());
 }
 
 function isEqual(one: Uint8Array, other: Uint8Array): boolean {

@@ -1,4 +1,10 @@
-import { spellHead, type AuditChain, type AuditHead, type ChainedEvent } from '../vault/audit-ports.ts';
+import {
+  spellHead,
+  type AuditChain,
+  type AuditHead,
+  type ChainedEvent,
+  type UnreadableEvent,
+} from '../vault/audit-ports.ts';
 import type { TrailFault, TrailFaultKind } from '../vault/audit-trail.ts';
 
 /** The most events that are kept for finding out what happened to them; of more, no more than that they are not genuine. */
@@ -25,6 +31,7 @@ export class StreamCheck {
   /** Events that are not genuine where they stand. */
   readonly #failed: ChainedEvent[] = [];
   #failedCount = 0;
+  #unreadableCount = 0;
   #previous: { readonly head: AuditHead; readonly isGenuine: boolean };
   #last: AuditHead | undefined;
 
@@ -41,7 +48,25 @@ export class StreamCheck {
     return this.#last;
   }
 
-  take(chained: ChainedEvent): void {
+  take(item: ChainedEvent | UnreadableEvent): void {
+    if ('place' in item) this.#takeUnreadable(item);
+    else this.#takeEvent(item);
+  }
+
+  #takeUnreadable({ mac, place, sequence }: UnreadableEvent): void {
+    this.#unreadableCount += 1;
+    const at = sequence ?? (place.startsWith('-') || place === '0' ? 1 : Number.MAX_SAFE_INTEGER);
+    const kind = sequence === undefined ? 'INSERTED' : 'CHANGED';
+    const message = `event ${place} cannot be read: no event was written like this`;
+    if (this.#unreadableCount <= keptMax) this.#faults.push({ kind, stream: this.stream, sequence: at, message });
+    if (sequence === undefined) return;
+    if (sequence > this.#previous.head.sequence + 1) this.#tellGap(this.#previous.head.sequence + 1, sequence - 1);
+    this.#marks.delete(sequence);
+    this.#last = { sequence, mac };
+    this.#previous = { head: this.#last, isGenuine: false };
+  }
+
+  #takeEvent(chained: ChainedEvent): void {
     const { mac, previous, sequence } = chained;
     const isGenuine = this.#parts.chain.isGenuine(chained);
     const before = this.#previous;
@@ -65,7 +90,11 @@ export class StreamCheck {
       const more = this.#failedCount - this.#failed.length;
       this.#tell('CHANGED', (this.#failed.at(-1)?.sequence ?? 0) + 1, `and ${more} more are not as they were written`);
     }
-    if (this.#last && !this.#parts.isKnown) {
+    if (this.#unreadableCount > keptMax) {
+      const message = `${this.#unreadableCount - keptMax} more events cannot be read`;
+      this.#faults.push({ kind: 'CHANGED', stream: this.stream, sequence: Number.MAX_SAFE_INTEGER, message });
+    }
+    if ((this.#last || this.#unreadableCount > 0) && !this.#parts.isKnown) {
       const message = 'the ledger does not know of the stream';
       this.#faults.push({ kind: 'INSERTED', stream: this.stream, sequence: 1, message });
     }

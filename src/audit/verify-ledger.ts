@@ -1,4 +1,10 @@
-import { parseHead, type AuditChain, type AuditHead, type LedgerEntry } from '../vault/audit-ports.ts';
+import {
+  continuableLines,
+  parseHead,
+  type AuditChain,
+  type AuditHead,
+  type LedgerEntry,
+} from '../vault/audit-ports.ts';
 import { ledgerName, type TrailFault } from '../vault/audit-trail.ts';
 
 /** What the ledger tells of the streams, as far as it can be believed. */
@@ -19,7 +25,12 @@ export function verifyLedger(chain: AuditChain, entries: readonly LedgerEntry[])
   const pruned = new Map<string, AuditHead>();
   const faults: TrailFault[] = [];
   let previous: LedgerEntry | undefined;
+  const lines = new Set(continuableLines(entries));
   for (const entry of entries) {
+    if (!lines.has(entry)) {
+      faults.push(faultOfForeign(entry));
+      continue;
+    }
     const fault = faultOf(chain, previous, entry);
     if (fault) faults.push(fault);
     // After a gap the line can't be checked, and whether it is genuine does not matter: the gap is told.
@@ -32,6 +43,13 @@ export function verifyLedger(chain: AuditChain, entries: readonly LedgerEntry[])
     previous = entry;
   }
   return { begun, heads, pruned, faults };
+}
+
+/** A line that the ledger does not go on from. */
+function faultOfForeign({ number }: LedgerEntry): TrailFault {
+  const sequence = Math.min(Math.max(number, 1), Number.MAX_SAFE_INTEGER);
+  const message = `line ${number} of the ledger was put in: it is far from all others`;
+  return { stream: ledgerName, kind: 'INSERTED', sequence, message };
 }
 
 function faultOf(chain: AuditChain, previous: LedgerEntry | undefined, entry: LedgerEntry): TrailFault | undefined {

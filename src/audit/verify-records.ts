@@ -24,6 +24,7 @@ function flawOfCredential({ row, told, isForked }: CredentialEvidence, untilMs: 
   if (told && row.revision < told.revision) {
     return ['CHANGED', `was put back to revision ${row.revision}: the trail tells of ${told.revision}`];
   }
+  if (!row.isReadable) return ['CHANGED', 'has a last use or a count of uses that cannot be read'];
   const isTold = told?.revision === row.revision;
   if (isForked || (isTold && told.state !== row.state)) {
     return [
@@ -37,6 +38,7 @@ function flawOfCredential({ row, told, isForked }: CredentialEvidence, untilMs: 
 
 const kindsOfGrants: Readonly<Record<GrantFlaw, Flaw>> = {
   changed: ['CHANGED', 'is not as it was written, or was put in'],
+  unreadable: ['CHANGED', 'has a time or a number that cannot be read'],
   removed: ['REMOVED', 'was removed: the trail tells only that it was made'],
   restored: ['INSERTED', 'was put back: the trail tells that it was ended'],
   revived: ['CHANGED', 'is in force again: the trail tells that it was ended'],

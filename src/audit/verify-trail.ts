@@ -77,7 +77,8 @@ export async function verifyTrail({
 }
 
 async function verifyRecords({ ledger, records }: AuditTrailReader, faults: Faults): Promise<void> {
-  const untilMs = Math.max(...ledger.filter(excuses).map(({ time }) => time.getTime()));
+  const timesMs = ledger.filter(excuses).map(({ time }) => time.getTime());
+  const untilMs = Math.max(...timesMs.filter((timeMs) => !Number.isNaN(timeMs)));
   for await (const credentials of records.credentials()) {
     for (const evidence of credentials) {
       const fault = faultOfCredential(evidence, untilMs);

@@ -73,6 +73,7 @@ export class KeyedSealer implements WorkspaceSealer {
     { keyId, sealed }: { readonly keyId: Uint8Array; readonly sealed: Uint8Array },
   ): boolean {
     this.#assertOwn(identity);
+    if (identity.version < 1) return false;
     try {
       const parts = decodeSealed(sealed);
       if (Buffer.compare(parts.keyId, keyId) !== 0) return false;

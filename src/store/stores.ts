@@ -72,7 +72,7 @@ export function createStores(parts: StoresParts): Stores {
   const commits = new Commits({ ...parts, trail, guard: new CredentialGuard(grantMac) });
   return {
     keys: new SqlKeyStore(database, guard),
-    credentials: new SqlCredentialStore(database, commits),
+    credentials: new SqlCredentialStore({ database, commits, log }),
     access: new SqlAccessStore(database, guard),
     workspaces: new SqlWorkspaceStore(database, commits, guard),
     purge: new SqlPurgeStore(database),

@@ -24,6 +24,33 @@ export interface ChainedEvent {
   readonly event: AuditEvent;
 }
 
+/** A row of the trail that cannot be read, since it has a number or a time that no event has: somebody else has written it. */
+export interface UnreadableEvent {
+  readonly stream: string;
+  /** Its number in decimal, as it is stored. */
+  readonly place: string;
+  /** The number, where an event may have it. */
+  readonly sequence: number | undefined;
+  readonly mac: Uint8Array;
+}
+
+/** How far the numbers of two lines of the ledger may be apart: no more lines than that are ever lost. */
+const ledgerGapMax = 1_000_000;
+
+/**
+ * The lines that the ledger may go on from. Others were put in, with numbers so large that the ledger would soon have none left.
+ *
+ * @param entries in the order of their numbers
+ */
+export function continuableLines(entries: readonly LedgerEntry[]): readonly LedgerEntry[] {
+  const lines: LedgerEntry[] = [];
+  for (const entry of entries) {
+    const previous = lines.at(-1)?.number ?? 0;
+    if (entry.number > previous && entry.number - previous <= ledgerGapMax) lines.push(entry);
+  }
+  return lines;
+}
+
 /**
  * What the ledger of the trail tells: that a stream began, that its oldest events were pruned, that credentials from before
  * there were MACs on them got theirs, or that the rows of a table were signed in a new format.

@@ -1,5 +1,5 @@
 import type { AuditEvent } from './audit-event.ts';
-import { parseHead, type AuditHead, type ChainedEvent, type LedgerEntry } from './audit-ports.ts';
+import { parseHead, type AuditHead, type ChainedEvent, type LedgerEntry, type UnreadableEvent } from './audit-ports.ts';
 import { authorize, authorizeOwner, type Call } from './caller.ts';
 import { invalidArgument } from './errors.ts';
 import { parseId } from './ids.ts';
@@ -58,7 +58,7 @@ export interface AuditEventRequest extends AuditEventFilter {
 export interface AuditTrailReader {
   readonly ledger: readonly LedgerEntry[];
   /** All events in the order of their streams and numbers, some at a time. */
-  read(): AsyncIterable<readonly ChainedEvent[]>;
+  read(): AsyncIterable<readonly (ChainedEvent | UnreadableEvent)[]>;
   /** The rows that the trail tells of. */
   readonly records: RecordReader;
 }
@@ -67,7 +67,7 @@ export interface AuditTrailReader {
 export interface AuditTrailStore {
   listAuditEvents(request: AuditEventRequest): Promise<readonly AuditEvent[]>;
   /** All events in the order of their streams and numbers, some at a time; what is written meanwhile may come along. */
-  readEvents(): AsyncIterable<readonly ChainedEvent[]>;
+  readEvents(): AsyncIterable<readonly (ChainedEvent | UnreadableEvent)[]>;
   /** Lets work read the trail as it is at one moment, while others go on writing. */
   readTrail<Result>(work: (trail: AuditTrailReader) => Promise<Result>): Promise<Result>;
   readonly versions: VersionReader;

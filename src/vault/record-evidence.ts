@@ -7,6 +7,8 @@ export interface CredentialEvidence {
     | {
         /** Whether its MAC is that of all that it says. */
         readonly isGenuine: boolean;
+        /** Whether what its MAC does not cover, its uses, can be read. */
+        readonly isReadable: boolean;
         readonly revision: number;
         readonly updatedAt: Date;
         /** As events tell it. */
@@ -39,10 +41,10 @@ export interface GrantEvidence {
 }
 
 /**
- * Its MAC fails; it is gone; it is back, though it was deleted; it is in force again, though that was ended; it is in an earlier
+ * Its MAC fails; what its MAC does not cover cannot be read; it is gone; it is back, though it was deleted; it is in force again, though that was ended; it is in an earlier
  * state; or it was so, and was changed once more.
  */
-export type GrantFlaw = 'changed' | 'removed' | 'restored' | 'revived' | 'reverted' | 'forked';
+export type GrantFlaw = 'changed' | 'unreadable' | 'removed' | 'restored' | 'revived' | 'reverted' | 'forked';
 
 /** The rows that decide something, as they were at one moment: of each kind some at a time. */
 export interface RecordReader {

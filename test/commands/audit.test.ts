@@ -67,6 +67,37 @@ describe('the commands for the audit trail', () => {
     return [exitCode, told];
   }
 
+  for (const [place, spoil, mend] of [
+    [
+      '1',
+      `update audit_event set time = 'infinity' where seq = 1`,
+      `update audit_event set time = kept.time from kept where seq = 1`,
+    ],
+    [
+      '9223372036854775807',
+      `insert into audit_event select (jsonb_populate_record(e, '{"seq": 9223372036854775807}')).* from audit_event e where seq = 1`,
+      'delete from audit_event where seq = 9223372036854775807',
+    ],
+  ] as const) {
+    it(`name the event ${place} that cannot be read, and export all others, while nothing is pruned`, async () => {
+      await superuser.query('create temporary table kept as select time from audit_event where seq = 1');
+      try {
+        await superuser.query(spoil);
+        const before = await stored();
+        const { exitCode, output } = await run('audit-export');
+        expect(exitCode).to.equal(0);
+        expect(output).to.match(new RegExp(`event ${place} of stream \\S+ cannot be read, and is left out`));
+        expect(output.split('\n').filter((line) => line.startsWith('{'))).to.have.length(before.length - 1);
+        const pruned = await run('audit-prune', '--before', '2020-01-01', '--despite-rows');
+        expect(pruned.exitCode).to.equal(1);
+        expect(pruned.output).to.include(`event ${place} cannot be read`);
+      } finally {
+        await superuser.query(mend);
+        await superuser.query('drop table kept');
+      }
+    });
+  }
+
   describe('audit-export', () => {
     it('prints every event as a line of JSON, with its place and all that it says, and no secret', async () => {
       const rows = await stored();

@@ -50,7 +50,7 @@ function readBytes(text: string): unknown {
 const usualTime = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,3})?\+00$/;
 
 function readTime(text: string): unknown {
-  if (!usualTime.test(text) || text.startsWith('00')) return readAnyTime(text);
+  if (!usualTime.test(text) || text.startsWith('00')) return readUnusualTime(text);
   const year = 100 * twoDigits(text, 0) + twoDigits(text, 2);
   const seconds = twoDigits(text, 17);
   const milliseconds = text.length > 22 ? Number(text.slice(20, -3).padEnd(3, '0')) : 0;
@@ -65,6 +65,12 @@ function readTime(text: string): unknown {
       milliseconds,
     ),
   );
+}
+
+/** What no date holds, such as `infinity`, is an invalid one, so that a time is always a date. */
+function readUnusualTime(text: string): Date {
+  const time = readAnyTime(text);
+  return time instanceof Date ? time : new Date(Number.NaN);
 }
 
 function twoDigits(text: string, at: number): number {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Pool, PoolClient, QueryResultRow } from 'pg';
+import { types, type Pool, type PoolClient, type QueryResultRow } from 'pg';
 import { Batch, type Answer, type PreparedStatements, type Request } from './batch.ts';
 import { cancelOnAbort, type Cancellation } from './cancel-on-abort.ts';
 import { columnReaderOf } from './column-readers.ts';
@@ -131,6 +131,8 @@ export class Transaction {
   }
 }
 
+const timeOid: number = types.builtins.TIMESTAMPTZ;
+
 /** A connection that is lent. */
 class Session {
   readonly #client: PoolClient;
@@ -141,8 +143,9 @@ class Session {
     this.#prepared = prepared;
   }
 
-  /** The readers of the pool, some of which leave values to the ORM. */
-  readonly readerOf = (oid: number) => this.#client.getTypeParser(oid, 'text');
+  /** The readers of the pool, some of which leave values to the ORM; it would take `infinity` for a number. */
+  readonly readerOf = (oid: number) =>
+    oid === timeOid ? columnReaderOf(oid) : this.#client.getTypeParser(oid, 'text');
 
   async send(requests: readonly Request[]): Promise<readonly Answer[]> {
     return this.#client.query(new Batch(requests, this.#prepared)).answers;

@@ -27,6 +27,7 @@ function readChanges({
     text: `
       select id as "eventId", time, action, resource_id as "credentialId" from audit_event
       where workspace_id = $1 and id > $2 and outcome = 'OK' and resource_kind = 'credential' and action = any ($3)
+        and time >= '0001-01-01T00:00:00Z' and time < '10000-01-01T00:00:00Z'
       order by id limit $4`,
     values: [workspaceId, after, Object.keys(credentialChanges), size],
   };

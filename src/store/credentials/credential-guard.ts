@@ -35,13 +35,24 @@ export class CredentialGuard {
 
   isGenuine(row: SignedRow): boolean {
     if (!row.mac) return false;
-    return this.#mac.verify(table, [spell(credentialOf(row), row.exclusiveName ?? null)], row.mac);
+    const spelt = spellAny(row);
+    return spelt !== undefined && this.#mac.verify(table, [spelt], row.mac);
   }
 }
 
 /** The state of a credential as the events about it tell it: revision, version, and the first half of the row's MAC in hex. */
 export function spellState({ revision, currentVersion }: Credential, mac: Uint8Array): string {
   return `${revision}.${currentVersion}.${spellMac(mac)}`;
+}
+
+/** Undefined for a row with values of other types than are ever stored, or nested too deep: it was not written here. */
+function spellAny(row: SignedRow): string | undefined {
+  try {
+    return spell(credentialOf(row), row.exclusiveName ?? null);
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 /** One text for all, since that is fast. Changing the order or the spelling voids all stored rows. */

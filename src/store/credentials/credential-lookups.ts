@@ -1,9 +1,9 @@
 import { trace, type Span } from '@opentelemetry/api';
 import assert from 'node:assert/strict';
 import type { Credential } from '../../vault/credential.ts';
-import { VaultError } from '../../vault/errors.ts';
+import { credentialUnreadable, VaultError } from '../../vault/errors.ts';
 import type { FindRequest } from '../../vault/ports.ts';
-import { credentialOf, type CredentialRow } from './credential-row.ts';
+import { credentialOf, isShowable, type CredentialRow } from './credential-row.ts';
 import { findCredentials, type Place } from './credential-statements.ts';
 import { canceled } from '../connection/database-failure.ts';
 import type { Database } from '../connection/database.ts';
@@ -47,9 +47,11 @@ export class CredentialLookups {
     if (wanted.length === 0) return [];
     try {
       const found = await this.#find(wanted.map(({ request }) => request));
-      for (const [index, { span, resolve }] of wanted.entries()) {
+      for (const [index, { reject, resolve, span }] of wanted.entries()) {
         span?.setAttribute('coffer.group.size', wanted.length);
-        resolve(found.get(index));
+        const row = found.get(index);
+        if (row && !isShowable(row)) reject(unreadable(row));
+        else resolve(row && credentialOf(row));
       }
     } catch (error) {
       // Whoever is to blame is found by asking for them one by one; a database that is away is nobody's fault.
@@ -60,7 +62,7 @@ export class CredentialLookups {
   }
 
   /** By the indexes of the requests. */
-  async #find(requests: readonly FindRequest[]): Promise<ReadonlyMap<number, Credential>> {
+  async #find(requests: readonly FindRequest[]): Promise<ReadonlyMap<number, CredentialRow>> {
     const workspaces = [...new Set(requests.map(({ workspaceId }) => workspaceId))];
     const places = properties.map((property) => ({ property, places: placesBy(property, requests) }));
     const statements = places
@@ -68,7 +70,7 @@ export class CredentialLookups {
       .map((some) => findCredentials(some.property, some.places, { sealed: false }));
     const rows = await this.#database.read<CredentialRow & { readonly index: number }>({ workspaces }, statements);
     const found = rows.flat().filter(({ index, deletedAt }) => !deletedAt || requests[index]?.deletedToo);
-    return new Map(found.map((row) => [row.index, credentialOf(row)]));
+    return new Map(found.map((row) => [row.index, row]));
   }
 }
 
@@ -77,6 +79,10 @@ function placesBy(property: (typeof properties)[number], requests: readonly Find
     const value: unknown = Reflect.get(reference, property);
     return typeof value === 'string' ? [{ workspaceId, value, index }] : [];
   });
+}
+
+function unreadable({ id, workspaceId }: CredentialRow): VaultError {
+  return credentialUnreadable(`credential ${id} of workspace ${workspaceId} was changed outside of Coffer`);
 }
 
 /** Whoever gave up while he waited is told so. */

@@ -1,6 +1,7 @@
 import type { InferEntity } from '@mikro-orm/postgresql';
 import type { Credential, SealedVersion } from '../../vault/credential.ts';
 import type { CredentialEntity } from '../entities/credential.ts';
+import { isReadableTime, readableCount, readableTime } from '../connection/readable-values.ts';
 import type { ColumnTypes } from '../connection/statement-rows.ts';
 import type { RowValues } from '../connection/statement.ts';
 
@@ -117,8 +118,8 @@ export function credentialOf(row: CredentialRow): Credential {
     metadata: row.metadata ?? null,
     isActive: row.isActive,
     expiresAt: row.expiresAt ?? null,
-    lastUsedAt: row.lastUsedAt ?? null,
-    useCount: row.useCount,
+    lastUsedAt: readableTime(row.lastUsedAt),
+    useCount: readableCount(row.useCount),
     currentVersion: row.currentVersion,
     revision: row.revision,
     origin: row.origin,
@@ -127,6 +128,35 @@ export function credentialOf(row: CredentialRow): Credential {
     updatedAt: row.updatedAt,
     deletedAt: row.deletedAt ?? null,
   };
+}
+
+/** The deepest metadata that a request may bring. */
+const metadataDepthMax = 64;
+
+/** Whether a row can be shown: lists and descriptions, which check no MAC, must not fail because of what somebody else stored. */
+export function isShowable(row: CredentialRow): boolean {
+  const times = [row.createdAt, row.updatedAt, row.expiresAt, row.deletedAt];
+  return (
+    times.every((time) => !time || isReadableTime(time)) &&
+    row.tags.every(isText) &&
+    isObject(row.labels) &&
+    Object.values(row.labels).every(isText) &&
+    (row.metadata === null || row.metadata === undefined || isObject(row.metadata)) &&
+    isShallow(row.metadata, metadataDepthMax)
+  );
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string';
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isShallow(value: unknown, depthMax: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return depthMax > 0 && Object.values(value).every((member) => isShallow(member, depthMax - 1));
 }
 
 /** What of a credential may change after it was created; uses are counted apart. */

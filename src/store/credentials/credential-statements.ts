@@ -159,7 +159,8 @@ export function addUses(uses: readonly CredentialUse[]): Statement {
         for no key update of c
       )
       update credential c
-      set last_used_at = greatest(c.last_used_at, used.last_used_at), use_count = c.use_count + used.uses
+      set last_used_at = greatest(c.last_used_at, used.last_used_at), 
+        use_count = least(c.use_count::numeric + used.uses, ${Number.MAX_SAFE_INTEGER})::bigint
       from used join locked using (workspace_id, id)
       where c.workspace_id = used.workspace_id and c.id = used.id`,
     values: [

@@ -13,22 +13,32 @@ import type {
 import { countCredentials, isSoughtBackwards, listPage } from './credential-criteria.ts';
 import { idTaken, nameTaken } from './credential-claims.ts';
 import { CredentialLookups } from './credential-lookups.ts';
-import { credentialOf, type CredentialRow } from './credential-row.ts';
+import { credentialOf, isShowable, type CredentialRow } from './credential-row.ts';
 import { addUses } from './credential-statements.ts';
 import type { Commits } from '../commits/commits.ts';
 import { DatabaseFailure } from '../connection/database-failure.ts';
 import type { Database } from '../connection/database.ts';
 import { StatementNames } from '../connection/statement-names.ts';
+import type { StoreLog } from '../connection/store-log.ts';
+
+/** What keeping credentials works with. */
+export interface CredentialStoreParts {
+  readonly database: Database;
+  readonly commits: Commits;
+  readonly log: StoreLog;
+}
 
 /** Credentials in PostgreSQL. Every method works within the workspaces that its arguments name, by row-level security. */
 export class SqlCredentialStore implements CredentialStore {
   readonly #database: Database;
   readonly #commits: Commits;
+  readonly #log: StoreLog;
   readonly #lookups: CredentialLookups;
   readonly #names = new StatementNames('list');
 
-  constructor(database: Database, commits: Commits) {
+  constructor({ database, commits, log }: CredentialStoreParts) {
     this.#database = database;
+    this.#log = log;
     this.#commits = commits;
     this.#lookups = new CredentialLookups(database);
   }
@@ -53,9 +63,24 @@ export class SqlCredentialStore implements CredentialStore {
   }
 
   async list(request: PageRequest): Promise<readonly Credential[]> {
-    const [rows = []] = await this.#database.read<CredentialRow>(scopeOf(request), [listPage(request, this.#names)]);
-    const credentials = rows.map(credentialOf);
+    const credentials: Credential[] = [];
+    for (let page = request; ;) {
+      const [rows = []] = await this.#database.read<CredentialRow>(scopeOf(request), [listPage(page, this.#names)]);
+      credentials.push(...rows.filter((row) => this.#isShown(row)).map(credentialOf));
+      const lacking = request.size - credentials.length;
+      const [last] = rows.slice(-1);
+      // Where places are counted, a row that cannot be shown keeps its own.
+      if (!last || lacking === 0 || rows.length < page.size || request.skip !== undefined) break;
+      page = { ...request, [isSoughtBackwards(request) ? 'before' : 'after']: last.id, size: lacking };
+    }
     return isSoughtBackwards(request) ? credentials.toReversed() : credentials;
+  }
+
+  #isShown(row: CredentialRow): boolean {
+    if (isShowable(row)) return true;
+    const fields = { table: 'credential', id: row.id, workspace: row.workspaceId };
+    this.#log.error(fields, 'a credential was changed outside of Coffer: it cannot be shown');
+    return false;
   }
 
   async count(request: CountRequest): Promise<number> {

@@ -1,4 +1,4 @@
-import type { AuditChain, LedgerEntry } from '../../vault/audit-ports.ts';
+import { continuableLines, type AuditChain, type LedgerEntry } from '../../vault/audit-ports.ts';
 import type { Clock, GrantMac } from '../../vault/ports.ts';
 import { insertLedgerEntry } from '../trail/audit-event-row.ts';
 import { CredentialGuard } from './credential-guard.ts';
@@ -38,7 +38,7 @@ export async function signCredentialsOnce(signing: Signing): Promise<void> {
   }
   await database.transact({}, async (transaction) => {
     await transaction.run(lockLedger);
-    const entries = await transaction.run<LedgerEntry>(findLedger);
+    const entries = continuableLines(await transaction.run<LedgerEntry>(findLedger));
     const line = { kind: 'sign', stream: noStream, time: clock.now(), heads: '{}' } as const;
     await transaction.run(together(insertLedgerEntry(chain.enter(entries.at(-1), line))));
   });

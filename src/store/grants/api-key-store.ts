@@ -13,6 +13,7 @@ import {
 } from './access-rows.ts';
 import type { Commits } from '../commits/commits.ts';
 import { DatabaseFailure } from '../connection/database-failure.ts';
+import { readableTime } from '../connection/readable-values.ts';
 import type { Database } from '../connection/database.ts';
 import { ApiKeyEntity } from '../entities/api-key.ts';
 import type { GrantGuard } from './grant-guard.ts';
@@ -99,7 +100,7 @@ export class SqlApiKeyStore implements ApiKeyStore {
 }
 
 function usedApiKeyOf(row: InferEntity<typeof ApiKeyEntity>): UsedApiKey {
-  return { ...apiKeyOf(row), lastUsedAt: row.lastUsedAt ?? null };
+  return { ...apiKeyOf(row), lastUsedAt: readableTime(row.lastUsedAt) };
 }
 
 function isTaken(error: unknown): boolean {

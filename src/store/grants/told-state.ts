@@ -4,8 +4,8 @@ import type { AuditEvent } from '../../vault/audit-event.ts';
 const toldBytes = 16;
 
 /** What events tell of a row's MAC: its first half, in hex. */
-export function spellMac({ buffer, byteOffset }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, toldBytes).toString('hex');
+export function spellMac({ buffer, byteLength, byteOffset }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, Math.min(toldBytes, byteLength)).toString('hex');
 }
 
 /**

@@ -1,7 +1,8 @@
 import type { AuditEvent } from '../../vault/audit-event.ts';
-import type { ChainedEvent, LedgerEntry } from '../../vault/audit-ports.ts';
+import type { ChainedEvent, LedgerEntry, UnreadableEvent } from '../../vault/audit-ports.ts';
 import type { InferEntity } from '@mikro-orm/postgresql';
 import type { AuditEventEntity } from '../entities/audit-event.ts';
+import { isReadableTime } from '../connection/readable-values.ts';
 import { insertRows } from '../connection/statement-rows.ts';
 import { insertInto, type Fragment } from '../connection/statement.ts';
 
@@ -43,8 +44,15 @@ export function insertLedgerEntry({ number, kind, stream, time, heads, mac }: Le
   return insertInto('audit_ledger', { number, kind, stream, time, heads, mac });
 }
 
-/** The event that a row tells of, in its place. */
-export function chainedEventOf(row: AuditEventRow): ChainedEvent {
+/** A row with its number as it is stored, which may be larger than JavaScript counts. */
+export type PlacedEventRow = AuditEventRow & { readonly place: string };
+
+/** The event that a row tells of, in its place; or that it cannot be read. */
+export function chainedEventOf(row: PlacedEventRow): ChainedEvent | UnreadableEvent {
+  const isPlace = Number.isSafeInteger(row.seq) && row.seq >= 1;
+  if (!isPlace || !isReadableTime(row.time)) {
+    return { stream: row.stream, place: row.place, sequence: isPlace ? row.seq : undefined, mac: row.mac };
+  }
   return { stream: row.stream, sequence: row.seq, previous: row.prev, mac: row.mac, event: auditEventOf(row) };
 }
 

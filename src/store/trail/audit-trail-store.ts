@@ -1,9 +1,9 @@
 import type { AuditEvent } from '../../vault/audit-event.ts';
-import type { ChainedEvent, LedgerEntry } from '../../vault/audit-ports.ts';
+import type { ChainedEvent, LedgerEntry, UnreadableEvent } from '../../vault/audit-ports.ts';
 import type { AuditEventRequest, AuditTrailReader, AuditTrailStore } from '../../vault/audit-trail.ts';
 import type { GrantMac } from '../../vault/ports.ts';
 import type { VersionReader } from '../../vault/record-evidence.ts';
-import { auditEventOf, chainedEventOf, type AuditEventRow } from './audit-event-row.ts';
+import { auditEventOf, chainedEventOf, type AuditEventRow, type PlacedEventRow } from './audit-event-row.ts';
 import type { Database } from '../connection/database.ts';
 import { SqlRecordReader, SqlVersionReader } from './record-reader.ts';
 import type { Statement } from '../connection/statement.ts';
@@ -31,29 +31,28 @@ export class SqlAuditTrailStore implements AuditTrailStore {
   }
 
   /** Each part is read by itself: whoever is slow to take it keeps no transaction open. */
-  readEvents(): AsyncIterable<readonly ChainedEvent[]> {
-    return readInChunks((statement) => this.#database.query<AuditEventRow>(statement));
+  readEvents(): AsyncIterable<readonly (ChainedEvent | UnreadableEvent)[]> {
+    return readInChunks((statement) => this.#database.query<PlacedEventRow>(statement));
   }
 
   async readTrail<Result>(work: (trail: AuditTrailReader) => Promise<Result>): Promise<Result> {
     return this.#database.transact({ isSnapshot: true }, async (transaction) => {
       const ledger = await transaction.run<LedgerEntry>(findLedger);
       const records = new SqlRecordReader(transaction, this.#mac);
-      const read = () => readInChunks((statement) => transaction.run<AuditEventRow>(statement));
+      const read = () => readInChunks((statement) => transaction.run<PlacedEventRow>(statement));
       return work({ ledger, read, records });
     });
   }
 }
 
 async function* readInChunks(
-  run: (statement: Statement) => Promise<readonly AuditEventRow[]>,
-): AsyncGenerator<readonly ChainedEvent[]> {
-  let last: ChainedEvent | undefined;
+  run: (statement: Statement) => Promise<readonly PlacedEventRow[]>,
+): AsyncGenerator<readonly (ChainedEvent | UnreadableEvent)[]> {
+  let last: PlacedEventRow | undefined;
   for (;;) {
     const rows = await run(readEvents(last, eventsAtATime));
     yield rows.map(chainedEventOf);
     if (rows.length < eventsAtATime) return;
-    const [row] = rows.slice(-1);
-    last = row && chainedEventOf(row);
+    [last] = rows.slice(-1);
   }
 }

@@ -1,4 +1,10 @@
-import { spellHead, type AuditChain, type AuditHead, type LedgerEntry } from '../../vault/audit-ports.ts';
+import {
+  continuableLines,
+  spellHead,
+  type AuditChain,
+  type AuditHead,
+  type LedgerEntry,
+} from '../../vault/audit-ports.ts';
 import type { Clock } from '../../vault/ports.ts';
 import { insertLedgerEntry } from './audit-event-row.ts';
 import type { Database } from '../connection/database.ts';
@@ -44,10 +50,10 @@ export async function* pruneTrail(pruning: Pruning): AsyncGenerator<PrunedEvents
 
 async function pruneSome(transaction: Transaction, stream: string, { before, chain, clock }: Pruning): Promise<number> {
   await transaction.run(lockLedger);
-  const ledger = await transaction.run<LedgerEntry>(findLedger);
+  const ledger = continuableLines(await transaction.run<LedgerEntry>(findLedger));
   const [last] = await transaction.run<HeadRow>(findLastEvent(stream));
   if (!last) return 0;
-  const end = isTold(ledger, stream, headOf(last)) ? last.seq : last.seq - 1;
+  const end = Math.min(isTold(ledger, stream, headOf(last)) ? last.seq : last.seq - 1, Number.MAX_SAFE_INTEGER);
   const [cut] = await transaction.run<HeadRow>(findCut({ stream, before, end, count: eventsAtATime }));
   if (!cut) return 0;
   const heads = JSON.stringify({ [stream]: spellHead(headOf(cut)) });

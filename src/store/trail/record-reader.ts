@@ -11,6 +11,7 @@ import { apiKeyProperties, userProperties, type ApiKeyRow, type UserRow } from '
 import { CredentialGuard, spellState, type SignedRow } from '../credentials/credential-guard.ts';
 import { credentialOf } from '../credentials/credential-row.ts';
 import type { Database } from '../connection/database.ts';
+import { isReadableRow } from '../connection/readable-values.ts';
 import { hasGenuineMac, type GrantTable, type Signed } from '../grants/grant-guard.ts';
 import {
   apiKeyGrants,
@@ -77,13 +78,13 @@ export class SqlRecordReader implements RecordReader {
   }
 
   async *grants(): AsyncGenerator<readonly GrantEvidence[]> {
-    yield* this.#check<WorkspaceRow>(workspaceGrants, tableCursor('workspace', workspaceProperties));
+    yield* this.#check<WorkspaceRow>(workspaceGrants, tableCursor('workspace', [...workspaceProperties, 'purgedAt']));
     yield* this.#check<UserRow>(userGrants, tableCursor('user', userProperties));
-    yield* this.#check<ApiKeyRow>(apiKeyGrants, tableCursor('api_key', apiKeyProperties));
+    yield* this.#check<ApiKeyRow>(apiKeyGrants, tableCursor('api_key', [...apiKeyProperties, 'lastUsedAt']));
     yield* this.#check<MembershipRow>(membershipGrants, tableCursor('membership', membershipProperties));
     yield* this.#check<WithMac<Session>>(
       sessionGrants,
-      tableCursor('session', ['id', 'userId', 'hash', 'expiresAt', 'mac']),
+      tableCursor('session', ['id', 'userId', 'hash', 'expiresAt', 'createdAt', 'mac']),
     );
     for (const { id } of await this.#workspaces()) {
       await this.#transaction.run(enterWorkspace(id));
@@ -109,8 +110,9 @@ export class SqlRecordReader implements RecordReader {
     if (!isThere(row)) return { ...base, id: toldId ?? '', row: undefined };
     const isGenuine = this.#guard.isGenuine(row);
     const state = row.mac ? spellState(credentialOf(row), row.mac) : undefined;
+    const isReadable = isReadableRow([row.lastUsedAt, row.useCount]);
     const { revision, updatedAt } = row;
-    return { ...base, id: row.id, row: { isGenuine, revision, updatedAt, state } };
+    return { ...base, id: row.id, row: { isGenuine, isReadable, revision, updatedAt, state } };
   }
 
   async *#check<Row extends QueryResultRow & Signed>(
@@ -121,8 +123,10 @@ export class SqlRecordReader implements RecordReader {
   }
 
   #changed<Row extends Signed>(table: GrantTable<Omit<Row, 'mac'>>, rows: readonly Row[]): readonly GrantEvidence[] {
-    const changed = rows.filter((row) => !hasGenuineMac(this.#mac, table, row));
-    return changed.map((row) => ({ table: table.name, id: table.id(row), flaw: 'changed' }));
+    return rows.flatMap((row): GrantEvidence[] => {
+      const flaw = hasGenuineMac(this.#mac, table, row) ? isReadableRow(row) || 'unreadable' : 'changed';
+      return flaw === true ? [] : [{ table: table.name, id: table.id(row), flaw }];
+    });
   }
 
   async *#read<Row extends QueryResultRow>(declare: Statement): AsyncGenerator<readonly Row[]> {

@@ -1,6 +1,9 @@
 import { credentialProperties } from '../credentials/credential-row.ts';
 import { selectList, type Statement } from '../connection/statement.ts';
 
+/** The id that an event names; null where somebody has written one that is no UUID. */
+const resourceUuid = `case when resource_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then resource_id::uuid end`;
+
 /** The workspaces that are there, and those that the trail tells of, but not those that were deleted. */
 export const findRecordedWorkspaces: Statement = {
   name: '',
@@ -10,7 +13,7 @@ export const findRecordedWorkspaces: Statement = {
     select distinct workspace_id from audit_event
     where resource_state is not null and resource_kind = 'credential' and workspace_id is not null
     except
-    select resource_id::uuid from audit_event where action = 'workspaces.delete' and outcome = 'OK'
+    select ${resourceUuid} from audit_event where action = 'workspaces.delete' and outcome = 'OK'
     order by 1`,
   values: [],
 };
@@ -82,7 +85,8 @@ export const contradictionsCursor = cursor(`
     where outcome = 'OK' and action in ('members.add', 'members.remove')
     order by resource_kind, workspace_id, resource_id, id desc
   ), deleted as (
-    select resource_id::uuid as workspace_id from audit_event where action = 'workspaces.delete' and outcome = 'OK'
+    select ${resourceUuid} as workspace_id from audit_event
+    where action = 'workspaces.delete' and outcome = 'OK' and ${resourceUuid} is not null
   ), ended as (
     select case resource_kind when 'member' then 'membership' else 'user' end as "table",
       case resource_kind when 'member' then resource_id || '/' || workspace_id else resource_id end as id,

@@ -1,11 +1,10 @@
-import type { ChainedEvent } from '../../vault/audit-ports.ts';
 import type { AuditEventRequest } from '../../vault/audit-trail.ts';
 import { advisoryLocks } from '../connection/advisory-locks.ts';
 import { auditEventTypes } from './audit-event-row.ts';
 import { selectList, type Statement } from '../connection/statement.ts';
 
-/** The least UUID, and the least number that is ever asked for: rows that nobody but an intruder has written count, too. */
-const beforeAll = { stream: '00000000-0000-0000-0000-000000000000', sequence: -(2 ** 53) } as const;
+/** Times that an event may have; rows with others are left to the verifier. */
+const isReadableTime = `e.time >= '0001-01-01T00:00:00Z' and e.time < '10000-01-01T00:00:00Z'`;
 
 /** The place of an event. */
 export interface HeadRow {
@@ -37,13 +36,15 @@ export function findLastEvent(stream: string): Statement {
   };
 }
 
-/** The last event of every stream that the ledger knows. */
+/** The last event of every stream that the ledger knows, but for rows that no head can name. */
 export const findHeadsOfStreams: Statement = {
   name: 'heads of streams',
   text: `
     select e.stream, e.seq, e.mac from audit_ledger l
     cross join lateral (
-      select stream, seq, mac from audit_event where stream = l.stream order by seq desc limit 1
+      select stream, seq, mac from audit_event
+      where stream = l.stream and seq between 1 and ${Number.MAX_SAFE_INTEGER} and octet_length(mac) = 32
+      order by seq desc limit 1
     ) e
     where l.kind = 'begin' order by e.stream`,
   values: [],
@@ -81,14 +82,18 @@ export function deleteEvents(stream: string, last: number): Statement {
   };
 }
 
-/** Events in the order of their streams and numbers, behind a place. */
-export function readEvents(last: Pick<ChainedEvent, 'stream' | 'sequence'> | undefined, count: number): Statement {
+/** Events in the order of their streams and numbers, from the first on, or behind a place; whatever somebody has stored. */
+export function readEvents(
+  last: { readonly stream: string; readonly place: string } | undefined,
+  count: number,
+): Statement {
+  const columns = `${selectList('e', Object.keys(auditEventTypes))}, e.seq::text as place`;
   return {
-    name: 'events in order',
+    name: last ? 'events in order' : 'first events in order',
     text: `
-      select ${selectList('e', Object.keys(auditEventTypes))} from audit_event e
-      where (e.stream, e.seq) > ($1, $2) order by e.stream, e.seq limit $3`,
-    values: [(last ?? beforeAll).stream, (last ?? beforeAll).sequence, count],
+      select ${columns} from audit_event e
+      ${last ? 'where (e.stream, e.seq) > ($2, $3)' : ''} order by e.stream, e.seq limit $1`,
+    values: last ? [count, last.stream, last.place] : [count],
   };
 }
 
@@ -110,6 +115,7 @@ export function listEvents(request: Omit<AuditEventRequest, 'signal'>): Statemen
   const given = limits.filter(([, value]) => value !== undefined);
   const conditions = given.map(([condition], index) => `${condition} $${index + 1}`);
   if (workspaceId === null) conditions.push('e.workspace_id is null');
+  conditions.push(isReadableTime);
   return {
     name: '',
     text: `

@@ -1,5 +1,6 @@
 import type { AuditEvent } from '../../vault/audit-event.ts';
 import {
+  continuableLines,
   spellHead,
   type AuditChain,
   type AuditHead,
@@ -105,7 +106,7 @@ export class TrailWriter {
   async #begin(transaction: Transaction): Promise<Fragment[]> {
     const { chain, clock } = this.#parts;
     await transaction.run(lockLedger);
-    const entries = await transaction.run<LedgerEntry>(findLedger);
+    const entries = continuableLines(await transaction.run<LedgerEntry>(findLedger));
     const told = new Set(entries.flatMap(({ heads }) => Object.entries(readHeads(heads)).map(String)));
     const rows = await transaction.run<HeadRow>(findHeadsOfStreams);
     const found = rows.map((row) => [row.stream, spellHead(headOf(row))]);

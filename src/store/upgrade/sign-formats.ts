@@ -1,4 +1,4 @@
-import type { AuditChain, LedgerEntry } from '../../vault/audit-ports.ts';
+import { continuableLines, type AuditChain, type LedgerEntry } from '../../vault/audit-ports.ts';
 import type { Clock, GrantMac, SealerSource } from '../../vault/ports.ts';
 import type { Database } from '../connection/database.ts';
 import { together, type Statement } from '../connection/statement.ts';
@@ -117,7 +117,7 @@ const noStream = '00000000-0000-0000-0000-000000000000';
 async function record({ chain, clock, database }: FormatSigning, format: Readonly<Record<string, string>>) {
   await database.transact({}, async (transaction) => {
     await transaction.run(lockLedger);
-    const entries = await transaction.run<LedgerEntry>(findLedger);
+    const entries = continuableLines(await transaction.run<LedgerEntry>(findLedger));
     const line = { kind: 'format', stream: noStream, time: clock.now(), heads: JSON.stringify(format) } as const;
     await transaction.run(together(insertLedgerEntry(chain.enter(entries.at(-1), line))));
   });

@@ -63,7 +63,7 @@ describe('the plans for the audit trail', () => {
 
   const readings: [string, () => Statement][] = [
     ['the first events', () => readEvents(undefined, 1_000)],
-    ['the events behind a place', () => readEvents({ stream, sequence: rows / 2 }, 1_000)],
+    ['the events behind a place', () => readEvents({ stream, place: String(rows / 2) }, 1_000)],
     ['the last event of a stream', () => findLastEvent(stream)],
   ];
   for (const [title, statement] of readings) {

@@ -11,7 +11,7 @@ import { estimateRows } from './store/workspaces/row-estimates.ts';
 import { watchGrantChannel } from './metrics/access-metrics.ts';
 import { countKeys } from './metrics/key-metrics.ts';
 import { countCommits, countConnections } from './metrics/store-metrics.ts';
-import { formatAuthority, listen } from './start/listen.ts';
+import { checkAddress, formatAuthority, listen } from './start/listen.ts';
 import { measureProcess } from './metrics/process-metrics.ts';
 import { warnOfSharedKeyFiles } from './start/shared-key-files.ts';
 import { readTls, TlsWatch } from './start/tls-files.ts';
@@ -35,6 +35,8 @@ export interface CofferParts {
   readonly onLost?: () => void;
   /** Aborted when this process is about to end without stopping: the embedded PostgreSQL then stops by itself. */
   readonly abandon?: AbortSignal;
+  /** Ends the waiting for a database that is not there yet. */
+  readonly signal?: AbortSignal;
 }
 
 /** A Coffer that serves. */
@@ -54,6 +56,7 @@ export interface RunningCoffer {
  */
 export async function startCoffer(config: Config, parts: CofferParts): Promise<RunningCoffer> {
   await using opening = new AsyncDisposableStack();
+  await checkAddress(config);
   const tls = config.tls ? await readTls(config.tls) : undefined;
   await warnOfSharedKeyFiles(config.keyFiles, parts.log);
   const connection = await connect(config, parts, opening);
@@ -62,7 +65,10 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
   const { clock, log } = parts;
   const onCommit = countCommits(metrics);
   const tracer = findTracer(log);
-  const instance = await openInstance({ config, connection, clock, log, mayBegin: true, onCommit, tracer }, opening);
+  const instance = await openInstance(
+    { config, connection, clock, log, mayBegin: true, onCommit, signal: parts.signal, tracer },
+    opening,
+  );
   countConnections(metrics, instance.database);
   const { database, sealers } = instance;
   opening.use(countKeys({ registry: metrics, estimate: () => estimateRows(database), keys: sealers }));

@@ -39,6 +39,10 @@ export interface Config {
   readonly databasePoolMax: number;
   /** Of these, those that are left to calls. */
   readonly databaseCallsMax: number;
+  /** How long a start waits for a database that is not there yet. */
+  readonly databaseWaitMs: number;
+  /** The database as the owner of its tables sees it, for the command migrate; null where that is the server's own user. */
+  readonly migrateDatabaseUrl: string | null;
   readonly masterKey: MasterKeyConfig;
   /** The first owner's key; null has one made, or is an error where the database is a server and has no owner. */
   readonly adminApiKey: string | null;
@@ -82,6 +86,8 @@ const names = [
   'COFFER_DATA_DIR',
   'COFFER_DATABASE_URL',
   'COFFER_DATABASE_POOL_MAX',
+  'COFFER_DATABASE_WAIT_MS',
+  'COFFER_MIGRATE_DATABASE_URL',
   'COFFER_MASTER_PASSWORD',
   'COFFER_MASTER_KEY',
   'COFFER_ADMIN_API_KEY',
@@ -107,11 +113,14 @@ type Name = (typeof names)[number];
 /** Whose values are secrets, or hold one. */
 const secretNames: readonly Name[] = [
   'COFFER_DATABASE_URL',
+  'COFFER_MIGRATE_DATABASE_URL',
   'COFFER_MASTER_PASSWORD',
   'COFFER_MASTER_KEY',
   'COFFER_ADMIN_API_KEY',
 ];
 
+const databaseUrlPattern = /^postgres(ql)?:\/\//;
+const databaseUrlRule = 'must begin with postgres://';
 const rateLimitRange = { from: 0, to: 1_000_000, otherwise: 0 } as const;
 /** By default a quarter of the connections that the port takes. */
 const connectionsRange = { from: 0, to: 1_000_000, otherwise: 250 } as const;
@@ -135,6 +144,8 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
     dataDir: reader.text('COFFER_DATA_DIR') ?? './data',
     database: parseDatabase(reader),
     ...parseDatabaseSessions(reader),
+    databaseWaitMs: reader.integer('COFFER_DATABASE_WAIT_MS', { from: 0, to: 3_600_000, otherwise: 30_000 }),
+    migrateDatabaseUrl: reader.matching('COFFER_MIGRATE_DATABASE_URL', databaseUrlPattern, databaseUrlRule),
     masterKey: parseMasterKey(reader),
     adminApiKey: reader.matching('COFFER_ADMIN_API_KEY', apiKeyPattern, 'must be cof_ and 43 base64url characters'),
     tls,
@@ -159,7 +170,7 @@ function withoutBrackets(host: string): string {
 }
 
 function parseDatabase(reader: Reader): DatabaseConfig {
-  const url = reader.matching('COFFER_DATABASE_URL', /^postgres(ql)?:\/\//, 'must begin with postgres://');
+  const url = reader.matching('COFFER_DATABASE_URL', databaseUrlPattern, databaseUrlRule);
   return url === null ? { kind: 'embedded' } : { kind: 'server', url };
 }
 

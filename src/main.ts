@@ -17,6 +17,8 @@ const usage = `usage: coffer [command]
               print the audit trail as JSON lines: events from TIME on, and before TIME
   audit-prune --before TIME [--despite-rows]
               delete the events before TIME from the beginning of each stream of the audit trail
+  migrate     bring the schema of COFFER_DATABASE_URL to this release, as the user of
+              COFFER_MIGRATE_DATABASE_URL where that is given
   demo        store, list and reveal credentials in a temporary Coffer, and show how
   help        print this
 
@@ -38,6 +40,7 @@ const commands: Readonly<Record<string, Command>> = {
     (await import('./commands/audit-export.ts')).auditExport(readConfig(), parameters, stopping),
   'audit-prune': async (parameters, stopping) =>
     (await import('./commands/audit-prune.ts')).auditPrune(readConfig(), parameters, stopping),
+  migrate: withoutOptions(async () => (await import('./commands/migrate.ts')).migrate(readConfig())),
   demo: withoutOptions(async (stopping) => (await import('./commands/demo.ts')).demo(stopping)),
   help: withoutOptions(() => print(usage)),
   '--help': withoutOptions(() => print(usage)),

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { chmod, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -131,6 +132,25 @@ describe('a server with an embedded PostgreSQL that is asked to stop', function 
     expect(await closed).to.deep.equal([130, null]);
     unfinished.destroy();
     await untilNoneIsLeft(dataDir);
+  });
+
+  it('stops while it waits for a database that is not there yet', async () => {
+    const waiting = spawn(process.execPath, ['bin/coffer.mjs'], {
+      cwd: root,
+      env: {
+        PATH: process.env['PATH'],
+        COFFER_DATA_DIR: dataDir,
+        COFFER_DATABASE_URL: 'postgres://coffer@127.0.0.1:1/coffer',
+        COFFER_MASTER_KEY: randomBytes(32).toString('base64'),
+      },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let log = '';
+    waiting.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
+    while (!log.includes('waiting for the database')) await once(waiting.stderr, 'data');
+    waiting.kill('SIGTERM');
+    expect(await once(waiting, 'close')).to.deep.equal([0, null]);
+    expect(log).to.include('"msg":"stopped"');
   });
 
   it('leaves nothing of a demo that is interrupted', async () => {

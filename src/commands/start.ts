@@ -30,14 +30,23 @@ export async function start(config: Config, stopping: StopRequests): Promise<num
     log,
     onLost: () => lost.abort(),
     abandon: stopping.insisted,
+    signal: stopping.requested,
+  }).catch((error: unknown) => {
+    if (stopping.requested.aborted && error === stopping.requested.reason) return undefined;
+    throw error;
   });
+  if (!coffer) return finish(log, 0);
   announce(coffer);
   await aborted(AbortSignal.any([stopping.requested, lost.signal]));
   log.info({ signal: stopping.requested.reason }, 'stopping');
   await coffer.stop();
+  return finish(log, lost.signal.aborted ? 1 : 0);
+}
+
+function finish(log: Logger, exitCode: number): number {
   log.info({}, 'stopped');
   log.flush();
-  return lost.signal.aborted ? 1 : 0;
+  return exitCode;
 }
 
 /** A terminal that is closed takes the standard streams along, which must not end the process before it has stopped. */

@@ -6,12 +6,21 @@ import { ExposedInspectorError } from './exposed-inspector.ts';
 import { KeyFileError } from './key-file.ts';
 import { ListenError } from './listen.ts';
 import { DatabaseFailure } from '../store/connection/database-failure.ts';
-import { NoVaultError, SchemaTooNewError, SchemaTooOldError } from '../store/connection/schema-check.ts';
+import { NotMemberError } from '../store/connection/app-role.ts';
+import { DatabaseAwayError } from '../store/connection/await-database.ts';
+import {
+  NoVaultError,
+  SchemaTooNewError,
+  SchemaTooOldError,
+  UnchainedTrailError,
+} from '../store/connection/schema-check.ts';
+import { WrongKeySettingError } from './wrong-key.ts';
 import { VaultError } from '../vault/errors.ts';
 
 /** Failures whose message says what is wrong and what to do; of any other, the stack is wanted. */
 const forOperators = [
   ConfigError,
+  DatabaseAwayError,
   EmbeddedPostgresError,
   ExposedInspectorError,
   KeyFileError,
@@ -21,7 +30,10 @@ const forOperators = [
   NoVaultError,
   SchemaTooNewError,
   SchemaTooOldError,
+  NotMemberError,
   TrailDamagedError,
+  UnchainedTrailError,
+  WrongKeySettingError,
   WrongMasterKeyError,
 ];
 

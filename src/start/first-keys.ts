@@ -47,6 +47,17 @@ export async function findMasterKey(
 }
 
 /**
+ * Checks that the first owner's key is given where it cannot be made: the embedded default alone has a place for it.
+ *
+ * @throws KeyFileError
+ */
+export function requireAdminKey({ adminApiKey, database }: Config): void {
+  if (adminApiKey !== null || database.kind === 'embedded') return;
+  const remedy = 'the command admin-key --new makes one';
+  throw new KeyFileError('COFFER_ADMIN_API_KEY', `must be given, since this database has no owner yet; ${remedy}`);
+}
+
+/**
  * Finds the first owner's key, or makes it on the disk before its row commits. A file that an interrupted first start
  * left is used.
  *
@@ -57,10 +68,8 @@ export async function findAdminKey(
   config: Config,
   tokens: TokenSource,
 ): Promise<{ readonly issued: IssuedToken; readonly file?: string }> {
+  requireAdminKey(config);
   if (config.adminApiKey !== null) return { issued: issueApiKeyToken(config.adminApiKey) };
-  if (config.database.kind === 'server') {
-    throw new KeyFileError('COFFER_ADMIN_API_KEY', 'must be given, since this database has no owner yet');
-  }
   const file = adminKeyFile(config);
   const text = await readKeyFile(file);
   if (text !== undefined && !apiKeyTokenPattern.test(text)) throw new KeyFileError(file, 'does not hold an API key');

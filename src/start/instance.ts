@@ -1,16 +1,19 @@
 import type { Tracer } from '@opentelemetry/api';
+import type { Client } from 'pg';
 import type { Logger } from 'pino';
 import { issueApiKeyToken, RandomTokenSource } from '../access/token-source.ts';
 import { ChainVerifier } from '../audit/chain-verifier.ts';
 import { KeyedAuditChain } from '../audit/keyed-audit-chain.ts';
 import type { Config } from '../config.ts';
-import { openKeyring } from '../encryption/open-keyring.ts';
+import type { Keyring } from '../encryption/keyring.ts';
+import { openKeyring, type KeyringOpening } from '../encryption/open-keyring.ts';
 import { RandomPool } from '../encryption/random.ts';
 import { RisingIds } from '../encryption/rising-ids.ts';
 import { loadSodium } from '../encryption/sodium.ts';
 import { WorkspaceKeys } from '../encryption/workspace-keys.ts';
 import { findAdminKey, findMasterKey } from './first-keys.ts';
-import { markInstance, refuseOtherInstance } from './instance-marker.ts';
+import { markInstance } from './instance-marker.ts';
+import { lookBeforeChanging } from './look-before.ts';
 import { createStores, type Stores } from '../store/stores.ts';
 import type { DatabaseConnection } from '../store/connection/database-connection.ts';
 import { GrantChannel } from '../store/grants/grant-channel.ts';
@@ -54,6 +57,8 @@ export interface InstanceParts {
   readonly log: Logger;
   /** Whether a new vault is made where there is none: only for a server, never for a command that works on one. */
   readonly mayBegin: boolean;
+  /** Ends the waiting for a database that is not there yet. */
+  readonly signal?: AbortSignal | undefined;
   /** See `StoresParts`. */
   readonly onCommit?: (groupSize: number) => void;
   /** Records spans of what the stores do for requests. */
@@ -63,41 +68,64 @@ export interface InstanceParts {
 /** Rows are read and written at the same time while they are signed. */
 const ownerPoolMax = 2;
 
-type Opened = Pick<Instance, 'database' | 'grantChannel' | 'openSession'>;
+type Opened = Pick<Instance, 'database' | 'grantChannel' | 'openSession'> &
+  Pick<KeyringOpening, 'sodium' | 'random'> & {
+    /** Undefined where there is none yet. */
+    readonly keyring: Keyring | undefined;
+  };
 
 /**
  * Migrates the database, opens its keys, and on the very first start makes them together with the first owner: all that
  * under the migration lock, so that several processes may start at once. What is opened is put on the stack.
  */
 export async function openInstance(parts: InstanceParts, stack: AsyncDisposableStack): Promise<Instance> {
-  const { config, connection, log } = parts;
+  return openMigrated(parts, stack, parts.mayBegin, (opened) => openKeys(parts, opened, stack));
+}
+
+/**
+ * Migrates the database as the owner of its tables, and signs rows of earlier releases where it has keys; it makes none.
+ *
+ * @throws what `openInstance` throws
+ */
+export async function migrateInstance(parts: Omit<InstanceParts, 'mayBegin'>): Promise<void> {
+  await using stack = new AsyncDisposableStack();
+  const migration = { ...parts, mayBegin: false };
+  await openMigrated(migration, stack, true, async (opened) => {
+    if (opened.keyring) await openKeys(migration, opened, stack);
+  });
+}
+
+async function openMigrated<Result>(
+  parts: InstanceParts,
+  stack: AsyncDisposableStack,
+  mayMigrate: boolean,
+  work: (opened: Opened) => Promise<Result>,
+): Promise<Result> {
+  const { clock, config, connection, log, signal } = parts;
   const roleLogsIn = config.database.kind === 'embedded';
-  const { mayBegin: mayMigrate } = parts;
-  return withMigratedDatabase({ connection, log, roleLogsIn, mayMigrate }, async (migrated) => {
+  const tools = { sodium: await loadSodium(), random: new RandomPool(), clock };
+  let keyring: Keyring | undefined;
+  const check = async (owner: Client): Promise<void> => {
+    keyring = await lookBeforeChanging(owner, { ...tools, ...parts });
+    stack.defer(() => keyring?.close());
+  };
+  const waitMs = config.databaseWaitMs;
+  const options = { connection, log, roleLogsIn, mayMigrate, check, waitMs, signal };
+  return withMigratedDatabase(options, async (migrated) => {
     const database = await openDatabase({ ...migrated, poolMax: config.databaseCallsMax, log });
     stack.defer(() => database.close());
     const grantChannel = stack.use(new GrantChannel({ ...migrated, database, log }));
     const openSession = () => new KeptSession(migrated.connection);
-    return openKeys(parts, { database, grantChannel, openSession }, stack);
+    return work({ ...tools, database, grantChannel, keyring, openSession });
   });
 }
 
 async function openKeys(parts: InstanceParts, opened: Opened, stack: AsyncDisposableStack): Promise<Instance> {
   const { config, clock, log, mayBegin } = parts;
-  const { database, grantChannel } = opened;
-  const sodium = await loadSodium();
-  const random = new RandomPool();
+  const { database, grantChannel, openSession, random, sodium } = opened;
   const ids = new RisingIds({ clock, random });
-  const keyrings = new SqlKeyringStore(database);
-  const isEmbedded = config.database.kind === 'embedded';
-  const found = await keyrings.findKeyring();
-  if (isEmbedded) await refuseOtherInstance(config, found?.instanceId);
-  if (!found && !mayBegin) throw new NoVaultError('the database');
-  const master = await findMasterKey(config, keyrings);
-  const keyring = await openKeyring({ sodium, random, clock, store: keyrings, master }).finally(() => {
-    if (master.kind === 'key') master.key.fill(0);
-  });
-  stack.defer(() => keyring.close());
+  if (!opened.keyring && !mayBegin) throw new NoVaultError('the database');
+  const keyring = opened.keyring ?? (await makeKeyring(parts, opened, stack));
   const chain = new KeyedAuditChain(keyring.auditMac);
   await signCredentialsOnce({ database, grantMac: keyring.grantMac, chain, clock });
   const { grantMac } = keyring;
@@ -111,10 +139,35 @@ async function openKeys(parts: InstanceParts, opened: Opened, stack: AsyncDispos
   log.info({ masterKey: keyring.masterFingerprint, instance: keyring.instanceId }, 'the keyring is open');
   const trailVerifier = new ChainVerifier({ chain, sealers, store: stores.auditTrail, ownHead: stores.auditHead });
   const { instanceId } = keyring;
-  const instance = { ...opened, instanceId, stores, sealers, auditChain: chain, trailVerifier, ids, tokens };
+  const instance = {
+    database,
+    grantChannel,
+    openSession,
+    instanceId,
+    stores,
+    sealers,
+    auditChain: chain,
+    trailVerifier,
+    ids,
+    tokens,
+  };
   const adminKeyFile = mayBegin ? await ensureFirstOwner(instance, parts) : undefined;
-  if (isEmbedded) await markInstance(config, instanceId);
+  if (config.database.kind === 'embedded') await markInstance(config, instanceId);
   return { ...instance, adminKeyFile };
+}
+
+async function makeKeyring(
+  { clock, config }: InstanceParts,
+  { database, random, sodium }: Opened,
+  stack: AsyncDisposableStack,
+): Promise<Keyring> {
+  const store = new SqlKeyringStore(database);
+  const master = await findMasterKey(config, store);
+  const keyring = await openKeyring({ sodium, random, clock, store, master }).finally(() => {
+    if (master.kind === 'key') master.key.fill(0);
+  });
+  stack.defer(() => keyring.close());
+  return keyring;
 }
 
 async function ensureFirstOwner(

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import type { Config } from '../config.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 
@@ -19,6 +21,24 @@ const problems: Readonly<Record<string, string>> = {
 };
 
 /**
+ * Takes the configured address and lets it go again, so that a start which cannot serve changes nothing.
+ *
+ * @throws ListenError
+ */
+export async function checkAddress(config: Config): Promise<void> {
+  if (config.port === 0) return;
+  await inWords(config, async () => {
+    const server = createServer();
+    try {
+      server.listen({ host: config.host, port: config.port, exclusive: true });
+      await once(server, 'listening');
+    } finally {
+      server.close();
+    }
+  });
+}
+
+/**
  * Listens where the configuration says; answers where that is.
  *
  * @throws ListenError
@@ -27,8 +47,12 @@ export async function listen(
   server: Gateway,
   config: Config,
 ): Promise<{ readonly host: string; readonly port: number }> {
+  return inWords(config, () => server.listen());
+}
+
+async function inWords<Result>(config: Config, work: () => Promise<Result>): Promise<Result> {
   try {
-    return await server.listen();
+    return await work();
   } catch (error) {
     const problem = error instanceof Error && 'code' in error ? problems[String(error.code)] : undefined;
     if (problem === undefined) throw error;

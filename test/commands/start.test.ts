@@ -54,9 +54,13 @@ describe('coffer start', () => {
     const environment = { COFFER_DATA_DIR: dataDir, COFFER_PORT: '0', COFFER_LOG_LEVEL: 'silent' };
     const otherKey = await runCoffer([], { ...environment, COFFER_MASTER_KEY: randomBytes(32).toString('base64') });
     expect(otherKey).to.have.property('exitCode', 1);
-    expect(otherKey.output).to.match(/^coffer: needs key [0-9a-f]{16}; got [0-9a-f]{16}\n$/);
+    expect(otherKey.output).to.match(
+      /^coffer: COFFER_MASTER_KEY is not the master key of this vault: it needs key [0-9a-f]{16}; got [0-9a-f]{16}\. Give the key /,
+    );
     const password = await runCoffer([], { ...environment, COFFER_MASTER_PASSWORD: 'correct horse battery staple' });
-    expect(password.output).to.match(/needs key [0-9a-f]{16}, given as 32 bytes; got one, derived from a password/);
+    expect(password.output).to.match(
+      /COFFER_MASTER_PASSWORD is .*needs key [0-9a-f]{16}, given as 32 bytes; got one, derived from a password/,
+    );
     await rename(join(dataDir, 'master.key'), join(dataDir, 'elsewhere.key'));
     const missing = await runCoffer([], environment);
     expect(missing.exitCode).to.equal(1);
@@ -89,7 +93,7 @@ describe('coffer start', () => {
     coffer = undefined;
     const environment = { COFFER_DATA_DIR: dataDir, COFFER_PORT: '0', COFFER_LOG_LEVEL: 'silent' };
     const wrong = await runCoffer([], { ...environment, COFFER_MASTER_PASSWORD: 'incorrect horse battery staple' });
-    expect(wrong.output).to.match(/^coffer: needs key [0-9a-f]{16}; got [0-9a-f]{16}\n$/);
+    expect(wrong.output).to.match(/^coffer: COFFER_MASTER_PASSWORD is .* needs key [0-9a-f]{16}; got [0-9a-f]{16}\. /);
     coffer = await startCofferProcess(dataDir, password);
     expect(await reveal(coffer, id)).to.deep.equal({ key: 'sk-under-a-password' });
   });
@@ -160,8 +164,12 @@ describe('coffer start', () => {
     const keys = { COFFER_MASTER_KEY: randomBytes(32).toString('base64'), COFFER_LOG_LEVEL: 'silent' };
     const missing = await runCoffer([], { ...keys, COFFER_DATABASE_URL: `${url}_of_another_name` });
     expect(missing.output).to.equal('coffer: the database that COFFER_DATABASE_URL names does not exist\n');
-    const away = await runCoffer([], { ...keys, COFFER_DATABASE_URL: 'postgres://coffer@127.0.0.1:1/coffer' });
-    expect(away.output).to.equal('coffer: the database is not available (ECONNREFUSED)\n');
+    const away = await runCoffer([], {
+      ...keys,
+      COFFER_DATABASE_URL: 'postgres://coffer@127.0.0.1:1/coffer',
+      COFFER_DATABASE_WAIT_MS: '0',
+    });
+    expect(away.output).to.equal('coffer: the database at 127.0.0.1:1 is not available (ECONNREFUSED)\n');
     expect([missing.exitCode, away.exitCode]).to.deep.equal([1, 1]);
   });
 

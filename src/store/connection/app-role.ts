@@ -20,7 +20,19 @@ const grants: Readonly<Record<string, string>> = {
   credential_version: 'select, insert, delete',
   audit_event: 'select, insert',
   audit_ledger: 'select, insert',
+  schema_migration: 'select',
 };
+
+/** The user of the database is neither the owner of the tables nor may become the role that may use them. */
+export class NotMemberError extends Error {
+  constructor() {
+    super(
+      `the user of COFFER_DATABASE_URL neither owns Coffer's tables nor is a member of ${appRole}: ` +
+        `grant ${appRole} to that user, or give the owner's`,
+    );
+    this.name = 'NotMemberError';
+  }
+}
 
 /** duplicate_object, or the unique_violation that a race for the same role ends in. */
 const existsAlready = new Set(['42710', '23505']);
@@ -46,6 +58,20 @@ export async function prepareAppRole(owner: Client, logsIn: boolean): Promise<ty
 function grantStatements(): string {
   const statements = Object.entries(grants).map(([table, rights]) => `grant ${rights} on "${table}" to ${appRole}`);
   return statements.join('; ');
+}
+
+/**
+ * Does some work as the role, in a session of a user who is a member of it and owns nothing.
+ *
+ * @throws NotMemberError where the user is no member
+ */
+export async function becomesAppRole<Result>(client: Client, work: () => Promise<Result>): Promise<Result> {
+  if (!(await attempt(client, `set role ${appRole}`))) throw new NotMemberError();
+  try {
+    return await work();
+  } finally {
+    await client.query('reset role');
+  }
 }
 
 async function mayBecome(owner: Client): Promise<boolean> {

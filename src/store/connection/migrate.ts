@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/postgresql';
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import { advisoryLocks } from './advisory-locks.ts';
-import { appRole, prepareAppRole } from './app-role.ts';
+import { appRole, becomesAppRole, prepareAppRole } from './app-role.ts';
+import { connectWhenThere } from './await-database.ts';
 import { clientConfigOf, type DatabaseConnection } from './database-connection.ts';
 import { translateFailure } from './database-failure.ts';
 import type { DatabaseOptions } from './database.ts';
 import { migrations } from '../migrations/index.ts';
 import { driverOptionsOf, ormOptionsOf } from './orm-options.ts';
-import { refuseUnknown, requireSchema } from './schema-check.ts';
+import { isServingUser, refuseUnchained, refuseUnknown, requireSchema } from './schema-check.ts';
 import type { StoreLog } from './store-log.ts';
 
 /** What a migration works with. */
@@ -26,6 +27,12 @@ export interface MigrationOptions {
   readonly lockTimeoutMs?: number;
   /** Whether a schema is made or brought up to date, as by default, or has to be that of this release already. */
   readonly mayMigrate?: boolean;
+  /** How long to wait for a database that is not there yet; not at all by default. */
+  readonly waitMs?: number;
+  /** Ends that waiting. */
+  readonly signal?: AbortSignal | undefined;
+  /** Looks at what is there, under the migration lock, before anything is changed. */
+  readonly check?: (owner: Client) => Promise<void>;
 }
 
 const lockTimeoutMsDefault = 60_000;
@@ -41,11 +48,11 @@ export async function withMigratedDatabase<Result>(
   options: MigrationOptions,
   work: (migrated: Pick<DatabaseOptions, 'connection' | 'role'>) => Promise<Result>,
 ): Promise<Result> {
-  const { connection, log, lockTimeoutMs = lockTimeoutMsDefault, roleLogsIn = false, mayMigrate = true } = options;
-  const owner = new Client({ ...clientConfigOf(connection), lock_timeout: lockTimeoutMs });
+  const { connection, lockTimeoutMs = lockTimeoutMsDefault, log, roleLogsIn = false } = options;
+  const owner = await connect(options, lockTimeoutMs);
   owner.on('error', () => log.warn({}, 'the connection that holds the migration lock was lost'));
   try {
-    const role = await prepare(owner, { connection, log, lockTimeoutMs, roleLogsIn, mayMigrate });
+    const role = await prepare(owner, { ...options, lockTimeoutMs });
     return await work(roleLogsIn ? logInAsRole(connection) : { connection, role });
   } finally {
     // The lock goes with its session.
@@ -53,13 +60,33 @@ export async function withMigratedDatabase<Result>(
   }
 }
 
-async function prepare(owner: Client, options: Required<MigrationOptions>): Promise<DatabaseOptions['role']> {
+async function connect({ connection, log, signal, waitMs = 0 }: MigrationOptions, lockTimeoutMs: number) {
   try {
-    await owner.connect();
+    const config = { ...clientConfigOf(connection), lock_timeout: lockTimeoutMs };
+    return await connectWhenThere(config, { log, signal, waitMs });
+  } catch (error) {
+    throw translateFailure(error);
+  }
+}
+
+type Preparation = MigrationOptions & { readonly lockTimeoutMs: number };
+
+async function prepare(owner: Client, options: Preparation): Promise<DatabaseOptions['role']> {
+  const { check, connection, log, mayMigrate = true, roleLogsIn = false } = options;
+  try {
     await owner.query('select pg_advisory_lock($1, $2)', [...advisoryLocks.migration]);
-    await (options.mayMigrate ? migrate(options) : requireSchema(owner));
-    const role = await prepareAppRole(owner, options.roleLogsIn);
-    if (role === null) await warnOfOwner(owner, options.log);
+    if (await isServingUser(owner)) {
+      await becomesAppRole(owner, () => requireSchema(owner));
+      await becomesAppRole(owner, async () => check?.(owner));
+      return appRole;
+    }
+    if (!mayMigrate) await requireSchema(owner);
+    await refuseUnchained(owner);
+    await check?.(owner);
+    if ('url' in connection) await warnOfSuperuser(owner, log);
+    if (mayMigrate) await migrate(options);
+    const role = await prepareAppRole(owner, roleLogsIn);
+    if (role === null) await warnOfOwner(owner, log);
     return role;
   } catch (error) {
     throw translateFailure(error);
@@ -71,7 +98,7 @@ function logInAsRole(connection: DatabaseConnection): Pick<DatabaseOptions, 'con
   return { connection: { ...connection, user: appRole }, role: null };
 }
 
-async function migrate({ connection, log, lockTimeoutMs }: Required<MigrationOptions>): Promise<void> {
+async function migrate({ connection, log, lockTimeoutMs }: Preparation): Promise<void> {
   const orm = await MikroORM.init({
     ...ormOptionsOf(connection, log),
     pool: { min: 0, max: 2 },
@@ -90,6 +117,15 @@ async function migrate({ connection, log, lockTimeoutMs }: Required<MigrationOpt
     for (const { name } of await orm.migrator.up()) log.info({ migration: name }, 'the schema was migrated');
   } finally {
     await orm.close();
+  }
+}
+
+async function warnOfSuperuser(owner: Client, log: StoreLog): Promise<void> {
+  const { rows } = await owner.query<{ isSuper: boolean }>(
+    'select rolsuper as "isSuper" from pg_roles where rolname = current_user',
+  );
+  if (rows[0]?.isSuper === true) {
+    log.warn({}, 'the user of COFFER_DATABASE_URL is a superuser of the database: give Coffer a user of less rights');
   }
 }
 

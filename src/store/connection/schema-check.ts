@@ -1,6 +1,8 @@
 import type { Client } from 'pg';
 import { migrations } from '../migrations/index.ts';
 
+const firstChained = '005-audit-chain';
+
 /** The database was migrated by a newer Coffer, and may hold what this one would misread. */
 export class SchemaTooNewError extends Error {
   constructor(unknown: readonly string[]) {
@@ -13,7 +15,7 @@ export class SchemaTooNewError extends Error {
 export class SchemaTooOldError extends Error {
   constructor(missing: readonly string[]) {
     super(
-      `the database belongs to an older Coffer: start a server of this release on it once, which migrates it (${missing.join(', ')})`,
+      `the database belongs to an older Coffer: start a server of this release on it once, or run the command migrate as the owner of its tables (${missing.join(', ')})`,
     );
     this.name = 'SchemaTooOldError';
   }
@@ -30,11 +32,28 @@ export class NoVaultError extends Error {
   }
 }
 
+/** The database was written by a build from before the chained audit trail, whose events no later migration can keep. */
+export class UnchainedTrailError extends Error {
+  constructor() {
+    super(
+      'the database was written by a build from before release 0.1.0, whose audit trail is not chained: nothing was changed; ' +
+        'move its credentials to a new vault',
+    );
+    this.name = 'UnchainedTrailError';
+  }
+}
+
 /** Refuses a schema with migrations that this release does not know. */
 export function refuseUnknown(executed: readonly string[]): void {
   const known = new Set(migrations.map(({ name }) => name));
   const unknown = executed.filter((name) => !known.has(name));
   if (unknown.length > 0) throw new SchemaTooNewError(unknown);
+}
+
+/** Refuses a database whose trail the migration that chains it would delete. */
+export async function refuseUnchained(owner: Client): Promise<void> {
+  const executed = await executedMigrations(owner);
+  if (executed.length > 0 && !executed.includes(firstChained)) throw new UnchainedTrailError();
 }
 
 /**
@@ -43,13 +62,26 @@ export function refuseUnknown(executed: readonly string[]): void {
  * @throws NoVaultError, SchemaTooNewError, SchemaTooOldError
  */
 export async function requireSchema(owner: Client): Promise<void> {
-  const { rows: found } = await owner.query<{ found: boolean }>(
-    "select to_regclass('schema_migration') is not null as found",
-  );
-  if (found[0]?.found !== true) throw new NoVaultError(`the database ${owner.database}`);
-  const { rows } = await owner.query<{ name: string }>('select name from schema_migration');
-  const executed = rows.map(({ name }) => name);
+  const executed = await executedMigrations(owner);
+  if (executed.length === 0) throw new NoVaultError(`the database ${owner.database}`);
   refuseUnknown(executed);
   const missing = migrations.map(({ name }) => name).filter((name) => !executed.includes(name));
   if (missing.length > 0) throw new SchemaTooOldError(missing);
+}
+
+/** Whether the tables are there and belong to another user, whose rights this one does not have: they are migrated apart. */
+export async function isServingUser(client: Client): Promise<boolean> {
+  const { rows } = await client.query<{ isOwner: boolean }>(
+    `select pg_has_role(relowner, 'usage') as "isOwner" from pg_class where oid = to_regclass('credential')`,
+  );
+  return rows[0]?.isOwner === false;
+}
+
+async function executedMigrations(owner: Client): Promise<readonly string[]> {
+  const { rows: found } = await owner.query<{ found: boolean }>(
+    "select to_regclass('schema_migration') is not null as found",
+  );
+  if (found[0]?.found !== true) return [];
+  const { rows } = await owner.query<{ name: string }>('select name from schema_migration');
+  return rows.map(({ name }) => name);
 }

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -62,7 +62,8 @@ describe('starting on an external database', () => {
   it('changes nothing where the port is taken', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
-    const { port } = other.address() as AddressInfo;
+    const address = other.address();
+    const port = typeof address === 'object' ? address?.port : undefined;
     const { output } = await runCoffer([], settings({ COFFER_ADMIN_API_KEY: token(), COFFER_PORT: String(port) }));
     other.close();
     expect(output).to.match(/^coffer: COFFER_HOST and COFFER_PORT: .* the port is in use\n$/);

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { randomBytes } from 'node:crypto';
@@ -12,11 +12,12 @@ import { sharedPostgres } from './support/postgres.ts';
 const root = resolve(import.meta.dirname, '..');
 const launcher = 'bin/coffer.mjs';
 
-/** Ways in which operators start a server. */
+/** Ways in which operators start a server, with a port of the inspector that the system would choose. */
 const ways: Readonly<Record<string, readonly string[]>> = {
-  'started by the launcher': [process.execPath, launcher],
-  'started by the launcher with the flag': [process.execPath, '--disable-sigusr1', launcher],
+  'that runs the launcher': [process.execPath, launcher],
+  'that has the options of npm start': [process.execPath, ...optionsOfNpmStart(), launcher],
 };
+const anyPort = { NODE_OPTIONS: '--inspect-port=127.0.0.1:0' };
 
 interface Started {
   readonly child: ChildProcess;
@@ -55,8 +56,7 @@ describe("Node's inspector", function () {
 
   for (const [title, command] of Object.entries(ways)) {
     it(`is not opened by SIGUSR1 in a server ${title}`, async () => {
-      const port = await freePort();
-      const started = start(command, { NODE_OPTIONS: `--inspect-port=127.0.0.1:${port}` });
+      const started = start(command, anyPort);
       const { child, output } = started;
       await until(() => output().includes('listening on '), started);
       const origin = /listening on (\S+)/.exec(output())?.[1] ?? '';
@@ -64,7 +64,6 @@ describe("Node's inspector", function () {
         child.kill('SIGUSR1');
         expect((await fetch(`${origin}/healthz`)).status).to.equal(200);
       }
-      expect(await isOpen(port)).to.equal(false);
       child.kill('SIGTERM');
       await once(child, 'close');
       expect(output())
@@ -73,9 +72,17 @@ describe("Node's inspector", function () {
     });
   }
 
-  it('has its signal disabled by the command that npm runs', async () => {
-    const { scripts } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
-    expect(scripts.start).to.include('--disable-sigusr1');
+  it('is opened by SIGUSR1 in a program that does not prevent it, and says so', async () => {
+    const started = start([process.execPath, '-e', `setInterval(() => {}, 1000); console.log('ready')`], anyPort);
+    await until(() => started.output().includes('ready'), started);
+    started.child.kill('SIGUSR1');
+    await until(() => /debugger listening/i.test(started.output()), started);
+    started.child.kill('SIGKILL');
+    await once(started.child, 'close');
+  });
+
+  it('has its signal disabled from the first moment by the options of npm start', () => {
+    expect(optionsOfNpmStart()).to.include('--disable-sigusr1');
   });
 
   for (const [title, command, more] of [
@@ -95,24 +102,11 @@ describe("Node's inspector", function () {
   }
 });
 
-/** One that nothing listens on at the moment. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('the port has no number');
-  return address.port;
-}
-
-async function isOpen(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
-  const { promise, resolve: found } = Promise.withResolvers<boolean>();
-  socket.once('connect', () => found(true)).once('error', () => found(false));
-  const answer = await promise;
-  socket.destroy();
-  return answer;
+/** What the script passes to Node 24. */
+function optionsOfNpmStart(): readonly string[] {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const [, options = ''] = /flags='([^']*)'/.exec(scripts.start) ?? [];
+  return options.split(' ');
 }
 
 async function until(done: () => boolean, { child, output }: Started): Promise<void> {

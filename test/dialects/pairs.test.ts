@@ -4,7 +4,7 @@ import { startCoffer, type TestCoffer } from '../support/coffer.ts';
 import { memberOf, textOf } from '../support/json.ts';
 import { restClient, type RestCall, type RestReply } from './call-rest.ts';
 import { creators, miniflowPath, pairProviders, rotators, type Creation, type Rotation } from './pair-requests.ts';
-import { payloadOf } from './secret-writers.ts';
+import { expectView, viewOf, type View } from './credential-views.ts';
 
 /** One credential: created by one dialect, rotated by another, renamed by a third. */
 interface Pair {
@@ -14,16 +14,6 @@ interface Pair {
   readonly rotation: Rotation;
   readonly renamer: string;
   readonly mayReveal: boolean;
-}
-
-/** What all dialects show of a credential. */
-interface View {
-  readonly names: Readonly<Record<string, JsonValue>>;
-  readonly providers: Readonly<Record<string, JsonValue>>;
-  /** In Flowise, the names of its fields. */
-  readonly secrets: Readonly<Record<string, JsonValue>>;
-  /** The views that never show a value, as they were answered. */
-  readonly hiding: string;
 }
 
 const renamers = ['coffer', 'flowise', 'mielto', 'scale', 'miniflow'];
@@ -77,11 +67,11 @@ describe('a credential that one dialect creates, another rotates and a third ren
     const token = mayReveal ? {} : { token: withoutReveal };
     const answered = await answerOf({ ...token, ...creation.request(name, coffer.defaultWorkspaceId) });
     const id = await idOf(textOf(answered, ...creation.id));
-    const created = await view(id);
+    const created = await viewOf(coffer.defaultWorkspaceId, answerOf, id);
     await call({ ...token, ...rotation.request(id) });
-    const rotated = await view(id);
+    const rotated = await viewOf(coffer.defaultWorkspaceId, answerOf, id);
     await call({ ...token, ...(await renaming(renamer, id, `${name} renamed`)) });
-    return [created, rotated, await view(id)] as const;
+    return [created, rotated, await viewOf(coffer.defaultWorkspaceId, answerOf, id)] as const;
   }
 
   /** The UUID, however the dialect writes it. */
@@ -117,58 +107,7 @@ describe('a credential that one dialect creates, another rotates and a third ren
     const [credentialName, plainDataObj] = [memberOf(component, 'name'), memberOf(shown, 'plainDataObj')];
     return requestOf('PUT', path, { name, credentialName, plainDataObj });
   }
-
-  async function view(id: string): Promise<View> {
-    const [metadata, revealed, flowise, mielto, scale, payload, miniflow] = await Promise.all([
-      answerOf({ path: `/v1/workspaces/default/credentials/${id}` }),
-      answerOf({ method: 'POST', path: `/v1/workspaces/default/credentials/${id}:reveal`, body: {} }),
-      answerOf({ path: `/flowise/api/v1/credentials/${id}` }),
-      answerOf({ path: `/mielto/api/v1/credentials/${id}` }),
-      answerOf({ path: `/scale/v5/credentials/${id}` }),
-      answerOf({ method: 'POST', path: `/scale/v5/credentials/${id}/secret` }),
-      answerOf({ path: `${miniflowPath(coffer.defaultWorkspaceId)}/${id}?include_secret=true` }),
-    ]);
-    return {
-      names: {
-        coffer: memberOf(metadata, 'credential', 'name'),
-        flowise: memberOf(flowise, 'name'),
-        mielto: memberOf(mielto, 'label'),
-        scale: memberOf(scale, 'name'),
-        miniflow: memberOf(miniflow, 'data', 'name'),
-      },
-      providers: {
-        coffer: memberOf(metadata, 'credential', 'provider'),
-        flowise: memberOf(flowise, 'credentialName'),
-        mielto: memberOf(mielto, 'provider'),
-        miniflow: memberOf(miniflow, 'data', 'credential_provider'),
-      },
-      secrets: {
-        coffer: memberOf(revealed, 'secret'),
-        flowise: Object.keys(Object(memberOf(flowise, 'plainDataObj'))),
-        scale: memberOf(payload, 'result'),
-        miniflow: memberOf(miniflow, 'data', 'credential_data'),
-      },
-      hiding: JSON.stringify([metadata, flowise, mielto, scale]),
-    };
-  }
 });
-
-function expectView(view: View | undefined, name: string, { provider }: Creation, secret: JsonObject): void {
-  expect(view?.names).to.deep.equal({ coffer: name, flowise: name, mielto: name, scale: name, miniflow: name });
-  expect(view?.providers).to.deep.equal({
-    coffer: provider,
-    flowise: provider,
-    mielto: provider,
-    miniflow: provider.toUpperCase(),
-  });
-  expect(view?.secrets).to.deep.equal({
-    coffer: secret,
-    flowise: Object.keys(secret),
-    scale: payloadOf(secret),
-    miniflow: secret,
-  });
-  for (const value of Object.values(secret)) expect(view?.hiding).to.not.include(value);
-}
 
 /** Every pair of a dialect that stores and one that rotates; which one renames goes round. */
 function allPairs(): Pair[] {

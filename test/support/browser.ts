@@ -28,6 +28,11 @@ export async function launchBrowser(context: Mocha.Context): Promise<Browser> {
     context.test?.parent?.eachTest((test) => (test.title += ' (needs chromium in the PATH)'));
     return context.skip();
   }
+  return startBrowser(executablePath);
+}
+
+/** Starts a browser without a window. */
+export async function startBrowser(executablePath: string): Promise<Browser> {
   return chromium.launch({ executablePath, headless: true, args: quietly });
 }
 

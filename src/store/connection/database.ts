@@ -57,7 +57,8 @@ const statementTimeoutMs = 15_000;
  * @see docs/decisions/0014-plans-that-do-not-flip.md
  */
 const unwanted = ['seqscan', 'bitmapscan', 'hashjoin', 'mergejoin', 'material', 'sort'] as const;
-const planning = unwanted.map((means) => `set enable_${means} = off`);
+/** All plans go by keys, whatever the values: what is prepared is planned once a session, not for each group of callers. */
+const planning = [...unwanted.map((means) => `set enable_${means} = off`), 'set plan_cache_mode = force_generic_plan'];
 /** How often the log tells that the database is away. */
 const warnEveryMs = 1_000;
 /** A transaction never waits for anything but its own statements. */

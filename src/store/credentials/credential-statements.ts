@@ -142,7 +142,7 @@ export function insertVersions(versions: readonly SignedVersion[]): Fragment {
 }
 
 /**
- * Adds uses, in one statement. The rows are locked in the order of their ids, so that processes which flush at the same
+ * Adds uses, in one statement. Each row is looked up by its key. The rows are locked in the order of their ids, so that processes which flush at the same
  * time wait for one another instead of deadlocking; and a revision is not touched, so that etags stay as they are.
  */
 export function addUses(uses: readonly CredentialUse[]): Statement {
@@ -153,16 +153,18 @@ export function addUses(uses: readonly CredentialUse[]): Statement {
         select workspace_id, id, max(last_used_at) as last_used_at, sum(uses) as uses
         from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::bigint[]) as u (workspace_id, id, last_used_at, uses)
         group by workspace_id, id
+        order by workspace_id, id
       ), locked as (
-        select c.workspace_id, c.id from credential c join used using (workspace_id, id)
-        order by c.workspace_id, c.id
-        for no key update of c
+        select used.*
+        from used cross join lateral (
+          select from credential c where c.workspace_id = used.workspace_id and c.id = used.id offset 0 for no key update
+        ) f
       )
       update credential c
-      set last_used_at = greatest(c.last_used_at, used.last_used_at), 
-        use_count = least(c.use_count::numeric + used.uses, ${Number.MAX_SAFE_INTEGER})::bigint
-      from used join locked using (workspace_id, id)
-      where c.workspace_id = used.workspace_id and c.id = used.id`,
+      set last_used_at = greatest(c.last_used_at, locked.last_used_at),
+        use_count = least(c.use_count::numeric + locked.uses, ${Number.MAX_SAFE_INTEGER})::bigint
+      from locked
+      where c.workspace_id = locked.workspace_id and c.id = locked.id`,
     values: [
       uses.map(({ workspaceId }) => workspaceId),
       uses.map(({ credentialId }) => credentialId),

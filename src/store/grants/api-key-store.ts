@@ -140,13 +140,16 @@ function addKeyUses(uses: readonly ApiKeyUse[]): Statement {
     name: 'add key uses',
     text: `
       with used as (
-        select * from unnest($1::uuid[], $2::timestamptz[]) as u (id, last_used_at)
+        select * from unnest($1::uuid[], $2::timestamptz[]) as u (id, last_used_at) order by id
       ), locked as (
-        select k.id from api_key k join used using (id) order by k.id for no key update of k
+        select used.*
+        from used cross join lateral (
+          select from api_key k where k.id = used.id offset 0 for no key update
+        ) f
       )
-      update api_key k set last_used_at = used.last_used_at
-      from used join locked using (id)
-      where k.id = used.id and (k.last_used_at is null or k.last_used_at < used.last_used_at)`,
+      update api_key k set last_used_at = locked.last_used_at
+      from locked
+      where k.id = locked.id and (k.last_used_at is null or k.last_used_at < locked.last_used_at)`,
     values: [uses.map(({ id }) => id), uses.map(({ lastUsedAt }) => lastUsedAt)],
   };
 }

@@ -9,6 +9,7 @@ import {
   lockCredentials,
   updateCredentials,
 } from '../../../src/store/credentials/credential-statements.ts';
+import { openDatabase } from '../../../src/store/connection/database.ts';
 import { StatementNames } from '../../../src/store/connection/statement-names.ts';
 import { together, type Statement } from '../../../src/store/connection/statement.ts';
 import { shortIdOf } from '../../../src/vault/ids.ts';
@@ -16,6 +17,7 @@ import type { PageRequest } from '../../../src/vault/ports.ts';
 import {
   createdAt,
   newCredential,
+  newEvent,
   newId,
   openTestStores,
   patience,
@@ -128,6 +130,13 @@ describe('the plans for credentials', () => {
             expect(plan).to.match(indexes).and.not.include('Seq Scan');
           });
         }
+        if (credentials > 1 && mode === 'force_generic_plan') {
+          it(`compare no use with a credential that is not its own (${mode})`, async () => {
+            const uses = addUses(Array.from({ length: 256 }, use));
+            const plan = await planOf(test.database, uses, { workspaces: [workspaceId], mode });
+            expect(plan).not.to.include('Join Filter');
+          });
+        }
         for (const [title, changes, index] of pages) {
           it(`read ${title} off an index, without sorting (${mode})`, async () => {
             const plan = await planOf(test.database, page(changes()), { workspaces: [workspaceId], mode });
@@ -139,6 +148,25 @@ describe('the plans for credentials', () => {
       }
     });
   }
+
+  it('are made once a session, however many decisions and uses follow', async () => {
+    const database = await openDatabase({ ...test.target, poolMax: 1, role: 'coffer_app', log: test.log });
+    const { credentials } = test.newStores(database);
+    const event = newEvent();
+    for (let call = 0; call < 8; call += 1) {
+      const reference = { id: newId() };
+      await credentials.decide({ workspaceId, reference, sealed: true, signal: patience }, () => ({
+        event,
+        answer: 1,
+      }));
+      await credentials.list({ workspaceId, order: 'ascending', size: 10, now: createdAt, signal: patience });
+      await credentials.recordUses([use()]);
+    }
+    const text = `select name, custom_plans::int as times from pg_prepared_statements where custom_plans > 0`;
+    const planned = await database.query({ name: '', text, values: [] });
+    await database.close();
+    expect(planned).to.deep.equal([]);
+  });
 });
 
 /** Empties the tables of credentials as if they were new, and fills them. */

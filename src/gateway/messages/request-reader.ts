@@ -1,13 +1,13 @@
-import { create, fromJson, ScalarType } from '@bufbuild/protobuf';
+import { create, ScalarType } from '@bufbuild/protobuf';
 import type { DescField, DescMessage, Message } from '@bufbuild/protobuf';
 import type { Violation } from '@bufbuild/protovalidate';
-import assert from 'node:assert/strict';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.ts';
 import type { RequestHeaders } from '../admission/authenticate.ts';
 import type { Fault } from '../dialect.ts';
 import { faultsMax } from '../errors/refusal-limits.ts';
 import { faultListOf, overlapWith, type FaultList } from './fault-list.ts';
-import { findJsonFlaw, isReadableByProtobuf } from './json-guard.ts';
+import { findJsonFlaw } from './json-guard.ts';
+import { createJsonMessageReader } from './read-json-message.ts';
 import { findField, isRequiredField, resolveFieldPath } from './message-fields.ts';
 import { createRequestCheck, type PlacedFault } from './request-checker.ts';
 import type { BodyBinding, Route } from '../routes/route-table.ts';
@@ -59,6 +59,7 @@ export function createRequestReader(
   const ofQuery = createRequestCheck(input, origins.query, { ...style, source: 'query' });
   const ofBody = createRequestCheck(input, origins.body, { ...style, source: 'body' });
 
+  const decode = createDecoder(input);
   const variablePaths = pathsOfVariables(input, route.template);
   const headerFields = fieldsOfHeaders(route);
 
@@ -90,7 +91,7 @@ export function createRequestReader(
     needsBody: needsBody(route, origins),
     readPath(variables) {
       const ofVariables = checkPath(variables);
-      const named = decode(input, ofVariables.json);
+      const named = decode(ofVariables.json);
       return {
         message: named ?? create(input),
         readRest({ query, headers, body }) {
@@ -101,7 +102,7 @@ export function createRequestReader(
           const json = checked.reduceRight((tree, part) => mergeTrees(part.json, tree), ofHeaders.json);
           const faults = [...checked, ofHeaders].flatMap((part) => part.faults);
           if (faults.length > faultsMax) return faultListOf(faults);
-          const message = json === ofVariables.json ? named : decode(input, json);
+          const message = json === ofVariables.json ? named : decode(json);
           if (!message) return faultListOf([...faults, undecodable]);
           const overlaps = overlapWith(faults);
           const violations = findViolations(json, message).filter(({ order }) => !overlaps(order));
@@ -216,11 +217,13 @@ function flawIn(source: Fault['source'], part: JsonValue): Fault | undefined {
 const undecodable: PlacedFault = { fault: { source: 'body', path: [], rule: 'other', input: undefined }, order: [] };
 
 /** What the checker lets pass decodes; should it not, the reader's own words are dropped, since they quote values. */
-function decode(schema: DescMessage, json: JsonObject): Message | undefined {
-  try {
-    assert(isReadableByProtobuf(json));
-    return fromJson(schema, json, { ignoreUnknownFields: true });
-  } catch {
-    return undefined;
-  }
+function createDecoder(schema: DescMessage): (json: JsonObject) => Message | undefined {
+  const read = createJsonMessageReader(schema, { ignoreUnknownFields: true });
+  return (json) => {
+    try {
+      return read(json);
+    } catch {
+      return undefined;
+    }
+  };
 }

@@ -1,4 +1,4 @@
-import { fromBinary, fromJson, toBinary, type Message } from '@bufbuild/protobuf';
+import { toBinary, type Message } from '@bufbuild/protobuf';
 import { ConnectError } from '@connectrpc/connect';
 import { codeToHttpStatus, codeToString, errorToJsonBytes } from '@connectrpc/connect/protocol-connect';
 import assert from 'node:assert/strict';
@@ -10,6 +10,7 @@ import { undecodable } from './connect-outcome.ts';
 import type { Dialect } from '../dialect.ts';
 import type { Exchange } from '../request/exchange.ts';
 import { createJsonWriters, type JsonWriter, type JsonWriters } from '../messages/json-writer.ts';
+import { createJsonMessageReader } from '../messages/read-json-message.ts';
 import type { OpenCalls } from '../request/open-calls.ts';
 import { readBody } from '../request/read-body.ts';
 import { declaredBytes } from '../request/request-body.ts';
@@ -142,12 +143,12 @@ function createCompiler(): (served: ServedRpc) => CompiledRpc {
 
 function jsonCodec({ dialect, rpc }: ServedRpc, write: JsonWriter): Codec {
   const { input } = rpc.method;
-  const options = jsonOptionsOf(dialect);
+  const readMessage = createJsonMessageReader(input, jsonOptionsOf(dialect));
   const requestJson = createRequestJson(input);
   return {
     read(bytes) {
       try {
-        return fromJson(input, requestJson.parse(bytes), options);
+        return readMessage(requestJson.parse(bytes));
       } catch (error) {
         throw error instanceof ConnectError ? error : undecodable(input, error);
       }
@@ -156,12 +157,12 @@ function jsonCodec({ dialect, rpc }: ServedRpc, write: JsonWriter): Codec {
   };
 }
 
-function binaryCodec({ rpc }: ServedRpc): Codec {
+function binaryCodec({ rpc, readBinary }: ServedRpc): Codec {
   const { input, output } = rpc.method;
   return {
     read(bytes) {
       try {
-        return fromBinary(input, bytes);
+        return readBinary(bytes);
       } catch (error) {
         throw undecodable(input, error);
       }

@@ -10,7 +10,7 @@ import { nameOfRpc } from '../request/request-metrics.ts';
 import { namedCredential } from '../rpc.ts';
 import { isDeniedUnread } from './denied-credential.ts';
 import { createRequestJson } from './request-json.ts';
-import { jsonOptionsOf, type RpcAttempt, type RpcService, type ServedRpc } from './rpc-service.ts';
+import { binaryOptions, jsonOptionsOf, type RpcAttempt, type RpcService, type ServedRpc } from './rpc-service.ts';
 
 /** The rpcs of all dialects for Connect's router, and the gate that stands before them. */
 export interface ConnectService {
@@ -59,7 +59,7 @@ export function createConnectService(service: RpcService): ConnectService {
           ...jsonOptionsOf(served.dialect),
           textDecoder: createRequestJson(served.rpc.method.input),
         };
-        const options = { jsonOptions, readMaxBytes: served.bytesMax };
+        const options = { jsonOptions, binaryOptions, readMaxBytes: served.bytesMax };
         router.rpc(
           served.rpc.method,
           (message, context) => refuseAs(served, context, handle(served, message, context)),

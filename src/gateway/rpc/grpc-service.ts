@@ -1,4 +1,4 @@
-import { fromBinary, toBinary, type DescMessage, type Message } from '@bufbuild/protobuf';
+import { toBinary, type Message } from '@bufbuild/protobuf';
 import type { ConnectError } from '@connectrpc/connect';
 import { codeToString } from '@connectrpc/connect/protocol-connect';
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
@@ -89,7 +89,7 @@ async function serve(rpcs: RpcService, call: GrpcCall, attempt: RpcAttempt): Pro
   const { rpc, bytesMax } = attempt.served;
   try {
     const answer = await rpcs.call(attempt, async () =>
-      decode(rpc.method.input, await readBody(call.stream, new FrameReader(bytesMax), attempt.signal)),
+      decode(attempt.served, await readBody(call.stream, new FrameReader(bytesMax), attempt.signal)),
     );
     sendAnswer(call, frameMessage(toBinary(rpc.method.output, answer)), attempt.served.headers);
   } catch (error) {
@@ -97,11 +97,11 @@ async function serve(rpcs: RpcService, call: GrpcCall, attempt: RpcAttempt): Pro
   }
 }
 
-function decode(schema: DescMessage, bytes: Uint8Array): Message {
+function decode({ rpc, readBinary }: ServedRpc, bytes: Uint8Array): Message {
   try {
-    return fromBinary(schema, bytes);
+    return readBinary(bytes);
   } catch (error) {
-    throw undecodable(schema, error);
+    throw undecodable(rpc.method.input, error);
   }
 }
 

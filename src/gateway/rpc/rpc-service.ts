@@ -9,6 +9,7 @@ import { tellDenial, type DenialObserver } from '../admission/denial-observer.ts
 import type { Dialect } from '../dialect.ts';
 import { workFor, type Exchange } from '../request/exchange.ts';
 import type { Guard } from '../admission/guard.ts';
+import { createBinaryMessageReader, type BinaryMessageReader } from '../messages/read-binary-message.ts';
 import { bodyLimitOf } from '../request/request-body.ts';
 import { nameOfRpc } from '../request/request-metrics.ts';
 import { renderProblem } from '../rest/rest-problems.ts';
@@ -37,6 +38,8 @@ export interface ServedRpc {
   readonly bytesMax: number;
   /** On every answer. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Reads its request in protobuf's binary format. */
+  readonly readBinary: BinaryMessageReader;
 }
 
 /** A call by whatever protocol, as far as its caller is to be let in. */
@@ -164,7 +167,17 @@ export function jsonOptionsOf({ rest }: Dialect) {
   } as const;
 }
 
+/** How protobuf's binary format is read: nothing looks at unknown fields, and a message may hold hundreds of thousands. */
+export const binaryOptions = { readUnknownFields: false } as const;
+
 function serve(rpc: BoundRpc, dialect: Dialect, bytesMax: number): ServedRpc {
   const headers = dialect.rest.headers?.[rpc.method.name] ?? {};
-  return { dialect, rpc, name: nameOfRpc(rpc.method), bytesMax: bodyLimitOf(rpc, bytesMax), headers };
+  return {
+    dialect,
+    rpc,
+    name: nameOfRpc(rpc.method),
+    bytesMax: bodyLimitOf(rpc, bytesMax),
+    headers,
+    readBinary: createBinaryMessageReader(rpc.method.input),
+  };
 }

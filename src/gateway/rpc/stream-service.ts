@@ -11,7 +11,7 @@ import { bodyLimitOf } from '../request/request-body.ts';
 import { namedCredential, type BoundStream } from '../rpc.ts';
 import { createRequestJson } from './request-json.ts';
 import { untilAborted } from './until-aborted.ts';
-import { jsonOptionsOf, type GuardedAttempt, type RpcService } from './rpc-service.ts';
+import { binaryOptions, jsonOptionsOf, type GuardedAttempt, type RpcService } from './rpc-service.ts';
 
 /** What streams are served with. */
 export interface StreamParts {
@@ -54,7 +54,7 @@ export function createStreamService(parts: StreamParts): StreamService {
     routes(router) {
       for (const one of served.values()) {
         const jsonOptions = { ...jsonOptionsOf(one.dialect), textDecoder: createRequestJson(one.rpc.method.input) };
-        const options = { jsonOptions, readMaxBytes: bodyLimitOf(one.rpc, bodyBytesMax) };
+        const options = { jsonOptions, binaryOptions, readMaxBytes: bodyLimitOf(one.rpc, bodyBytesMax) };
         router.rpc(one.rpc.method, (message, context) => serve(parts, one, { message, context }), options);
       }
     },

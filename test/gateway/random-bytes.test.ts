@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
+import { createDice, type Dice } from '../support/dice.ts';
 import { http2Frame, http2Greeting, http2Request } from './http2-frames.ts';
 import { startGateway, workspaceId, type RunningGateway } from './library.ts';
 import { openRaw } from './raw-connection.ts';
@@ -8,34 +9,6 @@ import { openRaw } from './raw-connection.ts';
 const casesPerKind = 150;
 /** How many connections are open at once. */
 const batchSize = 15;
-
-/** Numbers that only look random: the same ones in each run. */
-interface Dice {
-  /** At least 0, below the given number. */
-  below(end: number): number;
-  pick<T>(choices: readonly T[]): T;
-  bytes(lengthMax: number): string;
-}
-
-/** Mulberry32, a generator of 32 bits. */
-function createDice(seed: number): Dice {
-  let state = seed;
-  const below = (end: number): number => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * end);
-  };
-  return {
-    below,
-    pick: (choices) => {
-      const chosen = choices[below(choices.length)];
-      if (chosen === undefined) throw new Error('there is no choice');
-      return chosen;
-    },
-    bytes: (lengthMax) => Array.from({ length: below(lengthMax) }, () => String.fromCharCode(below(256))).join(''),
-  };
-}
 
 const paths = [
   '/v1/status',

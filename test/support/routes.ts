@@ -11,6 +11,8 @@ export interface DocumentedRoute {
   /** A template such as `/v1/workspaces/{workspace_id}/credentials`. */
   readonly template: string;
   readonly hasBody: boolean;
+  /** `*`, the name of the field that the body is, or nothing. */
+  readonly body: string;
 }
 
 const dialectPackages = ['coffer', 'flowise', 'fishnet', 'mielto', 'scale', 'miniflow'];
@@ -37,7 +39,7 @@ function routesOf(method: DescMethod): DocumentedRoute[] {
 
 function routeOf(method: DescMethod, { body, pattern }: HttpRule): DocumentedRoute {
   if (pattern.case === undefined || pattern.case === 'custom') throw new Error(`${method.name} has no path`);
-  return { method, httpMethod: pattern.case.toUpperCase(), template: pattern.value, hasBody: body !== '' };
+  return { method, httpMethod: pattern.case.toUpperCase(), template: pattern.value, hasBody: body !== '', body };
 }
 
 function isService(value: unknown): value is DescService {

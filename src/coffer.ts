@@ -11,6 +11,7 @@ import { estimateRows } from './store/workspaces/row-estimates.ts';
 import { watchGrantChannel } from './metrics/access-metrics.ts';
 import { countKeys } from './metrics/key-metrics.ts';
 import { countCommits, countConnections } from './metrics/store-metrics.ts';
+import { refuseMissingCluster } from './start/instance-marker.ts';
 import { checkAddress, formatAuthority, listen } from './start/listen.ts';
 import { measureProcess } from './metrics/process-metrics.ts';
 import { warnOfSharedKeyFiles } from './start/shared-key-files.ts';
@@ -118,6 +119,7 @@ async function connect(config: Config, parts: CofferParts, opening: AsyncDisposa
   if (config.database.kind === 'server') return { url: config.database.url };
   const { abandon, log, onLost } = parts;
   const { dataDir } = config;
+  await refuseMissingCluster(config);
   const postgres = await startEmbeddedPostgres({
     dataDir,
     log,

@@ -42,21 +42,23 @@ const serverMessages: readonly { readonly pattern: RegExp; readonly explanation:
     },
   },
   {
-    pattern: /already exists|pre-existing shared memory block/,
+    pattern: /already exists|pre-existing shared memory block|lock file "[^"]*" is empty|bogus data in lock file/,
     explanation: {
       code: 'in_use',
       remedy: 'another PostgreSQL still uses the folder: stop it, or remove postmaster.pid when none is running',
     },
   },
   {
+    // Not every PANIC: one that names no file of the cluster has another cause, such as a disk that fails.
     pattern:
-      /pg_control|valid checkpoint record|PANIC|invalid data in file|could not (open|read) (file|directory)|invalid line/,
+      /pg_control|incorrect checksum in control file|could not locate (a valid|required) checkpoint record|invalid data in file|invalid line|could not (open|read) (file|directory) [^\n]*(No such file|Is a directory|Not a directory|read \d+ of \d+)/,
     explanation: { code: 'corrupted', remedy: 'files are missing or damaged: restore the folder from a backup' },
   },
 ];
 
-// Below this PostgreSQL can't even say that the disk is full, since its log lies on the same disk.
-const freeBytesMin = 1024 * 1024;
+// A segment of the write-ahead log and some more: with less, PostgreSQL neither recovers nor can it say, in a log on the
+// same disk, that the disk is full. What looks like damage then is most often a file that could not be made.
+const freeBytesMin = 24 * 1024 * 1024;
 
 /** Turns an error of the file system into the one that names the folder and the remedy; anything else becomes `start_failed`. */
 export function fileSystemError(action: string, path: string, cause: unknown): EmbeddedPostgresError {
@@ -68,9 +70,9 @@ export function fileSystemError(action: string, path: string, cause: unknown): E
 
 /** Turns what `initdb` or `postgres` printed before it ended into the error that names the folder and the remedy. */
 export async function serverError(action: string, path: string, output: string): Promise<EmbeddedPostgresError> {
-  const explanation =
-    serverMessages.find(({ pattern }) => pattern.test(output))?.explanation ??
-    ((await freeBytes(path)) < freeBytesMin ? diskFull : undefined);
+  const found = serverMessages.find(({ pattern }) => pattern.test(output))?.explanation;
+  const mayBeFull = found === undefined || found.code === 'corrupted';
+  const explanation = mayBeFull && (await freeBytes(path)) < freeBytesMin ? diskFull : found;
   const cause = new Error(output.trim() === '' ? 'PostgreSQL printed nothing' : output.trim());
   return explanation === undefined
     ? new EmbeddedPostgresError('start_failed', `Could not ${action} ${path}: its last lines are the cause`, cause)

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'pg';
 import { clusterUser } from './cluster.ts';
@@ -11,7 +12,7 @@ import { readPostmasterFile } from './postmaster-file.ts';
 import { spawnPostmaster, type PostmasterSettings } from './postmaster.ts';
 import { processRole, type ProcessRole } from './process-role.ts';
 import { readServerLog, serverLogBytes } from './server-log.ts';
-import { clearStaleFiles } from './stale-files.ts';
+import { clearDamagedFile, clearStaleFiles } from './stale-files.ts';
 
 /** A postmaster that answers, and the session that was opened to see it. */
 export type ServingPostmaster = {
@@ -70,7 +71,9 @@ export async function obtainPostmaster(settings: PostmasterSettings, stop: Abort
     if (late) throw await tooLate(settings, attempt);
     if (sighting.state === 'absent' && sighting.role !== 'postmaster' && attempt === undefined) {
       if (sighting.processId !== undefined) await clearStaleFiles(settings, sighting.processId, sighting.role);
-      attempt = await startAttempt(settings);
+      // Elsewhere than on Linux PostgreSQL itself refuses such a file, and says so.
+      const mayBeStarting = (await clearDamagedFile(settings.cluster)) && process.platform === 'linux';
+      if (!mayBeStarting) attempt = await startAttempt(settings);
     }
     await delay(pollMs);
   }

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCodeOf } from './embedded-error.ts';
 import { fileSystemError } from './failure.ts';
@@ -26,6 +26,18 @@ export async function readPostmasterFile(cluster: string): Promise<PostmasterFil
   if (!/^\d+$/.test(processId)) return undefined;
   const socket = /^\d+$/.test(port) && host.startsWith('/') ? { host, port: Number(port) } : undefined;
   return { processId: Number(processId), socket };
+}
+
+/** Whether there is a lock file that names no process: a crash or a full disk left it empty, or with something else in it. */
+export async function isPostmasterFileDamaged(cluster: string): Promise<boolean> {
+  if ((await readPostmasterFile(cluster)) !== undefined) return false;
+  try {
+    await stat(postmasterFilePath(cluster));
+    return true;
+  } catch (error) {
+    if (errorCodeOf(error) === 'ENOENT') return false;
+    throw fileSystemError('look at', postmasterFilePath(cluster), error);
+  }
 }
 
 /** Where the lock file of a cluster lies. */

@@ -17,7 +17,8 @@ export type PostmasterKeeperOptions = {
 };
 
 const restartDelayMsMin = 100;
-const restartDelayMsMax = 10_000;
+/** As long as a full disk may be full: with the time that recovery takes, service is back within 10 s of room. */
+const restartDelayMsMax = 3_000;
 const logCheckMs = 60_000;
 
 /**

@@ -1,7 +1,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
-import { postmasterFilePath } from './postmaster-file.ts';
+import { isPostmasterFileDamaged, postmasterFilePath } from './postmaster-file.ts';
 import type { PostmasterSettings } from './postmaster.ts';
 import { hasProcesses, type ProcessRole } from './process-role.ts';
 import { socketPort } from './socket-directory.ts';
@@ -24,4 +24,17 @@ export async function clearStaleFiles(
   const socketLock = join(socketDirectory, `.s.PGSQL.${socketPort}.lock`);
   const holder = await readFile(socketLock, 'utf8').catch(() => '');
   if (Number.parseInt(holder, 10) === processId) await rm(socketLock, { force: true });
+}
+
+/**
+ * Removes a lock file that names no process, which PostgreSQL refuses to start on. One that is being written is empty for a
+ * moment, but its postmaster works inside the cluster by then.
+ *
+ * @returns whether one is left that cannot be judged from here
+ */
+export async function clearDamagedFile(cluster: string): Promise<boolean> {
+  if (!(await isPostmasterFileDamaged(cluster))) return false;
+  if (process.platform !== 'linux' || (await hasProcesses(cluster))) return true;
+  await rm(postmasterFilePath(cluster), { force: true });
+  return false;
 }

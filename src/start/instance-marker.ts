@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
+import { clusterOwner } from '../embedded/cluster.ts';
+import { masterKeyFile } from './first-keys.ts';
 import { KeyFileError, readKeyFile, writeKeyFile } from './key-file.ts';
 
 /**
@@ -23,6 +25,22 @@ export async function refuseOtherInstance(config: Config, instanceId: string | u
   const found = instanceId === undefined ? 'the database is empty' : `the database is of instance ${instanceId}`;
   const remedy = 'restore postgres/ from a backup, or remove this file to go on with what is there';
   throw new KeyFileError(path, `says that this data directory is of instance ${marked}, but ${found}: ${remedy}`);
+}
+
+/**
+ * Refuses to make a new cluster where the data directory had one, before anything is made: its keys are there, and the
+ * database that they open is not, as with a mount that is missing.
+ *
+ * @throws KeyFileError
+ */
+export async function refuseMissingCluster(config: Config): Promise<void> {
+  if ((await clusterOwner(config.dataDir)) !== undefined) return;
+  for (const path of [instanceMarkerFile(config), masterKeyFile(config)]) {
+    if ((await readKeyFile(path)) === undefined) continue;
+    const remedy =
+      'restore it from a backup, or move this file away to begin a new vault (a key of your own is given as COFFER_MASTER_KEY)';
+    throw new KeyFileError(path, `is there, but postgres/ beside it is missing: ${remedy}`);
+  }
 }
 
 /** Writes down which instance the data directory has, once its first rows have committed. */

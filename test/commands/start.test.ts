@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -75,12 +75,19 @@ describe('coffer start', () => {
     coffer = undefined;
     await rename(join(dataDir, 'postgres'), join(dataDir, 'postgres.elsewhere'));
     const environment = { COFFER_DATA_DIR: dataDir, COFFER_PORT: '0', COFFER_LOG_LEVEL: 'silent' };
-    const refused = await runCoffer([], environment);
-    expect(refused.exitCode).to.equal(1);
-    expect(refused.output).to.match(
-      /postgres\.instance says that .* of instance [0-9a-f-]{36}, but the database is empty/,
-    );
-    await rm(join(dataDir, 'postgres'), { recursive: true });
+    for (const name of ['postgres.instance', 'master.key']) {
+      const refused = await runCoffer([], environment);
+      expect(refused.exitCode).to.equal(1);
+      expect(refused.output).to.equal(
+        `coffer: ${join(dataDir, name)} is there, but postgres/ beside it is missing: restore it from a backup, ` +
+          'or move this file away to begin a new vault (a key of your own is given as COFFER_MASTER_KEY)\n',
+      );
+      await rename(join(dataDir, name), join(dataDir, `${name}.elsewhere`));
+    }
+    expect(await readdir(dataDir)).not.to.include('postgres');
+    for (const name of ['postgres.instance', 'master.key']) {
+      await rename(join(dataDir, `${name}.elsewhere`), join(dataDir, name));
+    }
     await rename(join(dataDir, 'postgres.elsewhere'), join(dataDir, 'postgres'));
     coffer = await startCofferProcess(dataDir);
   });

@@ -12,6 +12,10 @@ const messages = [
   ['FATAL:  database files are incompatible with server', 'incompatible_version'],
   ['FATAL:  lock file "postmaster.pid" already exists', 'in_use'],
   ['FATAL:  pre-existing shared memory block (key 1, ID 2) is still in use', 'in_use'],
+  ['FATAL:  lock file "postmaster.pid" is empty', 'in_use'],
+  ['FATAL:  bogus data in lock file "postmaster.pid": "x"', 'in_use'],
+  ['FATAL:  could not open file "global/pg_filenode.map": No such file or directory', 'corrupted'],
+  ['PANIC:  could not fsync file "base/1": Input/output error', 'start_failed'],
   ['PANIC:  could not locate a valid checkpoint record at 0/1', 'corrupted'],
   ['FATAL:  unrecognized configuration parameter "shared_bufers"', 'start_failed'],
 ] as const;

@@ -188,7 +188,8 @@ export const ComponentCredentialService: GenService<{
     output: typeof ListComponentCredentialsResponseSchema;
   },
   /**
-   * Shows one kind.
+   * Shows one kind. That of a provider without a component, `custom` among them, has the very name that was asked for, and a
+   * password for each field that the caller's default workspace stores for it; looking at those needs VIEWER, and is audited.
    *
    * @generated from rpc flowise.v1.ComponentCredentialService.GetComponentCredential
    */

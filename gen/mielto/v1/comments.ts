@@ -38,7 +38,7 @@ export const comments: Readonly<Record<string, string>> = {
   "mielto.v1.UpdateCredentialRequest.credential_scope": "Optional. At most 255 characters.",
   "mielto.v1.UpdateCredentialRequest.provider": "Optional. At most 255 characters; an empty one is `custom`.",
   "mielto.v1.UpdateCredentialRequest.user_id": "Optional. At most 255 characters.",
-  "mielto.v1.UpdateCredentialRequest.credentials": "Optional. The new secret in clear, instead of the whole old one. A value that is only a mask, such as `********` or `[redacted]`, stands for the old value in its place.",
+  "mielto.v1.UpdateCredentialRequest.credentials": "Optional. The new secret in clear, instead of the whole old one. A value that is only a mask, such as `********` or `[redacted]`, stands for the old value in its place. One field replaces the one field of a credential that another API created, which keeps its name; several of which none has that name are refused.",
   "mielto.v1.UpdateCredentialResponse": "The credential as it is now.",
   "mielto.v1.UpdateCredentialResponse.credential": "Output only.",
   "mielto.v1.DeleteCredentialRequest": "Which credential to delete.",

@@ -314,7 +314,8 @@ export type UpdateCredentialRequest = Message<"mielto.v1.UpdateCredentialRequest
 
   /**
    * Optional. The new secret in clear, instead of the whole old one. A value that is only a mask, such as `********` or
-   * `[redacted]`, stands for the old value in its place.
+   * `[redacted]`, stands for the old value in its place. One field replaces the one field of a credential that another API
+   * created, which keeps its name; several of which none has that name are refused.
    *
    * @generated from field: google.protobuf.Struct credentials = 9;
    */

@@ -25,6 +25,7 @@ export function flowiseDialect({ vault }: { readonly vault: CredentialVault }): 
       unknownMembers: 'ignore',
       successStatus: {},
       renderProblem,
+      headers: { GetCredential: { 'cache-control': 'no-store' }, RevealCredential: { 'cache-control': 'no-store' } },
     },
   };
 }

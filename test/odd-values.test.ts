@@ -218,8 +218,9 @@ describe('a value that Coffer never stores', () => {
     const odd = metadata.filter(({ tableName }) => tableName === 'keyring').flatMap(oddValuesOf);
     const restore = await keep('keyring');
     for (const value of odd) {
-      await damage(value, 'id', 'true');
-      await faults();
+      const names = await damage(value, 'id', 'true');
+      const isNamed = (await faults()).some((fault) => fault.startsWith('keyring: '));
+      expect(isNamed, JSON.stringify(value)).to.equal(names.length > 0 && isUnreadable(value));
       const failure = await expectStart().then(
         () => undefined,
         (error: unknown) => error,

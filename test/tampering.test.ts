@@ -344,11 +344,11 @@ describe('a row that somebody else has written', () => {
       await scene.coffer.native('GET', '/v1/workspaces?page_size=1000'),
     ];
     expect(JSON.stringify(lists)).not.to.match(/the auditor|the archive/);
-    const calls = [
-      scene.coffer.native('GET', `/v1/workspaces/${workspaceId}`),
-      scene.coffer.native('DELETE', `/v1/workspaces/${workspaceId}?name=the%20archive`),
-    ];
-    for (const call of calls) {
+    for (const [method, query] of [
+      ['GET', ''],
+      ['DELETE', '?name=the%20archive'],
+    ] as const) {
+      const call = scene.coffer.native(method, `/v1/workspaces/${workspaceId}${query}`);
       expect(String(await call.catch((error: unknown) => error))).to.include('the workspace cannot be read');
     }
   });
@@ -521,7 +521,11 @@ describe('a row that somebody else has written', () => {
     const path = `/v1/workspaces/${workspaceId}`;
     const made = await scene.coffer.native('POST', `${path}/apiKeys`, { name: 'a key', role: 'VIEWER' });
     const key = textOf(made, 'api_key', 'id');
+    const [{ mac: workspaceMac } = {}] = await scene.tamper('select mac from workspace where id = $1', workspaceId);
     const putBack = [
+      async () => {
+        await scene.tamper('update workspace set deleted_at = null, mac = $2 where id = $1', workspaceId, workspaceMac);
+      },
       await copyOf(scene, 'membership', 'user_id = $1', member),
       await copyOf(scene, 'api_key', 'id = $1', key),
       await copyOf(scene, 'user', 'id = $1', userId),
@@ -529,6 +533,7 @@ describe('a row that somebody else has written', () => {
     await scene.coffer.native('DELETE', `${path}?name=${encodeURIComponent(name)}`);
     for (const id of [member, key, userId]) expect(await scene.toldOf(id)).to.deep.equal([]);
     for (const one of putBack) await one();
+    expect((await scene.toldOf(`workspace ${workspaceId} is`)).join()).to.include('is in force again');
     expect((await scene.toldOf(member)).join()).to.include(`INSERTED membership: membership ${member}/${workspaceId}`);
     expect((await scene.toldOf(key)).join()).to.include(`CHANGED api_key: api_key ${key} is in force again`);
     expect((await scene.toldOf(userId)).join()).to.include(`CHANGED user: user ${userId} was put back`);

@@ -78,6 +78,7 @@ export class SqlRecordReader implements RecordReader {
   }
 
   async *grants(): AsyncGenerator<readonly GrantEvidence[]> {
+    yield* this.#checkKeyring();
     yield* this.#check<WorkspaceRow>(workspaceGrants, tableCursor('workspace', [...workspaceProperties, 'purgedAt']));
     yield* this.#check<UserRow>(userGrants, tableCursor('user', userProperties));
     yield* this.#check<ApiKeyRow>(apiKeyGrants, tableCursor('api_key', [...apiKeyProperties, 'lastUsedAt']));
@@ -120,6 +121,14 @@ export class SqlRecordReader implements RecordReader {
     statement: Statement,
   ): AsyncGenerator<readonly GrantEvidence[]> {
     for await (const rows of this.#read<Row>(statement)) yield this.#changed(table, rows);
+  }
+
+  /** Its keys are sealed, and were opened at the start: only what is not sealed can be wrong unnoticed. */
+  async *#checkKeyring(): AsyncGenerator<readonly GrantEvidence[]> {
+    for await (const rows of this.#read<{ readonly id: number }>(tableCursor('keyring', ['id', 'createdAt']))) {
+      const unreadable = rows.filter((row) => !isReadableRow(row));
+      yield unreadable.map(({ id }) => ({ table: 'keyring', id: String(id), flaw: 'unreadable' }));
+    }
   }
 
   #changed<Row extends Signed>(table: GrantTable<Omit<Row, 'mac'>>, rows: readonly Row[]): readonly GrantEvidence[] {

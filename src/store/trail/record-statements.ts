@@ -134,6 +134,9 @@ export const contradictionsCursor = cursor(`
       select resource_id from audit_event where outcome = 'OK' and action = 'sessions.logout'
     )
     union all
+    select 'workspace', w.id::text, 'revived'
+    from workspace w join deleted d on d.workspace_id = w.id where w.deleted_at is null
+    union all
     select 'workspace', e.resource_id, 'removed'
     from audit_event e left join workspace w on w.id::text = e.resource_id
     where e.outcome = 'OK' and e.action = 'workspaces.create' and w.id is null

@@ -24,7 +24,7 @@ type Destination = { readonly kind: 'print' } | { readonly kind: 'new' | 'replac
  * @throws UsageError, KeyFileError, NoVaultError and whatever keeps the vault from opening; then no key is valid that was not
  */
 export async function adminKey(
-  readConfig: () => Config,
+  readConfig: () => Promise<Config>,
   parameters: readonly string[],
   stopping: StopRequests,
 ): Promise<number> {
@@ -36,7 +36,7 @@ export async function adminKey(
     print(destination, issued.token, 'an API key for COFFER_ADMIN_API_KEY', '');
     return 0;
   }
-  const config = readConfig();
+  const config = await readConfig();
   const destination = destinationOf(options) ?? destinationIn(config);
   const log = pino({ level: 'silent' });
   const clock = new SystemClock();

@@ -1,0 +1,98 @@
+/** What `--help` prints of a command. */
+export interface CommandUsage {
+  /** The command lines that it takes, without the program's name. */
+  readonly lines: readonly string[];
+  /** What it does, in a few words for the list of all commands. */
+  readonly summary: string;
+  /** What it does, and what its options mean. */
+  readonly details: string;
+}
+
+const times = `A TIME is a date (2024-01-01, its first moment in UTC) or a time of RFC 3339 (2024-01-01T09:30:00+02:00).`;
+const besideServer = `The server may be running; where it is not, its embedded PostgreSQL is started for as long as this takes.`;
+
+/** The commands, in the order of the list. */
+export const usages = {
+  start: {
+    lines: ['[start]'],
+    summary: 'serve until SIGTERM, SIGINT, SIGQUIT or SIGHUP (this is the default)',
+    details: `Prints "listening on http://HOST:PORT" to the standard output, and logs to the standard error as JSON lines.
+The first start makes the vault. It exits with 0 when it was stopped by a signal.`,
+  },
+  'admin-key': {
+    lines: ['admin-key [--out FILE | --print]', 'admin-key --new [--out FILE | --print]'],
+    summary: 'replace a lost or stolen admin key, or make one for COFFER_ADMIN_API_KEY',
+    details: `Makes a new admin key and revokes the old one, with the sessions and the password of the first owner.
+${besideServer}
+
+  --out FILE  write the key into a new file
+  --print     print it to the standard output
+  --new       only make a key for the setting COFFER_ADMIN_API_KEY, and touch no vault
+
+Without --out and --print, the key replaces admin.key in the data directory of the embedded PostgreSQL, and --new
+prints it.`,
+  },
+  'audit-export': {
+    lines: ['audit-export [--from TIME] [--to TIME]'],
+    summary: 'print the audit trail as JSON lines',
+    details: `Prints the events of all workspaces to the standard output.
+${besideServer}
+
+  --from TIME  events from this time on
+  --to TIME    events before this time
+
+${times}`,
+  },
+  'audit-prune': {
+    lines: ['audit-prune --before TIME [--despite-rows]'],
+    summary: 'delete old events of the audit trail',
+    details: `Verifies the trail, then deletes the events before TIME from the beginning of each stream.
+${besideServer}
+
+  --before TIME   the first time that is kept
+  --despite-rows  prune also where rows are not as the trail says, as long as the trail itself is whole
+
+${times}`,
+  },
+  migrate: {
+    lines: ['migrate'],
+    summary: 'bring the schema of COFFER_DATABASE_URL to this release',
+    details: `Connects as the user of COFFER_MIGRATE_DATABASE_URL where that is given. It makes neither keys nor an owner.
+Only needed where the server's own user may not change the schema.`,
+  },
+  demo: {
+    lines: ['demo'],
+    summary: 'store, list and reveal credentials in a temporary Coffer, and show how',
+    details: 'It needs no configuration, and leaves nothing behind.',
+  },
+  version: {
+    lines: ['version', '--version'],
+    summary: 'print the version',
+    details: '',
+  },
+  help: {
+    lines: ['help [COMMAND]', '[COMMAND] --help'],
+    summary: 'print this, or how a command is used',
+    details: '',
+  },
+} as const satisfies Readonly<Record<string, CommandUsage>>;
+
+/** The name of a command. */
+export type CommandName = keyof typeof usages;
+
+const configuration =
+  'Configuration comes from the environment and from .env in the working directory; see docs/configuration.md.';
+
+/** The list of all commands. */
+export function describeProgram(): string {
+  const width = Math.max(...Object.keys(usages).map((name) => name.length));
+  const rows = Object.entries(usages).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
+  return `usage: coffer [COMMAND] [OPTIONS]\n\n${rows.join('\n')}\n\ncoffer COMMAND --help describes a command.\n${configuration}\n`;
+}
+
+/** How one command is used. */
+export function describeCommand(name: CommandName): string {
+  const { details, lines, summary } = usages[name];
+  const synopsis = lines.map((line) => `coffer ${line}`).join('\n       ');
+  return `usage: ${synopsis}\n\n${summary}\n${details && `\n${details}\n`}\n${configuration}\n`;
+}

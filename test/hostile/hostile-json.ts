@@ -17,7 +17,11 @@ export function hostileJson(message: DescMessage, known: KnownValues): Readonly<
     };
   }
   for (const { names, kind, value } of rightValues(message, known)) {
-    cases[`${kind} in ${names.join('.')}`] = (bytes) => JSON.stringify(withValue(base, names, value(bytes)));
+    const title = `${kind} in ${names.join('.')}`;
+    cases[title] = (bytes) => JSON.stringify(withValue(base, names, value(bytes)));
+    if (kind.startsWith('empty items'))
+      cases[`${title}, and unknown members`] = (bytes) =>
+        JSON.stringify({ ...withValue(base, names, value(bytes / 2)), ...objectOf(bytes / 2, 10, () => 1) });
   }
   return cases;
 }
@@ -106,6 +110,7 @@ function itemKinds(field: DescField & { readonly fieldKind: 'list' }): Kinds {
     ['many items', (bytes) => listOf(bytes, 8, (index) => `i${index}`)],
     ['the same item', (bytes) => listOf(bytes, 4, () => 'i')],
     ['empty items', (bytes) => listOf(bytes, 3, () => '')],
+    ['numbers', (bytes) => listOf(bytes, 2, () => 1)],
   ];
 }
 

@@ -7,11 +7,13 @@ import { Argon2PasswordHasher } from './access/password-hasher.ts';
 import { CachedAccessStore } from './access/cached-access-store.ts';
 import type { Config } from './config.ts';
 import { dialectNames, dialects } from './dialects/index.ts';
+import { SharedPathHints } from './dialects/shared-path-hints.ts';
 import { createDialectChoice } from './dialects/shared-paths.ts';
 import { buildGateway, type Gateway, type GatewayTls } from './gateway/gateway.ts';
 import type { Readiness } from './gateway/system/readiness.ts';
 import { countSearches } from './metrics/access-metrics.ts';
 import type { Instance } from './start/instance.ts';
+import { productVersion } from './start/product-version.ts';
 import { inSpan } from './tracing/in-span.ts';
 import { traceFetch } from './tracing/trace-fetch.ts';
 import { AuditTrail } from './vault/audit-trail.ts';
@@ -51,9 +53,11 @@ export async function buildServer(parts: ServerParts): Promise<Gateway> {
   const { clock, config, keyUses, log, readiness, tls, tracer } = parts;
   const authenticator = await buildAuthenticator(parts);
   const vaultParts = buildVault(parts);
+  const version = productVersion();
   return buildGateway({
-    dialects: dialects(vaultParts),
-    chooseDialect: createDialectChoice(vaultParts.vault),
+    dialects: dialects({ ...vaultParts, version }),
+    version,
+    chooseDialect: createDialectChoice(vaultParts.vault, new SharedPathHints({ clock, log })),
     authenticate: async (headers, signal, certificate) => {
       const prove = () => authenticator.authenticate(headers, signal, certificate);
       const caller = await (tracer ? inSpan(tracer, { name: 'authenticate' }, prove) : prove());

@@ -9,6 +9,8 @@ import { renderBy, type ProblemTable } from './problem-table.ts';
 export interface FastApiErrorStyle {
   /** The scheme that a 401 asks for in `www-authenticate`. */
   readonly challenge: string;
+  /** Headers of a conflict, whatever it is. */
+  readonly onConflict?: Readonly<Record<string, string>>;
   /** What is said where a credential is absent. */
   readonly notFound: string;
   /** Members of the wire by the vault's names of the same: `name` may be called `label`. */
@@ -94,6 +96,7 @@ function headersOf(status: number, error: VaultError, style: FastApiErrorStyle):
   const { retryAfterMs } = error.details;
   return {
     ...(status === 401 && { 'www-authenticate': style.challenge }),
+    ...(status === 409 && style.onConflict),
     ...(retryAfterMs !== undefined && { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) }),
   };
 }

@@ -28,6 +28,8 @@ export interface DialectParts {
   readonly login: Login;
   readonly namedLogin: NamedLogin;
   readonly clock: Clock;
+  /** The product's. */
+  readonly version: string;
 }
 
 /** Every dialect by its name, the native API first. */

@@ -1,6 +1,7 @@
 import type { ChooseDialect, SharedPathRequest } from '../gateway/routes/shared-path.ts';
 import type { CredentialVault } from '../vault/credential-vault.ts';
 import { VaultError } from '../vault/errors.ts';
+import type { SharedPathHints } from './shared-path-hints.ts';
 import { isJsonObject } from '../vault/json.ts';
 
 /** What tells which dialect created a credential. */
@@ -45,12 +46,17 @@ const rules: readonly Rule[] = [
   ({ path }) => (path.endsWith('/') ? 'flowise' : 'mielto'),
 ];
 
+/** How many of the rules answer a client always in the same form. */
+const surest = 2;
+
 /** Makes the choice of the dialect that answers a request, among those that have a route for it; the first where no rule names one. */
-export function createDialectChoice(origins: Origins): ChooseDialect {
+export function createDialectChoice(origins: Origins, hints?: Pick<SharedPathHints, 'note'>): ChooseDialect {
   return async (candidates, request) => {
-    for (const rule of rules) {
+    for (const [index, rule] of rules.entries()) {
       const named = await rule(request, origins);
-      if (named !== undefined && candidates.includes(named)) return named;
+      if (named === undefined || !candidates.includes(named)) continue;
+      if (index >= surest) hints?.note(request.caller, named);
+      return named;
     }
     return candidates[0];
   };

@@ -18,6 +18,8 @@ export interface Dialect {
   /** Those that answer with streams, which REST has no paths for. */
   readonly streams?: readonly BoundStream[];
   readonly rest: RestStyle;
+  /** What it answers to anybody by `GET`, always alike, without an rpc. */
+  readonly fixedAnswers?: readonly FixedAnswer[];
   /**
    * The workspace of a call whose request names none, as the caller spelt it, from a header of the dialect, in small letters.
    * Undefined means the caller's default.
@@ -31,6 +33,14 @@ export interface Dialect {
   readonly checkWorkspaceSpelling?: (text: string) => void;
   /** What its API document says beyond its descriptors. */
   readonly documentation?: Documentation;
+}
+
+/** An answer that is always the same. */
+export interface FixedAnswer {
+  /** One that ends in `/*` stands for all below it. */
+  readonly path: string;
+  readonly contentType: string;
+  readonly body: string;
 }
 
 /** How a dialect looks on REST. */
@@ -78,6 +88,8 @@ export interface RestExchange {
   /** What the path's template variables held, by field path. */
   readonly pathVariables: Readonly<Record<string, string>>;
   readonly caller: Caller | undefined;
+  /** Whether `Authorization` begins with another scheme than Bearer, or with none. */
+  readonly hasOtherScheme?: boolean;
 }
 
 /** The answer to one REST request; `body` is sent as JSON. */

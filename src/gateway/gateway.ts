@@ -56,6 +56,7 @@ import { RestService } from './rest/rest.ts';
 import { answeringMethod } from './routes/implied-methods.ts';
 import { createRouteTable } from './routes/route-table.ts';
 import { RpcService } from './rpc/rpc-service.ts';
+import { serveFixedAnswers } from './system/serve-fixed-answers.ts';
 import { serveMetrics } from './system/serve-metrics.ts';
 import type { ChooseDialect } from './routes/shared-path.ts';
 import { encodeStatusMessages } from './rpc/status-message.ts';
@@ -101,6 +102,8 @@ export interface GatewayOptions {
   readonly publicStreamMs?: number;
   /** After how many milliseconds a caller whose body was slow is asked once more for a proof. */
   readonly proofLastsMs?: number;
+  /** The product's, for the documents to show. */
+  readonly version?: string;
   /** None by default. */
   readonly rateLimits?: RateLimits;
   /** Has streams looked at whenever somebody's rights have changed; without it, once a second. */
@@ -218,7 +221,8 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
     registerProbes(scope, readiness);
     if (registry)
       serveMetrics(scope, { registry, log, prover: parts.prover, exchangeOf: (request) => exchanges.of(request) });
-    await serveDocuments(scope, options.dialects, table);
+    serveFixedAnswers(scope, options.dialects);
+    await serveDocuments(scope, { dialects: options.dialects, table, version: options.version });
   });
   fastify.register(async (scope) => {
     mendOddRequests(scope);

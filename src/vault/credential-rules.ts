@@ -53,13 +53,13 @@ export function checkDraft(draft: CredentialDraft): void {
 }
 
 /**
- * Holds a secret against its limits: at least one field, and at most so many bytes of JSON.
+ * Holds a secret against its limits: at least one field unless it may be empty, and at most so many bytes of JSON.
  *
  * @throws VaultError `invalid_argument`
  */
-export function checkSecret(secret: Secret, secretBytesMax: number): void {
+export function checkSecret(secret: Secret, secretBytesMax: number, mayBeEmpty = false): void {
   const text = JSON.stringify(secret.expose());
-  if (text === '{}') throw invalidArgument('secret', 'must have at least one field');
+  if (text === '{}' && !mayBeEmpty) throw invalidArgument('secret', 'must have at least one field');
   if (isLonger(text, secretBytesMax)) throw secretTooLarge(secretBytesMax);
   if (mayBeUnstorable(text)) refuseUnstorable('secret', secret.expose());
 }

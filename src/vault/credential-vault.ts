@@ -48,7 +48,14 @@ export interface CredentialVaultParts {
 }
 
 /** A credential whose id its creator chose. */
-export interface GivenCreation {
+/** What a secret may be beyond what is common. */
+export interface SecretRules {
+  /** Whether it may have no field at all. */
+  readonly mayBeEmpty?: boolean;
+}
+
+/** A credential to be created under a given id. */
+export interface GivenCreation extends SecretRules {
   /** A UUID of any version. */
   readonly id: string;
   readonly draft: CredentialDraft;
@@ -76,9 +83,14 @@ export class CredentialVault extends CredentialReader {
   }
 
   /** As `createCredential`; answers the sealed bytes, too, for the dialects that show them. */
-  async createSealedCredential(call: Call, draft: CredentialDraft, secret: Secret): Promise<SealedCredential> {
+  async createSealedCredential(
+    call: Call,
+    draft: CredentialDraft,
+    secret: Secret,
+    { mayBeEmpty = false }: SecretRules = {},
+  ): Promise<SealedCredential> {
     authorize(call.caller, call.workspaceId, 'credentials.write');
-    this.#checkCreation(draft, secret);
+    this.#checkCreation(draft, secret, mayBeEmpty);
     const sealer = await this.#sealerToWrite(call.workspaceId);
     const parts = { ...this.#parts, call };
     const created = newSealedCredential({ ...parts, sealer }, draft, secret, this.#parts.ids.next());
@@ -98,7 +110,7 @@ export class CredentialVault extends CredentialReader {
     authorize(call.caller, call.workspaceId, 'credentials.write');
     const id = parseId(creation.id);
     if (id === undefined) throw invalidArgument('id', 'must be a UUID');
-    this.#checkCreation(creation.draft, creation.secret);
+    this.#checkCreation(creation.draft, creation.secret, creation.mayBeEmpty === true);
     try {
       return await this.#createOrReplace(call, { ...creation, id });
     } catch (error) {
@@ -261,9 +273,9 @@ export class CredentialVault extends CredentialReader {
     });
   }
 
-  #checkCreation(draft: CredentialDraft, secret: Secret): void {
+  #checkCreation(draft: CredentialDraft, secret: Secret, mayBeEmpty: boolean): void {
     checkDraft(draft);
-    checkSecret(secret, this.#parts.secretBytesMax);
+    checkSecret(secret, this.#parts.secretBytesMax, mayBeEmpty);
   }
 }
 

@@ -58,7 +58,8 @@ export function newSecretOf(
   const { secret, keepsPresent } = change.merge(present, credential);
   const reveals = mayReveal(call);
   if (keepsPresent && !reveals) checkMergedSecret(sealer.paddedBytes(current.sealed), change.sent, secretBytesMax);
-  checkSecret(secret, secretBytesMax);
+  // One that was made without fields may stay so.
+  checkSecret(secret, secretBytesMax, Object.keys(present.expose()).length === 0);
   return reveals && sameJson(secret.expose(), present.expose()) ? undefined : secret;
 }
 

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file flowise/v1/component_credential_service.proto.
  */
 export const file_flowise_v1_component_credential_service: GenFile = /*@__PURE__*/
-  fileDesc("Ci1mbG93aXNlL3YxL2NvbXBvbmVudF9jcmVkZW50aWFsX3NlcnZpY2UucHJvdG8SCmZsb3dpc2UudjEiIQofTGlzdENvbXBvbmVudENyZWRlbnRpYWxzUmVxdWVzdCJiCiBMaXN0Q29tcG9uZW50Q3JlZGVudGlhbHNSZXNwb25zZRI+ChVjb21wb25lbnRfY3JlZGVudGlhbHMYASADKAsyHy5mbG93aXNlLnYxLkNvbXBvbmVudENyZWRlbnRpYWwiNQodR2V0Q29tcG9uZW50Q3JlZGVudGlhbFJlcXVlc3QSFAoEbmFtZRgBIAEoCUIGukgDyAEBIl8KHkdldENvbXBvbmVudENyZWRlbnRpYWxSZXNwb25zZRI9ChRjb21wb25lbnRfY3JlZGVudGlhbBgBIAEoCzIfLmZsb3dpc2UudjEuQ29tcG9uZW50Q3JlZGVudGlhbCJ5ChNDb21wb25lbnRDcmVkZW50aWFsEg0KBWxhYmVsGAEgASgJEgwKBG5hbWUYAiABKAkSDwoHdmVyc2lvbhgDIAEoARI0CgZpbnB1dHMYBCADKAsyJC5mbG93aXNlLnYxLkNvbXBvbmVudENyZWRlbnRpYWxJbnB1dCJFChhDb21wb25lbnRDcmVkZW50aWFsSW5wdXQSDQoFbGFiZWwYASABKAkSDAoEbmFtZRgCIAEoCRIMCgR0eXBlGAMgASgJMpADChpDb21wb25lbnRDcmVkZW50aWFsU2VydmljZRK3AQoYTGlzdENvbXBvbmVudENyZWRlbnRpYWxzEisuZmxvd2lzZS52MS5MaXN0Q29tcG9uZW50Q3JlZGVudGlhbHNSZXF1ZXN0GiwuZmxvd2lzZS52MS5MaXN0Q29tcG9uZW50Q3JlZGVudGlhbHNSZXNwb25zZSJAkAIBgtPkkwI3YhVjb21wb25lbnRfY3JlZGVudGlhbHMSHi9hcGkvdjEvY29tcG9uZW50cy1jcmVkZW50aWFscxK3AQoWR2V0Q29tcG9uZW50Q3JlZGVudGlhbBIpLmZsb3dpc2UudjEuR2V0Q29tcG9uZW50Q3JlZGVudGlhbFJlcXVlc3QaKi5mbG93aXNlLnYxLkdldENvbXBvbmVudENyZWRlbnRpYWxSZXNwb25zZSJGkAIBgtPkkwI9YhRjb21wb25lbnRfY3JlZGVudGlhbBIlL2FwaS92MS9jb21wb25lbnRzLWNyZWRlbnRpYWxzL3tuYW1lfWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations]);
+  fileDesc("Ci1mbG93aXNlL3YxL2NvbXBvbmVudF9jcmVkZW50aWFsX3NlcnZpY2UucHJvdG8SCmZsb3dpc2UudjEiIQofTGlzdENvbXBvbmVudENyZWRlbnRpYWxzUmVxdWVzdCJiCiBMaXN0Q29tcG9uZW50Q3JlZGVudGlhbHNSZXNwb25zZRI+ChVjb21wb25lbnRfY3JlZGVudGlhbHMYASADKAsyHy5mbG93aXNlLnYxLkNvbXBvbmVudENyZWRlbnRpYWwiNQodR2V0Q29tcG9uZW50Q3JlZGVudGlhbFJlcXVlc3QSFAoEbmFtZRgBIAEoCUIGukgDyAEBIp8BCh5HZXRDb21wb25lbnRDcmVkZW50aWFsUmVzcG9uc2USPQoUY29tcG9uZW50X2NyZWRlbnRpYWwYASABKAsyHy5mbG93aXNlLnYxLkNvbXBvbmVudENyZWRlbnRpYWwSPgoVY29tcG9uZW50X2NyZWRlbnRpYWxzGAIgAygLMh8uZmxvd2lzZS52MS5Db21wb25lbnRDcmVkZW50aWFsInkKE0NvbXBvbmVudENyZWRlbnRpYWwSDQoFbGFiZWwYASABKAkSDAoEbmFtZRgCIAEoCRIPCgd2ZXJzaW9uGAMgASgBEjQKBmlucHV0cxgEIAMoCzIkLmZsb3dpc2UudjEuQ29tcG9uZW50Q3JlZGVudGlhbElucHV0IkUKGENvbXBvbmVudENyZWRlbnRpYWxJbnB1dBINCgVsYWJlbBgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBHR5cGUYAyABKAky+gIKGkNvbXBvbmVudENyZWRlbnRpYWxTZXJ2aWNlErcBChhMaXN0Q29tcG9uZW50Q3JlZGVudGlhbHMSKy5mbG93aXNlLnYxLkxpc3RDb21wb25lbnRDcmVkZW50aWFsc1JlcXVlc3QaLC5mbG93aXNlLnYxLkxpc3RDb21wb25lbnRDcmVkZW50aWFsc1Jlc3BvbnNlIkCQAgGC0+STAjdiFWNvbXBvbmVudF9jcmVkZW50aWFscxIeL2FwaS92MS9jb21wb25lbnRzLWNyZWRlbnRpYWxzEqEBChZHZXRDb21wb25lbnRDcmVkZW50aWFsEikuZmxvd2lzZS52MS5HZXRDb21wb25lbnRDcmVkZW50aWFsUmVxdWVzdBoqLmZsb3dpc2UudjEuR2V0Q29tcG9uZW50Q3JlZGVudGlhbFJlc3BvbnNlIjCQAgGC0+STAicSJS9hcGkvdjEvY29tcG9uZW50cy1jcmVkZW50aWFscy97bmFtZX1iBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations]);
 
 /**
  * Asks for all kinds.
@@ -59,7 +59,7 @@ export const ListComponentCredentialsResponseSchema: GenMessage<ListComponentCre
  */
 export type GetComponentCredentialRequest = Message<"flowise.v1.GetComponentCredentialRequest"> & {
   /**
-   * Required. Such as `openAIApi`; what other APIs call the provider is understood, too.
+   * Required. Such as `openAIApi`, or up to 64 of them with `&` between; what other APIs call the provider is understood, too.
    *
    * @generated from field: string name = 1;
    */
@@ -74,17 +74,24 @@ export const GetComponentCredentialRequestSchema: GenMessage<GetComponentCredent
   messageDesc(file_flowise_v1_component_credential_service, 2);
 
 /**
- * One kind.
+ * One kind, or several.
  *
  * @generated from message flowise.v1.GetComponentCredentialResponse
  */
 export type GetComponentCredentialResponse = Message<"flowise.v1.GetComponentCredentialResponse"> & {
   /**
-   * Output only.
+   * Output only. Where one was asked for.
    *
    * @generated from field: flowise.v1.ComponentCredential component_credential = 1;
    */
   componentCredential?: ComponentCredential | undefined;
+
+  /**
+   * Output only. Where several were asked for, in that order.
+   *
+   * @generated from field: repeated flowise.v1.ComponentCredential component_credentials = 2;
+   */
+  componentCredentials: ComponentCredential[];
 };
 
 /**
@@ -188,8 +195,9 @@ export const ComponentCredentialService: GenService<{
     output: typeof ListComponentCredentialsResponseSchema;
   },
   /**
-   * Shows one kind. That of a provider without a component, `custom` among them, has the very name that was asked for, and a
-   * password for each field that the caller's default workspace stores for it; looking at those needs VIEWER, and is audited.
+   * Shows one kind, or several at once: REST answers one as it is, and several as an array. That of a provider without a
+   * component, `custom` among them, has the very name that was asked for, and a password for each field that the caller's
+   * default workspace stores for it; looking at those needs VIEWER, and is audited.
    *
    * @generated from rpc flowise.v1.ComponentCredentialService.GetComponentCredential
    */

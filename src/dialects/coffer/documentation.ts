@@ -1,3 +1,4 @@
+import type { DescMethodUnary } from '@bufbuild/protobuf';
 import { comments } from '../../../gen/coffer/v1/comments.ts';
 import type { Documentation, DocumentedError } from '../../gateway/openapi/documentation.ts';
 
@@ -8,7 +9,29 @@ const everywhere: readonly DocumentedError[] = [
   { status: 401, description: 'Nobody has proved who he is', schema },
   { status: 403, description: 'The permission is lacking', schema },
   { status: 404, description: 'There is no such thing, or not for the caller', schema },
+  { status: 429, description: 'Too many calls; `retry-after` says when to call again', schema },
   { status: 500, description: 'Internal error', schema },
+  { status: 503, description: 'The vault cannot answer at the moment; the call may be made again', schema },
+];
+/** What a request may be refused with that has a body. */
+const ofBodies: readonly DocumentedError[] = [
+  { status: 413, description: 'The body is too large', schema },
+  { status: 415, description: 'The body is not JSON, or is encoded', schema },
+];
+/** Members with presence that every answer of their message has all the same. */
+const alwaysAnswered = [
+  'credential',
+  'workspace',
+  'member',
+  'api_key',
+  'user',
+  'created_at',
+  'updated_at',
+  ...['name', 'description', 'provider', 'auth_type', 'category', 'scope'].map((name) => `Credential.${name}`),
+  'RevealSecretResponse.secret',
+  'LoginResponse.expires_at',
+  'AuditEvent.time',
+  'AuditEvent.actor',
 ];
 const stale: DocumentedError = {
   status: 409,
@@ -31,7 +54,9 @@ export const documentation: Documentation = {
     bearer: { type: 'http', scheme: 'bearer' },
     apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },
   },
-  errors: ({ name }) => (/^(Update|Delete)Credential$/.test(name) ? [...everywhere, stale] : everywhere),
+  members: Object.fromEntries(alwaysAnswered.map((name) => [name, { alwaysAnswered: true }])),
+  bodyErrors: ofBodies,
+  errors: (method) => [...everywhere, ...(mayBeStale(method) ? [stale] : [])],
   schemas: {
     Error: {
       type: 'object',
@@ -45,3 +70,7 @@ export const documentation: Documentation = {
     },
   },
 };
+
+function mayBeStale({ input }: DescMethodUnary): boolean {
+  return input.fields.some(({ name }) => name === 'etag');
+}

@@ -162,7 +162,8 @@ export function apiKeyToMessage(apiKey: UsedApiKey): MessageInitShape<typeof Api
     workspaceId,
     name,
     prefix,
-    role: role === null ? Grant_Role.ROLE_UNSPECIFIED : roleEnums[role],
+    // Only the first owner's key, which is ADMIN where its user is, has no role of its own.
+    role: roleEnums[role ?? 'ADMIN'],
     dialect: dialect ?? '',
     withoutReveal: !apiKey.mayReveal,
     ...narrowingToMessage(apiKey),

@@ -7,17 +7,21 @@ const required = { required: true } as const;
 const invalid: DocumentedError = { status: 400, description: 'Missing or empty required fields', schema };
 const unauthorized: DocumentedError = { status: 401, description: 'Missing or invalid session token', schema };
 const forbidden: DocumentedError = { status: 403, description: 'The permission is lacking', schema };
+const tooLarge: DocumentedError = { status: 413, description: 'The body is too large', schema };
+const throttled: DocumentedError = {
+  status: 429,
+  description: 'Too many requests, or failed attempts to log in',
+  schema,
+};
+const unavailable: DocumentedError = { status: 503, description: 'The vault cannot answer at the moment', schema };
 const internal: DocumentedError = { status: 500, description: 'Internal server error', schema };
 
 const refusals: Readonly<Record<string, readonly DocumentedError[]>> = {
-  CreateCredential: [invalid, unauthorized, forbidden],
+  CreateCredential: [invalid, unauthorized, forbidden, tooLarge],
   ListCredentials: [unauthorized],
   DeleteCredential: [unauthorized, forbidden, { status: 404, description: 'Credential not found', schema }],
-  SetUp: [invalid, forbidden, { status: 409, description: 'A password is configured already', schema }],
-  Login: [
-    { status: 401, description: 'Invalid password', schema },
-    { status: 429, description: 'Too many failed attempts', schema },
-  ],
+  SetUp: [invalid, forbidden, tooLarge, { status: 409, description: 'A password is configured already', schema }],
+  Login: [tooLarge, { status: 401, description: 'Invalid password', schema }],
   Logout: [unauthorized],
 };
 
@@ -35,7 +39,7 @@ export const documentation: Documentation = {
     'LoginRequest.password': required,
     'LoginResponse.expires_at': required,
   },
-  errors: ({ name }) => [...(refusals[name] ?? []), internal],
+  errors: ({ name }) => [...(refusals[name] ?? []), throttled, internal, unavailable],
   schemas: {
     Error: {
       type: 'object',

@@ -1,4 +1,4 @@
-import type { Problem, RestAnswer } from '../../gateway/dialect.ts';
+import type { Problem, RestAnswer, RestExchange } from '../../gateway/dialect.ts';
 import type { FaultList } from '../../gateway/messages/fault-list.ts';
 import type { VaultError, VaultErrorCode } from '../../vault/errors.ts';
 import { describeFaults } from '../describe-fault.ts';
@@ -13,10 +13,11 @@ interface Rendering {
   readonly words?: string;
 }
 
+const noHeader = 'missing or invalid authorization header';
 const tokenRefused: Rendering = { status: 401, words: 'invalid or expired session token' };
 
 const renderings: Record<VaultErrorCode, Rendering> = {
-  token_missing: { status: 401, words: 'missing or invalid authorization header' },
+  token_missing: { status: 401, words: noHeader },
   token_invalid: tokenRefused,
   token_expired: tokenRefused,
   password_wrong: { status: 401, words: 'invalid password' },
@@ -62,7 +63,9 @@ const answers: ProblemTable<RestAnswer> = {
  *
  * @see seed 001
  */
-export function renderProblem(problem: Problem): RestAnswer {
+export function renderProblem(problem: Problem, exchange?: Pick<RestExchange, 'hasOtherScheme'>): RestAnswer {
+  const isTokenRefused = problem.kind === 'vault' && renderings[problem.error.code] === tokenRefused;
+  if (isTokenRefused && exchange?.hasOtherScheme) return answer(401, noHeader);
   return renderBy(answers, problem);
 }
 

@@ -5,32 +5,45 @@ import type { Dialect } from '../../gateway/dialect.ts';
 import { authenticatedRpc, workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
 import type { Call } from '../../vault/caller.ts';
 import type { CredentialVault } from '../../vault/credential-vault.ts';
-import { notFound, VaultError } from '../../vault/errors.ts';
+import { invalidArgument, notFound, VaultError } from '../../vault/errors.ts';
 import { findProvider, isFreeForm, providers } from '../../vault/provider-catalogue.ts';
-import { componentOf, freeFormComponentOf } from './components.ts';
+import { componentOf, componentsMax, freeFormComponentOf, separator, unwrapComponents } from './components.ts';
 import { documentation } from './documentation.ts';
 import { renderProblem } from './errors.ts';
 import { answerBudgetOf } from '../answer-budget.ts';
+import { fixedAnswers } from './fixed-answers.ts';
 import * as mapping from './mapping.ts';
 import { flowiseName, isPlain } from './redaction.ts';
 
+/** What the dialect works with. */
+export interface FlowiseParts {
+  readonly vault: CredentialVault;
+  /** The product's. */
+  readonly version: string;
+}
+
 /** Flowise's credentials API. @see seed 000 */
-export function flowiseDialect({ vault }: { readonly vault: CredentialVault }): Dialect {
+export function flowiseDialect({ vault, version }: FlowiseParts): Dialect {
   return {
     name: flowiseName,
     rpcs: [...showingRpcs(vault), ...changingRpcs(vault), ...componentRpcs(vault)],
     documentation,
+    fixedAnswers: fixedAnswers(version),
     rest: {
       json: { names: 'json', unset: 'null', int64: 'number', timestamp: 'milliseconds' },
       unknownMembers: 'ignore',
       successStatus: {},
       renderProblem,
+      envelope: unwrapComponents,
       headers: { GetCredential: { 'cache-control': 'no-store' }, RevealCredential: { 'cache-control': 'no-store' } },
     },
   };
 }
 
 const { method } = CredentialService;
+
+/** Some components have no parameters. */
+const componentRules = { mayBeEmpty: true } as const;
 
 function showingRpcs(vault: CredentialVault): BoundRpc[] {
   return [
@@ -53,9 +66,11 @@ function changingRpcs(vault: CredentialVault): BoundRpc[] {
       const { draft, secret, merge } = mapping.draftFromRequest(request);
       const { id } = request;
       if (id === undefined) {
-        return { credential: mapping.createdToEntity(await vault.createSealedCredential(call, draft, secret)) };
+        return {
+          credential: mapping.createdToEntity(await vault.createSealedCredential(call, draft, secret, componentRules)),
+        };
       }
-      const stored = await vault.createOrReplaceCredential(call, { id, draft, secret, merge });
+      const stored = await vault.createOrReplaceCredential(call, { id, draft, secret, merge, ...componentRules });
       return { credential: mapping.changedToEntity(stored, call) };
     }),
     workspaceRpc(method.updateCredential, writing, async (request, call) => {
@@ -73,10 +88,17 @@ function componentRpcs(vault: CredentialVault): BoundRpc[] {
   const { getComponentCredential, listComponentCredentials } = ComponentCredentialService.method;
   return [
     authenticatedRpc(listComponentCredentials, async () => ({ componentCredentials: providers.map(componentOf) })),
-    authenticatedRpc(getComponentCredential, async ({ name }, call) => ({
-      componentCredential: await describeComponent(vault, call, name),
-    })),
+    authenticatedRpc(getComponentCredential, async ({ name }, call) => {
+      if (!name.includes(separator)) return { componentCredential: await describeComponent(vault, call, name) };
+      return { componentCredentials: await describeComponents(vault, call, name.split(separator)) };
+    }),
   ];
+}
+
+async function describeComponents(vault: CredentialVault, call: Call, names: readonly string[]) {
+  const wanted = names.filter((name) => name !== '');
+  if (wanted.length > componentsMax) throw invalidArgument('name', `must be at most ${componentsMax} names`);
+  return Promise.all(wanted.map((name) => describeComponent(vault, call, name)));
 }
 
 /** A provider without a component has one of its name as soon as the workspace has credentials of it; `custom` always has. */

@@ -1,24 +1,28 @@
 import { comments } from '../../../gen/flowise/v1/comments.ts';
 import type { Documentation, DocumentedError } from '../../gateway/openapi/documentation.ts';
 
+const component = { $ref: '#/components/schemas/ComponentCredential' } as const;
 const failure = { $ref: '#/components/schemas/Failure' } as const;
 
 /** What Flowise's middleware answers before any controller is reached. */
 const everywhere: readonly DocumentedError[] = [
   { status: 401, description: 'No or wrong key', schema: textMember('error') },
   { status: 403, description: 'The key lacks the permission', schema: textMember('message') },
+  { status: 429, description: 'Too many requests', schema: failure },
   { status: 500, description: 'Internal Server Error', schema: failure },
+  { status: 503, description: 'The vault cannot answer at the moment', schema: failure },
 ];
 const malformed: DocumentedError = { status: 400, description: 'The request is malformed', schema: failure };
+const tooLarge: DocumentedError = { status: 413, description: 'The body is too large', schema: failure };
 const notProvided: DocumentedError = { status: 412, description: 'A required member is missing', schema: failure };
 const absent: DocumentedError = { status: 404, description: 'There is none of that id or name', schema: failure };
 const notActive: DocumentedError = { status: 412, description: 'The credential is not active', schema: failure };
 
 const refusals: Readonly<Record<string, readonly DocumentedError[]>> = {
-  CreateCredential: [malformed, notProvided],
+  CreateCredential: [malformed, notProvided, tooLarge],
   GetCredential: [absent],
   RevealCredential: [absent, notActive],
-  UpdateCredential: [malformed, absent, notProvided],
+  UpdateCredential: [malformed, absent, notProvided, tooLarge],
   DeleteCredential: [notProvided],
   GetComponentCredential: [absent],
 };
@@ -35,6 +39,10 @@ export const documentation: Documentation = {
     'CredentialDetail.plain_data_obj': { required: true },
     'RevealCredentialResponse.plain_data_obj': { required: true },
   },
+  envelope: (answer) =>
+    answer['$ref'] === '#/components/schemas/GetComponentCredentialResponse'
+      ? { oneOf: [component, { type: 'array', items: component }] }
+      : answer,
   errors: ({ name }) => [...everywhere, ...(refusals[name] ?? [])],
   schemas: {
     Failure: {

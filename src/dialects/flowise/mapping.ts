@@ -51,10 +51,12 @@ interface SentData {
  * @throws VaultError `invalid_argument` for `credentialData`, where there are no data or two different ones
  */
 export function draftFromRequest(request: CreateCredentialRequest): FlowiseDraft {
-  const sent = dataOf(request) ?? {};
-  const data = withoutMarkers(sent);
-  const names = Object.keys(data);
-  if (names.length === 0) throw invalidArgument('credentialData', 'not provided!');
+  const sent = dataOf(request);
+  const data = sent && withoutMarkers(sent);
+  const names = Object.keys(data ?? {});
+  // A component without parameters sends an empty object; markers alone are no data.
+  if (!data || (names.length === 0 && Object.keys(sent).length > 0))
+    throw invalidArgument('credentialData', 'not provided!');
   // Flowise does not say what kind of proof the data are; a single value is nearly always a key.
   const authType = names.length === 1 ? 'api_key' : 'custom';
   const draft = { ...draftDefaults, name: request.name, provider: request.credentialName, authType };

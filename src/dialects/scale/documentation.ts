@@ -22,7 +22,7 @@ export const documentation: Documentation = {
   operationId: ({ httpMethod, path }) => `${httpMethod}-V5-${path}`,
   securitySchemes: { APIKeyHeader: { type: 'apiKey', in: 'header', name: 'x-api-key' } },
   parameters: [workspaceHeader('x-selected-account-id', 'The account ID')],
-  // Its document says of no member that it may be null, though some are.
+  // Its document says of no member that it may be null, though some are; of these two answers its SDK knows it, too.
   nulls: 'hidden',
   members: {
     // The vault's own limits; Scale names none.
@@ -30,6 +30,8 @@ export const documentation: Documentation = {
     'CreateCredentialRequest.name': { schema: { maxLength: null } },
     'CreateCredentialRequest.description': { schema: { maxLength: null } },
     'Credential.object': { schema: { default: 'credential' } },
+    'Credential.description': { required: true, nullable: true },
+    'Credential.credential_metadata': { required: true, nullable: true },
   },
   errors: ({ name }) => [...(refusals[name] ?? []), validationError],
   schemas: validationErrorSchemas({ input: {}, ctx: { type: 'object', additionalProperties: true } }),

@@ -1,22 +1,30 @@
 import type { DescMessage, DescService } from '@bufbuild/protobuf';
 import type { JsonObject } from '../../vault/json.ts';
 import type { Dialect } from '../dialect.ts';
+import { shapeOf } from '../routes/path-template.ts';
 import type { Route } from '../routes/route-table.ts';
 import { createComponentSchemas } from './component-schemas.ts';
 import type { Documentation } from './documentation.ts';
 import { documentedPath, operationOf } from './operation.ts';
 
 /**
- * Describes the REST side of a dialect. Its routes are shown on their documented paths, and the mount prefix as a second server.
+ * Describes the REST side of a dialect. Its routes are shown on their documented paths, and the mount prefix as a second server;
+ * where another dialect has one of its paths, the prefix is the first.
  *
  * @param routes all that are served, of whatever dialect
+ * @param version the product's
  * @see https://spec.openapis.org/oas/v3.1.1.html
  */
-export function createApiDocument(dialect: Dialect, routes: readonly Route[]): JsonObject {
+export function createApiDocument(dialect: Dialect, routes: readonly Route[], version = '0.0.0'): JsonObject {
   const { documentation = { title: dialect.name }, name, rest } = dialect;
   const { securitySchemes } = documentation;
   const own = routes.filter((route) => route.dialect === dialect && !route.isMounted);
   const components = createComponentSchemas({ rest, documentation, bothWays: messagesOfBothWays(own) });
+  const plain = { url: '/' };
+  const mounted = {
+    url: `/${name}`,
+    description: 'Answers in this form alone, whichever API else has the same paths.',
+  };
   const paths: Record<string, Record<string, JsonObject>> = {};
   const ordinals = new Map<Route['rpc'], number>();
   for (const route of own) {
@@ -27,17 +35,23 @@ export function createApiDocument(dialect: Dialect, routes: readonly Route[]): J
   }
   return {
     openapi: '3.1.0',
-    info: { title: documentation.title, version: versionOf(dialect) },
-    servers: [{ url: '/' }, { url: `/${name}`, description: 'Whoever else has the same paths.' }],
+    info: { title: documentation.title, version },
+    servers: sharesPath(own, routes) ? [mounted, plain] : [plain, mounted],
     paths,
     components: { schemas: components.schemas, ...(securitySchemes && { securitySchemes }) },
     tags: tagsOf(dialect),
   };
 }
 
-/** The last part of the package's name: `v1`. */
-function versionOf({ rpcs }: Dialect): string {
-  return rpcs[0]?.method.parent.file.proto.package.split('.').at(-1) ?? '';
+/** Whether another dialect may answer one of the routes. */
+function sharesPath(own: readonly Route[], routes: readonly Route[]): boolean {
+  const others = routes.filter(({ dialect, isMounted }) => dialect !== own[0]?.dialect && !isMounted);
+  const taken = new Set(others.map(keyOf));
+  return own.some((route) => taken.has(keyOf(route)));
+}
+
+function keyOf({ httpMethod, template }: Route): string {
+  return `${httpMethod} ${shapeOf(template)}`;
 }
 
 function tagsOf({ documentation, rpcs }: Dialect): JsonObject[] {

@@ -145,17 +145,19 @@ class Components implements ComponentSchemas {
   }
 
   #isRequired(field: DescField, direction: Direction): boolean {
-    const { required, schema } = this.#noteOf(field);
+    const { alwaysAnswered, required, schema } = this.#noteOf(field);
     if (required !== undefined) return required;
     if (direction === 'request') return isRequiredField(field);
+    if (alwaysAnswered) return true;
     if (schema?.['default'] !== undefined || this.#saysNull(field, direction)) return false;
     return this.#style.rest.json.unset === 'null' || !hasPresence(field);
   }
 
   #saysNull(field: DescField, direction: Direction): boolean {
     const { documentation, rest } = this.#style;
+    const { nullable, required } = this.#noteOf(field);
+    if (nullable) return direction === 'answer';
     if (documentation.nulls === 'hidden' || rest.json.unset === 'omit' || !hasPresence(field)) return false;
-    const { required } = this.#noteOf(field);
     return !(required ?? (direction === 'request' && isRequiredField(field)));
   }
 

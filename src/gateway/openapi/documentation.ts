@@ -23,6 +23,8 @@ export interface Documentation {
   readonly envelope?: (answer: JsonObject) => JsonObject;
   /** The refusals worth telling, by method. */
   readonly errors?: (method: DescMethodUnary) => readonly DocumentedError[];
+  /** The refusals of every route that has a body. */
+  readonly bodyErrors?: readonly DocumentedError[];
   /** Schemas that the errors refer to. */
   readonly schemas?: Readonly<Record<string, JsonObject>>;
 }
@@ -38,6 +40,10 @@ export interface DocumentedOperation {
 export interface MemberNote {
   /** Whether requests must, and answers always do hold it. */
   readonly required?: boolean;
+  /** Whether requests need not, but answers always do hold it. */
+  readonly alwaysAnswered?: boolean;
+  /** Whether answers may hold null for it, whatever `nulls` says. */
+  readonly nullable?: boolean;
   /** Changes the schema made of its field: a JSON merge patch, in which null takes away. */
   readonly schema?: JsonObject;
 }

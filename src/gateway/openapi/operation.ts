@@ -38,7 +38,7 @@ export function documentedPath({ path }: Route): string {
 
 function requestBody(route: Route, origins: Origins, components: ComponentSchemas): JsonObject {
   const { body, rpc } = route;
-  if (origins.body.length === 0) return {};
+  if (body.kind === 'none') return {};
   const schema =
     body.kind === 'field'
       ? components.ofValue(body.field, 'request')
@@ -54,8 +54,9 @@ function success({ dialect, responseField, rpc }: Route, components: ComponentSc
   return { [dialect.rest.successStatus[rpc.method.name] ?? 200]: { description: 'Successful Response', content } };
 }
 
-function refusals({ dialect, rpc }: Route): JsonObject {
-  const errors = dialect.documentation?.errors?.(rpc.method) ?? [];
+function refusals({ body, dialect: { documentation }, rpc }: Route): JsonObject {
+  const ofBody = body.kind === 'none' ? [] : (documentation?.bodyErrors ?? []);
+  const errors = [...(documentation?.errors?.(rpc.method) ?? []), ...ofBody];
   return Object.fromEntries(
     errors.map(({ status, description, schema }) => [
       String(status),

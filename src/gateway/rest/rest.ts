@@ -77,7 +77,7 @@ export class RestService {
       case 'found':
         return this.#answerFound(request, match.candidates);
       case 'not_found':
-        return this.#refuseRoute(request, match.dialects, () => ({ kind: 'route_not_found' }));
+        return this.#refuseUnknown(request, match.dialects);
       case 'method_not_allowed':
         return this.#refuseRoute(request, [...match.allow.keys()], (dialect) => ({
           kind: 'method_not_allowed',
@@ -164,6 +164,12 @@ export class RestService {
     }
   }
 
+  #refuseUnknown(request: RestRequest, dialects: readonly Dialect[]): Promise<SpeltAnswer> {
+    const allow = this.#parts.methodsOfSystem(request.path);
+    if (allow) return Promise.resolve(spellAnswer(methodNotAllowed(allow)));
+    return this.#refuseRoute(request, dialects, () => ({ kind: 'route_not_found' }));
+  }
+
   /** The beginning of a path may tell whose way of refusing it is. */
   async #refuseRoute(
     request: RestRequest,
@@ -171,7 +177,7 @@ export class RestService {
     problem: (dialect: Dialect) => Problem,
   ): Promise<SpeltAnswer> {
     const [first] = dialects;
-    if (!first) return spellAnswer(answerOutside(this.#parts.methodsOfSystem(request.path)));
+    if (!first) return spellAnswer(plainAnswer(404, 'not_found', 'no such path'));
     const names = dialects.map(({ name }) => name);
     const show = showForChoice(request, { caller: undefined, body: undefined, pathValues: [] });
     const chosen = names.length > 1 ? await this.#parts.chooseDialect(names, show) : undefined;
@@ -181,13 +187,14 @@ export class RestService {
     return spellAnswer(renderProblem(dialect, problem(dialect), shown, this.#parts.log));
   }
 
-  #describe({ exchange }: RestRequest, match: Match | undefined, caller: Caller | undefined): RestExchange {
+  #describe({ exchange, headers }: RestRequest, match: Match | undefined, caller: Caller | undefined): RestExchange {
     return {
       method: match?.entry.rpc.method,
       requestId: exchange.requestId,
       now: this.#parts.clock.now(),
       pathVariables: match?.variables ?? {},
       caller,
+      hasOtherScheme: !/^\s*(?:bearer(?:\s|$)|$)/i.test(headers.get('authorization') ?? ''),
     };
   }
 }
@@ -200,9 +207,8 @@ const tooManyParameters: Fault = {
   input: undefined,
 };
 
-/** @param allow the methods of the path, which answer elsewhere */
-function answerOutside(allow: readonly string[] | undefined): RestAnswer {
-  if (!allow) return plainAnswer(404, 'not_found', 'no such path');
+/** The refusal at a path that is answered elsewhere, by these methods. */
+function methodNotAllowed(allow: readonly string[]): RestAnswer {
   const answer = plainAnswer(405, 'unimplemented', 'this path has no such method');
   return { ...answer, headers: { allow: allow.join(', ') } };
 }

@@ -43,6 +43,14 @@ describe('coffer.v1.AccessService over REST', () => {
     expect(who.body).to.include({ kind: 'api_key', id, name: 'billing', user_id: created_by, is_owner: false });
   });
 
+  it('lists the admin key with what it may do', async () => {
+    const { body } = await call({ path: `${apiKeys}?page_size=1000` });
+    const { id } = (await call({ path: '/v1/whoami' })).body;
+    const listed = Array.from(body.api_keys, (key) => Object(key));
+    expect(listed.find((key) => key.id === id)).to.include({ role: 'ADMIN' });
+    expect(JSON.stringify(body)).not.to.contain('UNSPECIFIED');
+  });
+
   it('tells the admin key that it is an owner, and ADMIN of the default workspace', async () => {
     const { body } = await call({ path: '/v1/whoami' });
     const id = coffer.defaultWorkspaceId;

@@ -152,6 +152,24 @@ describe('fishnet: every row of its table', () => {
     });
   });
 
+  for (const authorization of ['Basic dXNlcjpwYXNz', 'Token fn_sess_0', 'Basic', 'fn_sess_0', `Digest a="b"`]) {
+    it(`takes no other scheme than Bearer: ${authorization}`, async () => {
+      for (const method of ['GET', 'POST']) {
+        const { status, body } = await restClient(coffer.origin)({ method, path, headers: { authorization } });
+        const error = 'missing or invalid authorization header';
+        expect({ status, body }).to.deep.equal({ status: 401, body: { error } });
+      }
+    });
+  }
+
+  it('blames the token of a Bearer that nobody has, in any case of letters', async () => {
+    for (const scheme of ['Bearer', 'bearer', 'BEARER']) {
+      const headers = { authorization: `${scheme} fn_sess_${'0'.repeat(64)}` };
+      const { body } = await restClient(coffer.origin)({ path, headers });
+      expect(body, scheme).to.deep.equal({ error: 'invalid or expired session token' });
+    }
+  });
+
   it('answers 405 with Allow to a method that a path does not have', async () => {
     const { status, headers, body } = await call('PUT', path, coffer.adminToken, {});
     expect({ status, body }).to.deep.equal({ status: 405, body: { error: 'method not allowed' } });

@@ -91,7 +91,7 @@ export class GeneratedClient {
       });
       const answer: JsonValue = JSON.parse(await response.text());
       if (response.ok && isJsonObject(answer)) return answer;
-      if (attempt === retriesMax || !isWorthRetrying(response.status)) {
+      if (attempt === retriesMax || !isWorthRetrying(response)) {
         throw new StatusError(response.status, answer, attempt + 1);
       }
       await this.#options.onRetry?.(response.status, response.headers.get('retry-after'));
@@ -119,7 +119,10 @@ export class GeneratedClient {
   }
 }
 
-function isWorthRetrying(status: number): boolean {
+/** The server's own word goes before what the status says. */
+function isWorthRetrying({ headers, status }: Response): boolean {
+  const word = headers.get('x-should-retry');
+  if (word === 'true' || word === 'false') return word === 'true';
   return status === 408 || status === 409 || status === 429 || status >= 500;
 }
 

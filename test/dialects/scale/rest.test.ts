@@ -155,6 +155,7 @@ describe('scale over REST', () => {
       const [first, second] = [await create(), await create()];
       const reply = await send('PATCH', `${base}/${second.id}`, { name: first.name });
       expect(reply.status).to.equal(409);
+      expect(reply.headers.get('x-should-retry')).to.equal('false');
       expect(reply.body).to.deep.equal({ detail: `Credential with name '${first.name}' already exists` });
       expect((await send('PATCH', `${base}/${second.id}`, { name: second.name })).status).to.equal(200);
     });

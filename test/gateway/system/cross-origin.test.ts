@@ -19,7 +19,7 @@ describe('a page of another origin', () => {
       expect(asked.headers.get('access-control-allow-origin')).to.equal(page);
       expect(asked.headers.get('access-control-allow-headers')).to.equal(wanted);
       expect(asked.headers.get('access-control-allow-methods')).to.contain('PATCH').and.to.contain('POST');
-      expect(asked.headers.get('access-control-allow-credentials')).to.equal(null);
+      expect(asked.headers.get('access-control-allow-credentials')).to.equal('true');
       const body = { method: 'POST', headers: { origin: page, 'content-type': 'application/json' }, body: '{}' };
       const answered = await fetch(running.origin + path, body);
       expect(answered.status).to.equal(401);
@@ -34,6 +34,7 @@ describe('a page of another origin', () => {
       await using running = await startGateway({ corsOrigins: [page] });
       const asked = await fetch(running.origin + path, preflight('https://evil.example', 'POST', 'authorization'));
       expect(asked.headers.get('access-control-allow-origin')).not.to.equal('https://evil.example');
+      expect(asked.headers.get('access-control-allow-credentials')).to.equal(null);
     });
 
     it(`may not call ${title} where none is configured`, async () => {

@@ -5,8 +5,11 @@ import { limits } from '../vault/limits.ts';
 
 /** Counts the entries of a list that is answered whole. */
 export interface AnswerBudget<Schema extends DescMessage> {
-  /** @throws VaultError `resource_exhausted` as soon as the entries are too many for one answer */
-  spend(entry: MessageInitShape<Schema>): void;
+  /**
+   * @returns the entry
+   * @throws VaultError `resource_exhausted` as soon as the entries are too many for one answer
+   */
+  spend(entry: MessageInitShape<Schema>): MessageInitShape<Schema>;
 }
 
 /** Of an entry within its list: a tag, and a length. */
@@ -27,13 +30,14 @@ export function answerBudgetOf<Schema extends DescMessage>(
   let entries = 0;
   return {
     spend: (entry) => {
-      if (protocol === 'rest') return;
+      if (protocol === 'rest') return entry;
       bytes += headBytes + toBinary(schema, create(schema, entry)).length;
       if (entries > 0 && bytes > limits.listBytes) {
         const message = `the list is larger than ${limits.listBytes} bytes: ${advice(entries)}`;
         throw new VaultError('resource_exhausted', message, { reason: 'ANSWER_TOO_LARGE' });
       }
       entries += 1;
+      return entry;
     },
   };
 }

@@ -10,7 +10,7 @@ import type { Registry } from 'prom-client';
 import { limits } from '../vault/limits.ts';
 import type { Clock } from '../vault/ports.ts';
 import { createProver, proofLastsMsDefault, type Authenticate } from './admission/authenticate.ts';
-import { announceClosing, closeBehindUnreadBody, cutOff, endureBreakingOff } from './port/close-behind.ts';
+import { closeBehindUnreadBody, cutOff, endureBreakingOff } from './port/close-behind.ts';
 import { createConnectService } from './rpc/connect.ts';
 import { givenUp, shuttingDown } from './rpc/connect-errors.ts';
 import { ConnectUnary } from './rpc/connect-unary.ts';
@@ -45,13 +45,15 @@ import { limitRates, type RateLimits } from './admission/rate-limit.ts';
 import { stoppable, type Readiness } from './system/readiness.ts';
 import { reflectionPaths } from './system/reflection.ts';
 import { GrpcService } from './rpc/grpc-service.ts';
+import { createRoomCheck } from './request/check-room.ts';
 import { followExchanges } from './request/request-log.ts';
 import { refusalOfMalformed } from './request/malformed-request.ts';
 import { toOriginForm } from './request/request-target.ts';
 import { isLocalServer, requestIdOf } from './request/request-identity.ts';
-import { plainAnswer, spellAnswer, type SpeltAnswer } from './rest/rest-problems.ts';
+import { plainAnswer, spellAnswer } from './rest/rest-problems.ts';
 import { publicBodyBytesMax } from './request/request-body.ts';
 import { countRequests } from './request/request-metrics.ts';
+import { sendAnswer } from './rest/send-answer.ts';
 import { RestService } from './rest/rest.ts';
 import { answeringMethod } from './routes/implied-methods.ts';
 import { createRouteTable } from './routes/route-table.ts';
@@ -138,8 +140,10 @@ const lastWordsMs = 500;
 export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
   const { clock, log, rateLimits = { perKey: 0, perAddress: 0 } } = options;
   const prover = createProver(options.authenticate, options.proofLastsMs ?? proofLastsMsDefault);
+  const { connections, forwardedCalls, unreadAnswers } = limitConnections(options);
   const parts = {
     ...options,
+    checkRoom: createRoomCheck(unreadAnswers),
     bodyBytesMax: options.bodyBytesMax ?? limits.requestBodyBytes,
     guard: createGuard(givenUp),
     prover: refuseCrowds(limitRates(prover, rateLimits, clock)),
@@ -154,7 +158,6 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
   const registry = options.metrics;
   const onEnd = registry && countRequests({ registry, dialects: options.dialects, readiness });
   const { tracer } = options;
-  const { connections, forwardedCalls, unreadAnswers } = limitConnections(options);
   const exchanges = followExchanges(log, {
     enterCall: (call) => forwardedCalls.enter(call),
     connectionOf: (source) => connections.of(source),
@@ -188,9 +191,7 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
       exchange.found.code = 'unimplemented';
       return refuseUnknownRpc(request, reply);
     }
-    const answered = await rest.answer(request, reply, exchange);
-    announceClosing(request, reply);
-    sendAnswer(request, reply, answered);
+    await rest.answer(request, reply, exchange);
   };
   fastify.addHook('onRequest', (request, reply, done) => {
     begin(request, reply);
@@ -349,15 +350,6 @@ function rpcsOf(dialects: readonly Dialect[]): DescMethod[] {
 /** Without the query. */
 function pathOf({ raw }: FastifyRequest): string {
   return raw.url?.split('?', 1)[0] ?? '/';
-}
-
-function sendAnswer(request: FastifyRequest, reply: FastifyReply, { status, headers, body }: SpeltAnswer): void {
-  if (request.method === 'HEAD') reply.header('content-length', Buffer.byteLength(body));
-  reply
-    .code(status)
-    .headers({ ...headers })
-    .type('application/json')
-    .send(body);
 }
 
 async function isDoneWithin(work: Promise<void>, ms: number): Promise<boolean> {

@@ -45,6 +45,11 @@ export interface BoundRpc {
   readonly access: Access;
   /** Called after authentication, authorization and validation. A caller and a workspace are given unless the access is public. */
   readonly invoke: (request: Message, call: RpcCall) => Promise<Message>;
+  /**
+   * Of a list without pages: the answer in parts, at least one, each with some of the elements; what else a message holds is
+   * good as the last part has it.
+   */
+  readonly invokeInParts?: (request: Message, call: RpcCall) => AsyncIterable<Message>;
 }
 
 /** One rpc that answers with several messages, one after the other, as long as its call's signal is not aborted. */
@@ -114,6 +119,38 @@ export function workspaceRpc<I extends DescMessage, O extends DescMessage>(
     credential: credential ? (request: Message) => credential(narrow(input, request)) : credentialIdOf(input),
   } as const;
   return bind(method, access, handler);
+}
+
+/** A list without pages: where it may be sent in parts, it is read as its client takes it. */
+export interface WholeList<I extends DescMessage, O extends DescMessage, Item> {
+  /** At least one chunk, in the order of the list. */
+  readonly chunks: (request: MessageShape<I>, call: Call) => AsyncIterable<readonly Item[]>;
+  /** @param count of all items so far */
+  readonly answer: (items: readonly Item[], call: Call, count: number) => MessageInitShape<O>;
+}
+
+/** Binds an rpc that lists without pages, as `workspaceRpc` binds others. */
+export function workspaceListRpc<I extends DescMessage, O extends DescMessage, Item>(
+  method: DescMethodUnary<I, O>,
+  access: WorkspaceRpcAccess<I>,
+  { chunks, answer }: WholeList<I, O, Item>,
+): BoundRpc {
+  const rpc = workspaceRpc(method, access, async (request, call) => {
+    const items: Item[] = [];
+    for await (const chunk of chunks(request, call)) for (const item of chunk) items.push(item);
+    return answer(items, call, items.length);
+  });
+  return {
+    ...rpc,
+    async *invokeInParts(request, rpcCall) {
+      const call = requireCaller(rpcCall);
+      let count = 0;
+      for await (const chunk of chunks(narrow(method.input, request), call)) {
+        count += chunk.length;
+        yield create(method.output, answer(chunk, call, count));
+      }
+    },
+  };
 }
 
 /** Reads the field by which requests of all dialects name a credential. */

@@ -93,13 +93,13 @@ export class CredentialReader {
     return this.#parts.store.count({ ...filter, ...narrowed, workspaceId, signal, now: this.#parts.clock.now() });
   }
 
-  /** Walks the whole list, one page in memory at a time. */
-  async *walkCredentials(call: Call, walk: CredentialWalk): AsyncGenerator<Credential> {
-    const size = limits.pageSize;
+  /** Walks the whole list in chunks, at least one, each read when it is asked for and by a query of its own. */
+  async *walkCredentials(call: Call, walk: CredentialWalk): AsyncGenerator<readonly Credential[]> {
+    const size = limits.listChunk;
     let after: string | undefined;
     for (;;) {
       const chunk = await this.listCredentials(call, { ...walk, size, ...(after !== undefined && { after }) });
-      yield* chunk;
+      yield chunk;
       after = chunk.at(-1)?.id;
       if (chunk.length < size) return;
     }

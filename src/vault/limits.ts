@@ -11,6 +11,8 @@ export const limits = {
   secretBytes: 65_536,
   pageSize: 1_000,
   pageSizeDefault: 100,
+  /** Of a list without pages, so much is in memory at a time. */
+  listChunk: 500,
   /** What a dialect may document beyond `pageSize`. */
   pageSizeOfDialects: 10_000,
   /** Of the entries of a list in one answer: the clients of gRPC refuse messages of more than 4 MiB. */

@@ -301,7 +301,8 @@ describe('listing credentials', () => {
         [count],
       );
       const ids = new Set<string>();
-      for await (const { id } of real.vault.walkCredentials(real.call, { order: 'descending' })) ids.add(id);
+      for await (const chunk of real.vault.walkCredentials(real.call, { order: 'descending' }))
+        for (const { id } of chunk) ids.add(id);
       expect(ids.size).to.equal(count);
       expect(await real.vault.countCredentials(real.call)).to.equal(count);
     });

@@ -1,8 +1,7 @@
-import type { MessageInitShape } from '@bufbuild/protobuf';
 import { AuthService } from '../../../gen/fishnet/v1/auth_service_pb.ts';
-import { CredentialService, CredentialSchema } from '../../../gen/fishnet/v1/credential_service_pb.ts';
+import { CredentialSchema, CredentialService } from '../../../gen/fishnet/v1/credential_service_pb.ts';
 import type { Dialect } from '../../gateway/dialect.ts';
-import { authenticatedRpc, publicRpc, workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
+import { authenticatedRpc, publicRpc, workspaceListRpc, workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
 import type { Call } from '../../vault/caller.ts';
 import type { CredentialVault } from '../../vault/credential-vault.ts';
 import type { Login } from '../../vault/login.ts';
@@ -41,9 +40,14 @@ function credentialRpcs(vault: CredentialVault): BoundRpc[] {
       const { draft, secret } = draftFromRequest(request);
       return { credential: credentialToWire(await vault.createCredential(call, draft, secret)) };
     }),
-    workspaceRpc(listCredentials, { permission: 'credentials.read' }, async (_, call) => ({
-      credentials: await listNewestFirst(vault, call),
-    })),
+    workspaceListRpc(
+      listCredentials,
+      { permission: 'credentials.read' },
+      {
+        chunks: (_, call) => listNewestFirst(vault, call),
+        answer: (credentials) => ({ credentials: [...credentials] }),
+      },
+    ),
     workspaceRpc(deleteCredential, { permission: 'credentials.write' }, async ({ credentialId }, call) => {
       await vault.deleteCredential(call, credentialId);
       return { deleted: true };
@@ -51,15 +55,11 @@ function credentialRpcs(vault: CredentialVault): BoundRpc[] {
   ];
 }
 
-async function listNewestFirst(vault: CredentialVault, call: Call) {
+async function* listNewestFirst(vault: CredentialVault, call: Call) {
   const budget = answerBudgetOf(call, CredentialSchema);
-  const credentials: MessageInitShape<typeof CredentialSchema>[] = [];
-  for await (const credential of vault.walkCredentials(call, { order: 'descending' })) {
-    const entry = credentialToWire(credential);
-    budget.spend(entry);
-    credentials.push(entry);
+  for await (const chunk of vault.walkCredentials(call, { order: 'descending' })) {
+    yield chunk.map((credential) => budget.spend(credentialToWire(credential)));
   }
-  return credentials;
 }
 
 function loginRpcs(login: Login): BoundRpc[] {

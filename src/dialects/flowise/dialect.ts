@@ -1,8 +1,7 @@
-import type { MessageInitShape } from '@bufbuild/protobuf';
 import { ComponentCredentialService } from '../../../gen/flowise/v1/component_credential_service_pb.ts';
 import { CredentialService, CredentialSummarySchema } from '../../../gen/flowise/v1/credential_service_pb.ts';
 import type { Dialect } from '../../gateway/dialect.ts';
-import { authenticatedRpc, workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
+import { authenticatedRpc, workspaceListRpc, workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
 import type { Call } from '../../vault/caller.ts';
 import type { CredentialVault } from '../../vault/credential-vault.ts';
 import { invalidArgument, notFound, VaultError } from '../../vault/errors.ts';
@@ -47,9 +46,14 @@ const componentRules = { mayBeEmpty: true } as const;
 
 function showingRpcs(vault: CredentialVault): BoundRpc[] {
   return [
-    workspaceRpc(method.listCredentials, { permission: 'credentials.read' }, async ({ credentialName }, call) => ({
-      credentials: await listCredentials(vault, call, credentialName),
-    })),
+    workspaceListRpc(
+      method.listCredentials,
+      { permission: 'credentials.read' },
+      {
+        chunks: ({ credentialName }, call) => listCredentials(vault, call, credentialName),
+        answer: (credentials) => ({ credentials: [...credentials] }),
+      },
+    ),
     workspaceRpc(method.getCredential, { permission: 'credentials.read' }, async ({ credentialId }, call) => ({
       credential: mapping.detailOf(await vault.describeSecret(call, credentialId, isPlain)),
     })),
@@ -110,18 +114,15 @@ async function describeComponent(vault: CredentialVault, call: Call, name: strin
   return freeFormComponentOf(name, fieldNames);
 }
 
-async function listCredentials(vault: CredentialVault, call: Call, credentialNames: readonly string[]) {
-  const summaries: MessageInitShape<typeof CredentialSummarySchema>[] = [];
+async function* listCredentials(vault: CredentialVault, call: Call, credentialNames: readonly string[]) {
   const budget = answerBudgetOf(call, CredentialSummarySchema);
   const spellings = mapping.providersFor(credentialNames);
   const walk = { order: 'ascending', ...(spellings && { providers: spellings }) } as const;
-  for await (const credential of vault.walkCredentials(call, walk)) {
-    if (spellings && !mapping.isFor(credentialNames, credential)) continue;
-    const summary = mapping.summaryOf(credential);
-    budget.spend(summary);
-    summaries.push(summary);
+  for await (const chunk of vault.walkCredentials(call, walk)) {
+    yield chunk
+      .filter((credential) => !spellings || mapping.isFor(credentialNames, credential))
+      .map((credential) => budget.spend(mapping.summaryOf(credential)));
   }
-  return summaries;
 }
 
 /** Answers how many were deleted, since Flowise takes one that is absent for none. */

@@ -1,4 +1,3 @@
-import type { MessageInitShape } from '@bufbuild/protobuf';
 import {
   CredentialService,
   CredentialSummarySchema,
@@ -6,7 +5,7 @@ import {
 } from '../../../gen/miniflow/v1/credential_service_pb.ts';
 import type { Dialect, RestStyle } from '../../gateway/dialect.ts';
 import { quote } from '../../gateway/errors/refusal-limits.ts';
-import { workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
+import { workspaceListRpc, workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
 import type { Call } from '../../vault/caller.ts';
 import type { CredentialVault } from '../../vault/credential-vault.ts';
 import { spellShortId } from '../../vault/ids.ts';
@@ -74,13 +73,13 @@ function showingRpcs(vault: CredentialVault): BoundRpc[] {
     workspaceRpc(method.getCredential, reading, async (request, call) => ({
       credential: await showCredential(vault, request, call),
     })),
-    workspaceRpc(method.listCredentials, reading, async (request, call) => {
-      const credentials = await listCredentials(vault, request.credentialType, call);
-      return {
+    workspaceListRpc(method.listCredentials, reading, {
+      chunks: ({ credentialType }, call) => listCredentials(vault, credentialType, call),
+      answer: (credentials, call, count) => ({
         workspaceId: spellShortId('workspace', call.workspaceId),
-        credentials,
-        count: credentials.length,
-      };
+        credentials: [...credentials],
+        count,
+      }),
     }),
   ];
 }
@@ -114,16 +113,12 @@ async function showCredential(vault: CredentialVault, request: GetCredentialRequ
   return mapping.detailOf(credential, secret);
 }
 
-async function listCredentials(vault: CredentialVault, wanted: string | undefined, call: Call) {
-  const summaries: MessageInitShape<typeof CredentialSummarySchema>[] = [];
+async function* listCredentials(vault: CredentialVault, wanted: string | undefined, call: Call) {
   const budget = answerBudgetOf(call, CredentialSummarySchema);
   const filter = wanted ? credentialTypes.filterOf(wanted.toUpperCase()) : {};
-  for await (const credential of vault.walkCredentials(call, { ...filter, order: 'ascending' })) {
-    const summary = mapping.summaryOf(credential);
-    budget.spend(summary);
-    summaries.push(summary);
+  for await (const chunk of vault.walkCredentials(call, { ...filter, order: 'ascending' })) {
+    yield chunk.map((credential) => budget.spend(mapping.summaryOf(credential)));
   }
-  return summaries;
 }
 
 function takenName(name: string, request: InWorkspace): string {

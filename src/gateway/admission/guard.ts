@@ -4,6 +4,7 @@ import { authorize, authorizeOwner, authorizeSomewhere, resolveWorkspace, type C
 import { invalidArgument, VaultError } from '../../vault/errors.ts';
 import type { RequestHeaders } from './authenticate.ts';
 import type { Dialect } from '../dialect.ts';
+import { untilAborted as itemsUntilAborted } from '../request/until-aborted.ts';
 import { createFlawSearches } from '../messages/flaw-search.ts';
 import { createOverfullCuts } from '../messages/overfull-lists.ts';
 import type { BoundRpc, RpcCall } from '../rpc.ts';
@@ -37,6 +38,16 @@ export interface Guard {
    * @throws VaultError `deadline_exceeded`, `canceled` or `unavailable` as the signal's reason says
    */
   invoke(rpc: BoundRpc, message: Message, call: RpcCall): Promise<Message>;
+  /**
+   * Gives the parts of a list no longer than until the call is given up.
+   *
+   * @throws as `invoke`
+   */
+  invokeInParts(
+    invoke: NonNullable<BoundRpc['invokeInParts']>,
+    message: Message,
+    call: RpcCall,
+  ): AsyncGenerator<Message>;
 }
 
 /** A call before it is let in. */
@@ -75,6 +86,14 @@ export function createGuard(givenUp: (reason: unknown) => VaultError): Guard {
         return await untilAborted(call.signal, rpc.invoke(message, call));
       } catch (error) {
         // What a handler throws after the call was given up follows from that.
+        if (call.signal.aborted && !(error instanceof VaultError)) throw givenUp(call.signal.reason);
+        throw error;
+      }
+    },
+    async *invokeInParts(invoke, message, call) {
+      try {
+        yield* itemsUntilAborted(call.signal, invoke(message, call));
+      } catch (error) {
         if (call.signal.aborted && !(error instanceof VaultError)) throw givenUp(call.signal.reason);
         throw error;
       }

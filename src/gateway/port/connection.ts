@@ -107,6 +107,11 @@ export class Connection {
     if (this.#isEnding && this.answers.size === 0) this.#end?.close();
   }
 
+  /** Closes it by a reset, so that its client does not take what it has for the whole. */
+  reset(): void {
+    this.socket.resetAndDestroy();
+  }
+
   /** Ends it as soon as its calls have ended. */
   end(): void {
     if (this.#isEnding) return;

@@ -1,10 +1,11 @@
-import type { DescMessage, Message } from '@bufbuild/protobuf';
+import { create, type DescMessage, type Message } from '@bufbuild/protobuf';
 import assert from 'node:assert/strict';
 import type { Guard } from '../admission/guard.ts';
-import { createJsonWriters } from '../messages/json-writer.ts';
-import { fieldReader, resolveFieldPath } from '../messages/message-fields.ts';
+import { createJsonWriters, type JsonWriters } from '../messages/json-writer.ts';
+import { fieldReader, resolveFieldPath, wireNameOf } from '../messages/message-fields.ts';
 import { nameOfRpc } from '../request/request-metrics.ts';
 import { createRequestReader, type RequestReader } from '../messages/request-reader.ts';
+import type { ListWriter } from './list-answer.ts';
 import type { Route } from '../routes/route-table.ts';
 
 /** A route with all that is made once for it. */
@@ -20,6 +21,15 @@ export interface CompiledRoute {
   readonly headers: Readonly<Record<string, string>>;
   /** `coffer.v1.CredentialService/GetCredential`. */
   readonly rpcName: string;
+  /** Of a list that may be sent in parts. */
+  readonly list: CompiledList | undefined;
+}
+
+/** How the parts of a list are serialized; see `ListWriter`. */
+export interface CompiledList {
+  readonly elements: (part: Message) => string;
+  /** @param envelope wraps the JSON of the answer */
+  readonly frame: (part: Message, envelope: (text: string) => string) => ReturnType<ListWriter['frame']>;
 }
 
 /** Compiles all routes at once, so that a mistake in a proto shows at start-up. */
@@ -38,6 +48,7 @@ export function compileRoutes(routes: readonly Route[], guard: Guard): (route: R
       status: rest.successStatus[method.name] ?? 200,
       headers: rest.headers?.[method.name] ?? {},
       rpcName: nameOfRpc(method),
+      list: route.rpc.invokeInParts && compileList(route, ofDialect),
     });
   }
   return (route) => {
@@ -57,4 +68,24 @@ function compileEtag(output: DescMessage, names: string): CompiledRoute['etagOf'
       return typeof value === 'string' && value !== '' ? value : undefined;
     })
   );
+}
+
+/** The list is the one repeated field of the answer, and stands in its JSON where an empty one would. */
+function compileList({ dialect, rpc, responseField }: Route, writers: JsonWriters): CompiledList {
+  const { output } = rpc.method;
+  const field = output.fields.find(({ fieldKind }) => fieldKind === 'list');
+  assert(field, 'a list has a repeated field');
+  const writeList = writers.ofField(field);
+  const writeWhole = writers.ofMessage(output);
+  const empty = `"${wireNameOf(field, dialect.rest.json.names)}":[]`;
+  return {
+    elements: (part) => writeList(part).slice(1, -1),
+    frame(part, envelope) {
+      if (responseField) return { before: '[', after: ']' };
+      const text = envelope(writeWhole(Object.assign(create(output), part, { [field.localName]: [] })));
+      // No string in JSON holds this: its quotes would be escaped.
+      const end = text.indexOf(empty) + empty.length - 1;
+      return { before: text.slice(0, end), after: text.slice(end) };
+    },
+  };
 }

@@ -1,3 +1,4 @@
+import type { Message } from '@bufbuild/protobuf';
 import assert from 'node:assert/strict';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
@@ -9,7 +10,11 @@ import { shuttingDown } from '../rpc/connect-errors.ts';
 import { tellDenial, type DenialObserver } from '../admission/denial-observer.ts';
 import type { Dialect, Fault, Problem, RestAnswer, RestExchange } from '../dialect.ts';
 import { workFor, type Exchange } from '../request/exchange.ts';
-import type { Guard } from '../admission/guard.ts';
+import type { Attempt, Guard } from '../admission/guard.ts';
+import type { CheckRoom } from '../request/check-room.ts';
+import { announceClosing } from '../port/close-behind.ts';
+import { answerList, type ListAnswer } from './list-answer.ts';
+import { sendAnswer, sendList } from './send-answer.ts';
 import { namedCredential } from '../rpc.ts';
 import { findMisencodedParameter } from '../messages/query-encoding.ts';
 import type { PathMatch } from '../routes/path-tree.ts';
@@ -34,6 +39,7 @@ export interface RestParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly bodyBytesMax: number;
+  readonly checkRoom: CheckRoom;
   /** The methods of a path that belongs to no dialect; undefined where it belongs to nobody. */
   readonly methodsOfSystem: (path: string) => readonly string[] | undefined;
 }
@@ -54,14 +60,19 @@ export class RestService {
     this.#compiled = compileRoutes(parts.table.routes, parts.guard);
   }
 
-  async answer(request: FastifyRequest, reply: FastifyReply, exchange: Exchange): Promise<SpeltAnswer> {
+  /** Answers a request; resolves when all of the answer has been handed over. */
+  async answer(request: FastifyRequest, reply: FastifyReply, exchange: Exchange): Promise<void> {
     exchange.found.protocol = 'rest';
     const controller = abortWhenGone(reply);
     this.#inFlight.add(controller);
     try {
       const opened = openRestRequest(request, exchange, controller.signal);
       const match = this.#parts.table.match(opened.httpMethod, opened.path);
-      return await workFor(exchange, () => this.#answerMatch(opened, match));
+      const { more, ...answer } = await workFor(exchange, () => this.#answerMatch(opened, match));
+      announceClosing(request, reply);
+      if (!more) return sendAnswer(request, reply, answer, exchange.connection);
+      const sending = { exchange, signal: controller.signal, log: this.#parts.log };
+      await workFor(exchange, () => sendList(request, reply, { ...answer, more }, sending));
     } finally {
       this.#inFlight.delete(controller);
     }
@@ -72,7 +83,7 @@ export class RestService {
     for (const controller of this.#inFlight) controller.abort(shuttingDown());
   }
 
-  #answerMatch(request: RestRequest, match: RouteMatch): Promise<SpeltAnswer> {
+  #answerMatch(request: RestRequest, match: RouteMatch): Promise<ListAnswer> {
     switch (match.kind) {
       case 'found':
         return this.#answerFound(request, match.candidates);
@@ -91,7 +102,7 @@ export class RestService {
     }
   }
 
-  async #answerFound(request: RestRequest, candidates: readonly Match[]): Promise<SpeltAnswer> {
+  async #answerFound(request: RestRequest, candidates: readonly Match[]): Promise<ListAnswer> {
     const { log, prover } = this.#parts;
     const { headers, signal, exchange } = request;
     const proof = await prover.prove(evidenceOf(exchange, headers, signal));
@@ -124,11 +135,11 @@ export class RestService {
     return candidates.find(({ entry }) => entry.dialect.name === name) ?? first;
   }
 
-  async #call(request: RestRequest, match: Match, proof: Proof): Promise<SpeltAnswer> {
+  async #call(request: RestRequest, match: Match, proof: Proof): Promise<ListAnswer> {
     const { bodyBytesMax, guard, prover } = this.#parts;
     const { dialect, rpc, body: binding } = match.entry;
     const { exchange, headers, query, isQueryCut, signal } = request;
-    const { reader, etagOf, write, status, headers: ofAnswer } = this.#compiled(match.entry);
+    const { reader, etagOf, write, status, headers: ofAnswer, list } = this.#compiled(match.entry);
     const attempt = { dialect, rpc, headers };
     const begun = reader.readPath(match.variables);
     let { message } = begun;
@@ -150,14 +161,17 @@ export class RestService {
       const workspaceId = isSame ? admitted : guard.admit({ ...attempt, caller, message });
       const { requestId, peer, isLocal } = exchange;
       const call = { caller, workspaceId, protocol: 'rest', dialect: dialect.name, peer, requestId, isLocal, signal };
+      const shown = this.#describe(request, match, caller);
+      const envelope = (text: string): string => dialect.rest.envelope?.(text, shown) ?? text;
+      if (list && rpc.invokeInParts) {
+        const parts = this.#partsOf(attempt, renewed, guard.invokeInParts(rpc.invokeInParts, message, call), message);
+        const writer = { ...list, frame: (part: Message) => list.frame(part, envelope) };
+        return this.#checked(exchange, await answerList({ status, headers: ofAnswer }, parts, writer));
+      }
       const answered = await guard.invoke(rpc, message, call);
       const etag = etagOf?.(answered);
-      const answer = write(answered);
-      return {
-        status,
-        headers: etag === undefined ? ofAnswer : { ...ofAnswer, etag: `"${etag}"` },
-        body: dialect.rest.envelope?.(answer, this.#describe(request, match, caller)) ?? answer,
-      };
+      const shownHeaders = etag === undefined ? ofAnswer : { ...ofAnswer, etag: `"${etag}"` };
+      return this.#checked(exchange, { status, headers: shownHeaders, body: envelope(write(answered)) });
     } catch (error) {
       exchange.found.credential = namedCredential(rpc, message);
       throw error;
@@ -168,6 +182,44 @@ export class RestService {
     const allow = this.#parts.methodsOfSystem(request.path);
     if (allow) return Promise.resolve(spellAnswer(methodNotAllowed(allow)));
     return this.#refuseRoute(request, dialects, () => ({ kind: 'route_not_found' }));
+  }
+
+  /** The parts of a list, each only where its caller could still call. */
+  async *#partsOf(
+    attempt: Omit<Attempt, 'caller' | 'message'>,
+    proof: Proof,
+    parts: AsyncIterable<Message>,
+    message: Message,
+  ): AsyncGenerator<Message> {
+    const { guard, prover } = this.#parts;
+    let current = proof;
+    for await (const part of parts) {
+      const renewed = await prover.renew(current);
+      if (renewed !== current) guard.admit({ ...attempt, caller: callerOf(attempt.rpc, renewed), message });
+      current = renewed;
+      yield part;
+    }
+  }
+
+  /**
+   * Lets an answer pass for which there is room on its connection.
+   *
+   * @throws VaultError `resource_exhausted`
+   */
+  #checked(exchange: Exchange, answer: ListAnswer): ListAnswer {
+    this.#parts.checkRoom(exchange, answer.body.length);
+    const { more } = answer;
+    return more ? { ...answer, more: this.#observed(exchange, more) } : answer;
+  }
+
+  /** Has a denial recorded that comes after the first bytes. */
+  async *#observed(exchange: Exchange, more: AsyncIterable<string>): AsyncGenerator<string> {
+    try {
+      yield* more;
+    } catch (error) {
+      await tellDenial(this.#parts, exchange, error);
+      throw error;
+    }
   }
 
   /** The beginning of a path may tell whose way of refusing it is. */

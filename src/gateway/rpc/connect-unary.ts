@@ -5,6 +5,8 @@ import assert from 'node:assert/strict';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { BodyBytes } from '../request/body-bytes.ts';
+import type { Connection } from '../port/connection.ts';
+import { sendBody } from '../port/send-body.ts';
 import { announceClosing } from '../port/close-behind.ts';
 import { undecodable } from './connect-outcome.ts';
 import type { Dialect } from '../dialect.ts';
@@ -77,7 +79,7 @@ export class ConnectUnary {
     const attempt = { served, exchange, protocol: 'connect', headers: headersByName(headers), signal };
     // What fails beyond a refusal is the web framework's to answer.
     this.#answer(request, attempt, codec)
-      .then((answer) => send(request, reply, { contentType, ...answer }))
+      .then((answer) => send(request, reply, { contentType, connection: exchange.connection, ...answer }))
       .catch((error: unknown) => void reply.send(error));
     return true;
   }
@@ -89,7 +91,9 @@ export class ConnectUnary {
         const bytes = new BodyBytes(bytesMax, declaredBytes(raw));
         return codec.read(await readBody(raw, bytes, attempt.signal));
       });
-      return { status: 200, headers, body: codec.write(answer) };
+      const body = codec.write(answer);
+      this.#rpcs.checkRoom(attempt.exchange, body.length);
+      return { status: 200, headers, body };
     } catch (error) {
       return refusalOf(await this.#rpcs.refusalOf(error, attempt), attempt.exchange, dialect);
     }
@@ -97,8 +101,12 @@ export class ConnectUnary {
 }
 
 /** The web framework would say of JSON that it is UTF-8, which its clients do not expect, and would send bytes as a piece apart. */
-function send(request: FastifyRequest, reply: FastifyReply, answer: UnaryAnswer & { contentType: string }): void {
-  const { status, headers, contentType, body } = answer;
+function send(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  answer: UnaryAnswer & { readonly contentType: string; readonly connection: Connection | undefined },
+): void {
+  const { status, headers, contentType, body, connection } = answer;
   announceClosing(request, reply);
   reply.hijack();
   const all = {
@@ -109,7 +117,7 @@ function send(request: FastifyRequest, reply: FastifyReply, answer: UnaryAnswer 
   };
   reply.raw.statusCode = status;
   for (const [name, value] of Object.entries(all)) if (value !== undefined) reply.raw.setHeader(name, value);
-  reply.raw.end(body);
+  sendBody(reply.raw, body, connection);
 }
 
 function refusalOf(error: ConnectError, { found }: Exchange, dialect: Dialect): UnaryAnswer {

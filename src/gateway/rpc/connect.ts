@@ -1,4 +1,4 @@
-import type { Message } from '@bufbuild/protobuf';
+import { toBinary, type Message } from '@bufbuild/protobuf';
 import { createContextKey } from '@connectrpc/connect';
 import type { ConnectRouter, HandlerContext } from '@connectrpc/connect';
 import assert from 'node:assert/strict';
@@ -35,7 +35,10 @@ export function createConnectService(service: RpcService): ConnectService {
     }
     const proof = context.values.get(proofKey);
     assert(proof);
-    const answer = await service.answer(attemptOf(served, context), proof, message);
+    const attempt = attemptOf(served, context);
+    const answer = await service.answer(attempt, proof, message);
+    // Connect serializes it once more, for the few clients that come this way: those of gRPC-Web.
+    service.checkRoom(attempt.exchange, toBinary(served.rpc.method.output, answer).length);
     for (const [name, value] of Object.entries(served.headers)) context.responseHeader.set(name, value);
     return answer;
   };

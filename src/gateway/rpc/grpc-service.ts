@@ -10,6 +10,7 @@ import { grpcContentType, isPlainGrpc, timeoutOf, trailersOf } from './grpc-head
 import { FrameReader, frameMessage } from './grpc-message.ts';
 import type { OpenCalls } from '../request/open-calls.ts';
 import type { Connection } from '../port/connection.ts';
+import { sendBody } from '../port/send-body.ts';
 import { readBody } from '../request/read-body.ts';
 import { headersByName } from '../request/request-headers.ts';
 import { requestIdOf } from '../request/request-identity.ts';
@@ -91,7 +92,9 @@ async function serve(rpcs: RpcService, call: GrpcCall, attempt: RpcAttempt): Pro
     const answer = await rpcs.call(attempt, async () =>
       decode(attempt.served, await readBody(call.stream, new FrameReader(bytesMax), attempt.signal)),
     );
-    sendAnswer(call, frameMessage(toBinary(rpc.method.output, answer)), attempt.served.headers);
+    const frame = frameMessage(toBinary(rpc.method.output, answer));
+    rpcs.checkRoom(call.exchange, frame.length);
+    sendAnswer(call, frame, attempt.served.headers);
   } catch (error) {
     sendRefusal(call, await rpcs.refusalOf(error, attempt));
   }
@@ -110,7 +113,7 @@ function sendAnswer(call: GrpcCall, frame: Buffer, headers: Readonly<Record<stri
   if (isGone(stream)) return;
   stream.once('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
   stream.respond({ ...headersOf(call), ...headers }, { waitForTrailers: true });
-  stream.end(frame);
+  sendBody(stream, frame, call.exchange.connection);
 }
 
 /** An answer without a message is one block of headers. */

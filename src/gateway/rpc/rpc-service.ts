@@ -7,6 +7,7 @@ import { callerOf, evidenceOf, type Proof, type Prover, type RequestHeaders } fr
 import { absentWorkspace, connectErrorOf, givenUp, internalError, invalidRequestError } from './connect-errors.ts';
 import { tellDenial, type DenialObserver } from '../admission/denial-observer.ts';
 import type { Dialect } from '../dialect.ts';
+import type { CheckRoom } from '../request/check-room.ts';
 import { workFor, type Exchange } from '../request/exchange.ts';
 import type { Guard } from '../admission/guard.ts';
 import { createBinaryMessageReader, type BinaryMessageReader } from '../messages/read-binary-message.ts';
@@ -26,6 +27,7 @@ export interface RpcParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly bodyBytesMax: number;
+  readonly checkRoom: CheckRoom;
 }
 
 /** An rpc as it is served. */
@@ -136,6 +138,15 @@ export class RpcService {
     if (violations.length > 0) throw invalidRequestError(violations);
     const { requestId, peer, isLocal } = exchange;
     return { caller, workspaceId, protocol, dialect: dialect.name, peer, requestId, isLocal, signal };
+  }
+
+  /**
+   * Lets an answer of so many bytes pass.
+   *
+   * @throws VaultError `resource_exhausted` where too many answers of the connection wait to be read
+   */
+  checkRoom(exchange: Exchange, bytes: number): void {
+    this.#parts.checkRoom(exchange, bytes);
   }
 
   /** Tells whoever watches denials of what a call was refused with, and renders it. */

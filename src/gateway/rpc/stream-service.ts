@@ -10,7 +10,7 @@ import type { OpenStreams } from './open-streams.ts';
 import { bodyLimitOf } from '../request/request-body.ts';
 import { namedCredential, type BoundStream } from '../rpc.ts';
 import { createRequestJson } from './request-json.ts';
-import { untilAborted } from './until-aborted.ts';
+import { untilAborted } from '../request/until-aborted.ts';
 import { binaryOptions, jsonOptionsOf, type GuardedAttempt, type RpcService } from './rpc-service.ts';
 
 /** What streams are served with. */

@@ -4,7 +4,7 @@ import { Writable } from 'node:stream';
 import type { Dialect, Problem, RestExchange, RestStyle } from '../../src/gateway/dialect.ts';
 import { buildGateway, type Gateway, type GatewayOptions } from '../../src/gateway/gateway.ts';
 import type { Readiness } from '../../src/gateway/system/readiness.ts';
-import { authenticatedRpc, publicRpc, workspaceRpc, workspaceStream } from '../../src/gateway/rpc.ts';
+import { authenticatedRpc, publicRpc, workspaceListRpc, workspaceRpc, workspaceStream } from '../../src/gateway/rpc.ts';
 import type { AnonymousCall, Caller } from '../../src/vault/caller.ts';
 import { VaultError } from '../../src/vault/errors.ts';
 import { BookSchema, LibraryService } from './gen/example/v1/example_pb.ts';
@@ -72,7 +72,12 @@ function book(fields: MessageInitShape<typeof BookSchema>) {
   return create(BookSchema, { id: 'B1', ...fields });
 }
 
-export function createLibrary(style: Partial<RestStyle> = {}, name = 'library'): Library {
+/** @param listed the ids that ListBooks answers, chunk by chunk */
+export function createLibrary(
+  style: Partial<RestStyle> = {},
+  name = 'library',
+  listed: AsyncIterable<readonly string[]> | Iterable<readonly string[]> = [['B1', 'B2']],
+): Library {
   const calls: Library['calls'] = [];
   const waiting = new Set<() => void>();
   let wait = Promise.withResolvers<AbortSignal>();
@@ -114,9 +119,12 @@ export function createLibrary(style: Partial<RestStyle> = {}, name = 'library'):
         record('ReadBook', request, call);
         return book({ title: `text of ${request.name}` });
       }),
-      workspaceRpc(method.listBooks, shelf, async (request, call) => {
-        record('ListBooks', request, call);
-        return { books: [{ id: 'B1' }, { id: 'B2' }] };
+      workspaceListRpc(method.listBooks, shelf, {
+        async *chunks(request, call) {
+          record('ListBooks', request, call);
+          for await (const ids of listed) yield ids.map((id) => book({ id }));
+        },
+        answer: (books) => ({ books: [...books] }),
       }),
       workspaceRpc(method.updateBook, writing, async (request, call) => {
         record('UpdateBook', request, call);

@@ -17,3 +17,8 @@ export function createRoomCheck(unreadAnswers: UnreadAnswers): CheckRoom {
     throw new VaultError('resource_exhausted', message, { retryAfterMs: 1_000 });
   };
 }
+
+/** Holds bytes of an answer, or a negative number of them no longer, until they are handed over. */
+export function hold({ connection }: Pick<Exchange, 'connection'>, bytes: number): void {
+  if (connection) connection.heldBytes += bytes;
+}

@@ -14,6 +14,8 @@ export interface ListWriter {
 export interface ListAnswer extends SpeltAnswer {
   /** What follows the body, as it is read. Where it throws, the answer is to be cut off. */
   readonly more?: AsyncIterable<string>;
+  /** What is held for it on its connection until it is sent. */
+  readonly heldBytes?: number;
 }
 
 /** Reads one part ahead, so that a list of one part is answered whole, and what fails early is answered as a refusal. */
@@ -42,13 +44,18 @@ interface Rest {
 async function* restOf({ second, parts, isBegun }: Rest, writer: ListWriter): AsyncGenerator<string> {
   let hasElements = isBegun;
   let last = second;
-  for (;;) {
-    const elements = writer.elements(last);
-    if (elements !== '') yield hasElements ? `,${elements}` : elements;
-    hasElements ||= elements !== '';
-    const next = await parts.next();
-    if (next.done === true) break;
-    last = next.value;
+  try {
+    for (;;) {
+      const elements = writer.elements(last);
+      if (elements !== '') yield hasElements ? `,${elements}` : elements;
+      hasElements ||= elements !== '';
+      const next = await parts.next();
+      if (next.done === true) break;
+      last = next.value;
+    }
+    yield writer.frame(last).after;
+  } finally {
+    // Its client may have gone.
+    await parts.return(undefined);
   }
-  yield writer.frame(last).after;
 }

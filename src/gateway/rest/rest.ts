@@ -11,7 +11,7 @@ import { tellDenial, type DenialObserver } from '../admission/denial-observer.ts
 import type { Dialect, Fault, Problem, RestAnswer, RestExchange } from '../dialect.ts';
 import { workFor, type Exchange } from '../request/exchange.ts';
 import type { Attempt, Guard } from '../admission/guard.ts';
-import type { CheckRoom } from '../request/check-room.ts';
+import { hold, type CheckRoom } from '../request/check-room.ts';
 import { announceClosing } from '../port/close-behind.ts';
 import { answerList, type ListAnswer } from './list-answer.ts';
 import { sendAnswer, sendList } from './send-answer.ts';
@@ -68,7 +68,8 @@ export class RestService {
     try {
       const opened = openRestRequest(request, exchange, controller.signal);
       const match = this.#parts.table.match(opened.httpMethod, opened.path);
-      const { more, ...answer } = await workFor(exchange, () => this.#answerMatch(opened, match));
+      const { more, heldBytes = 0, ...answer } = await workFor(exchange, () => this.#answerMatch(opened, match));
+      hold(exchange, -heldBytes);
       announceClosing(request, reply);
       if (!more) return sendAnswer(request, reply, answer, exchange.connection);
       const sending = { exchange, signal: controller.signal, log: this.#parts.log };
@@ -207,9 +208,11 @@ export class RestService {
    * @throws VaultError `resource_exhausted`
    */
   #checked(exchange: Exchange, answer: ListAnswer): ListAnswer {
-    this.#parts.checkRoom(exchange, answer.body.length);
+    const heldBytes = answer.body.length;
+    this.#parts.checkRoom(exchange, heldBytes);
+    hold(exchange, heldBytes);
     const { more } = answer;
-    return more ? { ...answer, more: this.#observed(exchange, more) } : answer;
+    return { ...answer, heldBytes, ...(more && { more: this.#observed(exchange, more) }) };
   }
 
   /** Has a denial recorded that comes after the first bytes. */

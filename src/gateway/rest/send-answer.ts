@@ -74,7 +74,8 @@ export async function sendList(
 
 /** Sends the headers past the web framework. */
 function begin(reply: FastifyReply): void {
-  reply.hijack();
+  // As the framework has it in its own answers.
+  reply.type('application/json; charset=utf-8').hijack();
   for (const [name, value] of Object.entries(reply.getHeaders()))
     if (value !== undefined) reply.raw.setHeader(name, value);
   reply.raw.statusCode = reply.statusCode;

@@ -5,8 +5,8 @@ import assert from 'node:assert/strict';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { BodyBytes } from '../request/body-bytes.ts';
-import type { Connection } from '../port/connection.ts';
 import { sendBody } from '../port/send-body.ts';
+import { hold } from '../request/check-room.ts';
 import { announceClosing } from '../port/close-behind.ts';
 import { undecodable } from './connect-outcome.ts';
 import type { Dialect } from '../dialect.ts';
@@ -39,6 +39,8 @@ interface UnaryAnswer {
   readonly headers: Readonly<Record<string, string>>;
   /** A text goes to the connection together with its headers. */
   readonly body: string | Uint8Array;
+  /** What is held for it on its connection until it is sent. */
+  readonly heldBytes?: number;
 }
 
 /**
@@ -79,7 +81,7 @@ export class ConnectUnary {
     const attempt = { served, exchange, protocol: 'connect', headers: headersByName(headers), signal };
     // What fails beyond a refusal is the web framework's to answer.
     this.#answer(request, attempt, codec)
-      .then((answer) => send(request, reply, { contentType, connection: exchange.connection, ...answer }))
+      .then((answer) => send(request, reply, { contentType, exchange, ...answer }))
       .catch((error: unknown) => void reply.send(error));
     return true;
   }
@@ -93,7 +95,8 @@ export class ConnectUnary {
       });
       const body = codec.write(answer);
       this.#rpcs.checkRoom(attempt.exchange, body.length);
-      return { status: 200, headers, body };
+      hold(attempt.exchange, body.length);
+      return { status: 200, headers, body, heldBytes: body.length };
     } catch (error) {
       return refusalOf(await this.#rpcs.refusalOf(error, attempt), attempt.exchange, dialect);
     }
@@ -104,9 +107,10 @@ export class ConnectUnary {
 function send(
   request: FastifyRequest,
   reply: FastifyReply,
-  answer: UnaryAnswer & { readonly contentType: string; readonly connection: Connection | undefined },
+  answer: UnaryAnswer & { readonly contentType: string; readonly exchange: Exchange },
 ): void {
-  const { status, headers, contentType, body, connection } = answer;
+  const { status, headers, contentType, body, exchange, heldBytes = 0 } = answer;
+  hold(exchange, -heldBytes);
   announceClosing(request, reply);
   reply.hijack();
   const all = {
@@ -117,7 +121,7 @@ function send(
   };
   reply.raw.statusCode = status;
   for (const [name, value] of Object.entries(all)) if (value !== undefined) reply.raw.setHeader(name, value);
-  sendBody(reply.raw, body, connection);
+  sendBody(reply.raw, body, exchange.connection);
 }
 
 function refusalOf(error: ConnectError, { found }: Exchange, dialect: Dialect): UnaryAnswer {

@@ -105,6 +105,8 @@ async function fuzz(options: Options): Promise<boolean> {
     if (!isMeasured || ms <= longest.ms) return;
     longest = { ms, titles: [...inFlight].map(([number, { title }]) => `${number} ${title}`) };
   });
+  // What was measured until then is the start.
+  await server.memory();
   isMeasured = true;
   const startedMs = performance.now();
   const begin = await send(server, options, { findings, inFlight });

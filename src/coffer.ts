@@ -2,6 +2,8 @@ import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import type { Config } from './config.ts';
 import { startEmbeddedPostgres } from './embedded/embedded-postgres.ts';
+import { createManagement, type ManagementParts } from './gateway/system/management.ts';
+import { createMetricsTokenCheck } from './gateway/system/metrics-token.ts';
 import { openInstance, type Instance } from './start/instance.ts';
 import { logHeads } from './start/head-log.ts';
 import { DatabaseReadiness } from './start/database-readiness.ts';
@@ -12,7 +14,7 @@ import { watchGrantChannel } from './metrics/access-metrics.ts';
 import { countKeys } from './metrics/key-metrics.ts';
 import { countCommits, countConnections } from './metrics/store-metrics.ts';
 import { refuseMissingCluster } from './start/instance-marker.ts';
-import { checkAddress, formatAuthority, listen } from './start/listen.ts';
+import { checkAddresses, formatAuthority, listen, listenForManagement } from './start/listen.ts';
 import { measureProcess } from './metrics/process-metrics.ts';
 import { warnOfSharedKeyFiles } from './start/shared-key-files.ts';
 import { readTls, TlsWatch } from './start/tls-files.ts';
@@ -44,6 +46,8 @@ export interface CofferParts {
 export interface RunningCoffer {
   /** Such as `http://127.0.0.1:3978`. */
   readonly origin: string;
+  /** Where health and metrics are served apart, such as `http://127.0.0.1:9090`. */
+  readonly managementOrigin: string | undefined;
   /** The file of the admin key, where this start made it. */
   readonly adminKeyFile: string | undefined;
   /** Finishes what is in flight, then closes everything in the reverse order of opening. */
@@ -57,7 +61,7 @@ export interface RunningCoffer {
  */
 export async function startCoffer(config: Config, parts: CofferParts): Promise<RunningCoffer> {
   await using opening = new AsyncDisposableStack();
-  await checkAddress(config);
+  await checkAddresses(config);
   const tls = config.tls ? await readTls(config.tls) : undefined;
   await warnOfSharedKeyFiles(config.keyFiles, parts.log);
   const connection = await connect(config, parts, opening);
@@ -93,6 +97,7 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
     metrics,
     tracer,
   });
+  const management = openManagement(config, { readiness: server.readiness, registry: metrics, log }, opening);
   opening.defer(() => server.close(config.shutdownTimeoutMs));
   opening.defer(() => readiness.stop());
   await readiness.start();
@@ -106,13 +111,28 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
     opening.use(watch.start());
   }
   const address = await listen(server, config);
+  const managementAddress = await management?.listen();
   warnOfOpenDoor(config, parts.log);
   const opened = opening.move();
   return {
     origin: `${tls ? 'https' : 'http'}://${formatAuthority(address)}`,
+    managementOrigin: managementAddress && `http://${formatAuthority(managementAddress)}`,
     adminKeyFile: instance.adminKeyFile,
     stop: () => opened.disposeAsync(),
   };
+}
+
+/** Closed after the server, so that probes see it stop. */
+function openManagement(
+  { management: address, metricsToken }: Config,
+  parts: Pick<ManagementParts, 'readiness' | 'registry' | 'log'>,
+  opening: AsyncDisposableStack,
+) {
+  if (!address) return undefined;
+  const isMetricsToken = createMetricsTokenCheck(metricsToken);
+  const management = createManagement({ ...parts, ...address, isMetricsToken });
+  opening.defer(() => management.close());
+  return { listen: () => listenForManagement(management, address) };
 }
 
 async function connect(config: Config, parts: CofferParts, opening: AsyncDisposableStack): Promise<DatabaseConnection> {

@@ -28,6 +28,13 @@ export interface OidcConfig {
   readonly roleClaim: string;
 }
 
+/** Where probes and scrapers may ask, beside the one port. */
+export interface ManagementConfig {
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+}
+
 /** Everything that the environment decides. @see docs/configuration.md */
 export interface Config {
   readonly host: string;
@@ -56,6 +63,10 @@ export interface Config {
   readonly rateLimitPerAddress: number;
   /** Connections of one address, and calls in flight of one behind trusted proxies; 0 is without a limit. */
   readonly connectionsPerAddress: number;
+  /** With it, metrics may be read by those that are not owners. */
+  readonly metricsToken: string | null;
+  /** Where health and metrics are served apart, in clear; null is nowhere. */
+  readonly management: ManagementConfig | null;
   readonly logLevel: LogLevel;
   readonly shutdownTimeoutMs: number;
   readonly secretBytesMax: number;
@@ -103,6 +114,9 @@ const names = [
   'COFFER_RATE_LIMIT_PER_KEY',
   'COFFER_RATE_LIMIT_PER_ADDRESS',
   'COFFER_CONNECTIONS_PER_ADDRESS',
+  'COFFER_METRICS_TOKEN',
+  'COFFER_MANAGEMENT_HOST',
+  'COFFER_MANAGEMENT_PORT',
   'COFFER_LOG_LEVEL',
   'COFFER_SHUTDOWN_TIMEOUT_MS',
   'COFFER_SECRET_BYTES_MAX',
@@ -117,15 +131,18 @@ const secretNames: readonly Name[] = [
   'COFFER_MASTER_PASSWORD',
   'COFFER_MASTER_KEY',
   'COFFER_ADMIN_API_KEY',
+  'COFFER_METRICS_TOKEN',
 ];
 
 const databaseUrlPattern = /^postgres(ql)?:\/\//;
 const databaseUrlRule = 'must begin with postgres://';
+const portRange = { from: 0, to: 65_535 } as const;
 const rateLimitRange = { from: 0, to: 1_000_000, otherwise: 0 } as const;
 /** By default a quarter of the connections that the port takes. */
 const connectionsRange = { from: 0, to: 1_000_000, otherwise: 250 } as const;
 const masterPasswordCharactersMin = 12;
 const masterKeyPattern = /^[A-Za-z0-9+/]{43}=$/;
+const metricsTokenPattern = /^[\x21-\x7e]{12,512}$/;
 const apiKeyPattern = /^cof_[A-Za-z0-9_-]{43}$/;
 
 /**
@@ -140,7 +157,7 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
   const tls = parseTls(reader);
   const config: Config = {
     host: withoutBrackets(reader.text('COFFER_HOST') ?? '127.0.0.1'),
-    port: reader.integer('COFFER_PORT', { from: 0, to: 65_535, otherwise: 3978 }),
+    port: reader.integer('COFFER_PORT', { ...portRange, otherwise: 3978 }),
     dataDir: reader.text('COFFER_DATA_DIR') ?? './data',
     database: parseDatabase(reader),
     ...parseDatabaseSessions(reader),
@@ -155,6 +172,12 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
     rateLimitPerKey: reader.integer('COFFER_RATE_LIMIT_PER_KEY', rateLimitRange),
     rateLimitPerAddress: reader.integer('COFFER_RATE_LIMIT_PER_ADDRESS', rateLimitRange),
     connectionsPerAddress: reader.integer('COFFER_CONNECTIONS_PER_ADDRESS', connectionsRange),
+    metricsToken: reader.matching(
+      'COFFER_METRICS_TOKEN',
+      metricsTokenPattern,
+      'must have 12 to 512 characters of ASCII without spaces',
+    ),
+    management: parseManagement(reader),
     logLevel: parseLogLevel(reader),
     shutdownTimeoutMs: reader.integer('COFFER_SHUTDOWN_TIMEOUT_MS', { from: 0, to: 600_000, otherwise: 10_000 }),
     secretBytesMax: reader.integer('COFFER_SECRET_BYTES_MAX', { from: 64, to: 524_288, otherwise: 65_536 }),
@@ -238,6 +261,12 @@ function parseOidc(reader: Reader): OidcConfig | null {
     reader.problem('tokens of an issuer need both COFFER_OIDC_ISSUER and COFFER_OIDC_AUDIENCE');
   }
   return null;
+}
+
+function parseManagement(reader: Reader): ManagementConfig | null {
+  const port = reader.integer('COFFER_MANAGEMENT_PORT', { ...portRange, otherwise: 0 });
+  if (reader.text('COFFER_MANAGEMENT_PORT') === undefined) return null;
+  return { host: withoutBrackets(reader.text('COFFER_MANAGEMENT_HOST') ?? '127.0.0.1'), port };
 }
 
 function parseOrigins(reader: Reader): readonly string[] {

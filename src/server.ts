@@ -74,6 +74,7 @@ export async function buildServer(parts: ServerParts): Promise<Gateway> {
     ...(tracer && { tracer }),
     host: config.host,
     port: config.port,
+    metricsToken: config.metricsToken,
     corsOrigins: config.corsOrigins,
     trustedProxies: config.trustedProxies,
     connectionsPerAddress: config.connectionsPerAddress,

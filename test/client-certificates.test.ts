@@ -56,6 +56,7 @@ describe('a Coffer that asks for client certificates', () => {
         COFFER_TLS_CERT: join(directory, 'cert.pem'),
         COFFER_TLS_KEY: join(directory, 'key.pem'),
         COFFER_TLS_CLIENT_CA: join(directory, 'ca.pem'),
+        COFFER_MANAGEMENT_PORT: '0',
       },
       () => '',
     );
@@ -109,6 +110,14 @@ describe('a Coffer that asks for client certificates', () => {
         .end();
     });
   }
+
+  it('asks for none where the management listener answers probes and metrics', async () => {
+    for (const path of ['/healthz', '/readyz', '/metrics']) {
+      const response = await fetch(`${secured.managementOrigin}${path}`);
+      expect(response.status, path).to.equal(200);
+      await response.arrayBuffer();
+    }
+  });
 
   it('takes the holder of a certificate for the key of its name, over HTTP/1.1', async () => {
     const { status, body } = await whoAmI(known);

@@ -65,6 +65,21 @@ describe('the configuration', () => {
     expect(config).to.include({ rateLimitPerKey: 50, rateLimitPerAddress: 200 });
   });
 
+  it('serves health and metrics apart only where a port is given for them, on a loopback address by default', () => {
+    expect(parse({ COFFER_MANAGEMENT_HOST: '0.0.0.0' })).to.include({ management: null, metricsToken: null });
+    expect(parse({ COFFER_MANAGEMENT_PORT: '9090' }).management).to.deep.equal({ host: '127.0.0.1', port: 9090 });
+    const given = { COFFER_MANAGEMENT_PORT: '0', COFFER_MANAGEMENT_HOST: '[::]', COFFER_METRICS_TOKEN_FILE: '/token' };
+    const config = parse(given, { '/token': 'a-token-for-metrics\n' });
+    expect(config.management).to.deep.equal({ host: '::', port: 0 });
+    expect(config).to.include({ metricsToken: 'a-token-for-metrics' });
+    expect(config.keyFiles).to.deep.equal(['/token']);
+    for (const token of ['short', 'a token with spaces', 'ein-schlüssel-für-metriken']) {
+      expect(problemsOf({ COFFER_METRICS_TOKEN: token })).to.deep.equal([
+        'COFFER_METRICS_TOKEN must have 12 to 512 characters of ASCII without spaces',
+      ]);
+    }
+  });
+
   it('takes a value from a file, without its last newline', () => {
     const config = parse({ COFFER_MASTER_KEY_FILE: '/run/secrets/key' }, { '/run/secrets/key': `${key}\n` });
     expect(config.masterKey).to.deep.equal({ kind: 'key', key });

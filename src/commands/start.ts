@@ -57,7 +57,8 @@ function openLog(config: Config): Logger {
   return pino({ level: config.logLevel, base: null }, destination);
 }
 
-function announce({ origin, adminKeyFile }: RunningCoffer): void {
+function announce({ origin, adminKeyFile, managementOrigin }: RunningCoffer): void {
   if (adminKeyFile !== undefined) process.stdout.write(`the admin API key is in ${adminKeyFile}\n`);
+  if (managementOrigin !== undefined) process.stdout.write(`health and metrics are on ${managementOrigin}\n`);
   process.stdout.write(`listening on ${origin}\n`);
 }

@@ -58,6 +58,7 @@ import { RestService } from './rest/rest.ts';
 import { answeringMethod } from './routes/implied-methods.ts';
 import { createRouteTable } from './routes/route-table.ts';
 import { RpcService } from './rpc/rpc-service.ts';
+import { createMetricsTokenCheck } from './system/metrics-token.ts';
 import { serveFixedAnswers } from './system/serve-fixed-answers.ts';
 import { serveMetrics } from './system/serve-metrics.ts';
 import type { ChooseDialect } from './routes/shared-path.ts';
@@ -112,6 +113,8 @@ export interface GatewayOptions {
   readonly onGrantChange?: OnGrantChange;
   /** Gets the requests' metrics, and is served at `/metrics`; without it, nothing is counted or served. */
   readonly metrics?: Registry;
+  /** Whoever has it may read `/metrics`; null, as by default, where there is none. */
+  readonly metricsToken?: string | null;
   /** Records a span of each request, but not of those for health, reflection, metrics and documents; none by default. */
   readonly tracer?: Tracer;
 }
@@ -119,6 +122,8 @@ export interface GatewayOptions {
 /** Everything on one port: REST, gRPC, gRPC-Web, Connect, health and reflection. */
 export interface Gateway {
   readonly fastify: FastifyInstance;
+  /** As `/readyz` says, with the gateway's own stopping. */
+  readonly readiness: Readiness;
   /** Listens; answers where. */
   listen(): Promise<{ readonly host: string; readonly port: number }>;
   /**
@@ -221,7 +226,13 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
     allowed.noteSystemPaths(scope);
     registerProbes(scope, readiness);
     if (registry)
-      serveMetrics(scope, { registry, log, prover: parts.prover, exchangeOf: (request) => exchanges.of(request) });
+      serveMetrics(scope, {
+        registry,
+        log,
+        prover: parts.prover,
+        isMetricsToken: createMetricsTokenCheck(options.metricsToken ?? null),
+        exchangeOf: (request) => exchanges.of(request),
+      });
     serveFixedAnswers(scope, options.dialects);
     await serveDocuments(scope, { dialects: options.dialects, table, version: options.version });
   });
@@ -275,6 +286,7 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
 
   return {
     fastify,
+    readiness,
     async listen() {
       const { address, port: number } = await port.listen(options.host, options.port);
       return { host: address, port: number };

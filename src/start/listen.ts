@@ -1,12 +1,23 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import type { Config } from '../config.ts';
+import type { Config, ManagementConfig } from '../config.ts';
 import type { Gateway } from '../gateway/gateway.ts';
+import type { Management } from '../gateway/system/management.ts';
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** An address with the names of the settings that it comes from. */
+interface ConfiguredAddress extends Address {
+  readonly settings: string;
+}
 
 /** The configured address can't be listened on. */
 export class ListenError extends Error {
-  constructor(address: Pick<Config, 'host' | 'port'>, problem: string, options: ErrorOptions) {
-    super(`COFFER_HOST and COFFER_PORT: can't listen on ${formatAuthority(address)}, ${problem}`, options);
+  constructor({ settings, ...address }: ConfiguredAddress, problem: string, options: ErrorOptions) {
+    super(`${settings}: can't listen on ${formatAuthority(address)}, ${problem}`, options);
     this.name = 'ListenError';
   }
 }
@@ -21,16 +32,22 @@ const problems: Readonly<Record<string, string>> = {
 };
 
 /**
- * Takes the configured address and lets it go again, so that a start which cannot serve changes nothing.
+ * Takes the configured addresses and lets them go again, so that a start which cannot serve changes nothing.
  *
  * @throws ListenError
  */
-export async function checkAddress(config: Config): Promise<void> {
-  if (config.port === 0) return;
-  await inWords(config, async () => {
+export async function checkAddresses(config: Config): Promise<void> {
+  await checkAddress(mainAddress(config));
+  if (config.management) await checkAddress(managementAddress(config.management));
+}
+
+async function checkAddress(address: ConfiguredAddress): Promise<void> {
+  const { host, port } = address;
+  if (port === 0) return;
+  await inWords(address, async () => {
     const server = createServer();
     try {
-      server.listen({ host: config.host, port: config.port, exclusive: true });
+      server.listen({ host, port, exclusive: true });
       await once(server, 'listening');
     } finally {
       server.close();
@@ -43,20 +60,34 @@ export async function checkAddress(config: Config): Promise<void> {
  *
  * @throws ListenError
  */
-export async function listen(
-  server: Gateway,
-  config: Config,
-): Promise<{ readonly host: string; readonly port: number }> {
-  return inWords(config, () => server.listen());
+export async function listen(server: Pick<Gateway, 'listen'>, config: Config): Promise<Address> {
+  return inWords(mainAddress(config), () => server.listen());
 }
 
-async function inWords<Result>(config: Config, work: () => Promise<Result>): Promise<Result> {
+/**
+ * Has the management listener listen where the configuration says; answers where that is.
+ *
+ * @throws ListenError
+ */
+export async function listenForManagement(management: Management, config: ManagementConfig): Promise<Address> {
+  return inWords(managementAddress(config), () => management.listen());
+}
+
+function mainAddress({ host, port }: Config): ConfiguredAddress {
+  return { host, port, settings: 'COFFER_HOST and COFFER_PORT' };
+}
+
+function managementAddress({ host, port }: ManagementConfig): ConfiguredAddress {
+  return { host, port, settings: 'COFFER_MANAGEMENT_HOST and COFFER_MANAGEMENT_PORT' };
+}
+
+async function inWords<Result>(address: ConfiguredAddress, work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
   } catch (error) {
     const problem = error instanceof Error && 'code' in error ? problems[String(error.code)] : undefined;
     if (problem === undefined) throw error;
-    throw new ListenError(config, problem, { cause: error });
+    throw new ListenError(address, problem, { cause: error });
   }
 }
 
@@ -65,6 +96,6 @@ async function inWords<Result>(config: Config, work: () => Promise<Result>): Pro
  *
  * @see https://www.rfc-editor.org/rfc/rfc3986#section-3.2.2
  */
-export function formatAuthority({ host, port }: Pick<Config, 'host' | 'port'>): string {
+export function formatAuthority({ host, port }: Address): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

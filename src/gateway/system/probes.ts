@@ -1,22 +1,38 @@
 import type { FastifyInstance } from 'fastify';
 import type { Readiness } from './readiness.ts';
 
-/**
- * Serves `/healthz`, which answers 200 as long as the process does, and `/readyz`, which answers 503 and why while no call
- * could be answered.
- */
+/** What a probe is answered. */
+export interface ProbeAnswer {
+  readonly status: number;
+  readonly body: { readonly status: string; readonly reason?: string };
+}
+
+/** Of `/healthz`: 200 as long as the process answers. */
+export function healthAnswer(): ProbeAnswer {
+  return { status: 200, body: { status: 'ok' } };
+}
+
+/** Of `/readyz`: 503 and why while no call could be answered. */
+export function readinessAnswer(readiness: Readiness): ProbeAnswer {
+  const reason = readiness.trouble();
+  if (reason === undefined) return { status: 200, body: { status: 'ready' } };
+  return { status: 503, body: { status: 'unavailable', reason } };
+}
+
+/** Serves `/healthz` and `/readyz`. */
 export function registerProbes(fastify: FastifyInstance, readiness: Readiness): void {
   // Load balancers ask by HEAD, too.
   const method = ['GET', 'HEAD'];
-  fastify.route({ method, url: '/healthz', handler: async () => ({ status: 'ok' }) });
-  fastify.route({
-    method,
-    url: '/readyz',
-    handler: async (_request, reply) => {
-      const reason = readiness.trouble();
-      if (reason === undefined) return { status: 'ready' };
-      reply.code(503);
-      return { status: 'unavailable', reason };
-    },
-  });
+  const probes = { '/healthz': healthAnswer, '/readyz': () => readinessAnswer(readiness) };
+  for (const [url, answer] of Object.entries(probes)) {
+    fastify.route({
+      method,
+      url,
+      handler: async (_request, reply) => {
+        const { body, status } = answer();
+        reply.code(status);
+        return body;
+      },
+    });
+  }
 }

@@ -5,7 +5,7 @@ import { describeCommand, describeProgram, usages, type CommandName } from './co
 import type { Config } from './config.ts';
 import { refuseExposedInspector } from './start/exposed-inspector.ts';
 import { StopRequests } from './start/stop-requests.ts';
-import { findVersion } from './version.ts';
+import { productVersion } from './start/product-version.ts';
 
 /** A command, which is given the parameters after its name, and answers the exit code. */
 type Command = (parameters: readonly string[], stopping: StopRequests) => Promise<number>;
@@ -27,7 +27,7 @@ const commands: Readonly<Record<CommandName, Command>> = {
     (await import('./commands/audit-prune.ts')).auditPrune(await readConfig(), parameters, stopping),
   migrate: withoutOptions(async () => (await import('./commands/migrate.ts')).migrate(await readConfig())),
   demo: withoutOptions(async (stopping) => (await import('./commands/demo.ts')).demo(stopping)),
-  version: withoutOptions(() => print(`coffer ${findVersion()}\n`)),
+  version: withoutOptions(() => print(`coffer ${productVersion()}\n`)),
   help,
 };
 

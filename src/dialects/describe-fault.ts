@@ -6,6 +6,7 @@ type Expected = Fault['expected'];
 
 const sentences: Record<FaultRule, (expected: Expected) => string> = {
   missing: () => 'is required',
+  sent_twice: () => 'is sent twice',
   unknown_member: () => 'is not known',
   not_string: () => 'must be a string',
   not_number: () => 'must be a number',

@@ -17,6 +17,7 @@ interface Verdict {
  */
 const verdicts: Record<FaultRule, (fault: Fault) => Verdict> = {
   missing: () => ({ type: 'missing', msg: 'Field required' }),
+  sent_twice: () => ({ type: 'value_error', msg: 'Value error, sent twice' }),
   unknown_member: () => ({ type: 'extra_forbidden', msg: 'Extra inputs are not permitted' }),
   not_string: () => ({ type: 'string_type', msg: 'Input should be a valid string' }),
   not_number: (fault) => ofType(fault, 'float', 'number', 'unable to parse string as a number'),

@@ -139,6 +139,8 @@ export interface Fault {
 /** The rules that a request can break. */
 export type FaultRule =
   | 'missing'
+  /** It was sent under both of its names, in snake_case and camelCase. */
+  | 'sent_twice'
   | 'unknown_member'
   | 'not_string'
   | 'not_number'

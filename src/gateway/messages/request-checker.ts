@@ -155,7 +155,7 @@ function checkMember(
     const around = walk.source === 'body' ? () => redactMessage(message, sent) : notShown;
     return refuse({ rule: 'missing' }, around, { ...here, isSecret: isWithinSecret }, walk);
   }
-  if (second !== undefined) return refuse({ rule: 'other' }, () => redactField(field, value), here, walk);
+  if (second !== undefined) return refuse({ rule: 'sent_twice' }, () => redactField(field, value), here, walk);
   if (value === null && field.message?.typeName !== 'google.protobuf.Value' && !isRequired) return undefined;
   return check(value, here, walk);
 }

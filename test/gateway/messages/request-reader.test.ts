@@ -113,7 +113,7 @@ describe('a request body', () => {
     [{ ...valid, author: { name: 'n', born: 'x' } }, ['author.born not_integer']],
     [{ ...valid, editors: [{ name: 'n' }, {}] }, ['editors.1.name missing']],
     [{ ...valid, cover: '?' }, ['cover other']],
-    [{ ...valid, printed_at: '2024-01-01T00:00:00Z', printedAt: '2024-01-01T00:00:00Z' }, ['printed_at other']],
+    [{ ...valid, printed_at: '2024-01-01T00:00:00Z', printedAt: '2024-01-01T00:00:00Z' }, ['printed_at sent_twice']],
     [{ ...valid, details: { a: 'x\0' } }, ['details.a other']],
     [{ ...valid, 'a\0': 1 }, ['other']],
     [{ ...valid, details: { a: Number.POSITIVE_INFINITY } }, ['details.a other']],

@@ -233,6 +233,21 @@ describe('what is stored is what was sent', () => {
     }
   });
 
+  describe("a member that is sent under both of its names is refused, and named, in Connect's JSON", () => {
+    for (const { parent, name, methodKind, input } of rpcs) {
+      const field = input.fields.find(({ name: protoName, jsonName }) => protoName !== jsonName);
+      if (methodKind !== 'unary' || !field) continue;
+      it(`by ${parent.typeName}/${name}`, async () => {
+        const body = JSON.stringify({ [field.name]: null, [field.jsonName]: 'hidden' });
+        const { status, body: refusal } = await sendConnect(`${parent.typeName}/${name}`, body);
+        expect({ status, message: refusal['message'] }).to.deep.equal({
+          status: 400,
+          message: `the field ${field.name} is sent twice`,
+        });
+      });
+    }
+  });
+
   for (const place of places) {
     const { dialect, member, method = 'POST', path, rpc, around } = place;
 

@@ -39,10 +39,15 @@ export function undecodable({ typeName }: DescMessage, thrown: unknown): Connect
 
 function sayUndecodable(typeName: string, thrown: unknown): string {
   const fault = [thrown, causeOf(thrown)].find((error) => isFieldError(error));
-  return fault
-    ? `the field ${fault.field().name} is not the JSON of ${typeName}`
-    : `the request can not be decoded as ${typeName}`;
+  if (!fault) return `the request can not be decoded as ${typeName}`;
+  const { name } = fault.field();
+  return fault.message === sentTwice
+    ? `the field ${name} is sent twice`
+    : `the field ${name} is not the JSON of ${typeName}`;
 }
+
+/** What protobuf's reader answers to a field that is sent under both of its names, in snake_case and camelCase. */
+const sentTwice = 'set multiple times';
 
 function causeOf(error: unknown): unknown {
   return error instanceof Error ? error.cause : undefined;

@@ -31,6 +31,7 @@ const changes: Readonly<Record<string, { readonly rpc: JsonObject; readonly rest
 
 /** What goes on beside the calls: once in a while, on new connections, or for who is calling, before anything of the request is known. */
 const beside = new Set([
+  'select 1',
   'ping',
   'tell notice',
   'unpurged workspaces',

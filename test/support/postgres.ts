@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
 import type { PostgresConnection } from '../../src/embedded/postgres-connection.ts';
+import { startPostgresServer } from './postgres-server.ts';
 
 /** A fresh, empty database: its fields for pg and MikroORM, and the same as a `postgresql://` URL. */
 export type TestDatabase = { readonly connection: PostgresConnection; readonly url: string };
@@ -18,7 +19,7 @@ export type SharedPostgres = {
   readonly createDatabase: (name?: string) => Promise<TestDatabase>;
 };
 
-type Running = { readonly dataDir: string; readonly postgres: EmbeddedPostgres };
+type Running = { readonly dataDir: string; readonly postgres: Pick<EmbeddedPostgres, 'connection' | 'stop'> };
 
 let running: Promise<Running> | undefined;
 
@@ -49,6 +50,9 @@ export function connectionUrl({ host, port, user, database }: PostgresConnection
 
 async function start(): Promise<Running> {
   const dataDir = await mkdtemp(join(tmpdir(), 'coffer-test-'));
+  // The folder of another version's programs, for a run of the tests against that version.
+  const folder = process.env['TEST_POSTGRES_PROGRAMS'];
+  if (folder !== undefined) return { dataDir, postgres: await startPostgresServer({ binaries: { folder } }) };
   const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
   return { dataDir, postgres: await startEmbeddedPostgres({ dataDir, log: quiet }) };
 }

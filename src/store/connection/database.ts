@@ -57,8 +57,15 @@ const statementTimeoutMs = 15_000;
  * @see docs/decisions/0014-plans-that-do-not-flip.md
  */
 const unwanted = ['seqscan', 'bitmapscan', 'hashjoin', 'mergejoin', 'material', 'sort'] as const;
-/** All plans go by keys, whatever the values: what is prepared is planned once a session, not for each group of callers. */
-const planning = [...unwanted.map((means) => `set enable_${means} = off`), 'set plan_cache_mode = force_generic_plan'];
+/**
+ * All plans go by keys, whatever the values: what is prepared is planned once a session, not for each group of callers. Before
+ * PostgreSQL 18, what is switched off above makes plans look so dear that they are compiled, which takes longer than they run.
+ */
+const planning = [
+  ...unwanted.map((means) => `set enable_${means} = off`),
+  'set plan_cache_mode = force_generic_plan',
+  'set jit = off',
+];
 /** How often the log tells that the database is away. */
 const warnEveryMs = 1_000;
 /** A transaction never waits for anything but its own statements. */

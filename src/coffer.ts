@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import type { Config } from './config.ts';
@@ -12,7 +13,7 @@ import type { DatabaseConnection } from './store/connection/database-connection.
 import { estimateRows } from './store/workspaces/row-estimates.ts';
 import { watchGrantChannel } from './metrics/access-metrics.ts';
 import { countKeys } from './metrics/key-metrics.ts';
-import { countCommits, countConnections } from './metrics/store-metrics.ts';
+import { countCommits, countConnections, countDatabaseFailures } from './metrics/store-metrics.ts';
 import { refuseMissingCluster } from './start/instance-marker.ts';
 import { checkAddresses, formatAuthority, listen, listenForManagement } from './start/listen.ts';
 import { measureProcess } from './metrics/process-metrics.ts';
@@ -25,6 +26,9 @@ import { KeyUseRecorder } from './vault/key-use-recorder.ts';
 import { UseRecorder } from './vault/use-recorder.ts';
 import { WorkspacePurge } from './vault/workspace-purge.ts';
 
+/** What a stop leaves of its time for cutting calls off and closing connections; the first half is for the calls' last words. */
+const closingMs = 1_000;
+const lastWordsMs = closingMs / 2;
 const useFlushEveryMs = 1_000;
 const denialFlushEveryMs = 60_000;
 /** How long the keys of a workspace that another process deleted stay in this one at most, where its notice is lost. */
@@ -50,7 +54,10 @@ export interface RunningCoffer {
   readonly managementOrigin: string | undefined;
   /** The file of the admin key, where this start made it. */
   readonly adminKeyFile: string | undefined;
-  /** Finishes what is in flight, then closes everything in the reverse order of opening. */
+  /**
+   * Denies readiness and serves on for as long as it is to be drained; then finishes what is in flight, and closes everything
+   * in the reverse order of opening.
+   */
   stop(): Promise<void>;
 }
 
@@ -75,6 +82,7 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
     opening,
   );
   countConnections(metrics, instance.database);
+  countDatabaseFailures(metrics, instance.database.health);
   const { database, sealers } = instance;
   opening.use(countKeys({ registry: metrics, estimate: () => estimateRows(database), keys: sealers }));
   await instance.grantChannel.start();
@@ -84,7 +92,8 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
   const keyUses = recordKeyUses(instance, parts.log, opening);
   const denials = recordDenials(instance, parts, opening);
   purgeWorkspaces(instance, parts, opening);
-  const readiness = new DatabaseReadiness(opening.use(instance.openSession()), parts.log);
+  const { health } = database;
+  const readiness = new DatabaseReadiness({ probe: instance.openProbe(opening), health, log: parts.log });
   const server = await buildServer({
     ...parts,
     config,
@@ -98,7 +107,8 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
     tracer,
   });
   const management = openManagement(config, { readiness: server.readiness, registry: metrics, log }, opening);
-  opening.defer(() => server.close(config.shutdownTimeoutMs));
+  const callsMs = config.shutdownTimeoutMs - closingMsOf(config);
+  opening.defer(() => server.close(callsMs));
   opening.defer(() => readiness.stop());
   await readiness.start();
   if (config.tls && tls) {
@@ -118,7 +128,14 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
     origin: `${tls ? 'https' : 'http'}://${formatAuthority(address)}`,
     managementOrigin: managementAddress && `http://${formatAuthority(managementAddress)}`,
     adminKeyFile: instance.adminKeyFile,
-    stop: () => opened.disposeAsync(),
+    stop: async () => {
+      server.drain();
+      if (config.drainMs > 0) await delay(config.drainMs);
+      // From then on only a database that does not answer could hold up the stop.
+      const cut = setTimeout(() => database.cut(), callsMs + lastWordsMs);
+      await opened.disposeAsync();
+      clearTimeout(cut);
+    },
   };
 }
 
@@ -133,6 +150,10 @@ function openManagement(
   const management = createManagement({ ...parts, ...address, isMetricsToken });
   opening.defer(() => management.close());
   return { listen: () => listenForManagement(management, address) };
+}
+
+function closingMsOf({ shutdownTimeoutMs }: Config): number {
+  return Math.min(closingMs, shutdownTimeoutMs / 2);
 }
 
 async function connect(config: Config, parts: CofferParts, opening: AsyncDisposableStack): Promise<DatabaseConnection> {

@@ -68,6 +68,8 @@ export interface Config {
   /** Where health and metrics are served apart, in clear; null is nowhere. */
   readonly management: ManagementConfig | null;
   readonly logLevel: LogLevel;
+  /** How long readiness is denied before the port is closed. */
+  readonly drainMs: number;
   readonly shutdownTimeoutMs: number;
   readonly secretBytesMax: number;
   /** Paths of the files that hold keys and passwords. */
@@ -118,6 +120,7 @@ const names = [
   'COFFER_MANAGEMENT_HOST',
   'COFFER_MANAGEMENT_PORT',
   'COFFER_LOG_LEVEL',
+  'COFFER_DRAIN_MS',
   'COFFER_SHUTDOWN_TIMEOUT_MS',
   'COFFER_SECRET_BYTES_MAX',
 ] as const;
@@ -179,6 +182,7 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
     ),
     management: parseManagement(reader),
     logLevel: parseLogLevel(reader),
+    drainMs: reader.integer('COFFER_DRAIN_MS', { from: 0, to: 600_000, otherwise: 0 }),
     shutdownTimeoutMs: reader.integer('COFFER_SHUTDOWN_TIMEOUT_MS', { from: 0, to: 600_000, otherwise: 10_000 }),
     secretBytesMax: reader.integer('COFFER_SECRET_BYTES_MAX', { from: 64, to: 524_288, otherwise: 65_536 }),
     keyFiles: [...reader.secretFiles(), ...(tls ? [tls.keyFile] : [])],

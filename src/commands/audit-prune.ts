@@ -58,7 +58,7 @@ export async function auditPrune(
   if (fault) throw new TrailDamagedError(fault);
   const database = await openDatabase({ connection, poolMax: 1, role: null, log });
   stack.defer(() => database.close());
-  const total = await pruneAndReport({ database, chain, clock, before }, instanceId);
+  const total = await pruneAndReport({ database: database.forLongWork(), chain, clock, before }, instanceId);
   const resource = { resourceKind: 'audit_trail', resourceId: before.toISOString() };
   if (total > 0) await stores.audit.append(systemEvent({ clock, ids }, { action: 'audit.prune', ...resource }));
   return 0;

@@ -132,6 +132,8 @@ export interface Gateway {
    * @throws Error where they can't be used; then nothing changes
    */
   renewTls(tls: GatewayTls): void;
+  /** Is no longer ready, but serves on: for balancers to notice before the port is closed. */
+  drain(): void;
   /** Takes nothing new, lets what is in flight finish, and cuts it off when the time is over. */
   close(graceMs: number): Promise<void>;
 }
@@ -292,6 +294,7 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
       return { host: address, port: number };
     },
     renewTls: (tls) => port.renewTls(tls),
+    drain: () => readiness.stop(),
     async close(graceMs) {
       readiness.stop();
       stopping.abort(shuttingDown());

@@ -1,6 +1,8 @@
-import { Histogram, type Registry } from 'prom-client';
+import { Counter, Histogram, type Registry } from 'prom-client';
 import { addGauge } from './add-gauge.ts';
 import type { Connections } from '../store/connection/database.ts';
+import type { DatabaseHealth } from '../store/connection/database-health.ts';
+import { troubles } from '../store/connection/database-trouble.ts';
 
 const groupSizes = [1, 2, 4, 8, 16, 32, 64, 128];
 
@@ -36,4 +38,21 @@ export function countConnections(registry: Registry, database: { connections(): 
     help: 'Calls that wait for a connection.',
     read: () => database.connections().waiting,
   });
+}
+
+/** Adds how often the database did not serve, by the reason; each of them is there from the start. */
+export function countDatabaseFailures(registry: Registry, { failures }: DatabaseHealth): void {
+  const counter = new Counter({
+    name: 'coffer_database_failures_total',
+    help: 'Statements and transactions of calls, and probes of readiness, that the database did not serve.',
+    labelNames: ['reason'],
+    // Without it, the library adds the counter to one of its own, which all share.
+    registers: [],
+    collect() {
+      this.reset();
+      for (const reason of Object.keys(troubles)) this.inc({ reason }, 0);
+      for (const [reason, count] of failures) this.inc({ reason }, count);
+    },
+  });
+  registry.registerMetric(counter);
 }

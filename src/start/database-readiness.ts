@@ -1,22 +1,37 @@
 import type { Logger } from 'pino';
 import type { Readiness } from '../gateway/system/readiness.ts';
-import type { KeptSession } from '../store/connection/kept-session.ts';
+import type { DatabaseHealth } from '../store/connection/database-health.ts';
+import type { DatabaseProbe } from '../store/connection/database-probe.ts';
+import { troubles, type Trouble } from '../store/connection/database-trouble.ts';
+
+/** What readiness is found out with. */
+export interface DatabaseReadinessParts {
+  readonly probe: Pick<DatabaseProbe, 'look'>;
+  /** Of the database that calls use. */
+  readonly health: DatabaseHealth;
+  readonly log: Logger;
+}
 
 const checkEveryMs = 1_000;
-const answerWithinMs = 2_000;
+/** How long a write proves that others can be written. */
+const writeProvesForMs = 5_000;
+/** A probe says more about these than a call that failed. */
+const passing: ReadonlySet<Trouble> = new Set(['no_answer', 'unreachable', 'starting_or_stopping']);
 
-/** Ready while the database answers; it is asked once a second, on a session that calls do not use. */
+/**
+ * Ready while the database can be read and written, since no secret is revealed without an event in the audit trail. It is
+ * probed once a second; the probe writes only where calls have not written lately, or could not.
+ */
 export class DatabaseReadiness implements Readiness {
-  readonly #session: Pick<KeptSession, 'run'>;
-  readonly #log: Logger;
+  readonly #parts: DatabaseReadinessParts;
   readonly #listeners = new Set<() => void>();
   #trouble: string | undefined = 'starting';
+  #wroteAtMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
 
-  constructor(session: Pick<KeptSession, 'run'>, log: Logger) {
-    this.#session = session;
-    this.#log = log;
+  constructor(parts: DatabaseReadinessParts) {
+    this.#parts = parts;
   }
 
   trouble(): string | undefined {
@@ -30,7 +45,7 @@ export class DatabaseReadiness implements Readiness {
 
   /** Resolves after the first answer; from then on it keeps asking until `stop`. */
   async start(): Promise<void> {
-    this.#tell(await this.#ask());
+    this.#change(await this.#ask());
     if (!this.#isStopped) this.#timer = setTimeout(() => void this.start(), checkEveryMs);
   }
 
@@ -39,20 +54,27 @@ export class DatabaseReadiness implements Readiness {
     clearTimeout(this.#timer);
   }
 
-  async #ask(): Promise<string | undefined> {
-    try {
-      await this.#session.run({ text: 'select 1' }, answerWithinMs);
-      return undefined;
-    } catch (error) {
-      if (this.#trouble === undefined) this.#log.warn({ err: error }, 'the database does not answer');
-      return 'the database is away';
-    }
+  async #ask(): Promise<Trouble | undefined> {
+    const { health, probe } = this.#parts;
+    const { isAnyDone, trouble } = health.takeWrites();
+    const nowMs = performance.now();
+    if (isAnyDone) this.#wroteAtMs = nowMs;
+    const failing = isAnyDone || (trouble && passing.has(trouble)) ? undefined : trouble;
+    const isBroken = failing !== undefined || this.#trouble !== undefined;
+    const isUnproven = nowMs > this.#wroteAtMs + writeProvesForMs;
+    const found = await probe.look(isBroken ? 'page' : isUnproven ? 'row' : undefined);
+    if (found) health.failed(found);
+    else if (isBroken || isUnproven) this.#wroteAtMs = nowMs;
+    return found ?? failing;
   }
 
-  #tell(trouble: string | undefined): void {
-    if (trouble === this.#trouble) return;
-    if (trouble === undefined && this.#trouble !== 'starting') this.#log.info({}, 'the database answers again');
-    this.#trouble = trouble;
+  #change(trouble: Trouble | undefined): void {
+    const text = trouble && `the database does not serve: ${troubles[trouble]}`;
+    if (text === this.#trouble) return;
+    const { log } = this.#parts;
+    if (trouble) log.warn({ reason: troubles[trouble] }, 'not ready: the database does not serve');
+    else if (this.#trouble !== 'starting') log.info({}, 'ready: the database serves again');
+    this.#trouble = text;
     for (const changed of this.#listeners) changed();
   }
 }

@@ -18,6 +18,7 @@ import { createStores, type Stores } from '../store/stores.ts';
 import type { DatabaseConnection } from '../store/connection/database-connection.ts';
 import { GrantChannel } from '../store/grants/grant-channel.ts';
 import { openDatabase, type Database } from '../store/connection/database.ts';
+import { DatabaseProbe } from '../store/connection/database-probe.ts';
 import { KeptSession } from '../store/connection/kept-session.ts';
 import { SqlKeyringStore } from '../store/workspaces/key-store.ts';
 import { signCredentialsOnce } from '../store/credentials/sign-credentials.ts';
@@ -34,8 +35,8 @@ import type { Clock } from '../vault/ports.ts';
 export interface Instance {
   readonly instanceId: string;
   readonly database: Database;
-  /** Opens a session beside the database's pool. */
-  readonly openSession: () => KeptSession;
+  /** Probes the database over a session beside its pool, which goes with the stack. */
+  readonly openProbe: (stack: AsyncDisposableStack) => DatabaseProbe;
   readonly stores: Stores;
   /** Of changes that any process makes; listens once it is started. */
   readonly grantChannel: GrantChannel;
@@ -68,7 +69,7 @@ export interface InstanceParts {
 /** Rows are read and written at the same time while they are signed. */
 const ownerPoolMax = 2;
 
-type Opened = Pick<Instance, 'database' | 'grantChannel' | 'openSession'> &
+type Opened = Pick<Instance, 'database' | 'grantChannel' | 'openProbe'> &
   Pick<KeyringOpening, 'sodium' | 'random'> & {
     /** Undefined where there is none yet. */
     readonly keyring: Keyring | undefined;
@@ -115,26 +116,30 @@ async function openMigrated<Result>(
     const database = await openDatabase({ ...migrated, poolMax: config.databaseCallsMax, log });
     stack.defer(() => database.close());
     const grantChannel = stack.use(new GrantChannel({ ...migrated, database, log }));
-    const openSession = () => new KeptSession(migrated.connection);
-    return work({ ...tools, database, grantChannel, keyring, openSession });
+    const openProbe = (probing: AsyncDisposableStack) => {
+      const session = probing.use(new KeptSession(migrated.connection));
+      return new DatabaseProbe({ session, role: migrated.role, database });
+    };
+    return work({ ...tools, database, grantChannel, keyring, openProbe });
   });
 }
 
 async function openKeys(parts: InstanceParts, opened: Opened, stack: AsyncDisposableStack): Promise<Instance> {
   const { config, clock, log, mayBegin } = parts;
-  const { database, grantChannel, openSession, random, sodium } = opened;
+  const { database, grantChannel, openProbe, random, sodium } = opened;
   const ids = new RisingIds({ clock, random });
   if (!opened.keyring && !mayBegin) throw new NoVaultError('the database');
   const keyring = opened.keyring ?? (await makeKeyring(parts, opened, stack));
   const chain = new KeyedAuditChain(keyring.auditMac);
-  await signCredentialsOnce({ database, grantMac: keyring.grantMac, chain, clock });
+  const longWork = database.forLongWork();
+  await signCredentialsOnce({ database: longWork, grantMac: keyring.grantMac, chain, clock });
   const { grantMac } = keyring;
   const onLoneCommit = () => grantChannel.doubt();
   const stores = traceStores(createStores({ ...parts, database, grantMac, chain, ids, onLoneCommit }), parts.tracer);
   const sealers = new WorkspaceKeys({ sodium, random, clock, store: stores.keys, keyring });
   stack.defer(() => sealers.close());
   const openOwner = () => openDatabase({ connection: parts.connection, poolMax: ownerPoolMax, role: null, log });
-  await signFormatsOnce({ database, openOwner, grantMac, sealers, chain, clock, log });
+  await signFormatsOnce({ database: longWork, openOwner, grantMac, sealers, chain, clock, log });
   const tokens = new RandomTokenSource();
   log.info({ masterKey: keyring.masterFingerprint, instance: keyring.instanceId }, 'the keyring is open');
   const trailVerifier = new ChainVerifier({ chain, sealers, store: stores.auditTrail, ownHead: stores.auditHead });
@@ -142,7 +147,7 @@ async function openKeys(parts: InstanceParts, opened: Opened, stack: AsyncDispos
   const instance = {
     database,
     grantChannel,
-    openSession,
+    openProbe,
     instanceId,
     stores,
     sealers,

@@ -1,6 +1,6 @@
 /** Whether calls can be answered at the moment. */
 export interface Readiness {
-  /** Why they can't, in a few words for the operator, such as `the database is away`; undefined while they can. */
+  /** Why they can't, in a few words for the operator, such as `the database does not serve: disk full`; undefined while they can. */
   trouble(): string | undefined;
   /** Tells of every change; the answer ends the telling. */
   subscribe(changed: () => void): () => void;

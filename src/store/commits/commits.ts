@@ -59,9 +59,10 @@ interface Begun {
 
 /** The most writes of one transaction. */
 const groupMax = 128;
-/** How often to ask what became of a transaction, each time twice as long after the last. */
-const questionsMax = 6;
+/** For how long to ask what became of a transaction, with pauses that double, before its callers are answered that it is not known. */
+const askForMs = 4_000;
 const firstPauseMs = 50;
+const pauseMsMax = 400;
 
 /**
  * Commits everything that the trail tells of. One transaction is under way at a time, and decisions that wait for it share
@@ -219,18 +220,19 @@ export class Commits {
   }
 
   /** Finds out what became of the transaction whose end is not known. */
-  async #ask(): Promise<boolean> {
-    const scope = { advisoryLock: this.#trail.lock };
+  async #ask(signal?: AbortSignal): Promise<boolean> {
+    const scope = { advisoryLock: this.#trail.lock, ...(signal && { signal }) };
     return this.#database.attempt(scope, (transaction) => this.#trail.settle(transaction));
   }
 
   async #askAgainAndAgain(): Promise<boolean> {
-    for (let question = 0; ; question += 1) {
+    const signal = AbortSignal.timeout(askForMs);
+    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, pauseMsMax)) {
       try {
-        return await this.#ask();
+        return await this.#ask(signal);
       } catch (error) {
-        if (question === questionsMax - 1) throw unknownOutcome(error);
-        await delay(firstPauseMs * 2 ** question);
+        if (signal.aborted) throw unknownOutcome(error);
+        await delay(pauseMs);
       }
     }
   }

@@ -1,4 +1,5 @@
 import { VaultError } from '../../vault/errors.ts';
+import { SilentConnectionError } from './silence-watch.ts';
 
 /**
  * A failure of the database that is nobody's fault outside: a bug, or a tampered schema. Its message names the SQLSTATE,
@@ -61,6 +62,7 @@ const systemCodes = new Set([
 const connectionMessages = [
   /^Connection terminated/,
   /^timeout exceeded when trying to connect$/,
+  /^timeout expired$/,
   /^Client (was closed|has encountered a connection error) and is not queryable/,
   /^Cannot use a pool after calling end on the pool$/,
   /^Query read timeout$/,
@@ -122,7 +124,9 @@ function isAbort(error: unknown, signal: AbortSignal): boolean {
 function isConnectionFailure(error: Error): boolean {
   const code = textOf(error, 'code');
   return (
-    (code !== undefined && systemCodes.has(code)) || connectionMessages.some((pattern) => pattern.test(error.message))
+    error instanceof SilentConnectionError ||
+    (code !== undefined && systemCodes.has(code)) ||
+    connectionMessages.some((pattern) => pattern.test(error.message))
   );
 }
 

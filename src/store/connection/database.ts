@@ -1,16 +1,21 @@
 import { MikroORM, type EntityDictionary, type EntityManager, type EntityName } from '@mikro-orm/postgresql';
 import assert from 'node:assert/strict';
-import type { ClientBase, Pool, QueryResultRow } from 'pg';
+import { Client, type ClientBase, type QueryResultRow } from 'pg';
 import { PreparedStatements } from './batch.ts';
 import type { DatabaseConnection } from './database-connection.ts';
-import { isCollision, translateFailure } from './database-failure.ts';
+import { constraintOf, DatabaseFailure, isCollision, translateFailure } from './database-failure.ts';
+import { DatabaseHealth } from './database-health.ts';
+import { troubleOf, troubles } from './database-trouble.ts';
 import { selectEntities, type EntityCriteria } from './entity-query.ts';
 import { VaultError } from '../../vault/errors.ts';
 import { driverOptionsOf, ormOptionsOf } from './orm-options.ts';
 import { KeptSession } from './kept-session.ts';
+import { PoolSize } from './pool-size.ts';
+import { SilenceWatch } from './silence-watch.ts';
 import { StatementCanceller } from './statement-canceller.ts';
 import type { Statement } from './statement.ts';
 import type { StoreLog } from './store-log.ts';
+import { callLimits, connectWithinMs, limitSettings, longWorkLimits, type TimeLimits } from './time-limits.ts';
 import {
   inTransaction,
   readTogether,
@@ -34,10 +39,11 @@ export interface DatabaseOptions {
 /** What a database is made of. */
 export interface DatabaseParts {
   readonly orm: MikroORM;
-  readonly pool: Pool;
+  readonly source: SessionSource;
   /** Cancels what the pool's connections run, and so is of the same user. */
   readonly cancelling: KeptSession;
   readonly log: StoreLog;
+  readonly health: DatabaseHealth;
 }
 
 /** How many connections a pool has, and how many calls wait for one. */
@@ -48,8 +54,6 @@ export interface Connections {
   readonly waiting: number;
 }
 
-/** No statement of ours takes this long but for a lock that somebody holds. */
-const statementTimeoutMs = 15_000;
 /**
  * All that is looked up has an index. On a small table the planner would read the whole, and a prepared statement keeps such a
  * plan while the table grows.
@@ -68,8 +72,8 @@ const planning = [
 ];
 /** How often the log tells that the database is away. */
 const warnEveryMs = 1_000;
-/** A transaction never waits for anything but its own statements. */
-const idleInTransactionTimeoutMs = 10_000;
+/** How long closing waits for connections to be ended in good order. */
+const endWithinMs = 500;
 
 /**
  * The database: entities for finding, statements for what is found often, and transactions for writing, over one pool.
@@ -77,17 +81,25 @@ const idleInTransactionTimeoutMs = 10_000;
  * where the signal was aborted, and a `DatabaseFailure`, which is a bug, for what else the database refused.
  */
 export class Database {
+  /** What was found out about the database by using it. */
+  readonly health: DatabaseHealth;
+  readonly #parts: DatabaseParts;
   readonly #orm: MikroORM;
   readonly #source: SessionSource;
-  readonly #cancelling: KeptSession;
   readonly #log: StoreLog;
   #warnedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor({ orm, pool, cancelling, log }: DatabaseParts) {
-    this.#orm = orm;
-    this.#source = { pool, prepared: new PreparedStatements(), canceller: new StatementCanceller(cancelling) };
-    this.#cancelling = cancelling;
-    this.#log = log;
+  constructor(parts: DatabaseParts) {
+    this.#parts = parts;
+    this.health = parts.health;
+    this.#orm = parts.orm;
+    this.#source = parts.source;
+    this.#log = parts.log;
+  }
+
+  /** The same connections under the limits of work that takes its time, such as verification, export and pruning. */
+  forLongWork(): Database {
+    return this.#withLimits(longWorkLimits);
   }
 
   /** Finds entities, of tenant tables those of the scope's workspaces alone. */
@@ -146,9 +158,13 @@ export class Database {
   /** As `transact`, but once only, and with errors as pg and `inTransaction` throw them: for those who know what they mean. */
   async attempt<Result>(scope: TransactionScope, work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
     try {
-      return await inTransaction(this.#source, scope, work);
+      const result = await inTransaction(this.#source, scope, work);
+      this.health.wrote();
+      return result;
     } catch (error) {
-      this.#warn(translateFailure(error, scope.signal));
+      const failure = translateFailure(error, scope.signal);
+      if (isOutage(failure, error)) this.health.writeFailed(troubleOf(failure));
+      this.#report(failure);
       throw error;
     }
   }
@@ -161,20 +177,40 @@ export class Database {
 
   /** Waits for what is under way, then closes all connections. */
   async close(): Promise<void> {
+    const { pool, size, watch } = this.#source;
+    size.close();
     await this.#orm.close();
     // The ORM ends only a pool that it has used itself.
-    const { pool } = this.#source;
     if (!pool.ending) await pool.end();
-    await this.#cancelling[Symbol.asyncDispose]();
+    // The pool does not wait for connections to be closed, and over a silent one they never would be.
+    await watch.ended(endWithinMs);
+    watch.cut();
+    await this.#parts.cancelling[Symbol.asyncDispose]();
   }
 
-  /** Callers are told no cause, so that an operator must find it here: SQLSTATE 53100 is a full disk. */
-  #warn(error: unknown): void {
+  /** Closes idle connections over which nothing has come since a time of `performance.now()`: they may be silent as well. */
+  closeIdleSince(sinceMs: number): void {
+    this.#source.watch.closeIdleSince(sinceMs);
+  }
+
+  /** Closes all connections at once, which fails what is under way and all that is yet to come. */
+  cut(): void {
+    this.#source.watch.cut();
+  }
+
+  #withLimits(limits: TimeLimits): Database {
+    return new Database({ ...this.#parts, source: { ...this.#source, limits } });
+  }
+
+  /** Callers are told no cause, so that an operator must find it here. */
+  #report(error: unknown): void {
     if (!(error instanceof VaultError) || error.code !== 'unavailable') return;
+    const trouble = troubleOf(error);
+    this.health.failed(trouble);
     const now = performance.now();
     if (now < this.#warnedAtMs + warnEveryMs) return;
     this.#warnedAtMs = now;
-    this.#log.warn({ cause: String(error.cause) }, 'the database is not available');
+    this.#log.warn({ reason: troubles[trouble], cause: String(error.cause) }, 'the database is not available');
   }
 
   async #translated<Result>(signal: AbortSignal | undefined, work: () => Promise<Result>): Promise<Result> {
@@ -182,7 +218,7 @@ export class Database {
       return await work();
     } catch (error) {
       const failure = translateFailure(error, signal);
-      this.#warn(failure);
+      this.#report(failure);
       throw failure;
     }
   }
@@ -199,20 +235,40 @@ function mapRow<Entity extends object>(
   return em.merge<Entity>(entity, data, { convertCustomTypes: true, refresh: true, validate: false });
 }
 
+/** Whether a write failed for a reason that other writes fail for as well: neither its own content nor its caller's leaving. */
+function isOutage(failure: unknown, error: unknown): boolean {
+  const isOfDatabase =
+    failure instanceof DatabaseFailure || (failure instanceof VaultError && failure.code === 'unavailable');
+  return isOfDatabase && !isCollision(error) && constraintOf(error) === undefined;
+}
+
 /** Opens a database that has been migrated. It connects when it is first used. */
 export async function openDatabase({ connection, log, poolMax, role }: DatabaseOptions): Promise<Database> {
+  const watch = new SilenceWatch(log);
+  const settings = [...limitSettings, ...planning, ...(role === null ? [] : [`set role ${role}`])].join('; ');
   const orm = await MikroORM.init({
     ...ormOptionsOf(connection, log),
     pool: { min: 0, max: poolMax },
     driverOptions: {
       ...driverOptionsOf(connection),
-      statement_timeout: statementTimeoutMs,
-      idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
-      // Not start-up options, of which poolers know few.
-      onConnect: (client: ClientBase) =>
-        client.query([...planning, ...(role === null ? [] : [`set role ${role}`])].join('; ')),
+      onConnect: async (client: ClientBase) => {
+        assert(client instanceof Client, 'a pool has clients of pg');
+        watch.add(client);
+        watch.sent(client, connectWithinMs);
+        await client.query(settings);
+        watch.answered(client);
+      },
     },
   });
   const pool = await orm.em.getConnection().getNativeClient();
-  return new Database({ orm, pool, cancelling: new KeptSession(connection), log });
+  const cancelling = new KeptSession(connection);
+  const source = {
+    pool,
+    size: new PoolSize(pool, poolMax, log),
+    prepared: new PreparedStatements(),
+    canceller: new StatementCanceller(cancelling),
+    watch,
+    limits: callLimits,
+  };
+  return new Database({ orm, source, cancelling, log, health: new DatabaseHealth() });
 }

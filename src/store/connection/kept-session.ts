@@ -1,7 +1,8 @@
-import { Client } from 'pg';
+import { Client, type QueryResultRow } from 'pg';
 import { clientConfigOf, type DatabaseConnection } from './database-connection.ts';
 import { translateFailure } from './database-failure.ts';
 import { endClient } from './end-client.ts';
+import { SilentConnectionError } from './silence-watch.ts';
 
 /** A statement in the simple form that pg takes. */
 export interface KeptStatement {
@@ -26,13 +27,14 @@ export class KeptSession implements AsyncDisposable {
    * Runs a statement, and opens the session before where there is none.
    *
    * @param withinMs the time for both; a session on which nothing has come back by then is given up
-   * @throws VaultError `unavailable`
+   * @returns the rows of a single statement
+   * @throws VaultError `unavailable`, or DatabaseFailure
    */
-  async run(statement: KeptStatement, withinMs: number): Promise<void> {
+  async run(statement: KeptStatement, withinMs: number): Promise<readonly QueryResultRow[]> {
     const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => reject(new Error('Query read timeout')), withinMs);
+    const timer = setTimeout(() => reject(new SilentConnectionError()), withinMs);
     try {
-      await Promise.race([this.#run(statement), late]);
+      return await Promise.race([this.#run(statement), late]);
     } catch (error) {
       this.#giveUp();
       throw translateFailure(error);
@@ -48,9 +50,9 @@ export class KeptSession implements AsyncDisposable {
     if (client) await endClient(client);
   }
 
-  async #run({ text, values }: KeptStatement): Promise<void> {
+  async #run({ text, values }: KeptStatement): Promise<readonly QueryResultRow[]> {
     const client = this.#client ?? (await this.#open());
-    await client.query(text, values);
+    return (await client.query<QueryResultRow>(text, values)).rows;
   }
 
   async #open(): Promise<Client> {

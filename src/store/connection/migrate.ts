@@ -1,17 +1,19 @@
 import assert from 'node:assert/strict';
 import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/postgresql';
-import type { Client } from 'pg';
+import type { Client, ClientBase } from 'pg';
 import { advisoryLocks } from './advisory-locks.ts';
 import { appRole, becomesAppRole, prepareAppRole } from './app-role.ts';
 import { connectWhenThere } from './await-database.ts';
 import { clientConfigOf, type DatabaseConnection } from './database-connection.ts';
 import { translateFailure } from './database-failure.ts';
 import type { DatabaseOptions } from './database.ts';
+import { endClient } from './end-client.ts';
 import { migrations } from '../migrations/index.ts';
 import { driverOptionsOf, ormOptionsOf } from './orm-options.ts';
 import { isServingUser, refuseUnchained, refuseUnknown, requireSchema } from './schema-check.ts';
 import type { StoreLog } from './store-log.ts';
+import { answerGraceMs } from './time-limits.ts';
 
 /** What a migration works with. */
 export interface MigrationOptions {
@@ -36,6 +38,8 @@ export interface MigrationOptions {
 }
 
 const lockTimeoutMsDefault = 60_000;
+/** A migration may rewrite a large table. */
+const migrationWithinMs = 3_600_000;
 
 /**
  * Brings the schema up to date, and then does the work that must be done by one process at a time as well, such as
@@ -56,14 +60,16 @@ export async function withMigratedDatabase<Result>(
     return await work(roleLogsIn ? logInAsRole(connection) : { connection, role });
   } finally {
     // The lock goes with its session.
-    await owner.end();
+    await endClient(owner);
   }
 }
 
 async function connect({ connection, log, signal, waitMs = 0 }: MigrationOptions, lockTimeoutMs: number) {
   try {
-    const config = { ...clientConfigOf(connection), lock_timeout: lockTimeoutMs };
-    return await connectWhenThere(config, { log, signal, waitMs });
+    const config = { ...clientConfigOf(connection), query_timeout: lockTimeoutMs + answerGraceMs };
+    const owner = await connectWhenThere(config, { log, signal, waitMs });
+    await owner.query(`set lock_timeout = ${lockTimeoutMs}`);
+    return owner;
   } catch (error) {
     throw translateFailure(error);
   }
@@ -102,7 +108,11 @@ async function migrate({ connection, log, lockTimeoutMs }: Preparation): Promise
   const orm = await MikroORM.init({
     ...ormOptionsOf(connection, log),
     pool: { min: 0, max: 2 },
-    driverOptions: { ...driverOptionsOf(connection), lock_timeout: lockTimeoutMs },
+    driverOptions: {
+      ...driverOptionsOf(connection),
+      query_timeout: migrationWithinMs,
+      onConnect: (client: ClientBase) => client.query(`set lock_timeout = ${lockTimeoutMs}`),
+    },
     extensions: [Migrator],
     migrations: {
       tableName: 'schema_migration',

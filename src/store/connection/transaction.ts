@@ -1,17 +1,22 @@
 import assert from 'node:assert/strict';
-import { types, type Pool, type PoolClient, type QueryResultRow } from 'pg';
+import { types, type PoolClient, type QueryResultRow } from 'pg';
 import { Batch, type Answer, type PreparedStatements, type Request } from './batch.ts';
 import { cancelOnAbort, type Cancellation } from './cancel-on-abort.ts';
 import { columnReaderOf } from './column-readers.ts';
 import { canceled, CommitUnknownError, constraintOf, endsSession } from './database-failure.ts';
+import { lend, type LendingPool } from './lend.ts';
+import type { SilenceWatch } from './silence-watch.ts';
 import type { StatementCanceller } from './statement-canceller.ts';
 import type { Statement } from './statement.ts';
+import { answerGraceMs, callLimits, type TimeLimits } from './time-limits.ts';
 
 /** Where connections come from, and what they have prepared. */
-export interface SessionSource {
-  readonly pool: Pool;
+export interface SessionSource extends LendingPool {
   readonly prepared: PreparedStatements;
   readonly canceller: StatementCanceller;
+  readonly watch: SilenceWatch;
+  /** Of each statement and transaction. */
+  readonly limits: TimeLimits;
 }
 
 /** What a transaction may see, and how long it is wanted. */
@@ -136,11 +141,11 @@ const timeOid: number = types.builtins.TIMESTAMPTZ;
 /** A connection that is lent. */
 class Session {
   readonly #client: PoolClient;
-  readonly #prepared: PreparedStatements;
+  readonly #source: SessionSource;
 
-  constructor(client: PoolClient, prepared: PreparedStatements) {
+  constructor(client: PoolClient, source: SessionSource) {
     this.#client = client;
-    this.#prepared = prepared;
+    this.#source = source;
   }
 
   /** The readers of the pool, some of which leave values to the ORM; it would take `infinity` for a number. */
@@ -148,7 +153,14 @@ class Session {
     oid === timeOid ? columnReaderOf(oid) : this.#client.getTypeParser(oid, 'text');
 
   async send(requests: readonly Request[]): Promise<readonly Answer[]> {
-    return this.#client.query(new Batch(requests, this.#prepared)).answers;
+    const { limits, prepared, watch } = this.#source;
+    const batch = new Batch(requests, prepared);
+    watch.sent(this.#client, limits.statementMs + answerGraceMs);
+    try {
+      return await this.#client.query(batch).answers;
+    } finally {
+      watch.answered(this.#client);
+    }
   }
 }
 
@@ -162,7 +174,10 @@ export async function runAlone<Row extends QueryResultRow>(
   statement: Statement,
   signal: AbortSignal | undefined,
 ): Promise<readonly Row[]> {
-  return withSession(source, signal, async (session) => rowsOf((await session.send([read(statement)]))[0]));
+  const beginning = limiting(source.limits).map(read);
+  return withSession(source, signal, async (session) =>
+    rowsOf((await session.send([...beginning, read(statement)])).at(-1)),
+  );
 }
 
 /** As `runAlone`, for rows that the ORM is to map. */
@@ -198,20 +213,22 @@ export async function readTogether<Row extends QueryResultRow>(
  * statement the connection is closed: the server may have said that it ends the session, and not have ended it yet.
  */
 async function withSession<Result>(
-  { pool, prepared, canceller }: SessionSource,
+  source: SessionSource,
   signal: AbortSignal | undefined,
   work: (session: Session, cancellation: Cancellation) => Promise<Result>,
 ): Promise<Result> {
-  const client = await lend(pool, signal);
-  const cancellation = cancelOnAbort(canceller, client, signal);
+  const client = await lend(source, signal);
+  const cancellation = cancelOnAbort(source.canceller, client, signal);
   let isBroken = false;
   try {
-    return await work(new Session(client, prepared), cancellation);
+    return await work(new Session(client, source), cancellation);
   } catch (error) {
     isBroken = endsSession(error);
     throw error;
   } finally {
     await cancellation.settle();
+    // Without the handshake of an orderly end, for which a silent server would have to be waited for.
+    if (isBroken) client.connection.stream.destroy();
     client.release(isBroken);
   }
 }
@@ -228,7 +245,7 @@ export async function inTransaction<Result>(
   work: (transaction: Transaction) => Promise<Result>,
 ): Promise<Result> {
   return withSession(source, scope.signal, async (session, cancellation) => {
-    const transaction = new Transaction(session, beginningOf(scope));
+    const transaction = new Transaction(session, beginningOf(scope, source.limits));
     try {
       const result = await work(transaction);
       // A commit is not cut short: its outcome would be anybody's guess.
@@ -259,11 +276,22 @@ const rollbackToSavepoint: Statement = {
   values: [],
 };
 
-function beginningOf({ advisoryLock, isSnapshot, workspaces = [] }: TransactionScope): readonly Statement[] {
-  const statements = [isSnapshot ? beginSnapshot : begin];
+function beginningOf(
+  { advisoryLock, isSnapshot, workspaces = [] }: TransactionScope,
+  limits: TimeLimits,
+): readonly Statement[] {
+  const statements = [isSnapshot ? beginSnapshot : begin, ...limiting(limits)];
   if (workspaces.length > 0) statements.push(seeing(workspaces));
   if (advisoryLock !== undefined) statements.push(lock(advisoryLock));
   return statements;
+}
+
+/** Gives a transaction other limits than those that each session has. */
+function limiting(limits: TimeLimits): readonly Statement[] {
+  if (limits === callLimits) return [];
+  const text = `
+    select set_config('statement_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $2, true)`;
+  return [{ name: 'set limits', text, values: [String(limits.statementMs), String(limits.idleInTransactionMs)] }];
 }
 
 /** Lets the transaction see the rows of tenant tables of some workspaces, and of no others. */
@@ -294,28 +322,4 @@ function read(statement: Statement): Request {
 function rowsOf<Row extends QueryResultRow>(answer: Answer | undefined): readonly Row[];
 function rowsOf(answer: Answer | undefined): readonly object[] {
   return answer?.rows ?? [];
-}
-
-/** Waits for a connection no longer than the signal lets; one that comes too late goes straight back. */
-async function lend(pool: Pool, signal: AbortSignal | undefined): Promise<PoolClient> {
-  if (signal?.aborted) throw canceled(signal);
-  const lending = pool.connect();
-  if (!signal) return lending;
-  return new Promise((resolve, reject) => {
-    let isWanted = true;
-    const onAbort = () => {
-      isWanted = false;
-      reject(canceled(signal));
-    };
-    const receive = (client: PoolClient) => {
-      signal.removeEventListener('abort', onAbort);
-      if (isWanted) resolve(client);
-      else client.release();
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    lending.then(receive, (error: Error) => {
-      signal.removeEventListener('abort', onAbort);
-      reject(error);
-    });
-  });
 }

@@ -5,6 +5,7 @@ import { clientConfigOf } from '../connection/database-connection.ts';
 import { endClient } from '../connection/end-client.ts';
 import type { Database, DatabaseOptions } from '../connection/database.ts';
 import { grantChannel, parseNotice, tellNotice } from './grant-notice.ts';
+import { SilentConnectionError } from '../connection/silence-watch.ts';
 import type { StoreLog } from '../connection/store-log.ts';
 
 /** What a channel works with. */
@@ -22,6 +23,8 @@ export const currentForMs = 900;
 const renewAfterMs = 200;
 /** A connection on which nothing comes back for so long is given up. */
 const silentForMsMax = 2_000;
+/** For connecting and listening together. */
+const listenWithinMs = 5_000;
 const firstPauseMs = 100;
 const pauseMsMax = 5_000;
 
@@ -40,6 +43,8 @@ export class GrantChannel implements GrantNotices, AsyncDisposable {
   readonly #parts: GrantChannelParts;
   readonly #subscribers = new Set<(change: GrantChange) => void>();
   #listener: Client | undefined;
+  /** The connection that is about to become the listener. */
+  #opening: Client | undefined;
   /** What was sent last and has not come back. */
   #sent: { readonly mark: string; readonly atMs: number } | undefined;
   #sentAtMs = Number.NEGATIVE_INFINITY;
@@ -82,15 +87,20 @@ export class GrantChannel implements GrantNotices, AsyncDisposable {
     client.on('end', () => this.#lose(client));
     client.on('notification', (notice) => this.#hear(client, notice));
     this.#listener = undefined;
+    this.#opening = client;
+    const late = setTimeout(() => client.connection.stream.destroy(new SilentConnectionError()), listenWithinMs);
     try {
       await client.connect();
       if (this.#parts.role !== null) await client.query(`set role ${this.#parts.role}`);
       await client.query(`listen ${grantChannel}`);
     } catch {
-      // The pool tells what is wrong with the database.
+      // The pool reports what is wrong with the database.
       await endClient(client);
       this.#tryLater();
       return;
+    } finally {
+      clearTimeout(late);
+      this.#opening = undefined;
     }
     await this.#use(client);
   }
@@ -98,10 +108,10 @@ export class GrantChannel implements GrantNotices, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#retry);
-    const listener = this.#listener;
+    const client = this.#listener ?? this.#opening;
     this.#listener = undefined;
     this.doubt();
-    if (listener) await endClient(listener);
+    if (client) await endClient(client);
   }
 
   async #use(client: Client): Promise<void> {

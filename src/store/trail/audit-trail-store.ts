@@ -16,13 +16,16 @@ const eventsAtATime = 1_000;
 export class SqlAuditTrailStore implements AuditTrailStore {
   readonly versions: VersionReader;
   readonly #database: Database;
+  /** For reading the whole trail. */
+  readonly #longWork: Database;
   readonly #mac: GrantMac;
 
   /** @param mac of the rows that the trail is held against */
   constructor(database: Database, mac: GrantMac) {
     this.#database = database;
+    this.#longWork = database.forLongWork();
     this.#mac = mac;
-    this.versions = new SqlVersionReader(database, mac);
+    this.versions = new SqlVersionReader(this.#longWork, mac);
   }
 
   async listAuditEvents(request: AuditEventRequest): Promise<readonly AuditEvent[]> {
@@ -32,11 +35,11 @@ export class SqlAuditTrailStore implements AuditTrailStore {
 
   /** Each part is read by itself: whoever is slow to take it keeps no transaction open. */
   readEvents(): AsyncIterable<readonly (ChainedEvent | UnreadableEvent)[]> {
-    return readInChunks((statement) => this.#database.query<PlacedEventRow>(statement));
+    return readInChunks((statement) => this.#longWork.query<PlacedEventRow>(statement));
   }
 
   async readTrail<Result>(work: (trail: AuditTrailReader) => Promise<Result>): Promise<Result> {
-    return this.#database.transact({ isSnapshot: true }, async (transaction) => {
+    return this.#longWork.transact({ isSnapshot: true }, async (transaction) => {
       const ledger = await transaction.run<LedgerEntry>(findLedger);
       const records = new SqlRecordReader(transaction, this.#mac);
       const read = () => readInChunks((statement) => transaction.run<PlacedEventRow>(statement));

@@ -18,14 +18,11 @@ export const findRecordedWorkspaces: Statement = {
   values: [],
 };
 
-/**
- * Lets the rest of the transaction read one workspace, and take its time: the events of a workspace are sorted before the first
- * row is there.
- */
+/** Lets the rest of the transaction read one workspace. */
 export function enterWorkspace(workspaceId: string): Statement {
   return {
     name: '',
-    text: `select set_config('coffer.workspaces', $1, true), set_config('statement_timeout', '600000', true)`,
+    text: `select set_config('coffer.workspaces', $1, true)`,
     values: [workspaceId],
   };
 }

@@ -79,7 +79,7 @@ async function signOne(
   { table, format, sign }: TableFormat,
 ): Promise<void> {
   const progress = new SigningProgress({ table, format, log });
-  await sign({ database: owner, grantMac, sealers, progress });
+  await sign({ database: owner.forLongWork(), grantMac, sealers, progress });
   progress.end();
 }
 

@@ -59,7 +59,7 @@ describe('the database', () => {
       const text = `select current_setting('statement_timeout') as statement,
         current_setting('idle_in_transaction_session_timeout') as idle`;
       const [row] = await database.query({ name: 'timeouts', text, values: [] });
-      expect(row).to.deep.equal({ statement: '15s', idle: '10s' });
+      expect(row).to.deep.equal({ statement: '7s', idle: '5s' });
     });
   });
 

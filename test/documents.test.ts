@@ -1,44 +1,64 @@
 import { expect } from 'chai';
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { startCoffer, type TestCoffer } from './support/coffer.ts';
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, '..');
 
-/** Documents whose shell blocks, run one after the other in the server's folder, all succeed. */
-const documents = ['docs/administration.md'];
+/** Documents whose shell blocks, run one after the other in the server's folder, all succeed; those of npm are left out. */
+const documents = ['README.md', 'docs/administration.md'];
+/** What the commands use of the checkout. */
+const used = ['node_modules', 'package.json', 'proto'];
+const example = 'docs/examples/create.mjs';
+/** Where a server listens by default. */
+const printed = '127.0.0.1:3978';
+// A refusal fails the script, which curl by itself passes over.
+const prelude = 'set -euo pipefail\ncurl() { command curl --silent --show-error --fail-with-body "$@"; }';
 
 describe('the commands of a document', () => {
-  let coffer: TestCoffer;
-  let folder: string;
-
-  before(async () => {
-    coffer = await startCoffer();
-    folder = await mkdtemp(join(tmpdir(), 'coffer-documents-'));
-    await mkdir(join(folder, 'data'));
-    await writeFile(join(folder, 'data', 'admin.key'), `${coffer.adminToken}\n`, { mode: 0o600 });
-  });
-
-  after(async () => {
-    await coffer.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
-
   for (const name of documents) {
     it(`do what they say as printed: ${name}`, async () => {
-      const text = await readFile(resolve(root, name), 'utf8');
-      const blocks = Array.from(text.matchAll(/^```sh\n([\s\S]*?)^```$/gm), ([, block = '']) => block);
+      await using stack = new AsyncDisposableStack();
+      const coffer = await startCoffer();
+      stack.defer(() => coffer.stop());
+      const folder = await serverFolder(coffer);
+      stack.defer(() => rm(folder, { recursive: true, force: true }));
+      const blocks = shellBlocks(await readFile(resolve(root, name), 'utf8'));
       expect(blocks.length).to.be.greaterThan(0);
-      const script = `set -euo pipefail\n${blocks.join('\n')}`.replaceAll('http://127.0.0.1:3978', coffer.origin);
-      const { stdout, stderr } = await run('bash', ['-c', script], { cwd: folder });
+      const script = [prelude, ...blocks].join('\n').replaceAll(printed, new URL(coffer.origin).host);
+      const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env['PATH']}` };
+      const { stdout, stderr } = await run('bash', ['-c', script], { cwd: folder, env });
       expect(stderr).to.equal('');
       expect(stdout)
         .not.to.include(coffer.adminToken)
-        .and.not.to.match(/"code":"/);
+        .and.not.to.match(/"code":"|"error":/);
     });
   }
+
+  it('have the example of the README in a file', async () => {
+    const readme = await readFile(resolve(root, 'README.md'), 'utf8');
+    const code = await readFile(resolve(root, example), 'utf8');
+    expect(readme).to.include(`\`\`\`js\n${code}\`\`\``);
+    expect(code).to.include(printed);
+  });
 });
+
+function shellBlocks(text: string): readonly string[] {
+  const blocks = Array.from(text.matchAll(/^```sh\n([\s\S]*?)^```$/gm), ([, block = '']) => block);
+  return blocks.filter((block) => !block.startsWith('npm '));
+}
+
+async function serverFolder(coffer: TestCoffer): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'coffer-documents-'));
+  await mkdir(join(folder, 'data'));
+  await writeFile(join(folder, 'data', 'admin.key'), `${coffer.adminToken}\n`, { mode: 0o600 });
+  await mkdir(join(folder, dirname(example)), { recursive: true });
+  const code = await readFile(resolve(root, example), 'utf8');
+  await writeFile(join(folder, example), code.replace(printed, new URL(coffer.origin).host));
+  for (const name of used) await symlink(resolve(root, name), join(folder, name));
+  return folder;
+}

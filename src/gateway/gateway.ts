@@ -40,6 +40,7 @@ import { createPeerFinder } from './port/peer-address.ts';
 import type { UnreadLimits } from './port/unread-answers.ts';
 import { limitConnections } from './system/limit-connections.ts';
 import { refuseCrowdedCall, registerSystemServices } from './system/system-services.ts';
+import { serveFrontPage } from './system/front-page.ts';
 import { registerProbes } from './system/probes.ts';
 import { limitRates, type RateLimits } from './admission/rate-limit.ts';
 import { stoppable, type Readiness } from './system/readiness.ts';
@@ -227,6 +228,7 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
   await fastify.register(async (scope) => {
     allowed.noteSystemPaths(scope);
     registerProbes(scope, readiness);
+    serveFrontPage(scope);
     if (registry)
       serveMetrics(scope, {
         registry,

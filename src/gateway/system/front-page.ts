@@ -1,0 +1,31 @@
+import type { FastifyInstance } from 'fastify';
+
+/** No script, no style, nothing from elsewhere. */
+const contentSecurityPolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const page = `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <title>Coffer</title>
+  </head>
+  <body>
+    <h1>Coffer</h1>
+    <p>An encrypted credential vault. The server is running.</p>
+    <p><a href="/docs">API documents</a></p>
+  </body>
+</html>
+`;
+
+/** Answers `/` with where the documents are: to a browser as a page, to other clients in JSON. */
+export function serveFrontPage(fastify: FastifyInstance): void {
+  fastify.route({
+    method: ['GET', 'HEAD'],
+    url: '/',
+    handler: async (request, reply) => {
+      reply.header('vary', 'accept');
+      if (!/\btext\/html\b/i.test(request.headers.accept ?? '')) return { docs: '/docs', openapi: '/openapi.json' };
+      return reply.header('content-security-policy', contentSecurityPolicy).type('text/html; charset=utf-8').send(page);
+    },
+  });
+}

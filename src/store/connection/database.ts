@@ -16,15 +16,9 @@ import { StatementCanceller } from './statement-canceller.ts';
 import type { Statement } from './statement.ts';
 import type { StoreLog } from './store-log.ts';
 import { callLimits, connectWithinMs, limitSettings, longWorkLimits, type TimeLimits } from './time-limits.ts';
-import {
-  inTransaction,
-  readTogether,
-  runAlone,
-  selectAlone,
-  type SessionSource,
-  type Transaction,
-  type TransactionScope,
-} from './transaction.ts';
+import type { SessionSource } from './session.ts';
+import { readTogether, runAlone, selectAlone } from './statements-alone.ts';
+import { inTransaction, type Transaction, type TransactionScope } from './transaction.ts';
 
 /** What a database is opened with. */
 export interface DatabaseOptions {

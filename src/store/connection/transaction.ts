@@ -1,23 +1,12 @@
 import assert from 'node:assert/strict';
-import { types, type PoolClient, type QueryResultRow } from 'pg';
-import { Batch, type Answer, type PreparedStatements, type Request } from './batch.ts';
-import { cancelOnAbort, type Cancellation } from './cancel-on-abort.ts';
+import type { QueryResultRow } from 'pg';
+import type { Answer, Request } from './batch.ts';
 import { columnReaderOf } from './column-readers.ts';
 import { canceled, CommitUnknownError, constraintOf, endsSession } from './database-failure.ts';
-import { lend, type LendingPool } from './lend.ts';
-import type { SilenceWatch } from './silence-watch.ts';
-import type { StatementCanceller } from './statement-canceller.ts';
+import { limiting, seeing } from './session-settings.ts';
+import { read, rowsOf, withSession, type Session, type SessionSource } from './session.ts';
 import type { Statement } from './statement.ts';
-import { answerGraceMs, callLimits, type TimeLimits } from './time-limits.ts';
-
-/** Where connections come from, and what they have prepared. */
-export interface SessionSource extends LendingPool {
-  readonly prepared: PreparedStatements;
-  readonly canceller: StatementCanceller;
-  readonly watch: SilenceWatch;
-  /** Of each statement and transaction. */
-  readonly limits: TimeLimits;
-}
+import type { TimeLimits } from './time-limits.ts';
 
 /** What a transaction may see, and how long it is wanted. */
 export interface TransactionScope {
@@ -136,103 +125,6 @@ export class Transaction {
   }
 }
 
-const timeOid: number = types.builtins.TIMESTAMPTZ;
-
-/** A connection that is lent. */
-class Session {
-  readonly #client: PoolClient;
-  readonly #source: SessionSource;
-
-  constructor(client: PoolClient, source: SessionSource) {
-    this.#client = client;
-    this.#source = source;
-  }
-
-  /** The readers of the pool, some of which leave values to the ORM; it would take `infinity` for a number. */
-  readonly readerOf = (oid: number) =>
-    oid === timeOid ? columnReaderOf(oid) : this.#client.getTypeParser(oid, 'text');
-
-  async send(requests: readonly Request[]): Promise<readonly Answer[]> {
-    const { limits, prepared, watch } = this.#source;
-    const batch = new Batch(requests, prepared);
-    watch.sent(this.#client, limits.statementMs + answerGraceMs);
-    try {
-      return await this.#client.query(batch).answers;
-    } finally {
-      watch.answered(this.#client);
-    }
-  }
-}
-
-/**
- * Runs one statement outside of a transaction, which therefore sees no rows of tenant tables.
- *
- * @throws VaultError `canceled` when the signal is aborted while it waits for a connection; errors of pg as they are
- */
-export async function runAlone<Row extends QueryResultRow>(
-  source: SessionSource,
-  statement: Statement,
-  signal: AbortSignal | undefined,
-): Promise<readonly Row[]> {
-  const beginning = limiting(source.limits).map(read);
-  return withSession(source, signal, async (session) =>
-    rowsOf((await session.send([...beginning, read(statement)])).at(-1)),
-  );
-}
-
-/** As `runAlone`, for rows that the ORM is to map. */
-export async function selectAlone<Row extends QueryResultRow>(
-  source: SessionSource,
-  statement: Statement,
-  signal: AbortSignal | undefined,
-): Promise<readonly Row[]> {
-  return withSession(source, signal, async (session) =>
-    rowsOf((await session.send([{ statement, readerOf: session.readerOf }]))[0]),
-  );
-}
-
-/**
- * Reads rows of some workspaces in one round trip, each statement at its own moment. What travels together is a transaction
- * of its own, with whose end what it may see is forgotten.
- *
- * @throws as `runAlone`
- */
-export async function readTogether<Row extends QueryResultRow>(
-  source: SessionSource,
-  scope: { readonly workspaces: readonly string[]; readonly signal?: AbortSignal | undefined },
-  statements: readonly Statement[],
-): Promise<readonly (readonly Row[])[]> {
-  return withSession(source, scope.signal, async (session) => {
-    const [, ...answers] = await session.send([seeing(scope.workspaces), ...statements].map(read));
-    return answers.map((answer) => rowsOf<Row>(answer));
-  });
-}
-
-/**
- * Works with a connection of the pool, whose statements end with the signal. After a failure that is more than a refused
- * statement the connection is closed: the server may have said that it ends the session, and not have ended it yet.
- */
-async function withSession<Result>(
-  source: SessionSource,
-  signal: AbortSignal | undefined,
-  work: (session: Session, cancellation: Cancellation) => Promise<Result>,
-): Promise<Result> {
-  const client = await lend(source, signal);
-  const cancellation = cancelOnAbort(source.canceller, client, signal);
-  let isBroken = false;
-  try {
-    return await work(new Session(client, source), cancellation);
-  } catch (error) {
-    isBroken = endsSession(error);
-    throw error;
-  } finally {
-    await cancellation.settle();
-    // Without the handshake of an orderly end, for which a silent server would have to be waited for.
-    if (isBroken) client.connection.stream.destroy();
-    client.release(isBroken);
-  }
-}
-
 /**
  * Runs work in a transaction and commits it. What the work throws rolls back.
  *
@@ -286,40 +178,6 @@ function beginningOf(
   return statements;
 }
 
-/** Gives a transaction other limits than those that each session has. */
-function limiting(limits: TimeLimits): readonly Statement[] {
-  if (limits === callLimits) return [];
-  const text = `
-    select set_config('statement_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $2, true)`;
-  return [{ name: 'set limits', text, values: [String(limits.statementMs), String(limits.idleInTransactionMs)] }];
-}
-
-/** Lets the transaction see the rows of tenant tables of some workspaces, and of no others. */
-function seeing(workspaces: readonly string[]): Statement {
-  const text = `select set_config('coffer.workspaces', $1, true)`;
-  return { name: 'set workspaces', text, values: [workspaceListOf(workspaces)] };
-}
-
 function lock(number: bigint): Statement {
   return { name: 'take advisory lock', text: 'select pg_advisory_xact_lock($1)', values: [number] };
-}
-
-const workspaceListPattern = /^[0-9a-f-]{36}(,[0-9a-f-]{36})*$/;
-
-/** The value of the session variable that row-level security reads: the ids, comma-separated. */
-function workspaceListOf(workspaces: readonly string[]): string {
-  const list = workspaces.join(',');
-  assert.match(list, workspaceListPattern, 'workspace ids must be UUIDs');
-  return list;
-}
-
-function read(statement: Statement): Request {
-  return { statement, readerOf: columnReaderOf };
-}
-
-/** The rows of an answer, of the shape that whoever wrote the statement says they have. */
-// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- nothing but the statement's text tells it
-function rowsOf<Row extends QueryResultRow>(answer: Answer | undefined): readonly Row[];
-function rowsOf(answer: Answer | undefined): readonly object[] {
-  return answer?.rows ?? [];
 }

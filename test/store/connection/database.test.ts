@@ -61,6 +61,23 @@ describe('the database', () => {
       const [row] = await database.query({ name: 'timeouts', text, values: [] });
       expect(row).to.deep.equal({ statement: '7s', idle: '5s' });
     });
+
+    it('gives long work other bounds, and only that', async () => {
+      const statement = {
+        name: 'long timeouts',
+        text: `select current_setting('statement_timeout') as statement`,
+        values: [],
+      };
+      const longWork = database.forLongWork();
+      expect(await longWork.query(statement)).to.deep.equal([{ statement: '10min' }]);
+      const [read] = await longWork.read({ workspaces: [newId()] }, [statement]);
+      const inTransaction = await longWork.transact({}, (transaction) => transaction.run(statement));
+      expect([read, inTransaction]).to.deep.equal([[{ statement: '10min' }], [{ statement: '10min' }]]);
+      expect(await Promise.all([database.query(statement), database.query(statement)])).to.deep.equal([
+        [{ statement: '7s' }],
+        [{ statement: '7s' }],
+      ]);
+    });
   });
 
   describe('when a call is aborted', () => {

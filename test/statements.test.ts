@@ -39,6 +39,8 @@ const beside = new Set([
   'add uses',
   'api key access',
   'session access',
+  // Whether the database is there is asked now and then.
+  'select 1',
 ]);
 /** What begins and ends the transactions of those as well. */
 const frame = new Set(['begin', 'set workspaces', 'commit']);

@@ -21,7 +21,7 @@ export interface RunningTarget {
 }
 
 /** What runs Node as `npm start` does. */
-export const nodeFlags = ['--max-semi-space-size=8'];
+export const nodeFlags = ['--disable-sigusr1', '--max-semi-space-size=8'];
 
 /** Coffer's own program. */
 export const cofferProgram = resolve(import.meta.dirname, '../../bin/coffer.mjs');

@@ -5,6 +5,8 @@ import type { Config } from './config.ts';
 import { startEmbeddedPostgres } from './embedded/embedded-postgres.ts';
 import { createManagement, type ManagementParts } from './gateway/system/management.ts';
 import { createMetricsTokenCheck } from './gateway/system/metrics-token.ts';
+import { productVersion } from './start/product-version.ts';
+import { databasePlaceOf } from './store/connection/database-url.ts';
 import { openInstance, type Instance } from './start/instance.ts';
 import { logHeads } from './start/head-log.ts';
 import { DatabaseReadiness } from './start/database-readiness.ts';
@@ -52,7 +54,7 @@ export interface RunningCoffer {
   readonly origin: string;
   /** Where health and metrics are served apart, such as `http://127.0.0.1:9090`. */
   readonly managementOrigin: string | undefined;
-  /** The file of the admin key, where this start made it. */
+  /** The file of the admin key, where there is one. */
   readonly adminKeyFile: string | undefined;
   /**
    * Denies readiness and serves on for as long as it is to be drained; then finishes what is in flight, and closes everything
@@ -68,6 +70,7 @@ export interface RunningCoffer {
  */
 export async function startCoffer(config: Config, parts: CofferParts): Promise<RunningCoffer> {
   await using opening = new AsyncDisposableStack();
+  reportConfig(config, parts.log);
   await checkAddresses(config);
   const tls = config.tls ? await readTls(config.tls) : undefined;
   await warnOfSharedKeyFiles(config.keyFiles, parts.log);
@@ -220,6 +223,30 @@ function purgeWorkspaces(instance: Instance, { clock, log }: CofferParts, openin
     clearInterval(timer);
     await purge.end().catch(() => undefined);
   });
+}
+
+/** One line with what is on, so that a log shows which server wrote it; it holds no secret. */
+function reportConfig(config: Config, log: Logger): void {
+  const { database, foreignVariables: variables, management, oidc, tls } = config;
+  const limits = {
+    callsPerKey: config.rateLimitPerKey,
+    callsPerAddress: config.rateLimitPerAddress,
+    connectionsPerAddress: config.connectionsPerAddress,
+    databaseSessions: config.databasePoolMax,
+    secretBytes: config.secretBytesMax,
+  };
+  const what = {
+    version: productVersion(),
+    tls: tls !== null,
+    clientCertificates: tls !== null && tls.clientCaFile !== null,
+    issuer: oidc?.issuer ?? null,
+    limits,
+    database: database.kind === 'embedded' ? 'embedded' : databasePlaceOf(database.url),
+    management: management !== null,
+  };
+  log.info(what, 'starting');
+  if (variables.length === 0) return;
+  log.info({ variables }, 'these variables are not settings: a Kubernetes Service or a client has them');
 }
 
 function warnOfOpenDoor({ host, tls }: Config, log: Logger): void {

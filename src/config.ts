@@ -1,5 +1,8 @@
 import { isFetchable } from './access/oidc/issuer-documents.ts';
+import { isAbsolute } from 'node:path';
 import { compileTrustedProxies } from './gateway/port/trusted-proxies.ts';
+import { findForeignVariables } from './start/foreign-variables.ts';
+import { faultOfDatabaseUrl } from './store/connection/database-url.ts';
 
 /** Where Coffer's data are kept: in a PostgreSQL of its own, or on a server. */
 export type DatabaseConfig = { readonly kind: 'embedded' } | { readonly kind: 'server'; readonly url: string };
@@ -74,6 +77,8 @@ export interface Config {
   readonly secretBytesMax: number;
   /** Paths of the files that hold keys and passwords. */
   readonly keyFiles: readonly string[];
+  /** Variables that look like settings and are not, such as those that Kubernetes injects; they have no effect. */
+  readonly foreignVariables: readonly string[];
 }
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const;
@@ -93,7 +98,8 @@ export class ConfigError extends Error {
 /** The environment's variables. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-const names = [
+/** The names of all settings, each of which may also be given as `<NAME>_FILE`. */
+export const settingNames = [
   'COFFER_HOST',
   'COFFER_PORT',
   'COFFER_DATA_DIR',
@@ -125,7 +131,7 @@ const names = [
   'COFFER_SECRET_BYTES_MAX',
 ] as const;
 
-type Name = (typeof names)[number];
+type Name = (typeof settingNames)[number];
 
 /** Whose values are secrets, or hold one. */
 const secretNames: readonly Name[] = [
@@ -137,8 +143,6 @@ const secretNames: readonly Name[] = [
   'COFFER_METRICS_TOKEN',
 ];
 
-const databaseUrlPattern = /^postgres(ql)?:\/\//;
-const databaseUrlRule = 'must begin with postgres://';
 const portRange = { from: 0, to: 65_535 } as const;
 const rateLimitRange = { from: 0, to: 1_000_000, otherwise: 0 } as const;
 /** By default a quarter of the connections that the port takes. */
@@ -159,13 +163,13 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
   const reader = new Reader(environment, readFile);
   const tls = parseTls(reader);
   const config: Config = {
-    host: withoutBrackets(reader.text('COFFER_HOST') ?? '127.0.0.1'),
+    host: reader.host('COFFER_HOST'),
     port: reader.integer('COFFER_PORT', { ...portRange, otherwise: 3978 }),
-    dataDir: reader.text('COFFER_DATA_DIR') ?? './data',
+    dataDir: reader.folder('COFFER_DATA_DIR') ?? './data',
     database: parseDatabase(reader),
     ...parseDatabaseSessions(reader),
     databaseWaitMs: reader.integer('COFFER_DATABASE_WAIT_MS', { from: 0, to: 3_600_000, otherwise: 30_000 }),
-    migrateDatabaseUrl: reader.matching('COFFER_MIGRATE_DATABASE_URL', databaseUrlPattern, databaseUrlRule),
+    migrateDatabaseUrl: reader.databaseUrl('COFFER_MIGRATE_DATABASE_URL'),
     masterKey: parseMasterKey(reader),
     adminApiKey: reader.matching('COFFER_ADMIN_API_KEY', apiKeyPattern, 'must be cof_ and 43 base64url characters'),
     tls,
@@ -186,6 +190,7 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
     shutdownTimeoutMs: reader.integer('COFFER_SHUTDOWN_TIMEOUT_MS', { from: 0, to: 600_000, otherwise: 10_000 }),
     secretBytesMax: reader.integer('COFFER_SECRET_BYTES_MAX', { from: 64, to: 524_288, otherwise: 65_536 }),
     keyFiles: [...reader.secretFiles(), ...(tls ? [tls.keyFile] : [])],
+    foreignVariables: reader.foreignVariables,
   };
   reader.finish();
   return config;
@@ -196,8 +201,16 @@ function withoutBrackets(host: string): string {
   return /^\[(.*)\]$/.exec(host)?.[1] ?? host;
 }
 
+const hostPattern = /^[\w.:%-]{1,255}$/;
+const pathBytesMax = 4_096;
+
+/** What is none may be a key or a certificate, given where its path is wanted. */
+function isPath(text: string): boolean {
+  return Buffer.byteLength(text) < pathBytesMax && !/[\p{Cc}\ufffd]|-----BEGIN /u.test(text);
+}
+
 function parseDatabase(reader: Reader): DatabaseConfig {
-  const url = reader.matching('COFFER_DATABASE_URL', databaseUrlPattern, databaseUrlRule);
+  const url = reader.databaseUrl('COFFER_DATABASE_URL');
   return url === null ? { kind: 'embedded' } : { kind: 'server', url };
 }
 
@@ -235,9 +248,9 @@ function parseMasterKey(reader: Reader): MasterKeyConfig {
 }
 
 function parseTls(reader: Reader): TlsConfig | null {
-  const certFile = reader.text('COFFER_TLS_CERT');
-  const keyFile = reader.text('COFFER_TLS_KEY');
-  const clientCaFile = reader.text('COFFER_TLS_CLIENT_CA') ?? null;
+  const certFile = reader.pemFile('COFFER_TLS_CERT');
+  const keyFile = reader.pemFile('COFFER_TLS_KEY');
+  const clientCaFile = reader.pemFile('COFFER_TLS_CLIENT_CA') ?? null;
   if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile, clientCaFile };
   if (certFile !== undefined || keyFile !== undefined || clientCaFile !== null) {
     reader.problem('TLS needs both COFFER_TLS_CERT and COFFER_TLS_KEY');
@@ -270,7 +283,7 @@ function parseOidc(reader: Reader): OidcConfig | null {
 function parseManagement(reader: Reader): ManagementConfig | null {
   const port = reader.integer('COFFER_MANAGEMENT_PORT', { ...portRange, otherwise: 0 });
   if (reader.text('COFFER_MANAGEMENT_PORT') === undefined) return null;
-  return { host: withoutBrackets(reader.text('COFFER_MANAGEMENT_HOST') ?? '127.0.0.1'), port };
+  return { host: reader.host('COFFER_MANAGEMENT_HOST'), port };
 }
 
 function parseOrigins(reader: Reader): readonly string[] {
@@ -302,13 +315,16 @@ class Reader {
   readonly #readFile: (path: string) => string;
   readonly #problems: string[] = [];
   readonly #texts = new Map<Name, string | undefined>();
+  readonly foreignVariables: readonly string[];
 
   constructor(environment: Environment, readFile: (path: string) => string) {
-    this.#environment = environment;
+    this.foreignVariables = findForeignVariables(environment);
+    const own = Object.entries(environment).filter(([name]) => !this.foreignVariables.includes(name));
+    this.#environment = Object.fromEntries(own);
     this.#readFile = readFile;
-    for (const name of names) this.#texts.set(name, this.#read(name));
-    const known = new Set<string>(names.flatMap((name) => [name, `${name}_FILE`]));
-    for (const name of Object.keys(environment)) {
+    for (const name of settingNames) this.#texts.set(name, this.#read(name));
+    const known = new Set<string>(settingNames.flatMap((name) => [name, `${name}_FILE`]));
+    for (const [name] of own) {
       if (name.startsWith('COFFER_') && !known.has(name)) this.problem(`${name} is not a variable that Coffer knows`);
     }
   }
@@ -346,14 +362,67 @@ class Reader {
     return range.otherwise;
   }
 
+  databaseUrl(name: Name): string | null {
+    const text = this.text(name);
+    const fault = text === undefined ? undefined : faultOfDatabaseUrl(text);
+    if (fault !== undefined) this.problem(`${name} ${fault}`);
+    return text ?? null;
+  }
+
+  host(name: Name): string {
+    const host = withoutBrackets(this.text(name) ?? '127.0.0.1');
+    if (!hostPattern.test(host)) this.problem(`${name} must be an address or the name of a host`);
+    return host;
+  }
+
+  /** Errors show the path, and so must not show what a file holds that is none. */
+  folder(name: Name): string | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    if (!isPath(text)) this.problem(`${name} must be the path of a folder`);
+    else if (this.#fileOf(name) !== undefined && !isAbsolute(text)) {
+      this.problem(`${name}_FILE must be the path of a file that holds an absolute path`);
+    }
+    return text;
+  }
+
+  /**
+   * The path of a PEM file. With `_FILE`, the file may be the PEM file itself, which is then watched for changes like any
+   * other, or hold its path.
+   */
+  pemFile(name: Name): string | undefined {
+    const text = this.text(name);
+    const file = this.#fileOf(name);
+    if (text === undefined) return undefined;
+    if (file !== undefined && text.includes('-----BEGIN ')) return file;
+    if (!isPath(text)) this.problem(`${name} must be the path of a PEM file`);
+    else if (file !== undefined && !this.#isReadable(text)) {
+      this.problem(`${name}_FILE must be the path of a PEM file, or of a file that holds such a path`);
+    }
+    return text;
+  }
+
   list(name: Name): readonly string[] {
     const parts = (this.text(name) ?? '').split(',').map((part) => part.trim());
     return parts.filter((part) => part !== '');
   }
 
+  #fileOf(name: Name): string | undefined {
+    return this.#environment[`${name}_FILE`] || undefined;
+  }
+
+  #isReadable(path: string): boolean {
+    try {
+      this.#readFile(path);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   #read(name: Name): string | undefined {
     const value = this.#environment[name] || undefined;
-    const path = this.#environment[`${name}_FILE`] || undefined;
+    const path = this.#fileOf(name);
     if (path === undefined) return value;
     if (value !== undefined) this.problem(`${name} and ${name}_FILE exclude one another`);
     try {

@@ -85,11 +85,14 @@ function withoutOptions(command: (stopping: StopRequests) => Promise<number>): C
   };
 }
 
-/** The environment wins over `.env`. */
+/** The environment wins over `.env`, but for what Kubernetes injects in the name of a setting. */
 async function readConfig(): Promise<Config> {
   const { parseConfig } = await import('./config.ts');
+  const { findForeignVariables } = await import('./start/foreign-variables.ts');
+  const given = { ...process.env };
+  for (const name of findForeignVariables(given)) delete process.env[name];
   if (existsSync('.env')) process.loadEnvFile('.env');
-  return parseConfig(process.env, (path) => readFileSync(path, 'utf8'));
+  return parseConfig({ ...given, ...process.env }, (path) => readFileSync(path, 'utf8'));
 }
 
 async function print(text: string): Promise<number> {

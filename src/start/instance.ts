@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Tracer } from '@opentelemetry/api';
 import type { Client } from 'pg';
 import type { Logger } from 'pino';
@@ -11,14 +12,16 @@ import { RandomPool } from '../encryption/random.ts';
 import { RisingIds } from '../encryption/rising-ids.ts';
 import { loadSodium } from '../encryption/sodium.ts';
 import { WorkspaceKeys } from '../encryption/workspace-keys.ts';
-import { findAdminKey, findMasterKey } from './first-keys.ts';
+import { adminKeyFile, findAdminKey, findMasterKey } from './first-keys.ts';
 import { markInstance } from './instance-marker.ts';
+import { readKeyFile } from './key-file.ts';
 import { lookBeforeChanging } from './look-before.ts';
 import { createStores, type Stores } from '../store/stores.ts';
 import type { DatabaseConnection } from '../store/connection/database-connection.ts';
 import { GrantChannel } from '../store/grants/grant-channel.ts';
 import { openDatabase, type Database } from '../store/connection/database.ts';
 import { DatabaseProbe } from '../store/connection/database-probe.ts';
+import { checkDatabaseFiles } from '../store/connection/database-url.ts';
 import { KeptSession } from '../store/connection/kept-session.ts';
 import { SqlKeyringStore } from '../store/workspaces/key-store.ts';
 import { signCredentialsOnce } from '../store/credentials/sign-credentials.ts';
@@ -45,7 +48,7 @@ export interface Instance {
   readonly trailVerifier: TrailVerifier;
   readonly ids: RisingIds;
   readonly tokens: RandomTokenSource;
-  /** The file of the admin key, where this start made or found it for the first owner. */
+  /** The file of the admin key, where there is one. */
   readonly adminKeyFile: string | undefined;
 }
 
@@ -103,6 +106,7 @@ async function openMigrated<Result>(
   work: (opened: Opened) => Promise<Result>,
 ): Promise<Result> {
   const { clock, config, connection, log, signal } = parts;
+  if ('url' in connection) await checkDatabaseFiles(connection.url);
   const roleLogsIn = config.database.kind === 'embedded';
   const tools = { sodium: await loadSodium(), random: new RandomPool(), clock };
   let keyring: Keyring | undefined;
@@ -156,9 +160,9 @@ async function openKeys(parts: InstanceParts, opened: Opened, stack: AsyncDispos
     ids,
     tokens,
   };
-  const adminKeyFile = mayBegin ? await ensureFirstOwner(instance, parts) : undefined;
+  const keptAdminKeyFile = mayBegin ? await ensureFirstOwner(instance, parts) : undefined;
   if (config.database.kind === 'embedded') await markInstance(config, instanceId);
-  return { ...instance, adminKeyFile };
+  return { ...instance, adminKeyFile: keptAdminKeyFile };
 }
 
 async function makeKeyring(
@@ -181,18 +185,29 @@ async function ensureFirstOwner(
 ): Promise<string | undefined> {
   if (await stores.users.anyOwner()) {
     await warnOfUnusedAdminKey(stores, config, log);
-    return undefined;
+    return findKeptAdminKey(stores, config);
   }
   const { issued, file } = await findAdminKey(config, tokens);
   await createFirstOwner({ users: stores.users, sealers, clock, ids }, issued);
   return file;
 }
 
+/** The file beside an external database may be of another instance. */
+async function findKeptAdminKey({ access }: Stores, config: Config): Promise<string | undefined> {
+  const path = adminKeyFile(config);
+  if (config.database.kind === 'embedded') return existsSync(path) ? path : undefined;
+  const key = await readKeyFile(path).catch(() => undefined);
+  return key !== undefined && (await isKeyOfOwner(access, key)) ? path : undefined;
+}
+
+async function isKeyOfOwner(access: Stores['access'], key: string): Promise<boolean> {
+  const found = await access.findApiKey(issueApiKeyToken(key).hash, new AbortController().signal);
+  return found?.access.user.isOwner === true;
+}
+
 /** The setting is read on the very first start; changed later, it looks as if it replaced the key, and does not. */
 async function warnOfUnusedAdminKey({ access }: Stores, { adminApiKey }: Config, log: Logger): Promise<void> {
-  if (adminApiKey === null) return;
-  const found = await access.findApiKey(issueApiKeyToken(adminApiKey).hash, new AbortController().signal);
-  if (found?.access.user.isOwner) return;
+  if (adminApiKey === null || (await isKeyOfOwner(access, adminApiKey))) return;
   log.warn(
     {},
     'COFFER_ADMIN_API_KEY is not a valid key of an owner, and has no effect: it is read only before the first owner exists. The command admin-key replaces a lost key',

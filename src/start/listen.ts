@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { createServer, isIP } from 'node:net';
 import type { Config, ManagementConfig } from '../config.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { Management } from '../gateway/system/management.ts';
@@ -17,9 +17,14 @@ interface ConfiguredAddress extends Address {
 /** The configured address can't be listened on. */
 export class ListenError extends Error {
   constructor({ settings, ...address }: ConfiguredAddress, problem: string, options: ErrorOptions) {
-    super(`${settings}: can't listen on ${formatAuthority(address)}, ${problem}`, options);
+    super(`${settings}: can't listen${describeAddress(address)}, ${problem}`, options);
     this.name = 'ListenError';
   }
+}
+
+/** A name is left out: the setting may have been given what is none, such as a key. */
+function describeAddress(address: Address): string {
+  return isIP(address.host) === 0 ? '' : ` on ${formatAuthority(address)}`;
 }
 
 /** The ways in which an address can't be had that an operator can mend. */
@@ -85,9 +90,9 @@ async function inWords<Result>(address: ConfiguredAddress, work: () => Promise<R
   try {
     return await work();
   } catch (error) {
-    const problem = error instanceof Error && 'code' in error ? problems[String(error.code)] : undefined;
-    if (problem === undefined) throw error;
-    throw new ListenError(address, problem, { cause: error });
+    if (!(error instanceof Error && 'code' in error && 'syscall' in error)) throw error;
+    const code = String(error.code);
+    throw new ListenError(address, problems[code] ?? `which fails with ${code}`, { cause: error });
   }
 }
 

@@ -14,7 +14,10 @@ const lookEveryMs = 2_000;
  * @throws KeyFileError where one can't be read or is none, and where certificate and key do not belong together
  */
 export async function readTls({ certFile, clientCaFile, keyFile }: TlsConfig): Promise<GatewayTls> {
-  const [certificate, privateKey] = await Promise.all([readPem(certFile), readPem(keyFile)]);
+  const [certificate, privateKey] = await Promise.all([
+    readPem('COFFER_TLS_CERT', certFile),
+    readPem('COFFER_TLS_KEY', keyFile),
+  ]);
   const clientAuthorities = clientCaFile === null ? undefined : await readAuthorities(clientCaFile);
   try {
     createSecureContext({ cert: certificate, key: privateKey });
@@ -82,7 +85,7 @@ function spell({ certificate, privateKey, clientAuthorities }: GatewayTls): stri
 
 /** An empty list would have Node trust every public authority instead, and a damaged one fewer than was meant. */
 async function readAuthorities(path: string): Promise<string> {
-  const text = await readPem(path);
+  const text = await readPem('COFFER_TLS_CLIENT_CA', path);
   const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
   const begun = text.match(/-----BEGIN /g) ?? [];
   if (blocks.length === 0 || blocks.length !== begun.length || !blocks.every(isCertificate)) {
@@ -99,10 +102,12 @@ function isCertificate(pem: string): boolean {
   }
 }
 
-async function readPem(path: string): Promise<string> {
+/** What can't be read may be no path but a key, given in its place, and is not shown. */
+async function readPem(setting: string, path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw new KeyFileError(path, 'can not be read', { cause: error });
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    throw new KeyFileError(setting, `must be the path of a PEM file, and can not be read (${code})`, { cause: error });
   }
 }

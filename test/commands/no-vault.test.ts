@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -120,6 +120,19 @@ describe('coffer admin-key beside an external database', () => {
     expect(await Promise.all([statusOf(first), statusOf(second)])).to.deep.equal([401, 200]);
   });
 
+  it('is told of by a start where its file is in the data directory, and a file of another vault is not', async () => {
+    const beside = join(folder, 'beside');
+    await mkdir(beside);
+    await runCoffer(['admin-key', '--out', join(beside, 'admin.key')], environment);
+    const coffer = await startCofferProcess(beside, {
+      ...environment,
+      COFFER_DATA_DIR: beside,
+      COFFER_ADMIN_API_KEY: token(),
+    });
+    await coffer.stop();
+    expect(coffer.output()).to.include(`the admin API key is in ${join(beside, 'admin.key')}\n`);
+  });
+
   it('warns at the start of a COFFER_ADMIN_API_KEY that has no effect, and not of one that is in force', async () => {
     const { output } = await runCoffer(['admin-key', '--print'], environment);
     const [, inForce = ''] = /^(cof_\S+)$/m.exec(output) ?? [];
@@ -130,7 +143,7 @@ describe('coffer admin-key beside an external database', () => {
       const coffer = await startCofferProcess(folder, { ...environment, COFFER_ADMIN_API_KEY: key });
       await coffer.stop();
       expect(coffer.output().includes('COFFER_ADMIN_API_KEY is not a valid key of an owner')).to.equal(warns);
-      expect(coffer.output()).not.to.include(key);
+      expect(coffer.output()).not.to.include(key).and.not.to.include('the admin API key is in');
     }
   });
 });

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Client } from 'pg';
 import { attachEmbeddedPostgres } from '../../src/embedded/attach.ts';
+import { productVersion } from '../../src/start/product-version.ts';
 import { runCoffer, startCofferProcess, type CofferProcess } from '../support/coffer-process.ts';
 import { sharedPostgres } from '../support/postgres.ts';
 
@@ -29,11 +30,22 @@ describe('coffer start', () => {
     coffer = await startCofferProcess(dataDir);
     const masterKey = (await readFile(join(dataDir, 'master.key'), 'utf8')).trim();
     expect(coffer.output()).to.include(`the admin API key is in ${join(dataDir, 'admin.key')}\n`);
+    const [first = ''] = coffer.output().split('\n');
+    expect(JSON.parse(first)).to.include({ msg: 'starting', tls: false, clientCertificates: false, issuer: null });
+    expect(JSON.parse(first)).to.include({ version: productVersion(), database: 'embedded' });
     expect(coffer.output()).not.to.include(coffer.adminToken).and.not.to.include(masterKey);
     for (const name of ['master.key', 'admin.key']) {
       expect((await stat(join(dataDir, name))).mode & 0o777, name).to.equal(0o600);
     }
     expect(await coffer.stop()).to.equal(0);
+  });
+
+  it('leaves aside what Kubernetes injects for a Service of its name, with a line in the log', async () => {
+    const injected = { COFFER_SERVICE_HOST: '10.0.0.11', COFFER_MANAGEMENT_SERVICE_HOST: '10.0.0.12' };
+    const port = { COFFER_MANAGEMENT_PORT: 'tcp://10.0.0.12:9090' };
+    coffer = await startCofferProcess(dataDir, { ...injected, ...port });
+    expect(coffer.output()).to.include(`"variables":${JSON.stringify(Object.keys({ ...injected, ...port }))}`);
+    expect(coffer.output()).not.to.include('10.0.0.1');
   });
 
   it('finds everything again at the second start, and makes no other key', async () => {
@@ -43,7 +55,7 @@ describe('coffer start', () => {
     await coffer.stop();
     coffer = await startCofferProcess(dataDir);
     expect(await reveal(coffer, id)).to.deep.equal({ key: 'sk-first' });
-    expect(coffer.output()).not.to.include('the admin API key');
+    expect(coffer.output()).to.include(`the admin API key is in ${join(dataDir, 'admin.key')}\n`);
     expect(await readFile(join(dataDir, 'master.key'), 'utf8')).to.equal(masterKey);
   });
 

@@ -10,7 +10,7 @@ const root = resolve(import.meta.dirname, '../..');
 
 /** What a command line may be asked for without any code of the server. */
 const light =
-  /^(?:bin\/|src\/(?:main|commands\/usage(?:-error)?|start\/(?:exposed-inspector|product-version|stop-requests))\.)/;
+  /^(?:bin\/|src\/(?:main|commands\/usage(?:-error)?|vault\/json|start\/(?:exposed-inspector|product-version|stop-requests))\.)/;
 
 describe('the command line', () => {
   let folder: string;

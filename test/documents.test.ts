@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -19,9 +19,11 @@ const printed = '127.0.0.1:3978';
 // A refusal fails the script, which curl by itself passes over.
 const prelude = 'set -euo pipefail\ncurl() { command curl --silent --show-error --fail-with-body "$@"; }';
 
+const hasTools = ['bash', 'curl'].every((tool) => spawnSync(tool, ['--version']).status === 0);
+
 describe('the commands of a document', () => {
   for (const name of documents) {
-    it(`do what they say as printed: ${name}`, async () => {
+    (hasTools ? it : it.skip)(`do what they say as printed: ${name}`, async () => {
       await using stack = new AsyncDisposableStack();
       const coffer = await startCoffer();
       stack.defer(() => coffer.stop());

@@ -2,6 +2,7 @@ import { createClient } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { expect } from 'chai';
+import type { BoundRpc } from '../../../src/gateway/rpc.ts';
 import { assert as check, asyncProperty, constantFrom, record, string, webPath } from 'fast-check';
 import { Registry } from 'prom-client';
 import { Health } from '../../../gen/health/v1/health_pb.ts';
@@ -223,7 +224,17 @@ describe('the spans of requests', () => {
         return bound.invoke(...parameters);
       },
     });
-    const dialect = { ...library.dialect, rpcs: library.dialect.rpcs.map((rpc) => ({ ...rpc, ...watch(rpc) })) };
+    const watchParts = ({ invokeInParts }: BoundRpc): Pick<BoundRpc, 'invokeInParts'> =>
+      invokeInParts
+        ? {
+            async *invokeInParts(...parameters) {
+              seen.push(activeSpan());
+              yield* invokeInParts(...parameters);
+            },
+          }
+        : {};
+    const rpcs = library.dialect.rpcs.map((rpc) => ({ ...rpc, ...watch(rpc), ...watchParts(rpc) }));
+    const dialect = { ...library.dialect, rpcs };
     const { editor: caller } = callers();
     const authenticate = async () => {
       seen.push(activeSpan());

@@ -58,7 +58,7 @@ describe('the route table', () => {
     const match = table.match('DELETE', '/v1/shelves/1/books');
     expect(match.kind).to.equal('method_not_allowed');
     const allowed = match.kind === 'method_not_allowed' ? [...match.allow.values()] : [];
-    expect(allowed).to.deep.equal([['GET', 'POST']]);
+    expect(allowed).to.deep.equal([['GET', 'HEAD', 'POST']]);
   });
 
   it('looks on for the method where a more specific path has not got it', () => {

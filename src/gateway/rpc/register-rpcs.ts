@@ -1,0 +1,69 @@
+import { createContextValues, type ConnectRouter, type HandlerContext } from '@connectrpc/connect';
+import { fastifyConnectPlugin } from '@connectrpc/connect-fastify';
+import assert from 'node:assert/strict';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { cutOff } from '../port/close-behind.ts';
+import { exchangeKey, type Exchange } from '../request/exchange.ts';
+import type { OpenCalls } from '../request/open-calls.ts';
+import { publicBodyBytesMax } from '../request/request-body.ts';
+import { answeringMethod } from '../routes/implied-methods.ts';
+import { mendOddRequests } from './connect-request.ts';
+import { ConnectUnary } from './connect-unary.ts';
+import { createConnectService } from './connect.ts';
+import { encodeStatusMessages } from './status-message.ts';
+import { createStreamService, cutOffKey, type StreamParts } from './stream-service.ts';
+
+/** What registering the rpcs works with. */
+export interface RpcRegistration extends StreamParts {
+  readonly openCalls: OpenCalls;
+  readonly exchangeOf: (request: FastifyRequest) => Exchange | undefined;
+  /** Adds services that are not of a dialect. */
+  readonly addServices: (router: ConnectRouter) => void;
+  /** Refuses a call of those before its body is read. */
+  readonly checkServices: (context: HandlerContext) => void;
+  /** Cuts off what is still in flight. */
+  readonly overdue: AbortSignal;
+}
+
+/** Serves gRPC-Web and Connect, and what of gRPC is not answered before: unary calls, streams, and services of the system. */
+export async function registerRpcs(scope: FastifyInstance, parts: RpcRegistration): Promise<void> {
+  const { addServices, checkServices, exchangeOf, openCalls, overdue, rpcs } = parts;
+  mendOddRequests(scope);
+  // Connect refuses the types that it does not know.
+  scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
+  const unary = new ConnectUnary(rpcs, openCalls);
+  const replies = new WeakMap<FastifyRequest, FastifyReply>();
+  scope.addHook('onRequest', (request, reply, done) => {
+    const exchange = exchangeOf(request);
+    assert(exchange);
+    if (unary.take(request, reply, exchange)) return;
+    // What Connect answers to GET it answers to HEAD, of which Node sends no body.
+    request.raw.method = answeringMethod(request.method);
+    replies.set(request, reply);
+    done();
+  });
+  const connect = createConnectService(rpcs);
+  const streams = createStreamService(parts);
+  await scope.register(fastifyConnectPlugin, {
+    routes: (router) => {
+      connect.routes(router);
+      streams.routes(router);
+      addServices(router);
+      encodeStatusMessages(router);
+    },
+    requestGate: async (context) => {
+      await connect.gate(context);
+      await streams.gate(context);
+      checkServices(context);
+    },
+    contextValues: (request) =>
+      createContextValues()
+        .set(exchangeKey, exchangeOf(request))
+        .set(cutOffKey, () => cutOff(replies.get(request))),
+    // Health and reflection have no limit of their own, and need no authentication.
+    readMaxBytes: Math.min(publicBodyBytesMax, parts.bodyBytesMax),
+    shutdownSignal: overdue,
+    // Beside a text that another party chose, the length of compressed data reveals the secret (BREACH).
+    compressMinBytes: Number.MAX_SAFE_INTEGER,
+  });
+}

@@ -1,8 +1,8 @@
 import { isFetchable } from './access/oidc/issuer-documents.ts';
-import { isAbsolute } from 'node:path';
 import { compileTrustedProxies } from './gateway/port/trusted-proxies.ts';
-import { findForeignVariables } from './start/foreign-variables.ts';
-import { faultOfDatabaseUrl } from './store/connection/database-url.ts';
+import { SettingReader, type Environment } from './start/setting-reader.ts';
+
+export { ConfigError, settingNames, type Environment } from './start/setting-reader.ts';
 
 /** Where Coffer's data are kept: in a PostgreSQL of its own, or on a server. */
 export type DatabaseConfig = { readonly kind: 'embedded' } | { readonly kind: 'server'; readonly url: string };
@@ -84,65 +84,6 @@ export interface Config {
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
-/** Every problem of an environment at once. The messages name variables, never their values. */
-export class ConfigError extends Error {
-  readonly problems: readonly string[];
-
-  constructor(problems: readonly string[]) {
-    super(`the configuration has ${problems.length} problem(s):\n${problems.map((text) => `  - ${text}`).join('\n')}`);
-    this.name = 'ConfigError';
-    this.problems = problems;
-  }
-}
-
-/** The environment's variables. */
-export type Environment = Readonly<Record<string, string | undefined>>;
-
-/** The names of all settings, each of which may also be given as `<NAME>_FILE`. */
-export const settingNames = [
-  'COFFER_HOST',
-  'COFFER_PORT',
-  'COFFER_DATA_DIR',
-  'COFFER_DATABASE_URL',
-  'COFFER_DATABASE_POOL_MAX',
-  'COFFER_DATABASE_WAIT_MS',
-  'COFFER_MIGRATE_DATABASE_URL',
-  'COFFER_MASTER_PASSWORD',
-  'COFFER_MASTER_KEY',
-  'COFFER_ADMIN_API_KEY',
-  'COFFER_TLS_CERT',
-  'COFFER_TLS_KEY',
-  'COFFER_TLS_CLIENT_CA',
-  'COFFER_OIDC_ISSUER',
-  'COFFER_OIDC_AUDIENCE',
-  'COFFER_OIDC_WORKSPACE_CLAIM',
-  'COFFER_OIDC_ROLE_CLAIM',
-  'COFFER_CORS_ORIGINS',
-  'COFFER_TRUSTED_PROXIES',
-  'COFFER_RATE_LIMIT_PER_KEY',
-  'COFFER_RATE_LIMIT_PER_ADDRESS',
-  'COFFER_CONNECTIONS_PER_ADDRESS',
-  'COFFER_METRICS_TOKEN',
-  'COFFER_MANAGEMENT_HOST',
-  'COFFER_MANAGEMENT_PORT',
-  'COFFER_LOG_LEVEL',
-  'COFFER_DRAIN_MS',
-  'COFFER_SHUTDOWN_TIMEOUT_MS',
-  'COFFER_SECRET_BYTES_MAX',
-] as const;
-
-type Name = (typeof settingNames)[number];
-
-/** Whose values are secrets, or hold one. */
-const secretNames: readonly Name[] = [
-  'COFFER_DATABASE_URL',
-  'COFFER_MIGRATE_DATABASE_URL',
-  'COFFER_MASTER_PASSWORD',
-  'COFFER_MASTER_KEY',
-  'COFFER_ADMIN_API_KEY',
-  'COFFER_METRICS_TOKEN',
-];
-
 const portRange = { from: 0, to: 65_535 } as const;
 const rateLimitRange = { from: 0, to: 1_000_000, otherwise: 0 } as const;
 /** By default a quarter of the connections that the port takes. */
@@ -160,7 +101,7 @@ const apiKeyPattern = /^cof_[A-Za-z0-9_-]{43}$/;
  * @throws ConfigError with every problem, among them variables named `COFFER_…` that it does not know
  */
 export function parseConfig(environment: Environment, readFile: (path: string) => string): Config {
-  const reader = new Reader(environment, readFile);
+  const reader = new SettingReader(environment, readFile);
   const tls = parseTls(reader);
   const config: Config = {
     host: reader.host('COFFER_HOST'),
@@ -196,20 +137,7 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
   return config;
 }
 
-/** URLs write an IPv6 address in brackets; sockets take it without. */
-function withoutBrackets(host: string): string {
-  return /^\[(.*)\]$/.exec(host)?.[1] ?? host;
-}
-
-const hostPattern = /^[\w.:%-]{1,255}$/;
-const pathBytesMax = 4_096;
-
-/** What is none may be a key or a certificate, given where its path is wanted. */
-function isPath(text: string): boolean {
-  return Buffer.byteLength(text) < pathBytesMax && !/[\p{Cc}\ufffd]|-----BEGIN /u.test(text);
-}
-
-function parseDatabase(reader: Reader): DatabaseConfig {
+function parseDatabase(reader: SettingReader): DatabaseConfig {
   const url = reader.databaseUrl('COFFER_DATABASE_URL');
   return url === null ? { kind: 'embedded' } : { kind: 'server', url };
 }
@@ -222,7 +150,7 @@ const sessionsBesideCalls = { server: 3, embedded: 4 } as const;
 /** One reads the trail for as long as a verification takes, while keys are loaded on another. */
 const callSessionsMin = 2;
 
-function parseDatabaseSessions(reader: Reader): Pick<Config, 'databasePoolMax' | 'databaseCallsMax'> {
+function parseDatabaseSessions(reader: SettingReader): Pick<Config, 'databasePoolMax' | 'databaseCallsMax'> {
   const beside = sessionsBesideCalls[reader.text('COFFER_DATABASE_URL') === undefined ? 'embedded' : 'server'];
   const range = { from: beside + callSessionsMin, to: 1_000, otherwise: 16 };
   const because = `of all sessions, ${beside} are not for calls, which need ${callSessionsMin}`;
@@ -230,7 +158,7 @@ function parseDatabaseSessions(reader: Reader): Pick<Config, 'databasePoolMax' |
   return { databasePoolMax, databaseCallsMax: databasePoolMax - beside };
 }
 
-function parseMasterKey(reader: Reader): MasterKeyConfig {
+function parseMasterKey(reader: SettingReader): MasterKeyConfig {
   const password = reader.text('COFFER_MASTER_PASSWORD');
   const key = reader.matching('COFFER_MASTER_KEY', masterKeyPattern, 'must be 32 bytes in base64');
   if (password !== undefined && key !== null) {
@@ -247,7 +175,7 @@ function parseMasterKey(reader: Reader): MasterKeyConfig {
   return { kind: 'file' };
 }
 
-function parseTls(reader: Reader): TlsConfig | null {
+function parseTls(reader: SettingReader): TlsConfig | null {
   const certFile = reader.pemFile('COFFER_TLS_CERT');
   const keyFile = reader.pemFile('COFFER_TLS_KEY');
   const clientCaFile = reader.pemFile('COFFER_TLS_CLIENT_CA') ?? null;
@@ -258,7 +186,7 @@ function parseTls(reader: Reader): TlsConfig | null {
   return null;
 }
 
-function parseOidc(reader: Reader): OidcConfig | null {
+function parseOidc(reader: SettingReader): OidcConfig | null {
   const issuer = reader.text('COFFER_OIDC_ISSUER');
   const audience = reader.text('COFFER_OIDC_AUDIENCE');
   const workspaceClaim = reader.text('COFFER_OIDC_WORKSPACE_CLAIM');
@@ -280,13 +208,13 @@ function parseOidc(reader: Reader): OidcConfig | null {
   return null;
 }
 
-function parseManagement(reader: Reader): ManagementConfig | null {
+function parseManagement(reader: SettingReader): ManagementConfig | null {
   const port = reader.integer('COFFER_MANAGEMENT_PORT', { ...portRange, otherwise: 0 });
   if (reader.text('COFFER_MANAGEMENT_PORT') === undefined) return null;
   return { host: reader.host('COFFER_MANAGEMENT_HOST'), port };
 }
 
-function parseOrigins(reader: Reader): readonly string[] {
+function parseOrigins(reader: SettingReader): readonly string[] {
   const origins = reader.list('COFFER_CORS_ORIGINS');
   if (!origins.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin)) {
     reader.problem('COFFER_CORS_ORIGINS must list origins such as https://console.example.com, without a path');
@@ -294,7 +222,7 @@ function parseOrigins(reader: Reader): readonly string[] {
   return origins;
 }
 
-function parseTrustedProxies(reader: Reader): readonly string[] {
+function parseTrustedProxies(reader: SettingReader): readonly string[] {
   const proxies = reader.list('COFFER_TRUSTED_PROXIES');
   if (!compileTrustedProxies(proxies)) {
     reader.problem('COFFER_TRUSTED_PROXIES must list addresses or networks such as 10.0.0.0/8');
@@ -302,134 +230,9 @@ function parseTrustedProxies(reader: Reader): readonly string[] {
   return proxies;
 }
 
-function parseLogLevel(reader: Reader): LogLevel {
+function parseLogLevel(reader: SettingReader): LogLevel {
   const text = reader.text('COFFER_LOG_LEVEL') ?? 'info';
   const level = logLevels.find((candidate) => candidate === text);
   if (!level) reader.problem(`COFFER_LOG_LEVEL must be one of ${logLevels.join(', ')}`);
   return level ?? 'info';
-}
-
-/** Reads single variables, and gathers what is wrong with them. */
-class Reader {
-  readonly #environment: Environment;
-  readonly #readFile: (path: string) => string;
-  readonly #problems: string[] = [];
-  readonly #texts = new Map<Name, string | undefined>();
-  readonly foreignVariables: readonly string[];
-
-  constructor(environment: Environment, readFile: (path: string) => string) {
-    this.foreignVariables = findForeignVariables(environment);
-    const own = Object.entries(environment).filter(([name]) => !this.foreignVariables.includes(name));
-    this.#environment = Object.fromEntries(own);
-    this.#readFile = readFile;
-    for (const name of settingNames) this.#texts.set(name, this.#read(name));
-    const known = new Set<string>(settingNames.flatMap((name) => [name, `${name}_FILE`]));
-    for (const [name] of own) {
-      if (name.startsWith('COFFER_') && !known.has(name)) this.problem(`${name} is not a variable that Coffer knows`);
-    }
-  }
-
-  problem(text: string): void {
-    this.#problems.push(text);
-  }
-
-  finish(): void {
-    if (this.#problems.length > 0) throw new ConfigError(this.#problems);
-  }
-
-  /** An empty value counts as none, as in most shells' way of unsetting. */
-  text(name: Name): string | undefined {
-    return this.#texts.get(name);
-  }
-
-  /** The files that secrets were read from. */
-  secretFiles(): readonly string[] {
-    return secretNames.flatMap((name) => this.#environment[`${name}_FILE`] || []);
-  }
-
-  matching(name: Name, pattern: RegExp, rule: string): string | null {
-    const text = this.text(name);
-    if (text !== undefined && !pattern.test(text)) this.problem(`${name} ${rule}`);
-    return text ?? null;
-  }
-
-  integer(name: Name, range: { from: number; to: number; otherwise: number }, because?: string): number {
-    const text = this.text(name);
-    if (text === undefined) return range.otherwise;
-    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= range.from && value <= range.to) return value;
-    this.problem(`${name} must be a whole number from ${range.from} to ${range.to}${because ? `: ${because}` : ''}`);
-    return range.otherwise;
-  }
-
-  databaseUrl(name: Name): string | null {
-    const text = this.text(name);
-    const fault = text === undefined ? undefined : faultOfDatabaseUrl(text);
-    if (fault !== undefined) this.problem(`${name} ${fault}`);
-    return text ?? null;
-  }
-
-  host(name: Name): string {
-    const host = withoutBrackets(this.text(name) ?? '127.0.0.1');
-    if (!hostPattern.test(host)) this.problem(`${name} must be an address or the name of a host`);
-    return host;
-  }
-
-  /** Errors show the path, and so must not show what a file holds that is none. */
-  folder(name: Name): string | undefined {
-    const text = this.text(name);
-    if (text === undefined) return undefined;
-    if (!isPath(text)) this.problem(`${name} must be the path of a folder`);
-    else if (this.#fileOf(name) !== undefined && !isAbsolute(text)) {
-      this.problem(`${name}_FILE must be the path of a file that holds an absolute path`);
-    }
-    return text;
-  }
-
-  /**
-   * The path of a PEM file. With `_FILE`, the file may be the PEM file itself, which is then watched for changes like any
-   * other, or hold its path.
-   */
-  pemFile(name: Name): string | undefined {
-    const text = this.text(name);
-    const file = this.#fileOf(name);
-    if (text === undefined) return undefined;
-    if (file !== undefined && text.includes('-----BEGIN ')) return file;
-    if (!isPath(text)) this.problem(`${name} must be the path of a PEM file`);
-    else if (file !== undefined && !this.#isReadable(text)) {
-      this.problem(`${name}_FILE must be the path of a PEM file, or of a file that holds such a path`);
-    }
-    return text;
-  }
-
-  list(name: Name): readonly string[] {
-    const parts = (this.text(name) ?? '').split(',').map((part) => part.trim());
-    return parts.filter((part) => part !== '');
-  }
-
-  #fileOf(name: Name): string | undefined {
-    return this.#environment[`${name}_FILE`] || undefined;
-  }
-
-  #isReadable(path: string): boolean {
-    try {
-      this.#readFile(path);
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
-  #read(name: Name): string | undefined {
-    const value = this.#environment[name] || undefined;
-    const path = this.#fileOf(name);
-    if (path === undefined) return value;
-    if (value !== undefined) this.problem(`${name} and ${name}_FILE exclude one another`);
-    try {
-      return this.#readFile(path).replace(/\r?\n$/, '') || undefined;
-    } catch {
-      this.problem(`${name}_FILE names a file that can not be read`);
-      return undefined;
-    }
-  }
 }

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { Environment } from '../config.ts';
+import type { Environment } from './setting-reader.ts';
 
 /** What a client of Coffer is configured with, which may share the environment of a server. */
 const clientNames = new Set(

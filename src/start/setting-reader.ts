@@ -1,0 +1,200 @@
+import { isAbsolute } from 'node:path';
+import { faultOfDatabaseUrl } from '../store/connection/database-url.ts';
+import { findForeignVariables } from './foreign-variables.ts';
+
+/** Every problem of an environment at once. The messages name variables, never their values. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`the configuration has ${problems.length} problem(s):\n${problems.map((text) => `  - ${text}`).join('\n')}`);
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+/** The environment's variables. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The names of all settings, each of which may also be given as `<NAME>_FILE`. */
+export const settingNames = [
+  'COFFER_HOST',
+  'COFFER_PORT',
+  'COFFER_DATA_DIR',
+  'COFFER_DATABASE_URL',
+  'COFFER_DATABASE_POOL_MAX',
+  'COFFER_DATABASE_WAIT_MS',
+  'COFFER_MIGRATE_DATABASE_URL',
+  'COFFER_MASTER_PASSWORD',
+  'COFFER_MASTER_KEY',
+  'COFFER_ADMIN_API_KEY',
+  'COFFER_TLS_CERT',
+  'COFFER_TLS_KEY',
+  'COFFER_TLS_CLIENT_CA',
+  'COFFER_OIDC_ISSUER',
+  'COFFER_OIDC_AUDIENCE',
+  'COFFER_OIDC_WORKSPACE_CLAIM',
+  'COFFER_OIDC_ROLE_CLAIM',
+  'COFFER_CORS_ORIGINS',
+  'COFFER_TRUSTED_PROXIES',
+  'COFFER_RATE_LIMIT_PER_KEY',
+  'COFFER_RATE_LIMIT_PER_ADDRESS',
+  'COFFER_CONNECTIONS_PER_ADDRESS',
+  'COFFER_METRICS_TOKEN',
+  'COFFER_MANAGEMENT_HOST',
+  'COFFER_MANAGEMENT_PORT',
+  'COFFER_LOG_LEVEL',
+  'COFFER_DRAIN_MS',
+  'COFFER_SHUTDOWN_TIMEOUT_MS',
+  'COFFER_SECRET_BYTES_MAX',
+] as const;
+
+type Name = (typeof settingNames)[number];
+
+/** Whose values are secrets, or hold one. */
+const secretNames: readonly Name[] = [
+  'COFFER_DATABASE_URL',
+  'COFFER_MIGRATE_DATABASE_URL',
+  'COFFER_MASTER_PASSWORD',
+  'COFFER_MASTER_KEY',
+  'COFFER_ADMIN_API_KEY',
+  'COFFER_METRICS_TOKEN',
+];
+
+const hostPattern = /^[\w.:%-]{1,255}$/;
+const pathBytesMax = 4_096;
+
+/** What is none may be a key or a certificate, given where its path is wanted. */
+function isPath(text: string): boolean {
+  return Buffer.byteLength(text) < pathBytesMax && !/[\p{Cc}\ufffd]|-----BEGIN /u.test(text);
+}
+
+/** URLs write an IPv6 address in brackets; sockets take it without. */
+function withoutBrackets(host: string): string {
+  return /^\[(.*)\]$/.exec(host)?.[1] ?? host;
+}
+
+/** Reads single settings, and gathers what is wrong with them in words that quote no value. */
+export class SettingReader {
+  readonly #environment: Environment;
+  readonly #readFile: (path: string) => string;
+  readonly #problems: string[] = [];
+  readonly #texts = new Map<Name, string | undefined>();
+  readonly foreignVariables: readonly string[];
+
+  constructor(environment: Environment, readFile: (path: string) => string) {
+    this.foreignVariables = findForeignVariables(environment);
+    const own = Object.entries(environment).filter(([name]) => !this.foreignVariables.includes(name));
+    this.#environment = Object.fromEntries(own);
+    this.#readFile = readFile;
+    for (const name of settingNames) this.#texts.set(name, this.#read(name));
+    const known = new Set<string>(settingNames.flatMap((name) => [name, `${name}_FILE`]));
+    for (const [name] of own) {
+      if (name.startsWith('COFFER_') && !known.has(name)) this.problem(`${name} is not a variable that Coffer knows`);
+    }
+  }
+
+  problem(text: string): void {
+    this.#problems.push(text);
+  }
+
+  finish(): void {
+    if (this.#problems.length > 0) throw new ConfigError(this.#problems);
+  }
+
+  /** An empty value counts as none, as in most shells' way of unsetting. */
+  text(name: Name): string | undefined {
+    return this.#texts.get(name);
+  }
+
+  /** The files that secrets were read from. */
+  secretFiles(): readonly string[] {
+    return secretNames.flatMap((name) => this.#environment[`${name}_FILE`] || []);
+  }
+
+  matching(name: Name, pattern: RegExp, rule: string): string | null {
+    const text = this.text(name);
+    if (text !== undefined && !pattern.test(text)) this.problem(`${name} ${rule}`);
+    return text ?? null;
+  }
+
+  integer(name: Name, range: { from: number; to: number; otherwise: number }, because?: string): number {
+    const text = this.text(name);
+    if (text === undefined) return range.otherwise;
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= range.from && value <= range.to) return value;
+    this.problem(`${name} must be a whole number from ${range.from} to ${range.to}${because ? `: ${because}` : ''}`);
+    return range.otherwise;
+  }
+
+  databaseUrl(name: Name): string | null {
+    const text = this.text(name);
+    const fault = text === undefined ? undefined : faultOfDatabaseUrl(text);
+    if (fault !== undefined) this.problem(`${name} ${fault}`);
+    return text ?? null;
+  }
+
+  host(name: Name): string {
+    const host = withoutBrackets(this.text(name) ?? '127.0.0.1');
+    if (!hostPattern.test(host)) this.problem(`${name} must be an address or the name of a host`);
+    return host;
+  }
+
+  /** Errors show the path, and so must not show what a file holds that is none. */
+  folder(name: Name): string | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    if (!isPath(text)) this.problem(`${name} must be the path of a folder`);
+    else if (this.#fileOf(name) !== undefined && !isAbsolute(text)) {
+      this.problem(`${name}_FILE must be the path of a file that holds an absolute path`);
+    }
+    return text;
+  }
+
+  /**
+   * The path of a PEM file. With `_FILE`, the file may be the PEM file itself, which is then watched for changes like any
+   * other, or hold its path.
+   */
+  pemFile(name: Name): string | undefined {
+    const text = this.text(name);
+    const file = this.#fileOf(name);
+    if (text === undefined) return undefined;
+    if (file !== undefined && text.includes('-----BEGIN ')) return file;
+    if (!isPath(text)) this.problem(`${name} must be the path of a PEM file`);
+    else if (file !== undefined && !this.#isReadable(text)) {
+      this.problem(`${name}_FILE must be the path of a PEM file, or of a file that holds such a path`);
+    }
+    return text;
+  }
+
+  list(name: Name): readonly string[] {
+    const parts = (this.text(name) ?? '').split(',').map((part) => part.trim());
+    return parts.filter((part) => part !== '');
+  }
+
+  #fileOf(name: Name): string | undefined {
+    return this.#environment[`${name}_FILE`] || undefined;
+  }
+
+  #isReadable(path: string): boolean {
+    try {
+      this.#readFile(path);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #read(name: Name): string | undefined {
+    const value = this.#environment[name] || undefined;
+    const path = this.#fileOf(name);
+    if (path === undefined) return value;
+    if (value !== undefined) this.problem(`${name} and ${name}_FILE exclude one another`);
+    try {
+      return this.#readFile(path).replace(/\r?\n$/, '') || undefined;
+    } catch {
+      this.problem(`${name}_FILE names a file that can not be read`);
+      return undefined;
+    }
+  }
+}

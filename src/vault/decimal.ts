@@ -8,6 +8,8 @@ interface Decimal {
 
 /** Decimals of so many significant digits pass through a double unchanged, unless the exponent is extreme. */
 const safeCharacters = 15;
+const longExponent = /e[+-]?\d{3}/i;
+const leastNormal = 2 ** -1_022;
 
 /**
  * Tells whether a JSON number has the same value once ECMAScript has parsed it and written it again: `0.1`, `1.10`, `1e2` and
@@ -16,14 +18,21 @@ const safeCharacters = 15;
  * @param text a number as RFC 8259 has it
  */
 export function isExactNumber(text: string): boolean {
-  if (text.length <= safeCharacters && !/e/i.test(text)) return true;
+  if (text.length <= safeCharacters && !longExponent.test(text)) return true;
   const number = Number(text);
+  if (text.length <= safeCharacters && isNormal(number)) return true;
   if (!Number.isFinite(number)) return isZero(text);
   const canonical = String(number);
   if (canonical === text) return true;
   const sent = decimalOf(text);
   const written = decimalOf(canonical);
   return sent.digits === written.digits && (sent.digits === '' || sent.exponent === written.exponent);
+}
+
+/** Of the doubles that have all their digits. */
+function isNormal(number: number): boolean {
+  const magnitude = Math.abs(number);
+  return magnitude >= leastNormal && magnitude < Infinity;
 }
 
 function isZero(text: string): boolean {

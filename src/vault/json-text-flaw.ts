@@ -1,7 +1,7 @@
 import { limits } from './limits.ts';
 
 /** What the JSON text of a request may not hold, since parsing would change it in silence or could not follow it. */
-export type JsonTextRule = 'duplicate_member' | 'inexact_number' | 'too_deep';
+export type JsonTextRule = 'duplicate_member' | 'inexact_number' | 'too_deep' | 'too_many_values';
 
 /** A place of a JSON text that would not be stored as it was sent. */
 export interface JsonTextFlaw {
@@ -16,6 +16,7 @@ const complaints: Record<JsonTextRule, string> = {
   duplicate_member: 'is sent more than once',
   inexact_number: 'is a number that a double cannot hold exactly',
   too_deep: `is nested more than ${limits.jsonDepth} levels deep`,
+  too_many_values: `has more than ${limits.jsonMarks} commas, colons and opening brackets`,
 };
 
 /** The most characters of a path that are quoted. */

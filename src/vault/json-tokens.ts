@@ -18,7 +18,22 @@ export const jsonUnits = {
   closeBrace: 0x7d,
 } as const;
 
-const { space, colon, plus, minus, dot, digit0, digit9, capitalE, backslash, letterE } = jsonUnits;
+const {
+  space,
+  quote,
+  comma,
+  colon,
+  openBracket,
+  openBrace,
+  plus,
+  minus,
+  dot,
+  digit0,
+  digit9,
+  capitalE,
+  backslash,
+  letterE,
+} = jsonUnits;
 
 /** Tells whether a number of a valid JSON text begins with this unit. */
 export function startsNumber(unit: number): boolean {
@@ -66,6 +81,29 @@ export function hasEscapedName(text: string): boolean {
     start = text.indexOf('"', end);
   }
   return false;
+}
+
+/**
+ * Finds the first structural mark beyond so many: a comma, a colon or an opening bracket outside of strings. There are at least as
+ * many of them as values, but for one.
+ *
+ * @param text any, also one that is not JSON
+ */
+export function findMarkBeyond(text: string, marksMax: number): number | undefined {
+  let marks = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const unit = text.charCodeAt(at);
+    if (unit === quote) {
+      const end = endOfString(text, at);
+      // The string has no end.
+      if (end <= at) return undefined;
+      at = end - 1;
+    } else if (unit === comma || unit === colon || unit === openBracket || unit === openBrace) {
+      marks += 1;
+      if (marks > marksMax) return at;
+    }
+  }
+  return undefined;
 }
 
 function isBeforeColon(text: string, end: number): boolean {

@@ -22,4 +22,6 @@ export const limits = {
   requestBodyBytes: 1_048_576,
   /** Of objects and arrays in one another, in a request's JSON. */
   jsonDepth: 64,
+  /** Commas, colons and opening brackets of a request's JSON; the largest secret and metadata together have fewer. */
+  jsonMarks: 65_536,
 } as const;

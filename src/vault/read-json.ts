@@ -1,7 +1,7 @@
 import { isExactNumber } from './decimal.ts';
 import type { JsonTextFlaw } from './json-text-flaw.ts';
 import { JsonScan } from './json-scan.ts';
-import { endOfNumber, endOfString, hasEscapedName, jsonUnits, startsNumber } from './json-tokens.ts';
+import { endOfNumber, endOfString, findMarkBeyond, hasEscapedName, jsonUnits, startsNumber } from './json-tokens.ts';
 import { isJsonObject, type JsonValue } from './json.ts';
 import { limits } from './limits.ts';
 
@@ -17,12 +17,18 @@ export interface ReadJson {
 /**
  * Parses a JSON text of a request. What JSON.parse drops or changes in silence is a flaw: a member that an object has twice (in
  * whatever escaped spelling), and a number that a double cannot hold. Linear in the text; an ordinary text costs one pass
- * without allocations and a count of the value's members beside JSON.parse itself.
+ * without allocations and a count of the value's members beside JSON.parse itself. A text of more than `limits.jsonMarks` is not
+ * parsed, since its value would take many times as much memory and time as the text; its value is then null.
  *
  * @throws SyntaxError
  * @see https://www.rfc-editor.org/rfc/rfc7493
  */
 export function readJson(text: string): ReadJson {
+  const offset = text.length > limits.jsonMarks ? findMarkBeyond(text, limits.jsonMarks) : undefined;
+  return offset === undefined ? readWhole(text) : { value: null, flaw: { rule: 'too_many_values', offset, path: [] } };
+}
+
+function readWhole(text: string): ReadJson {
   const value: JsonValue = JSON.parse(text);
   if (!hasEscapedName(text)) {
     const names = countNames(text);
@@ -43,7 +49,7 @@ export function readJson(text: string): ReadJson {
  */
 export function parseJson(text: string): JsonValue {
   const value: JsonValue = JSON.parse(text);
-  return hasEscapedName(text) ? readJson(text).value : value;
+  return hasEscapedName(text) ? readWhole(text).value : value;
 }
 
 /** The names in the text; undefined where it is too deep, or holds a number that a double cannot. */

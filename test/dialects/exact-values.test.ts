@@ -233,6 +233,20 @@ describe('what is stored is what was sent', () => {
     }
   });
 
+  describe('a body of more values than any request needs is refused before they are made', () => {
+    const body = `{"a":[${'[],'.repeat(40_000)}0]}`;
+    const sentence = 'body has more than 65536 commas, colons and opening brackets';
+
+    for (const { dialect, method = 'POST', path, rpc } of places) {
+      it(`by ${dialect} ${method} ${path}`, async () => {
+        const reply = await send({ method, path }, body);
+        expect(refusals[dialect](reply)).to.deep.equal({ ...expectedRefusals[dialect], text: sentence });
+        const { status, body: refusal } = await sendConnect(rpc, body);
+        expect({ status, message: refusal['message'] }).to.deep.equal({ status: 400, message: sentence });
+      });
+    }
+  });
+
   describe("a member that is sent under both of its names is refused, and named, in Connect's JSON", () => {
     for (const { parent, name, methodKind, input } of rpcs) {
       const field = input.fields.find(({ name: protoName, jsonName }) => protoName !== jsonName);

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { array, assert, constantFrom, double, jsonValue, letrec, oneof, property, string, tuple } from 'fast-check';
 import { isExactNumber } from '../../src/vault/decimal.ts';
 import { describeTextFlaw, type JsonTextFlaw } from '../../src/vault/json-text-flaw.ts';
+import { limits } from '../../src/vault/limits.ts';
 import { parseJson, readJson } from '../../src/vault/read-json.ts';
 
 function flawIn(text: string): JsonTextFlaw | undefined {
@@ -36,7 +37,7 @@ describe('a number in JSON', () => {
       constantFrom('', '-'),
       digitsUpTo(20),
       digitsUpTo(20),
-      constantFrom('', 'e-5', 'E7', 'e+300', 'e-330'),
+      constantFrom('', 'e-5', 'E7', 'e+300', 'e305', 'e-300', 'e-310', 'e-330', 'e0000001'),
     );
     const texts = numbers.map(([sign, whole, fraction, power]) => `${sign}${BigInt(whole)}.${fraction}${power}`);
     assert(
@@ -45,6 +46,56 @@ describe('a number in JSON', () => {
     );
   });
 });
+
+describe('JSON of a request with many values', () => {
+  const most = limits.jsonMarks;
+  const texts: Readonly<Record<string, string>> = {
+    items: items(most + 1),
+    members: `{${Array.from({ length: most / 2 + 1 }, (_none, index) => `"${index}":1`).join(',')}}`,
+    'objects without members': `[${'{},'.repeat(most / 2)}{}]`,
+    lists: `[${'[],'.repeat(most / 2)}[]]`,
+    'objects that are nested': '{"a":'.repeat(most / 2 + 1),
+    'lists that are never closed': '['.repeat(most + 1),
+  };
+  for (const [what, text] of Object.entries(texts)) {
+    it(`is not parsed: ${what}`, () => {
+      const { value, flaw } = readJson(text);
+      expect([value, flaw?.rule]).to.deep.equal([null, 'too_many_values']);
+      expect(describeTextFlaw(requireFlaw(flaw))).to.equal(
+        'body has more than 65536 commas, colons and opening brackets',
+      );
+    });
+  }
+
+  it('is read up to the limit, and commas in texts are none', () => {
+    const text = `[${items(most - 2)},"${',:[{'.repeat(most)}\\"[[[\\\\"]`;
+    expect(readJson(text).flaw).to.equal(undefined);
+    expect(readJson(`[${text}]`).flaw?.rule).to.equal('too_many_values');
+  });
+
+  it('is refused as no JSON where a text has no end', () => {
+    for (const text of ['"', '["', '"\\"', '{"a":"\\']) {
+      expect(() => readJson(text + ' '.repeat(most)), text).to.throw(SyntaxError);
+    }
+  });
+
+  it('leaves room for the largest secret and metadata, whatever they are made of', () => {
+    for (const object of ['[],', '1,', '{"":1},']) {
+      const value = (bytes: number) => `{"a":[${object.repeat((bytes - 10) / object.length)}0]}`;
+      const text = `{"secret":${value(limits.secretBytes)},"metadata":${value(limits.metadataBytes)}}`;
+      expect(readJson(text).flaw).to.equal(undefined);
+    }
+  });
+});
+
+function items(count: number): string {
+  return `[${Array.from({ length: count }, () => '1').join(',')}]`;
+}
+
+function requireFlaw(flaw: JsonTextFlaw | undefined): JsonTextFlaw {
+  if (!flaw) throw new Error('there is no flaw');
+  return flaw;
+}
 
 function digitsUpTo(maxLength: number) {
   return string({ unit: constantFrom('0', '1', '4', '5', '9'), minLength: 1, maxLength });
@@ -115,7 +166,7 @@ describe('a JSON text', () => {
   it('is not looked at below 64 levels, and its deepest is refused as such', () => {
     expect(flawIn(nested(64))).to.equal(undefined);
     expect(flawIn(nested(66))).to.include({ rule: 'too_deep' });
-    expect(flawIn('['.repeat(100_000) + ']'.repeat(100_000))).to.include({ rule: 'too_deep' });
+    expect(flawIn('['.repeat(60_000) + ']'.repeat(60_000))).to.include({ rule: 'too_deep' });
   });
 
   it('quotes no more than 256 characters of a place', () => {

@@ -86,7 +86,7 @@ function parse(bytes: Buffer): ReadJson | undefined {
   const text = decode(bytes);
   try {
     const read = readJson(text);
-    return read.value === null ? undefined : read;
+    return read.value === null && !read.flaw ? undefined : read;
   } catch {
     if (text.trim() === '') return undefined;
     throw new ProblemError({ kind: 'malformed_json', ...findJsonFault(text) });

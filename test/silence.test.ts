@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { Client } from 'pg';
 import { callLimits } from '../src/store/connection/time-limits.ts';
-import { startCofferProcess } from './support/coffer-process.ts';
+import { runCoffer, startCofferProcess, type CommandEnd } from './support/coffer-process.ts';
 import { startCoffer, type TestCoffer } from './support/coffer.ts';
 import { sharedPostgres, type TestDatabase } from './support/postgres.ts';
 import { SilentProxy } from './support/silent-proxy.ts';
@@ -19,7 +19,7 @@ interface Created {
 /** How the way to the database falls silent, and what becomes of the create that is under way. */
 interface Silence {
   readonly title: string;
-  readonly fall: (proxy: SilentProxy) => void;
+  readonly fall: (proxy: SilentProxy, target: TestDatabase) => void | Promise<void>;
   readonly status: number;
 }
 
@@ -27,6 +27,14 @@ const silences: readonly Silence[] = [
   { title: 'between calls', fall: (proxy) => proxy.silence(), status: 503 },
   { title: 'before a commit arrives', fall: (proxy) => proxy.silenceAt('commit\0', 'swallowed'), status: 503 },
   { title: 'before a commit is answered', fall: (proxy) => proxy.silenceAt('commit\0', 'passed on'), status: 200 },
+  {
+    title: 'before a commit arrives at a server whose sessions are frozen',
+    fall: async (proxy, target) => {
+      const processes = await sessionsOf(target);
+      proxy.silenceAt('commit\0', 'swallowed', () => signal(processes, 'SIGSTOP'));
+    },
+    status: 503,
+  },
 ];
 
 /** A Coffer that went through a silence. */
@@ -41,10 +49,15 @@ describe('a Coffer whose connections to the database fall silent', function () {
   this.timeout(60_000);
   let survivors: readonly Survivor[];
   let stopped: Stopped;
+  let refused: CommandEnd;
 
   before(async () => {
     // Each waits for as long as a call may.
-    [survivors, stopped] = await Promise.all([Promise.all(silences.map(survive)), stopSilent()]);
+    [survivors, stopped, refused] = await Promise.all([
+      Promise.all(silences.map(survive)),
+      stopSilent(),
+      startSilent(),
+    ]);
   });
 
   after(async () => {
@@ -78,16 +91,36 @@ describe('a Coffer whose connections to the database fall silent', function () {
     // It did not wait until the call was given up.
     expect(stopped.tookMs).to.be.lessThan(callLimits.statementMs);
   });
+
+  it('is not started, in one sentence', () => {
+    expect(refused.exitCode).to.equal(1);
+    expect(refused.output).to.match(/^coffer: the database at 127\.0\.0\.1:\d+ is not available \(.*\)$/m);
+  });
 });
+
+/** On a database that takes connections and never says a word. */
+async function startSilent(): Promise<CommandEnd> {
+  await using proxy = new SilentProxy((await sharedPostgres()).connection);
+  const { url } = await proxy.listen();
+  proxy.die();
+  return runCoffer([], {
+    COFFER_DATABASE_URL: url,
+    COFFER_DATABASE_WAIT_MS: '0',
+    COFFER_MASTER_KEY: randomBytes(32).toString('base64'),
+    COFFER_PORT: '0',
+  });
+}
 
 async function survive({ fall }: Silence): Promise<Survivor> {
   const target = await (await sharedPostgres()).createDatabase();
   const proxy = new SilentProxy(target.connection);
   const coffer = await startCoffer({ database: await proxy.listen() });
   await Promise.all(Array.from({ length: 8 }, (_, index) => create(coffer, `before ${index}`)));
-  fall(proxy);
+  await fall(proxy, target);
+  const sessions = await sessionsOf(target);
   const during = await create(coffer, 'during');
   const next = await create(coffer, 'next');
+  signal(sessions, 'SIGCONT');
   return {
     target,
     coffer,
@@ -118,13 +151,13 @@ async function stopSilent(): Promise<Stopped> {
   });
   expect(await create(coffer, 'before')).to.have.property('status', 200);
   proxy.die();
-  const waiting = create(coffer, 'during');
+  const waiting = create(coffer, 'during').catch(() => undefined);
   // Its answer shows that the call, sent before, is in flight.
   await fetch(`${coffer.origin}/healthz`);
   const askedAtMs = performance.now();
   const exitCode = await coffer.stop();
   const tookMs = performance.now() - askedAtMs;
-  await waiting.catch(() => undefined);
+  await waiting;
   return { exitCode, log: coffer.output(), tookMs };
 }
 
@@ -135,6 +168,26 @@ async function create(coffer: Pick<TestCoffer, 'adminToken' | 'origin'>, name: s
     body: JSON.stringify({ credential: { name, provider: 'openai', auth_type: 'api_key' }, secret: { api_key: 'k' } }),
   });
   return { status, name };
+}
+
+/** The processes that serve the database. */
+async function sessionsOf({ connection }: TestDatabase): Promise<readonly number[]> {
+  const client = new Client(connection);
+  await client.connect();
+  const text = 'select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()';
+  const { rows } = await client.query<{ pid: number }>(text);
+  await client.end();
+  return rows.map(({ pid }) => pid);
+}
+
+function signal(processes: readonly number[], name: NodeJS.Signals): void {
+  for (const id of processes) {
+    try {
+      process.kill(id, name);
+    } catch {
+      // It has ended.
+    }
+  }
 }
 
 async function names({ connection }: TestDatabase): Promise<readonly string[]> {

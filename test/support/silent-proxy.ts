@@ -17,7 +17,7 @@ export class SilentProxy implements AsyncDisposable {
   readonly #links = new Set<{ isSilent: boolean }>();
   readonly #sockets = new Set<Socket>();
   #isDead = false;
-  #trigger: { readonly bytes: string; readonly last: LastMessage } | undefined;
+  #trigger: { readonly bytes: string; readonly last: LastMessage; readonly onSilence: () => void } | undefined;
 
   constructor(target: PostgresConnection) {
     this.#target = target;
@@ -53,8 +53,8 @@ export class SilentProxy implements AsyncDisposable {
   }
 
   /** Silences all connections as soon as one of them sends something with these bytes. */
-  silenceAt(bytes: string, last: LastMessage): void {
-    this.#trigger = { bytes, last };
+  silenceAt(bytes: string, last: LastMessage, onSilence: () => void = () => undefined): void {
+    this.#trigger = { bytes, last, onSilence };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -80,11 +80,12 @@ export class SilentProxy implements AsyncDisposable {
     });
     client.on('data', (bytes) => {
       if (link.isSilent) return;
-      const { last } = (this.#trigger && bytes.includes(this.#trigger.bytes) && this.#trigger) || {};
-      if (last !== 'swallowed') server.write(bytes);
-      if (!last) return;
+      const trigger = this.#trigger && bytes.includes(this.#trigger.bytes) ? this.#trigger : undefined;
+      if (trigger?.last !== 'swallowed') server.write(bytes);
+      if (!trigger) return;
       this.#trigger = undefined;
       this.silence();
+      trigger.onSilence();
     });
   }
 }

@@ -11,12 +11,14 @@ import {
   constraintOf,
   endsSession,
   isCollision,
+  sqlStateOf,
   translateFailure,
 } from '../connection/database-failure.ts';
 import type { Database } from '../connection/database.ts';
 import { decideTogether, type DecisionWrite, type Prepared } from './decision-group.ts';
 import { GroupQueue } from './group-queue.ts';
-import { together } from '../connection/statement.ts';
+import { takeAdvisoryLock } from '../connection/session-settings.ts';
+import { together, type Statement } from '../connection/statement.ts';
 import type { TrailWriter } from '../trail/trail-writer.ts';
 import type { Transaction, TransactionScope } from '../connection/transaction.ts';
 
@@ -176,7 +178,7 @@ export class Commits {
     scope: TransactionScope,
     prepare: (transaction: Transaction) => Promise<Prepared>,
   ): Promise<readonly Write[]> {
-    if (this.#trail.isInDoubt) await this.#ask();
+    if (this.#trail.isInDoubt) await this.#ask(AbortSignal.timeout(askForMs));
     const prepared = await this.#write(scope, prepare);
     prepared.settle();
     return prepared.left;
@@ -219,10 +221,25 @@ export class Commits {
     transaction.runLast(together(first, ...rest), amend && (() => rewrite(amend)));
   }
 
-  /** Finds out what became of the transaction whose end is not known. */
-  async #ask(signal?: AbortSignal): Promise<boolean> {
-    const scope = { advisoryLock: this.#trail.lock, ...(signal && { signal }) };
-    return this.#database.attempt(scope, (transaction) => this.#trail.settle(transaction));
+  /**
+   * Finds out what became of the transaction whose end is not known. Where its session still holds the lock, which the server
+   * should have ended by then, another stream is begun, so that a frozen session does not hold up all writes.
+   */
+  async #ask(signal: AbortSignal): Promise<boolean> {
+    try {
+      return await this.#database.attempt({ signal }, async (transaction) => {
+        const [, , isCommitted] = await Promise.all([
+          transaction.run(lockWithin),
+          transaction.run(takeAdvisoryLock(this.#trail.lock)),
+          this.#trail.settle(transaction),
+        ]);
+        return isCommitted;
+      });
+    } catch (error) {
+      if (!isLockTimeout(error)) throw error;
+      this.#trail.abandon();
+      throw unknownOutcome(error);
+    }
   }
 
   async #askAgainAndAgain(): Promise<boolean> {
@@ -231,11 +248,22 @@ export class Commits {
       try {
         return await this.#ask(signal);
       } catch (error) {
-        if (signal.aborted) throw unknownOutcome(error);
+        if (!this.#trail.isInDoubt || signal.aborted) throw unknownOutcome(error);
         await delay(pauseMs);
       }
     }
   }
+}
+
+const lockWithin: Statement = {
+  name: 'lock within',
+  text: `select set_config('lock_timeout', '1000', true)`,
+  values: [],
+};
+
+/** lock_not_available */
+function isLockTimeout(error: unknown): boolean {
+  return error instanceof Error && sqlStateOf(error) === '55P03';
 }
 
 function leadingDecisions(writes: readonly Write[]): DecisionWrite[] {

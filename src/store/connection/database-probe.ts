@@ -1,6 +1,7 @@
 import type { Database, DatabaseOptions } from './database.ts';
 import { troubleOf, type Trouble } from './database-trouble.ts';
 import type { KeptSession } from './kept-session.ts';
+import { SilentConnectionError } from './silence-watch.ts';
 import type { Statement } from './statement.ts';
 
 /** What a probe works with. */
@@ -49,7 +50,7 @@ export class DatabaseProbe {
       return undefined;
     } catch (error) {
       const trouble = troubleOf(error);
-      if (trouble === 'no_answer') database.closeIdleSince(startedAtMs);
+      if (isSilent(error)) database.closeIdleSince(startedAtMs);
       return trouble === 'too_many_connections' ? this.#lookOverPool() : trouble;
     }
   }
@@ -77,6 +78,10 @@ export class DatabaseProbe {
       'rollback',
     ].join('; ');
   }
+}
+
+function isSilent(error: unknown): boolean {
+  return error instanceof Error && (error instanceof SilentConnectionError || isSilent(error.cause));
 }
 
 /** Digits that do not compress, so that they fill most of a page. */

@@ -245,6 +245,7 @@ export async function openDatabase({ connection, log, poolMax, role }: DatabaseO
     pool: { min: 0, max: poolMax },
     driverOptions: {
       ...driverOptionsOf(connection),
+      stream: () => watch.openSocket(),
       onConnect: async (client: ClientBase) => {
         assert(client instanceof Client, 'a pool has clients of pg');
         watch.add(client);

@@ -24,3 +24,8 @@ function workspaceListOf(workspaces: readonly string[]): string {
   assert.match(list, workspaceListPattern, 'workspace ids must be UUIDs');
   return list;
 }
+
+/** Waits for an advisory lock, and holds it until the transaction ends. */
+export function takeAdvisoryLock(number: bigint): Statement {
+  return { name: 'take advisory lock', text: 'select pg_advisory_xact_lock($1)', values: [number] };
+}

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import type { Client } from 'pg';
 import type { StoreLog } from './store-log.ts';
 import { answerGraceMs, callLimits } from './time-limits.ts';
@@ -33,6 +34,8 @@ const callWaitsMs = callLimits.statementMs + answerGraceMs;
 export class SilenceWatch {
   readonly #log: StoreLog;
   readonly #watched = new Map<Client, Watched>();
+  /** Those of connections that are being opened as well. */
+  readonly #sockets = new Set<Socket>();
   #timer: NodeJS.Timeout | undefined;
   #isCut = false;
 
@@ -40,12 +43,17 @@ export class SilenceWatch {
     this.#log = log;
   }
 
+  /** Makes the socket of a connection that is to be opened. */
+  openSocket(): Socket {
+    const socket = new Socket();
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+    if (this.#isCut) setImmediate(() => socket.destroy(new SilentConnectionError()));
+    return socket;
+  }
+
   /** Watches a connection until it ends. */
   add(client: Client): void {
-    if (this.#isCut) {
-      client.connection.stream.destroy();
-      return;
-    }
     const watched = { heardAtMs: performance.now(), sentAtMs: 0, dueAtMs: Number.POSITIVE_INFINITY, isOverdue: false };
     this.#watched.set(client, watched);
     client.once('end', () => this.#remove(client));
@@ -86,10 +94,10 @@ export class SilenceWatch {
     }
   }
 
-  /** Closes all connections at once, and those that are yet to come as soon as they are there. */
+  /** Closes all connections at once, and those that are yet to be opened. */
   cut(): void {
     this.#isCut = true;
-    for (const client of this.#watched.keys()) client.connection.stream.destroy();
+    for (const socket of this.#sockets) socket.destroy(new SilentConnectionError());
   }
 
   #check(): void {

@@ -3,7 +3,7 @@ import type { QueryResultRow } from 'pg';
 import type { Answer, Request } from './batch.ts';
 import { columnReaderOf } from './column-readers.ts';
 import { canceled, CommitUnknownError, constraintOf, endsSession } from './database-failure.ts';
-import { limiting, seeing } from './session-settings.ts';
+import { limiting, seeing, takeAdvisoryLock } from './session-settings.ts';
 import { read, rowsOf, withSession, type Session, type SessionSource } from './session.ts';
 import type { Statement } from './statement.ts';
 import type { TimeLimits } from './time-limits.ts';
@@ -174,10 +174,6 @@ function beginningOf(
 ): readonly Statement[] {
   const statements = [isSnapshot ? beginSnapshot : begin, ...limiting(limits)];
   if (workspaces.length > 0) statements.push(seeing(workspaces));
-  if (advisoryLock !== undefined) statements.push(lock(advisoryLock));
+  if (advisoryLock !== undefined) statements.push(takeAdvisoryLock(advisoryLock));
   return statements;
-}
-
-function lock(number: bigint): Statement {
-  return { name: 'take advisory lock', text: 'select pg_advisory_xact_lock($1)', values: [number] };
 }

@@ -19,7 +19,7 @@ describe('naming the fields of a secret', () => {
   it('answers the names and no value', async () => {
     const credential = await create();
     const described = await real.vault.describeSecret(real.call, credential.id);
-    expect(described).to.deep.equal({ credential, fieldNames: ['api_key', 'region'] });
+    expect(described).to.deep.equal({ credential, fieldNames: ['api_key', 'region'], plainFields: {} });
   });
 
   it('names those of the current version', async () => {

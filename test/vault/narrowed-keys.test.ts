@@ -99,9 +99,11 @@ describe('a key that is for some credentials alone', () => {
   });
 
   it('moves none out of its own sight', async () => {
-    for (const change of [{ provider: 'slack' }, { provider: 'OpenAI' }]) {
-      expect(await codeOf(real.vault.updateCredential(call, within.id, change))).to.equal('permission_denied');
+    for (const provider of ['slack', 'openai2']) {
+      expect(await codeOf(real.vault.updateCredential(call, within.id, { provider }))).to.equal('permission_denied');
     }
+    // Another spelling of the present provider changes nothing.
+    expect(await real.vault.updateCredential(call, within.id, { provider: 'OpenAI' })).to.deep.equal(within);
     const byTag = narrowed({ tags: ['prod'] });
     expect(await codeOf(real.vault.updateCredential(byTag, within.id, { tags: ['billing'] }))).to.equal(
       'permission_denied',

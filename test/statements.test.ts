@@ -44,7 +44,7 @@ const beside = new Set([
 ]);
 /** What begins and ends the transactions of those as well. */
 const frame = new Set(['begin', 'set workspaces', 'commit']);
-const newConnection = /^set enable_.*; set role coffer_app$/;
+const newConnection = /^set statement_timeout.*; set role coffer_app;/;
 
 /** What all connections of the pool have in common: the ORM may bring a `pg` of its own. */
 const clientOfPool: object = createRequire(import.meta.resolve('@mikro-orm/postgresql'))('pg').Client.prototype;

@@ -9,6 +9,7 @@ import { DatabaseFailure } from '../store/connection/database-failure.ts';
 import { NotMemberError } from '../store/connection/app-role.ts';
 import { DatabaseAwayError } from '../store/connection/await-database.ts';
 import { DatabaseUrlError } from '../store/connection/database-url.ts';
+import { DatabaseTlsError } from '../store/connection/tls-options.ts';
 import {
   NoVaultError,
   SchemaTooNewError,
@@ -22,6 +23,7 @@ import { VaultError } from '../vault/errors.ts';
 const forOperators = [
   ConfigError,
   DatabaseAwayError,
+  DatabaseTlsError,
   DatabaseUrlError,
   EmbeddedPostgresError,
   ExposedInspectorError,
@@ -49,31 +51,22 @@ const bySqlState: Readonly<Record<string, string>> = {
   '53100': "the database's disk is full",
 };
 
-const untrusted =
-  "the database's certificate is not of an authority that COFFER_DATABASE_URL (sslrootcert) or the system trusts";
-
-/** What Node finds wrong with the certificate of a database, whatever it says of it. */
-const byTlsCode: Readonly<Record<string, string>> = {
-  DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
-  SELF_SIGNED_CERT_IN_CHAIN: untrusted,
-  UNABLE_TO_GET_ISSUER_CERT: untrusted,
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
-  CERT_HAS_EXPIRED: "the database's certificate has expired",
-  ERR_TLS_CERT_ALTNAME_INVALID: "the database's certificate is not of the host that COFFER_DATABASE_URL names",
-};
-
 /** Tells an operator why a command failed: in a sentence where he can mend it, otherwise with the stack. */
 export function explainError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (forOperators.some((type) => error instanceof type)) return error.message;
+  if (isForOperators(error)) return error.message;
   if (error instanceof DatabaseFailure) return bySqlState[error.sqlState] ?? error.message;
   if (error instanceof VaultError) return withCause(error);
-  return ('code' in error && byTlsCode[String(error.code)]) || (error.stack ?? error.message);
+  return error.stack ?? error.message;
+}
+
+function isForOperators(error: Error): boolean {
+  return forOperators.some((type) => error instanceof type);
 }
 
 /** The core's own messages are for callers; an operator also wants to know what is behind them. */
 function withCause({ cause, message }: VaultError): string {
+  if (cause instanceof Error && isForOperators(cause)) return cause.message;
   if (cause instanceof DatabaseFailure) return `${message}: ${bySqlState[cause.sqlState] ?? cause.message}`;
   return cause instanceof Error && 'code' in cause ? `${message} (${String(cause.code)})` : message;
 }

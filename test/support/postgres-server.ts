@@ -109,7 +109,7 @@ export async function startPostgresServer(options: ServerOptions = {}): Promise<
     connection,
     query,
     promote: () => query('select pg_promote()').then(() => undefined),
-    reload: () => query('select pg_reload_conf()').then(() => undefined),
+    reload: () => reload(query),
     // Its other processes end with it, and without a word to the clients.
     kill: () => end('SIGQUIT'),
     stop: async () => {
@@ -117,6 +117,15 @@ export async function startPostgresServer(options: ServerOptions = {}): Promise<
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** The postmaster takes the settings in by and by, and hands them on to the sessions that begin after that. */
+async function reload(query: PostgresServer['query']): Promise<void> {
+  const loadedAt = async (): Promise<string> =>
+    String((await query('select pg_conf_load_time()::text'))[0]?.['pg_conf_load_time']);
+  const before = await loadedAt();
+  await query('select pg_reload_conf()');
+  while ((await loadedAt()) === before);
 }
 
 /** A port that was free a moment ago. */

@@ -1,13 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Client, type ClientConfig } from 'pg';
+import type { Client, ClientConfig } from 'pg';
 import { VaultError } from '../../vault/errors.ts';
 import { sqlStateOf, translateFailure } from './database-failure.ts';
+import type { SessionOpener } from './session-opener.ts';
 import type { StoreLog } from './store-log.ts';
+import { DatabaseTlsError } from './tls-options.ts';
+import { NoServerError, reasonOf } from './unfit-server.ts';
 
 /** How a database that is not there yet is waited for. */
 export interface DatabaseWait {
   readonly waitMs: number;
   readonly log: StoreLog;
+  /** Beyond what the connection says. */
+  readonly config?: ClientConfig;
   /** Ends the waiting. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -28,25 +33,24 @@ const startingUp = '57P03';
 const tooManyConnections = '53300';
 
 /**
- * Opens a session. A server that is not there yet, is starting, or has no session left is waited for; any other failure,
- * such as a wrong password, is final at once.
+ * Opens a session. A server that is not there yet, is starting, may not be written to, or has no session left is waited for; any
+ * other failure, such as a wrong password, is final at once.
  *
  * @throws DatabaseAwayError when the time is over, the signal's reason when it is aborted
  */
-export async function connectWhenThere(config: ClientConfig, { log, signal, waitMs }: DatabaseWait): Promise<Client> {
+export async function connectWhenThere(
+  opener: SessionOpener,
+  { config = {}, log, signal, waitMs }: DatabaseWait,
+): Promise<Client> {
   const deadline = performance.now() + waitMs;
   let reportedAtMs = Number.NEGATIVE_INFINITY;
   for (;;) {
     signal?.throwIfAborted();
-    const client = new Client(config);
-    client.on('error', () => undefined);
     try {
-      await client.connect();
-      return client;
+      return await opener.open({ config, ...(signal && { signal }) });
     } catch (error) {
-      await client.end().catch(() => undefined);
       if (!isPassing(error)) throw error;
-      const place = `${client.host}:${client.port}`;
+      const { place } = opener;
       const now = performance.now();
       if (now + pauseMs > deadline) throw new DatabaseAwayError(place, waitMs, error);
       if (now > reportedAtMs + reportEveryMs) {
@@ -59,16 +63,8 @@ export async function connectWhenThere(config: ClientConfig, { log, signal, wait
 }
 
 function isPassing(error: unknown): boolean {
+  if (error instanceof NoServerError) return error.errors.every(isPassing);
   const sqlState = error instanceof Error ? sqlStateOf(error) : undefined;
   if (sqlState !== undefined) return sqlState === startingUp || sqlState === tooManyConnections;
-  return translateFailure(error) instanceof VaultError;
-}
-
-/** The code of the failure, or pg's own words about the connection, which hold no setting. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown';
-  // Several addresses of one host fail together, without a message.
-  const [first] = error instanceof AggregateError ? error.errors : [error];
-  const code: unknown = first instanceof Error ? Reflect.get(first, 'code') : undefined;
-  return typeof code === 'string' ? code : error.message;
+  return !(error instanceof DatabaseTlsError) && translateFailure(error) instanceof VaultError;
 }

@@ -1,25 +1,44 @@
-import { Client, type ClientConfig } from 'pg';
+import type { ClientConfig } from 'pg';
+import { parseDatabaseUrl, type DatabaseServers } from './database-servers.ts';
 import { connectWithinMs, keepAliveAfterMs } from './time-limits.ts';
+import { neverEncrypted } from './tls-wish.ts';
 
 /** Where the database is: fields, such as those of a Unix socket (`host` is its folder), or a `postgres://` URL. */
 export type DatabaseConnection =
   | { readonly host: string; readonly port: number; readonly user: string; readonly database: string }
   | { readonly url: string };
 
-/** The settings of pg for a connection, with a bound on the time that connecting may take. */
-export function clientConfigOf(connection: DatabaseConnection): ClientConfig {
+/** Where the servers are, and how sessions begin there. */
+export function serversOf(connection: DatabaseConnection): DatabaseServers {
+  if ('url' in connection) return parseDatabaseUrl(connection.url);
+  const { host, port, user, database } = connection;
   return {
-    ...('url' in connection ? { connectionString: connection.url } : connection),
+    hosts: [{ host, port }],
+    user,
+    password: undefined,
+    database,
+    target: 'any',
+    tls: neverEncrypted,
+    startup: {},
+  };
+}
+
+/** The settings of pg for a connection but for its host, with a bound on the time that connecting may take. */
+export function clientConfigOf(connection: DatabaseConnection): ClientConfig {
+  const { database, password, startup, user } = serversOf(connection);
+  return {
+    user,
+    database,
+    ...(password !== undefined && { password }),
     application_name: 'coffer',
     connectionTimeoutMillis: connectWithinMs,
     keepAlive: true,
     keepAliveInitialDelayMillis: keepAliveAfterMs,
+    ...startup,
   };
 }
 
-/** The name of the database that a connection leads to. pg itself reads the URL, so that the two agree on its spellings. */
+/** The name of the database that a connection leads to. */
 export function databaseNameOf(connection: DatabaseConnection): string {
-  const name = new Client(clientConfigOf(connection)).database;
-  if (!name) throw new Error('the database URL names no database');
-  return name;
+  return serversOf(connection).database;
 }

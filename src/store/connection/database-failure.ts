@@ -1,5 +1,7 @@
 import { VaultError } from '../../vault/errors.ts';
 import { SilentConnectionError } from './silence-watch.ts';
+import { DatabaseTlsError } from './tls-options.ts';
+import { NoServerError, UnfitServerError } from './unfit-server.ts';
 
 /**
  * A failure of the database that is nobody's fault outside: a bug, or a tampered schema. Its message names the SQLSTATE,
@@ -68,6 +70,8 @@ const connectionMessages = [
   /^Query read timeout$/,
 ];
 
+const connectionErrors = [DatabaseTlsError, NoServerError, UnfitServerError];
+
 /**
  * Tells what a failure means to the caller: `canceled` where the signal was aborted, `unavailable` where the database
  * can't be reached or gave up, a `DatabaseFailure` for what else it refused. Anything that is not of the database is
@@ -77,6 +81,7 @@ export function translateFailure(error: unknown, signal?: AbortSignal): unknown 
   if (signal?.aborted && isAbort(error, signal)) return canceled(signal);
   if (!(error instanceof Error) || error instanceof VaultError) return error;
   if (error instanceof CommitUnknownError) return unavailable(error);
+  if (connectionErrors.some((type) => error instanceof type)) return unavailable(error);
   const sqlState = sqlStateOf(error);
   if (sqlState === undefined) return isConnectionFailure(error) ? unavailable(error) : error;
   if (unavailableSqlStates.has(sqlState) || unavailableClasses.has(sqlState.slice(0, 2))) {
@@ -108,6 +113,11 @@ export function endsSession(error: unknown): boolean {
   const sqlState = sqlStateOf(error);
   // By code, since the word FATAL comes in the server's language: admin_shutdown and its like, and the idle timeouts.
   return sqlState === undefined ? isConnectionFailure(error) : /^(08...|57P..|25P03|25P04)$/.test(sqlState);
+}
+
+/** Whether the server lets nobody write (read_only_sql_transaction), as when it has become a standby. */
+export function isReadOnly(error: unknown): boolean {
+  return error instanceof Error && sqlStateOf(error) === '25006';
 }
 
 /** The SQLSTATE of an error of PostgreSQL, whether pg or the ORM throws it; undefined for any other error. */

@@ -7,7 +7,7 @@ import type { Statement } from './statement.ts';
 /** What a probe works with. */
 export interface DatabaseProbeParts {
   /** Used by nothing else. */
-  readonly session: Pick<KeptSession, 'run'>;
+  readonly session: Pick<KeptSession, 'run' | 'renew'>;
   /** What the session may become, for writing. */
   readonly role: DatabaseOptions['role'];
   readonly database: Database;
@@ -45,7 +45,7 @@ export class DatabaseProbe {
     const startedAtMs = performance.now();
     try {
       const [state] = await session.run({ text: readState.text }, answerWithinMs);
-      if (state?.['isReadOnly'] !== false) return 'read_only';
+      if (state?.['isReadOnly'] !== false) return this.#lookElsewhere();
       if (write) await session.run({ text: this.#rolledBack(write) }, answerWithinMs);
       return undefined;
     } catch (error) {
@@ -53,6 +53,13 @@ export class DatabaseProbe {
       if (isSilent(error)) database.closeIdleSince(startedAtMs);
       return trouble === 'too_many_connections' ? this.#lookOverPool() : trouble;
     }
+  }
+
+  /** Another server may have become the primary: all sessions look for it anew. */
+  #lookElsewhere(): Trouble {
+    this.#parts.session.renew();
+    this.#parts.database.replaceSessions();
+    return 'read_only';
   }
 
   /** Where there is no connection for the probe, those of the pool may still serve calls. */

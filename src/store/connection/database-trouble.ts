@@ -1,5 +1,6 @@
 import { sqlStateOf, DatabaseFailure } from './database-failure.ts';
 import { SilentConnectionError } from './silence-watch.ts';
+import { NoServerError, UnfitServerError } from './unfit-server.ts';
 
 /** Why the database does not serve: the label of the metric, and what an operator reads. */
 export const troubles = {
@@ -42,6 +43,8 @@ export function troubleOf(error: unknown): Trouble {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const sqlState = cause instanceof DatabaseFailure ? cause.sqlState : sqlStateOf(cause);
     if (sqlState !== undefined) return ofSqlStates[sqlState] ?? ofSqlClasses[sqlState.slice(0, 2)] ?? 'other';
+    if (cause instanceof UnfitServerError) return 'read_only';
+    if (cause instanceof NoServerError) return troubleOf(cause.decisive);
     if (cause instanceof SilentConnectionError || silentMessage.test(cause.message)) return 'no_answer';
     if (cause.cause === undefined) return 'unreachable';
   }

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { DatabaseUrlFault, parseDatabaseUrl } from './database-servers.ts';
 
 /** A database URL that names a file which can't be used. It quotes nothing of the URL. */
 export class DatabaseUrlError extends Error {
@@ -28,7 +29,17 @@ export function faultOfDatabaseUrl(url: string): string | undefined {
   const isWhole = hosts.every((host) => hostPattern.test(host)) && isDecodable(authority.slice(0, Math.max(at, 0)));
   // These two may hold an address of mail, as some hosts of databases want.
   const rest = path + query.replaceAll(/([?&](?:user|password)=)[^&]*/g, '$1');
-  return isWhole && !url.includes('#') && !rest.includes('@') ? undefined : unencoded;
+  return isWhole && !url.includes('#') && !rest.includes('@') ? faultOfParameters(url) : unencoded;
+}
+
+function faultOfParameters(url: string): string | undefined {
+  try {
+    parseDatabaseUrl(url);
+    return undefined;
+  } catch (error) {
+    if (error instanceof DatabaseUrlFault) return error.message;
+    throw error;
+  }
 }
 
 /** Where the database is, such as `db.example:5432`; several hosts are separated by commas. Nothing else of the URL is told. */
@@ -49,7 +60,7 @@ function isDecodable(text: string): boolean {
 }
 
 /**
- * Looks at the files that a database URL names, which pg reads when it connects.
+ * Looks at the files that a database URL names, which are read as sessions begin.
  *
  * @throws DatabaseUrlError where one can't be read, and where that of the authorities holds none
  */

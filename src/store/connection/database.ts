@@ -11,11 +11,13 @@ import { VaultError } from '../../vault/errors.ts';
 import { driverOptionsOf, ormOptionsOf } from './orm-options.ts';
 import { KeptSession } from './kept-session.ts';
 import { PoolSize } from './pool-size.ts';
+import { SessionOpener } from './session-opener.ts';
+import { beginSession } from './begin-session.ts';
 import { SilenceWatch } from './silence-watch.ts';
 import { StatementCanceller } from './statement-canceller.ts';
 import type { Statement } from './statement.ts';
 import type { StoreLog } from './store-log.ts';
-import { callLimits, connectWithinMs, limitSettings, longWorkLimits, type TimeLimits } from './time-limits.ts';
+import { callLimits, connectWithinMs, longWorkLimits, type TimeLimits } from './time-limits.ts';
 import type { SessionSource } from './session.ts';
 import { readTogether, runAlone, selectAlone } from './statements-alone.ts';
 import { inTransaction, type Transaction, type TransactionScope } from './transaction.ts';
@@ -48,22 +50,6 @@ export interface Connections {
   readonly waiting: number;
 }
 
-/**
- * All that is looked up has an index. On a small table the planner would read the whole, and a prepared statement keeps such a
- * plan while the table grows.
- *
- * @see docs/decisions/0014-plans-that-do-not-flip.md
- */
-const unwanted = ['seqscan', 'bitmapscan', 'hashjoin', 'mergejoin', 'material', 'sort'] as const;
-/**
- * All plans go by keys, whatever the values: what is prepared is planned once a session, not for each group of callers. Before
- * PostgreSQL 18, what is switched off above makes plans look so dear that they are compiled, which takes longer than they run.
- */
-const planning = [
-  ...unwanted.map((means) => `set enable_${means} = off`),
-  'set plan_cache_mode = force_generic_plan',
-  'set jit = off',
-];
 /** How often the log tells that the database is away. */
 const warnEveryMs = 1_000;
 /** How long closing waits for connections to be ended in good order. */
@@ -187,6 +173,11 @@ export class Database {
     this.#source.watch.closeIdleSince(sinceMs);
   }
 
+  /** Has new sessions take the place of all, which look for their server anew. */
+  replaceSessions(): void {
+    this.#source.replaceSessions();
+  }
+
   /** Closes all connections at once, which fails what is under way and all that is yet to come. */
   cut(): void {
     this.#source.watch.cut();
@@ -239,18 +230,18 @@ function isOutage(failure: unknown, error: unknown): boolean {
 /** Opens a database that has been migrated. It connects when it is first used. */
 export async function openDatabase({ connection, log, poolMax, role }: DatabaseOptions): Promise<Database> {
   const watch = new SilenceWatch(log);
-  const settings = [...limitSettings, ...planning, ...(role === null ? [] : [`set role ${role}`])].join('; ');
+  const opener = new SessionOpener(connection);
   const orm = await MikroORM.init({
     ...ormOptionsOf(connection, log),
     pool: { min: 0, max: poolMax },
     driverOptions: {
-      ...driverOptionsOf(connection),
+      ...driverOptionsOf(connection, opener),
       stream: () => watch.openSocket(),
       onConnect: async (client: ClientBase) => {
         assert(client instanceof Client, 'a pool has clients of pg');
         watch.add(client);
         watch.sent(client, connectWithinMs);
-        await client.query(settings);
+        await beginSession(client, role);
         watch.answered(client);
       },
     },
@@ -264,6 +255,11 @@ export async function openDatabase({ connection, log, poolMax, role }: DatabaseO
     canceller: new StatementCanceller(cancelling),
     watch,
     limits: callLimits,
+    replaceSessions: () => {
+      opener.forget();
+      cancelling.renew();
+      watch.replaceAll();
+    },
   };
   return new Database({ orm, source, cancelling, log, health: new DatabaseHealth() });
 }

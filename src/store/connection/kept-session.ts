@@ -1,7 +1,8 @@
-import { Client, type QueryResultRow } from 'pg';
-import { clientConfigOf, type DatabaseConnection } from './database-connection.ts';
+import type { Client, QueryResultRow } from 'pg';
+import type { DatabaseConnection } from './database-connection.ts';
 import { translateFailure } from './database-failure.ts';
 import { endClient } from './end-client.ts';
+import { SessionOpener } from './session-opener.ts';
 import { SilentConnectionError } from './silence-watch.ts';
 
 /** A statement in the simple form that pg takes. */
@@ -15,12 +16,13 @@ export interface KeptStatement {
  * and opened again after it was lost. It stays the user that it logged in as. Statements are run one at a time.
  */
 export class KeptSession implements AsyncDisposable {
-  readonly #connection: DatabaseConnection;
+  readonly #opener: SessionOpener;
   #client: Client | undefined;
+  #opening: AbortController | undefined;
   #isClosed = false;
 
   constructor(connection: DatabaseConnection) {
-    this.#connection = connection;
+    this.#opener = new SessionOpener(connection);
   }
 
   /**
@@ -43,8 +45,14 @@ export class KeptSession implements AsyncDisposable {
     }
   }
 
+  /** Has the next statement open another session. */
+  renew(): void {
+    this.#giveUp();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
+    this.#opening?.abort(new Error('Connection terminated'));
     const client = this.#client;
     this.#client = undefined;
     if (client) await endClient(client);
@@ -57,18 +65,20 @@ export class KeptSession implements AsyncDisposable {
 
   async #open(): Promise<Client> {
     if (this.#isClosed) throw new Error('Connection terminated');
-    const client = new Client(clientConfigOf(this.#connection));
+    const opening = new AbortController();
+    this.#opening = opening;
+    const client = await this.#opener.open({ signal: opening.signal });
     this.#client = client;
     const forget = () => {
       if (this.#client === client) this.#client = undefined;
     };
     client.on('error', forget);
     client.on('end', forget);
-    await client.connect();
     return client;
   }
 
   #giveUp(): void {
+    this.#opening?.abort(new Error('Connection terminated'));
     const client = this.#client;
     this.#client = undefined;
     if (client) void endClient(client);

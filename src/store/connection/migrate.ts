@@ -5,13 +5,15 @@ import type { Client, ClientBase } from 'pg';
 import { advisoryLocks } from './advisory-locks.ts';
 import { appRole, becomesAppRole, prepareAppRole } from './app-role.ts';
 import { connectWhenThere } from './await-database.ts';
-import { clientConfigOf, type DatabaseConnection } from './database-connection.ts';
+import type { DatabaseConnection } from './database-connection.ts';
 import { translateFailure } from './database-failure.ts';
 import type { DatabaseOptions } from './database.ts';
 import { endClient } from './end-client.ts';
 import { migrations } from '../migrations/index.ts';
 import { driverOptionsOf, ormOptionsOf } from './orm-options.ts';
+import { SessionOpener } from './session-opener.ts';
 import { isServingUser, refuseUnchained, refuseUnknown, requireSchema } from './schema-check.ts';
+import { warnOfPlainText } from './plain-text.ts';
 import type { StoreLog } from './store-log.ts';
 import { answerGraceMs } from './time-limits.ts';
 
@@ -56,6 +58,7 @@ export async function withMigratedDatabase<Result>(
   const owner = await connect(options, lockTimeoutMs);
   owner.on('error', () => log.warn({}, 'the connection that holds the migration lock was lost'));
   try {
+    warnOfPlainText(owner, log);
     const role = await prepare(owner, { ...options, lockTimeoutMs });
     return await work(roleLogsIn ? logInAsRole(connection) : { connection, role });
   } finally {
@@ -66,13 +69,18 @@ export async function withMigratedDatabase<Result>(
 
 async function connect({ connection, log, signal, waitMs = 0 }: MigrationOptions, lockTimeoutMs: number) {
   try {
-    const config = { ...clientConfigOf(connection), query_timeout: lockTimeoutMs + answerGraceMs };
-    const owner = await connectWhenThere(config, { log, signal, waitMs });
-    await owner.query(`set lock_timeout = ${lockTimeoutMs}`);
+    const config = { query_timeout: lockTimeoutMs + answerGraceMs };
+    const owner = await connectWhenThere(new SessionOpener(connection), { config, log, signal, waitMs });
+    await owner.query(settingsOf(lockTimeoutMs));
     return owner;
   } catch (error) {
     throw translateFailure(error);
   }
+}
+
+/** Statements rather than startup parameters, as all settings of sessions. */
+function settingsOf(lockTimeoutMs: number): string {
+  return `set lock_timeout = ${Math.trunc(lockTimeoutMs)}; set jit = off`;
 }
 
 type Preparation = MigrationOptions & { readonly lockTimeoutMs: number };
@@ -111,7 +119,7 @@ async function migrate({ connection, log, lockTimeoutMs }: Preparation): Promise
     driverOptions: {
       ...driverOptionsOf(connection),
       query_timeout: migrationWithinMs,
-      onConnect: (client: ClientBase) => client.query(`set lock_timeout = ${lockTimeoutMs}`),
+      onConnect: (client: ClientBase) => client.query(settingsOf(lockTimeoutMs)),
     },
     extensions: [Migrator],
     migrations: {

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { clientConfigOf, databaseNameOf, type DatabaseConnection } from './database-connection.ts';
 import { entities } from '../entities/index.ts';
+import { poolSessionsOf } from './pool-session.ts';
 import { releaseEndedClients } from './release-ended-clients.ts';
+import { SessionOpener } from './session-opener.ts';
 import type { StoreLog } from './store-log.ts';
 
 /** What every ORM of ours has in common. It does not connect before it is used. */
@@ -18,6 +20,6 @@ export function ormOptionsOf(connection: DatabaseConnection, log: StoreLog) {
 }
 
 /** What every pool of ours has in common. */
-export function driverOptionsOf(connection: DatabaseConnection) {
-  return { ...clientConfigOf(connection), onPoolCreated: releaseEndedClients };
+export function driverOptionsOf(connection: DatabaseConnection, opener = new SessionOpener(connection)) {
+  return { ...clientConfigOf(connection), Client: poolSessionsOf(opener), onPoolCreated: releaseEndedClients };
 }

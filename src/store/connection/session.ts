@@ -2,7 +2,7 @@ import { types, type PoolClient, type QueryResultRow } from 'pg';
 import { Batch, type Answer, type PreparedStatements, type Request } from './batch.ts';
 import { cancelOnAbort, type Cancellation } from './cancel-on-abort.ts';
 import { columnReaderOf } from './column-readers.ts';
-import { endsSession } from './database-failure.ts';
+import { endsSession, isReadOnly } from './database-failure.ts';
 import { lend, type LendingPool } from './lend.ts';
 import type { SilenceWatch } from './silence-watch.ts';
 import type { StatementCanceller } from './statement-canceller.ts';
@@ -16,6 +16,8 @@ export interface SessionSource extends LendingPool {
   readonly watch: SilenceWatch;
   /** Of each statement and transaction. */
   readonly limits: TimeLimits;
+  /** Has new sessions take the place of all: the server has become a standby, or lets nobody write. */
+  readonly replaceSessions: () => void;
 }
 
 const timeOid: number = types.builtins.TIMESTAMPTZ;
@@ -62,6 +64,7 @@ export async function withSession<Result>(
     return await work(new Session(client, source), cancellation);
   } catch (error) {
     isBroken = endsSession(error);
+    if (isReadOnly(error)) source.replaceSessions();
     throw error;
   } finally {
     await cancellation.settle();

@@ -19,6 +19,8 @@ interface Watched {
   dueAtMs: number;
   /** Found overdue once already: answers that are there but not read yet, after a pause of this process, get another chance. */
   isOverdue: boolean;
+  /** Whether it is closed after the answer that is awaited. */
+  isReplaced: boolean;
 }
 
 const checkEveryMs = 250;
@@ -54,7 +56,13 @@ export class SilenceWatch {
 
   /** Watches a connection until it ends. */
   add(client: Client): void {
-    const watched = { heardAtMs: performance.now(), sentAtMs: 0, dueAtMs: Number.POSITIVE_INFINITY, isOverdue: false };
+    const watched = {
+      heardAtMs: performance.now(),
+      sentAtMs: 0,
+      dueAtMs: Number.POSITIVE_INFINITY,
+      isOverdue: false,
+      isReplaced: false,
+    };
     this.#watched.set(client, watched);
     client.once('end', () => this.#remove(client));
     this.#timer ??= setInterval(() => this.#check(), checkEveryMs).unref();
@@ -75,6 +83,15 @@ export class SilenceWatch {
     watched.heardAtMs = performance.now();
     watched.dueAtMs = Number.POSITIVE_INFINITY;
     watched.isOverdue = false;
+    if (watched.isReplaced) client.connection.stream.destroy();
+  }
+
+  /** Closes all connections, those that an answer is awaited on after it: others take their places. */
+  replaceAll(): void {
+    for (const [client, watched] of this.#watched) {
+      watched.isReplaced = true;
+      if (watched.dueAtMs === Number.POSITIVE_INFINITY) client.connection.stream.destroy();
+    }
   }
 
   /** Resolves when all connections have ended, at the latest after a time. */

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { Client, type Notification } from 'pg';
+import type { Client, Notification } from 'pg';
 import type { GrantChange, GrantNotices } from '../../vault/ports.ts';
-import { clientConfigOf } from '../connection/database-connection.ts';
 import { endClient } from '../connection/end-client.ts';
 import type { Database, DatabaseOptions } from '../connection/database.ts';
+import { SessionOpener } from '../connection/session-opener.ts';
 import { grantChannel, parseNotice, tellNotice } from './grant-notice.ts';
 import { SilentConnectionError } from '../connection/silence-watch.ts';
 import type { StoreLog } from '../connection/store-log.ts';
@@ -41,10 +41,11 @@ const pauseMsMax = 5_000;
  */
 export class GrantChannel implements GrantNotices, AsyncDisposable {
   readonly #parts: GrantChannelParts;
+  readonly #opener: SessionOpener;
   readonly #subscribers = new Set<(change: GrantChange) => void>();
   #listener: Client | undefined;
-  /** The connection that is about to become the listener. */
-  #opening: Client | undefined;
+  /** Ends the opening of the session that is about to become the listener. */
+  #opening: AbortController | undefined;
   /** What was sent last and has not come back. */
   #sent: { readonly mark: string; readonly atMs: number } | undefined;
   #sentAtMs = Number.NEGATIVE_INFINITY;
@@ -55,6 +56,7 @@ export class GrantChannel implements GrantNotices, AsyncDisposable {
 
   constructor(parts: GrantChannelParts) {
     this.#parts = parts;
+    this.#opener = new SessionOpener(parts.connection);
   }
 
   /** Whether there is a connection that listens. */
@@ -82,36 +84,51 @@ export class GrantChannel implements GrantNotices, AsyncDisposable {
 
   /** Resolves after the first try to listen; where it fails, and whenever the connection is lost, others follow. */
   async start(): Promise<void> {
-    const client = new Client(clientConfigOf(this.#parts.connection));
-    client.on('error', () => this.#lose(client));
-    client.on('end', () => this.#lose(client));
-    client.on('notification', (notice) => this.#hear(client, notice));
     this.#listener = undefined;
-    this.#opening = client;
-    const late = setTimeout(() => client.connection.stream.destroy(new SilentConnectionError()), listenWithinMs);
-    try {
-      await client.connect();
-      if (this.#parts.role !== null) await client.query(`set role ${this.#parts.role}`);
-      await client.query(`listen ${grantChannel}`);
-    } catch {
-      // The pool reports what is wrong with the database.
-      await endClient(client);
-      this.#tryLater();
-      return;
-    } finally {
-      clearTimeout(late);
-      this.#opening = undefined;
-    }
-    await this.#use(client);
+    const client = await this.#listen();
+    if (client) await this.#use(client);
+    else this.#tryLater();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#retry);
-    const client = this.#listener ?? this.#opening;
+    this.#opening?.abort(new SilentConnectionError());
+    const listener = this.#listener;
     this.#listener = undefined;
     this.doubt();
-    if (client) await endClient(client);
+    if (listener) await endClient(listener);
+  }
+
+  /** Answers nothing where it fails; the pool reports what is wrong with the database. */
+  async #listen(): Promise<Client | undefined> {
+    const opening = new AbortController();
+    this.#opening = opening;
+    const late = setTimeout(() => opening.abort(new SilentConnectionError()), listenWithinMs);
+    try {
+      const client = await this.#opener.open({ signal: opening.signal });
+      opening.signal.addEventListener('abort', () => client.connection.stream.destroy(new SilentConnectionError()));
+      return await this.#prepare(client);
+    } catch {
+      return undefined;
+    } finally {
+      clearTimeout(late);
+      this.#opening = undefined;
+    }
+  }
+
+  async #prepare(client: Client): Promise<Client> {
+    client.on('error', () => this.#lose(client));
+    client.on('end', () => this.#lose(client));
+    client.on('notification', (notice) => this.#hear(client, notice));
+    try {
+      if (this.#parts.role !== null) await client.query(`set role ${this.#parts.role}`);
+      await client.query(`listen ${grantChannel}`);
+      return client;
+    } catch (error) {
+      await endClient(client);
+      throw error;
+    }
   }
 
   async #use(client: Client): Promise<void> {

@@ -9,6 +9,8 @@ import { productVersion } from './start/product-version.ts';
 import { databasePlaceOf } from './store/connection/database-url.ts';
 import { openInstance, type Instance } from './start/instance.ts';
 import { logHeads } from './start/head-log.ts';
+import { TrailLossWatch } from './start/trail-loss-watch.ts';
+import { withWarnings } from './gateway/system/readiness.ts';
 import { DatabaseReadiness } from './start/database-readiness.ts';
 import { buildServer } from './server.ts';
 import type { DatabaseConnection } from './store/connection/database-connection.ts';
@@ -16,6 +18,7 @@ import { estimateRows } from './store/workspaces/row-estimates.ts';
 import { watchGrantChannel } from './metrics/access-metrics.ts';
 import { countKeys } from './metrics/key-metrics.ts';
 import { countCommits, countConnections, countDatabaseFailures } from './metrics/store-metrics.ts';
+import { measureLostEvents } from './metrics/trail-metrics.ts';
 import { refuseMissingCluster } from './start/instance-marker.ts';
 import { checkAddresses, formatAuthority, listen, listenForManagement } from './start/listen.ts';
 import { measureProcess } from './metrics/process-metrics.ts';
@@ -95,6 +98,9 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
   const keyUses = recordKeyUses(instance, parts.log, opening);
   const denials = recordDenials(instance, parts, opening);
   purgeWorkspaces(instance, parts, opening);
+  const lossWatch = new TrailLossWatch({ losses: instance.stores.trailLosses, log });
+  opening.defer(() => lossWatch.stop());
+  measureLostEvents(metrics, lossWatch);
   const { health } = database;
   const readiness = new DatabaseReadiness({ probe: instance.openProbe(opening), health, log: parts.log });
   const server = await buildServer({
@@ -104,7 +110,7 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
     uses,
     keyUses,
     denials,
-    readiness,
+    readiness: withWarnings(readiness, () => lossWatch.warnings()),
     tls,
     metrics,
     tracer,
@@ -114,6 +120,7 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
   opening.defer(() => server.close(callsMs));
   opening.defer(() => readiness.stop());
   await readiness.start();
+  await lossWatch.start();
   if (config.tls && tls) {
     const watch = new TlsWatch({
       config: config.tls,

@@ -25,6 +25,11 @@ const commands: Readonly<Record<CommandName, Command>> = {
     (await import('./commands/audit-export.ts')).auditExport(await readConfig(), parameters, stopping),
   'audit-prune': async (parameters, stopping) =>
     (await import('./commands/audit-prune.ts')).auditPrune(await readConfig(), parameters, stopping),
+  'audit-verify': async (parameters, stopping) =>
+    (await import('./commands/audit-verify.ts')).auditVerify(await readConfig(), parameters, stopping),
+  'audit-acknowledge-loss': withoutOptions(async (stopping) =>
+    (await import('./commands/audit-acknowledge-loss.ts')).auditAcknowledgeLoss(await readConfig(), stopping),
+  ),
   migrate: withoutOptions(async () => (await import('./commands/migrate.ts')).migrate(await readConfig())),
   demo: withoutOptions(async (stopping) => (await import('./commands/demo.ts')).demo(stopping)),
   version: withoutOptions(() => print(`coffer ${productVersion()}\n`)),

@@ -35,6 +35,8 @@ const beside = new Set([
   'ping',
   'tell notice',
   'unpurged workspaces',
+  'last event',
+  'loss lines',
   'add key uses',
   'add uses',
   'api key access',

@@ -1,7 +1,8 @@
 import type { AuditChain, AuditHead, StreamHead } from '../vault/audit-ports.ts';
-import type { AuditTrailStore, TrailVerification, TrailVerifier } from '../vault/audit-trail.ts';
+import type { AuditTrailStore, TrailVerification, TrailVerifier, VerificationOptions } from '../vault/audit-trail.ts';
 import type { SealerSource } from '../vault/ports.ts';
-import { Faults, verifyTrail } from './verify-trail.ts';
+import { VerificationProgress } from './verification-progress.ts';
+import { verifyTrail } from './verify-trail.ts';
 import { verifyVersions } from './verify-versions.ts';
 
 /** What verifying works with. */
@@ -22,15 +23,20 @@ export class ChainVerifier implements TrailVerifier {
     this.#parts = parts;
   }
 
-  async verify(expected: ReadonlyMap<string, AuditHead>): Promise<TrailVerification> {
+  async verify(
+    expected: ReadonlyMap<string, AuditHead>,
+    { observer, signal, verified = new Map() }: VerificationOptions = {},
+  ): Promise<TrailVerification> {
     const { chain, ownHead, sealers, store } = this.#parts;
+    const progress = new VerificationProgress(observer, signal);
     // Before the trail is read: it must hold at least this.
     const own = ownHead();
-    const { eventCount, faults, heads } = await store.readTrail(async (trail) => {
-      const found = new Faults();
-      return { ...(await verifyTrail({ chain, trail, expected, own, faults: found })), faults: found };
-    });
-    for await (const fault of verifyVersions({ reader: store.versions, sealers })) faults.add(fault);
-    return { intact: faults.count === 0, eventCount, heads, faults: faults.first };
+    const found = await store.readTrail(
+      (trail) => verifyTrail({ chain, trail, expected, verified, own, progress }),
+      signal,
+    );
+    for await (const fault of verifyVersions({ reader: store.versions, sealers, progress })) progress.add(fault);
+    progress.end();
+    return { ...found, intact: progress.faultCount === 0, faults: progress.faults };
   }
 }

@@ -5,6 +5,7 @@ import {
   type ChainedEvent,
   type UnreadableEvent,
 } from '../vault/audit-ports.ts';
+import type { TrailLoss } from '../vault/trail-loss.ts';
 import type { TrailFault, TrailFaultKind } from '../vault/audit-trail.ts';
 
 /** The most events that are kept for finding out what happened to them; of more, no more than that they are not genuine. */
@@ -20,6 +21,10 @@ export interface StreamCheckParts {
   readonly pruned: AuditHead | undefined;
   /** The ledger tells that the stream began. */
   readonly isKnown: boolean;
+  /** What the database lost of the stream, where its loss was acknowledged. */
+  readonly acknowledged: readonly TrailLoss[];
+  /** An event up to which the stream was verified before: events before it are not taken. */
+  readonly verified: AuditHead | undefined;
 }
 
 /** Checks the events of one stream, which it takes in their order. */
@@ -36,11 +41,14 @@ export class StreamCheck {
   #last: AuditHead | undefined;
 
   constructor(parts: StreamCheckParts) {
-    const { chain, marks, pruned, stream } = parts;
+    const { chain, marks, pruned, stream, verified } = parts;
     this.stream = stream;
     this.#parts = parts;
     this.#marks = Map.groupBy(marks, ({ sequence }) => sequence);
-    this.#previous = { head: pruned ?? chain.origin, isGenuine: true };
+    const isPruned = (pruned?.sequence ?? 0) >= (verified?.sequence ?? 0);
+    const before = { sequence: (verified?.sequence ?? 1) - 1, mac: chain.origin.mac };
+    // Of the event before the first one that is taken nothing is known.
+    this.#previous = isPruned ? { head: pruned ?? chain.origin, isGenuine: true } : { head: before, isGenuine: false };
   }
 
   /** The last event that was taken. */
@@ -161,9 +169,13 @@ export class StreamCheck {
   }
 
   #tellMissing(): void {
-    const last = this.#last?.sequence ?? this.#parts.pruned?.sequence ?? 0;
-    const beyond = [...this.#marks.keys()].filter((sequence) => sequence > last);
-    const isEmpty = !this.#last && !this.#parts.pruned;
+    const { acknowledged, pruned, verified } = this.#parts;
+    const last = this.#last?.sequence ?? Math.max(pruned?.sequence ?? 0, (verified?.sequence ?? 1) - 1);
+    const isLost = (sequence: number) =>
+      acknowledged.some(({ kept, lost }) => (kept?.sequence ?? 0) === last && sequence <= lost.sequence);
+    const beyond = [...this.#marks.keys()].filter((sequence) => sequence > last && !isLost(sequence));
+    const isEmpty = !this.#last && !pruned && !verified;
+    if (isEmpty && acknowledged.some(({ kept }) => !kept) && beyond.length === 0) return;
     if (isEmpty)
       this.#faults.push({
         kind: 'STREAM_MISSING',

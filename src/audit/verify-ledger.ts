@@ -6,6 +6,7 @@ import {
   type LedgerEntry,
 } from '../vault/audit-ports.ts';
 import { ledgerName, type TrailFault } from '../vault/audit-trail.ts';
+import { readLoss, type AcknowledgedLoss } from '../vault/trail-loss.ts';
 
 /** What the ledger tells of the streams, as far as it can be believed. */
 export interface LedgerFindings {
@@ -15,6 +16,8 @@ export interface LedgerFindings {
   readonly heads: readonly (readonly [stream: string, head: AuditHead])[];
   /** The last event of each stream that was pruned by an operator. */
   readonly pruned: ReadonlyMap<string, AuditHead>;
+  /** Ends of streams that the database lost, and whose loss an operator acknowledged. */
+  readonly acknowledged: readonly AcknowledgedLoss[];
   readonly faults: readonly TrailFault[];
 }
 
@@ -23,6 +26,7 @@ export function verifyLedger(chain: AuditChain, entries: readonly LedgerEntry[])
   const begun = new Set<string>();
   const heads: (readonly [string, AuditHead])[] = [];
   const pruned = new Map<string, AuditHead>();
+  const acknowledged: AcknowledgedLoss[] = [];
   const faults: TrailFault[] = [];
   let previous: LedgerEntry | undefined;
   const lines = new Set(continuableLines(entries));
@@ -38,11 +42,19 @@ export function verifyLedger(chain: AuditChain, entries: readonly LedgerEntry[])
       const told = headsOf(entry);
       if (entry.kind === 'begin') begun.add(entry.stream);
       if (entry.kind === 'begin') heads.push(...told);
+      const loss = readLoss(entry);
+      if (loss) heads.push(...headsOfLoss(loss));
+      if (loss && entry.kind === 'acknowledge') acknowledged.push(loss);
       if (entry.kind === 'prune') for (const [stream, head] of told) pruned.set(stream, head);
     }
     previous = entry;
   }
-  return { begun, heads, pruned, faults };
+  return { begun, heads, pruned, acknowledged, faults };
+}
+
+/** What the stream had, and what it must still have. */
+function headsOfLoss({ kept, lost, stream }: AcknowledgedLoss): readonly (readonly [string, AuditHead])[] {
+  return [kept, lost].flatMap((head) => (head ? [[stream, head] as const] : []));
 }
 
 /** A line that the ledger does not go on from. */

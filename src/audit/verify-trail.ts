@@ -1,22 +1,10 @@
 import { spellHead, type AuditChain, type AuditHead, type LedgerEntry, type StreamHead } from '../vault/audit-ports.ts';
-import type { AuditTrailReader, TrailFault, TrailVerification } from '../vault/audit-trail.ts';
+import type { AuditTrailReader, TrailVerification } from '../vault/audit-trail.ts';
+import type { AcknowledgedLoss } from '../vault/trail-loss.ts';
+import type { VerificationProgress } from './verification-progress.ts';
 import { verifyLedger } from './verify-ledger.ts';
 import { StreamCheck } from './stream-check.ts';
 import { faultOfCredential, faultOfGrant } from './verify-records.ts';
-
-/** The most faults that are told, of the whole trail; the first of each stream are. */
-const faultsMax = 100;
-
-/** What was found to be wrong: all are counted, and the first are kept. */
-export class Faults {
-  readonly first: TrailFault[] = [];
-  count = 0;
-
-  add(...faults: readonly TrailFault[]): void {
-    this.count += faults.length;
-    this.first.push(...faults.slice(0, faultsMax - this.first.length));
-  }
-}
 
 /** What verifying works with. */
 export interface Verifying {
@@ -24,10 +12,17 @@ export interface Verifying {
   readonly trail: AuditTrailReader;
   /** Heads that must be there, by stream: those that were logged or kept elsewhere. */
   readonly expected: ReadonlyMap<string, AuditHead>;
+  /** Heads up to which the trail was verified before: events before them are skipped. */
+  readonly verified: ReadonlyMap<string, AuditHead>;
   /** The head of this process, which must be there, too. */
   readonly own: StreamHead | undefined;
-  /** What is found is added to these. */
-  readonly faults: Faults;
+  /** What is found and done is reported to this. */
+  readonly progress: VerificationProgress;
+}
+
+/** What the trail was found to hold. */
+export interface VerifiedTrail extends Pick<TrailVerification, 'eventCount' | 'heads'> {
+  readonly acknowledgedLosses: readonly AcknowledgedLoss[];
 }
 
 /** Reads the whole trail as it was at one moment, a part of it in memory at a time, and tells what of it is not as it was written. */
@@ -35,12 +30,14 @@ export async function verifyTrail({
   chain,
   trail,
   expected,
+  verified,
   own,
-  faults,
-}: Verifying): Promise<Pick<TrailVerification, 'eventCount' | 'heads'>> {
+  progress,
+}: Verifying): Promise<VerifiedTrail> {
   const ledger = verifyLedger(chain, trail.ledger);
-  const known = [...ledger.heads, ...expected, ...(own ? [[own.stream, own] as const] : [])];
-  faults.add(...ledger.faults);
+  const known = [...ledger.heads, ...expected, ...verified, ...(own ? [[own.stream, own] as const] : [])];
+  progress.begin(await trail.estimateTotal(verified));
+  progress.add(...ledger.faults);
   const heads = new Map<string, string>();
   let eventCount = 0;
   let check: StreamCheck | undefined;
@@ -54,13 +51,15 @@ export async function verifyTrail({
       marks,
       pruned: ledger.pruned.get(stream),
       isKnown: ledger.begun.has(stream),
+      acknowledged: ledger.acknowledged.filter((loss) => loss.stream === stream),
+      verified: verified.get(stream),
     });
   };
   const end = (ended: StreamCheck) => {
-    faults.add(...ended.end());
+    progress.add(...ended.end());
     if (ended.last) heads.set(ended.stream, spellHead(ended.last));
   };
-  for await (const events of trail.read()) {
+  for await (const events of trail.read(verified)) {
     for (const chained of events) {
       if (check?.stream !== chained.stream) {
         if (check) end(check);
@@ -68,27 +67,29 @@ export async function verifyTrail({
       }
       check.take(chained);
       eventCount += 1;
+      await progress.count();
     }
   }
   if (check) end(check);
   for (const stream of [...unread].toSorted()) end(begin(stream));
-  await verifyRecords(trail, faults);
-  return { eventCount, heads };
+  await verifyRecords(trail, progress);
+  return { eventCount, heads, acknowledgedLosses: ledger.acknowledged };
 }
 
-async function verifyRecords({ ledger, records }: AuditTrailReader, faults: Faults): Promise<void> {
+async function verifyRecords({ ledger, records }: AuditTrailReader, progress: VerificationProgress): Promise<void> {
   const timesMs = ledger.filter(excuses).map(({ time }) => time.getTime());
   const untilMs = Math.max(...timesMs.filter((timeMs) => !Number.isNaN(timeMs)));
   for await (const credentials of records.credentials()) {
     for (const evidence of credentials) {
       const fault = faultOfCredential(evidence, untilMs);
-      if (fault) faults.add(fault);
+      if (fault) progress.add(fault);
+      await progress.count();
     }
   }
-  for await (const grants of records.grants()) faults.add(...grants.map(faultOfGrant));
+  for await (const grants of records.grants()) progress.add(...grants.map(faultOfGrant));
 }
 
 /** Events from before may be gone, or tell no states. A line that was made up is told by itself. */
 function excuses({ kind }: LedgerEntry): boolean {
-  return kind === 'prune' || kind === 'sign';
+  return kind === 'prune' || kind === 'sign' || kind === 'acknowledge';
 }

@@ -2,6 +2,7 @@ import type { TrailFault } from '../vault/audit-trail.ts';
 import { VaultError } from '../vault/errors.ts';
 import type { SealerSource, WorkspaceSealer } from '../vault/ports.ts';
 import type { VersionEvidence, VersionReader } from '../vault/record-evidence.ts';
+import type { VerificationProgress } from './verification-progress.ts';
 import { faultOfRow } from './verify-records.ts';
 
 const table = 'credential_version';
@@ -10,10 +11,11 @@ const table = 'credential_version';
 export interface VerifyingVersions {
   readonly reader: VersionReader;
   readonly sealers: SealerSource;
+  readonly progress: VerificationProgress;
 }
 
 /** Opens every version in its place, shows nothing of it, and tells what is missing, too many, or does not open. */
-export async function* verifyVersions({ reader, sealers }: VerifyingVersions): AsyncGenerator<TrailFault> {
+export async function* verifyVersions({ reader, sealers, progress }: VerifyingVersions): AsyncGenerator<TrailFault> {
   const count = new VersionCount();
   let workspaceId: string | undefined;
   let sealer: WorkspaceSealer | undefined;
@@ -24,6 +26,7 @@ export async function* verifyVersions({ reader, sealers }: VerifyingVersions): A
         sealer = await sealerOf(sealers, workspaceId);
         if (!sealer && (await reader.isLiving(workspaceId))) yield keysUnreadable(workspaceId);
       }
+      await progress.count();
       yield* count.take(evidence);
       if (evidence.version === null) continue;
       if (!evidence.isGenuine) yield isChanged(evidence);

@@ -54,6 +54,25 @@ ${besideServer}
 
 ${times}`,
   },
+  'audit-verify': {
+    lines: ['audit-verify [--heads FILE [--continue]]'],
+    summary: 'verify the audit trail, and the rows that it tells of',
+    details: `Shows progress and faults on the standard error, and prints the last event of each stream to the standard output, as a
+line of JSON to be kept where the database's writers do not reach. It exits with 0 where everything is as it was
+written, and with 1 where it is not.
+${besideServer}
+
+  --heads FILE  what an earlier run printed: these events must still be there
+  --continue    skip the events before those of FILE, which that run verified; rows are verified all the same`,
+  },
+  'audit-acknowledge-loss': {
+    lines: ['audit-acknowledge-loss'],
+    summary: 'acknowledge that the database has lost events of the audit trail',
+    details: `After a failover to a replica that lacked committed events, the server's log, /readyz and the metric
+coffer_trail_lost_events name them, and the trail does not verify. This writes down, in the trail, that an operator
+knows of it; then the trail verifies and names the loss, and can be pruned.
+${besideServer}`,
+  },
   migrate: {
     lines: ['migrate'],
     summary: 'bring the schema of COFFER_DATABASE_URL to this release',

@@ -58,6 +58,16 @@ export interface BoundStream {
   readonly access: Access;
   /** As that of a `BoundRpc`. */
   readonly invoke: (request: Message, call: RpcCall) => AsyncIterable<Message>;
+  /** What server-sent events say of a message beside its JSON. */
+  readonly describeEvent: (message: Message) => EventDescription;
+}
+
+/** A server-sent event without its data. */
+export interface EventDescription {
+  /** Where the stream may be resumed, as `Last-Event-ID` sends it back. */
+  readonly id?: string;
+  /** Its kind; `error` is taken. */
+  readonly event?: string;
 }
 
 /** What is asked of an rpc before it is called. */
@@ -162,26 +172,52 @@ function credentialIdOf(input: DescMessage): (request: Message) => string | unde
   };
 }
 
+/** Binds a stream for owners of the instance. */
+export function ownerStream<I extends DescMessage, O extends DescMessage>(
+  method: DescMethodServerStreaming<I, O>,
+  access: { readonly permission: Permission },
+  { answer, describeEvent }: StreamHandler<I, O>,
+): BoundStream {
+  return bindStream(method, { kind: 'owner', permission: access.permission }, answer, describeEvent);
+}
+
+/** How a stream is answered. */
+export interface StreamHandler<I extends DescMessage, O extends DescMessage> {
+  readonly answer: (request: MessageShape<I>, call: Call) => AsyncIterable<MessageInitShape<O>>;
+  readonly describeEvent?: (message: MessageShape<O>) => EventDescription;
+}
+
 /** Binds a stream as `workspaceRpc` binds an rpc. */
 export function workspaceStream<I extends DescMessage, O extends DescMessage>(
   method: DescMethodServerStreaming<I, O>,
   access: { readonly permission: Permission; readonly workspace: (request: MessageShape<I>) => string },
-  handler: (request: MessageShape<I>, call: Call) => AsyncIterable<MessageInitShape<O>>,
+  handler: StreamHandler<I, O>['answer'],
 ): BoundStream {
   const { permission, workspace } = access;
+  const ofWorkspace = {
+    kind: 'workspace',
+    permission,
+    workspace: (request: Message) => workspace(narrow(method.input, request)),
+    credential: credentialIdOf(method.input),
+  } as const;
+  return bindStream(method, ofWorkspace, handler, undefined);
+}
+
+function bindStream<I extends DescMessage, O extends DescMessage>(
+  method: DescMethodServerStreaming<I, O>,
+  access: Access,
+  handler: StreamHandler<I, O>['answer'],
+  describeEvent: StreamHandler<I, O>['describeEvent'],
+): BoundStream {
   return {
     method,
-    access: {
-      kind: 'workspace',
-      permission,
-      workspace: (request) => workspace(narrow(method.input, request)),
-      credential: credentialIdOf(method.input),
-    },
+    access,
     async *invoke(request, call) {
       for await (const answer of handler(narrow(method.input, request), requireCaller(call))) {
         yield create(method.output, answer);
       }
     },
+    describeEvent: (message) => describeEvent?.(narrow(method.output, message)) ?? {},
   };
 }
 

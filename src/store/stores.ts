@@ -1,6 +1,7 @@
 import type { AuditChain, StreamHead } from '../vault/audit-ports.ts';
 import type { AuditTrailStore } from '../vault/audit-trail.ts';
 import type { CredentialChangeStore } from '../vault/credential-watch.ts';
+import type { TrailLossStore } from '../vault/trail-loss.ts';
 import type { MemberStore } from '../vault/member-ports.ts';
 import type {
   AccessStore,
@@ -20,6 +21,7 @@ import { SqlAccessStore } from './grants/access-store.ts';
 import { SqlAccountStore } from './grants/account-store.ts';
 import { SqlApiKeyStore } from './grants/api-key-store.ts';
 import { SqlAuditStore } from './trail/audit-store.ts';
+import { SqlTrailLossStore } from './trail/trail-loss-store.ts';
 import { SqlAuditTrailStore } from './trail/audit-trail-store.ts';
 import { Commits, type CommitListeners } from './commits/commits.ts';
 import { CredentialGuard } from './credentials/credential-guard.ts';
@@ -48,6 +50,7 @@ export interface Stores {
   readonly accounts: AccountStore;
   readonly audit: AuditStore;
   readonly auditTrail: AuditTrailStore;
+  readonly trailLosses: TrailLossStore;
   readonly changes: CredentialChangeStore;
   /** The last event that this process is known to have written; undefined before the first. */
   readonly auditHead: () => StreamHead | undefined;
@@ -82,6 +85,7 @@ export function createStores(parts: StoresParts): Stores {
     accounts: new SqlAccountStore(database, commits, guard),
     audit: new SqlAuditStore(commits),
     changes: new SqlCredentialChangeStore(database),
+    trailLosses: new SqlTrailLossStore({ ...parts, trail, commits }),
     auditTrail: new SqlAuditTrailStore(database, grantMac),
     auditHead: () => trail.head(),
   };

@@ -26,7 +26,9 @@ export type AuditAction =
   | 'sessions.logout'
   | 'access.denied'
   | 'access.refused'
-  | 'audit.prune';
+  | 'audit.prune'
+  | 'audit.lose'
+  | 'audit.acknowledge_loss';
 
 export type AuditOutcome = 'OK' | 'DENIED' | 'FAILED';
 

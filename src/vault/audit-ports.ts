@@ -53,9 +53,10 @@ export function continuableLines(entries: readonly LedgerEntry[]): readonly Ledg
 
 /**
  * What the ledger of the trail tells: that a stream began, that its oldest events were pruned, that credentials from before
- * there were MACs on them got theirs, or that the rows of a table were signed in a new format.
+ * there were MACs on them got theirs, that the rows of a table were signed in a new format, that the database lost the end of a
+ * stream, or that an operator acknowledged such a loss.
  */
-export type LedgerKind = 'begin' | 'prune' | 'sign' | 'format';
+export type LedgerKind = 'begin' | 'prune' | 'sign' | 'format' | 'loss' | 'acknowledge';
 
 /** A line of the ledger, which holds the streams together: numbered and chained across all processes. */
 export interface LedgerEntry {
@@ -66,7 +67,7 @@ export interface LedgerEntry {
   readonly time: Date;
   /**
    * Streams as they were found then, as JSON: `{"<stream>":"<head>"}`; for `prune`, the last event that was
-   * pruned; for `format`, the table and its format: `{"user":"user/2"}`.
+   * pruned; for `format`, the table and its format: `{"user":"user/2"}`; for `loss` and `acknowledge`, see `formatLoss`.
    */
   readonly heads: string;
   readonly mac: Uint8Array;

@@ -5,6 +5,8 @@ import { invalidArgument } from './errors.ts';
 import { parseId } from './ids.ts';
 import { limits } from './limits.ts';
 import type { RecordReader, VersionReader } from './record-evidence.ts';
+import type { AcknowledgedLoss } from './trail-loss.ts';
+import { followVerification, type VerificationNews } from './follow-verification.ts';
 
 /** What happened to a place of the trail. */
 export type TrailFaultKind = 'CHANGED' | 'REMOVED' | 'INSERTED' | 'REORDERED' | 'STREAM_MISSING' | 'TAIL_CUT';
@@ -30,6 +32,25 @@ export interface TrailVerification {
   readonly heads: ReadonlyMap<string, string>;
   /** The first ones, in the order of the streams; then those of rows. */
   readonly faults: readonly TrailFault[];
+  /** Events that the database lost, and whose loss an operator acknowledged: they are no faults. */
+  readonly acknowledgedLosses: readonly AcknowledgedLoss[];
+}
+
+/** Is told of a verification while it goes on; must not throw. */
+export interface VerificationObserver {
+  /** @param total an estimate, which grows where there is more */
+  onProgress(done: number, total: number): void;
+  /** Told of each fault that the result will hold. */
+  onFault(fault: TrailFault): void;
+}
+
+/** How a verification differs from an ordinary one. */
+export interface VerificationOptions {
+  /** Heads up to which the trail was verified before, by stream: events before them are skipped. */
+  readonly verified?: ReadonlyMap<string, AuditHead>;
+  readonly observer?: VerificationObserver;
+  /** Ends it. */
+  readonly signal?: AbortSignal;
 }
 
 /** Which events are wanted. What is absent does not limit them. */
@@ -57,8 +78,14 @@ export interface AuditEventRequest extends AuditEventFilter {
 /** The trail as it was at one moment. */
 export interface AuditTrailReader {
   readonly ledger: readonly LedgerEntry[];
-  /** All events in the order of their streams and numbers, some at a time. */
-  read(): AsyncIterable<readonly (ChainedEvent | UnreadableEvent)[]>;
+  /**
+   * The events in the order of their streams and numbers, some at a time.
+   *
+   * @param after heads by stream: of these streams, events before the head are left out
+   */
+  read(after: ReadonlyMap<string, AuditHead>): AsyncIterable<readonly (ChainedEvent | UnreadableEvent)[]>;
+  /** About how many events, without those that `read` leaves out, and rows there are. */
+  estimateTotal(after: ReadonlyMap<string, AuditHead>): Promise<number>;
   /** The rows that the trail tells of. */
   readonly records: RecordReader;
 }
@@ -69,20 +96,26 @@ export interface AuditTrailStore {
   /** All events in the order of their streams and numbers, some at a time; what is written meanwhile may come along. */
   readEvents(): AsyncIterable<readonly (ChainedEvent | UnreadableEvent)[]>;
   /** Lets work read the trail as it is at one moment, while others go on writing. */
-  readTrail<Result>(work: (trail: AuditTrailReader) => Promise<Result>): Promise<Result>;
+  readTrail<Result>(work: (trail: AuditTrailReader) => Promise<Result>, signal?: AbortSignal): Promise<Result>;
   readonly versions: VersionReader;
 }
 
 /** Holds the trail against its chain. */
 export interface TrailVerifier {
   /** @param expected heads that must be there, by stream */
-  verify(expected: ReadonlyMap<string, AuditHead>): Promise<TrailVerification>;
+  verify(expected: ReadonlyMap<string, AuditHead>, options?: VerificationOptions): Promise<TrailVerification>;
 }
 
 /** What showing the trail works with. */
 export interface AuditTrailParts {
   readonly store: AuditTrailStore;
   readonly verifier: TrailVerifier;
+}
+
+/** Heads as callers have kept them, by stream. */
+export interface VerificationHeads {
+  readonly expected: ReadonlyMap<string, string>;
+  readonly verified: ReadonlyMap<string, string>;
 }
 
 /** A page as a caller asks for it. */
@@ -116,7 +149,22 @@ export class AuditTrail {
    */
   async verifyAuditTrail(call: Call, expected: ReadonlyMap<string, string>): Promise<TrailVerification> {
     authorizeOwner(call.caller, 'audit.verify');
-    return this.#parts.verifier.verify(new Map([...expected].map(readExpectedHead)));
+    return this.#parts.verifier.verify(readHeads('expected_heads', expected), { signal: call.signal });
+  }
+
+  /**
+   * As `verifyAuditTrail`, with progress and faults as they are found; last comes the result.
+   *
+   * @param heads those that were logged or answered before: `expected` must be there, and up to `verified` nothing is looked at
+   * @throws as `verifyAuditTrail`
+   */
+  async *streamVerifyAuditTrail(call: Call, heads: VerificationHeads): AsyncGenerator<VerificationNews> {
+    authorizeOwner(call.caller, 'audit.verify');
+    const expected = readHeads('expected_heads', heads.expected);
+    const verified = readHeads('verified_heads', heads.verified);
+    yield* followVerification(call.signal, (observing) =>
+      this.#parts.verifier.verify(expected, { ...observing, verified }),
+    );
   }
 
   async #list(request: AuditEventRequest): Promise<readonly AuditEvent[]> {
@@ -125,8 +173,11 @@ export class AuditTrail {
   }
 }
 
-function readExpectedHead([stream, text]: readonly [string, string]): [string, AuditHead] {
-  const [id, head] = [parseId(stream), parseHead(text)];
-  if (id === undefined || !head) throw invalidArgument('expected_heads', 'must name streams and their heads');
-  return [id, head];
+function readHeads(field: string, heads: ReadonlyMap<string, string>): ReadonlyMap<string, AuditHead> {
+  const read = ([stream, text]: readonly [string, string]): [string, AuditHead] => {
+    const [id, head] = [parseId(stream), parseHead(text)];
+    if (id === undefined || !head) throw invalidArgument(field, 'must name streams and their heads');
+    return [id, head];
+  };
+  return new Map([...heads].map(read));
 }

@@ -19,7 +19,7 @@ describe('the audit trail, where somebody writes to the database', () => {
   });
 
   beforeEach(async () => {
-    await test.asSuperuser('truncate audit_event, audit_ledger');
+    await test.empty('audit_event, audit_ledger');
     const ids: string[] = [];
     for (let number = 0; number < 3; number += 1) {
       last = test.newStores();

@@ -13,6 +13,8 @@ const commands = [
   ['admin-key', '--out', 'new.key'],
   ['audit-export'],
   ['audit-prune', '--before', '2020-01-01'],
+  ['audit-verify'],
+  ['audit-acknowledge-loss'],
 ];
 const masterKey = randomBytes(32).toString('base64');
 const token = (): string => `cof_${randomBytes(32).toString('base64url')}`;

@@ -58,6 +58,7 @@ export function recordingLog(): StoreLog & { readonly lines: Logged[] } {
 export interface TestStores {
   readonly target: TestDatabase;
   readonly database: Database;
+  /** Those of one process, until tables are emptied. */
   readonly stores: Stores;
   readonly chain: KeyedAuditChain;
   readonly grantMac: KeyedGrantMac;
@@ -66,8 +67,10 @@ export interface TestStores {
   readonly log: ReturnType<typeof recordingLog>;
   /** Runs a statement as the superuser, whom row-level security does not bind. */
   readonly asSuperuser: <Row extends QueryResultRow>(text: string, values?: unknown[]) => Promise<Row[]>;
-  /** Empties all tables and the log. */
+  /** Empties all tables and the log, and begins another process. */
   readonly reset: () => Promise<void>;
+  /** Empties tables, separated by commas, and begins another process: the stream of the one before is gone. */
+  readonly empty: (tables: string) => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -91,18 +94,26 @@ export async function openTestStores(poolMax = 4): Promise<TestStores> {
   // The tests that end all sessions end this one as well.
   superuser.on('error', () => undefined);
   await superuser.connect();
+  let stores = createStores({ ...parts, database });
+  const empty = async (tables: string) => {
+    await superuser.query(`truncate ${tables}`);
+    stores = createStores({ ...parts, database });
+  };
   return {
     target,
     database,
     chain: parts.chain,
     grantMac: parts.grantMac,
-    stores: createStores({ ...parts, database }),
+    get stores() {
+      return stores;
+    },
+    empty,
     newStores: (other = database) => createStores({ ...parts, database: other }),
     log,
     asSuperuser: async <Row extends QueryResultRow>(text: string, values: unknown[] = []) =>
       (await superuser.query<Row>(text, values)).rows,
     reset: async () => {
-      await superuser.query(`truncate ${entities.map(({ meta }) => `"${meta.tableName}"`).join(', ')}`);
+      await empty(entities.map(({ meta }) => `"${meta.tableName}"`).join(', '));
       log.lines.length = 0;
     },
     close: async () => {

@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file coffer/v1/audit_service.proto.
  */
 export const file_coffer_v1_audit_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1jb2ZmZXIvdjEvYXVkaXRfc2VydmljZS5wcm90bxIJY29mZmVyLnYxItEDCgpBdWRpdEV2ZW50EgoKAmlkGAEgASgJEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHdvcmtzcGFjZV9pZBgDIAEoCRIqCgVhY3RvchgEIAEoCzIbLmNvZmZlci52MS5BdWRpdEV2ZW50LkFjdG9yEhYKDmF1dGhlbnRpY2F0aW9uGAUgASgJEg4KBmFjdGlvbhgGIAEoCRIVCg1yZXNvdXJjZV9raW5kGAcgASgJEhMKC3Jlc291cmNlX2lkGAggASgJEi4KB291dGNvbWUYCSABKA4yHS5jb2ZmZXIudjEuQXVkaXRFdmVudC5PdXRjb21lEhAKCHByb3RvY29sGAogASgJEg8KB2RpYWxlY3QYCyABKAkSDAoEcGVlchgMIAEoCRISCgpyZXF1ZXN0X2lkGA0gASgJEg0KBWNvdW50GA4gASgFGi8KBUFjdG9yEgwKBGtpbmQYASABKAkSCgoCaWQYAiABKAkSDAoEbmFtZRgDIAEoCSJCCgdPdXRjb21lEhcKE09VVENPTUVfVU5TUEVDSUZJRUQQABIGCgJPSxABEgoKBkRFTklFRBACEgoKBkZBSUxFRBADIvsBChZMaXN0QXVkaXRFdmVudHNSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEhoKCXBhZ2Vfc2l6ZRgCIAEoBUIHukgEGgIoABISCgpwYWdlX3Rva2VuGAMgASgJEi4KCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghhY3Rvcl9pZBgGIAEoCRIOCgZhY3Rpb24YByABKAkSEwoLcmVzb3VyY2VfaWQYCCABKAkiXwoXTGlzdEF1ZGl0RXZlbnRzUmVzcG9uc2USKwoMYXVkaXRfZXZlbnRzGAEgAygLMhUuY29mZmVyLnYxLkF1ZGl0RXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIuABChlMaXN0SW5zdGFuY2VFdmVudHNSZXF1ZXN0EhoKCXBhZ2Vfc2l6ZRgBIAEoBUIHukgEGgIoABISCgpwYWdlX3Rva2VuGAIgASgJEi4KCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghhY3Rvcl9pZBgFIAEoCRIOCgZhY3Rpb24YBiABKAkSEwoLcmVzb3VyY2VfaWQYByABKAkiYgoaTGlzdEluc3RhbmNlRXZlbnRzUmVzcG9uc2USKwoMYXVkaXRfZXZlbnRzGAEgAygLMhUuY29mZmVyLnYxLkF1ZGl0RXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIp4BChdWZXJpZnlBdWRpdFRyYWlsUmVxdWVzdBJNCg5leHBlY3RlZF9oZWFkcxgBIAMoCzI1LmNvZmZlci52MS5WZXJpZnlBdWRpdFRyYWlsUmVxdWVzdC5FeHBlY3RlZEhlYWRzRW50cnkaNAoSRXhwZWN0ZWRIZWFkc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi2QMKGFZlcmlmeUF1ZGl0VHJhaWxSZXNwb25zZRIOCgZpbnRhY3QYASABKAgSEwoLZXZlbnRfY291bnQYAiABKAMSPQoFaGVhZHMYAyADKAsyLi5jb2ZmZXIudjEuVmVyaWZ5QXVkaXRUcmFpbFJlc3BvbnNlLkhlYWRzRW50cnkSOQoGZmF1bHRzGAQgAygLMikuY29mZmVyLnYxLlZlcmlmeUF1ZGl0VHJhaWxSZXNwb25zZS5GYXVsdBrvAQoFRmF1bHQSPAoEa2luZBgBIAEoDjIuLmNvZmZlci52MS5WZXJpZnlBdWRpdFRyYWlsUmVzcG9uc2UuRmF1bHQuS2luZBIOCgZzdHJlYW0YAiABKAkSEAoIc2VxdWVuY2UYAyABKAMSDwoHbWVzc2FnZRgEIAEoCSJ1CgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABILCgdDSEFOR0VEEAESCwoHUkVNT1ZFRBACEgwKCElOU0VSVEVEEAMSDQoJUkVPUkRFUkVEEAQSEgoOU1RSRUFNX01JU1NJTkcQBRIMCghUQUlMX0NVVBAGGiwKCkhlYWRzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ATKdAwoMQXVkaXRTZXJ2aWNlEo4BCg9MaXN0QXVkaXRFdmVudHMSIS5jb2ZmZXIudjEuTGlzdEF1ZGl0RXZlbnRzUmVxdWVzdBoiLmNvZmZlci52MS5MaXN0QXVkaXRFdmVudHNSZXNwb25zZSI0kAIBgtPkkwIrEikvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9hdWRpdEV2ZW50cxJ9ChJMaXN0SW5zdGFuY2VFdmVudHMSJC5jb2ZmZXIudjEuTGlzdEluc3RhbmNlRXZlbnRzUmVxdWVzdBolLmNvZmZlci52MS5MaXN0SW5zdGFuY2VFdmVudHNSZXNwb25zZSIakAIBgtPkkwIREg8vdjEvYXVkaXRFdmVudHMSfQoQVmVyaWZ5QXVkaXRUcmFpbBIiLmNvZmZlci52MS5WZXJpZnlBdWRpdFRyYWlsUmVxdWVzdBojLmNvZmZlci52MS5WZXJpZnlBdWRpdFRyYWlsUmVzcG9uc2UiIILT5JMCGjoBKiIVL3YxL2F1ZGl0VHJhaWw6dmVyaWZ5YgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("Ch1jb2ZmZXIvdjEvYXVkaXRfc2VydmljZS5wcm90bxIJY29mZmVyLnYxItEDCgpBdWRpdEV2ZW50EgoKAmlkGAEgASgJEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHdvcmtzcGFjZV9pZBgDIAEoCRIqCgVhY3RvchgEIAEoCzIbLmNvZmZlci52MS5BdWRpdEV2ZW50LkFjdG9yEhYKDmF1dGhlbnRpY2F0aW9uGAUgASgJEg4KBmFjdGlvbhgGIAEoCRIVCg1yZXNvdXJjZV9raW5kGAcgASgJEhMKC3Jlc291cmNlX2lkGAggASgJEi4KB291dGNvbWUYCSABKA4yHS5jb2ZmZXIudjEuQXVkaXRFdmVudC5PdXRjb21lEhAKCHByb3RvY29sGAogASgJEg8KB2RpYWxlY3QYCyABKAkSDAoEcGVlchgMIAEoCRISCgpyZXF1ZXN0X2lkGA0gASgJEg0KBWNvdW50GA4gASgFGi8KBUFjdG9yEgwKBGtpbmQYASABKAkSCgoCaWQYAiABKAkSDAoEbmFtZRgDIAEoCSJCCgdPdXRjb21lEhcKE09VVENPTUVfVU5TUEVDSUZJRUQQABIGCgJPSxABEgoKBkRFTklFRBACEgoKBkZBSUxFRBADIvsBChZMaXN0QXVkaXRFdmVudHNSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEhoKCXBhZ2Vfc2l6ZRgCIAEoBUIHukgEGgIoABISCgpwYWdlX3Rva2VuGAMgASgJEi4KCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghhY3Rvcl9pZBgGIAEoCRIOCgZhY3Rpb24YByABKAkSEwoLcmVzb3VyY2VfaWQYCCABKAkiXwoXTGlzdEF1ZGl0RXZlbnRzUmVzcG9uc2USKwoMYXVkaXRfZXZlbnRzGAEgAygLMhUuY29mZmVyLnYxLkF1ZGl0RXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIuABChlMaXN0SW5zdGFuY2VFdmVudHNSZXF1ZXN0EhoKCXBhZ2Vfc2l6ZRgBIAEoBUIHukgEGgIoABISCgpwYWdlX3Rva2VuGAIgASgJEi4KCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghhY3Rvcl9pZBgFIAEoCRIOCgZhY3Rpb24YBiABKAkSEwoLcmVzb3VyY2VfaWQYByABKAkiYgoaTGlzdEluc3RhbmNlRXZlbnRzUmVzcG9uc2USKwoMYXVkaXRfZXZlbnRzGAEgAygLMhUuY29mZmVyLnYxLkF1ZGl0RXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIp4BChdWZXJpZnlBdWRpdFRyYWlsUmVxdWVzdBJNCg5leHBlY3RlZF9oZWFkcxgBIAMoCzI1LmNvZmZlci52MS5WZXJpZnlBdWRpdFRyYWlsUmVxdWVzdC5FeHBlY3RlZEhlYWRzRW50cnkaNAoSRXhwZWN0ZWRIZWFkc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiqQUKGFZlcmlmeUF1ZGl0VHJhaWxSZXNwb25zZRIOCgZpbnRhY3QYASABKAgSEwoLZXZlbnRfY291bnQYAiABKAMSPQoFaGVhZHMYAyADKAsyLi5jb2ZmZXIudjEuVmVyaWZ5QXVkaXRUcmFpbFJlc3BvbnNlLkhlYWRzRW50cnkSOQoGZmF1bHRzGAQgAygLMikuY29mZmVyLnYxLlZlcmlmeUF1ZGl0VHJhaWxSZXNwb25zZS5GYXVsdBJRChNhY2tub3dsZWRnZWRfbG9zc2VzGAUgAygLMjQuY29mZmVyLnYxLlZlcmlmeUF1ZGl0VHJhaWxSZXNwb25zZS5BY2tub3dsZWRnZWRMb3NzGu8BCgVGYXVsdBI8CgRraW5kGAEgASgOMi4uY29mZmVyLnYxLlZlcmlmeUF1ZGl0VHJhaWxSZXNwb25zZS5GYXVsdC5LaW5kEg4KBnN0cmVhbRgCIAEoCRIQCghzZXF1ZW5jZRgDIAEoAxIPCgdtZXNzYWdlGAQgASgJInUKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEgsKB0NIQU5HRUQQARILCgdSRU1PVkVEEAISDAoISU5TRVJURUQQAxINCglSRU9SREVSRUQQBBISCg5TVFJFQU1fTUlTU0lORxAFEgwKCFRBSUxfQ1VUEAYaewoQQWNrbm93bGVkZ2VkTG9zcxIOCgZzdHJlYW0YASABKAkSFgoOZmlyc3Rfc2VxdWVuY2UYAiABKAMSFQoNbGFzdF9zZXF1ZW5jZRgDIAEoAxIoCgR0aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBosCgpIZWFkc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEitQIKHVN0cmVhbVZlcmlmeUF1ZGl0VHJhaWxSZXF1ZXN0ElMKDmV4cGVjdGVkX2hlYWRzGAEgAygLMjsuY29mZmVyLnYxLlN0cmVhbVZlcmlmeUF1ZGl0VHJhaWxSZXF1ZXN0LkV4cGVjdGVkSGVhZHNFbnRyeRJTCg52ZXJpZmllZF9oZWFkcxgCIAMoCzI7LmNvZmZlci52MS5TdHJlYW1WZXJpZnlBdWRpdFRyYWlsUmVxdWVzdC5WZXJpZmllZEhlYWRzRW50cnkaNAoSRXhwZWN0ZWRIZWFkc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaNAoSVmVyaWZpZWRIZWFkc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEijAIKHlN0cmVhbVZlcmlmeUF1ZGl0VHJhaWxSZXNwb25zZRJGCghwcm9ncmVzcxgBIAEoCzIyLmNvZmZlci52MS5TdHJlYW1WZXJpZnlBdWRpdFRyYWlsUmVzcG9uc2UuUHJvZ3Jlc3NIABI6CgVmYXVsdBgCIAEoCzIpLmNvZmZlci52MS5WZXJpZnlBdWRpdFRyYWlsUmVzcG9uc2UuRmF1bHRIABI1CgZyZXN1bHQYAyABKAsyIy5jb2ZmZXIudjEuVmVyaWZ5QXVkaXRUcmFpbFJlc3BvbnNlSAAaJwoIUHJvZ3Jlc3MSDAoEZG9uZRgBIAEoAxINCgV0b3RhbBgCIAEoA0IGCgRuZXdzMrcECgxBdWRpdFNlcnZpY2USjgEKD0xpc3RBdWRpdEV2ZW50cxIhLmNvZmZlci52MS5MaXN0QXVkaXRFdmVudHNSZXF1ZXN0GiIuY29mZmVyLnYxLkxpc3RBdWRpdEV2ZW50c1Jlc3BvbnNlIjSQAgGC0+STAisSKS92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2F1ZGl0RXZlbnRzEn0KEkxpc3RJbnN0YW5jZUV2ZW50cxIkLmNvZmZlci52MS5MaXN0SW5zdGFuY2VFdmVudHNSZXF1ZXN0GiUuY29mZmVyLnYxLkxpc3RJbnN0YW5jZUV2ZW50c1Jlc3BvbnNlIhqQAgGC0+STAhESDy92MS9hdWRpdEV2ZW50cxJ9ChBWZXJpZnlBdWRpdFRyYWlsEiIuY29mZmVyLnYxLlZlcmlmeUF1ZGl0VHJhaWxSZXF1ZXN0GiMuY29mZmVyLnYxLlZlcmlmeUF1ZGl0VHJhaWxSZXNwb25zZSIggtPkkwIaOgEqIhUvdjEvYXVkaXRUcmFpbDp2ZXJpZnkSlwEKFlN0cmVhbVZlcmlmeUF1ZGl0VHJhaWwSKC5jb2ZmZXIudjEuU3RyZWFtVmVyaWZ5QXVkaXRUcmFpbFJlcXVlc3QaKS5jb2ZmZXIudjEuU3RyZWFtVmVyaWZ5QXVkaXRUcmFpbFJlc3BvbnNlIiaC0+STAiA6ASoiGy92MS9hdWRpdFRyYWlsOnN0cmVhbVZlcmlmeTABYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * One line of the audit trail.
@@ -436,7 +436,7 @@ export type VerifyAuditTrailResponse = Message<"coffer.v1.VerifyAuditTrailRespon
   intact: boolean;
 
   /**
-   * Output only. How many events the trail holds.
+   * Output only. How many events the trail holds; of a verification that began after `verified_heads`, how many it verified.
    *
    * @generated from field: int64 event_count = 2;
    */
@@ -455,6 +455,14 @@ export type VerifyAuditTrailResponse = Message<"coffer.v1.VerifyAuditTrailRespon
    * @generated from field: repeated coffer.v1.VerifyAuditTrailResponse.Fault faults = 4;
    */
   faults: VerifyAuditTrailResponse_Fault[];
+
+  /**
+   * Output only. Events that the database lost, such as in a failover, and whose loss an operator acknowledged with
+   * `coffer audit-acknowledge-loss`. They are no faults.
+   *
+   * @generated from field: repeated coffer.v1.VerifyAuditTrailResponse.AcknowledgedLoss acknowledged_losses = 5;
+   */
+  acknowledgedLosses: VerifyAuditTrailResponse_AcknowledgedLoss[];
 };
 
 /**
@@ -577,6 +585,150 @@ export const VerifyAuditTrailResponse_Fault_KindSchema: GenEnum<VerifyAuditTrail
   enumDesc(file_coffer_v1_audit_service, 6, 0, 0);
 
 /**
+ * Events that the database lost: the end of a stream.
+ *
+ * @generated from message coffer.v1.VerifyAuditTrailResponse.AcknowledgedLoss
+ */
+export type VerifyAuditTrailResponse_AcknowledgedLoss = Message<"coffer.v1.VerifyAuditTrailResponse.AcknowledgedLoss"> & {
+  /**
+   * Output only. UUID of the stream.
+   *
+   * @generated from field: string stream = 1;
+   */
+  stream: string;
+
+  /**
+   * Output only. The number of the first event that was lost.
+   *
+   * @generated from field: int64 first_sequence = 2;
+   */
+  firstSequence: bigint;
+
+  /**
+   * Output only. The number of the last event that is known to have been lost.
+   *
+   * @generated from field: int64 last_sequence = 3;
+   */
+  lastSequence: bigint;
+
+  /**
+   * Output only. When the loss was acknowledged.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 4;
+   */
+  time?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message coffer.v1.VerifyAuditTrailResponse.AcknowledgedLoss.
+ * Use `create(VerifyAuditTrailResponse_AcknowledgedLossSchema)` to create a new message.
+ */
+export const VerifyAuditTrailResponse_AcknowledgedLossSchema: GenMessage<VerifyAuditTrailResponse_AcknowledgedLoss> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_audit_service, 6, 1);
+
+/**
+ * The request of StreamVerifyAuditTrail.
+ *
+ * @generated from message coffer.v1.StreamVerifyAuditTrailRequest
+ */
+export type StreamVerifyAuditTrailRequest = Message<"coffer.v1.StreamVerifyAuditTrailRequest"> & {
+  /**
+   * Optional. As in VerifyAuditTrailRequest.
+   *
+   * @generated from field: map<string, string> expected_heads = 1;
+   */
+  expectedHeads: { [key: string]: string };
+
+  /**
+   * Optional. Heads up to which the trail was verified before, by the UUID of their stream: they must be there, and the events
+   * before them are skipped. A change of those is not noticed. All rows are verified nonetheless, against all events.
+   *
+   * @generated from field: map<string, string> verified_heads = 2;
+   */
+  verifiedHeads: { [key: string]: string };
+};
+
+/**
+ * Describes the message coffer.v1.StreamVerifyAuditTrailRequest.
+ * Use `create(StreamVerifyAuditTrailRequestSchema)` to create a new message.
+ */
+export const StreamVerifyAuditTrailRequestSchema: GenMessage<StreamVerifyAuditTrailRequest> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_audit_service, 7);
+
+/**
+ * The response of StreamVerifyAuditTrail.
+ *
+ * @generated from message coffer.v1.StreamVerifyAuditTrailResponse
+ */
+export type StreamVerifyAuditTrailResponse = Message<"coffer.v1.StreamVerifyAuditTrailResponse"> & {
+  /**
+   * What the message tells.
+   *
+   * @generated from oneof coffer.v1.StreamVerifyAuditTrailResponse.news
+   */
+  news: {
+    /**
+     * Output only. The first at once, then at most two a second.
+     *
+     * @generated from field: coffer.v1.StreamVerifyAuditTrailResponse.Progress progress = 1;
+     */
+    value: StreamVerifyAuditTrailResponse_Progress;
+    case: "progress";
+  } | {
+    /**
+     * Output only. At most 100, each of which `result` holds as well.
+     *
+     * @generated from field: coffer.v1.VerifyAuditTrailResponse.Fault fault = 2;
+     */
+    value: VerifyAuditTrailResponse_Fault;
+    case: "fault";
+  } | {
+    /**
+     * Output only. The last message.
+     *
+     * @generated from field: coffer.v1.VerifyAuditTrailResponse result = 3;
+     */
+    value: VerifyAuditTrailResponse;
+    case: "result";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message coffer.v1.StreamVerifyAuditTrailResponse.
+ * Use `create(StreamVerifyAuditTrailResponseSchema)` to create a new message.
+ */
+export const StreamVerifyAuditTrailResponseSchema: GenMessage<StreamVerifyAuditTrailResponse> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_audit_service, 8);
+
+/**
+ * How far the verification has come.
+ *
+ * @generated from message coffer.v1.StreamVerifyAuditTrailResponse.Progress
+ */
+export type StreamVerifyAuditTrailResponse_Progress = Message<"coffer.v1.StreamVerifyAuditTrailResponse.Progress"> & {
+  /**
+   * Output only. How many events, credentials and versions have been verified.
+   *
+   * @generated from field: int64 done = 1;
+   */
+  done: bigint;
+
+  /**
+   * Output only. About how many there are; at the end, exactly `done`.
+   *
+   * @generated from field: int64 total = 2;
+   */
+  total: bigint;
+};
+
+/**
+ * Describes the message coffer.v1.StreamVerifyAuditTrailResponse.Progress.
+ * Use `create(StreamVerifyAuditTrailResponse_ProgressSchema)` to create a new message.
+ */
+export const StreamVerifyAuditTrailResponse_ProgressSchema: GenMessage<StreamVerifyAuditTrailResponse_Progress> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_audit_service, 8, 0);
+
+/**
  * Shows the audit trail, and proves that it is whole.
  *
  * @generated from service coffer.v1.AuditService
@@ -612,6 +764,18 @@ export const AuditService: GenService<{
     methodKind: "unary";
     input: typeof VerifyAuditTrailRequestSchema;
     output: typeof VerifyAuditTrailResponseSchema;
+  },
+  /**
+   * As VerifyAuditTrail, with progress and faults as they are found; the last message holds the result. Over REST they are
+   * server-sent events named `progress`, `fault` and `result`. The stream ends when the caller is no longer an owner, and
+   * verification ends with the stream. For owners of the instance.
+   *
+   * @generated from rpc coffer.v1.AuditService.StreamVerifyAuditTrail
+   */
+  streamVerifyAuditTrail: {
+    methodKind: "server_streaming";
+    input: typeof StreamVerifyAuditTrailRequestSchema;
+    output: typeof StreamVerifyAuditTrailResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_coffer_v1_audit_service, 0);

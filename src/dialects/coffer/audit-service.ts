@@ -5,11 +5,20 @@ import {
   AuditService,
   VerifyAuditTrailResponse_Fault_Kind,
   type AuditEventSchema,
+  type StreamVerifyAuditTrailResponseSchema,
   type VerifyAuditTrailResponseSchema,
 } from '../../../gen/coffer/v1/audit_service_pb.ts';
-import { ownerRpc, workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
+import { ownerRpc, ownerStream, workspaceRpc, type BoundRpc, type BoundStream } from '../../gateway/rpc.ts';
 import type { AuditEvent, AuditOutcome } from '../../vault/audit-event.ts';
-import type { AuditEventFilter, AuditTrail, TrailFaultKind, TrailVerification } from '../../vault/audit-trail.ts';
+import type {
+  AuditEventFilter,
+  AuditTrail,
+  TrailFault,
+  TrailFaultKind,
+  TrailVerification,
+} from '../../vault/audit-trail.ts';
+import type { VerificationNews } from '../../vault/follow-verification.ts';
+import type { AcknowledgedLoss } from '../../vault/trail-loss.ts';
 import { fromTimestamp } from '../from-timestamp.ts';
 import { toTimestamp } from '../to-timestamp.ts';
 import { inWorkspace } from './in-workspace.ts';
@@ -54,6 +63,48 @@ export function auditServiceRpcs(trail: AuditTrail): BoundRpc[] {
   ];
 }
 
+/** The streams of `coffer.v1.AuditService`. */
+export function auditServiceStreams(trail: AuditTrail): BoundStream[] {
+  const { streamVerifyAuditTrail } = AuditService.method;
+  return [
+    ownerStream(
+      streamVerifyAuditTrail,
+      { permission: 'audit.verify' },
+      {
+        async *answer({ expectedHeads, verifiedHeads }, call) {
+          const heads = {
+            expected: new Map(Object.entries(expectedHeads)),
+            verified: new Map(Object.entries(verifiedHeads)),
+          };
+          for await (const news of trail.streamVerifyAuditTrail(call, heads)) yield newsToMessage(news);
+        },
+        describeEvent: ({ news }) => ({ event: news.case ?? 'message' }),
+      },
+    ),
+  ];
+}
+
+function newsToMessage(news: VerificationNews): MessageInitShape<typeof StreamVerifyAuditTrailResponseSchema> {
+  switch (news.kind) {
+    case 'progress':
+      return { news: { case: 'progress', value: { done: BigInt(news.done), total: BigInt(news.total) } } };
+    case 'fault':
+      return { news: { case: 'fault', value: faultToMessage(news.fault) } };
+    case 'result':
+    default:
+      return { news: { case: 'result', value: verificationToMessage(news.result) } };
+  }
+}
+
+function faultToMessage(fault: TrailFault) {
+  return { ...fault, kind: kinds[fault.kind], sequence: BigInt(fault.sequence) };
+}
+
+function lossToMessage({ kept, lost, stream, time }: AcknowledgedLoss) {
+  const firstSequence = BigInt(kept?.sequence ?? 0) + 1n;
+  return { stream, firstSequence, lastSequence: BigInt(lost.sequence), time: toTimestamp(time) };
+}
+
 function filterFromRequest(request: {
   readonly startTime?: Timestamp | undefined;
   readonly endTime?: Timestamp | undefined;
@@ -96,11 +147,13 @@ function verificationToMessage({
   eventCount,
   heads,
   faults,
+  acknowledgedLosses,
 }: TrailVerification): MessageInitShape<typeof VerifyAuditTrailResponseSchema> {
   return {
     intact,
     eventCount: BigInt(eventCount),
     heads: Object.fromEntries(heads),
-    faults: faults.map((fault) => ({ ...fault, kind: kinds[fault.kind], sequence: BigInt(fault.sequence) })),
+    faults: faults.map(faultToMessage),
+    acknowledgedLosses: acknowledgedLosses.map(lossToMessage),
   };
 }

@@ -10,7 +10,7 @@ import type { Clock } from '../../vault/ports.ts';
 import type { UserDirectory } from '../../vault/users.ts';
 import type { WorkspaceDirectory } from '../../vault/workspaces.ts';
 import { accessServiceRpcs } from './access-service.ts';
-import { auditServiceRpcs } from './audit-service.ts';
+import { auditServiceRpcs, auditServiceStreams } from './audit-service.ts';
 import { credentialServiceRpcs } from './credential-service.ts';
 import { documentation } from './documentation.ts';
 import { renderProblem } from './errors.ts';
@@ -54,7 +54,7 @@ export function cofferDialect(parts: CofferParts): Dialect {
       ...userRpcs(users),
       ...auditServiceRpcs(trail),
     ],
-    streams: eventServiceStreams(watch),
+    streams: [...eventServiceStreams(watch), ...auditServiceStreams(trail)],
     documentation,
     rest: {
       json: { names: 'proto', unset: 'omit', int64: 'string', timestamp: 'rfc3339' },

@@ -4,7 +4,7 @@ import type { Readiness } from './readiness.ts';
 /** What a probe is answered. */
 export interface ProbeAnswer {
   readonly status: number;
-  readonly body: { readonly status: string; readonly reason?: string };
+  readonly body: { readonly status: string; readonly reason?: string; readonly warnings?: readonly string[] };
 }
 
 /** Of `/healthz`: 200 as long as the process answers. */
@@ -12,10 +12,13 @@ export function healthAnswer(): ProbeAnswer {
   return { status: 200, body: { status: 'ok' } };
 }
 
-/** Of `/readyz`: 503 and why while no call could be answered. */
+/** Of `/readyz`: 503 and why while no call could be answered; 200 also where an operator has to look into something. */
 export function readinessAnswer(readiness: Readiness): ProbeAnswer {
   const reason = readiness.trouble();
-  if (reason === undefined) return { status: 200, body: { status: 'ready' } };
+  const warnings = readiness.warnings?.() ?? [];
+  if (reason === undefined) {
+    return { status: 200, body: { status: 'ready', ...(warnings.length > 0 && { warnings }) } };
+  }
   return { status: 503, body: { status: 'unavailable', reason } };
 }
 

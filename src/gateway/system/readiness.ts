@@ -2,6 +2,8 @@
 export interface Readiness {
   /** Why they can't, in a few words for the operator, such as `the database does not serve: disk full`; undefined while they can. */
   trouble(): string | undefined;
+  /** What an operator has to look into although calls are answered. */
+  warnings?(): readonly string[];
   /** Tells of every change; the answer ends the telling. */
   subscribe(changed: () => void): () => void;
 }
@@ -11,12 +13,22 @@ export interface StoppableReadiness extends Readiness {
   stop(): void;
 }
 
+/** Adds warnings to a readiness. */
+export function withWarnings(readiness: Readiness, warnings: () => readonly string[]): Readiness {
+  return {
+    trouble: () => readiness.trouble(),
+    subscribe: (changed) => readiness.subscribe(changed),
+    warnings,
+  };
+}
+
 /** Adds the server's own stopping to what it depends on. */
 export function stoppable(readiness: Readiness): StoppableReadiness {
   const listeners = new Set<() => void>();
   let isStopping = false;
   return {
     trouble: () => (isStopping ? 'the server is stopping' : readiness.trouble()),
+    warnings: () => readiness.warnings?.() ?? [],
     subscribe(changed) {
       listeners.add(changed);
       const unsubscribe = readiness.subscribe(changed);

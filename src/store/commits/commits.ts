@@ -19,6 +19,7 @@ import { decideTogether, type DecisionWrite, type Prepared } from './decision-gr
 import { GroupQueue } from './group-queue.ts';
 import { takeAdvisoryLock } from '../connection/session-settings.ts';
 import { together, type Statement } from '../connection/statement.ts';
+import { isPredecessorMissing } from '../trail/audit-event-row.ts';
 import type { TrailWriter } from '../trail/trail-writer.ts';
 import type { Transaction, TransactionScope } from '../connection/transaction.ts';
 
@@ -166,7 +167,7 @@ export class Commits {
       this.#onCommit?.(1 - left.length);
       return left;
     } catch (error) {
-      const mayRepeat = isCollision(error) || constraintOf(error) === 'audit_event_pkey';
+      const mayRepeat = isCollision(error) || isPredecessorMissing(error) || constraintOf(error) === 'audit_event_pkey';
       if (mayRepeat && !isRepeated) return this.#commitOne(write, true);
       write.reject(translateFailure(error, scope.signal));
       return [];
@@ -189,6 +190,7 @@ export class Commits {
     try {
       const locked = { ...scope, advisoryLock: this.#trail.lock };
       await this.#database.attempt(locked, async (transaction) => {
+        if (this.#trail.isHeadDoubted) await this.#trail.findHead(transaction);
         await this.#writeLast(transaction, begun, await prepare(transaction));
       });
       assert(begun.prepared, 'what was committed has been prepared');
@@ -201,6 +203,7 @@ export class Commits {
       }
       if (constraintOf(error) === 'audit_event_pkey') this.#trail.abandon();
       else this.#trail.rolledBack();
+      if (isPredecessorMissing(error)) this.#trail.doubtHead();
       throw error;
     }
   }

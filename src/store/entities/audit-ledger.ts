@@ -5,9 +5,10 @@ import type { LedgerKind } from '../../vault/audit-ports.ts';
 export const AuditLedgerEntity = defineEntity({
   name: 'AuditLedger',
   tableName: 'audit_ledger',
+  indexes: [{ name: 'audit_ledger_loss_index', properties: ['number'], where: `kind in ('loss', 'acknowledge')` }],
   properties: {
     number: p.bigint('number').primary().autoincrement(false),
-    kind: p.enum(['begin', 'prune', 'sign', 'format'] satisfies LedgerKind[]).columnType('text'),
+    kind: p.enum(['begin', 'prune', 'sign', 'format', 'loss', 'acknowledge'] satisfies LedgerKind[]).columnType('text'),
     stream: p.uuid(),
     time: p.datetime(3),
     heads: p.text(),

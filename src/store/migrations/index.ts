@@ -6,6 +6,7 @@ import { DeletedWorkspacesMigration } from './deleted-workspaces.ts';
 import { GivenIdsAndNamesMigration } from './given-ids-and-names.ts';
 import { GrantNoticesMigration } from './grant-notices.ts';
 import { InitialMigration } from './initial.ts';
+import { LostEventsMigration } from './lost-events.ts';
 import { MembersMigration } from './members.ts';
 import { NarrowedKeysMigration } from './narrowed-keys.ts';
 import { SettledPlansMigration } from './settled-plans.ts';
@@ -31,4 +32,5 @@ export const migrations = [
   { name: '013-used-keys', class: UsedKeysMigration },
   { name: '014-vouched-memberships', class: VouchedMembershipsMigration },
   { name: '015-signed-names', class: SignedNamesMigration },
+  { name: '016-lost-events', class: LostEventsMigration },
 ];

@@ -1,7 +1,8 @@
 import type { AuditEvent } from '../../vault/audit-event.ts';
-import type { ChainedEvent, LedgerEntry, UnreadableEvent } from '../../vault/audit-ports.ts';
+import type { ChainedEvent, LedgerEntry, StreamHead, UnreadableEvent } from '../../vault/audit-ports.ts';
 import type { InferEntity } from '@mikro-orm/postgresql';
 import type { AuditEventEntity } from '../entities/audit-event.ts';
+import { sqlStateOf } from '../connection/database-failure.ts';
 import { isReadableTime } from '../connection/readable-values.ts';
 import { insertRows } from '../connection/statement-rows.ts';
 import { insertInto, type Fragment } from '../connection/statement.ts';
@@ -34,9 +35,31 @@ export const auditEventTypes = {
   resourceState: 'text',
 } as const satisfies Record<keyof AuditEventRow & string, string>;
 
-/** Adds events to the trail, in their places. */
-export function insertAuditEvents(chained: readonly ChainedEvent[]): Fragment {
-  return insertRows('audit_event', auditEventTypes, chained.map(rowOf));
+/** What PostgreSQL's error quotes where the event is missing that others are to follow. */
+const missingPredecessor = 'the event before these is missing';
+
+/**
+ * Adds events to the trail, in their places.
+ *
+ * @param previous the event that must be there for them to be added; undefined adds them in any case
+ */
+export function insertAuditEvents(chained: readonly ChainedEvent[], previous?: StreamHead): Fragment {
+  const insert = insertRows('audit_event', auditEventTypes, chained.map(rowOf));
+  if (!previous) return insert;
+  return {
+    name: `${insert.name}!`,
+    values: [...insert.values, previous.stream, previous.sequence, previous.mac],
+    text: (first) => {
+      const [stream, sequence, mac] = [0, 1, 2].map((index) => `$${first + insert.values.length + index}`);
+      const found = `select 'true' from audit_event where stream = ${stream} and seq = ${sequence} and mac = ${mac}`;
+      return `${insert.text(first)} where coalesce((${found}), '${missingPredecessor}')::boolean`;
+    },
+  };
+}
+
+/** Whether events were refused because the one before them is missing. */
+export function isPredecessorMissing(error: unknown): boolean {
+  return error instanceof Error && sqlStateOf(error) === '22P02' && error.message.includes(missingPredecessor);
 }
 
 /** Adds a line to the ledger of the trail. */

@@ -1,5 +1,5 @@
 import type { AuditEvent } from '../../vault/audit-event.ts';
-import type { ChainedEvent, LedgerEntry, UnreadableEvent } from '../../vault/audit-ports.ts';
+import type { AuditHead, ChainedEvent, LedgerEntry, UnreadableEvent } from '../../vault/audit-ports.ts';
 import type { AuditEventRequest, AuditTrailReader, AuditTrailStore } from '../../vault/audit-trail.ts';
 import type { GrantMac } from '../../vault/ports.ts';
 import type { VersionReader } from '../../vault/record-evidence.ts';
@@ -7,7 +7,16 @@ import { auditEventOf, chainedEventOf, type AuditEventRow, type PlacedEventRow }
 import type { Database } from '../connection/database.ts';
 import { SqlRecordReader, SqlVersionReader } from './record-reader.ts';
 import type { Statement } from '../connection/statement.ts';
-import { findLedger, listEvents, readEvents } from './trail-statements.ts';
+import { readAhead } from './read-ahead.ts';
+import {
+  estimateRecords,
+  findLedger,
+  findStreamSpans,
+  listEvents,
+  readEvents,
+  type StreamSpan,
+} from './trail-statements.ts';
+import type { Transaction } from '../connection/transaction.ts';
 
 /** How many events are read at a time. */
 const eventsAtATime = 1_000;
@@ -35,27 +44,46 @@ export class SqlAuditTrailStore implements AuditTrailStore {
 
   /** Each part is read by itself: whoever is slow to take it keeps no transaction open. */
   readEvents(): AsyncIterable<readonly (ChainedEvent | UnreadableEvent)[]> {
-    return readInChunks((statement) => this.#longWork.query<PlacedEventRow>(statement));
+    return readInChunks((statement) => this.#longWork.query<PlacedEventRow>(statement), new Map());
   }
 
-  async readTrail<Result>(work: (trail: AuditTrailReader) => Promise<Result>): Promise<Result> {
-    return this.#longWork.transact({ isSnapshot: true }, async (transaction) => {
+  async readTrail<Result>(work: (trail: AuditTrailReader) => Promise<Result>, signal?: AbortSignal): Promise<Result> {
+    return this.#longWork.transact({ isSnapshot: true, ...(signal && { signal }) }, async (transaction) => {
       const ledger = await transaction.run<LedgerEntry>(findLedger);
       const records = new SqlRecordReader(transaction, this.#mac);
-      const read = () => readInChunks((statement) => transaction.run<PlacedEventRow>(statement));
-      return work({ ledger, read, records });
+      const read = (after: Heads) => readInChunks((statement) => transaction.run<PlacedEventRow>(statement), after);
+      return work({ ledger, read, records, estimateTotal: (after) => estimateTotal(transaction, after) });
     });
   }
 }
 
+type Heads = ReadonlyMap<string, AuditHead>;
+
 async function* readInChunks(
   run: (statement: Statement) => Promise<readonly PlacedEventRow[]>,
+  after: Heads,
 ): AsyncGenerator<readonly (ChainedEvent | UnreadableEvent)[]> {
-  let last: PlacedEventRow | undefined;
-  for (;;) {
-    const rows = await run(readEvents(last, eventsAtATime));
-    yield rows.map(chainedEventOf);
-    if (rows.length < eventsAtATime) return;
-    [last] = rows.slice(-1);
+  const pages = readAhead<PlacedEventRow>(
+    (last) => run(readEvents(last && placeAfter(last, after), eventsAtATime)),
+    eventsAtATime,
+  );
+  for await (const rows of pages) {
+    yield rows.filter(({ seq, stream }) => seq >= (after.get(stream)?.sequence ?? seq)).map(chainedEventOf);
   }
+}
+
+/** Where to go on reading: past the events of its stream that are left out. */
+function placeAfter({ place, seq, stream }: PlacedEventRow, after: Heads): { stream: string; place: string } {
+  const first = after.get(stream)?.sequence ?? 0;
+  return { stream, place: seq < first ? String(first - 1) : place };
+}
+
+/** By the ends of the streams, and what the server has counted of the rows. */
+async function estimateTotal(transaction: Transaction, after: Heads): Promise<number> {
+  const streams = await transaction.run<StreamSpan>(findStreamSpans);
+  const rows = await transaction.run<{ readonly rows: number }>(estimateRecords);
+  const events = streams.map(({ first, last, stream }) =>
+    Math.max(0, last - Math.max(first, after.get(stream)?.sequence ?? 0) + 1),
+  );
+  return [...events, ...rows.map(({ rows: count }) => count)].reduce((sum, count) => sum + count, 0);
 }

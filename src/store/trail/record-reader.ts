@@ -36,6 +36,7 @@ import {
   tableCursor,
   workspaceKeysCursor,
 } from './record-statements.ts';
+import { readAhead } from './read-ahead.ts';
 import { workspaceProperties, type WorkspaceRow } from '../workspaces/workspace-statements.ts';
 import type { Statement } from '../connection/statement.ts';
 import type { Transaction } from '../connection/transaction.ts';
@@ -140,11 +141,7 @@ export class SqlRecordReader implements RecordReader {
 
   async *#read<Row extends QueryResultRow>(declare: Statement): AsyncGenerator<readonly Row[]> {
     await this.#transaction.run(declare);
-    for (;;) {
-      const rows = await this.#transaction.run<Row>(fetchRows(rowsAtATime));
-      yield rows;
-      if (rows.length < rowsAtATime) break;
-    }
+    yield* readAhead<Row>(() => this.#transaction.run<Row>(fetchRows(rowsAtATime)), rowsAtATime);
     await this.#transaction.run(closeCursor);
   }
 }
@@ -174,19 +171,18 @@ export class SqlVersionReader implements VersionReader {
   }
 
   async *#readWorkspace(workspaceId: string): AsyncGenerator<readonly VersionEvidence[]> {
-    let last = firstPlace;
-    for (;;) {
-      const statement = findVersions(workspaceId, last, versionsAtATime);
-      const rows = await this.#database.transact({ workspaces: [workspaceId] }, (transaction) =>
-        transaction.run<VersionRow>(statement),
-      );
-      yield rows.map((row) => ({
-        ...row,
-        isGenuine: row.version === null || hasGenuineMac(this.#mac, versionGrants, row),
-      }));
-      const [row] = rows.slice(-1);
-      if (!row || rows.length < versionsAtATime) return;
-      last = { credentialId: row.credentialId, version: row.version ?? 0 };
+    const pages = readAhead<VersionRow>(async (last) => {
+      const place = last ? { credentialId: last.credentialId, version: last.version ?? 0 } : firstPlace;
+      const statement = findVersions(workspaceId, place, versionsAtATime);
+      const [rows = []] = await this.#database.read<VersionRow>({ workspaces: [workspaceId] }, [statement]);
+      return rows;
+    }, versionsAtATime);
+    for await (const rows of pages) {
+      yield rows.map((row) => evidenceOfVersion(row, this.#mac));
     }
   }
+}
+
+function evidenceOfVersion(row: VersionRow, mac: GrantMac): VersionEvidence {
+  return { ...row, isGenuine: row.version === null || hasGenuineMac(mac, versionGrants, row) };
 }

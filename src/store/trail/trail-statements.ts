@@ -27,6 +27,15 @@ export const findLedger: Statement = {
   values: [],
 };
 
+/** The lines of the ledger about lost events, in order. */
+export const findLossLines: Statement = {
+  name: 'loss lines',
+  text: `
+    select number, kind, stream, time, heads, mac from audit_ledger
+    where kind in ('loss', 'acknowledge') order by number`,
+  values: [],
+};
+
 /** The last event of a stream. */
 export function findLastEvent(stream: string): Statement {
   return {
@@ -47,6 +56,35 @@ export const findHeadsOfStreams: Statement = {
       order by seq desc limit 1
     ) e
     where l.kind = 'begin' order by e.stream`,
+  values: [],
+};
+
+/** The first and the last number of a stream. */
+export interface StreamSpan {
+  readonly stream: string;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** The ends of every stream that the ledger knows. */
+export const findStreamSpans: Statement = {
+  name: 'stream spans',
+  text: `
+    select l.stream, f.seq as first, e.seq as last from audit_ledger l
+    cross join lateral (select seq from audit_event where stream = l.stream and seq >= 1 order by seq limit 1) f
+    cross join lateral (
+      select seq from audit_event where stream = l.stream and seq <= ${Number.MAX_SAFE_INTEGER} order by seq desc limit 1
+    ) e
+    where l.kind = 'begin'`,
+  values: [],
+};
+
+/** About how many credentials and versions there are, as statistics have it. */
+export const estimateRecords: Statement = {
+  name: 'estimate records',
+  text: `
+    select greatest(reltuples, pg_stat_get_live_tuples(oid), 0)::bigint as rows
+    from pg_class where oid in ('credential'::regclass, 'credential_version'::regclass)`,
   values: [],
 };
 

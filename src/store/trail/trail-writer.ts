@@ -8,7 +8,10 @@ import {
   type StreamHead,
 } from '../../vault/audit-ports.ts';
 import type { Clock, IdSource } from '../../vault/ports.ts';
+import { systemEvent } from '../../vault/system-event.ts';
+import { formatLoss, lostEventCount, type TrailLoss } from '../../vault/trail-loss.ts';
 import { insertAuditEvents, insertLedgerEntry } from './audit-event-row.ts';
+import { findLoss } from './find-loss.ts';
 import { headOf, readHeads } from './ledger-heads.ts';
 import type { Fragment } from '../connection/statement.ts';
 import { findHeadsOfStreams, findLastEvent, findLedger, lockLedger, type HeadRow } from './trail-statements.ts';
@@ -24,13 +27,22 @@ export interface TrailWriterParts {
 /**
  * The stream of this process: gives events their places, and knows what of them is durable. Its head moves on only when a
  * transaction has been committed. The stream begins, with a line in the ledger, together with its first event.
+ *
+ * Events are added only behind the head. Where the database no longer has that, another stream begins, and the ledger and an
+ * event name what was lost.
+ *
+ * @see docs/decisions/0039-events-that-a-failover-loses.md
  */
 export class TrailWriter {
   readonly #parts: TrailWriterParts;
   #stream: string;
   #head: AuditHead;
   /** Where the head goes if the transaction that is under way commits. */
-  #next: AuditHead | undefined;
+  #next: StreamHead | undefined;
+  /** The database may lack the head: it is looked for before the next events are added. */
+  #isHeadDoubted = false;
+  /** What the transaction that is under way has found to be lost. */
+  #loss: TrailLoss | undefined;
 
   constructor(parts: TrailWriterParts) {
     this.#parts = parts;
@@ -53,24 +65,48 @@ export class TrailWriter {
     return this.#next !== undefined;
   }
 
+  /** Whether the head has to be looked for, by `findHead`, before the next events are added. */
+  get isHeadDoubted(): boolean {
+    return this.#isHeadDoubted;
+  }
+
+  /** The database may lack the head: to be called where events were refused for that, or a look at the database showed it. */
+  doubtHead(): void {
+    this.#isHeadDoubted = this.#head.sequence > 0;
+  }
+
+  /** Looks for the head, in the transaction that is to add the next events, and holds the lock. */
+  async findHead(transaction: Transaction): Promise<void> {
+    this.#loss = await findLoss(this.#stream, this.#head, (statement) => transaction.run(statement));
+  }
+
   /** What writes events to the stream, in a transaction that holds the lock. */
   async append(transaction: Transaction, events: readonly AuditEvent[]): Promise<Fragment[]> {
-    if (events.length === 0) return [];
-    const beginning = this.#head.sequence === 0 ? await this.#begin(transaction) : [];
-    let head = this.#head;
-    const chained = events.map((event) => {
-      const linked = this.#parts.chain.link(this.#stream, head, event);
+    const loss = this.#loss;
+    if (events.length === 0 && !loss) return [];
+    const [stream, origin] = loss ? [this.#parts.ids.next(), this.#parts.chain.origin] : [this.#stream, this.#head];
+    const beginning = origin.sequence === 0 ? await this.#begin(transaction, stream, loss) : [];
+    let head = origin;
+    const chained = [...(loss ? [this.#eventOf(loss)] : []), ...events].map((event) => {
+      const linked = this.#parts.chain.link(stream, head, event);
       head = linked;
       return linked;
     });
-    this.#next = { sequence: head.sequence, mac: head.mac };
-    return [...beginning, insertAuditEvents(chained)];
+    this.#next = { stream, sequence: head.sequence, mac: head.mac };
+    // A head that was pruned or changed is no loss, and nothing to wait for.
+    const isChecked = origin.sequence > 0 && !this.#isHeadDoubted;
+    return [...beginning, insertAuditEvents(chained, isChecked ? { ...origin, stream } : undefined)];
   }
 
   /** To be told when the transaction has been committed. */
   committed(): void {
-    this.#head = this.#next ?? this.#head;
+    this.#loss = undefined;
+    if (!this.#next) return;
+    const { stream, ...head } = this.#next;
+    this.#stream = stream;
+    this.#head = head;
     this.#next = undefined;
+    this.#isHeadDoubted = false;
   }
 
   /** To be told when the transaction has certainly not been committed. */
@@ -81,6 +117,8 @@ export class TrailWriter {
   /** Begins another stream, where somebody else has written to this one. */
   abandon(): void {
     this.#next = undefined;
+    this.#loss = undefined;
+    this.#isHeadDoubted = false;
     this.#stream = this.#parts.ids.next();
     this.#head = this.#parts.chain.origin;
   }
@@ -91,19 +129,31 @@ export class TrailWriter {
    * @returns true also where nothing is in doubt
    */
   async settle(transaction: Transaction): Promise<boolean> {
-    const [row] = await transaction.run<HeadRow>(findLastEvent(this.#stream));
+    const next = this.#next;
+    const [row] = await transaction.run<HeadRow>(findLastEvent(next?.stream ?? this.#stream));
     const last = row ? headOf(row) : this.#parts.chain.origin;
-    if (this.#next === undefined || isSame(last, this.#next)) {
+    if (next === undefined || isSame(last, next)) {
       this.committed();
       return true;
     }
-    if (isSame(last, this.#head)) this.rolledBack();
-    else this.abandon();
+    if (next.stream !== this.#stream || isSame(last, this.#head)) {
+      this.rolledBack();
+    } else if (last.sequence < this.#head.sequence) {
+      this.rolledBack();
+      this.doubtHead();
+    } else {
+      this.abandon();
+    }
     return false;
   }
 
+  #eventOf(loss: TrailLoss): AuditEvent {
+    const action = { action: 'audit.lose', resourceKind: 'audit_stream', resourceId: loss.stream } as const;
+    return { ...systemEvent(this.#parts, action), count: lostEventCount(loss) };
+  }
+
   /** The ledger's line tells all heads that no line has told yet. */
-  async #begin(transaction: Transaction): Promise<Fragment[]> {
+  async #begin(transaction: Transaction, stream: string, loss: TrailLoss | undefined): Promise<Fragment[]> {
     const { chain, clock } = this.#parts;
     await transaction.run(lockLedger);
     const entries = continuableLines(await transaction.run<LedgerEntry>(findLedger));
@@ -111,8 +161,11 @@ export class TrailWriter {
     const rows = await transaction.run<HeadRow>(findHeadsOfStreams);
     const found = rows.map((row) => [row.stream, spellHead(headOf(row))]);
     const heads = JSON.stringify(Object.fromEntries(found.filter((head) => !told.has(String(head)))));
-    const line = { kind: 'begin', stream: this.#stream, time: clock.now(), heads } as const;
-    return [insertLedgerEntry(chain.enter(entries.at(-1), line))];
+    const time = clock.now();
+    const lossLine = loss && { kind: 'loss' as const, stream: loss.stream, time, heads: formatLoss(loss) };
+    const lossEntry = lossLine && chain.enter(entries.at(-1), lossLine);
+    const entry = chain.enter(lossEntry ?? entries.at(-1), { kind: 'begin', stream, time, heads });
+    return [...(lossEntry ? [lossEntry] : []), entry].map(insertLedgerEntry);
   }
 }
 

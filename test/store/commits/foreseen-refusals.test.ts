@@ -33,7 +33,7 @@ describe('decisions that claim what another process has taken', () => {
   });
 
   beforeEach(async () => {
-    await test.asSuperuser('truncate credential, credential_version, audit_event, audit_ledger');
+    await test.empty('credential, credential_version, audit_event, audit_ledger');
   });
 
   after(async () => {

@@ -56,7 +56,7 @@ describe('the commits of a process', () => {
     workspaces = [workspace.id, (await addWorkspace(test, owner)).id];
   });
 
-  const empty = () => test.asSuperuser('truncate credential, credential_version, audit_event, audit_ledger');
+  const empty = () => test.empty('credential, credential_version, audit_event, audit_ledger');
 
   beforeEach(empty);
 
@@ -135,10 +135,10 @@ describe('the commits of a process', () => {
 
   it('leave and answer the same as if each decision had been alone', async function () {
     this.timeout(120_000);
-    const once = test.newStores();
     await check(
       asyncProperty(deeds, async (plan) => {
         await empty();
+        const once = test.stores;
         const expected: unknown[] = [];
         for (const [index, deed] of plan.entries()) expected.push(await perform(once, deed, index));
         const left = await leftBehind();

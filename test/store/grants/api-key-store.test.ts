@@ -33,7 +33,7 @@ describe('the API key store', () => {
   });
 
   beforeEach(async () => {
-    await test.asSuperuser('truncate api_key, audit_event');
+    await test.empty('api_key, audit_event');
   });
 
   after(async () => {

@@ -1,0 +1,28 @@
+import type { QueryResultRow } from 'pg';
+import { parseHead, type AuditHead, type LedgerEntry } from '../../vault/audit-ports.ts';
+import type { TrailLoss } from '../../vault/trail-loss.ts';
+import type { Statement } from '../connection/statement.ts';
+import { headOf, readHeads } from './ledger-heads.ts';
+import { findLastEvent, findLedger, type HeadRow } from './trail-statements.ts';
+
+type Run = <Row extends QueryResultRow>(statement: Statement) => Promise<readonly Row[]>;
+
+/**
+ * What the database lacks of a stream up to an event that was committed; undefined where it lacks nothing, or what it lacks was
+ * pruned.
+ */
+export async function findLoss(stream: string, committed: AuditHead, run: Run): Promise<TrailLoss | undefined> {
+  if (committed.sequence === 0) return undefined;
+  const [row] = await run<HeadRow>(findLastEvent(stream));
+  const kept = row && headOf(row);
+  if (kept && kept.sequence >= committed.sequence) return undefined;
+  if (!kept && (await prunedUpTo(stream, run)) >= committed.sequence) return undefined;
+  return { stream, kept, lost: committed };
+}
+
+/** The number of a stream's last event that was pruned; 0 where none was. */
+async function prunedUpTo(stream: string, run: Run): Promise<number> {
+  const lines = (await run<LedgerEntry>(findLedger)).filter(({ kind }) => kind === 'prune');
+  const heads = lines.map(({ heads: ofLine }) => parseHead(readHeads(ofLine)[stream] ?? ''));
+  return Math.max(0, ...heads.map((head) => head?.sequence ?? 0));
+}

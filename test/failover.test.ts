@@ -47,8 +47,8 @@ describe('a Coffer over a primary and its streaming standby', function () {
     expect((await create('meanwhile')).status).to.equal(503);
     await standby.promote();
     await expectMoved();
-    // That of the notices is given up once none comes back.
-    while ((await sessionsOf(primary)) > 0);
+    // That of the notices is given up once calls ask for one, and none comes back.
+    while ((await sessionsOf(primary)) > 0) await create('later');
   });
 
   async function create(name: string): Promise<Response> {

@@ -9,6 +9,7 @@ import { DatabaseFailure } from '../store/connection/database-failure.ts';
 import { NotMemberError } from '../store/connection/app-role.ts';
 import { DatabaseAwayError } from '../store/connection/await-database.ts';
 import { DatabaseUrlError } from '../store/connection/database-url.ts';
+import { SharedSessionsError } from '../store/connection/pooler-check.ts';
 import { DatabaseTlsError } from '../store/connection/tls-options.ts';
 import {
   NoVaultError,
@@ -34,6 +35,7 @@ const forOperators = [
   NoVaultError,
   SchemaTooNewError,
   SchemaTooOldError,
+  SharedSessionsError,
   NotMemberError,
   TrailDamagedError,
   UnchainedTrailError,

@@ -11,6 +11,7 @@ import type { DatabaseOptions } from './database.ts';
 import { endClient } from './end-client.ts';
 import { migrations } from '../migrations/index.ts';
 import { driverOptionsOf, ormOptionsOf } from './orm-options.ts';
+import { requireOwnSessions } from './pooler-check.ts';
 import { SessionOpener } from './session-opener.ts';
 import { isServingUser, refuseUnchained, refuseUnknown, requireSchema } from './schema-check.ts';
 import { warnOfPlainText } from './plain-text.ts';
@@ -59,6 +60,7 @@ export async function withMigratedDatabase<Result>(
   owner.on('error', () => log.warn({}, 'the connection that holds the migration lock was lost'));
   try {
     warnOfPlainText(owner, log);
+    if ('url' in connection) await requireWholeSessions(owner, connection);
     const role = await prepare(owner, { ...options, lockTimeoutMs });
     return await work(roleLogsIn ? logInAsRole(connection) : { connection, role });
   } finally {
@@ -73,6 +75,14 @@ async function connect({ connection, log, signal, waitMs = 0 }: MigrationOptions
     const owner = await connectWhenThere(new SessionOpener(connection), { config, log, signal, waitMs });
     await owner.query(settingsOf(lockTimeoutMs));
     return owner;
+  } catch (error) {
+    throw translateFailure(error);
+  }
+}
+
+async function requireWholeSessions(owner: Client, connection: DatabaseConnection): Promise<void> {
+  try {
+    await requireOwnSessions(owner, new SessionOpener(connection));
   } catch (error) {
     throw translateFailure(error);
   }

@@ -1,0 +1,47 @@
+import { randomUUID } from 'node:crypto';
+import type { Client } from 'pg';
+import { endClient } from './end-client.ts';
+import type { SessionOpener } from './session-opener.ts';
+
+/** A pooler gives statements of one session to several sessions of the server. */
+export class SharedSessionsError extends Error {
+  constructor() {
+    super(
+      'a pooler stands before the database and mixes sessions (pgbouncer with pool_mode=transaction or statement): ' +
+        'Coffer needs sessions of its own, for its locks, its role and LISTEN; give the address of the database itself, or of a pool with pool_mode=session',
+    );
+    this.name = 'SharedSessionsError';
+  }
+}
+
+/** Once is enough for a pooler that nobody else uses. */
+const rounds = 3;
+
+/**
+ * Checks that each of two sessions finds what it has set itself. A pooler that mixes them would let locks and roles end up in
+ * sessions of others, so this comes before any lock is taken.
+ *
+ * The order of reading is that of writing turned round: whichever of its idle sessions a pooler takes next, the last one used or
+ * the one that has waited longest, one of the two reads what the other has set, or nothing.
+ *
+ * @throws SharedSessionsError
+ */
+export async function requireOwnSessions(first: Client, opener: SessionOpener): Promise<void> {
+  const second = await opener.open();
+  try {
+    for (let round = 0; round < rounds; round += 1) {
+      const marks = [first, second].map((client) => ({ client, mark: randomUUID() }));
+      for (const { client, mark } of marks) await client.query(`set coffer.session = '${mark}'`);
+      for (const { client, mark } of marks.toReversed()) await requireMark(client, mark);
+    }
+  } finally {
+    await endClient(second);
+  }
+}
+
+async function requireMark(client: Client, mark: string): Promise<void> {
+  const { rows } = await client.query<{ mark: string | null }>(
+    `select current_setting('coffer.session', true) as mark`,
+  );
+  if (rows[0]?.mark !== mark) throw new SharedSessionsError();
+}

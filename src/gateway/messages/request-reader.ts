@@ -99,8 +99,10 @@ export function createRequestReader(
           if (flaw) return faultListOf([{ fault: flaw, order: [] }]);
           const checked = [ofVariables, query.size === 0 ? withoutQuery : checkQuery(query), checkBody(body)];
           const ofHeaders = readHeaders(headerFields, headers);
-          const json = checked.reduceRight((tree, part) => mergeTrees(part.json, tree), ofHeaders.json);
+          const ofRest = checked.reduceRight((tree, part) => mergeTrees(part.json, tree), {});
+          const json = mergeTrees(ofRest, ofHeaders.json);
           const faults = [...checked, ofHeaders].flatMap((part) => part.faults);
+          faults.push(...faultsBesideHeaders(headerFields, origins, ofRest, ofHeaders.json));
           if (faults.length > faultsMax) return faultListOf(faults);
           const message = json === ofVariables.json ? named : decode(json);
           if (!message) return faultListOf([...faults, undecodable]);
@@ -167,6 +169,7 @@ function bodyTree(binding: BodyBinding, body: JsonValue | undefined): JsonObject
 
 interface HeaderField {
   readonly header: string;
+  readonly field: DescField;
   readonly name: string;
 }
 
@@ -174,14 +177,13 @@ interface HeaderField {
 function fieldsOfHeaders({ dialect, rpc }: Route): readonly HeaderField[] {
   return Object.entries(dialect.rest.fieldsByHeader ?? {}).flatMap(([header, name]) => {
     const field = findField(rpc.method.input, name);
-    return field?.fieldKind === 'scalar' && field.scalar === ScalarType.STRING ? [{ header, name: field.name }] : [];
+    return field?.fieldKind === 'scalar' && field.scalar === ScalarType.STRING
+      ? [{ header, field, name: field.name }]
+      : [];
   });
 }
 
-/**
- * What headers hold for fields that nothing else may set: it yields to the rest of the request. An empty one would be a field
- * that is not set, although its client has meant something by it.
- */
+/** What headers hold for fields. An empty one would be a field that is not set, although its client has meant something by it. */
 function readHeaders(fields: readonly HeaderField[], headers: RequestHeaders): Checked {
   const json: Record<string, string> = {};
   const faults: PlacedFault[] = [];
@@ -192,6 +194,26 @@ function readHeaders(fields: readonly HeaderField[], headers: RequestHeaders): C
     else faults.push({ fault: { source: 'header', path: [header], rule: 'pattern', input: undefined }, order: [] });
   }
   return { json, faults };
+}
+
+/**
+ * What else sets a field that a header may set, such as a condition: empty it would be no condition, and where it is another than
+ * the header's, one of the two would be dropped in silence.
+ */
+function faultsBesideHeaders(
+  fields: readonly HeaderField[],
+  { sourceOf }: Origins,
+  rest: JsonObject,
+  ofHeaders: JsonObject,
+): PlacedFault[] {
+  return fields.flatMap(({ field, name }) => {
+    const value = rest[name];
+    if (value === undefined) return [];
+    const isTwice = Object.hasOwn(ofHeaders, name) && ofHeaders[name] !== value;
+    if (value !== '' && !isTwice) return [];
+    const rule = isTwice ? 'sent_twice' : 'pattern';
+    return [{ fault: { source: sourceOf(field), path: [name], rule, input: undefined }, order: [] }];
+  });
 }
 
 function findFlaw(

@@ -131,4 +131,24 @@ describe('an etag in the headers of native REST', () => {
       expect((await call({ path })).body).to.have.nested.property('credential.name', 'one');
     });
   }
+
+  it('is a mistake, and never no condition, where the query has an empty one, with If-Match or without', async () => {
+    for (const headers of [{}, { 'if-match': '"stale"' }, { 'if-match': '"1"' }]) {
+      for (const method of ['PATCH', 'DELETE']) {
+        const body = method === 'PATCH' && { body: { name: 'two' } };
+        const refused = await call({ method, path: `${path}?etag=`, headers, ...body });
+        expect([refused.status, Object(refused.body).code], refused.text).to.deep.equal([400, 'invalid_argument']);
+      }
+    }
+    expect((await call({ path })).body).to.have.nested.property('credential.name', 'one');
+  });
+
+  it('is sent twice where If-Match and the query have two', async () => {
+    const headers = { 'if-match': '"stale"' };
+    const refused = await call({ method: 'DELETE', path: `${path}?etag=1`, headers });
+    expect([refused.status, Object(refused.body).message]).to.deep.equal([400, 'etag is sent twice']);
+    expect((await call({ method: 'DELETE', path: `${path}?etag=1`, headers: { 'if-match': '1' } })).status).to.equal(
+      200,
+    );
+  });
 });

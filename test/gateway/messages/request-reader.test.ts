@@ -323,11 +323,15 @@ describe('a path', () => {
 });
 
 describe('a header', () => {
-  it('can stand for a field, unless the request sets it itself', () => {
+  it('can stand for a field, which the request sets itself to nothing else', () => {
     const { read } = readerOf('GET', '/v1/status');
     const headers = new Headers({ 'x-door': 'north' });
     expect(read({ headers }).json).to.deep.equal({ door: 'north' });
-    expect(read({ headers, query: new URLSearchParams('door=south') }).json).to.deep.equal({ door: 'south' });
+    expect(read({ headers, query: new URLSearchParams('door=north') }).json).to.deep.equal({ door: 'north' });
     expect(readerOf('GET', '/v1/shelves/s/books').read({ headers }).json).to.deep.equal({ shelf: 's' });
+    const faultsBeside = (query: string) => read({ headers, query: new URLSearchParams(query) }).faults;
+    const fault = { source: 'query', path: ['door'], input: undefined };
+    expect(faultsBeside('door=south')).to.deep.equal([{ ...fault, rule: 'sent_twice' }]);
+    expect(faultsBeside('door=')).to.deep.equal([{ ...fault, rule: 'sent_twice' }]);
   });
 });

@@ -1,14 +1,23 @@
 import { fromBinary, type DescMessage, type Message } from '@bufbuild/protobuf';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { readBinaryStruct } from './read-binary-struct.ts';
+import { createRecordLimit } from './record-limit.ts';
 import { structFieldsOf, type StructField } from './struct-fields.ts';
 
-/** Reads a message of protobuf's binary format; throws what `fromBinary` throws. Fields that are not known are dropped. */
+/**
+ * Reads a message of protobuf's binary format; throws what `fromBinary` throws, and RangeError for more records than any request
+ * needs. Fields that are not known are dropped.
+ */
 export type BinaryMessageReader = (bytes: Uint8Array) => Message;
 
 /** Compiles the reader of a message. @see https://protobuf.dev/programming-guides/encoding/ */
 export function createBinaryMessageReader(schema: DescMessage): BinaryMessageReader {
-  return compile(schema, structFieldsOf(schema));
+  const limit = createRecordLimit(schema);
+  const read = compile(schema, structFieldsOf(schema));
+  return (bytes) => {
+    limit(bytes);
+    return read(bytes);
+  };
 }
 
 interface Part {

@@ -14,28 +14,43 @@ interface Held {
 /**
  * Reads the bytes of a `google.protobuf.Struct` as JSON.
  *
- * @throws Error for what is none, and for objects and lists that are nested more than 64 deep
+ * @throws Error for what is none, for objects and lists that are nested more than 64 deep, and for more members and items than
+ *   JSON of `limits.jsonMarks` has
  * @see https://protobuf.dev/reference/protobuf/google.protobuf/#struct
  */
 export function readBinaryStruct(bytes: Uint8Array): JsonObject {
-  const reader = new BinaryReader(bytes);
+  const reader = new StructReader(bytes);
   const members: Members = {};
   readMembers(reader, reader.len, members, 1);
   return members;
 }
 
+/** A member of JSON has a comma and a colon; an item of a list, and an object or list itself, have one mark. */
+const marks = { member: 2, item: 1, container: 1 } as const;
+
+class StructReader extends BinaryReader {
+  #marks = 0;
+
+  /** @throws RangeError where there are more marks than JSON may have */
+  count(added: number): void {
+    this.#marks += added;
+    if (this.#marks > limits.jsonMarks) throw new RangeError('the Struct has too many values');
+  }
+}
+
 const numbers = { fields: 1, key: 1, memberValue: 2, values: 1 } as const;
 const kinds = { null: 1, number: 2, string: 3, boolean: 4, object: 5, list: 6 } as const;
 
-function readMembers(reader: BinaryReader, end: number, members: Members, depth: number): void {
+function readMembers(reader: StructReader, end: number, members: Members, depth: number): void {
   readRecords(reader, end, (number, wireType) => {
     if (number !== numbers.fields || wireType !== WireType.LengthDelimited) return false;
+    reader.count(marks.member);
     readMember(reader, endOf(reader), members, depth);
     return true;
   });
 }
 
-function readMember(reader: BinaryReader, end: number, members: Members, depth: number): void {
+function readMember(reader: StructReader, end: number, members: Members, depth: number): void {
   let name = '';
   const held = nothingHeld();
   readRecords(reader, end, (number, wireType) => {
@@ -54,9 +69,10 @@ function setMember(members: Members, name: string, value: JsonValue): void {
   else Object.defineProperty(members, name, { value, configurable: true, enumerable: true, writable: true });
 }
 
-function readItems(reader: BinaryReader, end: number, items: JsonValue[], depth: number): void {
+function readItems(reader: StructReader, end: number, items: JsonValue[], depth: number): void {
   readRecords(reader, end, (number, wireType) => {
     if (number !== numbers.values || wireType !== WireType.LengthDelimited) return false;
+    reader.count(marks.item);
     const held = nothingHeld();
     readValue(reader, endOf(reader), held, depth);
     items.push(valueOf(held));
@@ -64,7 +80,7 @@ function readItems(reader: BinaryReader, end: number, items: JsonValue[], depth:
   });
 }
 
-function readValue(reader: BinaryReader, end: number, held: Held, depth: number): void {
+function readValue(reader: StructReader, end: number, held: Held, depth: number): void {
   readRecords(reader, end, (number, wireType) => {
     if (wireType !== wireTypes[number]) return false;
     if (number === kinds.object || number === kinds.list) readContainer(reader, number, held, depth + 1);
@@ -83,7 +99,7 @@ const wireTypes: Readonly<Record<number, WireType>> = {
   [kinds.list]: WireType.LengthDelimited,
 };
 
-function readScalar(reader: BinaryReader, number: number): JsonValue {
+function readScalar(reader: StructReader, number: number): JsonValue {
   if (number === kinds.number) return reader.double();
   if (number === kinds.string) return reader.string(true);
   if (number === kinds.boolean) return reader.bool();
@@ -91,8 +107,9 @@ function readScalar(reader: BinaryReader, number: number): JsonValue {
   return null;
 }
 
-function readContainer(reader: BinaryReader, number: number, held: Held, depth: number): void {
+function readContainer(reader: StructReader, number: number, held: Held, depth: number): void {
   if (depth > limits.jsonDepth) throw new Error('the Struct is nested too deep');
+  reader.count(marks.container);
   const end = endOf(reader);
   if (number === kinds.object) {
     const members = held.members ?? {};
@@ -120,7 +137,7 @@ function valueOf({ scalar, members, items }: Held): JsonValue {
 }
 
 /** Reads records up to an end; those that `read` does not take are skipped. */
-function readRecords(reader: BinaryReader, end: number, read: (number: number, wireType: WireType) => boolean): void {
+function readRecords(reader: StructReader, end: number, read: (number: number, wireType: WireType) => boolean): void {
   while (reader.pos < end) {
     const [number, wireType] = reader.tag();
     if (!read(number, wireType)) reader.skip(wireType, number, limits.jsonDepth);

@@ -76,6 +76,36 @@ describe('a message with Structs', () => {
     expect(() => readBinaryStruct(structOf(64))).to.throw('too deep');
   });
 
+  // The tags of fields of a credential.
+  const [tags, labels, metadata] = [0x52, 0x5a, 0x62];
+  const empty = Buffer.alloc(0);
+  const member = framed(0x0a, framed(0x0a, Buffer.from('a')));
+  const list = (items: number) => framed(0x32, many(items, framed(0x0a, empty)));
+  const memberOf = (value: Buffer) => framed(0x0a, framed(0x12, value));
+
+  const tooMany: Readonly<Record<string, Buffer>> = {
+    'members of a secret': framed(0x1a, many(40_000, member)),
+    'items of a list in a secret': framed(0x1a, memberOf(list(70_000))),
+    'objects in one another': framed(0x1a, memberOf(many(70_000, framed(0x2a, empty)))),
+    'items of metadata': framed(0x12, framed(metadata, memberOf(list(70_000)))),
+    tags: framed(0x12, many(70_000, framed(tags, empty))),
+    labels: framed(0x12, many(40_000, framed(labels, framed(0x0a, Buffer.from('k'))))),
+    'pieces of a credential': many(70_000, framed(0x12, empty)),
+    'pieces of a secret': many(70_000, framed(0x1a, empty)),
+    workspaces: many(70_000, framed(0x0a, empty)),
+    'unknown fields': many(70_000, Buffer.from([0xf8, 0x7f, 0])),
+  };
+  for (const [what, bytes] of Object.entries(tooMany)) {
+    it(`is refused with more of them than any request needs: ${what}`, () => {
+      expect(() => readBinary(bytes)).to.throw(RangeError, 'too many');
+    });
+  }
+
+  it('may have as many values as the largest secret in JSON', () => {
+    expect(readBinaryStruct(memberOf(list(32_760)))).to.deep.equal({ '': Array.from({ length: 32_760 }, () => null) });
+    expect(() => readBinary(framed(0x1a, memberOf(list(32_760))))).not.to.throw();
+  });
+
   it('keeps a name that would set a prototype as a member', () => {
     const bytes = toBinary(StructSchema, fromJson(StructSchema, JSON.parse('{"__proto__":{"polluted":1}}')));
     const read = readBinaryStruct(bytes);
@@ -99,10 +129,16 @@ function structOf(levels: number): Uint8Array {
   return framed(0x0a, Buffer.concat([Buffer.from([0x0a, 1, 0x61]), framed(0x12, value)]));
 }
 
+function many(count: number, record: Buffer): Buffer {
+  return Buffer.concat(Array.from({ length: count }, () => record));
+}
+
 function framed(tag: number, content: Buffer): Buffer {
-  const { length } = content;
-  const prefix = length < 128 ? [length] : [(length % 128) + 128, Math.floor(length / 128)];
-  return Buffer.concat([Buffer.from([tag, ...prefix]), content]);
+  return Buffer.concat([Buffer.from([tag, ...varintOf(content.length)]), content]);
+}
+
+function varintOf(number: number): number[] {
+  return number < 128 ? [number] : [(number % 128) + 128, ...varintOf(Math.floor(number / 128))];
 }
 
 function outcomeOf(read: () => unknown): string {

@@ -69,13 +69,13 @@ export function createRequestReader(
     return { json: checked.json, faults: checked.faults.filter(({ order }) => origins.variables.has(order.join())) };
   };
   const checkQuery = (query: URLSearchParams): Checked => {
-    const { sent, unknown } = readQuery(input, query);
+    const { sent, unknown, twice } = readQuery(input, query);
     const faults = (unknownMembers === 'refuse' ? unknown.slice(0, faultsMax + 1) : []).map((name) => ({
       fault: unknownParameter(name),
       order: [Number.MAX_SAFE_INTEGER],
     }));
     const checked = ofQuery(sent);
-    return { json: checked.json, faults: [...checked.faults, ...faults] };
+    return { json: checked.json, faults: [...checked.faults, ...twice.map(sentTwice), ...faults] };
   };
   const checkBody = (body: JsonValue | undefined): Checked => {
     const checked = ofBody(bodyTree(route.body, body));
@@ -194,6 +194,13 @@ function readHeaders(fields: readonly HeaderField[], headers: RequestHeaders): C
     else faults.push({ fault: { source: 'header', path: [header], rule: 'pattern', input: undefined }, order: [] });
   }
   return { json, faults };
+}
+
+function sentTwice(name: string): PlacedFault {
+  return {
+    fault: { source: 'query', path: [name], rule: 'sent_twice', input: undefined },
+    order: [Number.MAX_SAFE_INTEGER],
+  };
 }
 
 /**

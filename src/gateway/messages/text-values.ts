@@ -24,23 +24,30 @@ const truthValues: ReadonlyMap<string, boolean> = new Map([
  * mask also by commas. Of several values of a field that holds one, the last counts. A value that does not fit its field's
  * type stays text, for the checker to refuse.
  *
- * @returns the tree, by proto names, and the names that are no field
+ * @returns the tree, by proto names, the names that are no field, and the second names of fields that have come under both
  */
 export function readQuery(
   message: DescMessage,
   query: URLSearchParams,
-): { readonly sent: JsonObject; readonly unknown: readonly string[] } {
+): { readonly sent: JsonObject; readonly unknown: readonly string[]; readonly twice: readonly string[] } {
   const sent: MutableObject = {};
   const unknown: string[] = [];
+  const twice: string[] = [];
+  const names = new Map<string, string>();
   const texts = valuesByName(query);
   for (const name of texts.keys()) {
     // `a` and `a[]` are the same parameter; each is read together with the other.
     const bare = name.endsWith('[]') ? name.slice(0, -2) : name;
     const path = resolveFieldPath(message, bare);
-    if (!path || !isTextField(path.last)) unknown.push(name);
-    else place(sent, path, valueOf(path.last, [...(texts.get(bare) ?? []), ...(texts.get(`${bare}[]`) ?? [])]));
+    if (!path || !isTextField(path.last)) {
+      unknown.push(name);
+      continue;
+    }
+    if ((names.get(path.name) ?? bare) !== bare) twice.push(bare);
+    names.set(path.name, bare);
+    place(sent, path, valueOf(path.last, [...(texts.get(bare) ?? []), ...(texts.get(`${bare}[]`) ?? [])]));
   }
-  return { sent, unknown };
+  return { sent, unknown, twice };
 }
 
 /** The values of each parameter of a query, in their order. */

@@ -301,6 +301,7 @@ describe('a query', () => {
     ['printed_after=now', { path: ['printed_after'], rule: 'not_timestamp', input: 'now' }],
     ['author.born=7', { path: ['author', 'name'], rule: 'missing', input: undefined }],
     ['__proto__=1', { path: [], rule: 'other', input: undefined }],
+    ['page_size=5&pageSize=5', { path: ['pageSize'], rule: 'sent_twice', input: undefined }],
     ['tags=%00&tags=a', { path: ['tags'], rule: 'other', input: undefined }],
   ];
   for (const [query, fault] of faulty) {

@@ -3,6 +3,7 @@ import { Client } from 'pg';
 import { pino } from 'pino';
 import { parseConfig } from '../src/config.ts';
 import { openInstance } from '../src/start/instance.ts';
+import { OwnerMissingError } from '../src/start/look-before.ts';
 import { startCoffer, type TestCoffer } from './support/coffer.ts';
 import { memberOf, textOf } from './support/json.ts';
 import type { JsonValue } from '../src/vault/json.ts';
@@ -658,5 +659,21 @@ describe('a table that somebody has emptied', () => {
     const told = faults.map(({ message }) => message).join('\n');
     expect(told).to.include(`api_key ${key} was removed`).and.include(`user ${member} was removed`);
     expect(told).to.include(`membership ${member}/${workspace} was removed`);
+  });
+
+  it('gets no other owner at a start, whichever admin key that is given', async () => {
+    const { coffer, tamper } = scene;
+    const { COFFER_ADMIN_API_KEY: _, ...others } = coffer.environment;
+    for (const remove of [`update "user" set is_owner = false`, 'truncate "user" cascade']) {
+      await tamper(remove);
+      for (const environment of [coffer.environment, others]) {
+        const failure = await startCoffer({ database: coffer.database, environment }).then(
+          (started) => started.stop(),
+          (error: unknown) => error,
+        );
+        expect(failure, remove).to.be.instanceOf(OwnerMissingError);
+      }
+    }
+    expect(await tamper('select from "user" where is_owner')).to.have.length(0);
   });
 });

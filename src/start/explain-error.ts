@@ -5,6 +5,7 @@ import { KeyringDamagedError, KeyringMissingError, WrongMasterKeyError } from '.
 import { ExposedInspectorError } from './exposed-inspector.ts';
 import { KeyFileError } from './key-file.ts';
 import { ListenError } from './listen.ts';
+import { OwnerMissingError } from './look-before.ts';
 import { DatabaseFailure } from '../store/connection/database-failure.ts';
 import { NotMemberError } from '../store/connection/app-role.ts';
 import { DatabaseAwayError } from '../store/connection/await-database.ts';
@@ -37,6 +38,7 @@ const forOperators = [
   SchemaTooOldError,
   SharedSessionsError,
   NotMemberError,
+  OwnerMissingError,
   TrailDamagedError,
   UnchainedTrailError,
   WrongKeySettingError,

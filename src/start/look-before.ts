@@ -15,18 +15,32 @@ export type LookParts = Pick<KeyringOpening, 'sodium' | 'random' | 'clock'> & {
   readonly mayBegin: boolean;
 };
 
+/** A vault that was set up has no owner: the rows of its users were removed, and another owner would be made in their place. */
+export class OwnerMissingError extends Error {
+  constructor() {
+    super(
+      'the database holds workspaces but no owner: rows of its users were removed or changed; restore them from a backup, ' +
+        'since an owner is made only where there is nothing yet',
+    );
+    this.name = 'OwnerMissingError';
+  }
+}
+
 /**
  * Checks the settings against what is in the database, before it is migrated: the instance of the data directory, the
  * master key, and that an admin key is given where there is no owner yet.
  *
  * @returns the keyring, opened, where there is one
- * @throws KeyFileError, WrongMasterKeyError, KeyringDamagedError
+ * @throws KeyFileError, WrongMasterKeyError, KeyringDamagedError, OwnerMissingError
  */
 export async function lookBeforeChanging(owner: Client, parts: LookParts): Promise<Keyring | undefined> {
   const { config, mayBegin } = parts;
   const stored = await findKeyring(owner);
   if (config.database.kind === 'embedded') await refuseOtherInstance(config, stored?.instanceId);
-  if (mayBegin && !(await hasOwner(owner))) requireAdminKey(config);
+  if (mayBegin && !(await hasOwner(owner))) {
+    if (await hasWorkspace(owner)) throw new OwnerMissingError();
+    requireAdminKey(config);
+  }
   return stored && openFound(stored, parts);
 }
 
@@ -56,6 +70,13 @@ async function findKeyring(owner: Client): Promise<StoredKeyring | undefined> {
 async function hasOwner(owner: Client): Promise<boolean> {
   if (!(await hasTable(owner, '"user"'))) return false;
   const { rows } = await owner.query<{ found: boolean }>('select exists (select from "user" where is_owner) as found');
+  return rows[0]?.found === true;
+}
+
+/** The first owner and the first workspace are made in one transaction. */
+async function hasWorkspace(owner: Client): Promise<boolean> {
+  if (!(await hasTable(owner, 'workspace'))) return false;
+  const { rows } = await owner.query<{ found: boolean }>('select exists (select from workspace) as found');
   return rows[0]?.found === true;
 }
 

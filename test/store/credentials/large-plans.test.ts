@@ -38,6 +38,8 @@ describe('the plans at a hundred thousand credentials', function () {
     test = await openTestStores();
     ({ id: workspaceId } = (await setUpInstance(test)).workspace);
     await addCredential(test, newCredential(workspaceId));
+    // PostgreSQL 18 has one of its own, which comes first.
+    await test.asSuperuser(`create function uuidv7() returns uuid language sql as 'select gen_random_uuid()'`);
     await fillerOf(test.target.connection, { credentials, workspaces: 10 })(1);
   });
 

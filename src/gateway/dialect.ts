@@ -1,4 +1,4 @@
-import type { DescMethodUnary } from '@bufbuild/protobuf';
+import type { DescMethod } from '@bufbuild/protobuf';
 import type { VaultError } from '../vault/errors.ts';
 import type { JsonValue } from '../vault/json.ts';
 import type { JsonTextFlaw } from '../vault/json-text-flaw.ts';
@@ -15,7 +15,7 @@ export interface Dialect {
   readonly name: string;
   /** Every rpc of every service of the package. */
   readonly rpcs: readonly BoundRpc[];
-  /** Those that answer with streams, which REST has no paths for. */
+  /** Those that answer with streams; REST has them as server-sent events. */
   readonly streams?: readonly BoundStream[];
   readonly rest: RestStyle;
   /** What it answers to anybody by `GET`, always alike, without an rpc. */
@@ -81,7 +81,7 @@ export interface JsonStyle {
 /** What is known of one REST exchange when its answer is rendered. */
 export interface RestExchange {
   /** Undefined where no route was found. */
-  readonly method: DescMethodUnary | undefined;
+  readonly method: DescMethod | undefined;
   /** `X-Request-ID`, else `X-Correlation-ID`, else a fresh UUID. */
   readonly requestId: string;
   readonly now: Date;

@@ -128,7 +128,14 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
   const parts = { ...options, ...admission(options), checkRoom: createRoomCheck(unreadAnswers) };
   const table = createRouteTable(options.dialects);
   const allowed = new AllowedMethods(table, rpcsOf(options.dialects));
-  const rest = new RestService({ ...parts, table, methodsOfSystem: (path) => allowed.ofSystem(path) });
+  const openStreams = new OpenStreams(options.onGrantChange);
+  const rest = new RestService({
+    ...parts,
+    table,
+    openStreams,
+    stopping: stopping.signal,
+    methodsOfSystem: (path) => allowed.ofSystem(path),
+  });
   const rpcs = new RpcService(parts);
   const registry = options.metrics;
   const exchanges = followExchanges(options.log, {
@@ -154,7 +161,6 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
     refuseUnknownRpc(request, reply);
   };
   const openCalls = new OpenCalls();
-  const openStreams = new OpenStreams(options.onGrantChange);
   const connectionOf: (typeof connections)['of'] = (source) => connections.of(source);
   const grpc = new GrpcService({ ...parts, rpcs, openCalls, exchanges, connectionOf });
   const { fastify, port } = createFastifyOnPort({

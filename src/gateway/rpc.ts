@@ -70,6 +70,11 @@ export interface EventDescription {
   readonly event?: string;
 }
 
+/** Whether an rpc answers with a stream. */
+export function isStream(rpc: BoundRpc | BoundStream): rpc is BoundStream {
+  return 'describeEvent' in rpc;
+}
+
 /** What is asked of an rpc before it is called. */
 export type GuardedRpc = Pick<BoundRpc | BoundStream, 'method' | 'access'>;
 

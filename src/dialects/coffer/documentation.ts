@@ -1,4 +1,4 @@
-import type { DescMethodUnary } from '@bufbuild/protobuf';
+import type { DescMethod } from '@bufbuild/protobuf';
 import { comments } from '../../../gen/coffer/v1/comments.ts';
 import type { Documentation, DocumentedError } from '../../gateway/openapi/documentation.ts';
 
@@ -71,6 +71,6 @@ export const documentation: Documentation = {
   },
 };
 
-function mayBeStale({ input }: DescMethodUnary): boolean {
+function mayBeStale({ input }: DescMethod): boolean {
   return input.fields.some(({ name }) => name === 'etag');
 }

@@ -1,4 +1,4 @@
-import type { DescMethodUnary } from '@bufbuild/protobuf';
+import type { DescMethod } from '@bufbuild/protobuf';
 import type { JsonObject } from '../../vault/json.ts';
 
 /** What the API document of a dialect says beyond its descriptors. @see https://spec.openapis.org/oas/v3.1.1.html */
@@ -22,7 +22,7 @@ export interface Documentation {
   /** What stands around the schema of an answer. */
   readonly envelope?: (answer: JsonObject) => JsonObject;
   /** The refusals worth telling, by method. */
-  readonly errors?: (method: DescMethodUnary) => readonly DocumentedError[];
+  readonly errors?: (method: DescMethod) => readonly DocumentedError[];
   /** The refusals of every route that has a body. */
   readonly bodyErrors?: readonly DocumentedError[];
   /** Schemas that the errors refer to. */
@@ -31,7 +31,7 @@ export interface Documentation {
 
 /** One way to call an rpc, as its document shows it. */
 export interface DocumentedOperation {
-  readonly method: DescMethodUnary;
+  readonly method: DescMethod;
   readonly httpMethod: string;
   readonly path: string;
 }

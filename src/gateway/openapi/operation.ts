@@ -4,6 +4,7 @@ import { needsBody, originsOf, type Origins } from '../messages/request-reader.t
 import type { Route } from '../routes/route-table.ts';
 import type { ComponentSchemas } from './component-schemas.ts';
 import { parametersOf } from './parameters.ts';
+import { isStream } from '../rpc.ts';
 
 /**
  * Describes how one route is called, and what it answers.
@@ -50,7 +51,9 @@ function success({ dialect, responseField, rpc }: Route, components: ComponentSc
   const schema = responseField
     ? components.ofValue(responseField, 'answer')
     : components.ofMessage(rpc.method.output, 'answer');
-  const content = asJson(dialect.documentation?.envelope?.(schema) ?? schema);
+  const content = isStream(rpc)
+    ? { 'text/event-stream': { schema } }
+    : asJson(dialect.documentation?.envelope?.(schema) ?? schema);
   return { [dialect.rest.successStatus[rpc.method.name] ?? 200]: { description: 'Successful Response', content } };
 }
 

@@ -1,5 +1,6 @@
 import type { Message } from '@bufbuild/protobuf';
 import assert from 'node:assert/strict';
+import type { EventStream } from './event-stream.ts';
 import type { SpeltAnswer } from './rest-problems.ts';
 
 /** Serializes an answer whose list comes in parts. */
@@ -14,6 +15,8 @@ export interface ListWriter {
 export interface ListAnswer extends SpeltAnswer {
   /** What follows the body, as it is read. Where it throws, the answer is to be cut off. */
   readonly more?: AsyncIterable<string>;
+  /** Server-sent events, in place of a body. */
+  readonly events?: EventStream;
   /** What is held for it on its connection until it is sent. */
   readonly heldBytes?: number;
 }

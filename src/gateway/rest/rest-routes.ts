@@ -7,6 +7,7 @@ import { nameOfRpc } from '../request/request-metrics.ts';
 import { createRequestReader, type RequestReader } from '../messages/request-reader.ts';
 import type { ListWriter } from './list-answer.ts';
 import type { Route } from '../routes/route-table.ts';
+import { isStream } from '../rpc.ts';
 
 /** A route with all that is made once for it. */
 export interface CompiledRoute {
@@ -48,7 +49,7 @@ export function compileRoutes(routes: readonly Route[], guard: Guard): (route: R
       status: rest.successStatus[method.name] ?? 200,
       headers: rest.headers?.[method.name] ?? {},
       rpcName: nameOfRpc(method),
-      list: route.rpc.invokeInParts && compileList(route, ofDialect),
+      list: !isStream(route.rpc) && route.rpc.invokeInParts ? compileList(route, ofDialect) : undefined,
     });
   }
   return (route) => {

@@ -6,7 +6,10 @@ import type { Caller } from '../../vault/caller.ts';
 import { isJsonObject, type JsonValue } from '../../vault/json.ts';
 import type { Clock } from '../../vault/ports.ts';
 import { callerOf, evidenceOf, type Proof, type Prover } from '../admission/authenticate.ts';
-import { shuttingDown } from '../rpc/connect-errors.ts';
+import { givenUp, shuttingDown } from '../rpc/connect-errors.ts';
+import type { OpenStreams } from '../rpc/open-streams.ts';
+import { VaultError } from '../../vault/errors.ts';
+import { openEventStream, sendEvents, type EventStream, type EventStreamOpening } from './event-stream.ts';
 import { tellDenial, type DenialObserver } from '../admission/denial-observer.ts';
 import type { Dialect, Fault, Problem, RestAnswer, RestExchange } from '../dialect.ts';
 import { workFor, type Exchange } from '../request/exchange.ts';
@@ -15,7 +18,7 @@ import { hold, type CheckRoom } from '../request/check-room.ts';
 import { announceClosing } from '../port/close-behind.ts';
 import { answerList, type ListAnswer } from './list-answer.ts';
 import { sendAnswer, sendList } from './send-answer.ts';
-import { namedCredential } from '../rpc.ts';
+import { isStream, namedCredential } from '../rpc.ts';
 import { findMisencodedParameter } from '../messages/query-encoding.ts';
 import type { PathMatch } from '../routes/path-tree.ts';
 import { parametersMax } from '../request/query.ts';
@@ -40,6 +43,9 @@ export interface RestParts {
   readonly log: Logger;
   readonly bodyBytesMax: number;
   readonly checkRoom: CheckRoom;
+  readonly openStreams: OpenStreams;
+  /** Aborted, with the reason, when the server stops. */
+  readonly stopping: AbortSignal;
   /** The methods of a path that belongs to no dialect; undefined where it belongs to nobody. */
   readonly methodsOfSystem: (path: string) => readonly string[] | undefined;
 }
@@ -68,9 +74,18 @@ export class RestService {
     try {
       const opened = openRestRequest(request, exchange, controller.signal);
       const match = this.#parts.table.match(opened.httpMethod, opened.path);
-      const { more, heldBytes = 0, ...answer } = await workFor(exchange, () => this.#answerMatch(opened, match));
+      const {
+        events,
+        more,
+        heldBytes = 0,
+        ...answer
+      } = await workFor(exchange, () => this.#answerMatch(opened, match));
       hold(exchange, -heldBytes);
       announceClosing(request, reply);
+      if (events) {
+        reply.code(answer.status).headers({ ...answer.headers });
+        return await workFor(exchange, () => sendEvents(request, reply, events, controller.signal));
+      }
       if (!more) return sendAnswer(request, reply, answer, exchange.connection);
       const sending = { exchange, signal: controller.signal, log: this.#parts.log };
       await workFor(exchange, () => sendList(request, reply, { ...answer, more }, sending));
@@ -164,6 +179,15 @@ export class RestService {
       const call = { caller, workspaceId, protocol: 'rest', dialect: dialect.name, peer, requestId, isLocal, signal };
       const shown = this.#describe(request, match, caller);
       const envelope = (text: string): string => dialect.rest.envelope?.(text, shown) ?? text;
+      if (isStream(rpc)) {
+        const ask = () => this.#askAgain({ ...attempt, message }, renewed);
+        return {
+          status,
+          headers: ofAnswer,
+          body: '',
+          events: await this.#openEvents(request, match, { rpc, message, call, ask }),
+        };
+      }
       if (list && rpc.invokeInParts) {
         const parts = this.#partsOf(attempt, renewed, guard.invokeInParts(rpc.invokeInParts, message, call), message);
         const writer = { ...list, frame: (part: Message) => list.frame(part, envelope) };
@@ -177,6 +201,39 @@ export class RestService {
       exchange.found.credential = namedCredential(rpc, message);
       throw error;
     }
+  }
+
+  async #openEvents(
+    { exchange }: RestRequest,
+    match: Match,
+    opening: Pick<EventStreamOpening, 'rpc' | 'message' | 'call' | 'ask'>,
+  ): Promise<EventStream> {
+    const { log, openStreams, stopping } = this.#parts;
+    const { dialect } = match.entry;
+    const refuse = async (thrown: unknown, signal: AbortSignal): Promise<string> => {
+      const { reason }: { readonly reason: unknown } = signal;
+      const isFollowing = signal.aborted && !(thrown instanceof VaultError);
+      const error = isFollowing ? (reason instanceof VaultError ? reason : givenUp(reason)) : thrown;
+      await tellDenial(this.#parts, exchange, error);
+      const { requestId } = exchange;
+      const shown = { method: opening.rpc.method, requestId, now: this.#parts.clock.now(), pathVariables: {} };
+      const answer = renderProblem(
+        dialect,
+        problemOf(error, exchange, log),
+        { ...shown, caller: opening.call.caller },
+        log,
+      );
+      exchange.found.code = String(answer.status);
+      return JSON.stringify(answer.body);
+    };
+    return openEventStream({ ...opening, openStreams, stopping, write: this.#compiled(match.entry).write, refuse });
+  }
+
+  /** Whether the caller could open a stream anew; it is not another call. */
+  async #askAgain(attempt: Omit<Attempt, 'caller'>, proof: Proof): Promise<void> {
+    const { guard, prover } = this.#parts;
+    const renewed = await prover.renew({ ...proof, askedAtMs: Number.NEGATIVE_INFINITY });
+    guard.admit({ ...attempt, caller: callerOf(attempt.rpc, renewed) });
   }
 
   #refuseUnknown(request: RestRequest, dialects: readonly Dialect[]): Promise<SpeltAnswer> {

@@ -1,12 +1,12 @@
 import { getOption, hasOption } from '@bufbuild/protobuf';
-import type { DescField, DescMethodUnary } from '@bufbuild/protobuf';
+import type { DescField, DescMethod } from '@bufbuild/protobuf';
 import { http } from '../../../gen/google/api/annotations_pb.ts';
 import type { HttpRule } from '../../../gen/google/api/http_pb.ts';
 import type { Dialect } from '../dialect.ts';
 import { findField, resolveFieldPath } from '../messages/message-fields.ts';
 import { parsePathTemplate, shapeOf, type PathTemplate } from './path-template.ts';
 import { createPathTree, splitPath, type PathMatch, type PathTree, type SplitPath } from './path-tree.ts';
-import type { BoundRpc } from '../rpc.ts';
+import type { BoundRpc, BoundStream } from '../rpc.ts';
 import { answeringMethod, withHead } from './implied-methods.ts';
 
 /** What of a request its body holds. */
@@ -16,7 +16,8 @@ export type BodyBinding =
 /** One way to call an rpc by REST. */
 export interface Route {
   readonly dialect: Dialect;
-  readonly rpc: BoundRpc;
+  /** One that answers with a stream is served as server-sent events. */
+  readonly rpc: BoundRpc | BoundStream;
   readonly httpMethod: string;
   /** As it is documented, behind the mount prefix where it is served there. */
   readonly path: string;
@@ -93,7 +94,7 @@ function neighbouringDialects(tree: PathTree<Route>, path: SplitPath): readonly 
 }
 
 function routesOf(dialect: Dialect): Route[] {
-  return dialect.rpcs.flatMap((rpc) => {
+  return [...dialect.rpcs, ...(dialect.streams ?? [])].flatMap((rpc) => {
     if (!hasOption(rpc.method, http)) return [];
     const rule = getOption(rpc.method, http);
     return [rule, ...rule.additionalBindings].flatMap((binding, index) => {
@@ -105,7 +106,7 @@ function routesOf(dialect: Dialect): Route[] {
 }
 
 /** The route at its documented path, and the one below the mount prefix. */
-function bind(dialect: Dialect, rpc: BoundRpc, rule: HttpRule): Route[] {
+function bind(dialect: Dialect, rpc: Route['rpc'], rule: HttpRule): Route[] {
   const { httpMethod, path } = patternOf(rpc.method, rule);
   const body = bodyOf(rpc.method, rule, httpMethod);
   const responseField = responseFieldOf(rpc.method, rule);
@@ -117,7 +118,7 @@ function bind(dialect: Dialect, rpc: BoundRpc, rule: HttpRule): Route[] {
   });
 }
 
-function patternOf(method: DescMethodUnary, rule: HttpRule): { readonly httpMethod: string; readonly path: string } {
+function patternOf(method: DescMethod, rule: HttpRule): { readonly httpMethod: string; readonly path: string } {
   const { pattern } = rule;
   if (rule.selector !== '') throw unsupported(method, 'a selector');
   if (pattern.case === undefined || pattern.case === 'custom')
@@ -125,7 +126,7 @@ function patternOf(method: DescMethodUnary, rule: HttpRule): { readonly httpMeth
   return { httpMethod: pattern.case.toUpperCase(), path: pattern.value };
 }
 
-function checkVariables(method: DescMethodUnary, template: PathTemplate): void {
+function checkVariables(method: DescMethod, template: PathTemplate): void {
   for (const { fieldPath } of template.variables) {
     const last = resolveFieldPath(method.input, fieldPath)?.last;
     if (last?.fieldKind !== 'scalar' && last?.fieldKind !== 'enum') {
@@ -134,7 +135,7 @@ function checkVariables(method: DescMethodUnary, template: PathTemplate): void {
   }
 }
 
-function bodyOf(method: DescMethodUnary, rule: HttpRule, httpMethod: string): BodyBinding {
+function bodyOf(method: DescMethod, rule: HttpRule, httpMethod: string): BodyBinding {
   if (rule.body === '') return { kind: 'none' };
   if (httpMethod === 'GET') throw unsupported(method, 'a body in a GET request');
   if (rule.body === '*') return { kind: 'all' };
@@ -143,7 +144,7 @@ function bodyOf(method: DescMethodUnary, rule: HttpRule, httpMethod: string): Bo
   return { kind: 'field', field };
 }
 
-function responseFieldOf(method: DescMethodUnary, rule: HttpRule): DescField | undefined {
+function responseFieldOf(method: DescMethod, rule: HttpRule): DescField | undefined {
   if (rule.responseBody === '') return undefined;
   const field = findField(method.output, rule.responseBody);
   if (!field) throw unsupported(method, `the response_body ${rule.responseBody}, which is no field`);
@@ -160,6 +161,6 @@ function refuseDuplicates(routes: readonly Route[]): void {
   }
 }
 
-function unsupported(method: DescMethodUnary, what: string): Error {
+function unsupported(method: DescMethod, what: string): Error {
   return new Error(`${method.parent.typeName}.${method.name} has ${what}: google.api.http is not served like that`);
 }

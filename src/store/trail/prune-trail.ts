@@ -10,7 +10,15 @@ import { insertLedgerEntry } from './audit-event-row.ts';
 import type { Database } from '../connection/database.ts';
 import { headOf, readHeads } from './ledger-heads.ts';
 import { together } from '../connection/statement.ts';
-import { deleteEvents, findCut, findLastEvent, findLedger, lockLedger, type HeadRow } from './trail-statements.ts';
+import {
+  deleteEvents,
+  findCut,
+  findLastEvent,
+  findLastOlder,
+  findLedger,
+  lockLedger,
+  type HeadRow,
+} from './trail-statements.ts';
 import type { Transaction } from '../connection/transaction.ts';
 
 /** What pruning works with. */
@@ -40,21 +48,35 @@ const eventsAtATime = 20_000;
 export async function* pruneTrail(pruning: Pruning): AsyncGenerator<PrunedEvents> {
   const ledger = await pruning.database.query<LedgerEntry>(findLedger);
   for (const { stream } of ledger.filter(({ kind }) => kind === 'begin')) {
+    const { before, clock } = pruning;
+    const [older] = await pruning.database.query<HeadRow>(findLastOlder({ stream, before, now: clock.now() }));
+    if (!older) continue;
+    const target = { stream, end: older.seq };
     for (;;) {
-      const count = await pruning.database.transact({}, (transaction) => pruneSome(transaction, stream, pruning));
+      const count = await pruning.database.transact({}, (transaction) => pruneSome(transaction, target, pruning));
       if (count === 0) break;
       yield { stream, count };
     }
   }
 }
 
-async function pruneSome(transaction: Transaction, stream: string, { before, chain, clock }: Pruning): Promise<number> {
+/** What of a stream is to go: all up to a number. */
+interface PruningTarget {
+  readonly stream: string;
+  readonly end: number;
+}
+
+async function pruneSome(
+  transaction: Transaction,
+  { stream, end: older }: PruningTarget,
+  { chain, clock }: Pruning,
+): Promise<number> {
   await transaction.run(lockLedger);
   const ledger = continuableLines(await transaction.run<LedgerEntry>(findLedger));
   const [last] = await transaction.run<HeadRow>(findLastEvent(stream));
   if (!last) return 0;
-  const end = Math.min(isTold(ledger, stream, headOf(last)) ? last.seq : last.seq - 1, Number.MAX_SAFE_INTEGER);
-  const [cut] = await transaction.run<HeadRow>(findCut({ stream, before, end, count: eventsAtATime }));
+  const end = Math.min(isTold(ledger, stream, headOf(last)) ? last.seq : last.seq - 1, older);
+  const [cut] = await transaction.run<HeadRow>(findCut({ stream, end, count: eventsAtATime }));
   if (!cut) return 0;
   const heads = JSON.stringify({ [stream]: spellHead(headOf(cut)) });
   const line = chain.enter(ledger.at(-1), { kind: 'prune', stream, time: clock.now(), heads });

@@ -91,23 +91,45 @@ export const estimateRecords: Statement = {
 /** Which of a stream's oldest events are to go. */
 export interface CutRequest {
   readonly stream: string;
-  /** Behind the first event that is not older, none goes. */
-  readonly before: Date;
   /** The number of the last one that may go. */
   readonly end: number;
   readonly count: number;
 }
 
+/**
+ * The last event of a stream that is older than a time, and written before the first one that is not. Events are in the order in
+ * which they were written, so that all before an older one are older, whatever their times say; one that is dated in the future
+ * says nothing.
+ */
+export function findLastOlder({
+  stream,
+  before,
+  now,
+}: {
+  readonly stream: string;
+  readonly before: Date;
+  readonly now: Date;
+}): Statement {
+  return {
+    name: 'last older event',
+    text: `
+      select stream, seq, mac from audit_event
+      where stream = $1 and time < $2 and seq < coalesce(
+        (select seq from audit_event where stream = $1 and time >= $2 and time <= $3 order by seq limit 1),
+        ${Number.MAX_SAFE_INTEGER})
+      order by seq desc limit 1`,
+    values: [stream, before, now],
+  };
+}
+
 /** The last one of a stream's oldest events that are to go. */
-export function findCut({ stream, before, end, count }: CutRequest): Statement {
+export function findCut({ stream, end, count }: CutRequest): Statement {
   return {
     name: 'cut of a stream',
     text: `
-      with oldest as (select stream, seq, mac, time from audit_event where stream = $1 order by seq limit $4)
-      select stream, seq, mac from oldest
-      where seq <= $3 and seq < (select coalesce(min(seq), $3::bigint + 1) from oldest where time >= $2)
-      order by seq desc limit 1`,
-    values: [stream, before, end, count],
+      with oldest as (select stream, seq, mac from audit_event where stream = $1 order by seq limit $3)
+      select stream, seq, mac from oldest where seq <= $2 order by seq desc limit 1`,
+    values: [stream, end, count],
   };
 }
 

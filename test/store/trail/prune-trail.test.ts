@@ -82,6 +82,26 @@ describe('pruning the audit trail', () => {
     expect(await faults()).to.deep.equal([]);
   });
 
+  for (const [times, count] of [
+    ['old future old young', 3],
+    ['future future old', 3],
+    ['old young future old', 1],
+    ['old future', 1],
+  ] as const) {
+    it(`is not held back by events that are dated in the future, where older ones are behind them: ${times}`, async () => {
+      const dates = { old, young, future: new Date('2099-01-01T00:00:00Z') };
+      const named = new Map<string, Date>(Object.entries(dates));
+      const odd = test.newStores();
+      await write(
+        odd,
+        times.split(' ').map((name) => named.get(name) ?? old),
+      );
+      await write(test.newStores(), [young]);
+      expect(await prune()).to.include({ [streamOf(odd)]: count });
+      expect(await faults()).to.deep.equal([]);
+    });
+  }
+
   it('does nothing the second time, and writes no line about it', async () => {
     await prune();
     expect(await prune()).to.deep.equal({});

@@ -79,7 +79,7 @@ describe('the plans for the audit trail', () => {
   });
 
   it('find what of a stream is to be pruned by the primary key', async () => {
-    const plan = await planOf(findCut({ stream, before: createdAt, end: rows, count: 1_000 }));
+    const plan = await planOf(findCut({ stream, end: rows, count: 1_000 }));
     expect(plan).to.include('using audit_event_pkey').and.not.include('Seq Scan on audit_event');
   });
 

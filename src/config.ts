@@ -51,7 +51,7 @@ export interface Config {
   readonly databaseCallsMax: number;
   /** How long a start waits for a database that is not there yet. */
   readonly databaseWaitMs: number;
-  /** The database as the owner of its tables sees it, for the command migrate; null where that is the server's own user. */
+  /** The database as the owner of its tables sees it, for the commands migrate and audit-prune; null where that is the server's own user. */
   readonly migrateDatabaseUrl: string | null;
   readonly masterKey: MasterKeyConfig;
   /** The first owner's key; null has one made, or is an error where the database is a server and has no owner. */

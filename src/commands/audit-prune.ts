@@ -43,7 +43,7 @@ export async function auditPrune(
   if (!before) throw new UsageError('--before TIME is needed');
   if (before > clock.now()) throw new UsageError('--before takes a time that has passed');
   await using stack = new AsyncDisposableStack();
-  const connection = await connectToDatabase(config, stack, stopping);
+  const connection = await connectToDatabase(asTableOwner(config), stack, stopping);
   const log = pino({ level: 'silent' });
   const {
     auditChain: chain,
@@ -62,6 +62,12 @@ export async function auditPrune(
   const resource = { resourceKind: 'audit_trail', resourceId: before.toISOString() };
   if (total > 0) await stores.audit.append(systemEvent({ clock, ids }, { action: 'audit.prune', ...resource }));
   return 0;
+}
+
+/** A server's own user may delete no event where it is only a member of `coffer_app`. */
+function asTableOwner(config: Config): Config {
+  const { database, migrateDatabaseUrl: url } = config;
+  return database.kind === 'server' && url !== null ? { ...config, database: { ...database, url } } : config;
 }
 
 async function pruneAndReport(pruning: Pruning, instanceId: string): Promise<number> {

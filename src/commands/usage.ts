@@ -47,6 +47,7 @@ ${times}`,
     lines: ['audit-prune --before TIME [--despite-rows]'],
     summary: 'delete old events of the audit trail',
     details: `Verifies the trail, then deletes the events before TIME from the beginning of each stream.
+Connects as the user of COFFER_MIGRATE_DATABASE_URL where that is given, since only the owner of the tables may delete.
 ${besideServer}
 
   --before TIME   the first time that is kept

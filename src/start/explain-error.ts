@@ -51,7 +51,8 @@ const bySqlState: Readonly<Record<string, string>> = {
   '28P01': 'the password in COFFER_DATABASE_URL is wrong',
   '3D000': 'the database that COFFER_DATABASE_URL names does not exist',
   '42501':
-    'the user of COFFER_DATABASE_URL lacks a right that the migration needs, such as CREATE on the schema public',
+    'the user of the database lacks a right that this needs, such as CREATE on the schema public: the commands migrate ' +
+    'and audit-prune work as the owner of the tables where COFFER_MIGRATE_DATABASE_URL names that user',
   '53100': "the database's disk is full",
 };
 

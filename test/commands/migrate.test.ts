@@ -35,6 +35,7 @@ describe('starting on an external database', () => {
 
   const settings = (more: Environment = {}): Environment => ({
     COFFER_DATA_DIR: folder,
+    COFFER_PORT: '0',
     COFFER_DATABASE_URL: url,
     COFFER_MASTER_KEY: masterKey(),
     ...more,
@@ -52,8 +53,8 @@ describe('starting on an external database', () => {
 
   it('changes nothing where the admin key is missing', async () => {
     const { exitCode, output } = await runCoffer([], settings());
-    expect(output).to.equal(
-      'coffer: COFFER_ADMIN_API_KEY must be given, since this database has no owner yet; the command admin-key --new makes one\n',
+    expect(output).to.match(
+      /^coffer: COFFER_ADMIN_API_KEY must be given, since this database has no owner yet; .* admin-key --new makes one$/m,
     );
     expect(exitCode).to.equal(1);
     expect(await tables()).to.deep.equal([]);
@@ -66,7 +67,7 @@ describe('starting on an external database', () => {
     const port = typeof address === 'object' ? address?.port : undefined;
     const { output } = await runCoffer([], settings({ COFFER_ADMIN_API_KEY: token(), COFFER_PORT: String(port) }));
     other.close();
-    expect(output).to.match(/^coffer: COFFER_HOST and COFFER_PORT: .* the port is in use\n$/);
+    expect(output).to.match(/^coffer: COFFER_HOST and COFFER_PORT: .* the port is in use$/m);
     expect(await tables()).to.deep.equal([]);
   });
 
@@ -101,7 +102,7 @@ describe('starting on an external database', () => {
     expect(coffer.output()).to.include('the user of COFFER_DATABASE_URL is a superuser');
   });
 
-  it('is migrated by a user that owns the tables, and served by one that is only a member of the role', async () => {
+  it('is migrated and pruned by a user that owns the tables, and served by one that is only a member of the role', async () => {
     const [owner, serving] = await Promise.all([addUser(`${database}_owner`), addUser(`${database}_serving`)]);
     await superuser.query(`grant all on schema public to ${database}_owner`);
     await superuser.query(
@@ -112,11 +113,17 @@ describe('starting on an external database', () => {
     const environment = settings({ COFFER_DATABASE_URL: serving, COFFER_ADMIN_API_KEY: key });
     const early = await runCoffer([], environment);
     expect(early.exitCode, early.output).to.equal(1);
+    expect(early.output).to.match(/^coffer: the user of the database lacks a right .* COFFER_MIGRATE_DATABASE_URL /m);
     const migrated = await runCoffer(['migrate'], { ...environment, COFFER_MIGRATE_DATABASE_URL: owner });
     expect(migrated.output).to.match(new RegExp(`the database ${database} has the schema of this release\\n$`));
     expect(migrated.exitCode).to.equal(0);
     const coffer = await startCofferProcess(folder, environment);
-    const answer = await fetch(`${coffer.origin}/v1/whoami`, { headers: { authorization: `Bearer ${key}` } });
+    // An event after the first, since the last one of a stream is not pruned.
+    const answer = await fetch(`${coffer.origin}/v1/workspaces`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ workspace: { name: 'production' } }),
+    });
     expect(answer.status).to.equal(200);
     const { rows } = await superuser.query(
       `select distinct usename from pg_stat_activity where datname = $1 and application_name = 'coffer'`,
@@ -126,6 +133,13 @@ describe('starting on an external database', () => {
     expect(await coffer.stop()).to.equal(0);
     const again = await runCoffer(['migrate'], { ...environment, COFFER_MIGRATE_DATABASE_URL: owner });
     expect(again.exitCode, again.output).to.equal(0);
+    const prune = ['audit-prune', '--before', new Date().toISOString()];
+    const refused = await runCoffer(prune, environment);
+    expect(refused.output).to.match(/^coffer: the user of the database lacks a right .* COFFER_MIGRATE_DATABASE_URL /m);
+    expect(refused.exitCode).to.equal(1);
+    const pruned = await runCoffer(prune, { ...environment, COFFER_MIGRATE_DATABASE_URL: owner });
+    expect(pruned.output).to.match(/^[1-9]\d* events before /m);
+    expect(pruned.exitCode).to.equal(0);
   });
 
   it('says what to grant to a user that is neither owner nor member', async () => {

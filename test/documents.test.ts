@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -33,11 +33,13 @@ describe('the commands of a document', () => {
       expect(blocks.length).to.be.greaterThan(0);
       const script = [prelude, ...blocks].join('\n').replaceAll(printed, new URL(coffer.origin).host);
       const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env['PATH']}` };
+      const filesBefore = await readdir(folder);
       const { stdout, stderr } = await run('bash', ['-c', script], { cwd: folder, env });
       expect(stderr).to.equal('');
       expect(stdout)
         .not.to.include(coffer.adminToken)
         .and.not.to.match(/"code":"|"error":/);
+      expect(await readdir(folder), 'files that the commands leave in the checkout').to.deep.equal(filesBefore);
     });
   }
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 
 const root = resolve(import.meta.dirname, '..');
@@ -21,6 +21,12 @@ describe('the README', () => {
       }
     });
   }
+
+  it('links every page of docs/', () => {
+    const pages = readdirSync(resolve(root, 'docs')).filter((name) => name.endsWith('.md'));
+    expect(pages.length).to.be.greaterThan(9);
+    for (const page of pages) expect(readme, page).to.include(`](docs/${page}`);
+  });
 
   /** `@connectrpc/connect`, `-node` names `@connectrpc/connect-node`; `@mikro-orm/core`, `sql` names `@mikro-orm/sql`. */
   function named(scope: string, rest: string): boolean {

@@ -51,6 +51,19 @@ describe('the commands of a document', () => {
   });
 });
 
+describe('docs/configuration.md', () => {
+  it('describes each metric of a server', async () => {
+    await using stack = new AsyncDisposableStack();
+    const coffer = await startCoffer();
+    stack.defer(() => coffer.stop());
+    const text = await (await fetch(`${coffer.origin}/metrics`)).text();
+    const names = Array.from(text.matchAll(/^# TYPE (\S+) /gm), ([, metric = '']) => metric);
+    expect(names.length).to.be.greaterThan(9);
+    const page = await readFile(resolve(root, 'docs/configuration.md'), 'utf8');
+    for (const metric of names) expect(page, metric).to.match(new RegExp(`\`${metric}[\`{]`));
+  });
+});
+
 function shellBlocks(text: string): readonly string[] {
   const blocks = Array.from(text.matchAll(/^```sh\n([\s\S]*?)^```$/gm), ([, block = '']) => block);
   return blocks.filter((block) => !block.startsWith('npm '));

@@ -38,6 +38,7 @@ describe('starting on an external database', () => {
     COFFER_PORT: '0',
     COFFER_DATABASE_URL: url,
     COFFER_MASTER_KEY: masterKey(),
+    COFFER_LOG_LEVEL: 'error',
     ...more,
   });
 
@@ -97,7 +98,10 @@ describe('starting on an external database', () => {
   });
 
   it('warns of a superuser', async () => {
-    const coffer = await startCofferProcess(folder, settings({ COFFER_ADMIN_API_KEY: token() }));
+    const coffer = await startCofferProcess(
+      folder,
+      settings({ COFFER_ADMIN_API_KEY: token(), COFFER_LOG_LEVEL: 'warn' }),
+    );
     await coffer.stop();
     expect(coffer.output()).to.include('the user of COFFER_DATABASE_URL is a superuser');
   });
@@ -152,7 +156,7 @@ describe('starting on an external database', () => {
 
   it('waits for a database that is not there yet, naming its host and port', async () => {
     const absent = settings({ COFFER_DATABASE_URL: 'postgres://coffer@127.0.0.1:1/coffer' });
-    const gaveUp = await runCoffer([], { ...absent, COFFER_DATABASE_WAIT_MS: '700' });
+    const gaveUp = await runCoffer([], { ...absent, COFFER_DATABASE_WAIT_MS: '700', COFFER_LOG_LEVEL: 'warn' });
     expect(gaveUp.output).to.match(
       /"database":"127\.0\.0\.1:1","reason":"ECONNREFUSED","msg":"waiting for the database"/,
     );

@@ -43,7 +43,7 @@ export async function startCofferProcess(dataDir: string, environment: Environme
 
 /** Runs a command to its end. */
 export async function runCoffer(parameters: readonly string[], environment: Environment = {}): Promise<CommandEnd> {
-  const child = spawnCoffer(parameters, environment);
+  const child = spawnCoffer(parameters, { COFFER_PORT: '0', ...environment });
   const output = collect(child);
   const [exitCode] = await once(child, 'close');
   return { exitCode, output: output() };

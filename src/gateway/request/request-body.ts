@@ -8,6 +8,13 @@ import type { BoundRpc } from '../rpc.ts';
 /** The most bytes that the request of a call may take which anybody may make. */
 export const publicBodyBytesMax = 16_384;
 
+/**
+ * The most bytes, once decompressed, of a message that Connect's own library decodes: gRPC-Web's, and compressed ones. Of what
+ * it holds more than of others nothing can be refused before it is decoded, and 1 MiB of small fields takes it a quarter of a
+ * second. The largest secret and metadata of the default configuration fit twice.
+ */
+export const libraryMessageBytesMax = 262_144;
+
 /** The most bytes that an rpc's request may take, where a request may take `bytesMax` at all. */
 export function bodyLimitOf({ access }: Pick<BoundRpc, 'access'>, bytesMax: number): number {
   return access.kind === 'public' ? Math.min(publicBodyBytesMax, bytesMax) : bytesMax;

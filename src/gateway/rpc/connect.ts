@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import type { Proof } from '../admission/authenticate.ts';
 import { isDecodingKey, watchOutcome } from './connect-outcome.ts';
 import { refuseOddQuery } from './connect-request.ts';
+import { libraryMessageBytesMax } from '../request/request-body.ts';
 import { exchangeKey, type Exchange } from '../request/exchange.ts';
 import { nameOfRpc } from '../request/request-metrics.ts';
 import { namedCredential } from '../rpc.ts';
@@ -62,7 +63,7 @@ export function createConnectService(service: RpcService): ConnectService {
           ...jsonOptionsOf(served.dialect),
           textDecoder: createRequestJson(served.rpc.method.input),
         };
-        const options = { jsonOptions, binaryOptions, readMaxBytes: served.bytesMax };
+        const options = { jsonOptions, binaryOptions, readMaxBytes: Math.min(served.bytesMax, libraryMessageBytesMax) };
         router.rpc(
           served.rpc.method,
           (message, context) => refuseAs(served, context, handle(served, message, context)),

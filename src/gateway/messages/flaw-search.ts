@@ -1,7 +1,7 @@
 import { ScalarType } from '@bufbuild/protobuf';
 import type { DescField, DescMessage, Message } from '@bufbuild/protobuf';
 import { isJson, findJsonFlaw, isStorableText } from './json-guard.ts';
-import { fieldReader } from './message-fields.ts';
+import { compileMembers, fieldReader } from './message-fields.ts';
 
 /**
  * Finds the field of a message that holds what can't be stored, at any depth: U+0000, half of a surrogate
@@ -14,15 +14,7 @@ type IsFlawed = (value: unknown) => boolean;
 
 /** Makes searches, each compiled once per message type. Only fields that can hold text or JSON are looked at. */
 export function createFlawSearches(): (message: DescMessage) => FlawSearch {
-  const compiled = new Map<DescMessage, readonly Member[]>();
-  const membersOf = (message: DescMessage): readonly Member[] => {
-    const known = compiled.get(message);
-    if (known) return known;
-    const members: Member[] = [];
-    compiled.set(message, members);
-    members.push(...message.fields.flatMap((field) => compileMember(field, membersOf) ?? []));
-    return members;
-  };
+  const membersOf = compileMembers(compileMember);
   return (message) => {
     const members = membersOf(message);
     return (value) => members.find((member) => member.isFlawed(member.read(value)))?.name;

@@ -76,3 +76,22 @@ export function itemsMaxOf(field: DescField): number {
   if (type?.case === 'map' && isFieldSet(type.value, MapRulesSchema.field.maxPairs)) return Number(type.value.maxPairs);
   return Infinity;
 }
+
+/** What is to be done with the members of a message type, compiled when it is first asked for. */
+export function compileMembers<Member>(
+  compile: (field: DescField, membersOf: (message: DescMessage) => readonly Member[]) => Member | undefined,
+): (message: DescMessage) => readonly Member[] {
+  const compiled = new Map<DescMessage, readonly Member[]>();
+  return function membersOf(message) {
+    const known = compiled.get(message);
+    if (known) return known;
+    const members: Member[] = [];
+    // Entered before its members are compiled, since messages may hold their own kind.
+    compiled.set(message, members);
+    for (const field of message.fields) {
+      const member = compile(field, membersOf);
+      if (member !== undefined) members.push(member);
+    }
+    return members;
+  };
+}

@@ -1,6 +1,6 @@
 import type { DescField, DescMessage, Message } from '@bufbuild/protobuf';
 import { isMessage } from '@bufbuild/protobuf';
-import { fieldReader, itemsMaxOf } from './message-fields.ts';
+import { compileMembers, fieldReader, itemsMaxOf } from './message-fields.ts';
 
 /**
  * Answers a message in which no list and no map holds more than one beyond what its rules allow: the rule stays broken, and what
@@ -10,16 +10,7 @@ export type CutOverfull = (message: Message) => Message;
 
 /** Makes the cut of a message type, compiled once per type. Lists of messages are not entered. */
 export function createOverfullCuts(): (message: DescMessage) => CutOverfull {
-  const compiled = new Map<DescMessage, readonly Member[]>();
-  const membersOf = (message: DescMessage): readonly Member[] => {
-    const known = compiled.get(message);
-    if (known) return known;
-    const members: Member[] = [];
-    // Entered before its members are compiled, since messages may hold their own kind.
-    compiled.set(message, members);
-    members.push(...message.fields.flatMap((field) => compileMember(field, membersOf) ?? []));
-    return members;
-  };
+  const membersOf = compileMembers(compileMember);
   return (schema) => {
     const members = membersOf(schema);
     return (message) => cutMembers(message, members);

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Caller } from '../../vault/caller.ts';
-import { isJsonObject, type JsonValue } from '../../vault/json.ts';
 import type { Clock } from '../../vault/ports.ts';
 import { callerOf, evidenceOf, type Proof, type Prover } from '../admission/authenticate.ts';
 import { givenUp, shuttingDown } from '../rpc/connect-errors.ts';
@@ -11,7 +10,7 @@ import type { OpenStreams } from '../rpc/open-streams.ts';
 import { VaultError } from '../../vault/errors.ts';
 import { openEventStream, sendEvents, type EventStream, type EventStreamOpening } from './event-stream.ts';
 import { tellDenial, type DenialObserver } from '../admission/denial-observer.ts';
-import type { Dialect, Fault, Problem, RestAnswer, RestExchange } from '../dialect.ts';
+import type { Dialect, Problem, RestExchange } from '../dialect.ts';
 import { workFor, type Exchange } from '../request/exchange.ts';
 import type { Attempt, Guard } from '../admission/guard.ts';
 import { hold, type CheckRoom } from '../request/check-room.ts';
@@ -19,13 +18,12 @@ import { announceClosing } from '../port/close-behind.ts';
 import { answerList, type ListAnswer } from './list-answer.ts';
 import { sendAnswer, sendList } from './send-answer.ts';
 import { isStream, namedCredential } from '../rpc.ts';
-import { findMisencodedParameter } from '../messages/query-encoding.ts';
 import type { PathMatch } from '../routes/path-tree.ts';
-import { parametersMax } from '../request/query.ts';
 import { ProblemError } from './problem-error.ts';
 import { plainAnswer, problemOf, renderProblem, spellAnswer, type SpeltAnswer } from './rest-problems.ts';
 import { bodyLimitOf } from '../request/request-body.ts';
 import { abortWhenGone, openRestRequest, showForChoice, type RestRequest } from './rest-request.ts';
+import { checkBody, checkQuery, methodNotAllowed } from './request-checks.ts';
 import { compileRoutes, type CompiledRoute } from './rest-routes.ts';
 import type { Route, RouteMatch, RouteTable } from '../routes/route-table.ts';
 import type { ChooseDialect } from '../routes/shared-path.ts';
@@ -154,15 +152,14 @@ export class RestService {
   async #call(request: RestRequest, match: Match, proof: Proof): Promise<ListAnswer> {
     const { bodyBytesMax, guard, prover } = this.#parts;
     const { dialect, rpc, body: binding } = match.entry;
-    const { exchange, headers, query, isQueryCut, signal } = request;
+    const { exchange, headers, query, signal } = request;
     const { reader, etagOf, write, status, headers: ofAnswer, list } = this.#compiled(match.entry);
     const attempt = { dialect, rpc, headers };
     const begun = reader.readPath(match.variables);
     let { message } = begun;
     try {
       const admitted = guard.admit({ ...attempt, caller: callerOf(rpc, proof), message });
-      if (isQueryCut) throw new ProblemError({ kind: 'invalid_request', faults: [tooManyParameters] });
-      checkEncoding(request);
+      checkQuery(request);
       const sent = binding.kind === 'none' ? undefined : await request.body(bodyLimitOf(rpc, bodyBytesMax));
       const renewed = await prover.renew(proof);
       const caller = callerOf(rpc, renewed);
@@ -308,34 +305,5 @@ export class RestService {
       caller,
       hasOtherScheme: !/^\s*(?:bearer(?:\s|$)|$)/i.test(headers.get('authorization') ?? ''),
     };
-  }
-}
-
-const tooManyParameters: Fault = {
-  source: 'query',
-  path: [],
-  rule: 'too_many',
-  expected: parametersMax,
-  input: undefined,
-};
-
-/** The refusal at a path that is answered elsewhere, by these methods. */
-function methodNotAllowed(allow: readonly string[]): RestAnswer {
-  const answer = plainAnswer(405, 'unimplemented', 'this path has no such method');
-  return { ...answer, headers: { allow: allow.join(', ') } };
-}
-
-/** @throws ProblemError `invalid_request` where a parameter of the query is no UTF-8 */
-function checkEncoding({ rawQuery }: RestRequest): void {
-  const name = findMisencodedParameter(rawQuery);
-  if (name === undefined) return;
-  const fault = { source: 'query', path: name === '' ? [] : [name], rule: 'other', input: undefined } as const;
-  throw new ProblemError({ kind: 'invalid_request', faults: [fault] });
-}
-
-function checkBody({ body: binding }: Route, needsBody: boolean, body: JsonValue | undefined): void {
-  if (body === undefined && needsBody) throw new ProblemError({ kind: 'body_missing' });
-  if (body !== undefined && binding.kind === 'all' && !isJsonObject(body)) {
-    throw new ProblemError({ kind: 'body_not_object', contentType: 'application/json' });
   }
 }

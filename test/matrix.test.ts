@@ -101,7 +101,7 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
   for (const route of routes) {
     const name = nameOfRpc(route.method);
     it(`decides as the table says, and alike for what is foreign and absent, by ${route.httpMethod} ${route.template} (${name})`, async () => {
-      const one = served.find(({ rpc }) => nameOfRpc(rpc.method) === name);
+      const one = [...served, ...streams].find(({ rpc }) => nameOfRpc(rpc.method) === name);
       if (!one) throw new Error('the rpc is not served');
       const check = async (caller: MatrixCaller, prefix: string): Promise<void> => {
         const answers = await askAll(one, caller, (target) =>

@@ -43,7 +43,7 @@ export function mayNameCredential(one: GuardedServed): boolean {
 
 /** A route of an rpc, and what its path begins with. */
 export interface RestRoute {
-  readonly one: ServedRpc;
+  readonly one: GuardedServed;
   readonly route: DocumentedRoute;
   readonly prefix: string;
 }

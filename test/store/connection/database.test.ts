@@ -166,7 +166,8 @@ describe('the database', () => {
         await until(async () => (await sessions(isAsleep)).length === 2);
         abort.abort();
         for (const error of await Promise.all(running)) expect(error).to.have.property('code', 'canceled');
-        expect(await sessions()).to.have.length(3);
+        // A session that was opened to find its server may be about to end.
+        await until(async () => (await sessions()).length <= 3);
       }
     });
 

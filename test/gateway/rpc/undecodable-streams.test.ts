@@ -37,7 +37,7 @@ describe('the request of a stream that is no message', () => {
     }
   });
 
-  async function statusOf(path: string, message: Buffer, headers: Record<string, string> = {}): Promise<unknown> {
+  async function statusOf(path: string, message: Buffer, more: Record<string, string> = {}): Promise<unknown> {
     const session = connect(coffer.origin);
     const stream = session.request({
       [constants.HTTP2_HEADER_METHOD]: 'POST',
@@ -45,7 +45,7 @@ describe('the request of a stream that is no message', () => {
       'content-type': 'application/grpc',
       te: 'trailers',
       authorization: `Bearer ${coffer.adminToken}`,
-      ...headers,
+      ...more,
     });
     const head = Buffer.alloc(5);
     head.writeUInt32BE(message.length, 1);

@@ -1,13 +1,24 @@
 import type { DescMessage } from '@bufbuild/protobuf';
 import { isFieldError } from '@bufbuild/protobuf/reflect';
 import { Code, ConnectError, createContextKey } from '@connectrpc/connect';
-import type { HandlerContext } from '@connectrpc/connect';
+import type { ContextValues, HandlerContext } from '@connectrpc/connect';
 import { codeToString } from '@connectrpc/connect/protocol-connect';
 import { VaultError } from '../../vault/errors.ts';
 import type { Exchange } from '../request/exchange.ts';
 
 /** Whether the gate has let a call in whose request has not been decoded yet. */
 export const isDecodingKey = createContextKey(false, { description: 'is decoding' });
+
+/** Whether a call has ended, such as by its deadline, so that no later error is replaced. */
+const endedKey = createContextKey(false, { description: 'has ended' });
+
+/**
+ * Whether what ends a call is a request that could not be decoded, but came after the call had ended by its deadline: Connect
+ * then writes the decoder's error as a fault of the server.
+ */
+export function isLateUndecodable(values: ContextValues | undefined): boolean {
+  return values !== undefined && values.get(endedKey) && values.get(isDecodingKey);
+}
 
 /**
  * Learns how a call ended: Connect aborts its signal with the error, just before it writes it. Errors of decoding JSON quote
@@ -18,6 +29,7 @@ export function watchOutcome(context: HandlerContext, found: Exchange['found']):
   const { method, signal, values } = context;
   const onAbort = (): void => {
     const { reason } = signal;
+    values.set(endedKey, true);
     if (!(reason instanceof ConnectError)) return;
     const isUndecodable = reason.code === Code.Internal && values.get(isDecodingKey);
     if (isUndecodable || quotesValue(reason)) blameRequest(reason, method.input.typeName);

@@ -1,8 +1,10 @@
-import type { ConnectRouter } from '@connectrpc/connect';
+import { Code, type ConnectRouter } from '@connectrpc/connect';
 import { trailerFlag, trailerParse, trailerSerialize } from '@connectrpc/connect/protocol-grpc-web';
 import assert from 'node:assert/strict';
+import { isLateUndecodable } from './connect-outcome.ts';
 
 const header = 'grpc-message';
+const status = 'grpc-status';
 /** Flags in one byte, and the frame's length in four. */
 const frameHeadBytes = 5;
 
@@ -25,21 +27,22 @@ export function encodeStatusMessages({ handlers }: ConnectRouter): void {
 }
 
 function withEncodedMessage(handler: Handler): Handler {
-  const handle = async (...request: Parameters<Handler>): Promise<Response> => reencode(await handler(...request));
+  const handle = async (...request: Parameters<Handler>): Promise<Response> =>
+    reencode(await handler(...request), () => isLateUndecodable(request[0].contextValues));
   const { allowedMethods, method, protocolNames, requestPath, service, supportedContentType } = handler;
   return Object.assign(handle, { allowedMethods, method, protocolNames, requestPath, service, supportedContentType });
 }
 
 /** Trailers are complete when the body ends; gRPC-Web sends them as the last frame of the body. */
-function reencode(response: Response): Response {
+function reencode(response: Response, isLate: () => boolean): Response {
   const { body, header: headers, trailer } = response;
   const isWeb = headers?.get('content-type')?.startsWith('application/grpc-web') === true;
   if (!body || (!trailer && !isWeb)) return response;
   return {
     ...response,
     body: mapBody(body, {
-      piece: (bytes) => (isWeb && isTrailerFrame(bytes) ? reencodeFrame(bytes) : bytes),
-      end: () => trailer && reencodeHeader(trailer),
+      piece: (bytes) => (isWeb && isTrailerFrame(bytes) ? reencodeFrame(bytes, isLate) : bytes),
+      end: () => trailer && reencodeTrailer(trailer, isLate),
     }),
   };
 }
@@ -77,9 +80,9 @@ function isTrailerFrame(bytes: Uint8Array): boolean {
   return bytes[0] === trailerFlag;
 }
 
-function reencodeFrame(frame: Uint8Array): Uint8Array {
+function reencodeFrame(frame: Uint8Array, isLate: () => boolean): Uint8Array {
   const trailer = trailerParse(frame.subarray(frameHeadBytes));
-  reencodeHeader(trailer);
+  reencodeTrailer(trailer, isLate);
   const bytes = trailerSerialize(trailer);
   const reencoded = Buffer.alloc(frameHeadBytes + bytes.length);
   reencoded.writeUInt8(trailerFlag, 0);
@@ -88,7 +91,11 @@ function reencodeFrame(frame: Uint8Array): Uint8Array {
   return reencoded;
 }
 
-function reencodeHeader(headers: Headers): void {
-  const message = headers.get(header);
-  if (message !== null) headers.set(header, encodeStatusMessage(decodeURIComponent(message)));
+function reencodeTrailer(trailer: Headers, isLate: () => boolean): void {
+  if (trailer.get(status) === String(Code.Internal) && isLate()) {
+    trailer.set(status, String(Code.DeadlineExceeded));
+    trailer.set(header, 'the operation timed out');
+  }
+  const message = trailer.get(header);
+  if (message !== null) trailer.set(header, encodeStatusMessage(decodeURIComponent(message)));
 }

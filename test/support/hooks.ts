@@ -1,8 +1,12 @@
-import { stopSharedPostgres } from './postgres.ts';
+import { shareWithWorkers, stopSharedPostgres } from './postgres.ts';
 
-/** What every mocha process does once all its tests have run. */
-export const mochaHooks = {
-  async afterAll(): Promise<void> {
-    await stopSharedPostgres();
-  },
-};
+/** What mocha passes to global fixtures as `this`. */
+type Run = { readonly isParallelMode: () => boolean };
+
+/** Before a run over several processes: they share one server, which this process starts. */
+async function startSharedPostgres(this: Run): Promise<void> {
+  if (this.isParallelMode()) await shareWithWorkers();
+}
+
+export const mochaGlobalSetup = [startSharedPostgres];
+export const mochaGlobalTeardown = [stopSharedPostgres];

@@ -10,7 +10,7 @@ import { startPostgresServer } from './postgres-server.ts';
 /** A fresh, empty database: its fields for pg and MikroORM, and the same as a `postgresql://` URL. */
 export type TestDatabase = { readonly connection: PostgresConnection; readonly url: string };
 
-/** The PostgreSQL that all tests of one mocha process share. */
+/** The PostgreSQL that all tests of one run share. */
 export type SharedPostgres = {
   /** The superuser, in a database that nobody else writes to. */
   readonly connection: PostgresConnection;
@@ -21,17 +21,24 @@ export type SharedPostgres = {
 
 type Running = { readonly dataDir: string; readonly postgres: Pick<EmbeddedPostgres, 'connection' | 'stop'> };
 
+/** The environment variable that gives the connection, as JSON, to the processes of a parallel run. */
+const sharedConnection = 'TEST_POSTGRES_CONNECTION';
+
 let running: Promise<Running> | undefined;
 
-/** Starts PostgreSQL in a temporary folder the first time it is asked for. The root hook of `hooks.ts` stops it. */
+/** Starts PostgreSQL in a temporary folder the first time it is asked for. The global teardown of `hooks.ts` stops it. */
 export async function sharedPostgres(): Promise<SharedPostgres> {
-  running ??= start();
-  const { connection } = (await running).postgres;
+  const connection = inheritedConnection() ?? (await (running ??= start())).postgres.connection;
   return {
     connection,
     url: connectionUrl(connection),
     createDatabase: (name) => createDatabase(connection, name ?? `test_${randomBytes(6).toString('hex')}`),
   };
+}
+
+/** Starts the server for processes that this one starts. */
+export async function shareWithWorkers(): Promise<void> {
+  process.env[sharedConnection] = JSON.stringify((await sharedPostgres()).connection);
 }
 
 /** Stops the shared PostgreSQL, if it was started, and removes its folder. */
@@ -46,6 +53,11 @@ export async function stopSharedPostgres(): Promise<void> {
 /** The URL of a connection over a Unix socket; the folder is the host, percent-encoded, which pg and MikroORM decode. */
 export function connectionUrl({ host, port, user, database }: PostgresConnection): string {
   return `postgresql://${encodeURIComponent(user)}@${encodeURIComponent(host)}:${port}/${encodeURIComponent(database)}`;
+}
+
+function inheritedConnection(): PostgresConnection | undefined {
+  const text = process.env[sharedConnection];
+  return text === undefined ? undefined : JSON.parse(text);
 }
 
 async function start(): Promise<Running> {

@@ -15,6 +15,25 @@ const rules: Record<string, { readonly own: readonly string[]; readonly modules:
   gateway: { own: ['vault', 'gen/google', 'gen/grpc', 'gen/health'], modules: 'any' },
 };
 
+/**
+ * The floors inside a folder of src/, from top to bottom; `.` is the folder's own files. A file imports from its own subfolder
+ * and from lower floors, never from a higher one or from a neighbour on its floor.
+ */
+const floors: Record<string, readonly (readonly string[])[]> = {
+  gateway: [
+    ['.'],
+    ['system'],
+    ['rest', 'rpc', 'openapi'],
+    ['messages'],
+    ['admission'],
+    ['routes'],
+    ['request'],
+    ['errors'],
+    ['contract'],
+    ['port'],
+  ],
+};
+
 const dialectModules = new Set(['@bufbuild/protobuf', '@bufbuild/protobuf/wkt', 'node:assert', 'node:assert/strict']);
 
 interface Import {
@@ -35,6 +54,22 @@ describe('the architecture', () => {
         return ![folder, ...rule.own].some((allowed) => isBelow(target, allowed));
       });
       expect(foreign.map(describeImport)).to.deep.equal([]);
+    });
+  }
+
+  for (const [folder, levels] of Object.entries(floors)) {
+    it(`lets the floors of src/${folder} import only downwards`, () => {
+      const upward = imports.filter(({ file, target = '' }) => {
+        const [from, to] = [floorOf(folder, file), floorOf(folder, target)];
+        if (from === undefined || to === undefined || from === to) return false;
+        return !(levelOf(levels, from) < levelOf(levels, to));
+      });
+      expect(upward.map(describeImport)).to.deep.equal([]);
+    });
+
+    it(`gives each subfolder of src/${folder} a floor`, () => {
+      const subfolders = new Set(imports.flatMap(({ file }) => floorOf(folder, file) ?? []));
+      expect([...subfolders].toSorted()).to.deep.equal(levels.flat().toSorted());
     });
   }
 
@@ -86,6 +121,16 @@ function importsOf(file: string): Import[] {
     const target = specifier.startsWith('.') ? relative(root, resolve(root, dirname(file), specifier)) : undefined;
     return { file, specifier, target };
   });
+}
+
+/** The subfolder of a folder of src/ that a file is in, `.` for the folder's own files; undefined for files elsewhere. */
+function floorOf(folder: string, file: string): string | undefined {
+  const path = `src/${folder}/`;
+  return file.startsWith(path) ? (/^([^/]+)\//.exec(file.slice(path.length))?.[1] ?? '.') : undefined;
+}
+
+function levelOf(levels: readonly (readonly string[])[], floor: string): number {
+  return levels.findIndex((level) => level.includes(floor));
 }
 
 function isBelow(target: string, folder: string): boolean {

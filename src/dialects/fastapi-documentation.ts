@@ -1,4 +1,4 @@
-import type { DocumentedError, DocumentedOperation } from '../gateway/openapi/documentation.ts';
+import type { DocumentedError, DocumentedOperation } from '../gateway/contract/documentation.ts';
 import type { JsonObject } from '../vault/json.ts';
 
 /** The answer to a request that does not fit its model, as FastAPI documents it. */

@@ -1,4 +1,4 @@
-import type { Problem, RestAnswer } from '../gateway/dialect.ts';
+import type { Problem, RestAnswer } from '../gateway/contract/dialect.ts';
 import type { VaultError, VaultErrorCode } from '../vault/errors.ts';
 import type { JsonValue } from '../vault/json.ts';
 import { fastApiFaults } from './fastapi-faults.ts';

@@ -1,4 +1,4 @@
-import type { Fault, FaultRule } from '../gateway/dialect.ts';
+import type { Fault, FaultRule } from '../gateway/contract/dialect.ts';
 import { faultListBytesMax, faultsMax } from '../gateway/errors/refusal-limits.ts';
 import type { FaultList } from '../gateway/messages/fault-list.ts';
 import type { JsonObject, JsonValue } from '../vault/json.ts';

@@ -1,4 +1,4 @@
-import type { Dialect } from '../gateway/dialect.ts';
+import type { Dialect } from '../gateway/contract/dialect.ts';
 import type { AuditTrail } from '../vault/audit-trail.ts';
 import type { ApiKeyDirectory } from '../vault/api-keys.ts';
 import type { CredentialWatch } from '../vault/credential-watch.ts';

@@ -1,4 +1,4 @@
-import type { Problem } from '../gateway/dialect.ts';
+import type { Problem } from '../gateway/contract/dialect.ts';
 
 type Kind = Problem['kind'];
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { describeFault, describeFaults } from '../../src/dialects/describe-fault.ts';
-import type { Fault } from '../../src/gateway/dialect.ts';
+import type { Fault } from '../../src/gateway/contract/dialect.ts';
 
 const fault: Fault = { source: 'body', path: ['data', 'tags', 0], rule: 'other', input: 'a private value' };
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { fastApiErrors } from '../../src/dialects/fastapi-errors.ts';
-import type { Problem } from '../../src/gateway/dialect.ts';
+import type { Problem } from '../../src/gateway/contract/dialect.ts';
 import { invalidArgument, notFound, VaultError, vaultErrorCodes } from '../../src/vault/errors.ts';
 
 const render = fastApiErrors({

@@ -1,10 +1,16 @@
 import { create, type JsonObject, type MessageInitShape } from '@bufbuild/protobuf';
 import { pino } from 'pino';
 import { Writable } from 'node:stream';
-import type { Dialect, Problem, RestExchange, RestStyle } from '../../src/gateway/dialect.ts';
+import type { Dialect, Problem, RestExchange, RestStyle } from '../../src/gateway/contract/dialect.ts';
 import { buildGateway, type Gateway, type GatewayOptions } from '../../src/gateway/gateway.ts';
 import type { Readiness } from '../../src/gateway/system/readiness.ts';
-import { authenticatedRpc, publicRpc, workspaceListRpc, workspaceRpc, workspaceStream } from '../../src/gateway/rpc.ts';
+import {
+  authenticatedRpc,
+  publicRpc,
+  workspaceListRpc,
+  workspaceRpc,
+  workspaceStream,
+} from '../../src/gateway/contract/bound-rpc.ts';
 import type { AnonymousCall, Caller } from '../../src/vault/caller.ts';
 import { VaultError } from '../../src/vault/errors.ts';
 import { BookSchema, LibraryService } from './gen/example/v1/example_pb.ts';

@@ -1,7 +1,7 @@
 import type { DescField, DescMessage } from '@bufbuild/protobuf';
 import { isFieldSet, ScalarType } from '@bufbuild/protobuf';
 import { StringRulesSchema } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js';
-import { isRequiredField, rulesOf } from '../../src/gateway/messages/message-fields.ts';
+import { isRequiredField, rulesOf } from '../../src/gateway/routes/message-fields.ts';
 import type { JsonObject, JsonValue } from '../../src/vault/json.ts';
 
 /** What fields of these names hold, so that a request finds something. */

@@ -1,8 +1,8 @@
 import type { DescMethod } from '@bufbuild/protobuf';
 import { dialects } from '../../src/dialects/index.ts';
 import type { DialectParts } from '../../src/dialects/index.ts';
-import type { Dialect } from '../../src/gateway/dialect.ts';
-import type { BoundRpc, BoundStream, GuardedRpc } from '../../src/gateway/rpc.ts';
+import type { Dialect } from '../../src/gateway/contract/dialect.ts';
+import type { BoundRpc, BoundStream, GuardedRpc } from '../../src/gateway/contract/bound-rpc.ts';
 
 /** An rpc as it is served, with the dialect that it belongs to. */
 export interface ServedRpc {

@@ -1,6 +1,6 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { ErrorInfoSchema, type ErrorInfo } from '../../gen/google/rpc/error_details_pb.ts';
-import type { Access } from '../../src/gateway/rpc.ts';
+import type { Access } from '../../src/gateway/contract/bound-rpc.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../src/vault/json.ts';
 import { permits, type Role } from '../../src/vault/permissions.ts';
 

@@ -1,5 +1,5 @@
 import { format } from 'prettier';
-import type { Access } from '../../src/gateway/rpc.ts';
+import type { Access } from '../../src/gateway/contract/bound-rpc.ts';
 import { permits, roles, type Permission, type Role } from '../../src/vault/permissions.ts';
 import { nameOfRpc, type allGuardedRpcs } from './bound-rpcs.ts';
 import type { DocumentedRoute } from './routes.ts';

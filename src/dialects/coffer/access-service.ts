@@ -1,5 +1,5 @@
 import { AccessService, type CreateApiKeyRequest } from '../../../gen/coffer/v1/access_service_pb.ts';
-import { authenticatedRpc, workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
+import { authenticatedRpc, workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { ApiKeyDirectory, ApiKeyDraft } from '../../vault/api-keys.ts';
 import { inWorkspace } from './in-workspace.ts';
 import { apiKeyToMessage, callerToMessage, expiryOf, roleFromEnum } from './mapping.ts';

@@ -8,7 +8,13 @@ import {
   type StreamVerifyAuditTrailResponseSchema,
   type VerifyAuditTrailResponseSchema,
 } from '../../../gen/coffer/v1/audit_service_pb.ts';
-import { ownerRpc, ownerStream, workspaceRpc, type BoundRpc, type BoundStream } from '../../gateway/rpc.ts';
+import {
+  ownerRpc,
+  ownerStream,
+  workspaceRpc,
+  type BoundRpc,
+  type BoundStream,
+} from '../../gateway/contract/bound-rpc.ts';
 import type { AuditEvent, AuditOutcome } from '../../vault/audit-event.ts';
 import type {
   AuditEventFilter,

@@ -1,5 +1,5 @@
 import { CredentialService, type CreateCredentialRequest } from '../../../gen/coffer/v1/credential_service_pb.ts';
-import { workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
+import { workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { CredentialVault } from '../../vault/credential-vault.ts';
 import type { Credential } from '../../vault/credential.ts';
 import { invalidArgument } from '../../vault/errors.ts';

@@ -1,6 +1,6 @@
 import type { DescMethod } from '@bufbuild/protobuf';
 import { comments } from '../../../gen/coffer/v1/comments.ts';
-import type { Documentation, DocumentedError } from '../../gateway/openapi/documentation.ts';
+import type { Documentation, DocumentedError } from '../../gateway/contract/documentation.ts';
 
 const schema = { $ref: '#/components/schemas/Error' } as const;
 

@@ -1,7 +1,7 @@
-import { absentWorkspace } from '../../gateway/rpc/connect-errors.ts';
-import type { Problem, RestAnswer } from '../../gateway/dialect.ts';
+import { absentWorkspace } from '../../gateway/errors/connect-errors.ts';
+import type { Problem, RestAnswer } from '../../gateway/contract/dialect.ts';
 import type { FaultList } from '../../gateway/messages/fault-list.ts';
-import { errorInfo, errorInfoToJson } from '../../gateway/rest/error-info.ts';
+import { errorInfo, errorInfoToJson } from '../../gateway/errors/error-info.ts';
 import type { VaultError, VaultErrorCode } from '../../vault/errors.ts';
 import { describeFaults } from '../describe-fault.ts';
 import { faultListBytesMax } from '../../gateway/errors/refusal-limits.ts';

@@ -4,7 +4,7 @@ import {
   EventService,
   type WatchCredentialsResponseSchema,
 } from '../../../gen/coffer/v1/event_service_pb.ts';
-import { workspaceStream, type BoundStream } from '../../gateway/rpc.ts';
+import { workspaceStream, type BoundStream } from '../../gateway/contract/bound-rpc.ts';
 import type { CredentialChangeKind, CredentialWatch, WatchNews } from '../../vault/credential-watch.ts';
 import { toTimestamp } from '../to-timestamp.ts';
 import { inWorkspace } from './in-workspace.ts';

@@ -1,5 +1,5 @@
 import { AccessService } from '../../../gen/coffer/v1/access_service_pb.ts';
-import { authenticatedRpc, publicRpc, type BoundRpc } from '../../gateway/rpc.ts';
+import { authenticatedRpc, publicRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { Login } from '../../vault/login.ts';
 import type { NamedLogin } from '../../vault/named-login.ts';
 import { toTimestamp } from '../to-timestamp.ts';

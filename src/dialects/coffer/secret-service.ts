@@ -1,5 +1,5 @@
 import { SecretService } from '../../../gen/coffer/v1/secret_service_pb.ts';
-import { workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
+import { workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { CredentialVault } from '../../vault/credential-vault.ts';
 import { toStruct } from '../to-struct.ts';
 import { inWorkspace } from './in-workspace.ts';

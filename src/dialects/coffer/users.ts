@@ -1,5 +1,5 @@
 import { AccessService, type CreateUserRequest } from '../../../gen/coffer/v1/access_service_pb.ts';
-import { ownerRpc, type BoundRpc } from '../../gateway/rpc.ts';
+import { ownerRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { UserDirectory, UserDraft } from '../../vault/users.ts';
 import { userToMessage } from './mapping.ts';
 import { readPage } from './pages.ts';

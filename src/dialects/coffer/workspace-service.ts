@@ -1,5 +1,5 @@
 import { WorkspaceService } from '../../../gen/coffer/v1/workspace_service_pb.ts';
-import { authenticatedRpc, ownerRpc, type BoundRpc } from '../../gateway/rpc.ts';
+import { authenticatedRpc, ownerRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { WorkspaceDirectory } from '../../vault/workspaces.ts';
 import { workspaceToMessage } from './mapping.ts';
 import { readPage } from './pages.ts';

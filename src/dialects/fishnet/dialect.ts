@@ -1,7 +1,13 @@
 import { AuthService } from '../../../gen/fishnet/v1/auth_service_pb.ts';
 import { CredentialSchema, CredentialService } from '../../../gen/fishnet/v1/credential_service_pb.ts';
-import type { Dialect } from '../../gateway/dialect.ts';
-import { authenticatedRpc, publicRpc, workspaceListRpc, workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
+import type { Dialect } from '../../gateway/contract/dialect.ts';
+import {
+  authenticatedRpc,
+  publicRpc,
+  workspaceListRpc,
+  workspaceRpc,
+  type BoundRpc,
+} from '../../gateway/contract/bound-rpc.ts';
 import type { Call } from '../../vault/caller.ts';
 import type { CredentialVault } from '../../vault/credential-vault.ts';
 import type { Login } from '../../vault/login.ts';

@@ -1,5 +1,5 @@
 import { comments } from '../../../gen/fishnet/v1/comments.ts';
-import type { Documentation, DocumentedError } from '../../gateway/openapi/documentation.ts';
+import type { Documentation, DocumentedError } from '../../gateway/contract/documentation.ts';
 
 const schema = { $ref: '#/components/schemas/Error' } as const;
 const required = { required: true } as const;

@@ -1,4 +1,4 @@
-import type { Problem, RestAnswer, RestExchange } from '../../gateway/dialect.ts';
+import type { Problem, RestAnswer, RestExchange } from '../../gateway/contract/dialect.ts';
 import type { FaultList } from '../../gateway/messages/fault-list.ts';
 import type { VaultError, VaultErrorCode } from '../../vault/errors.ts';
 import { describeFaults } from '../describe-fault.ts';

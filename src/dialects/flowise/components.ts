@@ -4,7 +4,7 @@ import {
   ComponentCredentialService,
   type ComponentCredentialSchema,
 } from '../../../gen/flowise/v1/component_credential_service_pb.ts';
-import type { RestExchange } from '../../gateway/dialect.ts';
+import type { RestExchange } from '../../gateway/contract/dialect.ts';
 import { isJsonObject, type JsonValue } from '../../vault/json.ts';
 import type { FieldKind, Provider } from '../../vault/provider-catalogue.ts';
 

@@ -1,7 +1,7 @@
 import { ComponentCredentialService } from '../../../gen/flowise/v1/component_credential_service_pb.ts';
 import { CredentialService, CredentialSummarySchema } from '../../../gen/flowise/v1/credential_service_pb.ts';
-import type { Dialect } from '../../gateway/dialect.ts';
-import { authenticatedRpc, workspaceListRpc, workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
+import type { Dialect } from '../../gateway/contract/dialect.ts';
+import { authenticatedRpc, workspaceListRpc, workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { Call } from '../../vault/caller.ts';
 import type { CredentialVault } from '../../vault/credential-vault.ts';
 import { invalidArgument, notFound, VaultError } from '../../vault/errors.ts';

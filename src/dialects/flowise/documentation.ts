@@ -1,5 +1,5 @@
 import { comments } from '../../../gen/flowise/v1/comments.ts';
-import type { Documentation, DocumentedError } from '../../gateway/openapi/documentation.ts';
+import type { Documentation, DocumentedError } from '../../gateway/contract/documentation.ts';
 
 const component = { $ref: '#/components/schemas/ComponentCredential' } as const;
 const failure = { $ref: '#/components/schemas/Failure' } as const;

@@ -1,4 +1,4 @@
-import type { FixedAnswer } from '../../gateway/dialect.ts';
+import type { FixedAnswer } from '../../gateway/contract/dialect.ts';
 
 /** A key, in the grey of its surroundings: the same for every kind of credential. */
 const icon =

@@ -1,7 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { CredentialReadSchema, CredentialService } from '../../../gen/mielto/v1/credential_service_pb.ts';
-import type { Dialect } from '../../gateway/dialect.ts';
-import { workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
+import type { Dialect } from '../../gateway/contract/dialect.ts';
+import { workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { Call } from '../../vault/caller.ts';
 import type { CredentialPage, CredentialVault } from '../../vault/credential-vault.ts';
 import type { Credential } from '../../vault/credential.ts';

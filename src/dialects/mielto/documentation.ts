@@ -1,5 +1,5 @@
 import { comments } from '../../../gen/mielto/v1/comments.ts';
-import type { Documentation } from '../../gateway/openapi/documentation.ts';
+import type { Documentation } from '../../gateway/contract/documentation.ts';
 import {
   fastApiOperationId,
   validationError,

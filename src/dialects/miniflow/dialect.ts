@@ -3,9 +3,9 @@ import {
   CredentialSummarySchema,
   type GetCredentialRequest,
 } from '../../../gen/miniflow/v1/credential_service_pb.ts';
-import type { Dialect, RestStyle } from '../../gateway/dialect.ts';
+import type { Dialect, RestStyle } from '../../gateway/contract/dialect.ts';
 import { quote } from '../../gateway/errors/refusal-limits.ts';
-import { workspaceListRpc, workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
+import { workspaceListRpc, workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { Call } from '../../vault/caller.ts';
 import type { CredentialVault } from '../../vault/credential-vault.ts';
 import { spellShortId } from '../../vault/ids.ts';

@@ -1,5 +1,5 @@
 import { comments } from '../../../gen/miniflow/v1/comments.ts';
-import type { Documentation, DocumentedError } from '../../gateway/openapi/documentation.ts';
+import type { Documentation, DocumentedError } from '../../gateway/contract/documentation.ts';
 import type { JsonObject } from '../../vault/json.ts';
 
 const schema = { $ref: '#/components/schemas/Error' } as const;

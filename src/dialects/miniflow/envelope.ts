@@ -1,4 +1,4 @@
-import type { RestExchange } from '../../gateway/dialect.ts';
+import type { RestExchange } from '../../gateway/contract/dialect.ts';
 import type { JsonObject } from '../../vault/json.ts';
 
 /** What the rpcs that change something say of it; those that show something say nothing. */

@@ -1,4 +1,4 @@
-import type { Problem, RestAnswer, RestExchange } from '../../gateway/dialect.ts';
+import type { Problem, RestAnswer, RestExchange } from '../../gateway/contract/dialect.ts';
 import { quote } from '../../gateway/errors/refusal-limits.ts';
 import { VaultError, type VaultErrorCode } from '../../vault/errors.ts';
 import { describeTextFlaw } from '../../vault/json-text-flaw.ts';

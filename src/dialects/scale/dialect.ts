@@ -1,7 +1,7 @@
 import { CredentialService, type ListCredentialsRequest } from '../../../gen/scale/v5/credential_service_pb.ts';
-import type { Dialect } from '../../gateway/dialect.ts';
+import type { Dialect } from '../../gateway/contract/dialect.ts';
 import { quote } from '../../gateway/errors/refusal-limits.ts';
-import { workspaceRpc, type BoundRpc } from '../../gateway/rpc.ts';
+import { workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { Call } from '../../vault/caller.ts';
 import type { CredentialVault, RevealedSecret } from '../../vault/credential-vault.ts';
 import { sayTakenName } from '../say-taken-name.ts';

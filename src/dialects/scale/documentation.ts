@@ -1,5 +1,5 @@
 import { comments } from '../../../gen/scale/v5/comments.ts';
-import type { Documentation, DocumentedError } from '../../gateway/openapi/documentation.ts';
+import type { Documentation, DocumentedError } from '../../gateway/contract/documentation.ts';
 import { validationError, validationErrorSchemas, workspaceHeader } from '../fastapi-documentation.ts';
 
 const detail = { type: 'object', properties: { detail: { type: 'string' } }, required: ['detail'] } as const;

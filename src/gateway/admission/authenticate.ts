@@ -1,7 +1,8 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Caller } from '../../vault/caller.ts';
 import { VaultError, type VaultErrorCode } from '../../vault/errors.ts';
-import type { BoundRpc } from '../rpc.ts';
+import type { BoundRpc } from '../contract/bound-rpc.ts';
+import type { RequestHeaders } from '../request/request-headers.ts';
 
 /**
  * Finds out who is calling, from a request's headers and the certificate that its connection's peer had to present, if any.
@@ -14,12 +15,6 @@ export type Authenticate = (
   signal: AbortSignal,
   peerCertificate: X509Certificate | undefined,
 ) => Promise<Caller | undefined>;
-
-/** The headers of a request by their names in small letters; the values of one that was sent several times are joined by commas. */
-export interface RequestHeaders {
-  get(name: string): string | null;
-  has(name: string): boolean;
-}
 
 /** What a request proves its caller by. */
 export interface Evidence {

@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import type { Call } from '../../vault/caller.ts';
 import { VaultError } from '../../vault/errors.ts';
-import type { Exchange } from '../request/exchange.ts';
-import { describeUnknownError } from '../request/unknown-error.ts';
+import type { Exchange } from '../contract/exchange.ts';
+import { describeUnknownError } from '../errors/unknown-error.ts';
 
 /** Is told of every call that ends in a refusal of the vault; which of them matter is its own business. */
 export interface DenialObserver {

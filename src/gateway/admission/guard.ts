@@ -2,12 +2,12 @@ import type { DescMessage, Message } from '@bufbuild/protobuf';
 import { createValidator, type Violation } from '@bufbuild/protovalidate';
 import { authorize, authorizeOwner, authorizeSomewhere, resolveWorkspace, type Caller } from '../../vault/caller.ts';
 import { invalidArgument, VaultError } from '../../vault/errors.ts';
-import type { RequestHeaders } from './authenticate.ts';
-import type { Dialect } from '../dialect.ts';
+import type { RequestHeaders } from '../request/request-headers.ts';
+import type { Dialect } from '../contract/dialect.ts';
 import { untilAborted as itemsUntilAborted } from '../request/until-aborted.ts';
-import { createFlawSearches } from '../messages/flaw-search.ts';
-import { createOverfullCuts } from '../messages/overfull-lists.ts';
-import type { BoundRpc, RpcCall } from '../rpc.ts';
+import { createFlawSearches } from './unstorable-values.ts';
+import { createOverfullCuts } from './overfull-lists.ts';
+import type { BoundRpc, RpcCall } from '../contract/bound-rpc.ts';
 
 /** What stands between a request and its handler, the same for every protocol. */
 export interface Guard {

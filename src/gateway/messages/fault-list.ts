@@ -1,4 +1,4 @@
-import type { Fault, Problem } from '../dialect.ts';
+import type { Fault, Problem } from '../contract/dialect.ts';
 import { faultsMax, quote } from '../errors/refusal-limits.ts';
 import type { PlacedFault } from './request-checker.ts';
 

@@ -12,9 +12,9 @@ import {
 } from '@bufbuild/protobuf/wkt';
 import assert from 'node:assert/strict';
 import { spellTime } from '../../vault/spell-time.ts';
-import type { JsonStyle } from '../dialect.ts';
-import { isJson } from './json-guard.ts';
-import { fieldReader, wireNameOf } from './message-fields.ts';
+import type { JsonStyle } from '../contract/dialect.ts';
+import { isJson } from '../request/json-guard.ts';
+import { fieldReader, wireNameOf } from '../routes/message-fields.ts';
 
 /** Spells a message, or one value of a field, as JSON text, as `JSON.stringify` spells it. */
 export type JsonWriter = (value: unknown) => string;

@@ -1,7 +1,7 @@
 import { fromJson, type DescMessage, type JsonReadOptions, type Message } from '@bufbuild/protobuf';
 import assert from 'node:assert/strict';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.ts';
-import { isReadableByProtobuf } from './json-guard.ts';
+import { isReadableByProtobuf } from '../request/json-guard.ts';
 import { structFieldsOf, type StructField } from './struct-fields.ts';
 
 /** Reads a message of JSON; throws what `fromJson` throws. A Struct's JSON is kept as it is, not copied. */

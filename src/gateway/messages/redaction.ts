@@ -1,7 +1,7 @@
 import type { DescField, DescMessage } from '@bufbuild/protobuf';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.ts';
 import { quote, quotedBytesMax } from '../errors/refusal-limits.ts';
-import { findField, isSecretField } from './message-fields.ts';
+import { findField, isSecretField } from '../routes/message-fields.ts';
 
 /** What stands in an error for a value that must not be shown. */
 export const redacted = '[redacted]';

@@ -3,9 +3,9 @@ import type { DescField, DescMessage } from '@bufbuild/protobuf';
 import { isWrapperDesc } from '@bufbuild/protobuf/wkt';
 import assert from 'node:assert/strict';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.ts';
-import type { Fault, FaultRule } from '../dialect.ts';
+import type { Fault, FaultRule } from '../contract/dialect.ts';
 import { faultsMax } from '../errors/refusal-limits.ts';
-import { isRequiredField, isSecretField, itemsMaxOf, wireNameOf } from './message-fields.ts';
+import { isRequiredField, isSecretField, itemsMaxOf, wireNameOf } from '../routes/message-fields.ts';
 import { hide, isJsonList, quoteValue, redactField, redactMessage } from './redaction.ts';
 import { enumCheck, scalarCheck, textMessageCheck, type Refusal, type ValueCheck } from './scalar-checks.ts';
 

@@ -2,13 +2,13 @@ import { create, ScalarType } from '@bufbuild/protobuf';
 import type { DescField, DescMessage, Message } from '@bufbuild/protobuf';
 import type { Violation } from '@bufbuild/protovalidate';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.ts';
-import type { RequestHeaders } from '../admission/authenticate.ts';
-import type { Fault } from '../dialect.ts';
+import type { RequestHeaders } from '../request/request-headers.ts';
+import type { Fault } from '../contract/dialect.ts';
 import { faultsMax } from '../errors/refusal-limits.ts';
 import { faultListOf, overlapWith, type FaultList } from './fault-list.ts';
-import { findJsonFlaw } from './json-guard.ts';
+import { findJsonFlaw } from '../request/json-guard.ts';
 import { createJsonMessageReader } from './read-json-message.ts';
-import { findField, isRequiredField, resolveFieldPath } from './message-fields.ts';
+import { findField, isRequiredField, resolveFieldPath } from '../routes/message-fields.ts';
 import { createRequestCheck, type PlacedFault } from './request-checker.ts';
 import type { BodyBinding, Route } from '../routes/route-table.ts';
 import {

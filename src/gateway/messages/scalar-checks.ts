@@ -5,7 +5,7 @@ import { DurationSchema, FieldMaskSchema } from '@bufbuild/protobuf/wkt';
 import type { JsonValue } from '../../vault/json.ts';
 import { parseTime } from '../../vault/parse-time.ts';
 import { spellTime } from '../../vault/spell-time.ts';
-import type { Fault } from '../dialect.ts';
+import type { Fault } from '../contract/dialect.ts';
 
 /** What a value breaks. */
 export type Refusal = Pick<Fault, 'rule' | 'expected'>;

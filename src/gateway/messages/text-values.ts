@@ -3,8 +3,8 @@ import type { DescField, DescMessage } from '@bufbuild/protobuf';
 import { isWrapperDesc } from '@bufbuild/protobuf/wkt';
 import assert from 'node:assert/strict';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.ts';
-import type { Fault } from '../dialect.ts';
-import { resolveFieldPath, type FieldPath } from './message-fields.ts';
+import type { Fault } from '../contract/dialect.ts';
+import { resolveFieldPath, type FieldPath } from '../routes/message-fields.ts';
 import type { PathTemplate } from '../routes/path-template.ts';
 
 /** Members that may still be added. */

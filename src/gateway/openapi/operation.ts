@@ -1,10 +1,10 @@
 import type { JsonObject } from '../../vault/json.ts';
-import type { Dialect } from '../dialect.ts';
+import type { Dialect } from '../contract/dialect.ts';
 import { needsBody, originsOf, type Origins } from '../messages/request-reader.ts';
 import type { Route } from '../routes/route-table.ts';
 import type { ComponentSchemas } from './component-schemas.ts';
 import { parametersOf } from './parameters.ts';
-import { isStream } from '../rpc.ts';
+import { isStream } from '../contract/bound-rpc.ts';
 
 /**
  * Describes how one route is called, and what it answers.

@@ -1,7 +1,7 @@
 import type { DescField, DescMessage } from '@bufbuild/protobuf';
 import type { JsonObject } from '../../vault/json.ts';
-import type { Dialect } from '../dialect.ts';
-import { findField, isRequiredField, resolveFieldPath, wireNameOf } from '../messages/message-fields.ts';
+import type { Dialect } from '../contract/dialect.ts';
+import { findField, isRequiredField, resolveFieldPath, wireNameOf } from '../routes/message-fields.ts';
 import type { Origins } from '../messages/request-reader.ts';
 import type { Route } from '../routes/route-table.ts';
 import { isTextField } from '../messages/text-values.ts';

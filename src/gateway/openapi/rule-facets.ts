@@ -2,7 +2,7 @@ import { isFieldSet, isMessage, ScalarType, type DescField, type Message } from 
 import { FeatureSet_FieldPresence } from '@bufbuild/protobuf/wkt';
 import { FieldRulesSchema, type FieldRules } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js';
 import type { JsonObject, JsonValue } from '../../vault/json.ts';
-import { fieldReader, isRequiredField, rulesOf } from '../messages/message-fields.ts';
+import { fieldReader, isRequiredField, rulesOf } from '../routes/message-fields.ts';
 
 /**
  * Says a field's protovalidate rules in JSON Schema's words, for lists and maps those of their items, too. Rules that it has no

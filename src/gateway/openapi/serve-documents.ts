@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { Dialect } from '../dialect.ts';
+import type { Dialect } from '../contract/dialect.ts';
 import type { RouteTable } from '../routes/route-table.ts';
 import { createApiDocument } from './api-document.ts';
 import { serveDocs } from './serve-docs.ts';

@@ -2,7 +2,7 @@ import { ScalarType } from '@bufbuild/protobuf';
 import type { DescMessage } from '@bufbuild/protobuf';
 import { isWrapperDesc } from '@bufbuild/protobuf/wkt';
 import type { JsonObject } from '../../vault/json.ts';
-import type { JsonStyle } from '../dialect.ts';
+import type { JsonStyle } from '../contract/dialect.ts';
 
 /** The schema of a scalar, as the dialect spells it. @see https://protobuf.dev/programming-guides/json/ */
 export function scalarSchema(scalar: ScalarType, { int64 }: JsonStyle): JsonObject {

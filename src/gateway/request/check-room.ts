@@ -1,6 +1,6 @@
 import { VaultError } from '../../vault/errors.ts';
 import type { UnreadAnswers } from '../port/unread-answers.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange } from '../contract/exchange.ts';
 
 /**
  * Lets an answer of so many bytes pass for which there is room among those that wait to be read.

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import type { RestAnswer } from '../dialect.ts';
-import { plainAnswer } from '../rest/rest-problems.ts';
+import type { RestAnswer } from '../contract/dialect.ts';
+import { plainAnswer } from '../errors/rest-problems.ts';
 import { hasSeveralHosts, hostOf } from './request-identity.ts';
 
 interface Rule {

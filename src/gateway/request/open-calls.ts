@@ -1,5 +1,5 @@
 import { Code, ConnectError } from '@connectrpc/connect';
-import { shuttingDown } from '../rpc/connect-errors.ts';
+import { shuttingDown } from '../errors/connect-errors.ts';
 
 /** A call that is in flight. */
 export interface OpenCall {

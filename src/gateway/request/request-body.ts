@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { VaultError } from '../../vault/errors.ts';
 import { readJson, type ReadJson } from '../../vault/read-json.ts';
-import { findJsonFault } from '../messages/json-fault.ts';
-import { ProblemError } from '../rest/problem-error.ts';
-import type { BoundRpc } from '../rpc.ts';
+import { findJsonFault } from './json-fault.ts';
+import { ProblemError } from '../errors/problem-error.ts';
+import type { BoundRpc } from '../contract/bound-rpc.ts';
 
 /** The most bytes that the request of a call may take which anybody may make. */
 export const publicBodyBytesMax = 16_384;

@@ -1,5 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { RequestHeaders } from '../admission/authenticate.ts';
+
+/** The headers of a request by their names in small letters; the values of one that was sent several times are joined by commas. */
+export interface RequestHeaders {
+  get(name: string): string | null;
+  has(name: string): boolean;
+}
 
 /**
  * Shows a request's headers by their names in small letters, as Node has read them: nothing is copied, since most are never asked

@@ -3,7 +3,7 @@ import { codeFromString } from '@connectrpc/connect/protocol-connect';
 import { context, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { Attributes, Context, Span, Tracer } from '@opentelemetry/api';
 import type { IncomingHttpHeaders } from 'node:http';
-import type { EndedExchange, RequestSpan } from './exchange.ts';
+import type { EndedExchange, RequestSpan } from '../contract/exchange.ts';
 import { clientSpanOf } from './trace-context.ts';
 
 /** What of a request its span begins with. */

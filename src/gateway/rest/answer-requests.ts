@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { refusalOfMalformed } from '../request/malformed-request.ts';
-import { describeUnknownError } from '../request/unknown-error.ts';
+import { describeUnknownError } from '../errors/unknown-error.ts';
 import { answerOfFramework, isUnknownMethod } from './framework-errors.ts';
-import { plainAnswer, spellAnswer } from './rest-problems.ts';
+import { plainAnswer, spellAnswer } from '../errors/rest-problems.ts';
 import { sendAnswer } from './send-answer.ts';
 
 /** What the hooks around every request work with. */

@@ -1,10 +1,10 @@
 import type { Message } from '@bufbuild/protobuf';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { cutOff } from '../port/close-behind.ts';
+import { cutOff } from '../request/unread-body.ts';
 import { writePart } from '../port/send-body.ts';
 import { untilAborted } from '../request/until-aborted.ts';
-import type { OpenStreams } from '../rpc/open-streams.ts';
-import type { BoundStream, EventDescription, RpcCall } from '../rpc.ts';
+import type { OpenStreams } from '../admission/open-streams.ts';
+import type { BoundStream, EventDescription, RpcCall } from '../contract/bound-rpc.ts';
 
 /** How soon a client may connect again, and how often a silent stream shows that it is alive, in milliseconds. */
 const retryMs = 2_000;

@@ -1,5 +1,5 @@
-import type { RestAnswer } from '../dialect.ts';
-import { plainAnswer } from './rest-problems.ts';
+import type { RestAnswer } from '../contract/dialect.ts';
+import { plainAnswer } from '../errors/rest-problems.ts';
 
 /** Tells whether the web framework does not even know the method of a request. */
 export function isUnknownMethod(error: unknown): boolean {

@@ -1,7 +1,7 @@
 import type { Message } from '@bufbuild/protobuf';
 import assert from 'node:assert/strict';
 import type { EventStream } from './event-stream.ts';
-import type { SpeltAnswer } from './rest-problems.ts';
+import type { SpeltAnswer } from '../errors/rest-problems.ts';
 
 /** Serializes an answer whose list comes in parts. */
 export interface ListWriter {

@@ -1,10 +1,10 @@
 import { isJsonObject, type JsonValue } from '../../vault/json.ts';
-import type { Fault, RestAnswer } from '../dialect.ts';
+import type { Fault, RestAnswer } from '../contract/dialect.ts';
 import { findMisencodedParameter } from '../messages/query-encoding.ts';
 import { parametersMax } from '../request/query.ts';
 import type { Route } from '../routes/route-table.ts';
-import { ProblemError } from './problem-error.ts';
-import { plainAnswer } from './rest-problems.ts';
+import { ProblemError } from '../errors/problem-error.ts';
+import { plainAnswer } from '../errors/rest-problems.ts';
 import type { RestRequest } from './rest-request.ts';
 
 const tooManyParameters: Fault = {

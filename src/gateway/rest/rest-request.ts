@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ReadJson } from '../../vault/read-json.ts';
-import type { RequestHeaders } from '../admission/authenticate.ts';
-import type { Exchange } from '../request/exchange.ts';
+import type { RequestHeaders } from '../request/request-headers.ts';
+import type { Exchange } from '../contract/exchange.ts';
 import { readQueryText, type BoundedQuery } from '../request/query.ts';
 import { announcesBody, readJsonBody } from '../request/request-body.ts';
 import { headersByName } from '../request/request-headers.ts';

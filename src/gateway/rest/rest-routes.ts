@@ -2,12 +2,12 @@ import { create, type DescMessage, type Message } from '@bufbuild/protobuf';
 import assert from 'node:assert/strict';
 import type { Guard } from '../admission/guard.ts';
 import { createJsonWriters, type JsonWriters } from '../messages/json-writer.ts';
-import { fieldReader, resolveFieldPath, wireNameOf } from '../messages/message-fields.ts';
-import { nameOfRpc } from '../request/request-metrics.ts';
+import { fieldReader, resolveFieldPath, wireNameOf } from '../routes/message-fields.ts';
+import { nameOfRpc } from '../contract/bound-rpc.ts';
 import { createRequestReader, type RequestReader } from '../messages/request-reader.ts';
 import type { ListWriter } from './list-answer.ts';
 import type { Route } from '../routes/route-table.ts';
-import { isStream } from '../rpc.ts';
+import { isStream } from '../contract/bound-rpc.ts';
 
 /** A route with all that is made once for it. */
 export interface CompiledRoute {

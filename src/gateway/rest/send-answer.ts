@@ -3,10 +3,10 @@ import { constants, Http2ServerResponse } from 'node:http2';
 import type { Logger } from 'pino';
 import type { Connection } from '../port/connection.ts';
 import { sendBody, writePart } from '../port/send-body.ts';
-import type { Exchange } from '../request/exchange.ts';
-import { describeUnknownError } from '../request/unknown-error.ts';
+import type { Exchange } from '../contract/exchange.ts';
+import { describeUnknownError } from '../errors/unknown-error.ts';
 import type { ListAnswer } from './list-answer.ts';
-import type { SpeltAnswer } from './rest-problems.ts';
+import type { SpeltAnswer } from '../errors/rest-problems.ts';
 
 /** Shorter bodies are handed over at once, with their headers. */
 const plainBodyCharactersMax = 16_384;

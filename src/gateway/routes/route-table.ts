@@ -2,11 +2,11 @@ import { getOption, hasOption } from '@bufbuild/protobuf';
 import type { DescField, DescMethod } from '@bufbuild/protobuf';
 import { http } from '../../../gen/google/api/annotations_pb.ts';
 import type { HttpRule } from '../../../gen/google/api/http_pb.ts';
-import type { Dialect } from '../dialect.ts';
-import { findField, resolveFieldPath } from '../messages/message-fields.ts';
+import type { Dialect } from '../contract/dialect.ts';
+import { findField, resolveFieldPath } from './message-fields.ts';
 import { parsePathTemplate, shapeOf, type PathTemplate } from './path-template.ts';
 import { createPathTree, splitPath, type PathMatch, type PathTree, type SplitPath } from './path-tree.ts';
-import type { BoundRpc, BoundStream } from '../rpc.ts';
+import type { BoundRpc, BoundStream } from '../contract/bound-rpc.ts';
 import { answeringMethod, withHead } from './implied-methods.ts';
 
 /** What of a request its body holds. */

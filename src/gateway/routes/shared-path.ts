@@ -1,6 +1,6 @@
 import type { Caller } from '../../vault/caller.ts';
 import type { JsonValue } from '../../vault/json.ts';
-import type { RequestHeaders } from '../admission/authenticate.ts';
+import type { RequestHeaders } from '../request/request-headers.ts';
 
 /** What a request shows of the dialect that it is meant for, when its path belongs to several. */
 export interface SharedPathRequest {

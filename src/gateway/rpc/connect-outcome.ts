@@ -4,7 +4,7 @@ import { Code, ConnectError, createContextKey } from '@connectrpc/connect';
 import type { ContextValues, HandlerContext } from '@connectrpc/connect';
 import { codeToString } from '@connectrpc/connect/protocol-connect';
 import { VaultError } from '../../vault/errors.ts';
-import type { Exchange } from '../request/exchange.ts';
+import type { Exchange } from '../contract/exchange.ts';
 
 /** Whether the gate has let a call in whose request has not been decoded yet. */
 export const isDecodingKey = createContextKey(false, { description: 'is decoding' });

@@ -1,7 +1,7 @@
 import type { Message } from '@bufbuild/protobuf';
 import { setTimeout as delay } from 'node:timers/promises';
 import { VaultError } from '../../vault/errors.ts';
-import { namedCredential } from '../rpc.ts';
+import { namedCredential } from '../contract/bound-rpc.ts';
 import type { GuardedAttempt } from './rpc-service.ts';
 
 /** How long the answer to a denied call waits for the message that names the credential, in milliseconds. */

@@ -3,9 +3,9 @@ import type { ConnectError } from '@connectrpc/connect';
 import { codeToString } from '@connectrpc/connect/protocol-connect';
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { Logger } from 'pino';
-import { dropUnreadBody } from '../port/close-behind.ts';
+import { dropUnreadBody } from '../request/unread-body.ts';
 import { undecodable } from './connect-outcome.ts';
-import type { Exchange } from '../request/exchange.ts';
+import type { Exchange } from '../contract/exchange.ts';
 import { grpcContentType, isPlainGrpc, timeoutOf, trailersOf } from './grpc-headers.ts';
 import { FrameReader, frameMessage } from './grpc-message.ts';
 import type { OpenCalls } from '../request/open-calls.ts';
@@ -16,7 +16,7 @@ import { headersByName } from '../request/request-headers.ts';
 import { requestIdOf } from '../request/request-identity.ts';
 import type { Exchanges } from '../request/request-log.ts';
 import type { RpcAttempt, RpcService, ServedRpc } from './rpc-service.ts';
-import { describeUnknownError } from '../request/unknown-error.ts';
+import { describeUnknownError } from '../errors/unknown-error.ts';
 
 /** What gRPC is served with. */
 export interface GrpcParts {

@@ -2,8 +2,8 @@ import { createContextValues, type ConnectRouter, type HandlerContext } from '@c
 import { fastifyConnectPlugin } from '@connectrpc/connect-fastify';
 import assert from 'node:assert/strict';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { cutOff } from '../port/close-behind.ts';
-import { exchangeKey, type Exchange } from '../request/exchange.ts';
+import { cutOff } from '../request/unread-body.ts';
+import { exchangeKey, type Exchange } from '../contract/exchange.ts';
 import type { OpenCalls } from '../request/open-calls.ts';
 import { publicBodyBytesMax } from '../request/request-body.ts';
 import { answeringMethod } from '../routes/implied-methods.ts';

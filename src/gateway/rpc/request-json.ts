@@ -6,9 +6,9 @@ import { describeTextFlaw, placeOfFlaw } from '../../vault/json-text-flaw.ts';
 import { hasEscapedName } from '../../vault/json-tokens.ts';
 import { sameJson } from '../../vault/json.ts';
 import { readJson } from '../../vault/read-json.ts';
-import { isReadableByProtobuf } from '../messages/json-guard.ts';
+import { isReadableByProtobuf } from '../request/json-guard.ts';
 import { createTimestampSearch } from '../messages/timestamp-search.ts';
-import { connectErrorOf } from './connect-errors.ts';
+import { connectErrorOf } from '../errors/connect-errors.ts';
 
 /** Reads the JSON of an rpc's requests, for whichever protocol carries it. */
 export interface RequestJson {

@@ -3,20 +3,27 @@ import { ConnectError } from '@connectrpc/connect';
 import type { Logger } from 'pino';
 import { VaultError } from '../../vault/errors.ts';
 import type { Clock } from '../../vault/ports.ts';
-import { callerOf, evidenceOf, type Proof, type Prover, type RequestHeaders } from '../admission/authenticate.ts';
-import { absentWorkspace, connectErrorOf, givenUp, internalError, invalidRequestError } from './connect-errors.ts';
+import { callerOf, evidenceOf, type Proof, type Prover } from '../admission/authenticate.ts';
+import type { RequestHeaders } from '../request/request-headers.ts';
+import {
+  absentWorkspace,
+  connectErrorOf,
+  givenUp,
+  internalError,
+  invalidRequestError,
+} from '../errors/connect-errors.ts';
 import { tellDenial, type DenialObserver } from '../admission/denial-observer.ts';
-import type { Dialect } from '../dialect.ts';
+import type { Dialect } from '../contract/dialect.ts';
 import type { CheckRoom } from '../request/check-room.ts';
-import { workFor, type Exchange } from '../request/exchange.ts';
+import { workFor, type Exchange } from '../contract/exchange.ts';
 import type { Guard } from '../admission/guard.ts';
 import { createBinaryMessageReader, type BinaryMessageReader } from '../messages/read-binary-message.ts';
 import { bodyLimitOf } from '../request/request-body.ts';
-import { nameOfRpc } from '../request/request-metrics.ts';
-import { renderProblem } from '../rest/rest-problems.ts';
-import { namedCredential, type BoundRpc, type GuardedRpc, type RpcCall } from '../rpc.ts';
+import { nameOfRpc } from '../contract/bound-rpc.ts';
+import { renderProblem } from '../errors/rest-problems.ts';
+import { namedCredential, type BoundRpc, type GuardedRpc, type RpcCall } from '../contract/bound-rpc.ts';
 import { isDeniedUnread, nameCredential } from './denied-credential.ts';
-import { describeUnknownError } from '../request/unknown-error.ts';
+import { describeUnknownError } from '../errors/unknown-error.ts';
 
 /** What gRPC, gRPC-Web and Connect are served with. */
 export interface RpcParts {

@@ -3,12 +3,12 @@ import { createContextKey, type ConnectRouter, type HandlerContext } from '@conn
 import assert from 'node:assert/strict';
 import { callerOf, type Proof, type Prover } from '../admission/authenticate.ts';
 import { isDecodingKey } from './connect-outcome.ts';
-import type { Dialect } from '../dialect.ts';
-import { exchangeKey } from '../request/exchange.ts';
+import type { Dialect } from '../contract/dialect.ts';
+import { exchangeKey } from '../contract/exchange.ts';
 import type { Guard } from '../admission/guard.ts';
-import type { OpenStreams } from './open-streams.ts';
+import type { OpenStreams } from '../admission/open-streams.ts';
 import { bodyLimitOf } from '../request/request-body.ts';
-import { namedCredential, type BoundStream } from '../rpc.ts';
+import { namedCredential, type BoundStream } from '../contract/bound-rpc.ts';
 import { createRequestJson } from './request-json.ts';
 import { untilAborted } from '../request/until-aborted.ts';
 import { binaryOptions, jsonOptionsOf, type GuardedAttempt, type RpcService } from './rpc-service.ts';

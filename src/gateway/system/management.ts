@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { hasSeveralAuthorizations, hostOf, isLocalRequest, isLocalServer } from '../request/request-identity.ts';
-import { describeUnknownError } from '../request/unknown-error.ts';
+import { describeUnknownError } from '../errors/unknown-error.ts';
 import type { IsMetricsToken } from './metrics-token.ts';
 import { healthAnswer, readinessAnswer } from './probes.ts';
 import type { Readiness } from './readiness.ts';

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { Dialect } from '../dialect.ts';
+import type { Dialect } from '../contract/dialect.ts';
 
 /** Serves what dialects always answer alike, at its documented path and below the mount prefix, with and without a last slash. */
 export function serveFixedAnswers(fastify: FastifyInstance, dialects: readonly Dialect[]): void {

@@ -4,10 +4,10 @@ import type { Registry } from 'prom-client';
 import { VaultError, type VaultErrorCode } from '../../vault/errors.ts';
 import { evidenceOf, type Proof, type Prover } from '../admission/authenticate.ts';
 import { logRefusedToken } from '../admission/denial-observer.ts';
-import type { RestAnswer } from '../dialect.ts';
-import type { Exchange } from '../request/exchange.ts';
+import type { RestAnswer } from '../contract/dialect.ts';
+import type { Exchange } from '../contract/exchange.ts';
 import { headersByName } from '../request/request-headers.ts';
-import { plainAnswer } from '../rest/rest-problems.ts';
+import { plainAnswer } from '../errors/rest-problems.ts';
 import { abortWhenGone } from '../rest/rest-request.ts';
 import type { IsMetricsToken } from './metrics-token.ts';
 

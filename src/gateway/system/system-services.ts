@@ -1,9 +1,9 @@
 import type { ConnectRouter, HandlerContext } from '@connectrpc/connect';
 import { Health } from '../../../gen/health/v1/health_pb.ts';
 import { tooManyInFlight } from '../admission/forwarded-calls.ts';
-import type { Dialect } from '../dialect.ts';
-import { exchangeKey } from '../request/exchange.ts';
-import { connectErrorOf } from '../rpc/connect-errors.ts';
+import type { Dialect } from '../contract/dialect.ts';
+import { exchangeKey } from '../contract/exchange.ts';
+import { connectErrorOf } from '../errors/connect-errors.ts';
 import { registerHealth } from './health.ts';
 import { publicStreamMsDefault } from './public-stream.ts';
 import type { Readiness } from './readiness.ts';

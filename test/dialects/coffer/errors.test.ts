@@ -4,7 +4,7 @@ import { codeFromString, codeToHttpStatus } from '@connectrpc/connect/protocol-c
 import { expect } from 'chai';
 import { ErrorInfoSchema } from '../../../gen/google/rpc/error_details_pb.ts';
 import { renderProblem } from '../../../src/dialects/coffer/errors.ts';
-import type { Problem } from '../../../src/gateway/dialect.ts';
+import type { Problem } from '../../../src/gateway/contract/dialect.ts';
 import { notFound, VaultError, vaultErrorCodes, type VaultErrorCode } from '../../../src/vault/errors.ts';
 
 const render = (problem: Problem) => {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { renderProblem } from '../../../src/dialects/fishnet/errors.ts';
-import type { Fault, Problem } from '../../../src/gateway/dialect.ts';
+import type { Fault, Problem } from '../../../src/gateway/contract/dialect.ts';
 import { invalidArgument, notFound, VaultError, vaultErrorCodes } from '../../../src/vault/errors.ts';
 
 const fault = (path: string, rule: Fault['rule']): Fault => ({ source: 'body', path: [path], rule, input: undefined });

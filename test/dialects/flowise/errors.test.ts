@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { CredentialService } from '../../../gen/flowise/v1/credential_service_pb.ts';
 import { renderProblem } from '../../../src/dialects/flowise/errors.ts';
-import type { Fault, Problem, RestExchange } from '../../../src/gateway/dialect.ts';
+import type { Fault, Problem, RestExchange } from '../../../src/gateway/contract/dialect.ts';
 import { invalidArgument, notFound, VaultError, vaultErrorCodes } from '../../../src/vault/errors.ts';
 
 const exchange: RestExchange = {

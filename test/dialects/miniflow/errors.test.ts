@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { checkWorkspaceSpelling, invalidInput, renderMiniflowProblem } from '../../../src/dialects/miniflow/errors.ts';
-import type { Problem, RestExchange } from '../../../src/gateway/dialect.ts';
+import type { Problem, RestExchange } from '../../../src/gateway/contract/dialect.ts';
 import { invalidArgument, notFound, VaultError, vaultErrorCodes } from '../../../src/vault/errors.ts';
 
 const exchange: RestExchange = {

@@ -1,7 +1,7 @@
 import { createValidator } from '@bufbuild/protovalidate';
 import { expect } from 'chai';
 import * as fc from 'fast-check';
-import type { RestStyle } from '../../../src/gateway/dialect.ts';
+import type { RestStyle } from '../../../src/gateway/contract/dialect.ts';
 import type { FaultList } from '../../../src/gateway/messages/fault-list.ts';
 import { createRequestReader } from '../../../src/gateway/messages/request-reader.ts';
 import { createRouteTable } from '../../../src/gateway/routes/route-table.ts';

@@ -2,7 +2,7 @@ import { create, fromJson, toJson, type JsonObject } from '@bufbuild/protobuf';
 import { StringValueSchema, ValueSchema } from '@bufbuild/protobuf/wkt';
 import { expect } from 'chai';
 import * as fc from 'fast-check';
-import type { JsonStyle } from '../../../src/gateway/dialect.ts';
+import type { JsonStyle } from '../../../src/gateway/contract/dialect.ts';
 import { createJsonWriters } from '../../../src/gateway/messages/json-writer.ts';
 import {
   AuthorSchema,

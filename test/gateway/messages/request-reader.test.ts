@@ -2,7 +2,7 @@ import { toJson } from '@bufbuild/protobuf';
 import { createValidator } from '@bufbuild/protovalidate';
 import { expect } from 'chai';
 import * as fc from 'fast-check';
-import type { Fault, RestStyle } from '../../../src/gateway/dialect.ts';
+import type { Fault, RestStyle } from '../../../src/gateway/contract/dialect.ts';
 import { createRequestReader, type RequestParts } from '../../../src/gateway/messages/request-reader.ts';
 import { createRouteTable } from '../../../src/gateway/routes/route-table.ts';
 import type { JsonValue } from '../../../src/vault/json.ts';

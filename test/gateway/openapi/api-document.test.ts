@@ -1,8 +1,8 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { expect } from 'chai';
-import type { Dialect, RestStyle } from '../../../src/gateway/dialect.ts';
+import type { Dialect, RestStyle } from '../../../src/gateway/contract/dialect.ts';
 import { createApiDocument } from '../../../src/gateway/openapi/api-document.ts';
-import type { Documentation } from '../../../src/gateway/openapi/documentation.ts';
+import type { Documentation } from '../../../src/gateway/contract/documentation.ts';
 import { createRouteTable } from '../../../src/gateway/routes/route-table.ts';
 import type { JsonObject, JsonValue } from '../../../src/vault/json.ts';
 import { memberOf } from '../../support/json.ts';

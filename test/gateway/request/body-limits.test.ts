@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { connect, constants } from 'node:http2';
 import { once } from 'node:events';
-import { publicRpc } from '../../../src/gateway/rpc.ts';
+import { publicRpc } from '../../../src/gateway/contract/bound-rpc.ts';
 import { LibraryService } from '../gen/example/v1/example_pb.ts';
 import { createLibrary, startGateway, workspaceId, type RunningGateway } from '../library.ts';
 import { openRaw } from '../raw-connection.ts';

@@ -2,7 +2,7 @@ import { createClient } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { expect } from 'chai';
-import type { BoundRpc } from '../../../src/gateway/rpc.ts';
+import type { BoundRpc } from '../../../src/gateway/contract/bound-rpc.ts';
 import { assert as check, asyncProperty, constantFrom, record, string, webPath } from 'fast-check';
 import { Registry } from 'prom-client';
 import { Health } from '../../../gen/health/v1/health_pb.ts';

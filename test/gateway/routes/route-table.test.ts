@@ -4,9 +4,9 @@ import { MethodOptionsSchema } from '@bufbuild/protobuf/wkt';
 import { expect } from 'chai';
 import { http } from '../../../gen/google/api/annotations_pb.ts';
 import { HttpRuleSchema } from '../../../gen/google/api/http_pb.ts';
-import type { Dialect } from '../../../src/gateway/dialect.ts';
+import type { Dialect } from '../../../src/gateway/contract/dialect.ts';
 import { createRouteTable } from '../../../src/gateway/routes/route-table.ts';
-import type { BoundRpc } from '../../../src/gateway/rpc.ts';
+import type { BoundRpc } from '../../../src/gateway/contract/bound-rpc.ts';
 import { LibraryService } from '../gen/example/v1/example_pb.ts';
 import { createLibrary } from '../library.ts';
 

@@ -1,6 +1,6 @@
 import type { DescField, DescMessage, Message } from '@bufbuild/protobuf';
 import { isMessage } from '@bufbuild/protobuf';
-import { compileMembers, fieldReader, itemsMaxOf } from './message-fields.ts';
+import { compileMembers, fieldReader, itemsMaxOf } from '../routes/message-fields.ts';
 
 /**
  * Answers a message in which no list and no map holds more than one beyond what its rules allow: the rule stays broken, and what

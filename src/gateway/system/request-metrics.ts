@@ -1,10 +1,10 @@
-import type { DescMethod } from '@bufbuild/protobuf';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { Health } from '../../../gen/health/v1/health_pb.ts';
-import type { Dialect } from '../dialect.ts';
-import type { EndedExchange } from './exchange.ts';
-import type { Readiness } from '../system/readiness.ts';
-import { reflectionPaths } from '../system/reflection.ts';
+import { nameOfRpc } from '../contract/bound-rpc.ts';
+import type { Dialect } from '../contract/dialect.ts';
+import type { EndedExchange } from '../contract/exchange.ts';
+import type { Readiness } from './readiness.ts';
+import { reflectionPaths } from './reflection.ts';
 
 /** What the requests are counted by. */
 export interface RequestMetricsParts {
@@ -50,11 +50,6 @@ export function countRequests({ registry, dialects, readiness }: RequestMetricsP
     // What streams, as health and reflection, which are no dialect's, may do so for days.
     if (found.dialect !== undefined && !streams.has(rpc)) durations.observe({ dialect, rpc }, durationMs / 1_000);
   };
-}
-
-/** As the labels and `Exchange` name an rpc: `coffer.v1.CredentialService/GetCredential`. */
-export function nameOfRpc({ parent, name }: DescMethod): string {
-  return `${parent.typeName}/${name}`;
 }
 
 function readyGauge(readiness: Readiness): Gauge {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
-import { requestIdOf } from '../request/request-identity.ts';
-import { toOriginForm } from '../request/request-target.ts';
-import { describeUnknownError } from '../request/unknown-error.ts';
-import { plainAnswer, spellAnswer } from '../rest/rest-problems.ts';
-import { sendAnswer } from '../rest/send-answer.ts';
-import type { Connections } from './connections.ts';
+import { requestIdOf } from './request/request-identity.ts';
+import { toOriginForm } from './request/request-target.ts';
+import { describeUnknownError } from './errors/unknown-error.ts';
+import { plainAnswer, spellAnswer } from './errors/rest-problems.ts';
+import { sendAnswer } from './rest/send-answer.ts';
+import type { Connections } from './port/connections.ts';
 import {
   createPort,
   defaultPortTimeouts,
@@ -15,7 +15,7 @@ import {
   type PortOptions,
   type PortTimeouts,
   type PortTls,
-} from './port.ts';
+} from './port/port.ts';
 
 /** What a fastify instance on a port of ours is made of. */
 export interface FastifyOnPortParts {

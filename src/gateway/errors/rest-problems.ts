@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
 import { VaultError } from '../../vault/errors.ts';
-import type { Dialect, Problem, RestAnswer, RestExchange } from '../dialect.ts';
-import type { Exchange } from '../request/exchange.ts';
-import { quote } from '../errors/refusal-limits.ts';
+import type { Dialect, Problem, RestAnswer, RestExchange } from '../contract/dialect.ts';
+import type { Exchange } from '../contract/exchange.ts';
+import { quote } from './refusal-limits.ts';
 import { ProblemError } from './problem-error.ts';
-import { describeUnknownError } from '../request/unknown-error.ts';
+import { describeUnknownError } from './unknown-error.ts';
 
 /** Tells what went wrong, for a dialect to render. Whatever is no refusal is logged, once, and becomes an internal error. */
 export function problemOf(error: unknown, { requestId, found }: Exchange, log: Logger): Problem {

@@ -1,7 +1,7 @@
 import { ScalarType } from '@bufbuild/protobuf';
 import type { DescField, DescMessage, Message } from '@bufbuild/protobuf';
-import { isJson, findJsonFlaw, isStorableText } from './json-guard.ts';
-import { compileMembers, fieldReader } from './message-fields.ts';
+import { isJson, findJsonFlaw, isStorableText } from '../request/json-guard.ts';
+import { compileMembers, fieldReader } from '../routes/message-fields.ts';
 
 /**
  * Finds the field of a message that holds what can't be stored, at any depth: U+0000, half of a surrogate

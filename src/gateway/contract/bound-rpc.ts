@@ -1,6 +1,7 @@
 import { create, isMessage } from '@bufbuild/protobuf';
 import { reflect } from '@bufbuild/protobuf/reflect';
 import type {
+  DescMethod,
   DescMessage,
   DescMethodServerStreaming,
   DescMethodUnary,
@@ -9,8 +10,8 @@ import type {
   MessageShape,
 } from '@bufbuild/protobuf';
 import assert from 'node:assert/strict';
-import type { AnonymousCall, Call } from '../vault/caller.ts';
-import type { Permission } from '../vault/permissions.ts';
+import type { AnonymousCall, Call } from '../../vault/caller.ts';
+import type { Permission } from '../../vault/permissions.ts';
 
 /**
  * Who may make a call: anybody, whoever has proved who he is, owners of the instance, or whoever has the permission in the
@@ -253,4 +254,9 @@ function requireCaller(call: RpcCall): Call {
 /** The credential that a request names, as it names it; undefined where it names none. */
 export function namedCredential({ access }: GuardedRpc, request: Message): string | undefined {
   return (access.kind === 'workspace' && access.credential(request)) || undefined;
+}
+
+/** As the labels and `Exchange` name an rpc: `coffer.v1.CredentialService/GetCredential`. */
+export function nameOfRpc({ parent, name }: DescMethod): string {
+  return `${parent.typeName}/${name}`;
 }

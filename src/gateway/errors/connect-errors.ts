@@ -4,7 +4,7 @@ import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { pathToString } from '@bufbuild/protobuf/reflect';
 import { ErrorInfoSchema, RetryInfoSchema } from '../../../gen/google/rpc/error_details_pb.ts';
 import { notFound, VaultError, type VaultErrorCode } from '../../vault/errors.ts';
-import { errorInfo } from '../rest/error-info.ts';
+import { errorInfo } from './error-info.ts';
 
 const codes: Readonly<Record<VaultErrorCode, Code>> = {
   token_missing: Code.Unauthenticated,

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { assert as check, property, string } from 'fast-check';
-import { findJsonFault } from '../../../src/gateway/messages/json-fault.ts';
+import { findJsonFault } from '../../../src/gateway/request/json-fault.ts';
 
 describe('a text that is not JSON', () => {
   const faults: [text: string, offset: number, reason: string][] = [

@@ -1,10 +1,10 @@
 import type { DescMethod } from '@bufbuild/protobuf';
-import type { VaultError } from '../vault/errors.ts';
-import type { JsonValue } from '../vault/json.ts';
-import type { JsonTextFlaw } from '../vault/json-text-flaw.ts';
-import type { Caller } from '../vault/caller.ts';
-import type { Documentation } from './openapi/documentation.ts';
-import type { BoundRpc, BoundStream } from './rpc.ts';
+import type { VaultError } from '../../vault/errors.ts';
+import type { JsonValue } from '../../vault/json.ts';
+import type { JsonTextFlaw } from '../../vault/json-text-flaw.ts';
+import type { Caller } from '../../vault/caller.ts';
+import type { Documentation } from './documentation.ts';
+import type { BoundRpc, BoundStream } from './bound-rpc.ts';
 
 /**
  * One of the APIs that the vault speaks: a proto package's services with their handlers, and what its `google.api.http`

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { constants, Http2ServerRequest, Http2ServerResponse, type ServerHttp2Stream } from 'node:http2';
-import { announcesBody, declaredBytes } from '../request/request-body.ts';
+import { announcesBody, declaredBytes } from './request-body.ts';
 
 /**
  * Ends what a client is still sending when it has been answered. On HTTP/1.1 a body of which a part was read would stand in the

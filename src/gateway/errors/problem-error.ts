@@ -1,4 +1,4 @@
-import type { Problem } from '../dialect.ts';
+import type { Problem } from '../contract/dialect.ts';
 
 /** Ends a REST request with a problem that its dialect renders. */
 export class ProblemError extends Error {

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { url } from 'node:inspector';
 import { UsageError } from './commands/usage-error.ts';
 import { describeCommand, describeProgram, usages, type CommandName } from './commands/usage.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config/config.ts';
 import { refuseExposedInspector } from './start/exposed-inspector.ts';
 import { StopRequests } from './start/stop-requests.ts';
 import { productVersion } from './start/product-version.ts';
@@ -18,19 +18,19 @@ const stoppedExitCode = 130;
  * prints does not wait for a server's code.
  */
 const commands: Readonly<Record<CommandName, Command>> = {
-  start: withoutOptions(async (stopping) => (await import('./commands/start.ts')).start(await readConfig(), stopping)),
+  start: withoutOptions(async (stopping) => (await import('./commands/start.ts')).start(await loadConfig(), stopping)),
   'admin-key': async (parameters, stopping) =>
-    (await import('./commands/admin-key.ts')).adminKey(readConfig, parameters, stopping),
+    (await import('./commands/admin-key.ts')).adminKey(loadConfig, parameters, stopping),
   'audit-export': async (parameters, stopping) =>
-    (await import('./commands/audit-export.ts')).auditExport(await readConfig(), parameters, stopping),
+    (await import('./commands/audit-export.ts')).auditExport(await loadConfig(), parameters, stopping),
   'audit-prune': async (parameters, stopping) =>
-    (await import('./commands/audit-prune.ts')).auditPrune(await readConfig(), parameters, stopping),
+    (await import('./commands/audit-prune.ts')).auditPrune(await loadConfig(), parameters, stopping),
   'audit-verify': async (parameters, stopping) =>
-    (await import('./commands/audit-verify.ts')).auditVerify(await readConfig(), parameters, stopping),
+    (await import('./commands/audit-verify.ts')).auditVerify(await loadConfig(), parameters, stopping),
   'audit-acknowledge-loss': withoutOptions(async (stopping) =>
-    (await import('./commands/audit-acknowledge-loss.ts')).auditAcknowledgeLoss(await readConfig(), stopping),
+    (await import('./commands/audit-acknowledge-loss.ts')).auditAcknowledgeLoss(await loadConfig(), stopping),
   ),
-  migrate: withoutOptions(async () => (await import('./commands/migrate.ts')).migrate(await readConfig())),
+  migrate: withoutOptions(async () => (await import('./commands/migrate.ts')).migrate(await loadConfig())),
   demo: withoutOptions(async (stopping) => (await import('./commands/demo.ts')).demo(stopping)),
   version: withoutOptions(() => print(`coffer ${productVersion()}\n`)),
   help,
@@ -91,13 +91,13 @@ function withoutOptions(command: (stopping: StopRequests) => Promise<number>): C
 }
 
 /** The environment wins over `.env`, but for what Kubernetes injects in the name of a setting. */
-async function readConfig(): Promise<Config> {
-  const { parseConfig } = await import('./config.ts');
-  const { findForeignVariables } = await import('./start/foreign-variables.ts');
+async function loadConfig(): Promise<Config> {
+  const { readConfig } = await import('./start/read-config.ts');
+  const { findForeignVariables } = await import('./config/foreign-variables.ts');
   const given = { ...process.env };
   for (const name of findForeignVariables(given)) delete process.env[name];
   if (existsSync('.env')) process.loadEnvFile('.env');
-  return parseConfig({ ...given, ...process.env }, (path) => readFileSync(path, 'utf8'));
+  return readConfig({ ...given, ...process.env }, (path) => readFileSync(path, 'utf8'));
 }
 
 async function print(text: string): Promise<number> {

@@ -11,6 +11,7 @@ const rules: Record<string, { readonly own: readonly string[]; readonly modules:
   store: { own: ['vault'], modules: 'any' },
   access: { own: ['vault'], modules: 'any' },
   audit: { own: ['vault'], modules: 'any' },
+  config: { own: [], modules: 'any' },
   embedded: { own: [], modules: 'any' },
   gateway: { own: ['vault', 'gen/google', 'gen/grpc', 'gen/health'], modules: 'any' },
 };
@@ -35,6 +36,9 @@ const floors: Record<string, readonly (readonly string[])[]> = {
 };
 
 const dialectModules = new Set(['@bufbuild/protobuf', '@bufbuild/protobuf/wkt', 'node:assert', 'node:assert/strict']);
+
+/** Top folders whose inner folders may still import each other. */
+const stillTied = ['access', 'dialects', 'gateway', 'store', 'vault'];
 
 interface Import {
   readonly file: string;
@@ -96,14 +100,22 @@ describe('the architecture', () => {
     expect(readers).to.deep.equal(['src/main.ts']);
   });
 
-  it('lets nothing import what starts it: main and coffer stand at the top', () => {
+  it('has main at the top, then the commands, then what starts a server', () => {
+    expect(globSync('src/*.ts', { cwd: root })).to.deep.equal(['src/main.ts']);
     const upward = imports.filter(({ file, target }) => {
-      return (
-        target === 'src/main.ts' ||
-        (target === 'src/coffer.ts' && dirname(file) !== 'src' && !file.startsWith('src/commands/'))
-      );
+      if (target === undefined) return false;
+      const isMain = dirname(file) === 'src';
+      const isCommand = file.startsWith('src/commands/');
+      if (target === 'src/main.ts') return true;
+      if (isBelow(target, 'commands')) return !isMain && !isCommand;
+      return isBelow(target, 'start') && !isMain && !isCommand && !file.startsWith('src/start/');
     });
     expect(upward.map(describeImport)).to.deep.equal([]);
+  });
+
+  it('has no folders that import each other, directly or through others', () => {
+    const tied = findCycles(imports).filter((folders) => !folders.every(isStillTied));
+    expect(tied).to.deep.equal([]);
   });
 
   it('finds the imports that it judges', () => {
@@ -111,6 +123,39 @@ describe('the architecture', () => {
     expect(imports.some(({ target }) => target === 'src/vault/ports.ts')).to.equal(true);
   });
 });
+
+/** Groups of folders, each of which reaches all the others of its group by imports. */
+function findCycles(imports: readonly Import[]): readonly (readonly string[])[] {
+  const targets = new Map<string, Set<string>>();
+  for (const { file, target } of imports) {
+    if (!target?.startsWith('src/')) continue;
+    const known = targets.get(dirname(file)) ?? new Set();
+    targets.set(dirname(file), known.add(dirname(target)));
+  }
+  const folders = [...targets.keys()].toSorted();
+  const reached = new Map(folders.map((folder) => [folder, reach(folder, targets)]));
+  const isTied = (one: string, other: string) =>
+    one === other || (reached.get(one)?.has(other) === true && reached.get(other)?.has(one) === true);
+  const groups = folders.map((folder) => folders.filter((other) => isTied(folder, other)));
+  return groups.filter((group, index) => group.length > 1 && group[0] === folders[index]);
+}
+
+function reach(start: string, targets: ReadonlyMap<string, ReadonlySet<string>>): ReadonlySet<string> {
+  const found = new Set<string>();
+  const pending = [start];
+  for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
+    for (const next of targets.get(folder) ?? []) {
+      if (found.has(next)) continue;
+      found.add(next);
+      pending.push(next);
+    }
+  }
+  return found;
+}
+
+function isStillTied(folder: string): boolean {
+  return stillTied.some((top) => folder === `src/${top}` || folder.startsWith(`src/${top}/`));
+}
 
 function importsOf(file: string): Import[] {
   const text = read(file).replace(/\/\*[\s\S]*?\*\//g, '');

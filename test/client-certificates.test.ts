@@ -14,8 +14,8 @@ import { Writable } from 'node:stream';
 import { Client } from 'pg';
 import { pino } from 'pino';
 import { AccessService, WhoAmIResponseSchema } from '../gen/coffer/v1/access_service_pb.ts';
-import { startCoffer as startServer, type RunningCoffer } from '../src/coffer.ts';
-import { parseConfig } from '../src/config.ts';
+import { startCoffer as startServer, type RunningCoffer } from '../src/start/coffer.ts';
+import { readConfig } from '../src/start/read-config.ts';
 import type { JsonObject } from '../src/vault/json.ts';
 import { createAuthority, type Identity } from './gateway/certificates.ts';
 import { startCoffer, type TestCoffer } from './support/coffer.ts';
@@ -50,7 +50,7 @@ describe('a Coffer that asks for client certificates', () => {
     await put('cert.pem', server.certificate);
     await put('key.pem', server.privateKey);
     await put('ca.pem', authority.certificate);
-    const config = parseConfig(
+    const config = readConfig(
       {
         ...coffer.environment,
         COFFER_TLS_CERT: join(directory, 'cert.pem'),

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
-import { startCoffer as startServer } from '../src/coffer.ts';
+import { startCoffer as startServer } from '../src/start/coffer.ts';
 import { startCoffer, type TestCoffer } from './support/coffer.ts';
 import { parseMetrics, sumOf } from './support/metrics.ts';
 import { sharedPostgres } from './support/postgres.ts';

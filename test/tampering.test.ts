@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { Client } from 'pg';
 import { pino } from 'pino';
-import { parseConfig } from '../src/config.ts';
+import { readConfig } from '../src/start/read-config.ts';
 import { openInstance } from '../src/start/instance.ts';
 import { OwnerMissingError } from '../src/start/look-before.ts';
 import { startCoffer, type TestCoffer } from './support/coffer.ts';
@@ -643,7 +643,7 @@ describe('a table that somebody has emptied', () => {
     await scene.tamper('truncate workspace_key');
     expect(await scene.toldOf(`workspace_key ${workspace}`)).to.have.length(1);
     await using stack = new AsyncDisposableStack();
-    const config = parseConfig(scene.coffer.environment, () => '');
+    const config = readConfig(scene.coffer.environment, () => '');
     const { connection } = scene.coffer.database;
     const parts = {
       config,

@@ -1,9 +1,23 @@
 import type { AuditChain, AuditHead, StreamHead } from '../vault/audit-ports.ts';
-import type { AuditTrailStore, TrailVerification, TrailVerifier, VerificationOptions } from '../vault/audit-trail.ts';
+import type {
+  AuditTrailStore,
+  TrailFault,
+  TrailVerification,
+  TrailVerifier,
+  VerificationOptions,
+} from '../vault/audit-trail.ts';
 import type { SealerSource } from '../vault/ports.ts';
 import { VerificationProgress } from './verification-progress.ts';
 import { verifyTrail } from './verify-trail.ts';
 import { verifyVersions } from './verify-versions.ts';
+
+/** The audit trail does not verify. Nothing may be deleted, because what is left may be needed as evidence. */
+export class TrailDamagedError extends Error {
+  constructor({ stream, message }: TrailFault) {
+    super(`nothing is pruned, since the audit trail is not as it was written: ${stream}: ${message}`);
+    this.name = 'TrailDamagedError';
+  }
+}
 
 /** What verifying works with. */
 export interface ChainVerifierParts {

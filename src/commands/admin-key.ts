@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { RandomTokenSource } from '../access/token-source.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { SystemClock } from '../encryption/system-clock.ts';
 import { adminKeyFile } from '../start/first-keys.ts';
 import { openInstance } from '../start/instance.ts';

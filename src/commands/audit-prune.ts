@@ -1,23 +1,15 @@
 import { pino } from 'pino';
-import type { Config } from '../config.ts';
+import { TrailDamagedError } from '../audit/chain-verifier.ts';
+import type { Config } from '../config/config.ts';
 import { SystemClock } from '../encryption/system-clock.ts';
 import { openInstance } from '../start/instance.ts';
 import type { StopRequests } from '../start/stop-requests.ts';
 import { openDatabase } from '../store/connection/database.ts';
 import { pruneTrail, type Pruning } from '../store/trail/prune-trail.ts';
-import type { TrailFault } from '../vault/audit-trail.ts';
 import { systemEvent } from '../vault/system-event.ts';
 import { connectToDatabase } from './connect-to-database.ts';
 import { timeOptions } from './time-options.ts';
 import { UsageError } from './usage-error.ts';
-
-/** The trail, or a row that it tells of, is not as it was written, and what is left of it may be wanted as evidence. */
-export class TrailDamagedError extends Error {
-  constructor({ stream, message }: TrailFault) {
-    super(`nothing is pruned, since the audit trail is not as it was written: ${stream}: ${message}`);
-    this.name = 'TrailDamagedError';
-  }
-}
 
 /** Prunes also where rows are not what the trail tells of them, as long as the trail itself is whole. */
 const despiteRows = '--despite-rows';

@@ -1,6 +1,6 @@
 import { pino, type Logger } from 'pino';
-import { startCoffer, type RunningCoffer } from '../coffer.ts';
-import type { Config } from '../config.ts';
+import { startCoffer, type RunningCoffer } from '../start/coffer.ts';
+import type { Config } from '../config/config.ts';
 import { SystemClock } from '../encryption/system-clock.ts';
 import { aborted, type StopRequests } from '../start/stop-requests.ts';
 

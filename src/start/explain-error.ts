@@ -1,5 +1,5 @@
-import { TrailDamagedError } from '../commands/audit-prune.ts';
-import { ConfigError } from '../config.ts';
+import { TrailDamagedError } from '../audit/chain-verifier.ts';
+import { ConfigError } from '../config/config.ts';
 import { EmbeddedPostgresError } from '../embedded/embedded-error.ts';
 import { KeyringDamagedError, KeyringMissingError, WrongMasterKeyError } from '../encryption/keyring-errors.ts';
 import { ExposedInspectorError } from './exposed-inspector.ts';

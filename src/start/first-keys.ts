@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { IssuedToken, KeyStore, TokenSource } from '../vault/ports.ts';
 import { apiKeyTokenPattern, issueApiKeyToken } from '../access/token-source.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { parseMasterKey } from '../encryption/master-key.ts';
 import type { MasterKeySource } from '../encryption/open-keyring.ts';
 import { KeyFileError, readKeyFile, writeKeyFile } from './key-file.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { clusterOwner } from '../embedded/cluster.ts';
 import { masterKeyFile } from './first-keys.ts';
 import { KeyFileError, readKeyFile, writeKeyFile } from './key-file.ts';

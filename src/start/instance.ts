@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { issueApiKeyToken, RandomTokenSource } from '../access/token-source.ts';
 import { ChainVerifier } from '../audit/chain-verifier.ts';
 import { KeyedAuditChain } from '../audit/keyed-audit-chain.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Keyring } from '../encryption/keyring.ts';
 import { openKeyring, type KeyringOpening } from '../encryption/open-keyring.ts';
 import { RandomPool } from '../encryption/random.ts';

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, isIP } from 'node:net';
-import type { Config, ManagementConfig } from '../config.ts';
+import type { Config, ManagementConfig } from '../config/config.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { Management } from '../gateway/system/management.ts';
 

@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { KeyringOpening } from '../encryption/open-keyring.ts';
 import { openKeyring } from '../encryption/open-keyring.ts';
 import type { Keyring } from '../encryption/keyring.ts';

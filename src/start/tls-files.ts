@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
-import type { TlsConfig } from '../config.ts';
+import type { TlsConfig } from '../config/config.ts';
 import type { GatewayTls } from '../gateway/gateway.ts';
 import { KeyFileError } from './key-file.ts';
 

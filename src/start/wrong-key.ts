@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { WrongMasterKeyError } from '../encryption/keyring-errors.ts';
 import { masterKeyFile } from './first-keys.ts';
 

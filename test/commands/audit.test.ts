@@ -8,7 +8,7 @@ import { auditPrune } from '../../src/commands/audit-prune.ts';
 import { eventLine } from '../../src/commands/event-line.ts';
 import { timeOptions } from '../../src/commands/time-options.ts';
 import { UsageError } from '../../src/commands/usage-error.ts';
-import { parseConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/start/read-config.ts';
 import { StopRequests } from '../../src/start/stop-requests.ts';
 import { newEvent, rejectionOf } from '../store/fixtures.ts';
 import { newChain } from '../audit/fixtures.ts';
@@ -141,7 +141,7 @@ describe('the commands for the audit trail', () => {
   describe('audit-prune', () => {
     it('refuses a time that is missing, that has not passed, or that is none, and deletes nothing', async () => {
       const before = await stored();
-      const config = parseConfig(coffer.environment, () => '');
+      const config = readConfig(coffer.environment, () => '');
       const wrong: [string[], string][] = [
         [[], '--before TIME is needed'],
         [['--before', '2999-01-01'], 'a time that has passed'],

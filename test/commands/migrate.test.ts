@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import type { Environment } from '../../src/config.ts';
+import type { Environment } from '../../src/config/config.ts';
 import { runCoffer, startCofferProcess } from '../support/coffer-process.ts';
 import { sharedPostgres } from '../support/postgres.ts';
 

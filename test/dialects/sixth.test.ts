@@ -6,7 +6,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { mkdir, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { startCoffer as start } from '../../src/coffer.ts';
+import type { startCoffer as start } from '../../src/start/coffer.ts';
 import { startCoffer, type TestCoffer } from '../support/coffer.ts';
 import { memberOf, parseObject, textOf } from '../support/json.ts';
 import { restClient, type RestCall, type RestReply } from './call-rest.ts';
@@ -24,7 +24,7 @@ describe('a sixth dialect', () => {
     project = mkdtempSync(join(tmpdir(), 'coffer-sixth-'));
     copyProject(project);
     await addToy(project);
-    const module: { readonly startCoffer: typeof start } = await import(join(project, 'src/coffer.ts'));
+    const module: { readonly startCoffer: typeof start } = await import(join(project, 'src/start/coffer.ts'));
     coffer = await startCoffer({ start: module.startCoffer });
     call = restClient(coffer.origin);
     token = await coffer.issueKey({ role: 'EDITOR', dialect: 'locker' });

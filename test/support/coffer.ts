@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { pino, type Logger } from 'pino';
-import { startCoffer as start } from '../../src/coffer.ts';
-import { parseConfig, type Environment } from '../../src/config.ts';
+import { startCoffer as start } from '../../src/start/coffer.ts';
+import type { Environment } from '../../src/config/config.ts';
+import { readConfig } from '../../src/start/read-config.ts';
 import type { JsonObject, JsonValue } from '../../src/vault/json.ts';
 import type { Role } from '../../src/vault/permissions.ts';
 import type { Clock } from '../../src/vault/ports.ts';
@@ -59,7 +60,7 @@ export async function startCoffer(options: TestCofferOptions = {}): Promise<Test
     COFFER_ADMIN_API_KEY: adminToken,
     ...options.environment,
   };
-  const config = parseConfig(environment, () => '');
+  const config = readConfig(environment, () => '');
   const clock: Clock = { now: options.now ?? (() => new Date()) };
   const coffer = await (options.start ?? start)(config, { clock, log: options.log ?? pino({ level: 'silent' }) });
   const native = (method: string, path: string, body?: JsonValue) =>

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { randomBytes } from 'node:crypto';
 import { pino } from 'pino';
-import { parseConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/start/read-config.ts';
 import { openInstance, type Instance } from '../../src/start/instance.ts';
 import type { Call } from '../../src/vault/caller.ts';
 import { CredentialVault } from '../../src/vault/credential-vault.ts';
@@ -39,7 +39,7 @@ describe('a workspace that is deleted', () => {
       COFFER_ADMIN_API_KEY: `cof_${randomBytes(32).toString('base64url')}`,
     };
     const parts = {
-      config: parseConfig(environment, () => ''),
+      config: readConfig(environment, () => ''),
       connection,
       clock,
       log: pino({ level: 'silent' }),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { pino } from 'pino';
 import { Client, type QueryResultRow } from 'pg';
-import { parseConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/start/read-config.ts';
 import { openInstance, type Instance } from '../../src/start/instance.ts';
 import type { TrailVerification } from '../../src/vault/audit-trail.ts';
 import type { Call, Grant } from '../../src/vault/caller.ts';
@@ -46,7 +46,7 @@ export async function openRealVault(): Promise<RealVault> {
     COFFER_ADMIN_API_KEY: `cof_${randomBytes(32).toString('base64url')}`,
   };
   const clock = new StandingClock();
-  const config = parseConfig(environment, () => '');
+  const config = readConfig(environment, () => '');
   const parts = { config, connection, clock, log: pino({ level: 'silent' }), mayBegin: true };
   const instance = await openInstance(parts, stack);
   const superuser = new Client(connection);

@@ -1,11 +1,12 @@
 import { expect } from 'chai';
-import { ConfigError, parseConfig, type Environment } from '../src/config.ts';
-import { connectionsMaxDefault } from '../src/gateway/port/port.ts';
+import { ConfigError, type Environment } from '../../src/config/config.ts';
+import { readConfig } from '../../src/start/read-config.ts';
+import { connectionsMaxDefault } from '../../src/gateway/port/port.ts';
 
 const key = Buffer.alloc(32, 7).toString('base64');
 
 function parse(environment: Environment, files: Record<string, string> = {}) {
-  return parseConfig(environment, (path) => {
+  return readConfig(environment, (path) => {
     const text = files[path];
     if (text === undefined) throw new Error('no such file');
     return text;

@@ -1,8 +1,6 @@
-import { isFetchable } from './access/oidc/issuer-documents.ts';
-import { compileTrustedProxies } from './gateway/port/trusted-proxies.ts';
-import { SettingReader, type Environment } from './start/setting-reader.ts';
+import { SettingReader, type Environment, type SettingName } from './setting-reader.ts';
 
-export { ConfigError, settingNames, type Environment } from './start/setting-reader.ts';
+export { ConfigError, settingNames, type Environment } from './setting-reader.ts';
 
 /** Where Coffer's data are kept: in a PostgreSQL of its own, or on a server. */
 export type DatabaseConfig = { readonly kind: 'embedded' } | { readonly kind: 'server'; readonly url: string };
@@ -93,30 +91,44 @@ const masterKeyPattern = /^[A-Za-z0-9+/]{43}=$/;
 const metricsTokenPattern = /^[\x21-\x7e]{12,512}$/;
 const apiKeyPattern = /^cof_[A-Za-z0-9_-]{43}$/;
 
+/** Value formats that other parts of Coffer define. */
+export interface SettingFormats {
+  /** The problem of a database URL, worded to follow the name of its setting and quoting nothing of the URL; else undefined. */
+  readonly findDatabaseUrlProblem: (url: string) => string | undefined;
+  readonly isIssuerUrl: (url: string) => boolean;
+  readonly isProxyList: (addresses: readonly string[]) => boolean;
+}
+
+/** What the settings are parsed with. */
+export interface ConfigSources {
+  /** Returns the text of a file, or throws. */
+  readonly readFile: (path: string) => string;
+  readonly formats: SettingFormats;
+}
+
 /**
- * Reads the configuration. A value may be given as `<NAME>_FILE`, the path of a file that holds it; one trailing newline
- * is dropped.
+ * Parses the settings. A value may be given as `<NAME>_FILE`, the path of a file with the value; one trailing newline is
+ * dropped.
  *
- * @param readFile answers a file's text, or throws
- * @throws ConfigError with every problem, among them variables named `COFFER_…` that it does not know
+ * @throws ConfigError with every problem, which include unknown variables named `COFFER_…`
  */
-export function parseConfig(environment: Environment, readFile: (path: string) => string): Config {
+export function parseConfig(environment: Environment, { formats, readFile }: ConfigSources): Config {
   const reader = new SettingReader(environment, readFile);
   const tls = parseTls(reader);
   const config: Config = {
     host: reader.host('COFFER_HOST'),
     port: reader.integer('COFFER_PORT', { ...portRange, otherwise: 3978 }),
     dataDir: reader.folder('COFFER_DATA_DIR') ?? './data',
-    database: parseDatabase(reader),
+    database: parseDatabase(reader, formats),
     ...parseDatabaseSessions(reader),
     databaseWaitMs: reader.integer('COFFER_DATABASE_WAIT_MS', { from: 0, to: 3_600_000, otherwise: 30_000 }),
-    migrateDatabaseUrl: reader.databaseUrl('COFFER_MIGRATE_DATABASE_URL'),
+    migrateDatabaseUrl: parseDatabaseUrl(reader, 'COFFER_MIGRATE_DATABASE_URL', formats),
     masterKey: parseMasterKey(reader),
     adminApiKey: reader.matching('COFFER_ADMIN_API_KEY', apiKeyPattern, 'must be cof_ and 43 base64url characters'),
     tls,
-    oidc: parseOidc(reader),
+    oidc: parseOidc(reader, formats),
     corsOrigins: parseOrigins(reader),
-    trustedProxies: parseTrustedProxies(reader),
+    trustedProxies: parseTrustedProxies(reader, formats),
     rateLimitPerKey: reader.integer('COFFER_RATE_LIMIT_PER_KEY', rateLimitRange),
     rateLimitPerAddress: reader.integer('COFFER_RATE_LIMIT_PER_ADDRESS', rateLimitRange),
     connectionsPerAddress: reader.integer('COFFER_CONNECTIONS_PER_ADDRESS', connectionsRange),
@@ -137,9 +149,16 @@ export function parseConfig(environment: Environment, readFile: (path: string) =
   return config;
 }
 
-function parseDatabase(reader: SettingReader): DatabaseConfig {
-  const url = reader.databaseUrl('COFFER_DATABASE_URL');
+function parseDatabase(reader: SettingReader, formats: SettingFormats): DatabaseConfig {
+  const url = parseDatabaseUrl(reader, 'COFFER_DATABASE_URL', formats);
   return url === null ? { kind: 'embedded' } : { kind: 'server', url };
+}
+
+function parseDatabaseUrl(reader: SettingReader, name: SettingName, formats: SettingFormats): string | null {
+  const url = reader.text(name);
+  const problem = url === undefined ? undefined : formats.findDatabaseUrlProblem(url);
+  if (problem !== undefined) reader.problem(`${name} ${problem}`);
+  return url ?? null;
 }
 
 /**
@@ -186,12 +205,12 @@ function parseTls(reader: SettingReader): TlsConfig | null {
   return null;
 }
 
-function parseOidc(reader: SettingReader): OidcConfig | null {
+function parseOidc(reader: SettingReader, { isIssuerUrl }: SettingFormats): OidcConfig | null {
   const issuer = reader.text('COFFER_OIDC_ISSUER');
   const audience = reader.text('COFFER_OIDC_AUDIENCE');
   const workspaceClaim = reader.text('COFFER_OIDC_WORKSPACE_CLAIM');
   const roleClaim = reader.text('COFFER_OIDC_ROLE_CLAIM');
-  if (issuer !== undefined && !(isFetchable(issuer) && !/[?#]/.test(issuer))) {
+  if (issuer !== undefined && !(isIssuerUrl(issuer) && !/[?#]/.test(issuer))) {
     reader.problem('COFFER_OIDC_ISSUER must be an https URL without a query, or an http one of this machine');
   }
   if (issuer !== undefined && audience !== undefined) {
@@ -222,9 +241,9 @@ function parseOrigins(reader: SettingReader): readonly string[] {
   return origins;
 }
 
-function parseTrustedProxies(reader: SettingReader): readonly string[] {
+function parseTrustedProxies(reader: SettingReader, { isProxyList }: SettingFormats): readonly string[] {
   const proxies = reader.list('COFFER_TRUSTED_PROXIES');
-  if (!compileTrustedProxies(proxies)) {
+  if (!isProxyList(proxies)) {
     reader.problem('COFFER_TRUSTED_PROXIES must list addresses or networks such as 10.0.0.0/8');
   }
   return proxies;

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { ConfigError, parseConfig, type Environment } from '../../src/config.ts';
+import { ConfigError, type Environment } from '../../src/config/config.ts';
+import { readConfig } from '../../src/start/read-config.ts';
 
 /** What Kubernetes injects for a Service named `coffer` with a named port. */
 const injected = {
@@ -13,7 +14,7 @@ const injected = {
   COFFER_PORT_3978_TCP_ADDR: '10.0.0.11',
 };
 
-const read = (environment: Environment) => parseConfig(environment, () => '4000');
+const read = (environment: Environment) => readConfig(environment, () => '4000');
 
 function problemsOf(environment: Environment): readonly string[] {
   try {

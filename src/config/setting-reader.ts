@@ -1,5 +1,4 @@
 import { isAbsolute } from 'node:path';
-import { faultOfDatabaseUrl } from '../store/connection/database-url.ts';
 import { findForeignVariables } from './foreign-variables.ts';
 
 /** Every problem of an environment at once. The messages name variables, never their values. */
@@ -49,10 +48,11 @@ export const settingNames = [
   'COFFER_SECRET_BYTES_MAX',
 ] as const;
 
-type Name = (typeof settingNames)[number];
+/** The name of a setting. */
+export type SettingName = (typeof settingNames)[number];
 
 /** Whose values are secrets, or hold one. */
-const secretNames: readonly Name[] = [
+const secretNames: readonly SettingName[] = [
   'COFFER_DATABASE_URL',
   'COFFER_MIGRATE_DATABASE_URL',
   'COFFER_MASTER_PASSWORD',
@@ -79,7 +79,7 @@ export class SettingReader {
   readonly #environment: Environment;
   readonly #readFile: (path: string) => string;
   readonly #problems: string[] = [];
-  readonly #texts = new Map<Name, string | undefined>();
+  readonly #texts = new Map<SettingName, string | undefined>();
   readonly foreignVariables: readonly string[];
 
   constructor(environment: Environment, readFile: (path: string) => string) {
@@ -103,7 +103,7 @@ export class SettingReader {
   }
 
   /** An empty value counts as none, as in most shells' way of unsetting. */
-  text(name: Name): string | undefined {
+  text(name: SettingName): string | undefined {
     return this.#texts.get(name);
   }
 
@@ -112,13 +112,13 @@ export class SettingReader {
     return secretNames.flatMap((name) => this.#environment[`${name}_FILE`] || []);
   }
 
-  matching(name: Name, pattern: RegExp, rule: string): string | null {
+  matching(name: SettingName, pattern: RegExp, rule: string): string | null {
     const text = this.text(name);
     if (text !== undefined && !pattern.test(text)) this.problem(`${name} ${rule}`);
     return text ?? null;
   }
 
-  integer(name: Name, range: { from: number; to: number; otherwise: number }, because?: string): number {
+  integer(name: SettingName, range: { from: number; to: number; otherwise: number }, because?: string): number {
     const text = this.text(name);
     if (text === undefined) return range.otherwise;
     const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
@@ -127,21 +127,14 @@ export class SettingReader {
     return range.otherwise;
   }
 
-  databaseUrl(name: Name): string | null {
-    const text = this.text(name);
-    const fault = text === undefined ? undefined : faultOfDatabaseUrl(text);
-    if (fault !== undefined) this.problem(`${name} ${fault}`);
-    return text ?? null;
-  }
-
-  host(name: Name): string {
+  host(name: SettingName): string {
     const host = withoutBrackets(this.text(name) ?? '127.0.0.1');
     if (!hostPattern.test(host)) this.problem(`${name} must be an address or the name of a host`);
     return host;
   }
 
   /** Errors show the path, and so must not show what a file holds that is none. */
-  folder(name: Name): string | undefined {
+  folder(name: SettingName): string | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
     if (!isPath(text)) this.problem(`${name} must be the path of a folder`);
@@ -155,7 +148,7 @@ export class SettingReader {
    * The path of a PEM file. With `_FILE`, the file may be the PEM file itself, which is then watched for changes like any
    * other, or hold its path.
    */
-  pemFile(name: Name): string | undefined {
+  pemFile(name: SettingName): string | undefined {
     const text = this.text(name);
     const file = this.#fileOf(name);
     if (text === undefined) return undefined;
@@ -167,12 +160,12 @@ export class SettingReader {
     return text;
   }
 
-  list(name: Name): readonly string[] {
+  list(name: SettingName): readonly string[] {
     const parts = (this.text(name) ?? '').split(',').map((part) => part.trim());
     return parts.filter((part) => part !== '');
   }
 
-  #fileOf(name: Name): string | undefined {
+  #fileOf(name: SettingName): string | undefined {
     return this.#environment[`${name}_FILE`] || undefined;
   }
 
@@ -185,7 +178,7 @@ export class SettingReader {
     }
   }
 
-  #read(name: Name): string | undefined {
+  #read(name: SettingName): string | undefined {
     const value = this.#environment[name] || undefined;
     const path = this.#fileOf(name);
     if (path === undefined) return value;

@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
-import { startCoffer } from '../src/coffer.ts';
-import { parseConfig, settingNames, type Environment } from '../src/config.ts';
-import { explainError } from '../src/start/explain-error.ts';
-import { createAuthority } from './gateway/certificates.ts';
-import { sharedPostgres } from './support/postgres.ts';
+import { startCoffer } from '../../src/start/coffer.ts';
+import { settingNames, type Environment } from '../../src/config/config.ts';
+import { readConfig } from '../../src/start/read-config.ts';
+import { explainError } from '../../src/start/explain-error.ts';
+import { createAuthority } from '../gateway/certificates.ts';
+import { sharedPostgres } from '../support/postgres.ts';
 
 /** Stands in each content, and is to appear nowhere. */
 const mark = 'xMARKx';
@@ -41,7 +42,7 @@ const ways: Readonly<Record<string, (name: string, text: string, file: string) =
   'in place of the path of a file': (name, text) => ({ [`${name}_FILE`]: text }),
 };
 
-const read = (environment: Environment) => parseConfig(environment, (path) => readFileSync(path, 'utf8'));
+const read = (environment: Environment) => readConfig(environment, (path) => readFileSync(path, 'utf8'));
 
 describe('the content of a setting', function () {
   this.timeout(60_000);

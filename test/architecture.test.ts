@@ -82,7 +82,7 @@ describe('the architecture', () => {
       const dialect = /^src\/dialects\/([^/]+)\//.exec(file)?.[1];
       if (dialect === undefined) return false;
       if (target === undefined) return !dialectModules.has(specifier);
-      const isShared = /^src\/dialects\/[^/]+\.ts$/.test(target) && target !== 'src/dialects/index.ts';
+      const isShared = target.startsWith('src/dialects/shared/');
       const allowed = ['vault', 'gateway', `dialects/${dialect}`, `gen/${dialect}`];
       return !isShared && !allowed.some((folder) => isBelow(target, folder));
     });

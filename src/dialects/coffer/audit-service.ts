@@ -25,8 +25,7 @@ import type {
 } from '../../vault/audit-trail.ts';
 import type { VerificationNews } from '../../vault/follow-verification.ts';
 import type { AcknowledgedLoss } from '../../vault/trail-loss.ts';
-import { fromTimestamp } from '../from-timestamp.ts';
-import { toTimestamp } from '../to-timestamp.ts';
+import { fromTimestamp, toTimestamp } from '../shared/well-known-types.ts';
 import { inWorkspace } from './in-workspace.ts';
 import { readPage } from './pages.ts';
 

@@ -3,10 +3,9 @@ import type { Problem, RestAnswer } from '../../gateway/contract/dialect.ts';
 import type { FaultList } from '../../gateway/messages/fault-list.ts';
 import { errorInfo, errorInfoToJson } from '../../gateway/errors/error-info.ts';
 import type { VaultError, VaultErrorCode } from '../../vault/errors.ts';
-import { describeFaults } from '../describe-fault.ts';
+import { describeFaults, type ProblemTable, renderBy } from '../shared/errors.ts';
 import { faultListBytesMax } from '../../gateway/errors/refusal-limits.ts';
 import { describeTextFlaw, placeOfFlaw } from '../../vault/json-text-flaw.ts';
-import { renderBy, type ProblemTable } from '../problem-table.ts';
 
 /** Connect's names of the codes that the native API answers, each with its HTTP status. */
 const statuses = {

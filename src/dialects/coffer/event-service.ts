@@ -6,7 +6,7 @@ import {
 } from '../../../gen/coffer/v1/event_service_pb.ts';
 import { workspaceStream, type BoundStream } from '../../gateway/contract/bound-rpc.ts';
 import type { CredentialChangeKind, CredentialWatch, WatchNews } from '../../vault/credential-watch.ts';
-import { toTimestamp } from '../to-timestamp.ts';
+import { toTimestamp } from '../shared/well-known-types.ts';
 import { inWorkspace } from './in-workspace.ts';
 
 const kinds: Record<CredentialChangeKind, CredentialEvent_Kind> = {

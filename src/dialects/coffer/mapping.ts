@@ -21,9 +21,7 @@ import type { Member } from '../../vault/member-ports.ts';
 import { notNarrowed, type Narrowing } from '../../vault/narrowing.ts';
 import type { Role } from '../../vault/permissions.ts';
 import type { UsedApiKey, User, Workspace } from '../../vault/ports.ts';
-import { fromTimestamp } from '../from-timestamp.ts';
-import { toStruct } from '../to-struct.ts';
-import { toTimestamp } from '../to-timestamp.ts';
+import { fromTimestamp, toStruct, toTimestamp } from '../shared/well-known-types.ts';
 
 /** What a provider and an auth type are called that a create leaves out. */
 const unsaid = 'custom';

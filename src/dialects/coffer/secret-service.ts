@@ -1,7 +1,7 @@
 import { SecretService } from '../../../gen/coffer/v1/secret_service_pb.ts';
 import { workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { CredentialVault } from '../../vault/credential-vault.ts';
-import { toStruct } from '../to-struct.ts';
+import { toStruct } from '../shared/well-known-types.ts';
 import { inWorkspace } from './in-workspace.ts';
 
 /** The rpcs of `coffer.v1.SecretService`. */

@@ -11,8 +11,8 @@ import {
 import type { Call } from '../../vault/caller.ts';
 import type { CredentialVault } from '../../vault/credential-vault.ts';
 import type { Login } from '../../vault/login.ts';
-import { answerBudgetOf } from '../answer-budget.ts';
-import { toTimestamp } from '../to-timestamp.ts';
+import { answerBudgetOf } from '../shared/answer-budget.ts';
+import { toTimestamp } from '../shared/well-known-types.ts';
 import { documentation } from './documentation.ts';
 import { renderProblem } from './errors.ts';
 import { credentialToWire, draftFromRequest } from './mapping.ts';

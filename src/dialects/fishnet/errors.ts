@@ -1,10 +1,8 @@
 import type { Problem, RestAnswer, RestExchange } from '../../gateway/contract/dialect.ts';
 import type { FaultList } from '../../gateway/messages/fault-list.ts';
 import type { VaultError, VaultErrorCode } from '../../vault/errors.ts';
-import { describeFaults } from '../describe-fault.ts';
+import { describeFaults, isUnset, type ProblemTable, renderBy } from '../shared/errors.ts';
 import { describeTextFlaw } from '../../vault/json-text-flaw.ts';
-import { isLeftOut } from '../is-left-out.ts';
-import { renderBy, type ProblemTable } from '../problem-table.ts';
 import { valuesRequired } from './mapping.ts';
 
 /** The status of a refusal, and Fishnet's own words for it; without them the vault's are shown. */
@@ -79,7 +77,7 @@ function vaultAnswer({ code, message, details }: VaultError): RestAnswer {
 }
 
 function wordsForFaults(list: FaultList): string {
-  return list.faults.some(isLeftOut) ? valuesRequired : describeFaults(list);
+  return list.faults.some(isUnset) ? valuesRequired : describeFaults(list);
 }
 
 function answer(status: number, error: string): RestAnswer {

@@ -9,7 +9,7 @@ import { findProvider, isFreeForm, providers } from '../../vault/provider-catalo
 import { componentOf, componentsMax, freeFormComponentOf, separator, unwrapComponents } from './components.ts';
 import { documentation } from './documentation.ts';
 import { renderProblem } from './errors.ts';
-import { answerBudgetOf } from '../answer-budget.ts';
+import { answerBudgetOf } from '../shared/answer-budget.ts';
 import { fixedAnswers } from './fixed-answers.ts';
 import * as mapping from './mapping.ts';
 import { flowiseName, isPlain } from './redaction.ts';

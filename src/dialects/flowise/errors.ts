@@ -2,10 +2,8 @@ import type { Problem, RestAnswer, RestExchange } from '../../gateway/contract/d
 import type { FaultList } from '../../gateway/messages/fault-list.ts';
 import type { VaultError, VaultErrorCode } from '../../vault/errors.ts';
 import type { JsonValue } from '../../vault/json.ts';
-import { describeFaults } from '../describe-fault.ts';
+import { describeFaults, isUnset, type ProblemTable, renderBy } from '../shared/errors.ts';
 import { describeTextFlaw } from '../../vault/json-text-flaw.ts';
-import { isLeftOut } from '../is-left-out.ts';
-import { renderBy, type ProblemTable } from '../problem-table.ts';
 
 const statuses: Record<VaultErrorCode, number> = {
   token_missing: 401,
@@ -110,7 +108,7 @@ function vaultFailure({ code, message, details }: VaultError): Failure {
 
 /** What is missing goes before what is wrong: clients know the documented 412. */
 function faultFailure(list: FaultList): Failure {
-  const leftOut = list.faults.find(isLeftOut);
+  const leftOut = list.faults.find(isUnset);
   if (leftOut) {
     const member = leftOut.path.join('.');
     return notProvided(memberNames[member] ?? member);

@@ -21,8 +21,7 @@ import { sameJson, type JsonObject } from '../../vault/json.ts';
 import { findProvider, spellingsOf } from '../../vault/provider-catalogue.ts';
 import { Secret } from '../../vault/secret.ts';
 import type { SecretChange } from '../../vault/secret-change.ts';
-import { toStruct } from '../to-struct.ts';
-import { toTimestamp } from '../to-timestamp.ts';
+import { toStruct, toTimestamp } from '../shared/well-known-types.ts';
 import { blankValues, flowiseName, mergedOver, replacedBy, showAddresses, withoutMarkers } from './redaction.ts';
 
 /** What a request asks to be stored. */

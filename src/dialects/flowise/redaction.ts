@@ -3,8 +3,8 @@ import type { JsonObject, JsonValue } from '../../vault/json.ts';
 import { Secret } from '../../vault/secret.ts';
 import type { Credential } from '../../vault/credential.ts';
 import type { SecretChange } from '../../vault/secret-change.ts';
-import { holdsMask, isMask, unmask } from '../masks.ts';
-import { inStoredNames, secretFieldsOf } from '../secret-fields.ts';
+import { holdsMask, isMask, unmask } from '../shared/masks.ts';
+import { inStoredNames, secretFieldsOf } from '../shared/secret-fields.ts';
 
 /** What Flowise shows in place of a value, and takes for "unchanged". @see https://github.com/FlowiseAI/Flowise packages/server/src/utils */
 export const blankMarker = '_FLOWISE_BLANK_07167752-1a71-43b1-bf8f-4f32252165db';

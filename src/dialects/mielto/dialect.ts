@@ -6,7 +6,7 @@ import type { Call } from '../../vault/caller.ts';
 import type { CredentialPage, CredentialVault } from '../../vault/credential-vault.ts';
 import type { Credential } from '../../vault/credential.ts';
 import type { Clock } from '../../vault/ports.ts';
-import { answerBudgetOf } from '../answer-budget.ts';
+import { answerBudgetOf } from '../shared/answer-budget.ts';
 import { documentation } from './documentation.ts';
 import { renderMieltoProblem } from './errors.ts';
 import { filterOf, rangeOf } from './list-request.ts';

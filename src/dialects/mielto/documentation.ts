@@ -5,7 +5,7 @@ import {
   validationError,
   validationErrorSchemas,
   workspaceHeader,
-} from '../fastapi-documentation.ts';
+} from '../shared/fastapi-documentation.ts';
 
 /** Mielto's own document, which it equals for the calls that are in it. @see seed 002 */
 export const documentation: Documentation = {

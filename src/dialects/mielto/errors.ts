@@ -1,6 +1,6 @@
-import { fastApiErrors } from '../fastapi-errors.ts';
+import { fastApiErrors } from '../shared/fastapi-errors.ts';
 
-/** Renders each problem as Mielto, a FastAPI application, does. @see dialects/fastapi-errors.ts, where the codes are decided */
+/** Renders each problem as Mielto, a FastAPI application, does. @see ../shared/fastapi-errors.ts, where the codes are decided */
 export const renderMieltoProblem = fastApiErrors({
   challenge: 'Bearer',
   notFound: 'Credential not found',

@@ -1,7 +1,7 @@
 import type { ListCredentialsRequest } from '../../../gen/mielto/v1/credential_service_pb.ts';
 import type { CredentialState } from '../../vault/credential.ts';
 import type { CredentialFilter } from '../../vault/ports.ts';
-import { authTypes } from './auth-types.ts';
+import { authTypeMappings } from '../shared/auth-type-mapping.ts';
 
 /** A part of the list, by the place where it begins. */
 export interface ListRange {
@@ -29,7 +29,7 @@ export function filterOf({ credentialType, authType, status, search }: ListCrede
   const state = states.get(status ?? '');
   return {
     ...(credentialType !== undefined && { categories: [credentialType] }),
-    ...(authType !== undefined && authTypes.filterOf(authType)),
+    ...(authType !== undefined && authTypeMappings.mielto.filterOf(authType)),
     ...(state && { states: [state] }),
     ...(search && { search }),
   };

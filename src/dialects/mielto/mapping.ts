@@ -9,10 +9,10 @@ import type { CredentialChange } from '../../vault/credential-vault.ts';
 import { stateOf, type Credential } from '../../vault/credential.ts';
 import { Secret } from '../../vault/secret.ts';
 import type { SecretChange } from '../../vault/secret-change.ts';
-import { holdsMask, isMask, unmask } from '../masks.ts';
-import { inStoredNames } from '../secret-fields.ts';
-import { toTimestamp } from '../to-timestamp.ts';
-import { authTypes } from './auth-types.ts';
+import { holdsMask, isMask, unmask } from '../shared/masks.ts';
+import { inStoredNames } from '../shared/secret-fields.ts';
+import { toTimestamp } from '../shared/well-known-types.ts';
+import { authTypeMappings } from '../shared/auth-type-mapping.ts';
 
 /** The name of the dialect, and the origin of what it creates. */
 export const mieltoName = 'mielto';
@@ -93,7 +93,7 @@ export function readOf(credential: Credential, now: Date): MessageInitShape<type
 
 function nearestOf({ authType, category, scope }: Credential) {
   return {
-    authType: authTypes.nameOf(authType),
+    authType: authTypeMappings.mielto.nameOf(authType),
     credentialType: category !== null && credentialTypes.has(category) ? category : undefined,
     credentialScope: scope ?? 'workspace',
   };

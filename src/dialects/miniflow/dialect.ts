@@ -9,9 +9,9 @@ import { workspaceListRpc, workspaceRpc, type BoundRpc } from '../../gateway/con
 import type { Call } from '../../vault/caller.ts';
 import type { CredentialVault } from '../../vault/credential-vault.ts';
 import { spellShortId } from '../../vault/ids.ts';
-import { answerBudgetOf } from '../answer-budget.ts';
-import { sayTakenName } from '../say-taken-name.ts';
-import { credentialTypes } from './credential-types.ts';
+import { answerBudgetOf } from '../shared/answer-budget.ts';
+import { withNameConflictMessage } from '../shared/errors.ts';
+import { authTypeMappings } from '../shared/auth-type-mapping.ts';
 import { documentation } from './documentation.ts';
 import { wrapSuccess } from './envelope.ts';
 import { checkWorkspaceSpelling, renderMiniflowProblem } from './errors.ts';
@@ -55,7 +55,7 @@ const writing = { permission: 'credentials.write', workspace } as const;
 function creatingRpcs(vault: CredentialVault): BoundRpc[] {
   const create = async (request: InWorkspace, call: Call, { draft, secret }: mapping.Creation) => {
     const creation = vault.createCredential(call, draft, secret);
-    const { id } = await sayTakenName(takenName(draft.name, request), creation);
+    const { id } = await withNameConflictMessage(takenName(draft.name, request), creation);
     return { id: spellShortId('credential', id) };
   };
   return [
@@ -89,7 +89,9 @@ function changingRpcs(vault: CredentialVault): BoundRpc[] {
     workspaceRpc(method.updateCredential, writing, async (request, call) => {
       const change = mapping.changeOf(request);
       const update = vault.updateCredential(call, request.credentialId, change);
-      return { credential: mapping.credentialOf(await sayTakenName(takenName(change.name ?? '', request), update)) };
+      return {
+        credential: mapping.credentialOf(await withNameConflictMessage(takenName(change.name ?? '', request), update)),
+      };
     }),
     workspaceRpc(method.activateCredential, writing, async (request, call) => {
       const { isActive } = await vault.activateCredential(call, request.credentialId);
@@ -115,7 +117,7 @@ async function showCredential(vault: CredentialVault, request: GetCredentialRequ
 
 async function* listCredentials(vault: CredentialVault, wanted: string | undefined, call: Call) {
   const budget = answerBudgetOf(call, CredentialSummarySchema);
-  const filter = wanted ? credentialTypes.filterOf(wanted.toUpperCase()) : {};
+  const filter = wanted ? authTypeMappings.miniflow.filterOf(wanted.toUpperCase()) : {};
   for await (const chunk of vault.walkCredentials(call, { ...filter, order: 'ascending' })) {
     yield chunk.map((credential) => budget.spend(mapping.summaryOf(credential)));
   }

@@ -2,7 +2,7 @@ import type { Problem, RestAnswer, RestExchange } from '../../gateway/contract/d
 import { quote } from '../../gateway/errors/refusal-limits.ts';
 import { VaultError, type VaultErrorCode } from '../../vault/errors.ts';
 import { describeTextFlaw } from '../../vault/json-text-flaw.ts';
-import { renderBy, type ProblemTable } from '../problem-table.ts';
+import { type ProblemTable, renderBy } from '../shared/errors.ts';
 import { wrapFailure, type Failure } from './envelope.ts';
 
 /** `errorMessage` is left to the error where it is undefined: its message names fields and ids, never a secret. */

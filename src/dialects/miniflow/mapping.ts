@@ -15,9 +15,8 @@ import { invalidArgument } from '../../vault/errors.ts';
 import { spellShortId } from '../../vault/ids.ts';
 import { findField } from '../../vault/provider-catalogue.ts';
 import { Secret } from '../../vault/secret.ts';
-import { toStruct } from '../to-struct.ts';
-import { toTimestamp } from '../to-timestamp.ts';
-import { credentialTypes } from './credential-types.ts';
+import { toStruct, toTimestamp } from '../shared/well-known-types.ts';
+import { authTypeMappings } from '../shared/auth-type-mapping.ts';
 import { invalidInput } from './errors.ts';
 import { parseExpiry } from './parse-expiry.ts';
 
@@ -98,7 +97,7 @@ function partOf(credential: Credential) {
   return {
     id: spellShortId('credential', credential.id),
     name: credential.name,
-    credentialType: credentialTypes.nameOf(credential.authType),
+    credentialType: authTypeMappings.miniflow.nameOf(credential.authType),
     credentialProvider: credential.provider.toUpperCase(),
     description: credential.description ?? undefined,
     isActive: credential.isActive,

@@ -4,7 +4,7 @@ import { quote } from '../../gateway/errors/refusal-limits.ts';
 import { workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { Call } from '../../vault/caller.ts';
 import type { CredentialVault, RevealedSecret } from '../../vault/credential-vault.ts';
-import { sayTakenName } from '../say-taken-name.ts';
+import { withNameConflictMessage } from '../shared/errors.ts';
 import { documentation } from './documentation.ts';
 import { renderScaleProblem } from './errors.ts';
 import { filterOf, pageOf } from './list-request.ts';
@@ -46,13 +46,13 @@ function changingRpcs(vault: CredentialVault): BoundRpc[] {
     workspaceRpc(method.createCredential, writing, async (request, call) => {
       const draft = draftOf(request);
       const creation = vault.createCredential(call, draft, secretOf(request.payload ?? ''));
-      return { credential: credentialOf(await sayTakenName(takenName(draft.name), creation)) };
+      return { credential: credentialOf(await withNameConflictMessage(takenName(draft.name), creation)) };
     }),
     workspaceRpc(method.updateCredential, writing, async (request, call) => {
       const { credentialId, name = '', payload } = request;
       const secret = payload === undefined ? undefined : payloadChange(payload);
       const update = vault.updateCredential(call, credentialId, (current) => changeOf(request, current), { secret });
-      return { credential: credentialOf(await sayTakenName(takenName(name), update)) };
+      return { credential: credentialOf(await withNameConflictMessage(takenName(name), update)) };
     }),
     workspaceRpc(method.deleteCredential, writing, async ({ credentialId }, call) => {
       const { id } = await vault.deleteCredential(call, credentialId);

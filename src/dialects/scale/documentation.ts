@@ -1,6 +1,6 @@
 import { comments } from '../../../gen/scale/v5/comments.ts';
 import type { Documentation, DocumentedError } from '../../gateway/contract/documentation.ts';
-import { validationError, validationErrorSchemas, workspaceHeader } from '../fastapi-documentation.ts';
+import { validationError, validationErrorSchemas, workspaceHeader } from '../shared/fastapi-documentation.ts';
 
 const detail = { type: 'object', properties: { detail: { type: 'string' } }, required: ['detail'] } as const;
 

@@ -1,6 +1,6 @@
-import { fastApiErrors } from '../fastapi-errors.ts';
+import { fastApiErrors } from '../shared/fastapi-errors.ts';
 
-/** Renders each problem as Scale, a FastAPI application, does. @see dialects/fastapi-errors.ts, where the codes are decided */
+/** Renders each problem as Scale, a FastAPI application, does. @see ../shared/fastapi-errors.ts, where the codes are decided */
 export const renderScaleProblem = fastApiErrors({
   challenge: 'APIKey',
   // Its SDK repeats a call that was answered 409, and would get the same answer twice more.

@@ -7,8 +7,8 @@ import type {
 import { draftDefaults, type CredentialDraft } from '../../vault/credential-rules.ts';
 import type { CredentialChange } from '../../vault/credential-vault.ts';
 import type { Credential } from '../../vault/credential.ts';
-import { toStruct } from '../to-struct.ts';
-import { toTimestamp } from '../to-timestamp.ts';
+import { authTypeMappings } from '../shared/auth-type-mapping.ts';
+import { toStruct, toTimestamp } from '../shared/well-known-types.ts';
 
 /** The name of the dialect, and the origin of what it creates. */
 export const scaleName = 'scale';
@@ -56,18 +56,6 @@ export function credentialOf(credential: Credential): MessageInitShape<typeof Cr
   };
 }
 
-/** Those whose secret is usually a single text; all others are shown as objects. */
-const singleTexts: ReadonlySet<string> = new Set([
-  'api_key',
-  'key',
-  'access_token',
-  'bearer_token',
-  'jwt',
-  'oauth_token',
-  'connection_string',
-]);
-
 function typeOf({ origin, authType }: Credential): string {
-  if (origin === scaleName) return authType;
-  return singleTexts.has(authType.toLowerCase()) ? 'key' : 'json';
+  return origin === scaleName ? authType : authTypeMappings.scale.nameOf(authType);
 }

@@ -4,7 +4,7 @@ import { isJsonObject, type JsonObject } from '../../vault/json.ts';
 import { readJson, type ReadJson } from '../../vault/read-json.ts';
 import { Secret } from '../../vault/secret.ts';
 import type { MergedSecret, SecretChange } from '../../vault/secret-change.ts';
-import { holdsMask, isMask, unmask } from '../masks.ts';
+import { holdsMask, isMask, unmask } from '../shared/masks.ts';
 
 /** The secret of a payload: one field, whatever its type. */
 export function secretOf(payload: string): Secret {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { isMask, unmask } from '../../src/dialects/masks.ts';
+import { isMask, unmask } from '../../../src/dialects/shared/masks.ts';
 
 const isMarker = (value: unknown) => value === 'marker';
 

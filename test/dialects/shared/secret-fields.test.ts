@@ -2,17 +2,17 @@ import { expect } from 'chai';
 import { readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { format } from 'prettier';
-import { dialectNames } from '../../src/dialects/index.ts';
-import { inStoredNames, secretFieldsOf, type SentFields } from '../../src/dialects/secret-fields.ts';
-import { VaultError } from '../../src/vault/errors.ts';
-import type { JsonObject } from '../../src/vault/json.ts';
-import { providers } from '../../src/vault/provider-catalogue.ts';
-import { Secret } from '../../src/vault/secret.ts';
-import { sampleCredential } from './sample-credential.ts';
+import { dialectNames } from '../../../src/dialects/index.ts';
+import { inStoredNames, secretFieldsOf, type SentFields } from '../../../src/dialects/shared/secret-fields.ts';
+import { VaultError } from '../../../src/vault/errors.ts';
+import type { JsonObject } from '../../../src/vault/json.ts';
+import { providers } from '../../../src/vault/provider-catalogue.ts';
+import { Secret } from '../../../src/vault/secret.ts';
+import { sampleCredential } from '../sample-credential.ts';
 
-const page = resolve(import.meta.dirname, '../../docs/secret-fields.md');
+const page = resolve(import.meta.dirname, '../../../docs/secret-fields.md');
 const begin =
-  '<!-- The table begins. WRITE_SECRET_FIELDS=1 writes it: see test/dialects/secret-fields.test.ts. -->\n\n';
+  '<!-- The table begins. WRITE_SECRET_FIELDS=1 writes it: see test/dialects/shared/secret-fields.test.ts. -->\n\n';
 const end = '\n<!-- The table ends. -->';
 
 const isUnchanged = (value: unknown) => value === '***';

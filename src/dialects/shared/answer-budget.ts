@@ -1,7 +1,7 @@
 import { create, toBinary, type DescMessage, type MessageInitShape } from '@bufbuild/protobuf';
-import type { Call } from '../vault/caller.ts';
-import { VaultError } from '../vault/errors.ts';
-import { limits } from '../vault/limits.ts';
+import type { Call } from '../../vault/caller.ts';
+import { VaultError } from '../../vault/errors.ts';
+import { limits } from '../../vault/limits.ts';
 
 /** Counts the entries of a list that is answered whole. */
 export interface AnswerBudget<Schema extends DescMessage> {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { fastApiFault, fastApiFaults } from '../../src/dialects/fastapi-faults.ts';
-import type { Fault } from '../../src/gateway/contract/dialect.ts';
+import { fastApiFault, fastApiFaults } from '../../../src/dialects/shared/fastapi-faults.ts';
+import type { Fault } from '../../../src/gateway/contract/dialect.ts';
 
 describe('a fault as FastAPI reports it', () => {
   const cases: { readonly title: string; readonly fault: Fault; readonly entry: unknown }[] = [

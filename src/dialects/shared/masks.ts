@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../vault/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.ts';
 
 /** What clients show, and then send back, in place of a secret: a word in brackets, or a run of asterisks, bullets or dots. */
 const maskPattern = /^(?:\[(?:redacted|secret|hidden|masked)\]|\*{3,}|[•●∙·]{3,})$/i;

@@ -1,5 +1,5 @@
-import type { DocumentedError, DocumentedOperation } from '../gateway/contract/documentation.ts';
-import type { JsonObject } from '../vault/json.ts';
+import type { DocumentedError, DocumentedOperation } from '../../gateway/contract/documentation.ts';
+import type { JsonObject } from '../../vault/json.ts';
 
 /** The answer to a request that does not fit its model, as FastAPI documents it. */
 export const validationError: DocumentedError = {

@@ -1,7 +1,7 @@
-import type { Fault, FaultRule } from '../gateway/contract/dialect.ts';
-import { faultListBytesMax, faultsMax } from '../gateway/errors/refusal-limits.ts';
-import type { FaultList } from '../gateway/messages/fault-list.ts';
-import type { JsonObject, JsonValue } from '../vault/json.ts';
+import type { Fault, FaultRule } from '../../gateway/contract/dialect.ts';
+import { faultListBytesMax, faultsMax } from '../../gateway/errors/refusal-limits.ts';
+import type { FaultList } from '../../gateway/messages/fault-list.ts';
+import type { JsonObject, JsonValue } from '../../vault/json.ts';
 
 /** What pydantic calls a fault, and what it says of it. */
 interface Verdict {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { fastApiErrors } from '../../src/dialects/fastapi-errors.ts';
-import type { Problem } from '../../src/gateway/contract/dialect.ts';
-import { invalidArgument, notFound, VaultError, vaultErrorCodes } from '../../src/vault/errors.ts';
+import { fastApiErrors } from '../../../src/dialects/shared/fastapi-errors.ts';
+import type { Problem } from '../../../src/gateway/contract/dialect.ts';
+import { invalidArgument, notFound, VaultError, vaultErrorCodes } from '../../../src/vault/errors.ts';
 
 const render = fastApiErrors({
   challenge: 'Bearer',

@@ -1,5 +1,7 @@
 import { expect } from 'chai';
-import { credentialTypes } from '../../../src/dialects/miniflow/credential-types.ts';
+import { authTypeMappings } from '../../../src/dialects/shared/auth-type-mapping.ts';
+
+const { miniflow } = authTypeMappings;
 
 const names = [
   'API_KEY',
@@ -17,8 +19,8 @@ const names = [
 describe("miniflow's credential types", () => {
   for (const type of names) {
     it(`shows ${type} for an auth type of that name, in upper or lower case`, () => {
-      expect(credentialTypes.nameOf(type)).to.equal(type);
-      expect(credentialTypes.nameOf(type.toLowerCase())).to.equal(type);
+      expect(miniflow.nameOf(type)).to.equal(type);
+      expect(miniflow.nameOf(type.toLowerCase())).to.equal(type);
     });
   }
 
@@ -31,22 +33,22 @@ describe("miniflow's credential types", () => {
   };
   for (const [authType, type] of Object.entries(foreign)) {
     it(`shows ${type} for the auth type ${authType} of another dialect`, () => {
-      expect(credentialTypes.nameOf(authType)).to.equal(type);
+      expect(miniflow.nameOf(authType)).to.equal(type);
     });
   }
 
   it('filters each type by the auth types that are shown as it', () => {
     for (const type of names.filter((name) => name !== 'CUSTOM')) {
-      const { authTypes = [] } = credentialTypes.filterOf(type);
+      const { authTypes = [] } = miniflow.filterOf(type);
       expect(authTypes, type).to.include(type.toLowerCase());
-      expect(new Set(authTypes.map(credentialTypes.nameOf)), type).to.deep.equal(new Set([type]));
+      expect(new Set(authTypes.map(miniflow.nameOf)), type).to.deep.equal(new Set([type]));
     }
   });
 
   it('filters the type of all others by the auth types that are not shown as it', () => {
-    const { authTypesExcept = [], authTypes } = credentialTypes.filterOf('CUSTOM');
+    const { authTypesExcept = [], authTypes } = miniflow.filterOf('CUSTOM');
     expect(authTypes).to.equal(undefined);
     expect(authTypesExcept).to.include('api_key').and.not.include('custom');
-    expect(authTypesExcept.map(credentialTypes.nameOf)).to.not.include('CUSTOM');
+    expect(authTypesExcept.map(miniflow.nameOf)).to.not.include('CUSTOM');
   });
 });

@@ -23,79 +23,82 @@ export const file_coffer_v1_access_service: GenFile = /*@__PURE__*/
   fileDesc("Ch5jb2ZmZXIvdjEvYWNjZXNzX3NlcnZpY2UucHJvdG8SCWNvZmZlci52MSKrAgoTQ3JlYXRlQXBpS2V5UmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIZCgRuYW1lGAIgASgJQgu6SAjIAQFyAxj/ARIwCgRyb2xlGAMgASgOMhUuY29mZmVyLnYxLkdyYW50LlJvbGVCC7pICMgBAYIBAhABEg8KB2RpYWxlY3QYBCABKAkSLgoKZXhwaXJlc19hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOd2l0aG91dF9yZXZlYWwYBiABKAgSFwoPY2VydGlmaWNhdGVfc2FuGAcgASgJEhEKCXByb3ZpZGVycxgIIAMoCRIMCgR0YWdzGAkgAygJEhYKDmNyZWRlbnRpYWxfaWRzGAogAygJIk4KFENyZWF0ZUFwaUtleVJlc3BvbnNlEiIKB2FwaV9rZXkYASABKAsyES5jb2ZmZXIudjEuQXBpS2V5EhIKBXRva2VuGAIgASgJQgOAAQEiYgoSTGlzdEFwaUtleXNSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEhoKCXBhZ2Vfc2l6ZRgCIAEoBUIHukgEGgIoABISCgpwYWdlX3Rva2VuGAMgASgJIlMKE0xpc3RBcGlLZXlzUmVzcG9uc2USIwoIYXBpX2tleXMYASADKAsyES5jb2ZmZXIudjEuQXBpS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJPChNSZXZva2VBcGlLZXlSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEhoKCmFwaV9rZXlfaWQYAiABKAlCBrpIA8gBASI6ChRSZXZva2VBcGlLZXlSZXNwb25zZRIiCgdhcGlfa2V5GAEgASgLMhEuY29mZmVyLnYxLkFwaUtleSIPCg1XaG9BbUlSZXF1ZXN0ItYBCg5XaG9BbUlSZXNwb25zZRIMCgRraW5kGAEgASgJEgoKAmlkGAIgASgJEgwKBG5hbWUYAyABKAkSDwoHdXNlcl9pZBgEIAEoCRIVCg11c2VyX3Nob3J0X2lkGAUgASgJEhAKCGlzX293bmVyGAYgASgIEhwKFGRlZmF1bHRfd29ya3NwYWNlX2lkGAcgASgJEiIKGmRlZmF1bHRfd29ya3NwYWNlX3Nob3J0X2lkGAggASgJEiAKBmdyYW50cxgJIAMoCzIQLmNvZmZlci52MS5HcmFudCJLCgxMb2dpblJlcXVlc3QSGQoEdXNlchgBIAEoCUILukgIyAEBcgMY/wESIAoIcGFzc3dvcmQYAiABKAlCDoABAbpICMgBAXIDGIAIIlMKDUxvZ2luUmVzcG9uc2USEgoFdG9rZW4YASABKAlCA4ABARIuCgpleHBpcmVzX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIPCg1Mb2dvdXRSZXF1ZXN0IhAKDkxvZ291dFJlc3BvbnNlImcKFUNoYW5nZVBhc3N3b3JkUmVxdWVzdBIoChBjdXJyZW50X3Bhc3N3b3JkGAEgASgJQg6AAQG6SAjIAQFyAxiACBIkCgxuZXdfcGFzc3dvcmQYAiABKAlCDoABAbpICMgBAXIDGIAIIhgKFkNoYW5nZVBhc3N3b3JkUmVzcG9uc2UiXAoRQ3JlYXRlVXNlclJlcXVlc3QSJQoEdXNlchgBIAEoCzIPLmNvZmZlci52MS5Vc2VyQga6SAPIAQESIAoIcGFzc3dvcmQYAiABKAlCDoABAbpICMgBAXIDGIAIIjMKEkNyZWF0ZVVzZXJSZXNwb25zZRIdCgR1c2VyGAEgASgLMg8uY29mZmVyLnYxLlVzZXIiKQoOR2V0VXNlclJlcXVlc3QSFwoHdXNlcl9pZBgBIAEoCUIGukgDyAEBIjAKD0dldFVzZXJSZXNwb25zZRIdCgR1c2VyGAEgASgLMg8uY29mZmVyLnYxLlVzZXIiQgoQTGlzdFVzZXJzUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASEgoKcGFnZV90b2tlbhgCIAEoCSJMChFMaXN0VXNlcnNSZXNwb25zZRIeCgV1c2VycxgBIAMoCzIPLmNvZmZlci52MS5Vc2VyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIwChVEZWFjdGl2YXRlVXNlclJlcXVlc3QSFwoHdXNlcl9pZBgBIAEoCUIGukgDyAEBIjcKFkRlYWN0aXZhdGVVc2VyUmVzcG9uc2USHQoEdXNlchgBIAEoCzIPLmNvZmZlci52MS5Vc2VyMsMJCg1BY2Nlc3NTZXJ2aWNlEoEBCgxDcmVhdGVBcGlLZXkSHi5jb2ZmZXIudjEuQ3JlYXRlQXBpS2V5UmVxdWVzdBofLmNvZmZlci52MS5DcmVhdGVBcGlLZXlSZXNwb25zZSIwgtPkkwIqOgEqIiUvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9hcGlLZXlzEn4KC0xpc3RBcGlLZXlzEh0uY29mZmVyLnYxLkxpc3RBcGlLZXlzUmVxdWVzdBoeLmNvZmZlci52MS5MaXN0QXBpS2V5c1Jlc3BvbnNlIjCQAgGC0+STAicSJS92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2FwaUtleXMSlQEKDFJldm9rZUFwaUtleRIeLmNvZmZlci52MS5SZXZva2VBcGlLZXlSZXF1ZXN0Gh8uY29mZmVyLnYxLlJldm9rZUFwaUtleVJlc3BvbnNlIkSC0+STAj46ASoiOS92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2FwaUtleXMve2FwaV9rZXlfaWR9OnJldm9rZRJUCgZXaG9BbUkSGC5jb2ZmZXIudjEuV2hvQW1JUmVxdWVzdBoZLmNvZmZlci52MS5XaG9BbUlSZXNwb25zZSIVkAIBgtPkkwIMEgovdjEvd2hvYW1pElAKBUxvZ2luEhcuY29mZmVyLnYxLkxvZ2luUmVxdWVzdBoYLmNvZmZlci52MS5Mb2dpblJlc3BvbnNlIhSC0+STAg46ASoiCS92MS9sb2dpbhJUCgZMb2dvdXQSGC5jb2ZmZXIudjEuTG9nb3V0UmVxdWVzdBoZLmNvZmZlci52MS5Mb2dvdXRSZXNwb25zZSIVgtPkkwIPOgEqIgovdjEvbG9nb3V0EnQKDkNoYW5nZVBhc3N3b3JkEiAuY29mZmVyLnYxLkNoYW5nZVBhc3N3b3JkUmVxdWVzdBohLmNvZmZlci52MS5DaGFuZ2VQYXNzd29yZFJlc3BvbnNlIh2C0+STAhc6ASoiEi92MS9jaGFuZ2VQYXNzd29yZBJfCgpDcmVhdGVVc2VyEhwuY29mZmVyLnYxLkNyZWF0ZVVzZXJSZXF1ZXN0Gh0uY29mZmVyLnYxLkNyZWF0ZVVzZXJSZXNwb25zZSIUgtPkkwIOOgEqIgkvdjEvdXNlcnMSYAoHR2V0VXNlchIZLmNvZmZlci52MS5HZXRVc2VyUmVxdWVzdBoaLmNvZmZlci52MS5HZXRVc2VyUmVzcG9uc2UiHpACAYLT5JMCFRITL3YxL3VzZXJzL3t1c2VyX2lkfRJcCglMaXN0VXNlcnMSGy5jb2ZmZXIudjEuTGlzdFVzZXJzUmVxdWVzdBocLmNvZmZlci52MS5MaXN0VXNlcnNSZXNwb25zZSIUkAIBgtPkkwILEgkvdjEvdXNlcnMSgAEKDkRlYWN0aXZhdGVVc2VyEiAuY29mZmVyLnYxLkRlYWN0aXZhdGVVc2VyUmVxdWVzdBohLmNvZmZlci52MS5EZWFjdGl2YXRlVXNlclJlc3BvbnNlIimC0+STAiM6ASoiHi92MS91c2Vycy97dXNlcl9pZH06ZGVhY3RpdmF0ZWIGcHJvdG8z", [file_buf_validate_validate, file_coffer_v1_api_key, file_coffer_v1_grant, file_coffer_v1_user, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
- * The request of CreateApiKey.
+ * Request message for CreateApiKey.
  *
  * @generated from message coffer.v1.CreateApiKeyRequest
  */
 export type CreateApiKeyRequest = Message<"coffer.v1.CreateApiKeyRequest"> & {
   /**
-   * Required. UUID, `WSP-…`, or `default`.
+   * Required. The workspace: its UUID, its `WSP-…` id, or `default` for the caller's default workspace.
    *
    * @generated from field: string workspace_id = 1;
    */
   workspaceId: string;
 
   /**
-   * Required. At most 255 characters. Need not be unique.
+   * Required. A display name of at most 255 characters. Need not be unique.
    *
    * @generated from field: string name = 2;
    */
   name: string;
 
   /**
-   * Required. At most the caller's own.
+   * Required. The role of the key; not above the caller's own role in the workspace.
    *
    * @generated from field: coffer.v1.Grant.Role role = 3;
    */
   role: Grant_Role;
 
   /**
-   * Optional. The API that answers the key on paths that several share, such as `flowise`; without it the request decides.
+   * Optional. The dialect that serves this key on paths that several dialects share, such as `flowise`. If empty, it is
+   * inferred from each request.
    *
    * @generated from field: string dialect = 4;
    */
   dialect: string;
 
   /**
-   * Optional. When the key ends by itself, truncated to the millisecond. Required of a caller whose own key ends, and no later
-   * than that.
+   * Optional. When the key expires, truncated to the millisecond. Required if the caller's own key expires, and then
+   * not later than that.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 5;
    */
   expiresAt?: Timestamp | undefined;
 
   /**
-   * Optional. Issues a key that may not reveal secrets, whatever its role.
+   * Optional. Whether the key is denied revealing secrets, whatever its role.
    *
    * @generated from field: bool without_reveal = 6;
    */
   withoutReveal: boolean;
 
   /**
-   * Optional. The name in the client certificate that proves the key, in place of a token: `URI:` or `DNS:` and the subject
-   * alternative name. Of at most 2,048 characters, without wildcards. For owners of the instance; a name has one living key.
+   * Optional. Authenticates the key by a client certificate instead of a token: `URI:` or `DNS:` followed by a subject
+   * alternative name of the certificate. At most 2,048 characters, no wildcards. Only owners of the instance may set
+   * it; a name can have one valid key (ALREADY_EXISTS).
    *
    * @generated from field: string certificate_san = 7;
    */
   certificateSan: string;
 
   /**
-   * Optional. Limits the key to credentials of these providers; it sees and changes no others. At most 100, as the next ones.
-   * A key that is limited is at most an EDITOR; a credential must fit each of the lists that are not empty.
+   * Optional. Limits the key to credentials of these providers; all others do not exist for it. At most 100 entries. A
+   * credential must match each non-empty list of `providers`, `tags` and `credential_ids`. The role of a limited key is
+   * at most EDITOR.
    *
    * @generated from field: repeated string providers = 8;
    */
   providers: string[];
 
   /**
-   * Optional. Limits the key to credentials that have one of these tags.
+   * Optional. Limits the key to credentials that have at least one of these tags. At most 100 entries.
    *
    * @generated from field: repeated string tags = 9;
    */
   tags: string[];
 
   /**
-   * Optional. Limits the key to credentials of these ids: UUIDs.
+   * Optional. Limits the key to the credentials with these UUIDs. At most 100 entries.
    *
    * @generated from field: repeated string credential_ids = 10;
    */
@@ -110,21 +113,21 @@ export const CreateApiKeyRequestSchema: GenMessage<CreateApiKeyRequest> = /*@__P
   messageDesc(file_coffer_v1_access_service, 0);
 
 /**
- * The response of CreateApiKey.
+ * Response message for CreateApiKey.
  *
  * @generated from message coffer.v1.CreateApiKeyResponse
  */
 export type CreateApiKeyResponse = Message<"coffer.v1.CreateApiKeyResponse"> & {
   /**
-   * Output only.
+   * Output only. The new key.
    *
    * @generated from field: coffer.v1.ApiKey api_key = 1;
    */
   apiKey?: ApiKey | undefined;
 
   /**
-   * Output only. What the holder of the key sends. It is answered this once, and only a hash of it is kept.
-   * Empty where a certificate proves the key.
+   * Output only. The token to send in `Authorization: Bearer`. It is returned only in this response; the server keeps a
+   * hash. Empty if the key is authenticated by a certificate.
    *
    * @generated from field: string token = 2;
    */
@@ -139,27 +142,28 @@ export const CreateApiKeyResponseSchema: GenMessage<CreateApiKeyResponse> = /*@_
   messageDesc(file_coffer_v1_access_service, 1);
 
 /**
- * The request of ListApiKeys.
+ * Request message for ListApiKeys.
  *
  * @generated from message coffer.v1.ListApiKeysRequest
  */
 export type ListApiKeysRequest = Message<"coffer.v1.ListApiKeysRequest"> & {
   /**
-   * Required. UUID, `WSP-…`, or `default`.
+   * Required. The workspace: its UUID, its `WSP-…` id, or `default` for the caller's default workspace.
    *
    * @generated from field: string workspace_id = 1;
    */
   workspaceId: string;
 
   /**
-   * Optional. How many to answer at most: 100 where it is 0, and never more than 1,000. A page may end earlier.
+   * Optional. The maximum number of items to return: 100 if 0, at most 1,000. A page may have fewer, even if it is not
+   * the last. Negative values are INVALID_ARGUMENT.
    *
    * @generated from field: int32 page_size = 2;
    */
   pageSize: number;
 
   /**
-   * Optional. The `next_page_token` of the page before.
+   * Optional. The `next_page_token` of the previous page. INVALID_ARGUMENT if it is not one of this list.
    *
    * @generated from field: string page_token = 3;
    */
@@ -174,20 +178,20 @@ export const ListApiKeysRequestSchema: GenMessage<ListApiKeysRequest> = /*@__PUR
   messageDesc(file_coffer_v1_access_service, 2);
 
 /**
- * The response of ListApiKeys.
+ * Response message for ListApiKeys.
  *
  * @generated from message coffer.v1.ListApiKeysResponse
  */
 export type ListApiKeysResponse = Message<"coffer.v1.ListApiKeysResponse"> & {
   /**
-   * Output only. In the order of creation.
+   * Output only. In order of creation.
    *
    * @generated from field: repeated coffer.v1.ApiKey api_keys = 1;
    */
   apiKeys: ApiKey[];
 
   /**
-   * Output only. Continues the list; empty on its last page.
+   * Output only. The token of the next page; empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -202,20 +206,20 @@ export const ListApiKeysResponseSchema: GenMessage<ListApiKeysResponse> = /*@__P
   messageDesc(file_coffer_v1_access_service, 3);
 
 /**
- * The request of RevokeApiKey.
+ * Request message for RevokeApiKey.
  *
  * @generated from message coffer.v1.RevokeApiKeyRequest
  */
 export type RevokeApiKeyRequest = Message<"coffer.v1.RevokeApiKeyRequest"> & {
   /**
-   * Required. UUID, `WSP-…`, or `default`.
+   * Required. The workspace: its UUID, its `WSP-…` id, or `default` for the caller's default workspace.
    *
    * @generated from field: string workspace_id = 1;
    */
   workspaceId: string;
 
   /**
-   * Required. UUID.
+   * Required. Its UUID.
    *
    * @generated from field: string api_key_id = 2;
    */
@@ -230,13 +234,13 @@ export const RevokeApiKeyRequestSchema: GenMessage<RevokeApiKeyRequest> = /*@__P
   messageDesc(file_coffer_v1_access_service, 4);
 
 /**
- * The response of RevokeApiKey.
+ * Response message for RevokeApiKey.
  *
  * @generated from message coffer.v1.RevokeApiKeyResponse
  */
 export type RevokeApiKeyResponse = Message<"coffer.v1.RevokeApiKeyResponse"> & {
   /**
-   * Output only. The key as it was ended.
+   * Output only. The revoked key.
    *
    * @generated from field: coffer.v1.ApiKey api_key = 1;
    */
@@ -251,7 +255,7 @@ export const RevokeApiKeyResponseSchema: GenMessage<RevokeApiKeyResponse> = /*@_
   messageDesc(file_coffer_v1_access_service, 5);
 
 /**
- * The request of WhoAmI.
+ * Request message for WhoAmI.
  *
  * @generated from message coffer.v1.WhoAmIRequest
  */
@@ -266,69 +270,69 @@ export const WhoAmIRequestSchema: GenMessage<WhoAmIRequest> = /*@__PURE__*/
   messageDesc(file_coffer_v1_access_service, 6);
 
 /**
- * The response of WhoAmI.
+ * Response message for WhoAmI.
  *
  * @generated from message coffer.v1.WhoAmIResponse
  */
 export type WhoAmIResponse = Message<"coffer.v1.WhoAmIResponse"> & {
   /**
-   * Output only. `user` or `api_key`; a string, since more ways to call may come.
+   * Output only. `user` or `api_key`. A string, because further kinds may be added.
    *
    * @generated from field: string kind = 1;
    */
   kind: string;
 
   /**
-   * Output only. UUID of the user or of the API key.
+   * Output only. UUID of the user or the API key.
    *
    * @generated from field: string id = 2;
    */
   id: string;
 
   /**
-   * Output only. The name of the user or of the API key.
+   * Output only. Name of the user or the API key.
    *
    * @generated from field: string name = 3;
    */
   name: string;
 
   /**
-   * Output only. UUID of the user in whose name the caller acts.
+   * Output only. UUID of the user on whose behalf the caller acts.
    *
    * @generated from field: string user_id = 4;
    */
   userId: string;
 
   /**
-   * Output only. The user's id as `USR-` and 16 hex digits.
+   * Output only. The user's short id: `USR-` and 16 hex digits.
    *
    * @generated from field: string user_short_id = 5;
    */
   userShortId: string;
 
   /**
-   * Output only. Whether he manages the instance. That alone lets nobody reveal a secret.
+   * Output only. Whether the caller administers the instance. This does not grant access to secrets.
    *
    * @generated from field: bool is_owner = 6;
    */
   isOwner: boolean;
 
   /**
-   * Output only. UUID of the workspace that `default` stands for.
+   * Output only. UUID of the workspace that `default` refers to.
    *
    * @generated from field: string default_workspace_id = 7;
    */
   defaultWorkspaceId: string;
 
   /**
-   * Output only. That workspace's id as `WSP-` and 16 hex digits.
+   * Output only. The short id of that workspace: `WSP-` and 16 hex digits.
    *
    * @generated from field: string default_workspace_short_id = 8;
    */
   defaultWorkspaceShortId: string;
 
   /**
-   * Output only. What the caller may do, workspace by workspace.
+   * Output only. The caller's permissions, one entry per workspace.
    *
    * @generated from field: repeated coffer.v1.Grant grants = 9;
    */
@@ -343,20 +347,20 @@ export const WhoAmIResponseSchema: GenMessage<WhoAmIResponse> = /*@__PURE__*/
   messageDesc(file_coffer_v1_access_service, 7);
 
 /**
- * The request of Login.
+ * Request message for Login.
  *
  * @generated from message coffer.v1.LoginRequest
  */
 export type LoginRequest = Message<"coffer.v1.LoginRequest"> & {
   /**
-   * Required. The user's name, UUID or `USR-…`.
+   * Required. The user's name, UUID or `USR-…` id.
    *
    * @generated from field: string user = 1;
    */
   user: string;
 
   /**
-   * Required.
+   * Required. The user's password, at most 1,024 characters.
    *
    * @generated from field: string password = 2;
    */
@@ -371,20 +375,21 @@ export const LoginRequestSchema: GenMessage<LoginRequest> = /*@__PURE__*/
   messageDesc(file_coffer_v1_access_service, 8);
 
 /**
- * The response of Login.
+ * Response message for Login.
  *
  * @generated from message coffer.v1.LoginResponse
  */
 export type LoginResponse = Message<"coffer.v1.LoginResponse"> & {
   /**
-   * Output only. What the user sends from now on. It is answered this once, and only a hash of it is kept.
+   * Output only. The session token to send in `Authorization: Bearer`. It is returned only in this response; the server
+   * keeps a hash.
    *
    * @generated from field: string token = 1;
    */
   token: string;
 
   /**
-   * Output only. When the session ends by itself; using it does not lengthen it.
+   * Output only. When the session expires. Use does not extend it.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 2;
    */
@@ -399,7 +404,7 @@ export const LoginResponseSchema: GenMessage<LoginResponse> = /*@__PURE__*/
   messageDesc(file_coffer_v1_access_service, 9);
 
 /**
- * The request of Logout.
+ * Request message for Logout.
  *
  * @generated from message coffer.v1.LogoutRequest
  */
@@ -414,7 +419,7 @@ export const LogoutRequestSchema: GenMessage<LogoutRequest> = /*@__PURE__*/
   messageDesc(file_coffer_v1_access_service, 10);
 
 /**
- * The response of Logout.
+ * Response message for Logout.
  *
  * @generated from message coffer.v1.LogoutResponse
  */
@@ -429,20 +434,20 @@ export const LogoutResponseSchema: GenMessage<LogoutResponse> = /*@__PURE__*/
   messageDesc(file_coffer_v1_access_service, 11);
 
 /**
- * The request of ChangePassword.
+ * Request message for ChangePassword.
  *
  * @generated from message coffer.v1.ChangePasswordRequest
  */
 export type ChangePasswordRequest = Message<"coffer.v1.ChangePasswordRequest"> & {
   /**
-   * Required.
+   * Required. The present password, at most 1,024 characters.
    *
    * @generated from field: string current_password = 1;
    */
   currentPassword: string;
 
   /**
-   * Required. 8 to 1,024 characters.
+   * Required. The new password, 8 to 1,024 characters.
    *
    * @generated from field: string new_password = 2;
    */
@@ -457,7 +462,7 @@ export const ChangePasswordRequestSchema: GenMessage<ChangePasswordRequest> = /*
   messageDesc(file_coffer_v1_access_service, 12);
 
 /**
- * The response of ChangePassword.
+ * Response message for ChangePassword.
  *
  * @generated from message coffer.v1.ChangePasswordResponse
  */
@@ -472,20 +477,20 @@ export const ChangePasswordResponseSchema: GenMessage<ChangePasswordResponse> = 
   messageDesc(file_coffer_v1_access_service, 13);
 
 /**
- * The request of CreateUser.
+ * Request message for CreateUser.
  *
  * @generated from message coffer.v1.CreateUserRequest
  */
 export type CreateUserRequest = Message<"coffer.v1.CreateUserRequest"> & {
   /**
-   * Required. Members that are output only are ignored.
+   * Required. Output-only fields are ignored.
    *
    * @generated from field: coffer.v1.User user = 1;
    */
   user?: User | undefined;
 
   /**
-   * Required. 8 to 1,024 characters. Whoever makes a user knows his password until the user changes it.
+   * Required. The first password, 8 to 1,024 characters. The creator knows it, so the user should change it.
    *
    * @generated from field: string password = 2;
    */
@@ -500,13 +505,13 @@ export const CreateUserRequestSchema: GenMessage<CreateUserRequest> = /*@__PURE_
   messageDesc(file_coffer_v1_access_service, 14);
 
 /**
- * The response of CreateUser.
+ * Response message for CreateUser.
  *
  * @generated from message coffer.v1.CreateUserResponse
  */
 export type CreateUserResponse = Message<"coffer.v1.CreateUserResponse"> & {
   /**
-   * Output only.
+   * Output only. The user.
    *
    * @generated from field: coffer.v1.User user = 1;
    */
@@ -521,13 +526,13 @@ export const CreateUserResponseSchema: GenMessage<CreateUserResponse> = /*@__PUR
   messageDesc(file_coffer_v1_access_service, 15);
 
 /**
- * The request of GetUser.
+ * Request message for GetUser.
  *
  * @generated from message coffer.v1.GetUserRequest
  */
 export type GetUserRequest = Message<"coffer.v1.GetUserRequest"> & {
   /**
-   * Required. UUID or `USR-…`.
+   * Required. The user: its UUID or its `USR-…` id.
    *
    * @generated from field: string user_id = 1;
    */
@@ -542,13 +547,13 @@ export const GetUserRequestSchema: GenMessage<GetUserRequest> = /*@__PURE__*/
   messageDesc(file_coffer_v1_access_service, 16);
 
 /**
- * The response of GetUser.
+ * Response message for GetUser.
  *
  * @generated from message coffer.v1.GetUserResponse
  */
 export type GetUserResponse = Message<"coffer.v1.GetUserResponse"> & {
   /**
-   * Output only.
+   * Output only. The user.
    *
    * @generated from field: coffer.v1.User user = 1;
    */
@@ -563,20 +568,21 @@ export const GetUserResponseSchema: GenMessage<GetUserResponse> = /*@__PURE__*/
   messageDesc(file_coffer_v1_access_service, 17);
 
 /**
- * The request of ListUsers.
+ * Request message for ListUsers.
  *
  * @generated from message coffer.v1.ListUsersRequest
  */
 export type ListUsersRequest = Message<"coffer.v1.ListUsersRequest"> & {
   /**
-   * Optional. How many to answer at most: 100 where it is 0, and never more than 1,000. A page may end earlier.
+   * Optional. The maximum number of items to return: 100 if 0, at most 1,000. A page may have fewer, even if it is not
+   * the last. Negative values are INVALID_ARGUMENT.
    *
    * @generated from field: int32 page_size = 1;
    */
   pageSize: number;
 
   /**
-   * Optional. The `next_page_token` of the page before.
+   * Optional. The `next_page_token` of the previous page. INVALID_ARGUMENT if it is not one of this list.
    *
    * @generated from field: string page_token = 2;
    */
@@ -591,7 +597,7 @@ export const ListUsersRequestSchema: GenMessage<ListUsersRequest> = /*@__PURE__*
   messageDesc(file_coffer_v1_access_service, 18);
 
 /**
- * The response of ListUsers.
+ * Response message for ListUsers.
  *
  * @generated from message coffer.v1.ListUsersResponse
  */
@@ -604,7 +610,7 @@ export type ListUsersResponse = Message<"coffer.v1.ListUsersResponse"> & {
   users: User[];
 
   /**
-   * Output only. Continues the list; empty on its last page.
+   * Output only. The token of the next page; empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -619,13 +625,13 @@ export const ListUsersResponseSchema: GenMessage<ListUsersResponse> = /*@__PURE_
   messageDesc(file_coffer_v1_access_service, 19);
 
 /**
- * The request of DeactivateUser.
+ * Request message for DeactivateUser.
  *
  * @generated from message coffer.v1.DeactivateUserRequest
  */
 export type DeactivateUserRequest = Message<"coffer.v1.DeactivateUserRequest"> & {
   /**
-   * Required. UUID or `USR-…`.
+   * Required. The user: its UUID or its `USR-…` id.
    *
    * @generated from field: string user_id = 1;
    */
@@ -640,13 +646,13 @@ export const DeactivateUserRequestSchema: GenMessage<DeactivateUserRequest> = /*
   messageDesc(file_coffer_v1_access_service, 20);
 
 /**
- * The response of DeactivateUser.
+ * Response message for DeactivateUser.
  *
  * @generated from message coffer.v1.DeactivateUserResponse
  */
 export type DeactivateUserResponse = Message<"coffer.v1.DeactivateUserResponse"> & {
   /**
-   * Output only. The user as he was deactivated.
+   * Output only. The deactivated user.
    *
    * @generated from field: coffer.v1.User user = 1;
    */
@@ -661,13 +667,14 @@ export const DeactivateUserResponseSchema: GenMessage<DeactivateUserResponse> = 
   messageDesc(file_coffer_v1_access_service, 21);
 
 /**
- * Manages who may call, and tells a caller who he is.
+ * Manages users, API keys and sessions, and describes the caller.
  *
  * @generated from service coffer.v1.AccessService
  */
 export const AccessService: GenService<{
   /**
-   * Issues an API key for a workspace. For its admins; nobody grants more than he has.
+   * Issues an API key for a workspace. Needs ADMIN in the workspace. A key never gets more permissions than its issuer
+   * has: PERMISSION_DENIED otherwise.
    *
    * @generated from rpc coffer.v1.AccessService.CreateApiKey
    */
@@ -677,8 +684,8 @@ export const AccessService: GenService<{
     output: typeof CreateApiKeyResponseSchema;
   },
   /**
-   * Lists the API keys of a workspace in the order of creation, those that have ended too. For its admins; the personal key of
-   * somebody else is left out, but for owners.
+   * Lists the API keys of a workspace in order of creation, including expired and revoked ones. Needs ADMIN in the
+   * workspace. Other users' personal keys are listed only for owners of the instance.
    *
    * @generated from rpc coffer.v1.AccessService.ListApiKeys
    */
@@ -688,7 +695,7 @@ export const AccessService: GenService<{
     output: typeof ListApiKeysResponseSchema;
   },
   /**
-   * Ends an API key at once. Revoking it again changes nothing. For admins of its workspace.
+   * Revokes an API key, effective at once. Revoking it again changes nothing. Needs ADMIN in its workspace.
    *
    * @generated from rpc coffer.v1.AccessService.RevokeApiKey
    */
@@ -698,7 +705,7 @@ export const AccessService: GenService<{
     output: typeof RevokeApiKeyResponseSchema;
   },
   /**
-   * Tells who the caller is and what he may do.
+   * Returns the identity and the permissions of the caller.
    *
    * @generated from rpc coffer.v1.AccessService.WhoAmI
    */
@@ -708,8 +715,9 @@ export const AccessService: GenService<{
     output: typeof WhoAmIResponseSchema;
   },
   /**
-   * Trades a user's password for a session token of four hours; of a user five sessions live at once, then the oldest ends. For
-   * anybody. Wrong guesses are slowed down, for each user and for each address.
+   * Exchanges a user's password for a session token that is valid for four hours. A user has at most five sessions: a
+   * sixth login revokes the oldest one. Needs no authentication. Failed attempts are throttled per user and per address
+   * (RESOURCE_EXHAUSTED).
    *
    * @generated from rpc coffer.v1.AccessService.Login
    */
@@ -719,7 +727,7 @@ export const AccessService: GenService<{
     output: typeof LoginResponseSchema;
   },
   /**
-   * Ends the session of the call at once. For a caller without one it changes nothing.
+   * Revokes the session that authenticates this call. Has no effect for callers that authenticate in another way.
    *
    * @generated from rpc coffer.v1.AccessService.Logout
    */
@@ -729,7 +737,8 @@ export const AccessService: GenService<{
     output: typeof LogoutResponseSchema;
   },
   /**
-   * Gives the caller another password, and ends his other sessions. For users themselves; API keys of a workspace have none.
+   * Changes the caller's password and revokes the caller's other sessions. Only for users; API keys of a workspace have
+   * no password.
    *
    * @generated from rpc coffer.v1.AccessService.ChangePassword
    */
@@ -739,7 +748,7 @@ export const AccessService: GenService<{
     output: typeof ChangePasswordResponseSchema;
   },
   /**
-   * Makes a user, who is a member of no workspace yet. For owners of the instance.
+   * Creates a user, who is not yet a member of any workspace. Needs an owner of the instance.
    *
    * @generated from rpc coffer.v1.AccessService.CreateUser
    */
@@ -749,7 +758,7 @@ export const AccessService: GenService<{
     output: typeof CreateUserResponseSchema;
   },
   /**
-   * Shows a user. For owners of the instance.
+   * Gets a user. Needs an owner of the instance.
    *
    * @generated from rpc coffer.v1.AccessService.GetUser
    */
@@ -759,7 +768,7 @@ export const AccessService: GenService<{
     output: typeof GetUserResponseSchema;
   },
   /**
-   * Lists the users in the order of their ids. For owners of the instance.
+   * Lists the users in the order of their ids. Needs an owner of the instance.
    *
    * @generated from rpc coffer.v1.AccessService.ListUsers
    */
@@ -769,8 +778,9 @@ export const AccessService: GenService<{
     output: typeof ListUsersResponseSchema;
   },
   /**
-   * Ends a user's password, sessions and personal keys, at once and for good; API keys that he issued for workspaces stay. Doing
-   * it again changes nothing. The last owner stays one. For owners of the instance.
+   * Deactivates a user permanently: the password, the sessions and the personal API keys are revoked at once. API keys
+   * that the user issued for workspaces stay valid. Repeating the call changes nothing. The last owner cannot be
+   * deactivated (INVALID_ARGUMENT). Needs an owner of the instance.
    *
    * @generated from rpc coffer.v1.AccessService.DeactivateUser
    */

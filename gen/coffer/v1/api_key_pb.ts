@@ -17,112 +17,112 @@ export const file_coffer_v1_api_key: GenFile = /*@__PURE__*/
   fileDesc("Chdjb2ZmZXIvdjEvYXBpX2tleS5wcm90bxIJY29mZmVyLnYxIqUDCgZBcGlLZXkSCgoCaWQYASABKAkSFAoMd29ya3NwYWNlX2lkGAIgASgJEgwKBG5hbWUYAyABKAkSIwoEcm9sZRgEIAEoDjIVLmNvZmZlci52MS5HcmFudC5Sb2xlEg4KBnByZWZpeBgFIAEoCRIPCgdkaWFsZWN0GAYgASgJEhYKDndpdGhvdXRfcmV2ZWFsGAcgASgIEhIKCmNyZWF0ZWRfYnkYCCABKAkSLgoKY3JlYXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcmV2b2tlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcHJvdmlkZXJzGAwgAygJEgwKBHRhZ3MYDSADKAkSFgoOY3JlZGVudGlhbF9pZHMYDiADKAkSMAoMbGFzdF91c2VkX2F0GA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcGIGcHJvdG8z", [file_coffer_v1_grant, file_google_protobuf_timestamp]);
 
 /**
- * A key that a program proves itself by, with a token or with a certificate. The token is not shown.
+ * A key that authenticates a program, by its token or by a client certificate. The token is never shown again.
  *
  * @generated from message coffer.v1.ApiKey
  */
 export type ApiKey = Message<"coffer.v1.ApiKey"> & {
   /**
-   * Output only. UUIDv7; the order of ids is the order of creation.
+   * Output only. UUIDv7, generated in order of creation.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * Output only. UUID of the workspace that it is valid in.
+   * Output only. UUID of the workspace in which it is valid.
    *
    * @generated from field: string workspace_id = 2;
    */
   workspaceId: string;
 
   /**
-   * Output only.
+   * Output only. Its name.
    *
    * @generated from field: string name = 3;
    */
   name: string;
 
   /**
-   * Output only. What it may do in its workspace.
+   * Output only. Its role in the workspace.
    *
    * @generated from field: coffer.v1.Grant.Role role = 4;
    */
   role: Grant_Role;
 
   /**
-   * Output only. The first characters of its token, for recognising it; or the name in the certificate that proves it, such
-   * as `URI:spiffe://example.org/billing`.
+   * Output only. The first characters of the token, to recognize it; or the certificate name that authenticates it,
+   * such as `URI:spiffe://example.org/billing`.
    *
    * @generated from field: string prefix = 5;
    */
   prefix: string;
 
   /**
-   * Output only. The API that answers it on paths that several share; empty where the request decides.
+   * Output only. The dialect that serves it on shared paths; empty if inferred from each request.
    *
    * @generated from field: string dialect = 6;
    */
   dialect: string;
 
   /**
-   * Output only. Whether it may not reveal secrets, although its role would allow it.
+   * Output only. Whether it is denied revealing secrets, whatever its role.
    *
    * @generated from field: bool without_reveal = 7;
    */
   withoutReveal: boolean;
 
   /**
-   * Output only. UUID of the user who issued it, and in whose name it acts.
+   * Output only. UUID of the user who issued it and on whose behalf it acts.
    *
    * @generated from field: string created_by = 8;
    */
   createdBy: string;
 
   /**
-   * Output only.
+   * Output only. When the key was issued.
    *
    * @generated from field: google.protobuf.Timestamp created_at = 9;
    */
   createdAt?: Timestamp | undefined;
 
   /**
-   * Output only. When it ends by itself; unset where it does not.
+   * Output only. When it expires; unset if never.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 10;
    */
   expiresAt?: Timestamp | undefined;
 
   /**
-   * Output only. When it was revoked; unset unless it was.
+   * Output only. When it was revoked; unset if it was not.
    *
    * @generated from field: google.protobuf.Timestamp revoked_at = 11;
    */
   revokedAt?: Timestamp | undefined;
 
   /**
-   * Output only. The providers whose credentials it is limited to; where empty, they do not limit it, as the next ones.
+   * Output only. The providers to whose credentials it is limited; no limit if empty.
    *
    * @generated from field: repeated string providers = 12;
    */
   providers: string[];
 
   /**
-   * Output only. The tags of which a credential must have one.
+   * Output only. The tags of which a credential must have at least one; no limit if empty.
    *
    * @generated from field: repeated string tags = 13;
    */
   tags: string[];
 
   /**
-   * Output only. UUIDs of the credentials that it is limited to.
+   * Output only. UUIDs of the credentials to which it is limited; no limit if empty.
    *
    * @generated from field: repeated string credential_ids = 14;
    */
   credentialIds: string[];
 
   /**
-   * Output only. When it last proved a caller, about a second late; unset while it never has.
+   * Output only. When it was last used, recorded about a second late; unset if never used.
    *
    * @generated from field: google.protobuf.Timestamp last_used_at = 15;
    */

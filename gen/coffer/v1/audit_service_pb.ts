@@ -17,7 +17,7 @@ export const file_coffer_v1_audit_service: GenFile = /*@__PURE__*/
   fileDesc("Ch1jb2ZmZXIvdjEvYXVkaXRfc2VydmljZS5wcm90bxIJY29mZmVyLnYxItEDCgpBdWRpdEV2ZW50EgoKAmlkGAEgASgJEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHdvcmtzcGFjZV9pZBgDIAEoCRIqCgVhY3RvchgEIAEoCzIbLmNvZmZlci52MS5BdWRpdEV2ZW50LkFjdG9yEhYKDmF1dGhlbnRpY2F0aW9uGAUgASgJEg4KBmFjdGlvbhgGIAEoCRIVCg1yZXNvdXJjZV9raW5kGAcgASgJEhMKC3Jlc291cmNlX2lkGAggASgJEi4KB291dGNvbWUYCSABKA4yHS5jb2ZmZXIudjEuQXVkaXRFdmVudC5PdXRjb21lEhAKCHByb3RvY29sGAogASgJEg8KB2RpYWxlY3QYCyABKAkSDAoEcGVlchgMIAEoCRISCgpyZXF1ZXN0X2lkGA0gASgJEg0KBWNvdW50GA4gASgFGi8KBUFjdG9yEgwKBGtpbmQYASABKAkSCgoCaWQYAiABKAkSDAoEbmFtZRgDIAEoCSJCCgdPdXRjb21lEhcKE09VVENPTUVfVU5TUEVDSUZJRUQQABIGCgJPSxABEgoKBkRFTklFRBACEgoKBkZBSUxFRBADIvsBChZMaXN0QXVkaXRFdmVudHNSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEhoKCXBhZ2Vfc2l6ZRgCIAEoBUIHukgEGgIoABISCgpwYWdlX3Rva2VuGAMgASgJEi4KCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghhY3Rvcl9pZBgGIAEoCRIOCgZhY3Rpb24YByABKAkSEwoLcmVzb3VyY2VfaWQYCCABKAkiXwoXTGlzdEF1ZGl0RXZlbnRzUmVzcG9uc2USKwoMYXVkaXRfZXZlbnRzGAEgAygLMhUuY29mZmVyLnYxLkF1ZGl0RXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIuABChlMaXN0SW5zdGFuY2VFdmVudHNSZXF1ZXN0EhoKCXBhZ2Vfc2l6ZRgBIAEoBUIHukgEGgIoABISCgpwYWdlX3Rva2VuGAIgASgJEi4KCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghhY3Rvcl9pZBgFIAEoCRIOCgZhY3Rpb24YBiABKAkSEwoLcmVzb3VyY2VfaWQYByABKAkiYgoaTGlzdEluc3RhbmNlRXZlbnRzUmVzcG9uc2USKwoMYXVkaXRfZXZlbnRzGAEgAygLMhUuY29mZmVyLnYxLkF1ZGl0RXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIp4BChdWZXJpZnlBdWRpdFRyYWlsUmVxdWVzdBJNCg5leHBlY3RlZF9oZWFkcxgBIAMoCzI1LmNvZmZlci52MS5WZXJpZnlBdWRpdFRyYWlsUmVxdWVzdC5FeHBlY3RlZEhlYWRzRW50cnkaNAoSRXhwZWN0ZWRIZWFkc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiqQUKGFZlcmlmeUF1ZGl0VHJhaWxSZXNwb25zZRIOCgZpbnRhY3QYASABKAgSEwoLZXZlbnRfY291bnQYAiABKAMSPQoFaGVhZHMYAyADKAsyLi5jb2ZmZXIudjEuVmVyaWZ5QXVkaXRUcmFpbFJlc3BvbnNlLkhlYWRzRW50cnkSOQoGZmF1bHRzGAQgAygLMikuY29mZmVyLnYxLlZlcmlmeUF1ZGl0VHJhaWxSZXNwb25zZS5GYXVsdBJRChNhY2tub3dsZWRnZWRfbG9zc2VzGAUgAygLMjQuY29mZmVyLnYxLlZlcmlmeUF1ZGl0VHJhaWxSZXNwb25zZS5BY2tub3dsZWRnZWRMb3NzGu8BCgVGYXVsdBI8CgRraW5kGAEgASgOMi4uY29mZmVyLnYxLlZlcmlmeUF1ZGl0VHJhaWxSZXNwb25zZS5GYXVsdC5LaW5kEg4KBnN0cmVhbRgCIAEoCRIQCghzZXF1ZW5jZRgDIAEoAxIPCgdtZXNzYWdlGAQgASgJInUKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEgsKB0NIQU5HRUQQARILCgdSRU1PVkVEEAISDAoISU5TRVJURUQQAxINCglSRU9SREVSRUQQBBISCg5TVFJFQU1fTUlTU0lORxAFEgwKCFRBSUxfQ1VUEAYaewoQQWNrbm93bGVkZ2VkTG9zcxIOCgZzdHJlYW0YASABKAkSFgoOZmlyc3Rfc2VxdWVuY2UYAiABKAMSFQoNbGFzdF9zZXF1ZW5jZRgDIAEoAxIoCgR0aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBosCgpIZWFkc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEitQIKHVN0cmVhbVZlcmlmeUF1ZGl0VHJhaWxSZXF1ZXN0ElMKDmV4cGVjdGVkX2hlYWRzGAEgAygLMjsuY29mZmVyLnYxLlN0cmVhbVZlcmlmeUF1ZGl0VHJhaWxSZXF1ZXN0LkV4cGVjdGVkSGVhZHNFbnRyeRJTCg52ZXJpZmllZF9oZWFkcxgCIAMoCzI7LmNvZmZlci52MS5TdHJlYW1WZXJpZnlBdWRpdFRyYWlsUmVxdWVzdC5WZXJpZmllZEhlYWRzRW50cnkaNAoSRXhwZWN0ZWRIZWFkc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaNAoSVmVyaWZpZWRIZWFkc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEijAIKHlN0cmVhbVZlcmlmeUF1ZGl0VHJhaWxSZXNwb25zZRJGCghwcm9ncmVzcxgBIAEoCzIyLmNvZmZlci52MS5TdHJlYW1WZXJpZnlBdWRpdFRyYWlsUmVzcG9uc2UuUHJvZ3Jlc3NIABI6CgVmYXVsdBgCIAEoCzIpLmNvZmZlci52MS5WZXJpZnlBdWRpdFRyYWlsUmVzcG9uc2UuRmF1bHRIABI1CgZyZXN1bHQYAyABKAsyIy5jb2ZmZXIudjEuVmVyaWZ5QXVkaXRUcmFpbFJlc3BvbnNlSAAaJwoIUHJvZ3Jlc3MSDAoEZG9uZRgBIAEoAxINCgV0b3RhbBgCIAEoA0IGCgRuZXdzMrcECgxBdWRpdFNlcnZpY2USjgEKD0xpc3RBdWRpdEV2ZW50cxIhLmNvZmZlci52MS5MaXN0QXVkaXRFdmVudHNSZXF1ZXN0GiIuY29mZmVyLnYxLkxpc3RBdWRpdEV2ZW50c1Jlc3BvbnNlIjSQAgGC0+STAisSKS92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2F1ZGl0RXZlbnRzEn0KEkxpc3RJbnN0YW5jZUV2ZW50cxIkLmNvZmZlci52MS5MaXN0SW5zdGFuY2VFdmVudHNSZXF1ZXN0GiUuY29mZmVyLnYxLkxpc3RJbnN0YW5jZUV2ZW50c1Jlc3BvbnNlIhqQAgGC0+STAhESDy92MS9hdWRpdEV2ZW50cxJ9ChBWZXJpZnlBdWRpdFRyYWlsEiIuY29mZmVyLnYxLlZlcmlmeUF1ZGl0VHJhaWxSZXF1ZXN0GiMuY29mZmVyLnYxLlZlcmlmeUF1ZGl0VHJhaWxSZXNwb25zZSIggtPkkwIaOgEqIhUvdjEvYXVkaXRUcmFpbDp2ZXJpZnkSlwEKFlN0cmVhbVZlcmlmeUF1ZGl0VHJhaWwSKC5jb2ZmZXIudjEuU3RyZWFtVmVyaWZ5QXVkaXRUcmFpbFJlcXVlc3QaKS5jb2ZmZXIudjEuU3RyZWFtVmVyaWZ5QXVkaXRUcmFpbFJlc3BvbnNlIiaC0+STAiA6ASoiGy92MS9hdWRpdFRyYWlsOnN0cmVhbVZlcmlmeTABYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
- * One line of the audit trail.
+ * One event of the audit trail.
  *
  * @generated from message coffer.v1.AuditEvent
  */
@@ -30,91 +30,94 @@ export type AuditEvent = Message<"coffer.v1.AuditEvent"> & {
   id: string;
 
   /**
-   * Output only.
+   * Output only. When it happened.
    *
    * @generated from field: google.protobuf.Timestamp time = 2;
    */
   time?: Timestamp | undefined;
 
   /**
-   * Output only. UUID; empty for what concerns the instance.
+   * Output only. UUID of the workspace; empty for events of the instance.
    *
    * @generated from field: string workspace_id = 3;
    */
   workspaceId: string;
 
   /**
-   * Output only.
+   * Output only. Who acted.
    *
    * @generated from field: coffer.v1.AuditEvent.Actor actor = 4;
    */
   actor?: AuditEvent_Actor | undefined;
 
   /**
-   * Output only. How he proved himself: `api_key`, `session`, `oidc`, `client_certificate`, `password`, `local` or `none`.
+   * Output only. The authentication method: `api_key`, `session`, `oidc`, `client_certificate`, `password`, `local`
+   * (the server or a command on its machine) or `none`.
    *
    * @generated from field: string authentication = 5;
    */
   authentication: string;
 
   /**
-   * Output only. Such as `credentials.create`, `secrets.reveal` or `sessions.login`.
+   * Output only. The action, such as `credentials.create`, `secrets.reveal` or `sessions.login`.
    *
    * @generated from field: string action = 6;
    */
   action: string;
 
   /**
-   * Output only. What it was done to: `credential`, `workspace`, `api_key`, `user`, `session` or `permission`.
+   * Output only. The kind of resource: `credential`, `workspace`, `api_key`, `user`, `member`, `session`, `permission`
+   * (the one that a denied call lacked), `audit_stream` or `audit_trail`. A string, because further kinds may be added.
    *
    * @generated from field: string resource_kind = 7;
    */
   resourceKind: string;
 
   /**
-   * Output only. The id of that; empty where there is none.
+   * Output only. The id of the resource; empty if there is none. A member's is the UUID of the user; a denied call's is
+   * what the caller sent.
    *
    * @generated from field: string resource_id = 8;
    */
   resourceId: string;
 
   /**
-   * Output only.
+   * Output only. How the action ended.
    *
    * @generated from field: coffer.v1.AuditEvent.Outcome outcome = 9;
    */
   outcome: AuditEvent_Outcome;
 
   /**
-   * Output only. `rest`, `connect`, `grpc` or `grpc-web`; `none` for what no call did.
+   * Output only. `rest`, `connect`, `grpc` or `grpc-web`; `none` if no call caused the event.
    *
    * @generated from field: string protocol = 10;
    */
   protocol: string;
 
   /**
-   * Output only. The API that was called.
+   * Output only. The dialect that was called, such as `coffer` or `flowise`.
    *
    * @generated from field: string dialect = 11;
    */
   dialect: string;
 
   /**
-   * Output only. The caller's address.
+   * Output only. The caller's IP address.
    *
    * @generated from field: string peer = 12;
    */
   peer: string;
 
   /**
-   * Output only.
+   * Output only. The id of the request, as answered in the `x-request-id` header.
    *
    * @generated from field: string request_id = 13;
    */
   requestId: string;
 
   /**
-   * Output only. How many alike the event stands for.
+   * Output only. The number of identical occurrences that this event stands for, at least 1.
    *
    * @generated from field: int32 count = 14;
    */
@@ -129,7 +132,7 @@ export const AuditEventSchema: GenMessage<AuditEvent> = /*@__PURE__*/
   messageDesc(file_coffer_v1_audit_service, 0);
 
 /**
- * Who did it.
+ * The identity that acted.
  *
  * @generated from message coffer.v1.AuditEvent.Actor
  */
@@ -142,14 +145,14 @@ export type AuditEvent_Actor = Message<"coffer.v1.AuditEvent.Actor"> & {
   kind: string;
 
   /**
-   * Output only. UUID of the user or of the API key; empty for others.
+   * Output only. UUID of the user or the API key; empty for other kinds.
    *
    * @generated from field: string id = 2;
    */
   id: string;
 
   /**
-   * Output only. His name at that time.
+   * Output only. The name at the time of the event.
    *
    * @generated from field: string name = 3;
    */
@@ -164,7 +167,7 @@ export const AuditEvent_ActorSchema: GenMessage<AuditEvent_Actor> = /*@__PURE__*
   messageDesc(file_coffer_v1_audit_service, 0, 0);
 
 /**
- * How the deed ended.
+ * The outcome of an action.
  *
  * @generated from enum coffer.v1.AuditEvent.Outcome
  */
@@ -177,21 +180,21 @@ export const AuditEvent_Outcome = {
   OUTCOME_UNSPECIFIED: 0,
 
   /**
-   * It was done.
+   * The action succeeded.
    *
    * @generated from enum value: OK = 1;
    */
   OK: 1,
 
   /**
-   * It was not allowed.
+   * The action was not permitted.
    *
    * @generated from enum value: DENIED = 2;
    */
   DENIED: 2,
 
   /**
-   * It was allowed, and failed.
+   * The action was permitted and failed.
    *
    * @generated from enum value: FAILED = 3;
    */
@@ -199,7 +202,7 @@ export const AuditEvent_Outcome = {
 } as const;
 
 /**
- * How the deed ended.
+ * The outcome of an action.
  *
  * @generated from enum coffer.v1.AuditEvent.Outcome
  */
@@ -212,62 +215,63 @@ export const AuditEvent_OutcomeSchema: GenEnum<AuditEvent_Outcome> = /*@__PURE__
   enumDesc(file_coffer_v1_audit_service, 0, 0);
 
 /**
- * The request of ListAuditEvents.
+ * Request message for ListAuditEvents.
  *
  * @generated from message coffer.v1.ListAuditEventsRequest
  */
 export type ListAuditEventsRequest = Message<"coffer.v1.ListAuditEventsRequest"> & {
   /**
-   * Required. UUID, `WSP-…`, or `default`.
+   * Required. The workspace: its UUID, its `WSP-…` id, or `default` for the caller's default workspace.
    *
    * @generated from field: string workspace_id = 1;
    */
   workspaceId: string;
 
   /**
-   * Optional. How many to answer at most: 100 where it is 0, and never more than 1,000. A page may end earlier.
+   * Optional. The maximum number of items to return: 100 if 0, at most 1,000. A page may have fewer, even if it is not
+   * the last. Negative values are INVALID_ARGUMENT.
    *
    * @generated from field: int32 page_size = 2;
    */
   pageSize: number;
 
   /**
-   * Optional. The `next_page_token` of the page before.
+   * Optional. The `next_page_token` of the previous page. INVALID_ARGUMENT if it is not one of this list.
    *
    * @generated from field: string page_token = 3;
    */
   pageToken: string;
 
   /**
-   * Optional. Only events not before this.
+   * Optional. Only events at or after this time.
    *
    * @generated from field: google.protobuf.Timestamp start_time = 4;
    */
   startTime?: Timestamp | undefined;
 
   /**
-   * Optional. Only events before this.
+   * Optional. Only events before this time.
    *
    * @generated from field: google.protobuf.Timestamp end_time = 5;
    */
   endTime?: Timestamp | undefined;
 
   /**
-   * Optional. Only those of this user or API key, by UUID.
+   * Optional. Only events of the user or API key with this UUID.
    *
    * @generated from field: string actor_id = 6;
    */
   actorId: string;
 
   /**
-   * Optional. Only this action.
+   * Optional. Only events of exactly this action.
    *
    * @generated from field: string action = 7;
    */
   action: string;
 
   /**
-   * Optional. Only what was done to the thing of this id.
+   * Optional. Only events of the resource with exactly this id.
    *
    * @generated from field: string resource_id = 8;
    */
@@ -282,20 +286,20 @@ export const ListAuditEventsRequestSchema: GenMessage<ListAuditEventsRequest> = 
   messageDesc(file_coffer_v1_audit_service, 1);
 
 /**
- * The response of ListAuditEvents.
+ * Response message for ListAuditEvents.
  *
  * @generated from message coffer.v1.ListAuditEventsResponse
  */
 export type ListAuditEventsResponse = Message<"coffer.v1.ListAuditEventsResponse"> & {
   /**
-   * Output only. The newest first.
+   * Output only. Newest first.
    *
    * @generated from field: repeated coffer.v1.AuditEvent audit_events = 1;
    */
   auditEvents: AuditEvent[];
 
   /**
-   * Output only. Continues the list; empty on its last page.
+   * Output only. The token of the next page; empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -310,55 +314,56 @@ export const ListAuditEventsResponseSchema: GenMessage<ListAuditEventsResponse> 
   messageDesc(file_coffer_v1_audit_service, 2);
 
 /**
- * The request of ListInstanceEvents.
+ * Request message for ListInstanceEvents.
  *
  * @generated from message coffer.v1.ListInstanceEventsRequest
  */
 export type ListInstanceEventsRequest = Message<"coffer.v1.ListInstanceEventsRequest"> & {
   /**
-   * Optional. How many to answer at most: 100 where it is 0, and never more than 1,000. A page may end earlier.
+   * Optional. The maximum number of items to return: 100 if 0, at most 1,000. A page may have fewer, even if it is not
+   * the last. Negative values are INVALID_ARGUMENT.
    *
    * @generated from field: int32 page_size = 1;
    */
   pageSize: number;
 
   /**
-   * Optional. The `next_page_token` of the page before.
+   * Optional. The `next_page_token` of the previous page. INVALID_ARGUMENT if it is not one of this list.
    *
    * @generated from field: string page_token = 2;
    */
   pageToken: string;
 
   /**
-   * Optional. Only events not before this.
+   * Optional. Only events at or after this time.
    *
    * @generated from field: google.protobuf.Timestamp start_time = 3;
    */
   startTime?: Timestamp | undefined;
 
   /**
-   * Optional. Only events before this.
+   * Optional. Only events before this time.
    *
    * @generated from field: google.protobuf.Timestamp end_time = 4;
    */
   endTime?: Timestamp | undefined;
 
   /**
-   * Optional. Only those of this user or API key, by UUID.
+   * Optional. Only events of the user or API key with this UUID.
    *
    * @generated from field: string actor_id = 5;
    */
   actorId: string;
 
   /**
-   * Optional. Only this action.
+   * Optional. Only events of exactly this action.
    *
    * @generated from field: string action = 6;
    */
   action: string;
 
   /**
-   * Optional. Only what was done to the thing of this id.
+   * Optional. Only events of the resource with exactly this id.
    *
    * @generated from field: string resource_id = 7;
    */
@@ -373,20 +378,20 @@ export const ListInstanceEventsRequestSchema: GenMessage<ListInstanceEventsReque
   messageDesc(file_coffer_v1_audit_service, 3);
 
 /**
- * The response of ListInstanceEvents.
+ * Response message for ListInstanceEvents.
  *
  * @generated from message coffer.v1.ListInstanceEventsResponse
  */
 export type ListInstanceEventsResponse = Message<"coffer.v1.ListInstanceEventsResponse"> & {
   /**
-   * Output only. The newest first.
+   * Output only. Newest first.
    *
    * @generated from field: repeated coffer.v1.AuditEvent audit_events = 1;
    */
   auditEvents: AuditEvent[];
 
   /**
-   * Output only. Continues the list; empty on its last page.
+   * Output only. The token of the next page; empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -401,14 +406,14 @@ export const ListInstanceEventsResponseSchema: GenMessage<ListInstanceEventsResp
   messageDesc(file_coffer_v1_audit_service, 4);
 
 /**
- * The request of VerifyAuditTrail.
+ * Request message for VerifyAuditTrail.
  *
  * @generated from message coffer.v1.VerifyAuditTrailRequest
  */
 export type VerifyAuditTrailRequest = Message<"coffer.v1.VerifyAuditTrailRequest"> & {
   /**
-   * Optional. Heads that the trail must hold, by the UUID of their stream, as they were logged or answered before. Without
-   * them a tail that was cut off, together with all that came after, can't be noticed.
+   * Optional. Heads that the trail must still contain, by stream UUID, taken from the log or from an earlier response.
+   * Without them, the removal of the last events of a stream cannot be detected.
    *
    * @generated from field: map<string, string> expected_heads = 1;
    */
@@ -423,42 +428,43 @@ export const VerifyAuditTrailRequestSchema: GenMessage<VerifyAuditTrailRequest> 
   messageDesc(file_coffer_v1_audit_service, 5);
 
 /**
- * The response of VerifyAuditTrail.
+ * Response message for VerifyAuditTrail.
  *
  * @generated from message coffer.v1.VerifyAuditTrailResponse
  */
 export type VerifyAuditTrailResponse = Message<"coffer.v1.VerifyAuditTrailResponse"> & {
   /**
-   * Output only. Whether everything is as it was written.
+   * Output only. Whether no fault was found.
    *
    * @generated from field: bool intact = 1;
    */
   intact: boolean;
 
   /**
-   * Output only. How many events the trail holds; of a verification that began after `verified_heads`, how many it verified.
+   * Output only. The number of events in the trail; with `verified_heads`, the number of events verified.
    *
    * @generated from field: int64 event_count = 2;
    */
   eventCount: bigint;
 
   /**
-   * Output only. The last event of each stream: keep them elsewhere, and expect them the next time.
+   * Output only. The last event of each stream. Store them outside of the database and send them as `expected_heads`
+   * next time.
    *
    * @generated from field: map<string, string> heads = 3;
    */
   heads: { [key: string]: string };
 
   /**
-   * Output only. At most 100.
+   * Output only. The faults found, at most 100.
    *
    * @generated from field: repeated coffer.v1.VerifyAuditTrailResponse.Fault faults = 4;
    */
   faults: VerifyAuditTrailResponse_Fault[];
 
   /**
-   * Output only. Events that the database lost, such as in a failover, and whose loss an operator acknowledged with
-   * `coffer audit-acknowledge-loss`. They are no faults.
+   * Output only. Events that the database lost, for example in a failover, and whose loss an operator acknowledged with
+   * `coffer audit-acknowledge-loss`. They are not faults.
    *
    * @generated from field: repeated coffer.v1.VerifyAuditTrailResponse.AcknowledgedLoss acknowledged_losses = 5;
    */
@@ -473,35 +479,35 @@ export const VerifyAuditTrailResponseSchema: GenMessage<VerifyAuditTrailResponse
   messageDesc(file_coffer_v1_audit_service, 6);
 
 /**
- * What happened to a place of the trail.
+ * A defect of the trail or of a row.
  *
  * @generated from message coffer.v1.VerifyAuditTrailResponse.Fault
  */
 export type VerifyAuditTrailResponse_Fault = Message<"coffer.v1.VerifyAuditTrailResponse.Fault"> & {
   /**
-   * Output only.
+   * Output only. What is wrong.
    *
    * @generated from field: coffer.v1.VerifyAuditTrailResponse.Fault.Kind kind = 1;
    */
   kind: VerifyAuditTrailResponse_Fault_Kind;
 
   /**
-   * Output only. UUID of the stream: the events of one process. `ledger` where it is the list of the streams. Where a row
-   * is not what the trail tells of it, the name of its table, such as `credential`.
+   * Output only. The UUID of the stream (the events of one process); `ledger` for the list of streams; the table
+   * name, such as `credential`, if a row differs from what the trail records.
    *
    * @generated from field: string stream = 2;
    */
   stream: string;
 
   /**
-   * Output only. The number of the first event that is concerned; 0 for a row.
+   * Output only. The sequence number of the first affected event; 0 for a row.
    *
    * @generated from field: int64 sequence = 3;
    */
   sequence: bigint;
 
   /**
-   * Output only. The same in words.
+   * Output only. A confirmation for users.
    *
    * @generated from field: string message = 4;
    */
@@ -516,7 +522,7 @@ export const VerifyAuditTrailResponse_FaultSchema: GenMessage<VerifyAuditTrailRe
   messageDesc(file_coffer_v1_audit_service, 6, 0);
 
 /**
- * The kinds of what may happen.
+ * The kinds of defects.
  *
  * @generated from enum coffer.v1.VerifyAuditTrailResponse.Fault.Kind
  */
@@ -529,28 +535,28 @@ export const VerifyAuditTrailResponse_Fault_Kind = {
   KIND_UNSPECIFIED: 0,
 
   /**
-   * An event or a row is not as it was written, or was put back.
+   * An event or a row was modified, or replaced by an earlier version.
    *
    * @generated from enum value: CHANGED = 1;
    */
   CHANGED: 1,
 
   /**
-   * Events are missing between others, or a row is.
+   * Events are missing between others, or a row is missing.
    *
    * @generated from enum value: REMOVED = 2;
    */
   REMOVED: 2,
 
   /**
-   * An event or a row was put in.
+   * An event or a row was inserted.
    *
    * @generated from enum value: INSERTED = 3;
    */
   INSERTED: 3,
 
   /**
-   * An event stands in another place than its own.
+   * An event is out of its place.
    *
    * @generated from enum value: REORDERED = 4;
    */
@@ -564,7 +570,7 @@ export const VerifyAuditTrailResponse_Fault_Kind = {
   STREAM_MISSING: 5,
 
   /**
-   * The last events of a stream are missing, or those that tell of a row.
+   * The last events of a stream are missing, or the events that record a row.
    *
    * @generated from enum value: TAIL_CUT = 6;
    */
@@ -572,7 +578,7 @@ export const VerifyAuditTrailResponse_Fault_Kind = {
 } as const;
 
 /**
- * The kinds of what may happen.
+ * The kinds of defects.
  *
  * @generated from enum coffer.v1.VerifyAuditTrailResponse.Fault.Kind
  */
@@ -585,7 +591,7 @@ export const VerifyAuditTrailResponse_Fault_KindSchema: GenEnum<VerifyAuditTrail
   enumDesc(file_coffer_v1_audit_service, 6, 0, 0);
 
 /**
- * Events that the database lost: the end of a stream.
+ * Committed events at the end of a stream that the database lost.
  *
  * @generated from message coffer.v1.VerifyAuditTrailResponse.AcknowledgedLoss
  */
@@ -598,14 +604,14 @@ export type VerifyAuditTrailResponse_AcknowledgedLoss = Message<"coffer.v1.Verif
   stream: string;
 
   /**
-   * Output only. The number of the first event that was lost.
+   * Output only. The sequence number of the first lost event.
    *
    * @generated from field: int64 first_sequence = 2;
    */
   firstSequence: bigint;
 
   /**
-   * Output only. The number of the last event that is known to have been lost.
+   * Output only. The sequence number of the last event known to be lost.
    *
    * @generated from field: int64 last_sequence = 3;
    */
@@ -627,7 +633,7 @@ export const VerifyAuditTrailResponse_AcknowledgedLossSchema: GenMessage<VerifyA
   messageDesc(file_coffer_v1_audit_service, 6, 1);
 
 /**
- * The request of StreamVerifyAuditTrail.
+ * Request message for StreamVerifyAuditTrail.
  *
  * @generated from message coffer.v1.StreamVerifyAuditTrailRequest
  */
@@ -640,8 +646,9 @@ export type StreamVerifyAuditTrailRequest = Message<"coffer.v1.StreamVerifyAudit
   expectedHeads: { [key: string]: string };
 
   /**
-   * Optional. Heads up to which the trail was verified before, by the UUID of their stream: they must be there, and the events
-   * before them are skipped. A change of those is not noticed. All rows are verified nonetheless, against all events.
+   * Optional. Heads up to which an earlier run verified the trail, by stream UUID. The trail must contain them; the
+   * events before them are skipped, so that changes to those are not detected. All rows are verified in any case,
+   * against all events.
    *
    * @generated from field: map<string, string> verified_heads = 2;
    */
@@ -656,19 +663,19 @@ export const StreamVerifyAuditTrailRequestSchema: GenMessage<StreamVerifyAuditTr
   messageDesc(file_coffer_v1_audit_service, 7);
 
 /**
- * The response of StreamVerifyAuditTrail.
+ * Response message for StreamVerifyAuditTrail.
  *
  * @generated from message coffer.v1.StreamVerifyAuditTrailResponse
  */
 export type StreamVerifyAuditTrailResponse = Message<"coffer.v1.StreamVerifyAuditTrailResponse"> & {
   /**
-   * What the message tells.
+   * The content of the message.
    *
    * @generated from oneof coffer.v1.StreamVerifyAuditTrailResponse.news
    */
   news: {
     /**
-     * Output only. The first at once, then at most two a second.
+     * Output only. Sent immediately, and then at most twice a second.
      *
      * @generated from field: coffer.v1.StreamVerifyAuditTrailResponse.Progress progress = 1;
      */
@@ -676,7 +683,7 @@ export type StreamVerifyAuditTrailResponse = Message<"coffer.v1.StreamVerifyAudi
     case: "progress";
   } | {
     /**
-     * Output only. At most 100, each of which `result` holds as well.
+     * Output only. A fault as soon as it is found; at most 100, all repeated in `result`.
      *
      * @generated from field: coffer.v1.VerifyAuditTrailResponse.Fault fault = 2;
      */
@@ -684,7 +691,7 @@ export type StreamVerifyAuditTrailResponse = Message<"coffer.v1.StreamVerifyAudi
     case: "fault";
   } | {
     /**
-     * Output only. The last message.
+     * Output only. The result, in the last message.
      *
      * @generated from field: coffer.v1.VerifyAuditTrailResponse result = 3;
      */
@@ -701,20 +708,20 @@ export const StreamVerifyAuditTrailResponseSchema: GenMessage<StreamVerifyAuditT
   messageDesc(file_coffer_v1_audit_service, 8);
 
 /**
- * How far the verification has come.
+ * The progress of the verification.
  *
  * @generated from message coffer.v1.StreamVerifyAuditTrailResponse.Progress
  */
 export type StreamVerifyAuditTrailResponse_Progress = Message<"coffer.v1.StreamVerifyAuditTrailResponse.Progress"> & {
   /**
-   * Output only. How many events, credentials and versions have been verified.
+   * Output only. The number of events, credentials and versions verified so far.
    *
    * @generated from field: int64 done = 1;
    */
   done: bigint;
 
   /**
-   * Output only. About how many there are; at the end, exactly `done`.
+   * Output only. An estimate of the total; equal to `done` at the end.
    *
    * @generated from field: int64 total = 2;
    */
@@ -729,13 +736,13 @@ export const StreamVerifyAuditTrailResponse_ProgressSchema: GenMessage<StreamVer
   messageDesc(file_coffer_v1_audit_service, 8, 0);
 
 /**
- * Shows the audit trail, and proves that it is whole.
+ * Lists the audit trail and verifies its integrity.
  *
  * @generated from service coffer.v1.AuditService
  */
 export const AuditService: GenService<{
   /**
-   * Lists the events of a workspace, the newest first. For its admins.
+   * Lists the events of a workspace, newest first. Needs ADMIN in the workspace.
    *
    * @generated from rpc coffer.v1.AuditService.ListAuditEvents
    */
@@ -745,7 +752,7 @@ export const AuditService: GenService<{
     output: typeof ListAuditEventsResponseSchema;
   },
   /**
-   * Lists the events that concern the instance and no workspace, the newest first. For owners of the instance.
+   * Lists the events of the instance that belong to no workspace, newest first. Needs an owner of the instance.
    *
    * @generated from rpc coffer.v1.AuditService.ListInstanceEvents
    */
@@ -755,8 +762,8 @@ export const AuditService: GenService<{
     output: typeof ListInstanceEventsResponseSchema;
   },
   /**
-   * Holds the whole trail, of all workspaces, against its chain, and against the trail the rows that it tells of:
-   * credentials, their versions, keys, users, members and sessions. For owners of the instance.
+   * Verifies the MAC chain of the whole trail, across all workspaces, and then the rows that the trail records:
+   * credentials, versions, workspaces, API keys, users, members and sessions. Needs an owner of the instance.
    *
    * @generated from rpc coffer.v1.AuditService.VerifyAuditTrail
    */
@@ -766,9 +773,9 @@ export const AuditService: GenService<{
     output: typeof VerifyAuditTrailResponseSchema;
   },
   /**
-   * As VerifyAuditTrail, with progress and faults as they are found; the last message holds the result. Over REST they are
-   * server-sent events named `progress`, `fault` and `result`. The stream ends when the caller is no longer an owner, and
-   * verification ends with the stream. For owners of the instance.
+   * Like VerifyAuditTrail, and streams progress and faults as they are found; the last message contains the result. In
+   * REST these are server-sent events named `progress`, `fault` and `result`. The stream ends when the caller ceases to
+   * be an owner; closing the stream cancels the verification. Needs an owner of the instance.
    *
    * @generated from rpc coffer.v1.AuditService.StreamVerifyAuditTrail
    */

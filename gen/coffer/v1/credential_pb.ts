@@ -16,36 +16,38 @@ export const file_coffer_v1_credential: GenFile = /*@__PURE__*/
   fileDesc("Chpjb2ZmZXIvdjEvY3JlZGVudGlhbC5wcm90bxIJY29mZmVyLnYxIukHCgpDcmVkZW50aWFsEgoKAmlkGAEgASgJEhAKCHNob3J0X2lkGAIgASgJEhQKDHdvcmtzcGFjZV9pZBgDIAEoCRIdCgRuYW1lGAQgASgJQgq6SAdyBRABGP8BSACIAQESIgoLZGVzY3JpcHRpb24YBSABKAlCCLpIBXIDGOgHSAGIAQESIQoIcHJvdmlkZXIYBiABKAlCCrpIB3IFEAEY/wFIAogBARIiCglhdXRoX3R5cGUYByABKAlCCrpIB3IFEAEY/wFIA4gBARIfCghjYXRlZ29yeRgIIAEoCUIIukgFcgMY/wFIBIgBARIcCgVzY29wZRgJIAEoCUIIukgFcgMY/wFIBYgBARIeCgR0YWdzGAogAygJQhC6SA2SAQoQQCIGcgQQARg/EkkKBmxhYmVscxgLIAMoCzIhLmNvZmZlci52MS5DcmVkZW50aWFsLkxhYmVsc0VudHJ5Qha6SBOaARAQQCIGcgQQARg/KgRyAhg/EikKCG1ldGFkYXRhGAwgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIqCgVzdGF0ZRgNIAEoDjIbLmNvZmZlci52MS5DcmVkZW50aWFsLlN0YXRlEi4KCmV4cGlyZXNfYXQYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGxhc3RfdXNlZF9hdBgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJdXNlX2NvdW50GBAgASgDEhcKD2N1cnJlbnRfdmVyc2lvbhgRIAEoBRIMCgRldGFnGBIgASgJEg4KBm9yaWdpbhgTIAEoCRISCgpjcmVhdGVkX2J5GBQgASgJEi4KCmNyZWF0ZWRfYXQYFSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYFiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmRlbGV0ZWRfYXQYFyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiUgoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABIKCgZBQ1RJVkUQARIMCghJTkFDVElWRRACEgsKB0VYUElSRUQQAxILCgdERUxFVEVEEARCBwoFX25hbWVCDgoMX2Rlc2NyaXB0aW9uQgsKCV9wcm92aWRlckIMCgpfYXV0aF90eXBlQgsKCV9jYXRlZ29yeUIICgZfc2NvcGViBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
- * The metadata of one stored secret. It never holds the secret.
+ * The metadata of a stored secret. It never contains the secret itself.
  *
- * The members that a caller chooses have presence, so that an update without a mask tells "not sent" from "empty".
+ * Fields that callers set have explicit presence, so that an update without a mask distinguishes an absent field from
+ * an empty one.
  *
  * @generated from message coffer.v1.Credential
  */
 export type Credential = Message<"coffer.v1.Credential"> & {
   /**
-   * Output only. UUIDv7; the order of ids is the order of creation.
+   * Output only. UUID of the credential: a UUIDv7 in order of creation, unless the creating client chose the id, which
+   * the Flowise dialect allows.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * Output only. The id as `CRD-` and 16 hex digits, which requests take as well.
+   * Output only. The short id, which requests accept as well: `CRD-` and 16 hex digits.
    *
    * @generated from field: string short_id = 2;
    */
   shortId: string;
 
   /**
-   * Output only. UUID of the workspace that it belongs to.
+   * Output only. UUID of the workspace to which it belongs.
    *
    * @generated from field: string workspace_id = 3;
    */
   workspaceId: string;
 
   /**
-   * Required. At most 255 characters. Need not be unique.
+   * Required. A display name of at most 255 characters. Need not be unique.
    *
    * @generated from field: optional string name = 4;
    */
@@ -59,14 +61,15 @@ export type Credential = Message<"coffer.v1.Credential"> & {
   description?: string | undefined;
 
   /**
-   * Optional. Whom the secret is for, such as `openai`; `custom` where it is not given. At most 255 characters.
+   * Optional. The service that accepts the secret, such as `openai`; default `custom`. At most 255 characters.
    *
    * @generated from field: optional string provider = 6;
    */
   provider?: string | undefined;
 
   /**
-   * Optional. What kind of proof the secret is, such as `api_key`; `custom` where it is not given. At most 255 characters.
+   * Optional. The authentication method for which the secret is used, such as `api_key`; default `custom`. At most 255
+   * characters.
    *
    * @generated from field: optional string auth_type = 7;
    */
@@ -87,86 +90,86 @@ export type Credential = Message<"coffer.v1.Credential"> & {
   scope?: string | undefined;
 
   /**
-   * Optional. At most 64, each of 1 to 63 characters, kept in the order given.
+   * Optional. At most 64 tags of 1 to 63 characters; their order is kept.
    *
    * @generated from field: repeated string tags = 10;
    */
   tags: string[];
 
   /**
-   * Optional. At most 64; names of 1 to 63 characters, values of at most 63.
+   * Optional. At most 64 labels; keys of 1 to 63 characters, values of at most 63.
    *
    * @generated from field: map<string, string> labels = 11;
    */
   labels: { [key: string]: string };
 
   /**
-   * Optional. Any JSON object of at most 16 KiB. It is not encrypted: no place for secrets.
+   * Optional. A JSON object of at most 16 KiB. It is not encrypted: do not put secrets here.
    *
    * @generated from field: google.protobuf.Struct metadata = 12;
    */
   metadata?: JsonObject | undefined;
 
   /**
-   * Output only.
+   * Output only. The state at the time of the response.
    *
    * @generated from field: coffer.v1.Credential.State state = 13;
    */
   state: Credential_State;
 
   /**
-   * Optional. When the secret can no longer be revealed, in the years 1 to 9999, truncated to the millisecond. A past moment is
-   * accepted: it is expired at once.
+   * Optional. From when on the secret can no longer be revealed; years 1 to 9999, truncated to the millisecond. A past
+   * time is accepted and makes the credential EXPIRED at once.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 14;
    */
   expiresAt?: Timestamp | undefined;
 
   /**
-   * Output only. When its secret was last revealed, to within a few seconds; unset before the first time.
+   * Output only. When the secret was last revealed, accurate to a few seconds; unset if never.
    *
    * @generated from field: google.protobuf.Timestamp last_used_at = 15;
    */
   lastUsedAt?: Timestamp | undefined;
 
   /**
-   * Output only. How often its secret was revealed.
+   * Output only. How many times the secret was revealed, a few seconds late.
    *
    * @generated from field: int64 use_count = 16;
    */
   useCount: bigint;
 
   /**
-   * Output only. The number of the secret's version that is revealed, from 1.
+   * Output only. The number of the current version of the secret, starting at 1.
    *
    * @generated from field: int32 current_version = 17;
    */
   currentVersion: number;
 
   /**
-   * Output only. Stands for this state of the metadata; uses do not change it. An update that sends it back is made only
-   * where it is still the current one. Native REST shows it in the `ETag` header too.
+   * Output only. Identifies this state of the credential; reveals do not change it. Send it back with an update or a
+   * deletion to apply that only to this state. Native REST also returns it in the `ETag` header.
    *
    * @generated from field: string etag = 18;
    */
   etag: string;
 
   /**
-   * Output only. The name of the API that it was created through, such as `coffer` or `flowise`.
+   * Output only. The dialect that created it, such as `coffer` or `flowise`.
    *
    * @generated from field: string origin = 19;
    */
   origin: string;
 
   /**
-   * Output only. UUID of the user who created it, or in whose name it was created.
+   * Output only. UUID of the user who created it, or on whose behalf it was created.
    *
    * @generated from field: string created_by = 20;
    */
   createdBy: string;
 
   /**
-   * Output only.
+   * Output only. When the credential was created.
    *
    * @generated from field: google.protobuf.Timestamp created_at = 21;
    */
@@ -180,7 +183,7 @@ export type Credential = Message<"coffer.v1.Credential"> & {
   updatedAt?: Timestamp | undefined;
 
   /**
-   * Output only. Unset unless it was deleted.
+   * Output only. When it was deleted; unset if it was not.
    *
    * @generated from field: google.protobuf.Timestamp deleted_at = 23;
    */
@@ -195,41 +198,41 @@ export const CredentialSchema: GenMessage<Credential> = /*@__PURE__*/
   messageDesc(file_coffer_v1_credential, 0);
 
 /**
- * Where a credential stands in its life.
+ * The lifecycle states of a credential.
  *
  * @generated from enum coffer.v1.Credential.State
  */
 export const Credential_State = {
   /**
-   * Never answered.
+   * Never returned.
    *
    * @generated from enum value: STATE_UNSPECIFIED = 0;
    */
   STATE_UNSPECIFIED: 0,
 
   /**
-   * Its secret can be revealed.
+   * The secret can be revealed.
    *
    * @generated from enum value: ACTIVE = 1;
    */
   ACTIVE: 1,
 
   /**
-   * It was deactivated.
+   * The credential was deactivated.
    *
    * @generated from enum value: INACTIVE = 2;
    */
   INACTIVE: 2,
 
   /**
-   * `expires_at` has passed, whether or not it was deactivated.
+   * `expires_at` has passed, whether or not the credential was deactivated.
    *
    * @generated from enum value: EXPIRED = 3;
    */
   EXPIRED: 3,
 
   /**
-   * It was deleted, and is shown by nothing but the answer to its deletion.
+   * The credential was deleted. Only the response of DeleteCredential shows this state.
    *
    * @generated from enum value: DELETED = 4;
    */
@@ -237,7 +240,7 @@ export const Credential_State = {
 } as const;
 
 /**
- * Where a credential stands in its life.
+ * The lifecycle states of a credential.
  *
  * @generated from enum coffer.v1.Credential.State
  */

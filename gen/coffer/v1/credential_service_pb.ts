@@ -19,27 +19,27 @@ export const file_coffer_v1_credential_service: GenFile = /*@__PURE__*/
   fileDesc("CiJjb2ZmZXIvdjEvY3JlZGVudGlhbF9zZXJ2aWNlLnByb3RvEgljb2ZmZXIudjEingEKF0NyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEjEKCmNyZWRlbnRpYWwYAiABKAsyFS5jb2ZmZXIudjEuQ3JlZGVudGlhbEIGukgDyAEBEjIKBnNlY3JldBgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RCCYABAbpIA8gBASJFChhDcmVhdGVDcmVkZW50aWFsUmVzcG9uc2USKQoKY3JlZGVudGlhbBgBIAEoCzIVLmNvZmZlci52MS5DcmVkZW50aWFsIlMKFEdldENyZWRlbnRpYWxSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEh0KDWNyZWRlbnRpYWxfaWQYAiABKAlCBrpIA8gBASJCChVHZXRDcmVkZW50aWFsUmVzcG9uc2USKQoKY3JlZGVudGlhbBgBIAEoCzIVLmNvZmZlci52MS5DcmVkZW50aWFsImYKFkxpc3RDcmVkZW50aWFsc1JlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESGgoJcGFnZV9zaXplGAIgASgFQge6SAQaAigAEhIKCnBhZ2VfdG9rZW4YAyABKAkiXgoXTGlzdENyZWRlbnRpYWxzUmVzcG9uc2USKgoLY3JlZGVudGlhbHMYASADKAsyFS5jb2ZmZXIudjEuQ3JlZGVudGlhbBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiyAEKF1VwZGF0ZUNyZWRlbnRpYWxSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEh0KDWNyZWRlbnRpYWxfaWQYAiABKAlCBrpIA8gBARIxCgpjcmVkZW50aWFsGAMgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWxCBrpIA8gBARIvCgt1cGRhdGVfbWFzaxgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2sSDAoEZXRhZxgFIAEoCSJFChhVcGRhdGVDcmVkZW50aWFsUmVzcG9uc2USKQoKY3JlZGVudGlhbBgBIAEoCzIVLmNvZmZlci52MS5DcmVkZW50aWFsImQKF0RlbGV0ZUNyZWRlbnRpYWxSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEh0KDWNyZWRlbnRpYWxfaWQYAiABKAlCBrpIA8gBARIMCgRldGFnGAMgASgJIkUKGERlbGV0ZUNyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwiWAoZQWN0aXZhdGVDcmVkZW50aWFsUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIdCg1jcmVkZW50aWFsX2lkGAIgASgJQga6SAPIAQEiRwoaQWN0aXZhdGVDcmVkZW50aWFsUmVzcG9uc2USKQoKY3JlZGVudGlhbBgBIAEoCzIVLmNvZmZlci52MS5DcmVkZW50aWFsIloKG0RlYWN0aXZhdGVDcmVkZW50aWFsUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIdCg1jcmVkZW50aWFsX2lkGAIgASgJQga6SAPIAQEiSQocRGVhY3RpdmF0ZUNyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwyjwkKEUNyZWRlbnRpYWxTZXJ2aWNlEpEBChBDcmVhdGVDcmVkZW50aWFsEiIuY29mZmVyLnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0GiMuY29mZmVyLnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXNwb25zZSI0gtPkkwIuOgEqIikvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscxKYAQoNR2V0Q3JlZGVudGlhbBIfLmNvZmZlci52MS5HZXRDcmVkZW50aWFsUmVxdWVzdBogLmNvZmZlci52MS5HZXRDcmVkZW50aWFsUmVzcG9uc2UiRJACAYLT5JMCOxI5L3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9Eo4BCg9MaXN0Q3JlZGVudGlhbHMSIS5jb2ZmZXIudjEuTGlzdENyZWRlbnRpYWxzUmVxdWVzdBoiLmNvZmZlci52MS5MaXN0Q3JlZGVudGlhbHNSZXNwb25zZSI0kAIBgtPkkwIrEikvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscxKqAQoQVXBkYXRlQ3JlZGVudGlhbBIiLmNvZmZlci52MS5VcGRhdGVDcmVkZW50aWFsUmVxdWVzdBojLmNvZmZlci52MS5VcGRhdGVDcmVkZW50aWFsUmVzcG9uc2UiTYLT5JMCRzoKY3JlZGVudGlhbDI5L3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9Ep4BChBEZWxldGVDcmVkZW50aWFsEiIuY29mZmVyLnYxLkRlbGV0ZUNyZWRlbnRpYWxSZXF1ZXN0GiMuY29mZmVyLnYxLkRlbGV0ZUNyZWRlbnRpYWxSZXNwb25zZSJBgtPkkwI7KjkvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscy97Y3JlZGVudGlhbF9pZH0SsAEKEkFjdGl2YXRlQ3JlZGVudGlhbBIkLmNvZmZlci52MS5BY3RpdmF0ZUNyZWRlbnRpYWxSZXF1ZXN0GiUuY29mZmVyLnYxLkFjdGl2YXRlQ3JlZGVudGlhbFJlc3BvbnNlIk2C0+STAkc6ASoiQi92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2NyZWRlbnRpYWxzL3tjcmVkZW50aWFsX2lkfTphY3RpdmF0ZRK4AQoURGVhY3RpdmF0ZUNyZWRlbnRpYWwSJi5jb2ZmZXIudjEuRGVhY3RpdmF0ZUNyZWRlbnRpYWxSZXF1ZXN0GicuY29mZmVyLnYxLkRlYWN0aXZhdGVDcmVkZW50aWFsUmVzcG9uc2UiT4LT5JMCSToBKiJEL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9OmRlYWN0aXZhdGViBnByb3RvMw", [file_buf_validate_validate, file_coffer_v1_credential, file_google_api_annotations, file_google_protobuf_field_mask, file_google_protobuf_struct]);
 
 /**
- * The request of CreateCredential.
+ * Request message for CreateCredential.
  *
  * @generated from message coffer.v1.CreateCredentialRequest
  */
 export type CreateCredentialRequest = Message<"coffer.v1.CreateCredentialRequest"> & {
   /**
-   * Required. UUID, `WSP-…`, or `default`.
+   * Required. The workspace: its UUID, its `WSP-…` id, or `default` for the caller's default workspace.
    *
    * @generated from field: string workspace_id = 1;
    */
   workspaceId: string;
 
   /**
-   * Required. Its name is required; members that are output only are ignored.
+   * Required. The metadata; `name` is required, output-only fields are ignored.
    *
    * @generated from field: coffer.v1.Credential credential = 2;
    */
   credential?: Credential | undefined;
 
   /**
-   * Required. A JSON object of at least one field, such as `{"api_key":"…"}`, of at most 64 KiB.
+   * Required. The secret: a JSON object with at least one field, such as `{"api_key":"…"}`, of at most 64 KiB.
    *
    * @generated from field: google.protobuf.Struct secret = 3;
    */
@@ -54,13 +54,13 @@ export const CreateCredentialRequestSchema: GenMessage<CreateCredentialRequest> 
   messageDesc(file_coffer_v1_credential_service, 0);
 
 /**
- * The response of CreateCredential.
+ * Response message for CreateCredential.
  *
  * @generated from message coffer.v1.CreateCredentialResponse
  */
 export type CreateCredentialResponse = Message<"coffer.v1.CreateCredentialResponse"> & {
   /**
-   * Output only.
+   * Output only. The credential.
    *
    * @generated from field: coffer.v1.Credential credential = 1;
    */
@@ -75,20 +75,20 @@ export const CreateCredentialResponseSchema: GenMessage<CreateCredentialResponse
   messageDesc(file_coffer_v1_credential_service, 1);
 
 /**
- * The request of GetCredential.
+ * Request message for GetCredential.
  *
  * @generated from message coffer.v1.GetCredentialRequest
  */
 export type GetCredentialRequest = Message<"coffer.v1.GetCredentialRequest"> & {
   /**
-   * Required. UUID, `WSP-…`, or `default`.
+   * Required. The workspace: its UUID, its `WSP-…` id, or `default` for the caller's default workspace.
    *
    * @generated from field: string workspace_id = 1;
    */
   workspaceId: string;
 
   /**
-   * Required. UUID or `CRD-…`.
+   * Required. The credential: its UUID or its `CRD-…` id.
    *
    * @generated from field: string credential_id = 2;
    */
@@ -103,13 +103,13 @@ export const GetCredentialRequestSchema: GenMessage<GetCredentialRequest> = /*@_
   messageDesc(file_coffer_v1_credential_service, 2);
 
 /**
- * The response of GetCredential.
+ * Response message for GetCredential.
  *
  * @generated from message coffer.v1.GetCredentialResponse
  */
 export type GetCredentialResponse = Message<"coffer.v1.GetCredentialResponse"> & {
   /**
-   * Output only.
+   * Output only. The credential.
    *
    * @generated from field: coffer.v1.Credential credential = 1;
    */
@@ -124,27 +124,28 @@ export const GetCredentialResponseSchema: GenMessage<GetCredentialResponse> = /*
   messageDesc(file_coffer_v1_credential_service, 3);
 
 /**
- * The request of ListCredentials.
+ * Request message for ListCredentials.
  *
  * @generated from message coffer.v1.ListCredentialsRequest
  */
 export type ListCredentialsRequest = Message<"coffer.v1.ListCredentialsRequest"> & {
   /**
-   * Required. UUID, `WSP-…`, or `default`.
+   * Required. The workspace: its UUID, its `WSP-…` id, or `default` for the caller's default workspace.
    *
    * @generated from field: string workspace_id = 1;
    */
   workspaceId: string;
 
   /**
-   * Optional. How many to answer at most: 100 where it is 0, and never more than 1,000. A page may end earlier.
+   * Optional. The maximum number of items to return: 100 if 0, at most 1,000. A page may have fewer, even if it is not
+   * the last. Negative values are INVALID_ARGUMENT.
    *
    * @generated from field: int32 page_size = 2;
    */
   pageSize: number;
 
   /**
-   * Optional. The `next_page_token` of the page before.
+   * Optional. The `next_page_token` of the previous page. INVALID_ARGUMENT if it is not one of this list.
    *
    * @generated from field: string page_token = 3;
    */
@@ -159,20 +160,20 @@ export const ListCredentialsRequestSchema: GenMessage<ListCredentialsRequest> = 
   messageDesc(file_coffer_v1_credential_service, 4);
 
 /**
- * The response of ListCredentials.
+ * Response message for ListCredentials.
  *
  * @generated from message coffer.v1.ListCredentialsResponse
  */
 export type ListCredentialsResponse = Message<"coffer.v1.ListCredentialsResponse"> & {
   /**
-   * Output only. The newest first.
+   * Output only. Newest first.
    *
    * @generated from field: repeated coffer.v1.Credential credentials = 1;
    */
   credentials: Credential[];
 
   /**
-   * Output only. Continues the list; empty on its last page.
+   * Output only. The token of the next page; empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -187,44 +188,45 @@ export const ListCredentialsResponseSchema: GenMessage<ListCredentialsResponse> 
   messageDesc(file_coffer_v1_credential_service, 5);
 
 /**
- * The request of UpdateCredential.
+ * Request message for UpdateCredential.
  *
  * @generated from message coffer.v1.UpdateCredentialRequest
  */
 export type UpdateCredentialRequest = Message<"coffer.v1.UpdateCredentialRequest"> & {
   /**
-   * Required. UUID, `WSP-…`, or `default`.
+   * Required. The workspace: its UUID, its `WSP-…` id, or `default` for the caller's default workspace.
    *
    * @generated from field: string workspace_id = 1;
    */
   workspaceId: string;
 
   /**
-   * Required. UUID or `CRD-…`.
+   * Required. The credential: its UUID or its `CRD-…` id.
    *
    * @generated from field: string credential_id = 2;
    */
   credentialId: string;
 
   /**
-   * Required. The new values; members that are output only are ignored.
+   * Required. The new values; output-only fields are ignored.
    *
    * @generated from field: coffer.v1.Credential credential = 3;
    */
   credential?: Credential | undefined;
 
   /**
-   * Optional. Which members to change: any of `name`, `description`, `provider`, `auth_type`, `category`, `scope`, `tags`,
-   * `labels`, `metadata` and `expires_at`, or `*` for all of them. One that is named here and not sent is cleared. Without
-   * a mask the members that are sent are changed, an empty list or map not counting as sent.
+   * Optional. The fields to update: any of `name`, `description`, `provider`, `auth_type`, `category`, `scope`, `tags`,
+   * `labels`, `metadata` and `expires_at`, or `*` for all of them. A field that is in the mask and absent from
+   * `credential` is cleared. Without a mask, the fields that are present are updated; an empty list or map counts as
+   * absent.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 4;
    */
   updateMask?: FieldMask | undefined;
 
   /**
-   * Optional. Makes the change only where this is the current etag, quoted or bare, or is a list that holds it; `*` fits any.
-   * Weak ones fit none. REST takes it from `If-Match` too, where an empty one is a mistake.
+   * Optional. Update only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches any.
+   * Weak etags never match. REST also accepts it in `If-Match`, where an empty value is INVALID_ARGUMENT.
    *
    * @generated from field: string etag = 5;
    */
@@ -239,13 +241,13 @@ export const UpdateCredentialRequestSchema: GenMessage<UpdateCredentialRequest> 
   messageDesc(file_coffer_v1_credential_service, 6);
 
 /**
- * The response of UpdateCredential.
+ * Response message for UpdateCredential.
  *
  * @generated from message coffer.v1.UpdateCredentialResponse
  */
 export type UpdateCredentialResponse = Message<"coffer.v1.UpdateCredentialResponse"> & {
   /**
-   * Output only.
+   * Output only. The credential.
    *
    * @generated from field: coffer.v1.Credential credential = 1;
    */
@@ -260,28 +262,28 @@ export const UpdateCredentialResponseSchema: GenMessage<UpdateCredentialResponse
   messageDesc(file_coffer_v1_credential_service, 7);
 
 /**
- * The request of DeleteCredential.
+ * Request message for DeleteCredential.
  *
  * @generated from message coffer.v1.DeleteCredentialRequest
  */
 export type DeleteCredentialRequest = Message<"coffer.v1.DeleteCredentialRequest"> & {
   /**
-   * Required. UUID, `WSP-…`, or `default`.
+   * Required. The workspace: its UUID, its `WSP-…` id, or `default` for the caller's default workspace.
    *
    * @generated from field: string workspace_id = 1;
    */
   workspaceId: string;
 
   /**
-   * Required. UUID or `CRD-…`.
+   * Required. The credential: its UUID or its `CRD-…` id.
    *
    * @generated from field: string credential_id = 2;
    */
   credentialId: string;
 
   /**
-   * Optional. Deletes only where this is the current etag, quoted or bare, or is a list that holds it; `*` fits any. Weak ones
-   * fit none. REST takes it from `If-Match` too, where an empty one is a mistake.
+   * Optional. Delete only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches any.
+   * Weak etags never match. REST also accepts it in `If-Match`, where an empty value is INVALID_ARGUMENT.
    *
    * @generated from field: string etag = 3;
    */
@@ -296,13 +298,13 @@ export const DeleteCredentialRequestSchema: GenMessage<DeleteCredentialRequest> 
   messageDesc(file_coffer_v1_credential_service, 8);
 
 /**
- * The response of DeleteCredential.
+ * Response message for DeleteCredential.
  *
  * @generated from message coffer.v1.DeleteCredentialResponse
  */
 export type DeleteCredentialResponse = Message<"coffer.v1.DeleteCredentialResponse"> & {
   /**
-   * Output only. The credential as it was deleted.
+   * Output only. The deleted credential.
    *
    * @generated from field: coffer.v1.Credential credential = 1;
    */
@@ -317,20 +319,20 @@ export const DeleteCredentialResponseSchema: GenMessage<DeleteCredentialResponse
   messageDesc(file_coffer_v1_credential_service, 9);
 
 /**
- * The request of ActivateCredential.
+ * Request message for ActivateCredential.
  *
  * @generated from message coffer.v1.ActivateCredentialRequest
  */
 export type ActivateCredentialRequest = Message<"coffer.v1.ActivateCredentialRequest"> & {
   /**
-   * Required. UUID, `WSP-…`, or `default`.
+   * Required. The workspace: its UUID, its `WSP-…` id, or `default` for the caller's default workspace.
    *
    * @generated from field: string workspace_id = 1;
    */
   workspaceId: string;
 
   /**
-   * Required. UUID or `CRD-…`.
+   * Required. The credential: its UUID or its `CRD-…` id.
    *
    * @generated from field: string credential_id = 2;
    */
@@ -345,13 +347,13 @@ export const ActivateCredentialRequestSchema: GenMessage<ActivateCredentialReque
   messageDesc(file_coffer_v1_credential_service, 10);
 
 /**
- * The response of ActivateCredential.
+ * Response message for ActivateCredential.
  *
  * @generated from message coffer.v1.ActivateCredentialResponse
  */
 export type ActivateCredentialResponse = Message<"coffer.v1.ActivateCredentialResponse"> & {
   /**
-   * Output only.
+   * Output only. The credential.
    *
    * @generated from field: coffer.v1.Credential credential = 1;
    */
@@ -366,20 +368,20 @@ export const ActivateCredentialResponseSchema: GenMessage<ActivateCredentialResp
   messageDesc(file_coffer_v1_credential_service, 11);
 
 /**
- * The request of DeactivateCredential.
+ * Request message for DeactivateCredential.
  *
  * @generated from message coffer.v1.DeactivateCredentialRequest
  */
 export type DeactivateCredentialRequest = Message<"coffer.v1.DeactivateCredentialRequest"> & {
   /**
-   * Required. UUID, `WSP-…`, or `default`.
+   * Required. The workspace: its UUID, its `WSP-…` id, or `default` for the caller's default workspace.
    *
    * @generated from field: string workspace_id = 1;
    */
   workspaceId: string;
 
   /**
-   * Required. UUID or `CRD-…`.
+   * Required. The credential: its UUID or its `CRD-…` id.
    *
    * @generated from field: string credential_id = 2;
    */
@@ -394,13 +396,13 @@ export const DeactivateCredentialRequestSchema: GenMessage<DeactivateCredentialR
   messageDesc(file_coffer_v1_credential_service, 12);
 
 /**
- * The response of DeactivateCredential.
+ * Response message for DeactivateCredential.
  *
  * @generated from message coffer.v1.DeactivateCredentialResponse
  */
 export type DeactivateCredentialResponse = Message<"coffer.v1.DeactivateCredentialResponse"> & {
   /**
-   * Output only.
+   * Output only. The credential.
    *
    * @generated from field: coffer.v1.Credential credential = 1;
    */
@@ -415,17 +417,17 @@ export const DeactivateCredentialResponseSchema: GenMessage<DeactivateCredential
   messageDesc(file_coffer_v1_credential_service, 13);
 
 /**
- * Stores credentials and shows their metadata. None of its answers holds a secret.
+ * Stores credentials and returns their metadata. No response contains a secret.
  *
- * `workspace_id` is the workspace's UUID, its `WSP-…` id, or `default` for the caller's default workspace. A credential that
- * does not exist, was deleted, or belongs to another workspace is NOT_FOUND, and so is a workspace that the caller is no
- * member of.
+ * `workspace_id` is the workspace's UUID, its `WSP-…` id, or `default` for the caller's default workspace. NOT_FOUND is
+ * returned for a credential that does not exist, was deleted or belongs to another workspace, and for a workspace of
+ * which the caller is not a member.
  *
  * @generated from service coffer.v1.CredentialService
  */
 export const CredentialService: GenService<{
   /**
-   * Stores a secret under a new credential, which is active at once. For editors.
+   * Creates a credential with its secret. It is active at once. Needs EDITOR.
    *
    * @generated from rpc coffer.v1.CredentialService.CreateCredential
    */
@@ -435,7 +437,7 @@ export const CredentialService: GenService<{
     output: typeof CreateCredentialResponseSchema;
   },
   /**
-   * Shows the metadata of a credential, whatever its state. For viewers.
+   * Gets the metadata of a credential in any state but DELETED. Needs VIEWER.
    *
    * @generated from rpc coffer.v1.CredentialService.GetCredential
    */
@@ -445,7 +447,7 @@ export const CredentialService: GenService<{
     output: typeof GetCredentialResponseSchema;
   },
   /**
-   * Lists credentials, the newest first (`created_at desc`). For viewers.
+   * Lists credentials, newest first (`created_at desc`). Needs VIEWER.
    *
    * @generated from rpc coffer.v1.CredentialService.ListCredentials
    */
@@ -455,9 +457,9 @@ export const CredentialService: GenService<{
     output: typeof ListCredentialsResponseSchema;
   },
   /**
-   * Changes the metadata of a credential; its secret stays. For editors.
+   * Updates the metadata of a credential; the secret does not change. Needs EDITOR.
    *
-   * A stale etag is ABORTED (in REST 409, as AIP-154 has it, and not 412), and the message says the current one.
+   * A stale etag is ABORTED (in REST 409 as in AIP-154, not 412); the error details contain the current one.
    *
    * @generated from rpc coffer.v1.CredentialService.UpdateCredential
    */
@@ -467,9 +469,9 @@ export const CredentialService: GenService<{
     output: typeof UpdateCredentialResponseSchema;
   },
   /**
-   * Deletes a credential: it is no longer shown or revealed. For editors.
+   * Deletes a credential: it can no longer be read or revealed. Needs EDITOR.
    *
-   * A stale etag is ABORTED (in REST 409, as AIP-154 has it, and not 412), and the message says the current one.
+   * A stale etag is ABORTED (in REST 409 as in AIP-154, not 412); the error details contain the current one.
    *
    * @generated from rpc coffer.v1.CredentialService.DeleteCredential
    */
@@ -479,7 +481,7 @@ export const CredentialService: GenService<{
     output: typeof DeleteCredentialResponseSchema;
   },
   /**
-   * Lets the secret of a credential be revealed. It need not have been inactive. For editors.
+   * Activates a credential, so that its secret can be revealed. Idempotent. Needs EDITOR.
    *
    * @generated from rpc coffer.v1.CredentialService.ActivateCredential
    */
@@ -489,7 +491,7 @@ export const CredentialService: GenService<{
     output: typeof ActivateCredentialResponseSchema;
   },
   /**
-   * Stops the secret of a credential from being revealed. It need not have been active. For editors.
+   * Deactivates a credential, so that its secret cannot be revealed. Idempotent. Needs EDITOR.
    *
    * @generated from rpc coffer.v1.CredentialService.DeactivateCredential
    */

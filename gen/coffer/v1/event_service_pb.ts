@@ -22,21 +22,21 @@ export const file_coffer_v1_event_service: GenFile = /*@__PURE__*/
  */
 export type CredentialEvent = Message<"coffer.v1.CredentialEvent"> & {
   /**
-   * Output only. UUIDv7 of the event: the same one where a change is told twice.
+   * Output only. UUIDv7 of the event; the same one if a change is delivered twice.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * Output only.
+   * Output only. When it happened.
    *
    * @generated from field: google.protobuf.Timestamp time = 2;
    */
   time?: Timestamp | undefined;
 
   /**
-   * Output only.
+   * Output only. What happened.
    *
    * @generated from field: coffer.v1.CredentialEvent.Kind kind = 3;
    */
@@ -58,7 +58,7 @@ export const CredentialEventSchema: GenMessage<CredentialEvent> = /*@__PURE__*/
   messageDesc(file_coffer_v1_event_service, 0);
 
 /**
- * What happened.
+ * The kinds of changes.
  *
  * @generated from enum coffer.v1.CredentialEvent.Kind
  */
@@ -71,42 +71,42 @@ export const CredentialEvent_Kind = {
   KIND_UNSPECIFIED: 0,
 
   /**
-   * It was made, or made anew after it had been deleted.
+   * Created, or created again after a deletion.
    *
    * @generated from enum value: CREATED = 1;
    */
   CREATED: 1,
 
   /**
-   * What describes it was changed.
+   * The metadata was changed.
    *
    * @generated from enum value: UPDATED = 2;
    */
   UPDATED: 2,
 
   /**
-   * Its secret was changed, and perhaps what describes it, too.
+   * The secret was changed, and possibly the metadata as well.
    *
    * @generated from enum value: SECRET_CHANGED = 3;
    */
   SECRET_CHANGED: 3,
 
   /**
-   * It may be revealed.
+   * Activated: the secret can be revealed.
    *
    * @generated from enum value: ACTIVATED = 4;
    */
   ACTIVATED: 4,
 
   /**
-   * It may not be revealed for the time being.
+   * Deactivated: the secret cannot be revealed.
    *
    * @generated from enum value: DEACTIVATED = 5;
    */
   DEACTIVATED: 5,
 
   /**
-   * It was deleted.
+   * Deleted.
    *
    * @generated from enum value: DELETED = 6;
    */
@@ -114,7 +114,7 @@ export const CredentialEvent_Kind = {
 } as const;
 
 /**
- * What happened.
+ * The kinds of changes.
  *
  * @generated from enum coffer.v1.CredentialEvent.Kind
  */
@@ -127,21 +127,21 @@ export const CredentialEvent_KindSchema: GenEnum<CredentialEvent_Kind> = /*@__PU
   enumDesc(file_coffer_v1_event_service, 0, 0);
 
 /**
- * The request of WatchCredentials.
+ * Request message for WatchCredentials.
  *
  * @generated from message coffer.v1.WatchCredentialsRequest
  */
 export type WatchCredentialsRequest = Message<"coffer.v1.WatchCredentialsRequest"> & {
   /**
-   * Required. UUID, `WSP-…`, or `default`.
+   * Required. The workspace: its UUID, its `WSP-…` id, or `default` for the caller's default workspace.
    *
    * @generated from field: string workspace_id = 1;
    */
   workspaceId: string;
 
   /**
-   * Optional. The `resume_token` of earlier news: what has happened since then is told first, and once more what happened in
-   * the minute before. Where it is empty, the watch begins now.
+   * Optional. The `resume_token` of an earlier message: the stream begins with the changes since then, and repeats
+   * those of the minute before it. If empty, the stream begins now.
    *
    * @generated from field: string resume_token = 2;
    */
@@ -156,20 +156,20 @@ export const WatchCredentialsRequestSchema: GenMessage<WatchCredentialsRequest> 
   messageDesc(file_coffer_v1_event_service, 1);
 
 /**
- * News of WatchCredentials. The first comes at once, and some at least every quarter of a minute.
+ * Response message for WatchCredentials. The first one is sent at once, and one at least every 15 seconds.
  *
  * @generated from message coffer.v1.WatchCredentialsResponse
  */
 export type WatchCredentialsResponse = Message<"coffer.v1.WatchCredentialsResponse"> & {
   /**
-   * Output only. Absent where nothing has happened.
+   * Output only. The change; absent in a heartbeat.
    *
    * @generated from field: coffer.v1.CredentialEvent event = 1;
    */
   event?: CredentialEvent | undefined;
 
   /**
-   * Output only. Where to go on after this.
+   * Output only. The token with which to continue after this message.
    *
    * @generated from field: string resume_token = 2;
    */
@@ -184,15 +184,15 @@ export const WatchCredentialsResponseSchema: GenMessage<WatchCredentialsResponse
   messageDesc(file_coffer_v1_event_service, 2);
 
 /**
- * Tells of changes as they happen.
+ * Streams changes as they happen.
  *
  * @generated from service coffer.v1.EventService
  */
 export const EventService: GenService<{
   /**
-   * Watches the credentials of a workspace. Each change is told at least once, most within a second, and never a name or a
-   * secret. The stream ends with UNAUTHENTICATED when what the caller proved himself by ends, and with PERMISSION_DENIED or
-   * NOT_FOUND when he may no longer read.
+   * Streams the changes of a workspace's credentials. Each change is delivered at least once, most within a second;
+   * events contain neither names nor secrets. The stream ends with UNAUTHENTICATED when the caller's authentication
+   * expires or is revoked, and with PERMISSION_DENIED or NOT_FOUND when the caller may no longer read. Needs VIEWER.
    *
    * @generated from rpc coffer.v1.EventService.WatchCredentials
    */

@@ -13,7 +13,7 @@ export const file_coffer_v1_grant: GenFile = /*@__PURE__*/
   fileDesc("ChVjb2ZmZXIvdjEvZ3JhbnQucHJvdG8SCWNvZmZlci52MSLzAQoFR3JhbnQSFAoMd29ya3NwYWNlX2lkGAEgASgJEhAKCHNob3J0X2lkGAIgASgJEiMKBHJvbGUYAyABKA4yFS5jb2ZmZXIudjEuR3JhbnQuUm9sZRIWCg53aXRob3V0X3JldmVhbBgEIAEoCBIRCglwcm92aWRlcnMYBSADKAkSDAoEdGFncxgGIAMoCRIWCg5jcmVkZW50aWFsX2lkcxgHIAMoCSJMCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIKCgZWSUVXRVIQARILCgdSVU5USU1FEAISCgoGRURJVE9SEAMSCQoFQURNSU4QBGIGcHJvdG8z");
 
 /**
- * What somebody may do in one workspace.
+ * The permissions in one workspace.
  *
  * @generated from message coffer.v1.Grant
  */
@@ -26,42 +26,42 @@ export type Grant = Message<"coffer.v1.Grant"> & {
   workspaceId: string;
 
   /**
-   * Output only. The workspace's id as `WSP-` and 16 hex digits.
+   * Output only. The workspace's short id: `WSP-` and 16 hex digits.
    *
    * @generated from field: string short_id = 2;
    */
   shortId: string;
 
   /**
-   * Output only.
+   * Output only. The role.
    *
    * @generated from field: coffer.v1.Grant.Role role = 3;
    */
   role: Grant_Role;
 
   /**
-   * Output only. Whether secrets may not be revealed, although the role would allow it.
+   * Output only. Whether revealing secrets is denied, whatever the role.
    *
    * @generated from field: bool without_reveal = 4;
    */
   withoutReveal: boolean;
 
   /**
-   * Output only. The providers whose credentials it is limited to; where empty, they do not limit it, as the next ones.
+   * Output only. The providers to whose credentials it is limited; no limit if empty.
    *
    * @generated from field: repeated string providers = 5;
    */
   providers: string[];
 
   /**
-   * Output only. The tags of which a credential must have one.
+   * Output only. The tags of which a credential must have at least one; no limit if empty.
    *
    * @generated from field: repeated string tags = 6;
    */
   tags: string[];
 
   /**
-   * Output only. UUIDs of the credentials that it is limited to.
+   * Output only. UUIDs of the credentials to which it is limited; no limit if empty.
    *
    * @generated from field: repeated string credential_ids = 7;
    */
@@ -76,13 +76,13 @@ export const GrantSchema: GenMessage<Grant> = /*@__PURE__*/
   messageDesc(file_coffer_v1_grant, 0);
 
 /**
- * How much may be done, each role including the one before it.
+ * The roles; each includes the permissions of the one before.
  *
  * @generated from enum coffer.v1.Grant.Role
  */
 export const Grant_Role = {
   /**
-   * Never a role that is granted.
+   * Never granted.
    *
    * @generated from enum value: ROLE_UNSPECIFIED = 0;
    */
@@ -118,7 +118,7 @@ export const Grant_Role = {
 } as const;
 
 /**
- * How much may be done, each role including the one before it.
+ * The roles; each includes the permissions of the one before.
  *
  * @generated from enum coffer.v1.Grant.Role
  */

@@ -16,20 +16,20 @@ export const file_coffer_v1_member: GenFile = /*@__PURE__*/
   fileDesc("ChZjb2ZmZXIvdjEvbWVtYmVyLnByb3RvEgljb2ZmZXIudjEiiwEKBk1lbWJlchIXCgd1c2VyX2lkGAEgASgJQga6SAPIAQESEAoIc2hvcnRfaWQYAiABKAkSDAoEbmFtZRgDIAEoCRIwCgRyb2xlGAQgASgOMhUuY29mZmVyLnYxLkdyYW50LlJvbGVCC7pICMgBAYIBAhABEhYKDndpdGhvdXRfcmV2ZWFsGAUgASgIYgZwcm90bzM", [file_buf_validate_validate, file_coffer_v1_grant]);
 
 /**
- * A user in a workspace, with what he may do there.
+ * A user's membership in a workspace.
  *
  * @generated from message coffer.v1.Member
  */
 export type Member = Message<"coffer.v1.Member"> & {
   /**
-   * Required. UUID of the user, or `USR-` and 16 hex digits; answered as UUID.
+   * Required. The user: the UUID or the `USR-…` id in requests, the UUID in responses.
    *
    * @generated from field: string user_id = 1;
    */
   userId: string;
 
   /**
-   * Output only. The user's id as `USR-` and 16 hex digits.
+   * Output only. The user's short id: `USR-` and 16 hex digits.
    *
    * @generated from field: string short_id = 2;
    */
@@ -43,14 +43,14 @@ export type Member = Message<"coffer.v1.Member"> & {
   name: string;
 
   /**
-   * Required. What he may do in the workspace.
+   * Required. The role in the workspace.
    *
    * @generated from field: coffer.v1.Grant.Role role = 4;
    */
   role: Grant_Role;
 
   /**
-   * Optional. Whether he may not reveal secrets, although the role would allow it.
+   * Optional. Whether the user is denied revealing secrets, whatever the role. Default false.
    *
    * @generated from field: bool without_reveal = 5;
    */

@@ -16,20 +16,20 @@ export const file_coffer_v1_secret_service: GenFile = /*@__PURE__*/
   fileDesc("Ch5jb2ZmZXIvdjEvc2VjcmV0X3NlcnZpY2UucHJvdG8SCWNvZmZlci52MSJSChNSZXZlYWxTZWNyZXRSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEh0KDWNyZWRlbnRpYWxfaWQYAiABKAlCBrpIA8gBASJVChRSZXZlYWxTZWNyZXRSZXNwb25zZRIsCgZzZWNyZXQYASABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgOAAQESDwoHdmVyc2lvbhgCIAEoBTKuAQoNU2VjcmV0U2VydmljZRKcAQoMUmV2ZWFsU2VjcmV0Eh4uY29mZmVyLnYxLlJldmVhbFNlY3JldFJlcXVlc3QaHy5jb2ZmZXIudjEuUmV2ZWFsU2VjcmV0UmVzcG9uc2UiS4LT5JMCRToBKiJAL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9OnJldmVhbGIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct]);
 
 /**
- * The request of RevealSecret.
+ * Request message for RevealSecret.
  *
  * @generated from message coffer.v1.RevealSecretRequest
  */
 export type RevealSecretRequest = Message<"coffer.v1.RevealSecretRequest"> & {
   /**
-   * Required. UUID, `WSP-…`, or `default`.
+   * Required. The workspace: its UUID, its `WSP-…` id, or `default` for the caller's default workspace.
    *
    * @generated from field: string workspace_id = 1;
    */
   workspaceId: string;
 
   /**
-   * Required. UUID or `CRD-…`.
+   * Required. The credential: its UUID or its `CRD-…` id.
    *
    * @generated from field: string credential_id = 2;
    */
@@ -44,20 +44,20 @@ export const RevealSecretRequestSchema: GenMessage<RevealSecretRequest> = /*@__P
   messageDesc(file_coffer_v1_secret_service, 0);
 
 /**
- * The response of RevealSecret.
+ * Response message for RevealSecret.
  *
  * @generated from message coffer.v1.RevealSecretResponse
  */
 export type RevealSecretResponse = Message<"coffer.v1.RevealSecretResponse"> & {
   /**
-   * Output only. The fields as they were stored.
+   * Output only. The secret as it was stored.
    *
    * @generated from field: google.protobuf.Struct secret = 1;
    */
   secret?: JsonObject | undefined;
 
   /**
-   * Output only. The number of the version that was revealed, from 1.
+   * Output only. The number of the revealed version, starting at 1.
    *
    * @generated from field: int32 version = 2;
    */
@@ -72,16 +72,17 @@ export const RevealSecretResponseSchema: GenMessage<RevealSecretResponse> = /*@_
   messageDesc(file_coffer_v1_secret_service, 1);
 
 /**
- * Gives out secrets. It is apart from CredentialService because it takes a permission of its own, and because each call
- * leaves an event in the audit trail, which is durable before the secret is answered.
+ * Reveals secrets. It is separate from CredentialService because it needs a separate permission, and because each call
+ * adds an event to the audit trail, which is durable before the secret is returned.
  *
  * @generated from service coffer.v1.SecretService
  */
 export const SecretService: GenService<{
   /**
-   * Reveals the current secret of an active credential. For runtimes. Counts as a use.
+   * Reveals the current secret of an active credential, and counts as a use of it. Needs RUNTIME.
    *
-   * FAILED_PRECONDITION where the credential is inactive or has expired. Never to be cached, and never called by GET.
+   * FAILED_PRECONDITION if the credential is inactive or expired. Responses must not be cached; the rpc is never served
+   * by GET.
    *
    * @generated from rpc coffer.v1.SecretService.RevealSecret
    */

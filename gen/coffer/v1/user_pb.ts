@@ -16,63 +16,65 @@ export const file_coffer_v1_user: GenFile = /*@__PURE__*/
   fileDesc("ChRjb2ZmZXIvdjEvdXNlci5wcm90bxIJY29mZmVyLnYxIvcBCgRVc2VyEgoKAmlkGAEgASgJEhAKCHNob3J0X2lkGAIgASgJEhkKBG5hbWUYAyABKAlCC7pICMgBAXIDGP8BEhAKCGlzX293bmVyGAQgASgIEhwKFGRlZmF1bHRfd29ya3NwYWNlX2lkGAUgASgJEiIKGmRlZmF1bHRfd29ya3NwYWNlX3Nob3J0X2lkGAYgASgJEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDmRlYWN0aXZhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
- * A person who may log in, or in whose name API keys act.
+ * A person who can log in, or on whose behalf API keys act.
  *
  * @generated from message coffer.v1.User
  */
 export type User = Message<"coffer.v1.User"> & {
   /**
-   * Output only. UUIDv7; of a user whom an issuer of tokens vouches for, a UUIDv8 of his name there.
+   * Output only. UUIDv7; for a user authenticated by tokens of an issuer, a UUIDv8 derived from issuer and subject.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * Output only. The id as `USR-` and 16 hex digits, which requests take as well.
+   * Output only. The short id, which requests accept as well: `USR-` and 16 hex digits.
    *
    * @generated from field: string short_id = 2;
    */
   shortId: string;
 
   /**
-   * Required. What he logs in by: unique among the users who may log in, at most 255 characters, and not an id.
+   * Required. The login name: unique among active users (ALREADY_EXISTS), at most 255 characters, not in the form of an
+   * id.
    *
    * @generated from field: string name = 3;
    */
   name: string;
 
   /**
-   * Optional. Whether he manages the instance: its workspaces and its users. That alone lets nobody reveal a secret.
+   * Optional. Whether the user administers the instance: its workspaces and its users. This does not grant access to
+   * secrets.
    *
    * @generated from field: bool is_owner = 4;
    */
   isOwner: boolean;
 
   /**
-   * Optional. Where his calls go that name no workspace: UUID or `WSP-…`, answered as UUID. The maker's own where left out.
-   * It grants nothing there.
+   * Optional. The workspace of calls that name none: UUID or `WSP-…` id in requests, UUID in responses. Default: the
+   * creator's default workspace. It grants no permission there.
    *
    * @generated from field: string default_workspace_id = 5;
    */
   defaultWorkspaceId: string;
 
   /**
-   * Output only. That workspace's id as `WSP-` and 16 hex digits.
+   * Output only. The short id of that workspace: `WSP-` and 16 hex digits.
    *
    * @generated from field: string default_workspace_short_id = 6;
    */
   defaultWorkspaceShortId: string;
 
   /**
-   * Output only.
+   * Output only. When the user was created.
    *
    * @generated from field: google.protobuf.Timestamp created_at = 7;
    */
   createdAt?: Timestamp | undefined;
 
   /**
-   * Output only. Since when he may neither log in nor call; unset while he may.
+   * Output only. When the user was deactivated; unset if active.
    *
    * @generated from field: google.protobuf.Timestamp deactivated_at = 8;
    */

@@ -16,27 +16,27 @@ export const file_coffer_v1_workspace: GenFile = /*@__PURE__*/
   fileDesc("Chljb2ZmZXIvdjEvd29ya3NwYWNlLnByb3RvEgljb2ZmZXIudjEiiAEKCVdvcmtzcGFjZRIKCgJpZBgBIAEoCRIQCghzaG9ydF9pZBgCIAEoCRIZCgRuYW1lGAMgASgJQgu6SAjIAQFyAxj/ARISCgpjcmVhdGVkX2J5GAQgASgJEi4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
- * A tenant: its credentials are sealed with a key of its own.
+ * A tenant. Its credentials are sealed with a key that no other workspace uses.
  *
  * @generated from message coffer.v1.Workspace
  */
 export type Workspace = Message<"coffer.v1.Workspace"> & {
   /**
-   * Output only. UUIDv7; the order of ids is the order of creation.
+   * Output only. UUIDv7, generated in order of creation.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * Output only. The id as `WSP-` and 16 hex digits, which requests take as well.
+   * Output only. The short id, which requests accept as well: `WSP-` and 16 hex digits.
    *
    * @generated from field: string short_id = 2;
    */
   shortId: string;
 
   /**
-   * Required. At most 255 characters. Need not be unique.
+   * Required. A display name of at most 255 characters. Need not be unique.
    *
    * @generated from field: string name = 3;
    */
@@ -50,7 +50,7 @@ export type Workspace = Message<"coffer.v1.Workspace"> & {
   createdBy: string;
 
   /**
-   * Output only.
+   * Output only. When the workspace was created.
    *
    * @generated from field: google.protobuf.Timestamp created_at = 5;
    */

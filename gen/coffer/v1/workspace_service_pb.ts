@@ -19,13 +19,13 @@ export const file_coffer_v1_workspace_service: GenFile = /*@__PURE__*/
   fileDesc("CiFjb2ZmZXIvdjEvd29ya3NwYWNlX3NlcnZpY2UucHJvdG8SCWNvZmZlci52MSJJChZDcmVhdGVXb3Jrc3BhY2VSZXF1ZXN0Ei8KCXdvcmtzcGFjZRgBIAEoCzIULmNvZmZlci52MS5Xb3Jrc3BhY2VCBrpIA8gBASJCChdDcmVhdGVXb3Jrc3BhY2VSZXNwb25zZRInCgl3b3Jrc3BhY2UYASABKAsyFC5jb2ZmZXIudjEuV29ya3NwYWNlIjMKE0dldFdvcmtzcGFjZVJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQEiPwoUR2V0V29ya3NwYWNlUmVzcG9uc2USJwoJd29ya3NwYWNlGAEgASgLMhQuY29mZmVyLnYxLldvcmtzcGFjZSJHChVMaXN0V29ya3NwYWNlc1JlcXVlc3QSGgoJcGFnZV9zaXplGAEgASgFQge6SAQaAigAEhIKCnBhZ2VfdG9rZW4YAiABKAkiWwoWTGlzdFdvcmtzcGFjZXNSZXNwb25zZRIoCgp3b3Jrc3BhY2VzGAEgAygLMhQuY29mZmVyLnYxLldvcmtzcGFjZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiTAoWRGVsZXRlV29ya3NwYWNlUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIUCgRuYW1lGAIgASgJQga6SAPIAQEiQgoXRGVsZXRlV29ya3NwYWNlUmVzcG9uc2USJwoJd29ya3NwYWNlGAEgASgLMhQuY29mZmVyLnYxLldvcmtzcGFjZSJbChBBZGRNZW1iZXJSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEikKBm1lbWJlchgCIAEoCzIRLmNvZmZlci52MS5NZW1iZXJCBrpIA8gBASI2ChFBZGRNZW1iZXJSZXNwb25zZRIhCgZtZW1iZXIYASABKAsyES5jb2ZmZXIudjEuTWVtYmVyIkwKE1JlbW92ZU1lbWJlclJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESFwoHdXNlcl9pZBgCIAEoCUIGukgDyAEBIjkKFFJlbW92ZU1lbWJlclJlc3BvbnNlEiEKBm1lbWJlchgBIAEoCzIRLmNvZmZlci52MS5NZW1iZXIiYgoSTGlzdE1lbWJlcnNSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEhoKCXBhZ2Vfc2l6ZRgCIAEoBUIHukgEGgIoABISCgpwYWdlX3Rva2VuGAMgASgJIlIKE0xpc3RNZW1iZXJzUmVzcG9uc2USIgoHbWVtYmVycxgBIAMoCzIRLmNvZmZlci52MS5NZW1iZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJMvoGChBXb3Jrc3BhY2VTZXJ2aWNlEnMKD0NyZWF0ZVdvcmtzcGFjZRIhLmNvZmZlci52MS5DcmVhdGVXb3Jrc3BhY2VSZXF1ZXN0GiIuY29mZmVyLnYxLkNyZWF0ZVdvcmtzcGFjZVJlc3BvbnNlIhmC0+STAhM6ASoiDi92MS93b3Jrc3BhY2VzEnkKDEdldFdvcmtzcGFjZRIeLmNvZmZlci52MS5HZXRXb3Jrc3BhY2VSZXF1ZXN0Gh8uY29mZmVyLnYxLkdldFdvcmtzcGFjZVJlc3BvbnNlIiiQAgGC0+STAh8SHS92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9EnAKDkxpc3RXb3Jrc3BhY2VzEiAuY29mZmVyLnYxLkxpc3RXb3Jrc3BhY2VzUmVxdWVzdBohLmNvZmZlci52MS5MaXN0V29ya3NwYWNlc1Jlc3BvbnNlIhmQAgGC0+STAhASDi92MS93b3Jrc3BhY2VzEn8KD0RlbGV0ZVdvcmtzcGFjZRIhLmNvZmZlci52MS5EZWxldGVXb3Jrc3BhY2VSZXF1ZXN0GiIuY29mZmVyLnYxLkRlbGV0ZVdvcmtzcGFjZVJlc3BvbnNlIiWC0+STAh8qHS92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9EngKCUFkZE1lbWJlchIbLmNvZmZlci52MS5BZGRNZW1iZXJSZXF1ZXN0GhwuY29mZmVyLnYxLkFkZE1lbWJlclJlc3BvbnNlIjCC0+STAio6ASoiJS92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L21lbWJlcnMSiAEKDFJlbW92ZU1lbWJlchIeLmNvZmZlci52MS5SZW1vdmVNZW1iZXJSZXF1ZXN0Gh8uY29mZmVyLnYxLlJlbW92ZU1lbWJlclJlc3BvbnNlIjeC0+STAjEqLy92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L21lbWJlcnMve3VzZXJfaWR9En4KC0xpc3RNZW1iZXJzEh0uY29mZmVyLnYxLkxpc3RNZW1iZXJzUmVxdWVzdBoeLmNvZmZlci52MS5MaXN0TWVtYmVyc1Jlc3BvbnNlIjCQAgGC0+STAicSJS92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L21lbWJlcnNiBnByb3RvMw", [file_buf_validate_validate, file_coffer_v1_member, file_coffer_v1_workspace, file_google_api_annotations]);
 
 /**
- * The request of CreateWorkspace.
+ * Request message for CreateWorkspace.
  *
  * @generated from message coffer.v1.CreateWorkspaceRequest
  */
 export type CreateWorkspaceRequest = Message<"coffer.v1.CreateWorkspaceRequest"> & {
   /**
-   * Required. Members that are output only are ignored.
+   * Required. Output-only fields are ignored.
    *
    * @generated from field: coffer.v1.Workspace workspace = 1;
    */
@@ -40,13 +40,13 @@ export const CreateWorkspaceRequestSchema: GenMessage<CreateWorkspaceRequest> = 
   messageDesc(file_coffer_v1_workspace_service, 0);
 
 /**
- * The response of CreateWorkspace.
+ * Response message for CreateWorkspace.
  *
  * @generated from message coffer.v1.CreateWorkspaceResponse
  */
 export type CreateWorkspaceResponse = Message<"coffer.v1.CreateWorkspaceResponse"> & {
   /**
-   * Output only.
+   * Output only. The workspace.
    *
    * @generated from field: coffer.v1.Workspace workspace = 1;
    */
@@ -61,13 +61,13 @@ export const CreateWorkspaceResponseSchema: GenMessage<CreateWorkspaceResponse> 
   messageDesc(file_coffer_v1_workspace_service, 1);
 
 /**
- * The request of GetWorkspace.
+ * Request message for GetWorkspace.
  *
  * @generated from message coffer.v1.GetWorkspaceRequest
  */
 export type GetWorkspaceRequest = Message<"coffer.v1.GetWorkspaceRequest"> & {
   /**
-   * Required. UUID, `WSP-…`, or `default`.
+   * Required. The workspace: its UUID, its `WSP-…` id, or `default` for the caller's default workspace.
    *
    * @generated from field: string workspace_id = 1;
    */
@@ -82,13 +82,13 @@ export const GetWorkspaceRequestSchema: GenMessage<GetWorkspaceRequest> = /*@__P
   messageDesc(file_coffer_v1_workspace_service, 2);
 
 /**
- * The response of GetWorkspace.
+ * Response message for GetWorkspace.
  *
  * @generated from message coffer.v1.GetWorkspaceResponse
  */
 export type GetWorkspaceResponse = Message<"coffer.v1.GetWorkspaceResponse"> & {
   /**
-   * Output only.
+   * Output only. The workspace.
    *
    * @generated from field: coffer.v1.Workspace workspace = 1;
    */
@@ -103,20 +103,21 @@ export const GetWorkspaceResponseSchema: GenMessage<GetWorkspaceResponse> = /*@_
   messageDesc(file_coffer_v1_workspace_service, 3);
 
 /**
- * The request of ListWorkspaces.
+ * Request message for ListWorkspaces.
  *
  * @generated from message coffer.v1.ListWorkspacesRequest
  */
 export type ListWorkspacesRequest = Message<"coffer.v1.ListWorkspacesRequest"> & {
   /**
-   * Optional. How many to answer at most: 100 where it is 0, and never more than 1,000. A page may end earlier.
+   * Optional. The maximum number of items to return: 100 if 0, at most 1,000. A page may have fewer, even if it is not
+   * the last. Negative values are INVALID_ARGUMENT.
    *
    * @generated from field: int32 page_size = 1;
    */
   pageSize: number;
 
   /**
-   * Optional. The `next_page_token` of the page before.
+   * Optional. The `next_page_token` of the previous page. INVALID_ARGUMENT if it is not one of this list.
    *
    * @generated from field: string page_token = 2;
    */
@@ -131,20 +132,20 @@ export const ListWorkspacesRequestSchema: GenMessage<ListWorkspacesRequest> = /*
   messageDesc(file_coffer_v1_workspace_service, 4);
 
 /**
- * The response of ListWorkspaces.
+ * Response message for ListWorkspaces.
  *
  * @generated from message coffer.v1.ListWorkspacesResponse
  */
 export type ListWorkspacesResponse = Message<"coffer.v1.ListWorkspacesResponse"> & {
   /**
-   * Output only. In the order of creation.
+   * Output only. In order of creation.
    *
    * @generated from field: repeated coffer.v1.Workspace workspaces = 1;
    */
   workspaces: Workspace[];
 
   /**
-   * Output only. Continues the list; empty on its last page.
+   * Output only. The token of the next page; empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -159,20 +160,20 @@ export const ListWorkspacesResponseSchema: GenMessage<ListWorkspacesResponse> = 
   messageDesc(file_coffer_v1_workspace_service, 5);
 
 /**
- * The request of DeleteWorkspace.
+ * Request message for DeleteWorkspace.
  *
  * @generated from message coffer.v1.DeleteWorkspaceRequest
  */
 export type DeleteWorkspaceRequest = Message<"coffer.v1.DeleteWorkspaceRequest"> & {
   /**
-   * Required. UUID, `WSP-…`, or `default`.
+   * Required. The workspace: its UUID, its `WSP-…` id, or `default` for the caller's default workspace.
    *
    * @generated from field: string workspace_id = 1;
    */
   workspaceId: string;
 
   /**
-   * Required. The name of the workspace, so that no mistaken id destroys another one.
+   * Required. The name of the workspace, as a safeguard against a mistaken id. INVALID_ARGUMENT if it differs.
    *
    * @generated from field: string name = 2;
    */
@@ -187,13 +188,13 @@ export const DeleteWorkspaceRequestSchema: GenMessage<DeleteWorkspaceRequest> = 
   messageDesc(file_coffer_v1_workspace_service, 6);
 
 /**
- * The response of DeleteWorkspace.
+ * Response message for DeleteWorkspace.
  *
  * @generated from message coffer.v1.DeleteWorkspaceResponse
  */
 export type DeleteWorkspaceResponse = Message<"coffer.v1.DeleteWorkspaceResponse"> & {
   /**
-   * Output only. The workspace as it was.
+   * Output only. The deleted workspace.
    *
    * @generated from field: coffer.v1.Workspace workspace = 1;
    */
@@ -208,20 +209,20 @@ export const DeleteWorkspaceResponseSchema: GenMessage<DeleteWorkspaceResponse> 
   messageDesc(file_coffer_v1_workspace_service, 7);
 
 /**
- * The request of AddMember.
+ * Request message for AddMember.
  *
  * @generated from message coffer.v1.AddMemberRequest
  */
 export type AddMemberRequest = Message<"coffer.v1.AddMemberRequest"> & {
   /**
-   * Required. UUID, `WSP-…`, or `default`.
+   * Required. The workspace: its UUID, its `WSP-…` id, or `default` for the caller's default workspace.
    *
    * @generated from field: string workspace_id = 1;
    */
   workspaceId: string;
 
   /**
-   * Required. Members that are output only are ignored.
+   * Required. Output-only fields are ignored.
    *
    * @generated from field: coffer.v1.Member member = 2;
    */
@@ -236,13 +237,13 @@ export const AddMemberRequestSchema: GenMessage<AddMemberRequest> = /*@__PURE__*
   messageDesc(file_coffer_v1_workspace_service, 8);
 
 /**
- * The response of AddMember.
+ * Response message for AddMember.
  *
  * @generated from message coffer.v1.AddMemberResponse
  */
 export type AddMemberResponse = Message<"coffer.v1.AddMemberResponse"> & {
   /**
-   * Output only.
+   * Output only. The member.
    *
    * @generated from field: coffer.v1.Member member = 1;
    */
@@ -257,20 +258,20 @@ export const AddMemberResponseSchema: GenMessage<AddMemberResponse> = /*@__PURE_
   messageDesc(file_coffer_v1_workspace_service, 9);
 
 /**
- * The request of RemoveMember.
+ * Request message for RemoveMember.
  *
  * @generated from message coffer.v1.RemoveMemberRequest
  */
 export type RemoveMemberRequest = Message<"coffer.v1.RemoveMemberRequest"> & {
   /**
-   * Required. UUID, `WSP-…`, or `default`.
+   * Required. The workspace: its UUID, its `WSP-…` id, or `default` for the caller's default workspace.
    *
    * @generated from field: string workspace_id = 1;
    */
   workspaceId: string;
 
   /**
-   * Required. UUID or `USR-…`.
+   * Required. The user: its UUID or its `USR-…` id.
    *
    * @generated from field: string user_id = 2;
    */
@@ -285,13 +286,13 @@ export const RemoveMemberRequestSchema: GenMessage<RemoveMemberRequest> = /*@__P
   messageDesc(file_coffer_v1_workspace_service, 10);
 
 /**
- * The response of RemoveMember.
+ * Response message for RemoveMember.
  *
  * @generated from message coffer.v1.RemoveMemberResponse
  */
 export type RemoveMemberResponse = Message<"coffer.v1.RemoveMemberResponse"> & {
   /**
-   * Output only. The member as he was removed.
+   * Output only. The removed member.
    *
    * @generated from field: coffer.v1.Member member = 1;
    */
@@ -306,27 +307,28 @@ export const RemoveMemberResponseSchema: GenMessage<RemoveMemberResponse> = /*@_
   messageDesc(file_coffer_v1_workspace_service, 11);
 
 /**
- * The request of ListMembers.
+ * Request message for ListMembers.
  *
  * @generated from message coffer.v1.ListMembersRequest
  */
 export type ListMembersRequest = Message<"coffer.v1.ListMembersRequest"> & {
   /**
-   * Required. UUID, `WSP-…`, or `default`.
+   * Required. The workspace: its UUID, its `WSP-…` id, or `default` for the caller's default workspace.
    *
    * @generated from field: string workspace_id = 1;
    */
   workspaceId: string;
 
   /**
-   * Optional. How many to answer at most: 100 where it is 0, and never more than 1,000. A page may end earlier.
+   * Optional. The maximum number of items to return: 100 if 0, at most 1,000. A page may have fewer, even if it is not
+   * the last. Negative values are INVALID_ARGUMENT.
    *
    * @generated from field: int32 page_size = 2;
    */
   pageSize: number;
 
   /**
-   * Optional. The `next_page_token` of the page before.
+   * Optional. The `next_page_token` of the previous page. INVALID_ARGUMENT if it is not one of this list.
    *
    * @generated from field: string page_token = 3;
    */
@@ -341,7 +343,7 @@ export const ListMembersRequestSchema: GenMessage<ListMembersRequest> = /*@__PUR
   messageDesc(file_coffer_v1_workspace_service, 12);
 
 /**
- * The response of ListMembers.
+ * Response message for ListMembers.
  *
  * @generated from message coffer.v1.ListMembersResponse
  */
@@ -354,7 +356,7 @@ export type ListMembersResponse = Message<"coffer.v1.ListMembersResponse"> & {
   members: Member[];
 
   /**
-   * Output only. Continues the list; empty on its last page.
+   * Output only. The token of the next page; empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -369,13 +371,13 @@ export const ListMembersResponseSchema: GenMessage<ListMembersResponse> = /*@__P
   messageDesc(file_coffer_v1_workspace_service, 13);
 
 /**
- * Creates, shows and deletes workspaces, and says who their members are.
+ * Manages workspaces and their members.
  *
  * @generated from service coffer.v1.WorkspaceService
  */
 export const WorkspaceService: GenService<{
   /**
-   * Creates a workspace with a key of its own; its maker becomes ADMIN there. For owners of the instance.
+   * Creates a workspace and its encryption key. The creator becomes ADMIN there. Needs an owner of the instance.
    *
    * @generated from rpc coffer.v1.WorkspaceService.CreateWorkspace
    */
@@ -385,7 +387,7 @@ export const WorkspaceService: GenService<{
     output: typeof CreateWorkspaceResponseSchema;
   },
   /**
-   * Shows a workspace to its members and to owners; for others it is NOT_FOUND.
+   * Gets a workspace. Needs a member of it or an owner of the instance; NOT_FOUND for all others.
    *
    * @generated from rpc coffer.v1.WorkspaceService.GetWorkspace
    */
@@ -395,7 +397,7 @@ export const WorkspaceService: GenService<{
     output: typeof GetWorkspaceResponseSchema;
   },
   /**
-   * Lists the caller's workspaces, for an owner all of them, in the order of creation.
+   * Lists the caller's workspaces in order of creation; for an owner of the instance, all workspaces.
    *
    * @generated from rpc coffer.v1.WorkspaceService.ListWorkspaces
    */
@@ -405,9 +407,10 @@ export const WorkspaceService: GenService<{
     output: typeof ListWorkspacesResponseSchema;
   },
   /**
-   * Deletes a workspace for good: its keys are destroyed, so that no secret in it can be read again by anybody, its API keys are
-   * revoked, its memberships end, and its credentials go. The audit trail keeps its events. Users whose default workspace it was
-   * get the instance's, which itself stays. For owners of the instance, who need not be members.
+   * Deletes a workspace permanently: its encryption keys are destroyed, so that its secrets can never be read again;
+   * its API keys are revoked; its memberships and credentials are deleted. The audit trail keeps its events. Users
+   * whose default workspace it was get the instance's default workspace, which cannot be deleted (INVALID_ARGUMENT).
+   * Needs an owner of the instance, who need not be a member.
    *
    * @generated from rpc coffer.v1.WorkspaceService.DeleteWorkspace
    */
@@ -417,9 +420,10 @@ export const WorkspaceService: GenService<{
     output: typeof DeleteWorkspaceResponseSchema;
   },
   /**
-   * Makes a user a member of a workspace, or gives a member another role. For its admins, by whom nobody is granted more than
-   * they have; an API key that ends adds nobody. The last ADMIN among the members stays one. Whoever proves himself by a token of
-   * an issuer has what the token says, not this.
+   * Adds a user to a workspace, or changes a member's role. Needs ADMIN in the workspace; the role must not exceed the
+   * caller's. An expiring API key may not add members, because the membership would outlive the key. The role of the
+   * last ADMIN cannot be lowered (INVALID_ARGUMENT). For users authenticated by tokens of an issuer, the claims of the
+   * token decide instead of this membership.
    *
    * @generated from rpc coffer.v1.WorkspaceService.AddMember
    */
@@ -429,8 +433,8 @@ export const WorkspaceService: GenService<{
     output: typeof AddMemberResponseSchema;
   },
   /**
-   * Ends what a user may do in a workspace, at once; API keys of the workspace that he issued stay. For its admins. The last
-   * ADMIN among the members stays.
+   * Removes a member, effective at once. API keys of the workspace that the user issued stay valid. The last ADMIN
+   * cannot be removed (INVALID_ARGUMENT). Needs ADMIN in the workspace.
    *
    * @generated from rpc coffer.v1.WorkspaceService.RemoveMember
    */
@@ -440,7 +444,7 @@ export const WorkspaceService: GenService<{
     output: typeof RemoveMemberResponseSchema;
   },
   /**
-   * Lists the members of a workspace in the order of their ids. For its admins.
+   * Lists the members of a workspace in the order of their ids. Needs ADMIN in the workspace.
    *
    * @generated from rpc coffer.v1.WorkspaceService.ListMembers
    */

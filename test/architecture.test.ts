@@ -18,7 +18,7 @@ const rules: Record<string, { readonly own: readonly string[]; readonly modules:
 
 /**
  * The floors inside a folder of src/, from top to bottom; `.` is the folder's own files. A file imports from its own subfolder
- * and from lower floors, never from a higher one or from a neighbour on its floor.
+ * and from lower floors, never from a higher one or from a neighbour on its floor. Subfolders of subfolders have their own.
  */
 const floors: Record<string, readonly (readonly string[])[]> = {
   gateway: [
@@ -32,6 +32,17 @@ const floors: Record<string, readonly (readonly string[])[]> = {
     ['errors'],
     ['contract'],
     ['port'],
+  ],
+  store: [
+    ['stores', 'upgrade'],
+    ['commits'],
+    ['trail'],
+    ['credentials', 'workspaces'],
+    ['identity', 'schema'],
+    ['postgres'],
+    ['postgres/sessions'],
+    ['postgres/connect', 'postgres/statements'],
+    ['entities', 'migrations'],
   ],
 };
 
@@ -168,10 +179,10 @@ function importsOf(file: string): Import[] {
   });
 }
 
-/** The subfolder of a folder of src/ that a file is in, `.` for the folder's own files; undefined for files elsewhere. */
+/** The path of the subfolder of a folder of src/ that a file is in, `.` for the folder's own files; undefined for files elsewhere. */
 function floorOf(folder: string, file: string): string | undefined {
   const path = `src/${folder}/`;
-  return file.startsWith(path) ? (/^([^/]+)\//.exec(file.slice(path.length))?.[1] ?? '.') : undefined;
+  return file.startsWith(path) ? dirname(file.slice(path.length)) : undefined;
 }
 
 function levelOf(levels: readonly (readonly string[])[], floor: string): number {

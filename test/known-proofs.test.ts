@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { KnownProofs, type SearchWay } from '../src/access/known-proofs.ts';
-import { currentForMs, GrantChannel } from '../src/store/grants/grant-channel.ts';
+import { currentForMs, GrantChannel } from '../src/store/identity/grant-channel.ts';
 import type { UserAccess } from '../src/vault/ports.ts';
 import { openTestStores, setUpInstance, type TestStores } from './store/fixtures.ts';
 

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { Client } from 'pg';
-import { callLimits } from '../src/store/connection/time-limits.ts';
+import { callLimits } from '../src/store/postgres/connect/time-limits.ts';
 import { runCoffer, startCofferProcess, type CommandEnd } from './support/coffer-process.ts';
 import { startCoffer, type TestCoffer } from './support/coffer.ts';
 import { sharedPostgres, type TestDatabase } from './support/postgres.ts';

@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts';
 import { SystemClock } from '../encryption/system-clock.ts';
 import { openInstance } from '../start/instance.ts';
 import type { StopRequests } from '../start/stop-requests.ts';
-import { openDatabase } from '../store/connection/database.ts';
+import { openDatabase } from '../store/postgres/database.ts';
 import { pruneTrail, type Pruning } from '../store/trail/prune-trail.ts';
 import { systemEvent } from '../vault/system-event.ts';
 import { connectToDatabase } from './connect-to-database.ts';

@@ -5,8 +5,8 @@ import { attachEmbeddedPostgres } from '../embedded/attach.ts';
 import { clusterOwner } from '../embedded/cluster.ts';
 import { startEmbeddedPostgres } from '../embedded/embedded-postgres.ts';
 import type { StopRequests } from '../start/stop-requests.ts';
-import { NoVaultError } from '../store/connection/schema-check.ts';
-import type { DatabaseConnection } from '../store/connection/database-connection.ts';
+import { NoVaultError } from '../store/schema/schema-check.ts';
+import type { DatabaseConnection } from '../store/postgres/connect/database-connection.ts';
 
 /**
  * Where the data are, for a command that works beside a running server as well as without one: the embedded PostgreSQL is

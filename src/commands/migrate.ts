@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import type { Config } from '../config/config.ts';
 import { SystemClock } from '../encryption/system-clock.ts';
 import { migrateInstance } from '../start/instance.ts';
-import { databaseNameOf } from '../store/connection/database-connection.ts';
+import { databaseNameOf } from '../store/postgres/connect/database-connection.ts';
 import { UsageError } from './usage-error.ts';
 
 /**

@@ -1,8 +1,8 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 import { addGauge } from './add-gauge.ts';
-import type { Connections } from '../store/connection/database.ts';
-import type { DatabaseHealth } from '../store/connection/database-health.ts';
-import { troubles } from '../store/connection/database-trouble.ts';
+import type { Connections } from '../store/postgres/database.ts';
+import type { DatabaseHealth } from '../store/postgres/database-health.ts';
+import { troubles } from '../store/postgres/database-trouble.ts';
 
 const groupSizes = [1, 2, 4, 8, 16, 32, 64, 128];
 

@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import type { Readiness } from '../gateway/system/readiness.ts';
-import type { DatabaseHealth } from '../store/connection/database-health.ts';
-import type { DatabaseProbe } from '../store/connection/database-probe.ts';
-import { troubles, type Trouble } from '../store/connection/database-trouble.ts';
+import type { DatabaseHealth } from '../store/postgres/database-health.ts';
+import type { DatabaseProbe } from '../store/postgres/database-probe.ts';
+import { troubles, type Trouble } from '../store/postgres/database-trouble.ts';
 
 /** What readiness is found out with. */
 export interface DatabaseReadinessParts {

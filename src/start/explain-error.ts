@@ -6,18 +6,18 @@ import { ExposedInspectorError } from './exposed-inspector.ts';
 import { KeyFileError } from './key-file.ts';
 import { ListenError } from './listen.ts';
 import { OwnerMissingError } from './look-before.ts';
-import { DatabaseFailure } from '../store/connection/database-failure.ts';
-import { NotMemberError } from '../store/connection/app-role.ts';
-import { DatabaseAwayError } from '../store/connection/await-database.ts';
-import { DatabaseUrlError } from '../store/connection/database-url.ts';
-import { SharedSessionsError } from '../store/connection/pooler-check.ts';
-import { DatabaseTlsError } from '../store/connection/tls-options.ts';
+import { DatabaseFailure } from '../store/postgres/connect/database-failure.ts';
+import { NotMemberError } from '../store/schema/app-role.ts';
+import { DatabaseAwayError } from '../store/postgres/connect/await-database.ts';
+import { DatabaseUrlError } from '../store/postgres/connect/database-url.ts';
+import { SharedSessionsError } from '../store/postgres/connect/pooler-check.ts';
+import { DatabaseTlsError } from '../store/postgres/connect/tls-options.ts';
 import {
   NoVaultError,
   SchemaTooNewError,
   SchemaTooOldError,
   UnchainedTrailError,
-} from '../store/connection/schema-check.ts';
+} from '../store/schema/schema-check.ts';
 import { WrongKeySettingError } from './wrong-key.ts';
 import { VaultError } from '../vault/errors.ts';
 

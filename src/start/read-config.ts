@@ -1,7 +1,7 @@
 import { isFetchable } from '../access/oidc/issuer-documents.ts';
 import { parseConfig, type Config, type Environment } from '../config/config.ts';
 import { compileTrustedProxies } from '../gateway/port/trusted-proxies.ts';
-import { faultOfDatabaseUrl } from '../store/connection/database-url.ts';
+import { faultOfDatabaseUrl } from '../store/postgres/connect/database-url.ts';
 
 /**
  * Parses the settings with the formats of the parts that use them. @see parseConfig

@@ -1,5 +1,5 @@
 import type { Tracer } from '@opentelemetry/api';
-import type { Stores } from '../store/stores.ts';
+import type { Stores } from '../store/stores/stores.ts';
 import { inSpan } from './in-span.ts';
 
 /** Those whose methods are all asynchronous, and answer once. */

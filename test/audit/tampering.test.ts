@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { ChainVerifier } from '../../src/audit/chain-verifier.ts';
-import type { Stores } from '../../src/store/stores.ts';
+import type { Stores } from '../../src/store/stores/stores.ts';
 import { parseHead } from '../../src/vault/audit-ports.ts';
 import type { TrailVerification } from '../../src/vault/audit-trail.ts';
 import { newEvent, openTestStores, type TestStores } from '../store/fixtures.ts';

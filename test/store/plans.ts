@@ -1,7 +1,7 @@
 import { escapeLiteral } from 'pg';
-import type { Database } from '../../src/store/connection/database.ts';
-import { parameterOf } from '../../src/store/connection/parameters.ts';
-import type { Statement } from '../../src/store/connection/statement.ts';
+import type { Database } from '../../src/store/postgres/database.ts';
+import { parameterOf } from '../../src/store/postgres/statements/parameters.ts';
+import type { Statement } from '../../src/store/postgres/statements/statement.ts';
 
 /** Prepared statements have one plan for all values, or one for those of each run: the server chooses. */
 export const planModes = ['force_generic_plan', 'force_custom_plan'] as const;

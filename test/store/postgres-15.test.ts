@@ -11,7 +11,7 @@ const root = resolve(import.meta.dirname, '../..');
 const files = [
   'test/statements.test.ts',
   'test/store/{row-level-security,schema}.test.ts',
-  'test/store/connection/*.test.ts',
+  'test/store/{postgres,schema}/**/*.test.ts',
   'test/store/**/*-plans.test.ts',
 ];
 

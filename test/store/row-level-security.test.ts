@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { DatabaseFailure } from '../../src/store/connection/database-failure.ts';
+import { DatabaseFailure } from '../../src/store/postgres/connect/database-failure.ts';
 import { CredentialEntity } from '../../src/store/entities/credential.ts';
 import { CredentialVersionEntity } from '../../src/store/entities/credential-version.ts';
 import { WorkspaceKeyEntity } from '../../src/store/entities/workspace-key.ts';

@@ -1,7 +1,7 @@
 import { MikroORM } from '@mikro-orm/postgresql';
 import { expect } from 'chai';
 import { entities } from '../../src/store/entities/index.ts';
-import { selectEntities } from '../../src/store/connection/entity-query.ts';
+import { selectEntities } from '../../src/store/postgres/statements/entity-query.ts';
 import { CredentialVersionEntity } from '../../src/store/entities/credential-version.ts';
 import { newWorkspace, openTestStores, type TestStores } from './fixtures.ts';
 

@@ -5,12 +5,17 @@ import { openKeyring } from '../../src/encryption/open-keyring.ts';
 import { RandomPool } from '../../src/encryption/random.ts';
 import { loadSodium } from '../../src/encryption/sodium.ts';
 import { SystemClock } from '../../src/encryption/system-clock.ts';
-import { openDatabase, type Database } from '../../src/store/connection/database.ts';
-import { selectList } from '../../src/store/connection/statement.ts';
-import { apiKeyProperties, userProperties, type ApiKeyRow, type UserRow } from '../../src/store/grants/access-rows.ts';
+import { openDatabase, type Database } from '../../src/store/postgres/database.ts';
+import { selectList } from '../../src/store/postgres/statements/statement.ts';
+import {
+  apiKeyProperties,
+  userProperties,
+  type ApiKeyRow,
+  type UserRow,
+} from '../../src/store/identity/access-rows.ts';
 import { findLedger } from '../../src/store/trail/trail-statements.ts';
 import { formerApiKeyGrants, formerUserGrants } from '../../src/store/upgrade/former-formats.ts';
-import { SqlKeyringStore } from '../../src/store/workspaces/key-store.ts';
+import { SqlKeyringStore } from '../../src/store/stores/key-store.ts';
 import type { LedgerEntry } from '../../src/vault/audit-ports.ts';
 import type { TestCoffer } from './coffer.ts';
 

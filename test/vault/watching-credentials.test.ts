@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { SqlCredentialChangeStore } from '../../src/store/credentials/credential-change-store.ts';
+import { SqlCredentialChangeStore } from '../../src/store/stores/credential-change-store.ts';
 import type { Call } from '../../src/vault/caller.ts';
 import {
   CredentialWatch,

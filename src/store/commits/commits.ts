@@ -13,15 +13,15 @@ import {
   isCollision,
   sqlStateOf,
   translateFailure,
-} from '../connection/database-failure.ts';
-import type { Database } from '../connection/database.ts';
+} from '../postgres/connect/database-failure.ts';
+import type { Database } from '../postgres/database.ts';
 import { decideTogether, type DecisionWrite, type Prepared } from './decision-group.ts';
-import { GroupQueue } from './group-queue.ts';
-import { takeAdvisoryLock } from '../connection/session-settings.ts';
-import { together, type Statement } from '../connection/statement.ts';
+import { GroupQueue } from '../postgres/statements/group-queue.ts';
+import { takeAdvisoryLock } from '../postgres/sessions/session-settings.ts';
+import { together, type Statement } from '../postgres/statements/statement.ts';
 import { isPredecessorMissing } from '../trail/audit-event-row.ts';
 import type { TrailWriter } from '../trail/trail-writer.ts';
-import type { Transaction, TransactionScope } from '../connection/transaction.ts';
+import type { Transaction, TransactionScope } from '../postgres/sessions/transaction.ts';
 
 /** Who is told of what was committed; they must not throw. */
 export interface CommitListeners {

@@ -4,10 +4,10 @@ import type { Decision, DecisionTarget, FoundCredential } from '../../vault/port
 import type { CredentialGuard } from '../credentials/credential-guard.ts';
 import { findTaken, type Claim, type Taken } from '../credentials/credential-claims.ts';
 import { findForDecisions, type FoundForDecisions } from '../credentials/credential-finding.ts';
-import { canceled } from '../connection/database-failure.ts';
+import { canceled } from '../postgres/connect/database-failure.ts';
 import { GroupState } from './group-state.ts';
-import type { Fragment } from '../connection/statement.ts';
-import type { Transaction } from '../connection/transaction.ts';
+import type { Fragment } from '../postgres/statements/statement.ts';
+import type { Transaction } from '../postgres/sessions/transaction.ts';
 
 /** What a decision chose. */
 export interface Attempted {

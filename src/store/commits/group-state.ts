@@ -8,7 +8,7 @@ import type { FoundForDecisions, SignedFinding } from '../credentials/credential
 import { spellState, type CredentialGuard } from '../credentials/credential-guard.ts';
 import { keyOf, type SignedCredential, type SignedVersion } from '../credentials/credential-row.ts';
 import { insertCredentials, insertVersions, updateCredentials } from '../credentials/credential-statements.ts';
-import type { Fragment } from '../connection/statement.ts';
+import type { Fragment } from '../postgres/statements/statement.ts';
 
 type Changes = Extract<Decision<unknown>, { answer: unknown }>;
 

@@ -1,8 +1,8 @@
 import type { Credential } from '../../vault/credential.ts';
 import { VaultError } from '../../vault/errors.ts';
 import { shortIdOf } from '../../vault/ids.ts';
-import type { Statement } from '../connection/statement.ts';
-import type { Transaction } from '../connection/transaction.ts';
+import type { Statement } from '../postgres/statements/statement.ts';
+import type { Transaction } from '../postgres/sessions/transaction.ts';
 import { keyOf } from './credential-row.ts';
 
 /** What a write takes that only one credential of a workspace can have. */

@@ -1,7 +1,7 @@
 import type { CountRequest, CredentialFilter, PageRequest } from '../../vault/ports.ts';
 import { credentialProperties } from './credential-row.ts';
-import type { StatementNames } from '../connection/statement-names.ts';
-import { columnOf, selectList, type Statement } from '../connection/statement.ts';
+import type { StatementNames } from '../postgres/statements/statement-names.ts';
+import { columnOf, selectList, type Statement } from '../postgres/statements/statement.ts';
 
 /** A condition whose values are marked by `?`, each in its place. */
 interface Condition {

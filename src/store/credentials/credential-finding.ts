@@ -12,7 +12,7 @@ import {
   lockCredentials,
   type Place,
 } from './credential-statements.ts';
-import type { Transaction } from '../connection/transaction.ts';
+import type { Transaction } from '../postgres/sessions/transaction.ts';
 
 /** A credential as it was found, with the MAC of its row. */
 export interface SignedFinding extends FoundCredential {

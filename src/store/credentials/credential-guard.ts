@@ -1,8 +1,8 @@
 import type { Credential, SealedVersion } from '../../vault/credential.ts';
 import type { GrantMac } from '../../vault/ports.ts';
 import { credentialOf, type CredentialRow } from './credential-row.ts';
-import { versionGrants } from '../grants/grant-tables.ts';
-import { spellMac } from '../grants/told-state.ts';
+import { versionGrants } from '../identity/grant-tables.ts';
+import { spellMac } from '../identity/told-state.ts';
 
 /** A row of `credential` with what tells that Coffer has written it. */
 export type SignedRow = CredentialRow & {

@@ -5,9 +5,9 @@ import { credentialUnreadable, VaultError } from '../../vault/errors.ts';
 import type { FindRequest } from '../../vault/ports.ts';
 import { credentialOf, isShowable, type CredentialRow } from './credential-row.ts';
 import { findCredentials, type Place } from './credential-statements.ts';
-import { canceled } from '../connection/database-failure.ts';
-import type { Database } from '../connection/database.ts';
-import { GroupQueue } from '../commits/group-queue.ts';
+import { canceled } from '../postgres/connect/database-failure.ts';
+import type { Database } from '../postgres/database.ts';
+import { GroupQueue } from '../postgres/statements/group-queue.ts';
 
 interface Lookup {
   readonly request: FindRequest;

@@ -1,9 +1,9 @@
 import type { InferEntity } from '@mikro-orm/postgresql';
 import type { Credential, SealedVersion } from '../../vault/credential.ts';
 import type { CredentialEntity } from '../entities/credential.ts';
-import { isReadableTime, readableCount, readableTime } from '../connection/readable-values.ts';
-import type { ColumnTypes } from '../connection/statement-rows.ts';
-import type { RowValues } from '../connection/statement.ts';
+import { isReadableTime, readableCount, readableTime } from '../postgres/statements/readable-values.ts';
+import type { ColumnTypes } from '../postgres/statements/statement-rows.ts';
+import type { RowValues } from '../postgres/statements/statement.ts';
 
 /** A row of `credential` as it is read. */
 export type CredentialRow = Omit<InferEntity<typeof CredentialEntity>, 'shortId' | 'mac'>;

@@ -9,9 +9,9 @@ import {
   type SignedCredential,
   type SignedVersion,
 } from './credential-row.ts';
-import { endedProofs } from '../grants/ended-proofs.ts';
-import { insertRows, updateRows } from '../connection/statement-rows.ts';
-import { selectList, type Fragment, type Statement } from '../connection/statement.ts';
+import { endedProofs } from '../identity/ended-proofs.ts';
+import { insertRows, updateRows } from '../postgres/statements/statement-rows.ts';
+import { selectList, type Fragment, type Statement } from '../postgres/statements/statement.ts';
 
 /** A place where a credential is looked for. */
 export interface Place {

@@ -2,10 +2,10 @@ import type { AuditEvent } from '../../vault/audit-event.ts';
 import type { ChainedEvent, LedgerEntry, StreamHead, UnreadableEvent } from '../../vault/audit-ports.ts';
 import type { InferEntity } from '@mikro-orm/postgresql';
 import type { AuditEventEntity } from '../entities/audit-event.ts';
-import { sqlStateOf } from '../connection/database-failure.ts';
-import { isReadableTime } from '../connection/readable-values.ts';
-import { insertRows } from '../connection/statement-rows.ts';
-import { insertInto, type Fragment } from '../connection/statement.ts';
+import { sqlStateOf } from '../postgres/connect/database-failure.ts';
+import { isReadableTime } from '../postgres/statements/readable-values.ts';
+import { insertRows } from '../postgres/statements/statement-rows.ts';
+import { insertInto, type Fragment } from '../postgres/statements/statement.ts';
 
 /** A row of `audit_event` as it is read. */
 export type AuditEventRow = InferEntity<typeof AuditEventEntity>;

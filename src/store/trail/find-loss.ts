@@ -1,7 +1,7 @@
 import type { QueryResultRow } from 'pg';
 import { parseHead, type AuditHead, type LedgerEntry } from '../../vault/audit-ports.ts';
 import type { TrailLoss } from '../../vault/trail-loss.ts';
-import type { Statement } from '../connection/statement.ts';
+import type { Statement } from '../postgres/statements/statement.ts';
 import { headOf, readHeads } from './ledger-heads.ts';
 import { findLastEvent, findLedger, type HeadRow } from './trail-statements.ts';
 

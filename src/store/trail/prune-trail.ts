@@ -7,9 +7,9 @@ import {
 } from '../../vault/audit-ports.ts';
 import type { Clock } from '../../vault/ports.ts';
 import { insertLedgerEntry } from './audit-event-row.ts';
-import type { Database } from '../connection/database.ts';
+import type { Database } from '../postgres/database.ts';
 import { headOf, readHeads } from './ledger-heads.ts';
-import { together } from '../connection/statement.ts';
+import { together } from '../postgres/statements/statement.ts';
 import {
   deleteEvents,
   findCut,
@@ -19,7 +19,7 @@ import {
   lockLedger,
   type HeadRow,
 } from './trail-statements.ts';
-import type { Transaction } from '../connection/transaction.ts';
+import type { Transaction } from '../postgres/sessions/transaction.ts';
 
 /** What pruning works with. */
 export interface Pruning {

@@ -7,12 +7,12 @@ import type {
   VersionEvidence,
   VersionReader,
 } from '../../vault/record-evidence.ts';
-import { apiKeyProperties, userProperties, type ApiKeyRow, type UserRow } from '../grants/access-rows.ts';
+import { apiKeyProperties, userProperties, type ApiKeyRow, type UserRow } from '../identity/access-rows.ts';
 import { CredentialGuard, spellState, type SignedRow } from '../credentials/credential-guard.ts';
 import { credentialOf } from '../credentials/credential-row.ts';
-import type { Database } from '../connection/database.ts';
-import { isReadableRow } from '../connection/readable-values.ts';
-import { hasGenuineMac, type GrantTable, type Signed } from '../grants/grant-guard.ts';
+import type { Database } from '../postgres/database.ts';
+import { isReadableRow } from '../postgres/statements/readable-values.ts';
+import { hasGenuineMac, type GrantTable, type Signed } from '../identity/grant-guard.ts';
 import {
   apiKeyGrants,
   membershipGrants,
@@ -22,8 +22,8 @@ import {
   workspaceGrants,
   workspaceKeyGrants,
   type VersionRecord,
-} from '../grants/grant-tables.ts';
-import { membershipProperties, type MembershipRow } from '../grants/member-statements.ts';
+} from '../identity/grant-tables.ts';
+import { membershipProperties, type MembershipRow } from '../identity/member-statements.ts';
 import {
   closeCursor,
   contradictionsCursor,
@@ -38,8 +38,8 @@ import {
 } from './record-statements.ts';
 import { readAhead } from './read-ahead.ts';
 import { workspaceProperties, type WorkspaceRow } from '../workspaces/workspace-statements.ts';
-import type { Statement } from '../connection/statement.ts';
-import type { Transaction } from '../connection/transaction.ts';
+import type { Statement } from '../postgres/statements/statement.ts';
+import type { Transaction } from '../postgres/sessions/transaction.ts';
 import type { Session, WrappedWorkspaceKey } from '../../vault/ports.ts';
 
 const rowsAtATime = 1_000;

@@ -1,5 +1,5 @@
 import { credentialProperties } from '../credentials/credential-row.ts';
-import { selectList, type Statement } from '../connection/statement.ts';
+import { selectList, type Statement } from '../postgres/statements/statement.ts';
 
 /** The id that an event names; null where somebody has written one that is no UUID. */
 const resourceUuid = `case when resource_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then resource_id::uuid end`;

@@ -1,7 +1,7 @@
 import type { AuditEventRequest } from '../../vault/audit-trail.ts';
-import { advisoryLocks } from '../connection/advisory-locks.ts';
+import { advisoryLocks } from '../postgres/statements/advisory-locks.ts';
 import { auditEventTypes } from './audit-event-row.ts';
-import { selectList, type Statement } from '../connection/statement.ts';
+import { selectList, type Statement } from '../postgres/statements/statement.ts';
 
 /** Times that an event may have; rows with others are left to the verifier. */
 const isReadableTime = `e.time >= '0001-01-01T00:00:00Z' and e.time < '10000-01-01T00:00:00Z'`;

@@ -13,9 +13,9 @@ import { formatLoss, lostEventCount, type TrailLoss } from '../../vault/trail-lo
 import { insertAuditEvents, insertLedgerEntry } from './audit-event-row.ts';
 import { findLoss } from './find-loss.ts';
 import { headOf, readHeads } from './ledger-heads.ts';
-import type { Fragment } from '../connection/statement.ts';
+import type { Fragment } from '../postgres/statements/statement.ts';
 import { findHeadsOfStreams, findLastEvent, findLedger, lockLedger, type HeadRow } from './trail-statements.ts';
-import type { Transaction } from '../connection/transaction.ts';
+import type { Transaction } from '../postgres/sessions/transaction.ts';
 
 /** What the trail is written with. */
 export interface TrailWriterParts {

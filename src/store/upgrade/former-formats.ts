@@ -1,6 +1,6 @@
 import { isNarrowing } from '../../vault/narrowing.ts';
 import type { ApiKey, User } from '../../vault/ports.ts';
-import { flag, instant, type GrantTable } from '../grants/grant-guard.ts';
+import { flag, instant, type GrantTable } from '../identity/grant-guard.ts';
 
 type FormerUser = Pick<User, 'id' | 'isOwner' | 'defaultWorkspaceId'> & {
   readonly passwordHash?: string | null | undefined;

@@ -1,8 +1,8 @@
 import { continuableLines, type AuditChain, type LedgerEntry } from '../../vault/audit-ports.ts';
 import type { Clock, GrantMac, SealerSource } from '../../vault/ports.ts';
-import type { Database } from '../connection/database.ts';
-import { together, type Statement } from '../connection/statement.ts';
-import type { StoreLog } from '../connection/store-log.ts';
+import type { Database } from '../postgres/database.ts';
+import { together, type Statement } from '../postgres/statements/statement.ts';
+import type { StoreLog } from '../postgres/connect/store-log.ts';
 import { insertLedgerEntry } from '../trail/audit-event-row.ts';
 import { findLedger, lockLedger } from '../trail/trail-statements.ts';
 import { apiKeyUpgrade, signTable, userUpgrade, workspaceUpgrade } from './sign-tables.ts';

@@ -1,11 +1,11 @@
 import type { QueryResultRow } from 'pg';
-import { updateRows } from '../connection/statement-rows.ts';
-import { selectList, together, type Statement } from '../connection/statement.ts';
-import type { Transaction } from '../connection/transaction.ts';
-import { apiKeyProperties, userProperties, type ApiKeyRow, type UserRow } from '../grants/access-rows.ts';
-import { hasGenuineMac, type GrantTable, type Signed } from '../grants/grant-guard.ts';
-import { apiKeyGrants, userGrants, workspaceGrants } from '../grants/grant-tables.ts';
-import { spellMac } from '../grants/told-state.ts';
+import { updateRows } from '../postgres/statements/statement-rows.ts';
+import { selectList, together, type Statement } from '../postgres/statements/statement.ts';
+import type { Transaction } from '../postgres/sessions/transaction.ts';
+import { apiKeyProperties, userProperties, type ApiKeyRow, type UserRow } from '../identity/access-rows.ts';
+import { hasGenuineMac, type GrantTable, type Signed } from '../identity/grant-guard.ts';
+import { apiKeyGrants, userGrants, workspaceGrants } from '../identity/grant-tables.ts';
+import { spellMac } from '../identity/told-state.ts';
 import { workspaceProperties, type WorkspaceRow } from '../workspaces/workspace-statements.ts';
 import { formerApiKeyGrants, formerUserGrants } from './former-formats.ts';
 import type { TableSigning } from './sign-formats.ts';

@@ -1,9 +1,9 @@
 import type { SealerSource, WorkspaceSealer } from '../../vault/ports.ts';
 import { VaultError } from '../../vault/errors.ts';
-import type { Database } from '../connection/database.ts';
-import { updateRows } from '../connection/statement-rows.ts';
-import { selectList, together, type Statement } from '../connection/statement.ts';
-import { versionGrants, type VersionRecord } from '../grants/grant-tables.ts';
+import type { Database } from '../postgres/database.ts';
+import { updateRows } from '../postgres/statements/statement-rows.ts';
+import { selectList, together, type Statement } from '../postgres/statements/statement.ts';
+import { versionGrants, type VersionRecord } from '../identity/grant-tables.ts';
 import type { TableSigning } from './sign-formats.ts';
 import { rowsAtATime } from './sign-tables.ts';
 

@@ -1,4 +1,4 @@
-import type { StoreLog } from '../connection/store-log.ts';
+import type { StoreLog } from '../postgres/connect/store-log.ts';
 
 /** What is counted for. */
 export interface SigningProgressParts {

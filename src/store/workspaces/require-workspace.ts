@@ -1,5 +1,5 @@
 import { notFound } from '../../vault/errors.ts';
-import type { Transaction } from '../connection/transaction.ts';
+import type { Transaction } from '../postgres/sessions/transaction.ts';
 import { shareWorkspace } from './workspace-statements.ts';
 
 /**

@@ -1,5 +1,5 @@
-import type { Database } from '../connection/database.ts';
-import type { Statement } from '../connection/statement.ts';
+import type { Database } from '../postgres/database.ts';
+import type { Statement } from '../postgres/statements/statement.ts';
 
 /** About how many rows there are, of all workspaces. */
 export interface RowEstimates {

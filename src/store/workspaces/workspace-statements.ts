@@ -1,11 +1,8 @@
 import type { InferEntity } from '@mikro-orm/postgresql';
 import type { WorkspaceEntity } from '../entities/workspace.ts';
-import { apiKeyProperties, userProperties } from '../grants/access-rows.ts';
-import { advisoryLocks } from '../connection/advisory-locks.ts';
-import { selectList, type Fragment, type Statement } from '../connection/statement.ts';
-
-/** How many keys or users are changed at a time, so that other work of the process goes on in between. */
-export const rowsAtATime = 200;
+import { userProperties } from '../identity/access-rows.ts';
+import { advisoryLocks } from '../postgres/statements/advisory-locks.ts';
+import { selectList, type Fragment, type Statement } from '../postgres/statements/statement.ts';
 
 /** Finds a workspace that is not deleted, and holds off all who would delete it, until the transaction ends. */
 export function shareWorkspace(id: string): Statement {
@@ -64,30 +61,6 @@ export function deleteWorkspaceKeys(workspaceId: string): Fragment {
     name: '-workspace_keys',
     values: [workspaceId],
     text: (first) => `delete from workspace_key where workspace_id = $${first}`,
-  };
-}
-
-/** Some of the API keys of a workspace that are not revoked, behind an id in their order, locked. */
-export function lockLivingKeys(workspaceId: string, after: string | null): Statement {
-  return {
-    name: 'living keys, locked',
-    text:
-      `select ${selectList('k', apiKeyProperties)} from api_key k` +
-      ' where k.workspace_id = $1 and k.revoked_at is null and ($2::uuid is null or k.id > $2)' +
-      ` order by k.id limit ${rowsAtATime} for no key update`,
-    values: [workspaceId, after],
-  };
-}
-
-/** Some of the users whose default workspace it is, behind an id in their order, locked. */
-export function lockUsersOf(workspaceId: string, after: string | null): Statement {
-  return {
-    name: 'users of workspace, locked',
-    text:
-      `select ${selectList('u', userProperties)} from "user" u` +
-      ' where u.default_workspace_id = $1 and ($2::uuid is null or u.id > $2)' +
-      ` order by u.id limit ${rowsAtATime} for no key update`,
-    values: [workspaceId, after],
   };
 }
 

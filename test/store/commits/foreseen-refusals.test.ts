@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { Client } from 'pg';
-import { openDatabase } from '../../../src/store/connection/database.ts';
+import { openDatabase } from '../../../src/store/postgres/database.ts';
 import type { Credential } from '../../../src/vault/credential.ts';
 import { VaultError } from '../../../src/vault/errors.ts';
 import {

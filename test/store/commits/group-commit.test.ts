@@ -3,7 +3,7 @@ import { array, assert as check, asyncProperty, boolean, constantFrom, record } 
 import { Client } from 'pg';
 import { shortIdOf } from '../../../src/vault/ids.ts';
 import type { Decision, DecisionTarget, FoundCredential } from '../../../src/vault/ports.ts';
-import type { Stores } from '../../../src/store/stores.ts';
+import type { Stores } from '../../../src/store/stores/stores.ts';
 import { VaultError } from '../../../src/vault/errors.ts';
 import {
   addCredential,

@@ -4,8 +4,8 @@ import { createConnection, createServer, type Server, type Socket } from 'node:n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { openDatabase, type Database } from '../../../src/store/connection/database.ts';
-import type { Stores } from '../../../src/store/stores.ts';
+import { openDatabase, type Database } from '../../../src/store/postgres/database.ts';
+import type { Stores } from '../../../src/store/stores/stores.ts';
 import {
   addCredential,
   newCredential,

@@ -4,7 +4,7 @@ import { array, assert, asyncProperty, boolean, date, dictionary, jsonValue, opt
 import { KeyedGrantMac } from '../../../src/encryption/grant-mac.ts';
 import { Key } from '../../../src/encryption/key.ts';
 import { loadSodium } from '../../../src/encryption/sodium.ts';
-import { signCredentialsOnce, type Signing } from '../../../src/store/credentials/sign-credentials.ts';
+import { signCredentialsOnce, type Signing } from '../../../src/store/upgrade/sign-credentials.ts';
 import type { Credential } from '../../../src/vault/credential.ts';
 import type { JsonObject } from '../../../src/vault/json.ts';
 import {

@@ -3,7 +3,7 @@ import { array, assert as check, asyncProperty, boolean, constantFrom, integer, 
 import type { Credential } from '../../../src/vault/credential.ts';
 import { shortIdOf } from '../../../src/vault/ids.ts';
 import type { FindRequest } from '../../../src/vault/ports.ts';
-import { openDatabase } from '../../../src/store/connection/database.ts';
+import { openDatabase } from '../../../src/store/postgres/database.ts';
 import { CredentialLookups } from '../../../src/store/credentials/credential-lookups.ts';
 import {
   addCredential,

@@ -9,9 +9,9 @@ import {
   lockCredentials,
   updateCredentials,
 } from '../../../src/store/credentials/credential-statements.ts';
-import { openDatabase } from '../../../src/store/connection/database.ts';
-import { StatementNames } from '../../../src/store/connection/statement-names.ts';
-import { together, type Statement } from '../../../src/store/connection/statement.ts';
+import { openDatabase } from '../../../src/store/postgres/database.ts';
+import { StatementNames } from '../../../src/store/postgres/statements/statement-names.ts';
+import { together, type Statement } from '../../../src/store/postgres/statements/statement.ts';
 import { shortIdOf } from '../../../src/vault/ids.ts';
 import type { PageRequest } from '../../../src/vault/ports.ts';
 import {

@@ -9,9 +9,9 @@ import {
 } from '../../../src/store/credentials/credential-statements.ts';
 import { findTakenIds, findTakenNames } from '../../../src/store/credentials/credential-claims.ts';
 import { listPage } from '../../../src/store/credentials/credential-criteria.ts';
-import { StatementNames } from '../../../src/store/connection/statement-names.ts';
-import { together, type Statement } from '../../../src/store/connection/statement.ts';
-import { findApiKeyAccess, findSessionAccess } from '../../../src/store/grants/access-statements.ts';
+import { StatementNames } from '../../../src/store/postgres/statements/statement-names.ts';
+import { together, type Statement } from '../../../src/store/postgres/statements/statement.ts';
+import { findApiKeyAccess, findSessionAccess } from '../../../src/store/identity/access-statements.ts';
 import { findLastEvent } from '../../../src/store/trail/trail-statements.ts';
 import { shortIdOf } from '../../../src/vault/ids.ts';
 import {

@@ -5,7 +5,7 @@ import {
   findVersions,
   workspaceKeysCursor,
 } from '../../../src/store/trail/record-statements.ts';
-import type { Statement } from '../../../src/store/connection/statement.ts';
+import type { Statement } from '../../../src/store/postgres/statements/statement.ts';
 import { addCredential, newCredential, newId, openTestStores, setUpInstance, type TestStores } from '../fixtures.ts';
 
 const workspaces = 200;

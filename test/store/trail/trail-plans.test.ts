@@ -7,7 +7,7 @@ import {
   listEvents,
   readEvents,
 } from '../../../src/store/trail/trail-statements.ts';
-import type { Statement } from '../../../src/store/connection/statement.ts';
+import type { Statement } from '../../../src/store/postgres/statements/statement.ts';
 import type { AuditEventRequest } from '../../../src/vault/audit-trail.ts';
 import { createdAt, newEvent, newId, openTestStores, type TestStores } from '../fixtures.ts';
 

@@ -1,0 +1,107 @@
+import type { Database, DatabaseOptions } from './database.ts';
+import { troubleOf, type Trouble } from './database-trouble.ts';
+import type { KeptSession } from './sessions/kept-session.ts';
+import { SilentConnectionError } from './connect/silence-watch.ts';
+import type { Statement } from './statements/statement.ts';
+
+/** What a probe works with. */
+export interface DatabaseProbeParts {
+  /** Used by nothing else. */
+  readonly session: Pick<KeptSession, 'run' | 'renew'>;
+  /** What the session may become, for writing. */
+  readonly role: DatabaseOptions['role'];
+  readonly database: Database;
+}
+
+/** How much a probe writes: a row, or a row that needs a page of its own. */
+export type ProbeWrite = 'row' | 'page';
+
+const answerWithinMs = 2_000;
+/** Ends a write that waits for a lock before the probe gives up its session. */
+const writeWithinMs = 1_500;
+
+const readState: Statement = {
+  name: '',
+  text: `select pg_is_in_recovery() or current_setting('transaction_read_only')::bool as "isReadOnly"`,
+  values: [],
+};
+
+/**
+ * Finds out whether the database serves, over a session of its own and in bounded time.
+ *
+ * A write adds an event to the audit trail, without which no secret is revealed, and is rolled back: it needs the same rights,
+ * locks and room, and leaves nothing but a dead row.
+ */
+export class DatabaseProbe {
+  readonly #parts: DatabaseProbeParts;
+
+  constructor(parts: DatabaseProbeParts) {
+    this.#parts = parts;
+  }
+
+  /** @returns why it does not serve; undefined where it does */
+  async look(write: ProbeWrite | undefined): Promise<Trouble | undefined> {
+    const { database, session } = this.#parts;
+    const startedAtMs = performance.now();
+    try {
+      const [state] = await session.run({ text: readState.text }, answerWithinMs);
+      if (state?.['isReadOnly'] !== false) return this.#lookElsewhere();
+      if (write) await session.run({ text: this.#rolledBack(write) }, answerWithinMs);
+      return undefined;
+    } catch (error) {
+      const trouble = troubleOf(error);
+      if (isSilent(error)) database.closeIdleSince(startedAtMs);
+      return trouble === 'too_many_connections' ? this.#lookOverPool() : trouble;
+    }
+  }
+
+  /** Another server may have become the primary: all sessions look for it anew. */
+  #lookElsewhere(): Trouble {
+    this.#parts.session.renew();
+    this.#parts.database.replaceSessions();
+    return 'read_only';
+  }
+
+  /** Where there is no connection for the probe, those of the pool may still serve calls. */
+  async #lookOverPool(): Promise<Trouble | undefined> {
+    try {
+      const [state] = await this.#parts.database.query<{ isReadOnly: boolean }>(
+        readState,
+        AbortSignal.timeout(answerWithinMs),
+      );
+      return state?.isReadOnly === false ? undefined : 'read_only';
+    } catch (error) {
+      return troubleOf(error);
+    }
+  }
+
+  #rolledBack(write: ProbeWrite): string {
+    const { role } = this.#parts;
+    return [
+      'begin',
+      `set local statement_timeout = ${writeWithinMs}`,
+      ...(role === null ? [] : [`set local role ${role}`]),
+      insertEvent(write),
+      'rollback',
+    ].join('; ');
+  }
+}
+
+function isSilent(error: unknown): boolean {
+  return error instanceof Error && (error instanceof SilentConnectionError || isSilent(error.cause));
+}
+
+/** Digits that do not compress, so that they fill most of a page. */
+const filling = `(select string_agg(md5(random()::text), '') from generate_series(1, 200))`;
+
+function insertEvent(write: ProbeWrite): string {
+  return `
+    insert into audit_event (
+      stream, seq, prev, mac, id, time, actor_kind, actor_name, authentication, action, resource_kind, outcome, protocol,
+      dialect, peer, request_id, count
+    )
+    values (
+      gen_random_uuid(), 1, '', '', gen_random_uuid(), now(), 'system', 'probe', 'local', 'probe', 'probe', 'OK', 'none',
+      'coffer', ${write === 'page' ? filling : `''`}, '', 1
+    )`;
+}

@@ -1,0 +1,86 @@
+import type { Client, QueryResultRow } from 'pg';
+import type { DatabaseConnection } from '../connect/database-connection.ts';
+import { translateFailure } from '../connect/database-failure.ts';
+import { endClient } from '../connect/end-client.ts';
+import { SessionOpener } from '../connect/session-opener.ts';
+import { SilentConnectionError } from '../connect/silence-watch.ts';
+
+/** A statement in the simple form that pg takes. */
+export interface KeptStatement {
+  readonly text: string;
+  readonly values?: unknown[];
+}
+
+/**
+ * One session beside the pool, for what must not wait for a connection of the pool. It is opened when it is first needed, kept,
+ * and opened again after it was lost. It stays the user that it logged in as. Statements are run one at a time.
+ */
+export class KeptSession implements AsyncDisposable {
+  readonly #opener: SessionOpener;
+  #client: Client | undefined;
+  #opening: AbortController | undefined;
+  #isClosed = false;
+
+  constructor(connection: DatabaseConnection) {
+    this.#opener = new SessionOpener(connection);
+  }
+
+  /**
+   * Runs a statement, and opens the session before where there is none.
+   *
+   * @param withinMs the time for both; a session on which nothing has come back by then is given up
+   * @returns the rows of a single statement
+   * @throws VaultError `unavailable`, or DatabaseFailure
+   */
+  async run(statement: KeptStatement, withinMs: number): Promise<readonly QueryResultRow[]> {
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => reject(new SilentConnectionError()), withinMs);
+    try {
+      return await Promise.race([this.#run(statement), late]);
+    } catch (error) {
+      this.#giveUp();
+      throw translateFailure(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Has the next statement open another session. */
+  renew(): void {
+    this.#giveUp();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    this.#opening?.abort(new Error('Connection terminated'));
+    const client = this.#client;
+    this.#client = undefined;
+    if (client) await endClient(client);
+  }
+
+  async #run({ text, values }: KeptStatement): Promise<readonly QueryResultRow[]> {
+    const client = this.#client ?? (await this.#open());
+    return (await client.query<QueryResultRow>(text, values)).rows;
+  }
+
+  async #open(): Promise<Client> {
+    if (this.#isClosed) throw new Error('Connection terminated');
+    const opening = new AbortController();
+    this.#opening = opening;
+    const client = await this.#opener.open({ signal: opening.signal });
+    this.#client = client;
+    const forget = () => {
+      if (this.#client === client) this.#client = undefined;
+    };
+    client.on('error', forget);
+    client.on('end', forget);
+    return client;
+  }
+
+  #giveUp(): void {
+    this.#opening?.abort(new Error('Connection terminated'));
+    const client = this.#client;
+    this.#client = undefined;
+    if (client) void endClient(client);
+  }
+}

@@ -1,0 +1,87 @@
+import { types, type PoolClient, type QueryResultRow } from 'pg';
+import { Batch, type Answer, type PreparedStatements, type Request } from '../statements/batch.ts';
+import { cancelOnAbort, type Cancellation } from './cancel-on-abort.ts';
+import { columnReaderOf } from '../statements/column-readers.ts';
+import { endsSession, isReadOnly } from '../connect/database-failure.ts';
+import { lend, type LendingPool } from './lend.ts';
+import type { SilenceWatch } from '../connect/silence-watch.ts';
+import type { StatementCanceller } from './statement-canceller.ts';
+import type { Statement } from '../statements/statement.ts';
+import { answerGraceMs, type TimeLimits } from '../connect/time-limits.ts';
+
+/** Where connections come from, and what they have prepared. */
+export interface SessionSource extends LendingPool {
+  readonly prepared: PreparedStatements;
+  readonly canceller: StatementCanceller;
+  readonly watch: SilenceWatch;
+  /** Of each statement and transaction. */
+  readonly limits: TimeLimits;
+  /** Has new sessions take the place of all: the server has become a standby, or lets nobody write. */
+  readonly replaceSessions: () => void;
+}
+
+const timeOid: number = types.builtins.TIMESTAMPTZ;
+
+/** A connection that is lent. */
+export class Session {
+  readonly #client: PoolClient;
+  readonly #source: SessionSource;
+
+  constructor(client: PoolClient, source: SessionSource) {
+    this.#client = client;
+    this.#source = source;
+  }
+
+  /** The readers of the pool, some of which leave values to the ORM; it would take `infinity` for a number. */
+  readonly readerOf = (oid: number) =>
+    oid === timeOid ? columnReaderOf(oid) : this.#client.getTypeParser(oid, 'text');
+
+  async send(requests: readonly Request[]): Promise<readonly Answer[]> {
+    const { limits, prepared, watch } = this.#source;
+    const batch = new Batch(requests, prepared);
+    watch.sent(this.#client, limits.statementMs + answerGraceMs);
+    try {
+      return await this.#client.query(batch).answers;
+    } finally {
+      watch.answered(this.#client);
+    }
+  }
+}
+
+/**
+ * Works with a connection of the pool, whose statements end with the signal. After a failure that is more than a refused
+ * statement the connection is closed: the server may have said that it ends the session, and not have ended it yet.
+ */
+export async function withSession<Result>(
+  source: SessionSource,
+  signal: AbortSignal | undefined,
+  work: (session: Session, cancellation: Cancellation) => Promise<Result>,
+): Promise<Result> {
+  const client = await lend(source, signal);
+  const cancellation = cancelOnAbort(source.canceller, client, signal);
+  let isBroken = false;
+  try {
+    return await work(new Session(client, source), cancellation);
+  } catch (error) {
+    isBroken = endsSession(error);
+    if (isReadOnly(error)) source.replaceSessions();
+    throw error;
+  } finally {
+    await cancellation.settle();
+    // Without the handshake of an orderly end, for which a silent server would have to be waited for.
+    if (isBroken) client.connection.stream.destroy();
+    client.release(isBroken);
+  }
+}
+
+/** A statement whose rows are of a known shape. */
+export function read(statement: Statement): Request {
+  return { statement, readerOf: columnReaderOf };
+}
+
+/** The rows of an answer, of the shape that whoever wrote the statement says they have. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- nothing but the statement's text tells it
+export function rowsOf<Row extends QueryResultRow>(answer: Answer | undefined): readonly Row[];
+export function rowsOf(answer: Answer | undefined): readonly object[] {
+  return answer?.rows ?? [];
+}

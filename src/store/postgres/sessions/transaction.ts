@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import type { QueryResultRow } from 'pg';
+import type { Answer, Request } from '../statements/batch.ts';
+import { columnReaderOf } from '../statements/column-readers.ts';
+import { canceled, CommitUnknownError, constraintOf, endsSession } from '../connect/database-failure.ts';
+import { limiting, seeing, takeAdvisoryLock } from './session-settings.ts';
+import { read, rowsOf, withSession, type Session, type SessionSource } from './session.ts';
+import type { Statement } from '../statements/statement.ts';
+import type { TimeLimits } from '../connect/time-limits.ts';
+
+/** What a transaction may see, and how long it is wanted. */
+export interface TransactionScope {
+  /** Whose rows of tenant tables are seen and may be written; none where absent. */
+  readonly workspaces?: readonly string[];
+  readonly signal?: AbortSignal;
+  /** Is waited for, and held until the transaction ends. */
+  readonly advisoryLock?: bigint;
+  /** Sees the database as it is at the first statement, and writes nothing. */
+  readonly isSnapshot?: boolean;
+}
+
+interface Waiting extends Request {
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Replaces the last statements of a transaction, by `runLast` once more, after a constraint has refused them.
+ *
+ * @returns false lets the transaction fail
+ */
+export type Amendment = () => Promise<boolean>;
+
+/**
+ * A transaction. It begins with its first statement, in the same round trip; statements that are run in one go, without
+ * waiting for one another, share a round trip as well, and none is run behind one that failed.
+ */
+export class Transaction {
+  readonly #session: Session;
+  /** What begins it, until that has been sent. */
+  #beginning: readonly Statement[];
+  #waiting: Waiting[] = [];
+  #last: readonly Statement[] = [];
+  #amend: Amendment | undefined;
+
+  constructor(session: Session, beginning: readonly Statement[]) {
+    this.#session = session;
+    this.#beginning = beginning;
+  }
+
+  /** Runs a statement whose rows are of a known shape. */
+  async run<Row extends QueryResultRow>(statement: Statement): Promise<readonly Row[]> {
+    return rowsOf(await this.#add({ statement, readerOf: columnReaderOf }));
+  }
+
+  /** Runs a statement whose rows the ORM is to map. */
+  async select<Row extends QueryResultRow>(statement: Statement): Promise<readonly Row[]> {
+    return rowsOf(await this.#add({ statement, readerOf: this.#session.readerOf }));
+  }
+
+  /**
+   * Runs a statement together with the commit, and so after all others; nothing can depend on what it answers.
+   *
+   * @param amend is called where a constraint refuses the last statements, of which alone nothing is left then
+   */
+  runLast(statement: Statement, amend?: Amendment): void {
+    this.#last = [...this.#last, statement];
+    this.#amend = amend;
+  }
+
+  /** @throws CommitUnknownError where the connection is lost before the answer */
+  async commit(): Promise<void> {
+    if (this.#beginning.length > 0 && this.#last.length === 0) return;
+    // Where its answer is lost, who then takes the same lock must find it held until the commit is done or never will be.
+    if (this.#beginning.length > 0) await this.#send([]);
+    while (!(await this.#tryCommit()));
+  }
+
+  async rollBack(): Promise<void> {
+    if (this.#beginning.length === 0) await this.#session.send([read(rollback)]);
+  }
+
+  /** @returns false where the last statements were refused and others have taken their place */
+  async #tryCommit(): Promise<boolean> {
+    const amend = this.#amend;
+    try {
+      const answers = await this.#send([...(amend ? [savepoint] : []), ...this.#last, commit].map(read));
+      assert.equal(answers.at(-1)?.command, 'COMMIT', 'a failed statement of the transaction was passed over');
+      return true;
+    } catch (error) {
+      if (endsSession(error)) throw new CommitUnknownError(error);
+      if (!amend || constraintOf(error) === undefined) throw error;
+      await this.#send([read(rollbackToSavepoint)]);
+      this.#last = [];
+      this.#amend = undefined;
+      if (!(await amend())) throw error;
+      return false;
+    }
+  }
+
+  async #add(request: Request): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ ...request, resolve, reject });
+      if (this.#waiting.length === 1) queueMicrotask(() => void this.#sendWaiting());
+    });
+  }
+
+  async #sendWaiting(): Promise<void> {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    try {
+      const answers = await this.#send(waiting);
+      for (const [index, answer] of answers.entries()) waiting[index]?.resolve(answer);
+    } catch (error) {
+      for (const { reject } of waiting) reject(error);
+    }
+  }
+
+  /** @returns the answers without those of the beginning */
+  async #send(requests: readonly Request[]): Promise<readonly Answer[]> {
+    const beginning = this.#beginning.map(read);
+    this.#beginning = [];
+    const answers = await this.#session.send([...beginning, ...requests]);
+    return answers.slice(beginning.length);
+  }
+}
+
+/**
+ * Runs work in a transaction and commits it. What the work throws rolls back.
+ *
+ * @throws VaultError `canceled` when the signal is aborted before the commit begins; CommitUnknownError where the
+ *   connection is lost while the commit is under way; errors of pg as they are
+ */
+export async function inTransaction<Result>(
+  source: SessionSource,
+  scope: TransactionScope,
+  work: (transaction: Transaction) => Promise<Result>,
+): Promise<Result> {
+  return withSession(source, scope.signal, async (session, cancellation) => {
+    const transaction = new Transaction(session, beginningOf(scope, source.limits));
+    try {
+      const result = await work(transaction);
+      // A commit is not cut short: its outcome would be anybody's guess.
+      await cancellation.settle();
+      if (scope.signal?.aborted) throw canceled(scope.signal);
+      await transaction.commit();
+      return result;
+    } catch (error) {
+      await cancellation.settle();
+      if (!endsSession(error)) await transaction.rollBack();
+      throw error;
+    }
+  });
+}
+
+const begin: Statement = { name: 'begin', text: 'begin', values: [] };
+const beginSnapshot: Statement = {
+  name: 'begin snapshot',
+  text: 'begin isolation level repeatable read, read only',
+  values: [],
+};
+const commit: Statement = { name: 'commit', text: 'commit', values: [] };
+const rollback: Statement = { name: 'rollback', text: 'rollback', values: [] };
+const savepoint: Statement = { name: 'savepoint', text: 'savepoint last', values: [] };
+const rollbackToSavepoint: Statement = {
+  name: 'rollback to savepoint',
+  text: 'rollback to savepoint last',
+  values: [],
+};
+
+function beginningOf(
+  { advisoryLock, isSnapshot, workspaces = [] }: TransactionScope,
+  limits: TimeLimits,
+): readonly Statement[] {
+  const statements = [isSnapshot ? beginSnapshot : begin, ...limiting(limits)];
+  if (workspaces.length > 0) statements.push(seeing(workspaces));
+  if (advisoryLock !== undefined) statements.push(takeAdvisoryLock(advisoryLock));
+  return statements;
+}

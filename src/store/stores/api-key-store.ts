@@ -1,0 +1,155 @@
+import type { InferEntity } from '@mikro-orm/postgresql';
+import type { AuditEvent } from '../../vault/audit-event.ts';
+import { parseCertificateName } from '../../vault/certificate-name.ts';
+import { VaultError } from '../../vault/errors.ts';
+import type { ApiKey, ApiKeyStore, ApiKeyUse, UsedApiKey, User } from '../../vault/ports.ts';
+import {
+  apiKeyOf,
+  apiKeyProperties,
+  insertAbsentUser,
+  insertApiKey,
+  updateRevocation,
+  type ApiKeyRow,
+} from '../identity/access-rows.ts';
+import type { Commits } from '../commits/commits.ts';
+import { DatabaseFailure } from '../postgres/connect/database-failure.ts';
+import { readableTime } from '../postgres/statements/readable-values.ts';
+import type { Database } from '../postgres/database.ts';
+import { ApiKeyEntity } from '../entities/api-key.ts';
+import type { GrantGuard } from '../identity/grant-guard.ts';
+import { apiKeyGrants } from '../identity/grant-tables.ts';
+import { requireWorkspace } from '../workspaces/require-workspace.ts';
+import { selectList, together, type Statement } from '../postgres/statements/statement.ts';
+
+/** How many rows are read at a time where those of a page were not all to be shown. */
+const refillRows = 1_000;
+
+/** API keys in PostgreSQL, without their tokens. */
+export class SqlApiKeyStore implements ApiKeyStore {
+  readonly #database: Database;
+  readonly #commits: Commits;
+  readonly #guard: GrantGuard;
+
+  constructor(database: Database, commits: Commits, guard: GrantGuard) {
+    this.#database = database;
+    this.#commits = commits;
+    this.#guard = guard;
+  }
+
+  async createApiKey(apiKey: ApiKey, event: AuditEvent, user?: User): Promise<void> {
+    const added = user ? [insertAbsentUser(this.#guard, user)] : [];
+    const isNamed = isCertificates(apiKey);
+    try {
+      const isDone = await this.#commits.run({}, async (transaction) => {
+        const holders = isNamed ? transaction.run(findUnrevokedKey(apiKey.hash)) : [];
+        await requireWorkspace(transaction, apiKey.workspaceId);
+        if ((await holders).length > 0) return { answer: false, events: [] };
+        await transaction.run(together(insertApiKey(this.#guard, apiKey), ...added));
+        return { answer: true, events: [event] };
+      });
+      if (!isDone) throw nameTaken();
+    } catch (error) {
+      // Another process may have added it since it was looked for.
+      throw isTaken(error) && isNamed ? nameTaken() : error;
+    }
+  }
+
+  async findApiKeyById(workspaceId: string, id: string, signal: AbortSignal): Promise<UsedApiKey | undefined> {
+    const [row] = await this.#database.find({ signal }, ApiKeyEntity, { where: { workspaceId, id } });
+    return row && this.#guard.holds(apiKeyGrants, row) ? usedApiKeyOf(row) : undefined;
+  }
+
+  async listApiKeys({
+    workspaceId,
+    after,
+    shows,
+    size,
+    signal,
+  }: Parameters<ApiKeyStore['listApiKeys']>[0]): Promise<readonly UsedApiKey[]> {
+    const apiKeys: UsedApiKey[] = [];
+    for (let last = after, limit = size; ; limit = refillRows) {
+      const where = { workspaceId, ...(last !== undefined && { id: { $gt: last } }) };
+      const rows = await this.#database.find({ signal }, ApiKeyEntity, { where, orderBy: { id: 'asc' }, limit });
+      const sound = rows.filter((row) => this.#guard.holds(apiKeyGrants, row)).map(usedApiKeyOf);
+      apiKeys.push(...sound.filter(shows));
+      if (rows.length < limit || apiKeys.length >= size) return apiKeys.slice(0, size);
+      last = rows.at(-1)?.id;
+    }
+  }
+
+  async revokeApiKey({
+    workspaceId,
+    id,
+    revokedAt,
+    event,
+  }: Parameters<ApiKeyStore['revokeApiKey']>[0]): Promise<boolean> {
+    return this.#commits.run<boolean>({}, async (transaction) => {
+      const [row] = await transaction.run<ApiKeyRow>(lockApiKey(workspaceId, id));
+      // A new MAC would make a row valid that was tampered with.
+      if (!row || !this.#guard.holds(apiKeyGrants, row)) return { answer: false, events: [] };
+      const apiKey = apiKeyOf(row);
+      const revoked = { ...apiKey, revokedAt: apiKey.revokedAt ?? revokedAt };
+      await transaction.run(together(updateRevocation(this.#guard, revoked)));
+      return { answer: true, events: [event] };
+    });
+  }
+
+  async recordUses(uses: readonly ApiKeyUse[]): Promise<void> {
+    if (uses.length > 0) await this.#database.query(addKeyUses(uses));
+  }
+}
+
+function usedApiKeyOf(row: InferEntity<typeof ApiKeyEntity>): UsedApiKey {
+  return { ...apiKeyOf(row), lastUsedAt: readableTime(row.lastUsedAt) };
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof DatabaseFailure && error.constraint === 'api_key_hash_unique';
+}
+
+/** Tokens that are equal would be a bug; of certificates the operator decides which names there are. */
+function isCertificates({ prefix }: ApiKey): boolean {
+  return parseCertificateName(prefix) !== undefined;
+}
+
+/** Which key has the name, and where, is left open: it may be in a workspace that the issuer may not look into. */
+function nameTaken(): VaultError {
+  const details = { resource: 'api_key', field: 'certificate_san' };
+  return new VaultError('name_taken', 'another key has the name in this certificate', details);
+}
+
+/** A row where a key that was not revoked is proved by a hash. */
+function findUnrevokedKey(hash: Uint8Array): Statement {
+  const text = 'select 1 from api_key k where k.hash = $1 and k.revoked_at is null';
+  return { name: 'unrevoked key', text, values: [hash] };
+}
+
+function lockApiKey(workspaceId: string, id: string): Statement {
+  return {
+    name: 'api key, locked',
+    text:
+      `select ${selectList('k', apiKeyProperties)} from api_key k` +
+      ' where k.workspace_id = $1 and k.id = $2 for no key update',
+    values: [workspaceId, id],
+  };
+}
+
+/** The rows are locked in the order of their ids, so that processes wait for one another instead of deadlocking. */
+function addKeyUses(uses: readonly ApiKeyUse[]): Statement {
+  return {
+    name: 'add key uses',
+    text: `
+      with used as (
+        select * from unnest($1::uuid[], $2::timestamptz[]) as u (id, last_used_at) order by id
+      ), locked as (
+        select used.*
+        from used cross join lateral (
+          select from api_key k where k.id = used.id offset 0 for no key update
+        ) f
+      )
+      update api_key k set last_used_at = locked.last_used_at
+      from locked
+      where k.id = locked.id and (k.last_used_at is null or k.last_used_at < locked.last_used_at)`,
+    values: [uses.map(({ id }) => id), uses.map(({ lastUsedAt }) => lastUsedAt)],
+  };
+}

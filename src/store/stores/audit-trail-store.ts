@@ -1,0 +1,89 @@
+import type { AuditEvent } from '../../vault/audit-event.ts';
+import type { AuditHead, ChainedEvent, LedgerEntry, UnreadableEvent } from '../../vault/audit-ports.ts';
+import type { AuditEventRequest, AuditTrailReader, AuditTrailStore } from '../../vault/audit-trail.ts';
+import type { GrantMac } from '../../vault/ports.ts';
+import type { VersionReader } from '../../vault/record-evidence.ts';
+import { auditEventOf, chainedEventOf, type AuditEventRow, type PlacedEventRow } from '../trail/audit-event-row.ts';
+import type { Database } from '../postgres/database.ts';
+import { SqlRecordReader, SqlVersionReader } from '../trail/record-reader.ts';
+import type { Statement } from '../postgres/statements/statement.ts';
+import { readAhead } from '../trail/read-ahead.ts';
+import {
+  estimateRecords,
+  findLedger,
+  findStreamSpans,
+  listEvents,
+  readEvents,
+  type StreamSpan,
+} from '../trail/trail-statements.ts';
+import type { Transaction } from '../postgres/sessions/transaction.ts';
+
+/** How many events are read at a time. */
+const eventsAtATime = 1_000;
+
+/** The trail in PostgreSQL, for reading. */
+export class SqlAuditTrailStore implements AuditTrailStore {
+  readonly versions: VersionReader;
+  readonly #database: Database;
+  /** For reading the whole trail. */
+  readonly #longWork: Database;
+  readonly #mac: GrantMac;
+
+  /** @param mac of the rows that the trail is held against */
+  constructor(database: Database, mac: GrantMac) {
+    this.#database = database;
+    this.#longWork = database.forLongWork();
+    this.#mac = mac;
+    this.versions = new SqlVersionReader(this.#longWork, mac);
+  }
+
+  async listAuditEvents(request: AuditEventRequest): Promise<readonly AuditEvent[]> {
+    const rows = await this.#database.query<AuditEventRow>(listEvents(request), request.signal);
+    return rows.map(auditEventOf);
+  }
+
+  /** Each part is read by itself: whoever is slow to take it keeps no transaction open. */
+  readEvents(): AsyncIterable<readonly (ChainedEvent | UnreadableEvent)[]> {
+    return readInChunks((statement) => this.#longWork.query<PlacedEventRow>(statement), new Map());
+  }
+
+  async readTrail<Result>(work: (trail: AuditTrailReader) => Promise<Result>, signal?: AbortSignal): Promise<Result> {
+    return this.#longWork.transact({ isSnapshot: true, ...(signal && { signal }) }, async (transaction) => {
+      const ledger = await transaction.run<LedgerEntry>(findLedger);
+      const records = new SqlRecordReader(transaction, this.#mac);
+      const read = (after: Heads) => readInChunks((statement) => transaction.run<PlacedEventRow>(statement), after);
+      return work({ ledger, read, records, estimateTotal: (after) => estimateTotal(transaction, after) });
+    });
+  }
+}
+
+type Heads = ReadonlyMap<string, AuditHead>;
+
+async function* readInChunks(
+  run: (statement: Statement) => Promise<readonly PlacedEventRow[]>,
+  after: Heads,
+): AsyncGenerator<readonly (ChainedEvent | UnreadableEvent)[]> {
+  const pages = readAhead<PlacedEventRow>(
+    (last) => run(readEvents(last && placeAfter(last, after), eventsAtATime)),
+    eventsAtATime,
+  );
+  for await (const rows of pages) {
+    yield rows.filter(({ seq, stream }) => seq >= (after.get(stream)?.sequence ?? seq)).map(chainedEventOf);
+  }
+}
+
+/** Where to go on reading: past the events of its stream that are left out. */
+function placeAfter({ place, seq, stream }: PlacedEventRow, after: Heads): { stream: string; place: string } {
+  const first = after.get(stream)?.sequence ?? 0;
+  return { stream, place: seq < first ? String(first - 1) : place };
+}
+
+/** By the ends of the streams, and what the server has counted of the rows. */
+async function estimateTotal(transaction: Transaction, after: Heads): Promise<number> {
+  const streams = await transaction.run<StreamSpan>(findStreamSpans);
+  const rows = await transaction.run<{ readonly rows: number }>(estimateRecords);
+  const events = streams.map(({ first, last, stream }) =>
+    Math.max(0, last - Math.max(first, after.get(stream)?.sequence ?? 0) + 1),
+  );
+  return [...events, ...rows.map(({ rows: count }) => count)].reduce((sum, count) => sum + count, 0);
+}

@@ -1,0 +1,116 @@
+import type { Credential } from '../../vault/credential.ts';
+import type { VaultError } from '../../vault/errors.ts';
+import type {
+  CountRequest,
+  CredentialStore,
+  CredentialUse,
+  Decision,
+  DecisionTarget,
+  FindRequest,
+  FoundCredential,
+  PageRequest,
+} from '../../vault/ports.ts';
+import { countCredentials, isSoughtBackwards, listPage } from '../credentials/credential-criteria.ts';
+import { idTaken, nameTaken } from '../credentials/credential-claims.ts';
+import { CredentialLookups } from '../credentials/credential-lookups.ts';
+import { credentialOf, isShowable, type CredentialRow } from '../credentials/credential-row.ts';
+import { addUses } from '../credentials/credential-statements.ts';
+import type { Commits } from '../commits/commits.ts';
+import { DatabaseFailure } from '../postgres/connect/database-failure.ts';
+import type { Database } from '../postgres/database.ts';
+import { StatementNames } from '../postgres/statements/statement-names.ts';
+import type { StoreLog } from '../postgres/connect/store-log.ts';
+
+/** What keeping credentials works with. */
+export interface CredentialStoreParts {
+  readonly database: Database;
+  readonly commits: Commits;
+  readonly log: StoreLog;
+}
+
+/** Credentials in PostgreSQL. Every method works within the workspaces that its arguments name, by row-level security. */
+export class SqlCredentialStore implements CredentialStore {
+  readonly #database: Database;
+  readonly #commits: Commits;
+  readonly #log: StoreLog;
+  readonly #lookups: CredentialLookups;
+  readonly #names = new StatementNames('list');
+
+  constructor({ database, commits, log }: CredentialStoreParts) {
+    this.#database = database;
+    this.#log = log;
+    this.#commits = commits;
+    this.#lookups = new CredentialLookups(database);
+  }
+
+  async decide<Answer>(
+    target: DecisionTarget,
+    decide: (found: FoundCredential | undefined) => Decision<Answer>,
+  ): Promise<Answer> {
+    let decision: Decision<Answer> | undefined;
+    try {
+      return await this.#commits.decide(target, (found) => {
+        decision = decide(found);
+        return decision;
+      });
+    } catch (error) {
+      throw collisionOf(error, decision) ?? error;
+    }
+  }
+
+  async find(request: FindRequest): Promise<Credential | undefined> {
+    return this.#lookups.find(request);
+  }
+
+  async list(request: PageRequest): Promise<readonly Credential[]> {
+    const credentials: Credential[] = [];
+    for (let page = request; ;) {
+      const [rows = []] = await this.#database.read<CredentialRow>(scopeOf(request), [listPage(page, this.#names)]);
+      credentials.push(...rows.filter((row) => this.#isShown(row)).map(credentialOf));
+      const lacking = request.size - credentials.length;
+      const [last] = rows.slice(-1);
+      // Where places are counted, a row that cannot be shown keeps its own.
+      if (!last || lacking === 0 || rows.length < page.size || request.skip !== undefined) break;
+      page = { ...request, [isSoughtBackwards(request) ? 'before' : 'after']: last.id, size: lacking };
+    }
+    return isSoughtBackwards(request) ? credentials.toReversed() : credentials;
+  }
+
+  #isShown(row: CredentialRow): boolean {
+    if (isShowable(row)) return true;
+    const fields = { table: 'credential', id: row.id, workspace: row.workspaceId };
+    this.#log.error(fields, 'a credential was changed outside of Coffer: it cannot be shown');
+    return false;
+  }
+
+  async count(request: CountRequest): Promise<number> {
+    const statement = countCredentials(request, this.#names);
+    const [rows] = await this.#database.read<{ readonly count: number }>(scopeOf(request), [statement]);
+    return rows?.[0]?.count ?? 0;
+  }
+
+  async recordUses(uses: readonly CredentialUse[]): Promise<void> {
+    if (uses.length === 0) return;
+    const workspaces = [...new Set(uses.map(({ workspaceId }) => workspaceId))];
+    await this.#database.transact({ workspaces }, (transaction) => transaction.run(addUses(uses)));
+  }
+}
+
+function scopeOf({ workspaceId, signal }: CountRequest) {
+  return { workspaces: [workspaceId], signal };
+}
+
+/** What a violated unique constraint means to the caller. */
+const collisions: Readonly<Record<string, (credential: Credential) => VaultError>> = {
+  credential_pkey: idTaken,
+  // Of the two rows of a create, either may be the first to collide.
+  credential_version_pkey: idTaken,
+  credential_short_id_unique: idTaken,
+  credential_exclusive_name_unique: nameTaken,
+};
+
+function collisionOf(error: unknown, decision: Decision<unknown> | undefined): VaultError | undefined {
+  if (!(error instanceof DatabaseFailure) || !decision || 'refusal' in decision) return undefined;
+  const written = decision.insert ?? decision.update;
+  return written && collisions[error.constraint ?? '']?.(written.credential);
+}

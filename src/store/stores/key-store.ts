@@ -1,0 +1,68 @@
+import { VaultError } from '../../vault/errors.ts';
+import type { KeyStore, StoredKeyring, WrappedWorkspaceKey } from '../../vault/ports.ts';
+import type { Database } from '../postgres/database.ts';
+import { KeyringEntity } from '../entities/keyring.ts';
+import { WorkspaceKeyEntity } from '../entities/workspace-key.ts';
+import type { GrantGuard } from '../identity/grant-guard.ts';
+import { workspaceKeyGrants } from '../identity/grant-tables.ts';
+import { wrappedKeyOf } from '../workspaces/workspace-rows.ts';
+import { insertInto, together } from '../postgres/statements/statement.ts';
+
+/** The part of the keys that is needed before the keyring is open, and with it the MAC of all other rows. */
+export type KeyringStore = Pick<KeyStore, 'findKeyring' | 'holdsData' | 'insertKeyring'>;
+
+/** The instance's keyring in PostgreSQL. It needs no MAC: its bytes are sealed by the master key. */
+export class SqlKeyringStore implements KeyringStore {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async findKeyring(): Promise<StoredKeyring | undefined> {
+    const [row] = await this.#database.find({}, KeyringEntity, { where: { id: 1 } });
+    if (!row) return undefined;
+    const { instanceId, derivation, salt, masterFingerprint, canary, wrappedKeys, createdAt } = row;
+    return { instanceId, derivation, salt, masterFingerprint, canary, wrappedKeys, createdAt };
+  }
+
+  /** Credentials can't be seen from here, but by foreign key there is none without its workspace. */
+  async holdsData(): Promise<boolean> {
+    const text = 'select exists (select from workspace) or exists (select from "user") as "holdsData"';
+    const [row] = await this.#database.query<{ holdsData: boolean }>({ name: 'holds data', text, values: [] });
+    return row?.holdsData !== false;
+  }
+
+  async insertKeyring(keyring: StoredKeyring): Promise<void> {
+    const { instanceId, derivation, salt, masterFingerprint, canary, wrappedKeys, createdAt } = keyring;
+    const row = { id: 1, instanceId, derivation, salt, masterFingerprint, canary, wrappedKeys, createdAt };
+    await this.#database.query(together(insertInto('keyring', row)));
+  }
+}
+
+/** The keyring, and the workspaces' keys, in PostgreSQL. */
+export class SqlKeyStore extends SqlKeyringStore implements KeyStore {
+  readonly #database: Database;
+  readonly #guard: GrantGuard;
+
+  constructor(database: Database, guard: GrantGuard) {
+    super(database);
+    this.#database = database;
+    this.#guard = guard;
+  }
+
+  async findWorkspaceKeys(workspaceId: string): Promise<readonly WrappedWorkspaceKey[]> {
+    const orderBy = { createdAt: 'desc', keyId: 'desc' } as const;
+    const criteria = { where: { workspaceId }, orderBy };
+    const rows = await this.#database.find({ workspaces: [workspaceId] }, WorkspaceKeyEntity, criteria);
+    const sound = rows.filter((row) => this.#guard.holds(workspaceKeyGrants, row));
+    // Without the unsound one an older key would be the current one, and seal again.
+    if (sound.length < rows.length) throw keysUnsound();
+    return sound.map(wrappedKeyOf);
+  }
+}
+
+function keysUnsound(): VaultError {
+  const cause = new Error('a key of the workspace fails its MAC: it was tampered with, and none of them is used');
+  return new VaultError('secret_unreadable', 'the secret cannot be read', {}, { cause });
+}

@@ -1,0 +1,92 @@
+import type { AuditChain, StreamHead } from '../../vault/audit-ports.ts';
+import type { AuditTrailStore } from '../../vault/audit-trail.ts';
+import type { CredentialChangeStore } from '../../vault/credential-watch.ts';
+import type { TrailLossStore } from '../../vault/trail-loss.ts';
+import type { MemberStore } from '../../vault/member-ports.ts';
+import type {
+  AccessStore,
+  ApiKeyStore,
+  AuditStore,
+  Clock,
+  CredentialStore,
+  GrantMac,
+  IdSource,
+  KeyStore,
+  PurgeStore,
+  UserStore,
+  WorkspaceStore,
+} from '../../vault/ports.ts';
+import type { AccountStore } from '../../vault/user-ports.ts';
+import { SqlAccessStore } from './access-store.ts';
+import { SqlAccountStore } from './account-store.ts';
+import { SqlApiKeyStore } from './api-key-store.ts';
+import { SqlAuditStore } from './audit-store.ts';
+import { SqlTrailLossStore } from './trail-loss-store.ts';
+import { SqlAuditTrailStore } from './audit-trail-store.ts';
+import { Commits, type CommitListeners } from '../commits/commits.ts';
+import { CredentialGuard } from '../credentials/credential-guard.ts';
+import { SqlCredentialChangeStore } from './credential-change-store.ts';
+import { SqlCredentialStore } from './credential-store.ts';
+import type { Database } from '../postgres/database.ts';
+import { GrantGuard } from '../identity/grant-guard.ts';
+import { SqlKeyStore } from './key-store.ts';
+import { SqlMemberStore } from './member-store.ts';
+import { SqlPurgeStore } from './purge-store.ts';
+import type { StoreLog } from '../postgres/connect/store-log.ts';
+import { TrailWriter } from '../trail/trail-writer.ts';
+import { SqlUserStore } from './user-store.ts';
+import { SqlWorkspaceStore } from './workspace-store.ts';
+
+/** Everything that the vault keeps. */
+export interface Stores {
+  readonly keys: KeyStore;
+  readonly credentials: CredentialStore;
+  readonly access: AccessStore;
+  readonly workspaces: WorkspaceStore;
+  readonly purge: PurgeStore;
+  readonly members: MemberStore;
+  readonly apiKeys: ApiKeyStore;
+  readonly users: UserStore;
+  readonly accounts: AccountStore;
+  readonly audit: AuditStore;
+  readonly auditTrail: AuditTrailStore;
+  readonly trailLosses: TrailLossStore;
+  readonly changes: CredentialChangeStore;
+  /** The last event that this process is known to have written; undefined before the first. */
+  readonly auditHead: () => StreamHead | undefined;
+}
+
+/** What the stores work with. */
+export interface StoresParts extends CommitListeners {
+  readonly database: Database;
+  /** Of the opened keyring, which is read by a `SqlKeyringStore` before; as the key of the chain. */
+  readonly grantMac: GrantMac;
+  readonly chain: AuditChain;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly log: StoreLog;
+}
+
+/** The stores over one database. */
+export function createStores(parts: StoresParts): Stores {
+  const { database, grantMac, chain, clock, ids, log } = parts;
+  const guard = new GrantGuard(grantMac, log);
+  const trail = new TrailWriter({ chain, clock, ids });
+  const commits = new Commits({ ...parts, trail, guard: new CredentialGuard(grantMac) });
+  return {
+    keys: new SqlKeyStore(database, guard),
+    credentials: new SqlCredentialStore({ database, commits, log }),
+    access: new SqlAccessStore(database, guard),
+    workspaces: new SqlWorkspaceStore(database, commits, guard),
+    purge: new SqlPurgeStore(database),
+    members: new SqlMemberStore(database, commits, guard),
+    apiKeys: new SqlApiKeyStore(database, commits, guard),
+    users: new SqlUserStore(database, commits, guard),
+    accounts: new SqlAccountStore(database, commits, guard),
+    audit: new SqlAuditStore(commits),
+    changes: new SqlCredentialChangeStore(database),
+    trailLosses: new SqlTrailLossStore({ ...parts, trail, commits }),
+    auditTrail: new SqlAuditTrailStore(database, grantMac),
+    auditHead: () => trail.head(),
+  };
+}

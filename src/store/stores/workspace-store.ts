@@ -1,0 +1,79 @@
+import type { Reference } from '../../vault/ids.ts';
+import type { Workspace, WorkspaceDeletion, WorkspaceStore } from '../../vault/ports.ts';
+import { insertMembership } from '../identity/access-rows.ts';
+import type { Commits } from '../commits/commits.ts';
+import type { Database } from '../postgres/database.ts';
+import { deleteWorkspace } from './delete-workspace.ts';
+import { WorkspaceEntity } from '../entities/workspace.ts';
+import type { GrantGuard } from '../identity/grant-guard.ts';
+import { workspaceGrants } from '../identity/grant-tables.ts';
+import { workspaceUnreadable } from '../../vault/errors.ts';
+import { insertWorkspace, insertWorkspaceKey, workspaceOf } from '../workspaces/workspace-rows.ts';
+import { together } from '../postgres/statements/statement.ts';
+
+/** How many rows are read at a time where those of a page were not all genuine. */
+const refillRows = 1_000;
+
+/** Workspaces in PostgreSQL. */
+export class SqlWorkspaceStore implements WorkspaceStore {
+  readonly #database: Database;
+  readonly #commits: Commits;
+  readonly #guard: GrantGuard;
+
+  constructor(database: Database, commits: Commits, guard: GrantGuard) {
+    this.#database = database;
+    this.#commits = commits;
+    this.#guard = guard;
+  }
+
+  async createWorkspace({
+    workspace,
+    key,
+    maker,
+    event,
+  }: Parameters<WorkspaceStore['createWorkspace']>[0]): Promise<void> {
+    const statement = together(
+      insertWorkspace(this.#guard, workspace),
+      insertMembership(this.#guard, maker, event.id),
+      insertWorkspaceKey(this.#guard, key),
+    );
+    await this.#commits.run({ workspaces: [workspace.id] }, async (transaction) => {
+      await transaction.run(statement);
+      return { answer: undefined, events: [event] };
+    });
+  }
+
+  async findWorkspace(reference: Reference, signal: AbortSignal): Promise<Workspace | undefined> {
+    const [row] = await this.#database.find({ signal }, WorkspaceEntity, { where: { ...reference, deletedAt: null } });
+    if (row && !this.#guard.holds(workspaceGrants, row)) throw workspaceUnreadable(row.id);
+    return row && workspaceOf(row);
+  }
+
+  async listWorkspaces({
+    among,
+    after,
+    size,
+    signal,
+  }: Parameters<WorkspaceStore['listWorkspaces']>[0]): Promise<readonly Workspace[]> {
+    const workspaces: Workspace[] = [];
+    for (let last = after, limit = size; ; limit = refillRows) {
+      const id = { ...(among && { $in: [...among] }), ...(last !== undefined && { $gt: last }) };
+      const criteria = { where: { id, deletedAt: null }, orderBy: { id: 'asc' }, limit } as const;
+      const rows = await this.#database.find({ signal }, WorkspaceEntity, criteria);
+      workspaces.push(...rows.filter((row) => this.#guard.holds(workspaceGrants, row)).map(workspaceOf));
+      if (rows.length < limit || workspaces.length >= size) return workspaces.slice(0, size);
+      last = rows.at(-1)?.id;
+    }
+  }
+
+  async deleteWorkspace({
+    workspaceId,
+    deletedAt,
+    event,
+  }: Parameters<WorkspaceStore['deleteWorkspace']>[0]): Promise<WorkspaceDeletion> {
+    return this.#commits.run<WorkspaceDeletion>({ workspaces: [workspaceId] }, async (transaction) => {
+      const answer = await deleteWorkspace(this.#guard, transaction, { workspaceId, deletedAt });
+      return { answer, events: answer === 'done' ? [event] : [] };
+    });
+  }
+}

@@ -1,0 +1,37 @@
+import { expect } from 'chai';
+import {
+  columnOf,
+  insertInto,
+  selectList,
+  together,
+  updateRow,
+} from '../../../../src/store/postgres/statements/statement.ts';
+
+describe('a statement', () => {
+  it('names columns as the entities do', () => {
+    expect(columnOf('defaultWorkspaceId')).to.equal('default_workspace_id');
+    expect(selectList('c', ['id', 'authType'])).to.equal('c."id" as "id", c."auth_type" as "authType"');
+  });
+
+  it('inserts by parameters alone', () => {
+    expect(together(insertInto('user', { id: 1, isOwner: "'" }))).to.deep.equal({
+      name: '+user',
+      text: 'insert into "user" ("id", "is_owner") values ($1, $2)',
+      values: [1, "'"],
+    });
+  });
+
+  it('numbers the parameters of several writes through', () => {
+    const statement = together(
+      updateRow('api_key', { id: 7 }, { revokedAt: null, mac: 'm' }),
+      insertInto('audit_event', { id: 8 }),
+    );
+    expect(statement).to.deep.equal({
+      name: '~api_key+audit_event',
+      text:
+        'with write_1 as (update "api_key" set "revoked_at" = $2, "mac" = $3 where "id" = $1)' +
+        ' insert into "audit_event" ("id") values ($4)',
+      values: [7, null, 'm', 8],
+    });
+  });
+});

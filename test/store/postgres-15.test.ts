@@ -9,7 +9,7 @@ const root = resolve(import.meta.dirname, '../..');
 
 /** The tests that hold what is said to the database against it: its schema, its statements, and their plans. */
 const files = [
-  'test/statements.test.ts',
+  'test/system/statements.test.ts',
   'test/store/{row-level-security,schema}.test.ts',
   'test/store/{postgres,schema}/**/*.test.ts',
   'test/store/**/*-plans.test.ts',

@@ -1,0 +1,309 @@
+import { MikroORM, type EntityMetadata } from '@mikro-orm/postgresql';
+import { expect } from 'chai';
+import { Client } from 'pg';
+import { entities } from '../../src/store/entities/index.ts';
+import { startCoffer, type TestCoffer } from '../support/coffer.ts';
+import { textOf } from '../support/json.ts';
+import { isUnreadable, oddValuesOf, type OddValue } from '../support/odd-values.ts';
+import { allRoutes } from '../support/routes.ts';
+
+/** How the rows of a table are made, and which of their columns is in what is said of them. */
+interface Rows {
+  readonly name: string;
+  readonly make: (coffer: TestCoffer) => Promise<unknown>;
+  /** Columns that nothing is decided by: only values that cannot be read are named. */
+  readonly hints?: readonly string[];
+  /** How many are damaged at once: fewer where each costs a password, or has several faults. */
+  readonly atATime?: number;
+}
+
+const credentials = '/v1/workspaces/default/credentials';
+const password = 'correct horse';
+
+async function newUser(coffer: TestCoffer): Promise<string> {
+  const body = { user: { name: `user ${crypto.randomUUID()}` }, password };
+  return textOf(await coffer.native('POST', '/v1/users', body), 'user', 'id');
+}
+
+async function newCredential(coffer: TestCoffer): Promise<unknown> {
+  const texts = { name: 'a name', description: 'd', provider: 'openai', category: 'c', scope: 's' };
+  const more = { tags: ['t'], labels: { l: 'v' }, metadata: { m: 1 }, expires_at: '2999-01-01T00:00:00Z' };
+  return coffer.native('POST', credentials, { credential: { ...texts, ...more }, secret: { key: 'k' } });
+}
+
+async function newApiKey(coffer: TestCoffer): Promise<unknown> {
+  const limits = { dialect: 'scale', tags: ['t'], providers: ['p'], expires_at: '2999-01-01T00:00:00Z' };
+  return coffer.native('POST', '/v1/workspaces/default/apiKeys', { name: 'k', role: 'VIEWER', ...limits });
+}
+
+const newWorkspace = (coffer: TestCoffer) => coffer.createWorkspace(crypto.randomUUID());
+
+const tables: Readonly<Record<string, Rows>> = {
+  workspace: { name: 'id', make: newWorkspace, hints: ['purged_at'] },
+  user: { name: 'id', make: newUser, atATime: 20 },
+  membership: {
+    name: 'user_id',
+    make: async (coffer) => {
+      const member = { user_id: await newUser(coffer), role: 'VIEWER' };
+      return coffer.native('POST', '/v1/workspaces/default/members', { member });
+    },
+    atATime: 20,
+  },
+  api_key: { name: 'id', make: newApiKey, hints: ['last_used_at'] },
+  session: {
+    name: 'id',
+    make: async (coffer) => coffer.native('POST', '/v1/login', { user: await newUser(coffer), password }),
+    hints: ['created_at'],
+    atATime: 20,
+  },
+  workspace_key: { name: 'workspace_id', make: newWorkspace },
+  credential: { name: 'id', make: newCredential, hints: ['last_used_at', 'use_count'] },
+  credential_version: { name: 'credential_id', make: newCredential },
+  // More faults than a hundred are counted, but not named.
+  audit_event: { name: 'seq', make: newCredential, atATime: 25 },
+};
+
+const rowsAtATime = 100;
+const requestsAtOnce = 20;
+
+describe('a value that Coffer never stores', () => {
+  let metadata: readonly EntityMetadata[];
+  let coffer: TestCoffer;
+  let superuser: Client;
+  let lists: readonly string[];
+
+  before(async () => {
+    const orm = await MikroORM.init({ dbName: 'none', entities });
+    metadata = [...orm.getMetadata().getAll().values()];
+    await orm.close();
+    const routes = await allRoutes();
+    lists = routes
+      .filter(
+        ({ httpMethod, template }) => httpMethod === 'GET' && !template.replace('{workspace_id}', '').includes('{'),
+      )
+      .map(({ template }) => template.replace('{workspace_id}', 'default'));
+  });
+
+  beforeEach(async () => {
+    coffer = await startCoffer();
+    superuser = new Client(coffer.database.connection);
+    await superuser.connect();
+    // Somebody who owns the tables may drop these as well.
+    const constraints = await run(`
+      select conrelid::regclass::text as "table", conname as name from pg_constraint
+      where contype in ('f', 'c') and connamespace = 'public'::regnamespace`);
+    for (const { name, table } of constraints) {
+      await run(`alter table ${String(table)} drop constraint "${String(name)}"`);
+    }
+  });
+
+  afterEach(async () => {
+    await superuser.end();
+    await coffer.stop();
+  });
+
+  const run = async (text: string, ...values: unknown[]) =>
+    (await superuser.query<Record<string, unknown>>(text, values)).rows;
+
+  const columnsOf = async (table: string) =>
+    (
+      await run(
+        `select string_agg(format('%I', column_name), ', ') as columns from information_schema.columns
+         where table_schema = 'public' and table_name = $1 and is_generated = 'NEVER'`,
+        table,
+      )
+    )
+      .map(({ columns }) => String(columns))
+      .join('');
+
+  /** Keeps a table, and answers what brings it back. */
+  async function keep(table: string): Promise<() => Promise<void>> {
+    const columns = await columnsOf(table);
+    await run(`create table kept as select ${columns} from "${table}"`);
+    return async () => {
+      await run(`truncate "${table}"`);
+      await run(`insert into "${table}" (${columns}) select ${columns} from kept`);
+    };
+  }
+
+  async function faults(): Promise<string[]> {
+    const { faults: found } = await coffer.native('POST', '/v1/auditTrail:verify', {});
+    return Array.isArray(found) ? found.map((fault) => `${textOf(fault, 'stream')}: ${textOf(fault, 'message')}`) : [];
+  }
+
+  async function request(method: string, path: string): Promise<string> {
+    const headers = { authorization: `Bearer ${coffer.adminToken}`, 'content-type': 'application/json' };
+    const answer = await fetch(coffer.origin + path, { method, headers, ...(method === 'POST' && { body: '{}' }) });
+    const text = await answer.text();
+    return `${method} ${path} ${answer.status} ${text.slice(0, 500)}`;
+  }
+
+  /** Every list of every dialect is answered, and every credential either shown or told to be damaged. */
+  async function expectAnswers(): Promise<void> {
+    const answers = await requestAll(lists.map((path) => ['GET', path]));
+    for (const answer of answers) expect(answer).not.to.match(/^GET \S+ 5(?!03)/);
+    const paths = (await run('select id from credential')).map(({ id }) => `${credentials}/${String(id)}`);
+    const shown = await requestAll(paths.flatMap((path) => [['GET', path] as const, ['POST', `${path}:reveal`]]));
+    for (const answer of shown) expect(answer).not.to.match(/internal/i);
+  }
+
+  async function requestAll(requests: readonly (readonly [method: string, path: string])[]): Promise<string[]> {
+    const answers: string[] = [];
+    for (let done = 0; done < requests.length; done += requestsAtOnce) {
+      const some = requests.slice(done, done + requestsAtOnce);
+      answers.push(...(await Promise.all(some.map(([method, path]) => request(method, path)))));
+    }
+    return answers;
+  }
+
+  async function expectStart(): Promise<void> {
+    const { database, environment } = coffer;
+    const another = await startCoffer({ database, environment });
+    try {
+      await newCredential(another);
+    } finally {
+      await another.stop();
+    }
+  }
+
+  /** @returns what named the row before and does now; nothing where it had the value already */
+  async function damage({ column, table, value }: OddValue, name: string, condition: string): Promise<string[]> {
+    const [row] = await run(`
+      update "${table}" t set "${column}" = ${value} from "${table}" f where t.ctid = f.ctid and ${condition}
+        and f."${column}"::text is distinct from (${value})::text
+      returning f."${name}"::text as former, t."${name}"::text as present`);
+    return row ? [String(row['former']), String(row['present'])] : [];
+  }
+
+  for (const [table, { atATime = rowsAtATime, hints = [], make, name }] of Object.entries(tables)) {
+    it(`is named in every column of ${table}, while the rest is verified, listed and started with`, async function () {
+      this.timeout(120_000);
+      const odd = metadata.filter(({ tableName }) => tableName === table).flatMap(oddValuesOf);
+      expect(odd).not.to.have.length(0);
+      const first = new Set((await run(`select "${name}"::text as name from "${table}"`)).map((row) => row['name']));
+      const count = Math.min(atATime, odd.length);
+      for (let made = 0; made < count; made += 5) await Promise.all(Array.from({ length: 5 }, () => make(coffer)));
+      const rows = (await run(`select "${name}"::text as name from "${table}" order by "${name}"`))
+        .map((row) => String(row['name']))
+        .filter((row) => !first.has(row));
+      const [{ id: changed } = {}] = await run(
+        `insert into credential (workspace_id, id, name, provider, auth_type, tags,
+        labels, is_active, use_count, current_version, revision, origin, created_by, created_at, updated_at)
+        values ($1, gen_random_uuid(), 'n', 'p', 'a', '{}', '{}', true, 0, 1, 1, 'o', $1, now(), now()) returning id`,
+        coffer.defaultWorkspaceId,
+      );
+      const restore = await keep(table);
+      for (let done = 0; done < odd.length; done += count) {
+        const damaged: (readonly [OddValue, string[]])[] = [];
+        for (const [index, value] of odd.slice(done, done + count).entries()) {
+          const names = await damage(value, name, `f."${name}"::text = '${rows[index] ?? ''}'`);
+          if (names.length > 0 && (!hints.includes(value.column) || isUnreadable(value))) damaged.push([value, names]);
+        }
+        const found = await faults();
+        expect(found.join('\n')).to.include(String(changed));
+        const unnamed = damaged.filter(([, names]) => !names.some((one) => found.some((fault) => isOf(fault, one))));
+        expect(unnamed.map(([{ column, value }]) => `${column} = ${value}`)).to.deep.equal([]);
+        await expectAnswers();
+        await expectStart();
+        await restore();
+      }
+      await run(`delete from credential where id = $1`, changed);
+    });
+  }
+
+  it('is named in every column of audit_ledger, while the server goes on writing, and starts', async function () {
+    this.timeout(120_000);
+    const odd = metadata.filter(({ tableName }) => tableName === 'audit_ledger').flatMap(oddValuesOf);
+    for (let starts = 0; starts < 3; starts += 1) await expectStart();
+    const lines = (await run('select number from audit_ledger')).map(({ number }) => String(number));
+    const restore = await keep('audit_ledger');
+    for (const value of odd) {
+      const names = await damage(value, 'number', 'f.number = 3');
+      if (names.length > 0) expect((await faults()).join('\n'), JSON.stringify(value)).to.match(/^ledger: lines? /m);
+      await restore();
+    }
+    for (let done = 0; done < odd.length; done += lines.length) {
+      for (const [index, value] of odd.slice(done, done + lines.length).entries()) {
+        await damage(value, 'number', `f.number = ${lines[index]}`);
+      }
+      await expectStart();
+      await restore();
+    }
+  });
+
+  it('keeps nothing but the start from going on in every column of keyring, which then refuses', async function () {
+    this.timeout(120_000);
+    const odd = metadata.filter(({ tableName }) => tableName === 'keyring').flatMap(oddValuesOf);
+    const restore = await keep('keyring');
+    for (const value of odd) {
+      const names = await damage(value, 'id', 'true');
+      const isNamed = (await faults()).some((fault) => fault.startsWith('keyring: '));
+      expect(isNamed, JSON.stringify(value)).to.equal(names.length > 0 && isUnreadable(value));
+      const failure = await expectStart().then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      expect(failure, JSON.stringify(value)).not.to.be.instanceOf(TypeError).and.not.instanceOf(RangeError);
+      expect(String(failure)).not.to.include('AssertionError');
+      await restore();
+    }
+  });
+
+  for (const [what, [seq, time]] of Object.entries({
+    'the largest number': ['9223372036854775807', 'now()'],
+    'the least number': ['-9223372036854775808', 'now()'],
+    'the largest number that JavaScript counts': ['9007199254740991', 'now()'],
+    'a time without end': ['1000', `'infinity'`],
+    'a time before the first year': ['1000', `'4713-01-01 BC'`],
+  })) {
+    it(`is named in an event with ${what} that the role of the server has put in, and stops neither writing nor starting`, async () => {
+      await newCredential(coffer);
+      await run('set role coffer_app');
+      const columns = (await columnsOf('audit_event')).split(', ');
+      const values = columns.map(
+        (column) => ({ seq, time: `${time}` })[column] ?? (column === 'mac' ? `'\\x00'` : column),
+      );
+      await run(`
+        insert into audit_event (${columns.join()}) select ${values.join()} from audit_event
+        where workspace_id is not null order by seq desc limit 1`);
+      await run('reset role');
+      await newCredential(coffer);
+      expect((await faults()).join('\n')).to.include(`event ${seq} `);
+      const [{ id } = {}] = await run('select id from credential limit 1');
+      await run('update credential set is_active = false where id = $1', id);
+      expect((await faults()).join('\n'))
+        .to.include(`event ${seq} `)
+        .and.include(`credential ${String(id)}`);
+      await expectAnswers();
+      await expectStart();
+      expect((await faults()).join('\n')).to.include(`event ${seq} `);
+      // The row that was put in leaves no other event without its head.
+      expect((await faults()).filter((fault) => fault.includes('missing')).length).to.be.below(2);
+    });
+  }
+
+  it('is named in a line with the largest number that the role of the server has put into the ledger, which goes on', async () => {
+    await run('set role coffer_app');
+    for (const number of ['9223372036854775807', '9007199254740991', '0', '-5']) {
+      await run(
+        `insert into audit_ledger select ${number}, kind, stream, time, heads, mac from audit_ledger where number = 1`,
+      );
+    }
+    await run('reset role');
+    for (let starts = 0; starts < 2; starts += 1) await expectStart();
+    const found = (await faults()).filter((fault) => fault.startsWith('ledger: '));
+    expect(found).to.have.length(4);
+    for (const fault of found) expect(fault).to.match(/line -?\d+ of the ledger was put in/);
+  });
+
+  it('is known for every column of every table', () => {
+    const known = [...Object.keys(tables), 'keyring', 'audit_ledger'];
+    expect(metadata.map(({ tableName }) => tableName)).to.have.members(known);
+    for (const meta of metadata) expect(oddValuesOf(meta)).not.to.have.length(0);
+  });
+});
+
+/** The place of an event is a number, which is in the text of others. */
+function isOf(fault: string, name: string): boolean {
+  return /^-?\d+$/.test(name) ? new RegExp(`events? ${name}\\b`).test(fault) : fault.includes(name);
+}

@@ -1,0 +1,185 @@
+import { expect } from 'chai';
+import { createRequire } from 'node:module';
+import type { Client } from 'pg';
+import { spellShortId } from '../../src/vault/ids.ts';
+import type { JsonObject } from '../../src/vault/json.ts';
+import { allBoundRpcs, nameOfRpc, type ServedRpc } from '../support/bound-rpcs.ts';
+import { startCoffer, type TestCoffer } from '../support/coffer.ts';
+import type { MatrixAnswer, MatrixCaller } from '../support/decisions.ts';
+import { textOf } from '../support/json.ts';
+import {
+  absentThings,
+  absentWorkspaceId,
+  mayNameCredential,
+  MatrixRequests,
+  thingsNamedBy,
+  wayOfNaming,
+  type Target,
+} from '../support/matrix-requests.ts';
+import { allRoutes } from '../support/routes.ts';
+
+type Ask = (caller: MatrixCaller, target: Target) => Promise<MatrixAnswer>;
+
+/** What changes a credential where that is not empty; validation comes before it is looked for. */
+const changes: Readonly<Record<string, { readonly rpc: JsonObject; readonly rest: JsonObject }>> = {
+  coffer: { rpc: { credential: { name: 'x' } }, rest: { name: 'x' } },
+  flowise: { rpc: { name: 'x' }, rest: { name: 'x' } },
+  mielto: { rpc: { label: 'x' }, rest: { label: 'x' } },
+  scale: { rpc: { name: 'x' }, rest: { name: 'x' } },
+  miniflow: { rpc: { name: 'x' }, rest: { name: 'x' } },
+};
+
+/** What goes on beside the calls: once in a while, on new connections, or for who is calling, before anything of the request is known. */
+const beside = new Set([
+  'select 1',
+  'ping',
+  'tell notice',
+  'unpurged workspaces',
+  'last event',
+  'loss lines',
+  'add key uses',
+  'add uses',
+  'api key access',
+  'session access',
+]);
+/** Whether the database can be written is asked each second. */
+const ofProbe = /pg_is_in_recovery\(\)|'probe'/;
+/** What begins and ends the transactions of those as well. */
+const frame = new Set(['begin', 'set workspaces', 'commit']);
+const newConnection = /^set statement_timeout.*; set role coffer_app;/;
+
+/** What all connections of the pool have in common: the ORM may bring a `pg` of its own. */
+const clientOfPool: object = createRequire(import.meta.resolve('@mikro-orm/postgresql'))('pg').Client.prototype;
+
+const routes = await allRoutes();
+/** The routes in a workspace whose paths name a thing, and their rpcs. */
+const byThings = allBoundRpcs().flatMap((one) => {
+  const isNamed = (template: string) => thingsNamedBy(one).some((name) => template.includes(`{${name}`));
+  const own = routes.filter(({ method }) => nameOfRpc(method) === nameOfRpc(one.rpc.method));
+  const named = own.filter(({ template }) => isNamed(template));
+  return one.rpc.access.kind === 'workspace' && named.length > 0 ? [{ one, named }] : [];
+});
+
+describe('the statements that a call sends to the database', () => {
+  let coffer: TestCoffer;
+  let requests: MatrixRequests;
+  let admin: MatrixCaller;
+  let limited: MatrixCaller;
+  let targets: Readonly<Record<'unknown' | 'foreign' | 'beyond' | 'inForeign' | 'inAbsent', Target>>;
+  let sent: string[];
+  const query = Reflect.get(clientOfPool, 'query');
+
+  before(async () => {
+    record();
+    coffer = await startCoffer();
+    requests = new MatrixRequests(coffer.origin);
+    const own = await coffer.createWorkspace('own');
+    admin = callerBy(await coffer.issueKey({ role: 'ADMIN', workspaceId: own }));
+    limited = callerBy(await coffer.issueKey({ role: 'EDITOR', workspaceId: own, tags: ['within'] }));
+    const foreign = await coffer.createWorkspace('foreign');
+    const foreignThings = await makeThings(foreign);
+    targets = {
+      unknown: { title: 'unknown', workspaceId: own, things: absentThings },
+      foreign: { title: 'foreign', workspaceId: own, things: foreignThings },
+      beyond: { title: 'beyond', workspaceId: own, things: await makeThings(own) },
+      inForeign: { title: 'in a foreign workspace', workspaceId: foreign, things: foreignThings },
+      inAbsent: { title: 'in an absent workspace', workspaceId: absentWorkspaceId, things: absentThings },
+    };
+  });
+
+  after(async () => {
+    Reflect.set(clientOfPool, 'query', query);
+    await coffer.stop();
+  });
+
+  for (const { one, named } of byThings) {
+    const isChange = one.rpc.method.name === 'UpdateCredential';
+    const more = isChange ? changes[one.dialect.name] : undefined;
+    it(`are the same for what is unknown and what is foreign, by the rpc ${nameOfRpc(one.rpc.method)}`, () =>
+      compare(one, (caller, target) => requests.sendRpc(one, caller, target, more?.rpc)));
+
+    for (const route of named) {
+      it(`are the same for what is unknown and what is foreign, by ${route.httpMethod} ${route.template} of ${one.dialect.name}`, () =>
+        compare(one, (caller, target) =>
+          requests.sendRest({ one, route, prefix: `/${one.dialect.name}` }, caller, target, more?.rest),
+        ));
+    }
+  }
+
+  async function compare(one: ServedRpc, ask: Ask): Promise<void> {
+    for (const spelt of [(target: Target) => target, inShort]) {
+      const unknown = await statementsOf(() => ask(admin, spelt(targets.unknown)));
+      expect(unknown.statements, 'it was looked for').not.to.deep.equal([]);
+      expect(await statementsOf(() => ask(admin, spelt(targets.foreign)))).to.deep.equal(unknown);
+      if (!mayNameCredential(one)) continue;
+      const byLimited = await statementsOf(() => ask(limited, spelt(targets.unknown)));
+      expect(byLimited.statements, 'it was looked for').not.to.deep.equal([]);
+      expect(await statementsOf(() => ask(limited, spelt(targets.beyond)))).to.deep.equal(byLimited);
+    }
+    if (wayOfNaming(one) === undefined) return;
+    const inAbsent = await statementsOf(() => ask(admin, targets.inAbsent));
+    expect(inAbsent.status).to.be.oneOf([403, 404]);
+    expect(await statementsOf(() => ask(admin, targets.inForeign))).to.deep.equal(inAbsent);
+  }
+
+  async function statementsOf(ask: () => Promise<MatrixAnswer>) {
+    sent = [];
+    const { status } = await ask();
+    return { status, statements: sent };
+  }
+
+  async function makeThings(workspace: string): Promise<Target['things']> {
+    const at = `/v1/workspaces/${workspace}`;
+    const name = `a name in ${workspace}`;
+    const credential = { credential: { name, provider: 'p' }, secret: { key: 'x' } };
+    const user = { user: { name }, password: 'correct horse battery' };
+    return {
+      name,
+      credential_id: textOf(await coffer.native('POST', `${at}/credentials`, credential), 'credential', 'id'),
+      api_key_id: textOf(await coffer.native('POST', `${at}/apiKeys`, { name, role: 'VIEWER' }), 'api_key', 'id'),
+      user_id: textOf(await coffer.native('POST', '/v1/users', user), 'user', 'id'),
+    };
+  }
+
+  /** Lets every statement through, and notes it but for the ids that it names. */
+  function record(): void {
+    sent = [];
+    const note = (asked: unknown) => {
+      const spelt = statementsIn(asked);
+      if (spelt.every((text) => beside.has(text) || frame.has(text) || newConnection.test(text) || ofProbe.test(text)))
+        return;
+      // What travels together is told apart from what waits for the one before.
+      sent.push(spelt.join('; '));
+    };
+    const noting = function (this: Client, ...values: readonly unknown[]): unknown {
+      note(values[0]);
+      return Reflect.apply(query, this, values);
+    };
+    Reflect.set(clientOfPool, 'query', noting);
+  }
+});
+
+/** The same things by their other ids, of those that have one. */
+function inShort(target: Target): Target {
+  const { credential_id = '', user_id = '' } = target.things;
+  const ids = { credential_id: spellShortId('credential', credential_id), user_id: spellShortId('user', user_id) };
+  return { ...target, things: { ...target.things, ...ids } };
+}
+
+function callerBy(token: string): MatrixCaller {
+  return { title: 'a key', token, grant: undefined, isOwner: false };
+}
+
+/** The statements of a query, by their names, or by their texts without ids. */
+function statementsIn(query: unknown): readonly string[] {
+  if (typeof query === 'string') return [withoutIds(query)];
+  if (typeof query !== 'object' || query === null) return [];
+  const statements: unknown = Reflect.get(query, 'statements');
+  if (Array.isArray(statements)) return statements.flatMap(statementsIn);
+  const [name, text] = [Reflect.get(query, 'name'), Reflect.get(query, 'text')];
+  return [typeof name === 'string' && name !== '' ? name : withoutIds(String(text))];
+}
+
+function withoutIds(text: string): string {
+  return text.replaceAll(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '…');
+}

@@ -1,0 +1,210 @@
+import { Code, ConnectError, createClient, type Transport } from '@connectrpc/connect';
+import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
+import { expect } from 'chai';
+import {
+  CredentialEvent_Kind,
+  EventService,
+  type WatchCredentialsResponse,
+} from '../../gen/coffer/v1/event_service_pb.ts';
+import { Client } from 'pg';
+import { startCoffer, type TestCoffer } from '../support/coffer.ts';
+import { textOf } from '../support/json.ts';
+
+const { CREATED, UPDATED, DEACTIVATED, DELETED } = CredentialEvent_Kind;
+
+const transports: Readonly<Record<string, (baseUrl: string) => Transport>> = {
+  gRPC: (baseUrl) => createGrpcTransport({ baseUrl }),
+  'gRPC-Web': (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: '1.1' }),
+  Connect: (baseUrl) => createConnectTransport({ baseUrl, httpVersion: '1.1', useBinaryFormat: false }),
+};
+
+/** A watch, whose news are taken one by one. */
+interface Watch extends AsyncDisposable {
+  next(): Promise<WatchCredentialsResponse>;
+  /** The next change, with what happened to which credential. */
+  nextChange(): Promise<[CredentialEvent_Kind, string]>;
+  /** What the watch ends with, after whatever comes before. */
+  end(): Promise<ConnectError>;
+}
+
+/** Begins to watch; with the admin key, over gRPC, unless something else is said. */
+function watch(
+  coffer: TestCoffer,
+  {
+    token = coffer.adminToken,
+    transport = transports['gRPC'] ?? expect.fail(),
+    resumeToken = '',
+    workspaceId = 'default',
+  } = {},
+): Watch {
+  const controller = new AbortController();
+  const headers = { authorization: `Bearer ${token}` };
+  const client = createClient(EventService, transport(coffer.origin));
+  const answers = client.watchCredentials({ workspaceId, resumeToken }, { headers, signal: controller.signal });
+  const news = answers[Symbol.asyncIterator]();
+  const next = async () => {
+    const { done, value } = await news.next();
+    if (done === true) throw new Error('the watch ended without a reason');
+    return value;
+  };
+  return {
+    next,
+    async nextChange() {
+      for (;;) {
+        const { event } = await next();
+        if (event) return [event.kind, event.credentialId];
+      }
+    },
+    async end() {
+      try {
+        for (;;) await next();
+      } catch (error) {
+        return ConnectError.from(error);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      controller.abort();
+      await news.return?.().catch(() => undefined);
+    },
+  };
+}
+
+describe('watching credentials, over two processes with one database', () => {
+  let here: TestCoffer;
+  let there: TestCoffer;
+
+  before(async () => {
+    here = await startCoffer();
+    const { database, environment } = here;
+    there = await startCoffer({ database, environment });
+  });
+
+  after(() => Promise.all([here.stop(), there.stop()]));
+
+  const credentials = '/v1/workspaces/default/credentials';
+
+  async function create(coffer: TestCoffer, credential: object = {}): Promise<string> {
+    const body = { credential: { name: 'a name', ...credential }, secret: { api_key: 'sk-1' } };
+    return textOf(await coffer.native('POST', credentials, JSON.parse(JSON.stringify(body))), 'credential', 'id');
+  }
+
+  async function issueKey(role: 'VIEWER' | 'RUNTIME' = 'VIEWER', more: object = {}) {
+    const draft = JSON.parse(JSON.stringify({ name: 'watcher', role, ...more }));
+    const made = await here.native('POST', '/v1/workspaces/default/apiKeys', draft);
+    return { id: textOf(made, 'api_key', 'id'), token: textOf(made, 'token') };
+  }
+
+  const revoke = (id: string) => here.native('POST', `/v1/workspaces/default/apiKeys/${id}:revoke`);
+
+  for (const [protocol, transport] of Object.entries(transports)) {
+    it(`tells what happens at either process, over ${protocol}`, async () => {
+      await using watching = watch(there, { transport });
+      expect((await watching.next()).event).to.equal(undefined);
+      const id = await create(here);
+      expect(await watching.nextChange()).to.deep.equal([CREATED, id]);
+      const path = `${credentials}/${id}`;
+      await there.native('PATCH', path, { name: 'other' });
+      expect(await watching.nextChange()).to.deep.equal([UPDATED, id]);
+      await here.native('POST', `${path}:reveal`);
+      await there.native('POST', `${path}:deactivate`);
+      expect(await watching.nextChange()).to.deep.equal([DEACTIVATED, id]);
+      await here.native('DELETE', path);
+      expect(await watching.nextChange()).to.deep.equal([DELETED, id]);
+    });
+
+    it(`ends when its key is revoked at the other process, over ${protocol}`, async () => {
+      const { id, token } = await issueKey();
+      await using watching = watch(there, { token, transport });
+      await watching.next();
+      await revoke(id);
+      expect((await watching.end()).code).to.equal(Code.Unauthenticated);
+    });
+
+    it(`is not begun without a token, over ${protocol}`, async () => {
+      await using watching = watch(here, { token: '', transport });
+      expect((await watching.end()).code).to.equal(Code.Unauthenticated);
+    });
+  }
+
+  it('ends when its key is revoked by hand', async () => {
+    const { id, token } = await issueKey();
+    await using watching = watch(there, { token });
+    await watching.next();
+    const superuser = new Client(here.database.connection);
+    await superuser.connect();
+    await superuser.query('update api_key set revoked_at = now() where id = $1', [id]);
+    await superuser.end();
+    expect((await watching.end()).code).to.equal(Code.Unauthenticated);
+  });
+
+  it('goes on when another key is revoked', async () => {
+    const { token } = await issueKey();
+    const other = await issueKey();
+    await using watching = watch(there, { token });
+    await watching.next();
+    await revoke(other.id);
+    const id = await create(here);
+    expect(await watching.nextChange()).to.deep.equal([CREATED, id]);
+  });
+
+  it('ends when its caller is no longer a member', async () => {
+    const password = 'correct horse';
+    const user = await here.native('POST', '/v1/users', { user: { name: 'alice' }, password });
+    const userId = textOf(user, 'user', 'id');
+    const members = '/v1/workspaces/default/members';
+    await here.native('POST', members, { member: { user_id: userId, role: 'VIEWER' } });
+    const token = textOf(await here.native('POST', '/v1/login', { user: 'alice', password }), 'token');
+    await using watching = watch(there, { token, workspaceId: here.defaultWorkspaceId });
+    await watching.next();
+    await here.native('DELETE', `${members}/${userId}`);
+    expect((await watching.end()).code).to.equal(Code.NotFound);
+  });
+
+  it('goes on where another watch was broken off', async () => {
+    const before = watch(here);
+    const { resumeToken } = await before.next();
+    await before[Symbol.asyncDispose]();
+    const id = await create(there);
+    await using after = watch(there, { resumeToken });
+    // What happened in the minute before is told once more.
+    for (;;) {
+      const [kind, credentialId] = await after.nextChange();
+      if (credentialId === id) return expect(kind).to.equal(CREATED);
+    }
+  });
+
+  it('refuses what no news have given', async () => {
+    await using watching = watch(here, { resumeToken: 'yesterday' });
+    const { code, rawMessage } = await watching.end();
+    expect(code).to.equal(Code.InvalidArgument);
+    expect(rawMessage).to.include('resume_token');
+  });
+
+  it('tells a key nothing of credentials that it is not for', async () => {
+    const { token } = await issueKey('RUNTIME', { providers: ['openai'] });
+    await using watching = watch(here, { token });
+    await watching.next();
+    await create(here, { provider: 'github' });
+    const id = await create(here, { provider: 'openai' });
+    expect(await watching.nextChange()).to.deep.equal([CREATED, id]);
+  });
+
+  it('tells nothing of other workspaces', async () => {
+    const workspaceId = await here.createWorkspace('other');
+    await using watching = watch(here, { workspaceId });
+    await watching.next();
+    await create(here);
+    const body = { credential: { name: 'theirs' }, secret: { api_key: 'sk-1' } };
+    const made = await here.native('POST', `/v1/workspaces/${workspaceId}/credentials`, body);
+    expect(await watching.nextChange()).to.deep.equal([CREATED, textOf(made, 'credential', 'id')]);
+  });
+
+  it('ends when the server stops', async () => {
+    const { database, environment } = here;
+    const brief = await startCoffer({ database, environment });
+    await using watching = watch(brief);
+    await watching.next();
+    const [end] = await Promise.all([watching.end(), brief.stop()]);
+    expect(end.code).to.equal(Code.Unavailable);
+  });
+});

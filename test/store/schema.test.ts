@@ -1,7 +1,7 @@
 import { MikroORM } from '@mikro-orm/postgresql';
 import { expect } from 'chai';
 import { entities } from '../../src/store/entities/index.ts';
-import { selectEntities } from '../../src/store/postgres/statements/entity-query.ts';
+import { EntityStatements } from '../../src/store/postgres/statements/entity-query.ts';
 import { CredentialVersionEntity } from '../../src/store/entities/credential-version.ts';
 import { newWorkspace, openTestStores, type TestStores } from './fixtures.ts';
 
@@ -66,7 +66,7 @@ describe('the schema', () => {
   it('does not load ciphertext unless it is asked for by name', async () => {
     await orm.em.fork().find(CredentialVersionEntity, {});
     const byTheOrm = statements.find((text) => text.includes('from "credential_version"'));
-    const { text } = selectEntities(orm.em.fork(), CredentialVersionEntity, { where: {} });
+    const { text } = new EntityStatements(orm.em.fork()).select(CredentialVersionEntity, { where: {} });
     for (const statement of [byTheOrm, text]) {
       expect(statement)
         .to.include('key_id')

@@ -1,12 +1,12 @@
-import { MikroORM, type EntityDictionary, type EntityManager, type EntityName } from '@mikro-orm/postgresql';
+import { MikroORM, type EntityName } from '@mikro-orm/postgresql';
 import assert from 'node:assert/strict';
-import { Client, type ClientBase, type QueryResultRow } from 'pg';
+import { Client, type ClientBase } from 'pg';
 import { PreparedStatements } from './statements/batch.ts';
 import type { DatabaseConnection } from './connect/database-connection.ts';
 import { constraintOf, DatabaseFailure, isCollision, translateFailure } from './connect/database-failure.ts';
 import { DatabaseHealth } from './database-health.ts';
 import { troubleOf, troubles } from './database-trouble.ts';
-import { selectEntities, type EntityCriteria } from './statements/entity-query.ts';
+import { EntityStatements, type EntityCriteria } from './statements/entity-query.ts';
 import { VaultError } from '../../vault/errors.ts';
 import { driverOptionsOf, ormOptionsOf } from './orm-options.ts';
 import { KeptSession } from './sessions/kept-session.ts';
@@ -19,7 +19,7 @@ import type { Statement } from './statements/statement.ts';
 import type { StoreLog } from './connect/store-log.ts';
 import { callLimits, connectWithinMs, longWorkLimits, type TimeLimits } from './connect/time-limits.ts';
 import type { SessionSource } from './sessions/session.ts';
-import { readTogether, runAlone, selectAlone } from './sessions/statements-alone.ts';
+import { readTogether, runAlone } from './sessions/statements-alone.ts';
 import { inTransaction, type Transaction, type TransactionScope } from './sessions/transaction.ts';
 
 /** What a database is opened with. */
@@ -88,18 +88,13 @@ export class Database {
     entity: EntityName<Entity>,
     criteria: EntityCriteria<Entity>,
   ): Promise<readonly Entity[]> {
-    const em = this.#orm.em.fork();
-    const statement = selectEntities(em, entity, criteria);
-    const rows = scope.workspaces
-      ? await this.transact(scope, (transaction) => transaction.select<EntityDictionary<Entity>>(statement))
-      : await this.#translated(scope.signal, () =>
-          selectAlone<EntityDictionary<Entity>>(this.#source, statement, scope.signal),
-        );
-    return rows.map((row) => mapRow(em, entity, row));
+    const statement = this.#source.entities.select(entity, criteria);
+    if (!scope.workspaces) return this.query<Entity>(statement, scope.signal);
+    return this.transact(scope, (transaction) => transaction.run<Entity>(statement));
   }
 
   /** Runs one statement on the tables that are not a tenant's. */
-  async query<Row extends QueryResultRow>(statement: Statement, signal?: AbortSignal): Promise<readonly Row[]> {
+  async query<Row extends object>(statement: Statement, signal?: AbortSignal): Promise<readonly Row[]> {
     return this.#translated(signal, () => runAlone<Row>(this.#source, statement, signal));
   }
 
@@ -108,7 +103,7 @@ export class Database {
    *
    * @returns the rows of each statement
    */
-  async read<Row extends QueryResultRow>(
+  async read<Row extends object>(
     scope: { readonly workspaces: readonly string[]; readonly signal?: AbortSignal },
     statements: readonly Statement[],
   ): Promise<readonly (readonly Row[])[]> {
@@ -209,17 +204,6 @@ export class Database {
   }
 }
 
-/** As the ORM's own `map`, but for its validation, which fails for a row that somebody else has written: those are left to MACs. */
-function mapRow<Entity extends object>(
-  em: EntityManager,
-  entity: EntityName<Entity>,
-  row: EntityDictionary<Entity>,
-): Entity {
-  const data = em.getDriver().mapResult(row, em.getMetadata().get<Entity>(entity));
-  assert(data, 'a row is mapped to something');
-  return em.merge<Entity>(entity, data, { convertCustomTypes: true, refresh: true, validate: false });
-}
-
 /** Whether a write failed for a reason that other writes fail for as well: neither its own content nor its caller's leaving. */
 function isOutage(failure: unknown, error: unknown): boolean {
   const isOfDatabase =
@@ -252,6 +236,7 @@ export async function openDatabase({ connection, log, poolMax, role }: DatabaseO
     pool,
     size: new PoolSize(pool, poolMax, log),
     prepared: new PreparedStatements(),
+    entities: new EntityStatements(orm.em.fork()),
     canceller: new StatementCanceller(cancelling),
     watch,
     limits: callLimits,

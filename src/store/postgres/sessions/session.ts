@@ -1,8 +1,8 @@
-import { types, type PoolClient, type QueryResultRow } from 'pg';
-import { Batch, type Answer, type PreparedStatements, type Request } from '../statements/batch.ts';
+import type { PoolClient } from 'pg';
+import { Batch, type Answer, type PreparedStatements } from '../statements/batch.ts';
 import { cancelOnAbort, type Cancellation } from './cancel-on-abort.ts';
-import { columnReaderOf } from '../statements/column-readers.ts';
 import { endsSession, isReadOnly } from '../connect/database-failure.ts';
+import type { EntityStatements } from '../statements/entity-query.ts';
 import { lend, type LendingPool } from './lend.ts';
 import type { SilenceWatch } from '../connect/silence-watch.ts';
 import type { StatementCanceller } from './statement-canceller.ts';
@@ -12,6 +12,7 @@ import { answerGraceMs, type TimeLimits } from '../connect/time-limits.ts';
 /** Where connections come from, and what they have prepared. */
 export interface SessionSource extends LendingPool {
   readonly prepared: PreparedStatements;
+  readonly entities: EntityStatements;
   readonly canceller: StatementCanceller;
   readonly watch: SilenceWatch;
   /** Of each statement and transaction. */
@@ -19,8 +20,6 @@ export interface SessionSource extends LendingPool {
   /** Has new sessions take the place of all: the server has become a standby, or lets nobody write. */
   readonly replaceSessions: () => void;
 }
-
-const timeOid: number = types.builtins.TIMESTAMPTZ;
 
 /** A connection that is lent. */
 export class Session {
@@ -32,13 +31,13 @@ export class Session {
     this.#source = source;
   }
 
-  /** The readers of the pool, some of which leave values to the ORM; it would take `infinity` for a number. */
-  readonly readerOf = (oid: number) =>
-    oid === timeOid ? columnReaderOf(oid) : this.#client.getTypeParser(oid, 'text');
+  get entities(): EntityStatements {
+    return this.#source.entities;
+  }
 
-  async send(requests: readonly Request[]): Promise<readonly Answer[]> {
+  async send(statements: readonly Statement[]): Promise<readonly Answer[]> {
     const { limits, prepared, watch } = this.#source;
-    const batch = new Batch(requests, prepared);
+    const batch = new Batch(statements, prepared);
     watch.sent(this.#client, limits.statementMs + answerGraceMs);
     try {
       return await this.#client.query(batch).answers;
@@ -74,14 +73,9 @@ export async function withSession<Result>(
   }
 }
 
-/** A statement whose rows are of a known shape. */
-export function read(statement: Statement): Request {
-  return { statement, readerOf: columnReaderOf };
-}
-
 /** The rows of an answer, of the shape that whoever wrote the statement says they have. */
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- nothing but the statement's text tells it
-export function rowsOf<Row extends QueryResultRow>(answer: Answer | undefined): readonly Row[];
+export function rowsOf<Row extends object>(answer: Answer | undefined): readonly Row[];
 export function rowsOf(answer: Answer | undefined): readonly object[] {
   return answer?.rows ?? [];
 }

@@ -1,6 +1,5 @@
-import type { QueryResultRow } from 'pg';
 import { limiting, seeing } from './session-settings.ts';
-import { read, rowsOf, withSession, type SessionSource } from './session.ts';
+import { rowsOf, withSession, type SessionSource } from './session.ts';
 import type { Statement } from '../statements/statement.ts';
 
 /**
@@ -8,26 +7,13 @@ import type { Statement } from '../statements/statement.ts';
  *
  * @throws VaultError `canceled` when the signal is aborted while it waits for a connection; errors of pg as they are
  */
-export async function runAlone<Row extends QueryResultRow>(
+export async function runAlone<Row extends object>(
   source: SessionSource,
   statement: Statement,
   signal: AbortSignal | undefined,
 ): Promise<readonly Row[]> {
   return withSession(source, signal, async (session) =>
-    rowsOf((await session.send([...limiting(source.limits), statement].map(read))).at(-1)),
-  );
-}
-
-/** As `runAlone`, for rows that the ORM is to map. */
-export async function selectAlone<Row extends QueryResultRow>(
-  source: SessionSource,
-  statement: Statement,
-  signal: AbortSignal | undefined,
-): Promise<readonly Row[]> {
-  return withSession(source, signal, async (session) =>
-    rowsOf(
-      (await session.send([...limiting(source.limits).map(read), { statement, readerOf: session.readerOf }])).at(-1),
-    ),
+    rowsOf((await session.send([...limiting(source.limits), statement])).at(-1)),
   );
 }
 
@@ -37,14 +23,14 @@ export async function selectAlone<Row extends QueryResultRow>(
  *
  * @throws as `runAlone`
  */
-export async function readTogether<Row extends QueryResultRow>(
+export async function readTogether<Row extends object>(
   source: SessionSource,
   scope: { readonly workspaces: readonly string[]; readonly signal?: AbortSignal | undefined },
   statements: readonly Statement[],
 ): Promise<readonly (readonly Row[])[]> {
   return withSession(source, scope.signal, async (session) => {
     const beginning = [...limiting(source.limits), seeing(scope.workspaces)];
-    const answers = await session.send([...beginning, ...statements].map(read));
+    const answers = await session.send([...beginning, ...statements]);
     return answers.slice(beginning.length).map((answer) => rowsOf<Row>(answer));
   });
 }

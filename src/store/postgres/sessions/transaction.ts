@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import type { QueryResultRow } from 'pg';
-import type { Answer, Request } from '../statements/batch.ts';
-import { columnReaderOf } from '../statements/column-readers.ts';
+import type { EntityData, EntityName, QBFilterQuery, RequiredEntityData } from '@mikro-orm/postgresql';
+import type { Answer } from '../statements/batch.ts';
 import { canceled, CommitUnknownError, constraintOf, endsSession } from '../connect/database-failure.ts';
+import type { EntityCriteria } from '../statements/entity-query.ts';
 import { limiting, seeing, takeAdvisoryLock } from './session-settings.ts';
-import { read, rowsOf, withSession, type Session, type SessionSource } from './session.ts';
+import { rowsOf, withSession, type Session, type SessionSource } from './session.ts';
 import type { Statement } from '../statements/statement.ts';
 import type { TimeLimits } from '../connect/time-limits.ts';
 
@@ -19,7 +19,8 @@ export interface TransactionScope {
   readonly isSnapshot?: boolean;
 }
 
-interface Waiting extends Request {
+interface Waiting {
+  readonly statement: Statement;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -49,13 +50,49 @@ export class Transaction {
   }
 
   /** Runs a statement whose rows are of a known shape. */
-  async run<Row extends QueryResultRow>(statement: Statement): Promise<readonly Row[]> {
-    return rowsOf(await this.#add({ statement, readerOf: columnReaderOf }));
+  async run<Row extends object>(statement: Statement): Promise<readonly Row[]> {
+    return rowsOf(await this.#add(statement));
   }
 
-  /** Runs a statement whose rows the ORM is to map. */
-  async select<Row extends QueryResultRow>(statement: Statement): Promise<readonly Row[]> {
-    return rowsOf(await this.#add({ statement, readerOf: this.#session.readerOf }));
+  /** Finds rows of an entity. */
+  async find<Entity extends object>(
+    entity: EntityName<Entity>,
+    criteria: EntityCriteria<Entity>,
+  ): Promise<readonly Entity[]> {
+    return this.run<Entity>(this.#session.entities.select(entity, criteria));
+  }
+
+  async insert<Entity extends object>(entity: EntityName<Entity>, row: RequiredEntityData<Entity>): Promise<void> {
+    await this.run(this.#session.entities.insert(entity, row));
+  }
+
+  /**
+   * Adds a row unless another one is in its way; see `EntityStatements`.
+   *
+   * @returns whether it was added
+   */
+  async insertUnless<Entity extends object>(
+    entity: EntityName<Entity>,
+    conflict: string,
+    row: RequiredEntityData<Entity>,
+  ): Promise<boolean> {
+    return (await this.run(this.#session.entities.insertUnless(entity, conflict, row))).length > 0;
+  }
+
+  async update<Entity extends object>(
+    entity: EntityName<Entity>,
+    where: QBFilterQuery<Entity>,
+    changes: EntityData<Entity>,
+  ): Promise<void> {
+    await this.run(this.#session.entities.update(entity, where, changes));
+  }
+
+  /** @returns the primary keys of the rows that were deleted */
+  async delete<Entity extends object>(
+    entity: EntityName<Entity>,
+    where: QBFilterQuery<Entity>,
+  ): Promise<readonly Entity[]> {
+    return this.run(this.#session.entities.delete(entity, where));
   }
 
   /**
@@ -77,20 +114,20 @@ export class Transaction {
   }
 
   async rollBack(): Promise<void> {
-    if (this.#beginning.length === 0) await this.#session.send([read(rollback)]);
+    if (this.#beginning.length === 0) await this.#session.send([rollback]);
   }
 
   /** @returns false where the last statements were refused and others have taken their place */
   async #tryCommit(): Promise<boolean> {
     const amend = this.#amend;
     try {
-      const answers = await this.#send([...(amend ? [savepoint] : []), ...this.#last, commit].map(read));
+      const answers = await this.#send([...(amend ? [savepoint] : []), ...this.#last, commit]);
       assert.equal(answers.at(-1)?.command, 'COMMIT', 'a failed statement of the transaction was passed over');
       return true;
     } catch (error) {
       if (endsSession(error)) throw new CommitUnknownError(error);
       if (!amend || constraintOf(error) === undefined) throw error;
-      await this.#send([read(rollbackToSavepoint)]);
+      await this.#send([rollbackToSavepoint]);
       this.#last = [];
       this.#amend = undefined;
       if (!(await amend())) throw error;
@@ -98,9 +135,9 @@ export class Transaction {
     }
   }
 
-  async #add(request: Request): Promise<Answer> {
+  async #add(statement: Statement): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ ...request, resolve, reject });
+      this.#waiting.push({ statement, resolve, reject });
       if (this.#waiting.length === 1) queueMicrotask(() => void this.#sendWaiting());
     });
   }
@@ -109,7 +146,7 @@ export class Transaction {
     const waiting = this.#waiting;
     this.#waiting = [];
     try {
-      const answers = await this.#send(waiting);
+      const answers = await this.#send(waiting.map(({ statement }) => statement));
       for (const [index, answer] of answers.entries()) waiting[index]?.resolve(answer);
     } catch (error) {
       for (const { reject } of waiting) reject(error);
@@ -117,10 +154,10 @@ export class Transaction {
   }
 
   /** @returns the answers without those of the beginning */
-  async #send(requests: readonly Request[]): Promise<readonly Answer[]> {
-    const beginning = this.#beginning.map(read);
+  async #send(statements: readonly Statement[]): Promise<readonly Answer[]> {
+    const beginning = this.#beginning;
     this.#beginning = [];
-    const answers = await this.#session.send([...beginning, ...requests]);
+    const answers = await this.#session.send([...beginning, ...statements]);
     return answers.slice(beginning.length);
   }
 }

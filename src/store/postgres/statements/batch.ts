@@ -1,5 +1,5 @@
 import type { Connection, Submittable } from 'pg';
-import type { ColumnReader } from './column-readers.ts';
+import { columnReaderOf, type ColumnReader } from './column-readers.ts';
 import { parameterOf, type Parameter } from './parameters.ts';
 import type { Statement } from './statement.ts';
 
@@ -8,13 +8,6 @@ export interface Answer {
   /** What was done, such as `COMMIT`; with the number of rows for those that touch any. */
   readonly command: string;
   readonly rows: readonly object[];
-}
-
-/** A statement, and how the columns of its rows are read. */
-export interface Request {
-  readonly statement: Statement;
-  /** Finds the reader of the type that an OID names. */
-  readonly readerOf: (oid: number) => ColumnReader;
 }
 
 interface Column {
@@ -61,7 +54,9 @@ export class PreparedStatements {
 export class Batch implements Submittable {
   /** The answers, in the order of the statements. */
   readonly answers: Promise<readonly Answer[]>;
-  readonly #requests: readonly (Request & { readonly parameters: Parameter[] })[];
+  /** What it runs, in order. */
+  readonly statements: readonly Statement[];
+  readonly #parameters: readonly Parameter[][];
   readonly #prepared: PreparedStatements;
   #known = new Map<string, PreparedStatement>();
   readonly #answers: Answer[] = [];
@@ -73,8 +68,9 @@ export class Batch implements Submittable {
   #reject: (error: unknown) => void = () => undefined;
 
   /** @throws TypeError for a value that no parameter can have */
-  constructor(requests: readonly Request[], prepared: PreparedStatements) {
-    this.#requests = requests.map((request) => ({ ...request, parameters: request.statement.values.map(parameterOf) }));
+  constructor(statements: readonly Statement[], prepared: PreparedStatements) {
+    this.statements = statements;
+    this.#parameters = statements.map(({ values }) => values.map(parameterOf));
     this.#prepared = prepared;
     this.answers = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -82,18 +78,15 @@ export class Batch implements Submittable {
     });
   }
 
-  /** What it runs, in order. */
-  get statements(): readonly Statement[] {
-    return this.#requests.map(({ statement }) => statement);
-  }
-
   /** @returns what pg is to call `handleError` with, nothing having been sent */
   submit(connection: Connection): Error | null {
     this.#known = this.#prepared.of(connection);
-    const wrong = this.#requests.find(({ statement }) => this.#isOfAnotherText(statement));
-    if (wrong) return new Error(`the statement "${wrong.statement.name}" stands for two texts`);
+    const wrong = this.statements.find((statement) => this.#isOfAnotherText(statement));
+    if (wrong) return new Error(`the statement "${wrong.name}" stands for two texts`);
     connection.stream.cork();
-    for (const { statement, parameters } of this.#requests) send(connection, statement, parameters, this.#known);
+    for (const [index, statement] of this.statements.entries()) {
+      send(connection, statement, this.#parameters[index] ?? [], this.#known);
+    }
     connection.sync();
     connection.stream.uncork();
     this.#shape = this.#shapeOfNext();
@@ -103,10 +96,7 @@ export class Batch implements Submittable {
   handleRowDescription(message: {
     readonly fields: readonly { readonly name: string; readonly dataTypeID: number }[];
   }): void {
-    const readerOf = this.#requests[this.#answers.length]?.readerOf;
-    this.#shape = shapeOf(
-      message.fields.map(({ name, dataTypeID }) => ({ name, read: readerOf?.(dataTypeID) ?? String })),
-    );
+    this.#shape = shapeOf(message.fields.map(({ name, dataTypeID }) => ({ name, read: columnReaderOf(dataTypeID) })));
   }
 
   handleDataRow({ fields }: { readonly fields: readonly (string | null)[] }): void {
@@ -119,9 +109,9 @@ export class Batch implements Submittable {
   }
 
   handleCommandComplete({ text }: { readonly text: string }): void {
-    const request = this.#requests[this.#answers.length];
-    if (request && request.statement.name !== '') {
-      this.#known.set(request.statement.name, { text: request.statement.text, shape: this.#shape ?? withoutColumns });
+    const statement = this.statements[this.#answers.length];
+    if (statement && statement.name !== '') {
+      this.#known.set(statement.name, { text: statement.text, shape: this.#shape ?? withoutColumns });
     }
     this.#answers.push({ command: text, rows: this.#rows });
     this.#rows = [];
@@ -139,7 +129,7 @@ export class Batch implements Submittable {
 
   handleError(error: unknown): void {
     // Whether it was parsed is not known, and its plan may be what was wrong.
-    this.#known.delete(this.#requests[this.#answers.length]?.statement.name ?? '');
+    this.#known.delete(this.statements[this.#answers.length]?.name ?? '');
     this.#reject(error);
   }
 
@@ -149,7 +139,7 @@ export class Batch implements Submittable {
   }
 
   #shapeOfNext(): RowShape | undefined {
-    return this.#known.get(this.#requests[this.#answers.length]?.statement.name ?? '')?.shape;
+    return this.#known.get(this.statements[this.#answers.length]?.name ?? '')?.shape;
   }
 }
 

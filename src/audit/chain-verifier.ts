@@ -1,12 +1,7 @@
-import type { AuditChain, AuditHead, StreamHead } from '../vault/audit-ports.ts';
-import type {
-  AuditTrailStore,
-  TrailFault,
-  TrailVerification,
-  TrailVerifier,
-  VerificationOptions,
-} from '../vault/audit-trail.ts';
-import type { SealerSource } from '../vault/ports.ts';
+import type { AuditChain, AuditTrailStore, TrailVerifier } from '../vault/audit/ports.ts';
+import type { AuditHead, StreamHead } from '../vault/audit/audit-chain.ts';
+import type { TrailFault, TrailVerification, VerificationOptions } from '../vault/audit/verification.ts';
+import type { SealerSource } from '../vault/workspaces/ports.ts';
 import { VerificationProgress } from './verification-progress.ts';
 import { verifyTrail } from './verify-trail.ts';
 import { verifyVersions } from './verify-versions.ts';

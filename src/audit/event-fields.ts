@@ -1,4 +1,4 @@
-import type { AuditEvent } from '../vault/audit-event.ts';
+import type { AuditEvent } from '../vault/audit/audit-event.ts';
 
 /** Everything that an event says, in a fixed order. Changing the order or the spelling voids all stored events. */
 export function fieldsOf(event: AuditEvent): readonly (string | null)[] {

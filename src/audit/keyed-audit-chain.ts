@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { timingSafeEqual } from 'node:crypto';
-import type { AuditEvent } from '../vault/audit-event.ts';
-import type { AuditChain, AuditHead, AuditMac, ChainedEvent, LedgerEntry } from '../vault/audit-ports.ts';
+import type { AuditEvent } from '../vault/audit/audit-event.ts';
+import type { AuditChain, AuditMac } from '../vault/audit/ports.ts';
+import type { AuditHead, ChainedEvent, LedgerEntry } from '../vault/audit/audit-chain.ts';
 import { fieldsOf } from './event-fields.ts';
 
 const macBytes = 32;

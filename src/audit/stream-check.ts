@@ -1,12 +1,7 @@
-import {
-  spellHead,
-  type AuditChain,
-  type AuditHead,
-  type ChainedEvent,
-  type UnreadableEvent,
-} from '../vault/audit-ports.ts';
-import type { TrailLoss } from '../vault/trail-loss.ts';
-import type { TrailFault, TrailFaultKind } from '../vault/audit-trail.ts';
+import { spellHead, type AuditHead, type ChainedEvent, type UnreadableEvent } from '../vault/audit/audit-chain.ts';
+import type { AuditChain } from '../vault/audit/ports.ts';
+import type { TrailLoss } from '../vault/audit/trail-loss.ts';
+import type { TrailFault, TrailFaultKind } from '../vault/audit/verification.ts';
 
 /** The most events that are kept for finding out what happened to them; of more, no more than that they are not genuine. */
 const keptMax = 64;

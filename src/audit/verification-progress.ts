@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { TrailFault, VerificationObserver } from '../vault/audit-trail.ts';
+import type { TrailFault, VerificationObserver } from '../vault/audit/verification.ts';
 
 /** The most faults that are reported, of the whole trail; the first of each stream are. */
 const faultsMax = 100;

@@ -1,12 +1,7 @@
-import {
-  continuableLines,
-  parseHead,
-  type AuditChain,
-  type AuditHead,
-  type LedgerEntry,
-} from '../vault/audit-ports.ts';
-import { ledgerName, type TrailFault } from '../vault/audit-trail.ts';
-import { readLoss, type AcknowledgedLoss } from '../vault/trail-loss.ts';
+import { continuableLines, parseHead, type AuditHead, type LedgerEntry } from '../vault/audit/audit-chain.ts';
+import type { AuditChain } from '../vault/audit/ports.ts';
+import { ledgerName, type TrailFault } from '../vault/audit/verification.ts';
+import { readLoss, type AcknowledgedLoss } from '../vault/audit/trail-loss.ts';
 
 /** What the ledger tells of the streams, as far as it can be believed. */
 export interface LedgerFindings {

@@ -1,5 +1,5 @@
-import type { TrailFault, TrailFaultKind } from '../vault/audit-trail.ts';
-import type { CredentialEvidence, GrantEvidence, GrantFlaw } from '../vault/record-evidence.ts';
+import type { TrailFault, TrailFaultKind } from '../vault/audit/verification.ts';
+import type { CredentialEvidence, GrantEvidence, GrantFlaw } from '../vault/audit/ports.ts';
 
 /**
  * Holds what is stored of a credential against what the trail tells of it.

@@ -1,6 +1,7 @@
-import { spellHead, type AuditChain, type AuditHead, type LedgerEntry, type StreamHead } from '../vault/audit-ports.ts';
-import type { AuditTrailReader, TrailVerification } from '../vault/audit-trail.ts';
-import type { AcknowledgedLoss } from '../vault/trail-loss.ts';
+import { spellHead, type AuditHead, type LedgerEntry, type StreamHead } from '../vault/audit/audit-chain.ts';
+import type { AuditChain, AuditTrailReader } from '../vault/audit/ports.ts';
+import type { TrailVerification } from '../vault/audit/verification.ts';
+import type { AcknowledgedLoss } from '../vault/audit/trail-loss.ts';
 import type { VerificationProgress } from './verification-progress.ts';
 import { verifyLedger } from './verify-ledger.ts';
 import { StreamCheck } from './stream-check.ts';

@@ -1,7 +1,7 @@
-import type { TrailFault } from '../vault/audit-trail.ts';
+import type { TrailFault } from '../vault/audit/verification.ts';
 import { VaultError } from '../vault/errors.ts';
-import type { SealerSource, WorkspaceSealer } from '../vault/ports.ts';
-import type { VersionEvidence, VersionReader } from '../vault/record-evidence.ts';
+import type { SealerSource, WorkspaceSealer } from '../vault/workspaces/ports.ts';
+import type { VersionEvidence, VersionReader } from '../vault/audit/ports.ts';
 import type { VerificationProgress } from './verification-progress.ts';
 import { faultOfRow } from './verify-records.ts';
 

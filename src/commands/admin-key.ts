@@ -1,13 +1,13 @@
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
-import { RandomTokenSource } from '../access/token-source.ts';
+import { RandomTokenSource } from '../authentication/token-source.ts';
 import type { Config } from '../config/config.ts';
-import { SystemClock } from '../encryption/system-clock.ts';
+import { SystemClock } from '../vault/time.ts';
 import { adminKeyFile } from '../start/first-keys.ts';
 import { openInstance } from '../start/instance.ts';
 import { replaceKeyFile, writeKeyFile } from '../start/key-file.ts';
 import type { StopRequests } from '../start/stop-requests.ts';
-import { replaceAdminKey } from '../vault/first-start.ts';
+import { replaceAdminKey } from '../vault/workspaces/first-start.ts';
 import { connectToDatabase } from './connect-to-database.ts';
 import { UsageError } from './usage-error.ts';
 

@@ -1,9 +1,9 @@
 import { pino } from 'pino';
 import type { Config } from '../config/config.ts';
-import { SystemClock } from '../encryption/system-clock.ts';
+import { SystemClock } from '../vault/time.ts';
 import { openInstance } from '../start/instance.ts';
 import type { StopRequests } from '../start/stop-requests.ts';
-import { describeLoss, lostEventCount } from '../vault/trail-loss.ts';
+import { describeLoss, lostEventCount } from '../vault/audit/trail-loss.ts';
 import { connectToDatabase } from './connect-to-database.ts';
 
 /**

@@ -1,10 +1,10 @@
 import { pipeline } from 'node:stream/promises';
 import { pino } from 'pino';
 import type { Config } from '../config/config.ts';
-import { SystemClock } from '../encryption/system-clock.ts';
+import { SystemClock } from '../vault/time.ts';
 import { openInstance } from '../start/instance.ts';
 import type { StopRequests } from '../start/stop-requests.ts';
-import type { ChainedEvent, UnreadableEvent } from '../vault/audit-ports.ts';
+import type { ChainedEvent, UnreadableEvent } from '../vault/audit/audit-chain.ts';
 import { connectToDatabase } from './connect-to-database.ts';
 import { eventLine } from './event-line.ts';
 import { timeOptions } from './time-options.ts';

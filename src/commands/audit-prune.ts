@@ -1,12 +1,12 @@
 import { pino } from 'pino';
 import { TrailDamagedError } from '../audit/chain-verifier.ts';
 import type { Config } from '../config/config.ts';
-import { SystemClock } from '../encryption/system-clock.ts';
+import { SystemClock } from '../vault/time.ts';
 import { openInstance } from '../start/instance.ts';
 import type { StopRequests } from '../start/stop-requests.ts';
 import { openDatabase } from '../store/postgres/database.ts';
 import { pruneTrail, type Pruning } from '../store/trail/prune-trail.ts';
-import { systemEvent } from '../vault/system-event.ts';
+import { systemEvent } from '../vault/audit/audit-event.ts';
 import { connectToDatabase } from './connect-to-database.ts';
 import { timeOptions } from './time-options.ts';
 import { UsageError } from './usage-error.ts';

@@ -2,13 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import type { Config } from '../config/config.ts';
-import { SystemClock } from '../encryption/system-clock.ts';
+import { SystemClock } from '../vault/time.ts';
 import { openInstance } from '../start/instance.ts';
 import type { StopRequests } from '../start/stop-requests.ts';
-import { parseHead, type AuditHead } from '../vault/audit-ports.ts';
-import type { VerificationObserver } from '../vault/audit-trail.ts';
+import { parseHead, type AuditHead } from '../vault/audit/audit-chain.ts';
+import type { VerificationObserver } from '../vault/audit/verification.ts';
 import { parseId } from '../vault/ids.ts';
-import { describeLoss } from '../vault/trail-loss.ts';
+import { describeLoss } from '../vault/audit/trail-loss.ts';
 import { connectToDatabase } from './connect-to-database.ts';
 import { UsageError } from './usage-error.ts';
 

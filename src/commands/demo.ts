@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { startCoffer } from '../start/coffer.ts';
 import { readConfig } from '../start/read-config.ts';
-import { SystemClock } from '../encryption/system-clock.ts';
+import { SystemClock } from '../vault/time.ts';
 import { readKeyFile } from '../start/key-file.ts';
 import { aborted, type StopRequests } from '../start/stop-requests.ts';
 import { DemoClient, textMember } from './demo-client.ts';

@@ -1,5 +1,5 @@
-import type { AuditEvent } from '../vault/audit-event.ts';
-import type { ChainedEvent } from '../vault/audit-ports.ts';
+import type { AuditEvent } from '../vault/audit/audit-event.ts';
+import type { ChainedEvent } from '../vault/audit/audit-chain.ts';
 
 /** The names of an event's members in an export, which are those of the native API. */
 const names: Readonly<Record<keyof AuditEvent, string>> = {

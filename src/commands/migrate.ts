@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import type { Config } from '../config/config.ts';
-import { SystemClock } from '../encryption/system-clock.ts';
+import { SystemClock } from '../vault/time.ts';
 import { migrateInstance } from '../start/instance.ts';
 import { databaseNameOf } from '../store/postgres/connect/database-connection.ts';
 import { UsageError } from './usage-error.ts';

@@ -1,7 +1,7 @@
 import { pino, type Logger } from 'pino';
 import { startCoffer, type RunningCoffer } from '../start/coffer.ts';
 import type { Config } from '../config/config.ts';
-import { SystemClock } from '../encryption/system-clock.ts';
+import { SystemClock } from '../vault/time.ts';
 import { aborted, type StopRequests } from '../start/stop-requests.ts';
 
 /** As shells report a process that Ctrl-C ended: 128 and the number of SIGINT. */

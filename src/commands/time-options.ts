@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { parseTime } from '../vault/parse-time.ts';
+import { parseTime } from '../vault/time.ts';
 import { UsageError } from './usage-error.ts';
 
 const timePattern = /^(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d)(:\d\d(?:\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Caller } from '../vault/caller.ts';
-import type { Clock } from '../vault/ports.ts';
+import type { Clock } from '../vault/time.ts';
 
 const hintEveryMs = 3_600_000;
 /** Beyond so many keys the oldest are forgotten. */

@@ -1,5 +1,5 @@
 import type { ChooseDialect, SharedPathRequest } from '../gateway/routes/shared-path.ts';
-import type { CredentialVault } from '../vault/credential-vault.ts';
+import type { CredentialVault } from '../vault/credentials/credential-vault.ts';
 import { VaultError } from '../vault/errors.ts';
 import type { SharedPathHints } from './shared-path-hints.ts';
 import { isJsonObject } from '../vault/json.ts';

@@ -1,4 +1,4 @@
-import type { AuditMac } from '../vault/audit-ports.ts';
+import type { AuditMac } from '../vault/audit/ports.ts';
 import type { MacField } from './derivation-input.ts';
 import { derivationLabels, derive } from './derive.ts';
 import type { Key } from './key.ts';

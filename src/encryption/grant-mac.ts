@@ -1,6 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-
-import type { GrantMac } from '../vault/ports.ts';
+import type { GrantMac } from '../vault/identity/ports.ts';
 import type { MacField } from './derivation-input.ts';
 import { derivationLabels, derive } from './derive.ts';
 import type { Key } from './key.ts';

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-
 import { VaultError } from '../vault/errors.ts';
-import type { RecordIdentity, WorkspaceSealer } from '../vault/ports.ts';
+import type { RecordIdentity, WorkspaceSealer } from '../vault/workspaces/ports.ts';
 import type { Secret } from '../vault/secret.ts';
 import { decodeSealed, paddedBytesOf } from './sealed-format.ts';
 import type { SecretboxEncryptor } from './secretbox-encryptor.ts';

@@ -1,4 +1,4 @@
-import type { StoredKeyring } from '../vault/ports.ts';
+import type { StoredKeyring } from '../vault/workspaces/ports.ts';
 
 /** How the master key was had, in words. */
 const origins: Record<StoredKeyring['derivation'], string> = {

@@ -1,12 +1,13 @@
-import type { AuditMac } from '../vault/audit-ports.ts';
-import type { GrantMac, WrappedWorkspaceKey } from '../vault/ports.ts';
+import type { AuditMac } from '../vault/audit/ports.ts';
+import type { GrantMac } from '../vault/identity/ports.ts';
+import type { WrappedWorkspaceKey } from '../vault/workspaces/ports.ts';
 import { KeyedAuditMac } from './audit-mac.ts';
 import { uuidBytes } from './derivation-input.ts';
 import { derivationLabels } from './derive.ts';
 import { KeyedGrantMac } from './grant-mac.ts';
 import { Key, keyBytes } from './key.ts';
 import type { MasterKey } from './master-key.ts';
-import type { RandomSource } from './random.ts';
+import type { RandomSource } from '../vault/ids.ts';
 import { unwrap, wrap } from './secretbox.ts';
 import type { Sodium } from './sodium.ts';
 import { secretUnreadable } from './unreadable-error.ts';

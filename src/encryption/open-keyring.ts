@@ -1,11 +1,11 @@
-import { uuidV7 } from '../vault/ids.ts';
-import type { Clock, KeyStore, StoredKeyring } from '../vault/ports.ts';
+import { uuidV7, type RandomSource } from '../vault/ids.ts';
+import type { Clock } from '../vault/time.ts';
+import type { KeyStore, StoredKeyring } from '../vault/workspaces/ports.ts';
 import { uuidBytes } from './derivation-input.ts';
 import { derivationLabels, type DerivationLabel } from './derive.ts';
 import { instanceKeysBytes, Keyring } from './keyring.ts';
 import { KeyringDamagedError, KeyringMissingError, WrongMasterKeyError } from './keyring-errors.ts';
 import { MasterKey, saltBytes } from './master-key.ts';
-import type { RandomSource } from './random.ts';
 import { unwrap, wrap } from './secretbox.ts';
 import type { Sodium } from './sodium.ts';
 

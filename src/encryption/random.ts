@@ -1,10 +1,5 @@
 import { randomFillSync } from 'node:crypto';
-
-/** Gives random bytes; in production the CSPRNG's, in test vectors fixed ones. */
-export interface RandomSource {
-  /** A fresh array that the caller owns and may wipe. */
-  take(length: number): Uint8Array<ArrayBuffer>;
-}
+import type { RandomSource } from '../vault/ids.ts';
 
 /**
  * The operating system's CSPRNG, asked for many bytes at once, since each question costs some 2 µs. Every byte is handed

@@ -1,14 +1,13 @@
 import { timingSafeEqual } from 'node:crypto';
-
 import { isJsonObject, type JsonValue } from '../vault/json.ts';
-import type { RecordIdentity } from '../vault/ports.ts';
+import type { RecordIdentity } from '../vault/workspaces/ports.ts';
 import { parseJson } from '../vault/read-json.ts';
 import { Secret } from '../vault/secret.ts';
 import { uint32Bytes, uuidBytes } from './derivation-input.ts';
 import { derivationLabels, derive } from './derive.ts';
 import { keyBytes } from './key.ts';
 import { padText, unpad } from './padding.ts';
-import type { RandomSource } from './random.ts';
+import type { RandomSource } from '../vault/ids.ts';
 import { encodeSealed, type SealedParts } from './sealed-format.ts';
 import { nonceBytes, openBox } from './secretbox.ts';
 import type { Sodium } from './sodium.ts';

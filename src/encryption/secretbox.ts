@@ -1,5 +1,5 @@
 import type { Key } from './key.ts';
-import type { RandomSource } from './random.ts';
+import type { RandomSource } from '../vault/ids.ts';
 import type { Sodium } from './sodium.ts';
 
 /** The length of a secretbox nonce in bytes: long enough to be chosen at random for ever. */

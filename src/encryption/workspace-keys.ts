@@ -1,9 +1,10 @@
 import { VaultError } from '../vault/errors.ts';
-import type { Clock, KeyStore, SealerSource, WorkspaceSealer, WrappedWorkspaceKey } from '../vault/ports.ts';
+import type { Clock } from '../vault/time.ts';
+import type { KeyStore, SealerSource, WorkspaceSealer, WrappedWorkspaceKey } from '../vault/workspaces/ports.ts';
 import { Key, keyBytes } from './key.ts';
 import { KeyedSealer, OpenedKeys } from './keyed-sealer.ts';
 import type { KeyWrapping } from './keyring.ts';
-import type { RandomSource } from './random.ts';
+import type { RandomSource } from '../vault/ids.ts';
 import { SecretboxEncryptor } from './secretbox-encryptor.ts';
 import type { Sodium } from './sodium.ts';
 import { secretUnreadable } from './unreadable-error.ts';

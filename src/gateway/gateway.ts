@@ -1,11 +1,11 @@
+import assert from 'node:assert/strict';
 import type { DescMethod } from '@bufbuild/protobuf';
 import type { Tracer } from '@opentelemetry/api';
-import assert from 'node:assert/strict';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { limits } from '../vault/limits.ts';
-import type { Clock } from '../vault/ports.ts';
+import type { Clock } from '../vault/time.ts';
 import { createProver, proofLastsMsDefault, type Authenticate } from './admission/authenticate.ts';
 import type { DenialObserver } from './admission/denial-observer.ts';
 import { refuseCrowds } from './admission/forwarded-calls.ts';

@@ -1,5 +1,5 @@
 import { Counter, type Registry } from 'prom-client';
-import type { SearchWay } from '../access/known-proofs.ts';
+import type { SearchWay } from '../authentication/known-proofs.ts';
 import { addGauge } from './add-gauge.ts';
 
 const ways = ['hit', 'miss', 'bypassed'] as const satisfies readonly SearchWay[];

@@ -25,11 +25,10 @@ import { measureProcess } from '../metrics/process-metrics.ts';
 import { warnOfSharedKeyFiles } from './shared-key-files.ts';
 import { readTls, TlsWatch } from './tls-files.ts';
 import { findTracer } from '../tracing/find-tracer.ts';
-import type { Clock } from '../vault/ports.ts';
-import { DenialRecorder } from '../vault/denials.ts';
-import { KeyUseRecorder } from '../vault/key-use-recorder.ts';
-import { UseRecorder } from '../vault/use-recorder.ts';
-import { WorkspacePurge } from '../vault/workspace-purge.ts';
+import type { Clock } from '../vault/time.ts';
+import { DenialRecorder } from '../vault/audit/access-denials.ts';
+import { KeyUseRecorder, UseRecorder } from '../vault/usage/usage-recorder.ts';
+import { WorkspacePurge } from '../vault/workspaces/workspace-purge.ts';
 
 /** What a stop leaves of its time for cutting calls off and closing connections; the first half is for the calls' last words. */
 const closingMs = 1_000;

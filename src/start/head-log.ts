@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { spellHead, type StreamHead } from '../vault/audit-ports.ts';
+import { spellHead, type StreamHead } from '../vault/audit/audit-chain.ts';
 
 const everyMs = 60_000;
 

@@ -2,14 +2,14 @@ import { existsSync } from 'node:fs';
 import type { Tracer } from '@opentelemetry/api';
 import type { Client } from 'pg';
 import type { Logger } from 'pino';
-import { issueApiKeyToken, RandomTokenSource } from '../access/token-source.ts';
+import { issueApiKeyToken, RandomTokenSource } from '../authentication/token-source.ts';
 import { ChainVerifier } from '../audit/chain-verifier.ts';
 import { KeyedAuditChain } from '../audit/keyed-audit-chain.ts';
 import type { Config } from '../config/config.ts';
 import type { Keyring } from '../encryption/keyring.ts';
 import { openKeyring, type KeyringOpening } from '../encryption/open-keyring.ts';
 import { RandomPool } from '../encryption/random.ts';
-import { RisingIds } from '../encryption/rising-ids.ts';
+import { RisingIds } from '../vault/ids.ts';
 import { loadSodium } from '../encryption/sodium.ts';
 import { WorkspaceKeys } from '../encryption/workspace-keys.ts';
 import { adminKeyFile, findAdminKey, findMasterKey } from './first-keys.ts';
@@ -29,10 +29,9 @@ import { signFormatsOnce } from '../store/upgrade/sign-formats.ts';
 import { withMigratedDatabase } from '../store/schema/migrate.ts';
 import { NoVaultError } from '../store/schema/schema-check.ts';
 import { traceStores } from '../tracing/trace-stores.ts';
-import { createFirstOwner } from '../vault/first-start.ts';
-import type { AuditChain } from '../vault/audit-ports.ts';
-import type { TrailVerifier } from '../vault/audit-trail.ts';
-import type { Clock } from '../vault/ports.ts';
+import { createFirstOwner } from '../vault/workspaces/first-start.ts';
+import type { AuditChain, TrailVerifier } from '../vault/audit/ports.ts';
+import type { Clock } from '../vault/time.ts';
 
 /** The data of an instance, opened with its keys. */
 export interface Instance {

@@ -1,9 +1,8 @@
 import type { Client } from 'pg';
 import type { Config } from '../config/config.ts';
-import type { KeyringOpening } from '../encryption/open-keyring.ts';
-import { openKeyring } from '../encryption/open-keyring.ts';
+import { type KeyringOpening, openKeyring } from '../encryption/open-keyring.ts';
 import type { Keyring } from '../encryption/keyring.ts';
-import type { StoredKeyring } from '../vault/ports.ts';
+import type { StoredKeyring } from '../vault/workspaces/ports.ts';
 import { findMasterKey, requireAdminKey } from './first-keys.ts';
 import { refuseOtherInstance } from './instance-marker.ts';
 import { explainWrongKey } from './wrong-key.ts';

@@ -1,4 +1,4 @@
-import { isFetchable } from '../access/oidc/issuer-documents.ts';
+import { isFetchable } from '../authentication/oidc/issuer-documents.ts';
 import { parseConfig, type Config, type Environment } from '../config/config.ts';
 import { compileTrustedProxies } from '../gateway/port/trusted-proxies.ts';
 import { faultOfDatabaseUrl } from '../store/postgres/connect/database-url.ts';

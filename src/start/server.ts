@@ -1,10 +1,11 @@
+import { providerAfter } from '../dialects/shared/provider-catalogue.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Tracer } from '@opentelemetry/api';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { Authenticator } from '../access/authenticator.ts';
-import { Argon2PasswordHasher } from '../access/password-hasher.ts';
-import { CachedAccessStore } from '../access/cached-access-store.ts';
+import { Authenticator } from '../authentication/authenticator.ts';
+import { Argon2PasswordHasher } from '../authentication/password-hasher.ts';
+import { CachedAccessStore } from '../authentication/cached-access-store.ts';
 import type { Config } from '../config/config.ts';
 import { dialectNames, dialects } from '../dialects/index.ts';
 import { SharedPathHints } from '../dialects/shared-path-hints.ts';
@@ -16,21 +17,20 @@ import type { Instance } from './instance.ts';
 import { productVersion } from './product-version.ts';
 import { inSpan } from '../tracing/in-span.ts';
 import { traceFetch } from '../tracing/trace-fetch.ts';
-import { AuditTrail } from '../vault/audit-trail.ts';
-import { ApiKeyDirectory } from '../vault/api-keys.ts';
-import { CredentialWatch } from '../vault/credential-watch.ts';
-import { CredentialVault } from '../vault/credential-vault.ts';
-import type { DenialRecorder } from '../vault/denials.ts';
-import type { KeyUseRecorder } from '../vault/key-use-recorder.ts';
-import { LoginThrottle } from '../vault/login-throttle.ts';
-import { LoginThrottles } from '../vault/login-throttles.ts';
-import { Login } from '../vault/login.ts';
-import { MemberDirectory } from '../vault/members.ts';
-import { NamedLogin } from '../vault/named-login.ts';
-import type { Clock } from '../vault/ports.ts';
-import type { UseRecorder } from '../vault/use-recorder.ts';
-import { UserDirectory } from '../vault/users.ts';
-import { WorkspaceDirectory } from '../vault/workspaces.ts';
+import { AuditTrail } from '../vault/audit/audit-trail.ts';
+import { ApiKeyDirectory } from '../vault/identity/api-keys.ts';
+import { CredentialWatch } from '../vault/credentials/credential-watch.ts';
+import { CredentialVault } from '../vault/credentials/credential-vault.ts';
+import type { DenialRecorder } from '../vault/audit/access-denials.ts';
+import type { KeyUseRecorder, UseRecorder } from '../vault/usage/usage-recorder.ts';
+import { LoginThrottle } from '../vault/identity/login-throttle.ts';
+import { LoginThrottles } from '../vault/identity/login-throttles.ts';
+import { Login } from '../vault/identity/login.ts';
+import { MemberDirectory } from '../vault/identity/members.ts';
+import { NamedLogin } from '../vault/identity/named-login.ts';
+import type { Clock } from '../vault/time.ts';
+import { UserDirectory } from '../vault/identity/users.ts';
+import { WorkspaceDirectory } from '../vault/workspaces/workspaces.ts';
 
 /** What a server is built of. */
 export interface ServerParts {
@@ -96,7 +96,7 @@ async function buildAuthenticator({
   const store = new CachedAccessStore({ store: access, notices, onSearch });
   if (!config.oidc) return new Authenticator({ store, clock });
   // Few servers have an issuer, and what verifies its tokens takes time to load and memory.
-  const { createOidcAccess } = await import('../access/oidc/oidc-access.ts');
+  const { createOidcAccess } = await import('../authentication/oidc/oidc-access.ts');
   const { issuer, audience, workspaceClaim: workspace, roleClaim: role } = config.oidc;
   const claimNames = { workspace, role };
   return new Authenticator({
@@ -119,7 +119,7 @@ function buildVault({ clock, config, instance, uses }: ServerParts) {
   const { ids, sealers, stores, tokens } = instance;
   const { secretBytesMax } = config;
   return {
-    vault: new CredentialVault({ store: stores.credentials, sealers, uses, clock, ids, secretBytesMax }),
+    vault: new CredentialVault({ store: stores.credentials, sealers, uses, clock, ids, secretBytesMax, providerAfter }),
     workspaces: new WorkspaceDirectory({ store: stores.workspaces, sealers, clock, ids }),
     members: new MemberDirectory({ store: stores.members, clock, ids }),
     watch: new CredentialWatch({ store: stores.credentials, changes: stores.changes, clock, wait }),

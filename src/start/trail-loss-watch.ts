@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import { describeLoss, lostEventCount, type TrailLoss, type TrailLossStore } from '../vault/trail-loss.ts';
+import { describeLoss, lostEventCount, type TrailLoss } from '../vault/audit/trail-loss.ts';
+import type { TrailLossStore } from '../vault/audit/ports.ts';
 
 const checkEveryMs = 1_000;
 const logEveryMs = 60_000;

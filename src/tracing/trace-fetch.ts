@@ -1,5 +1,5 @@
 import { context, propagation, SpanKind, type Tracer } from '@opentelemetry/api';
-import type { Fetch } from '../access/oidc/issuer-documents.ts';
+import type { Fetch } from '../authentication/oidc/issuer-documents.ts';
 import { inSpan } from './in-span.ts';
 
 /** Records a span of each document that is fetched for a request, and tells the other server of it as the SDK does. */

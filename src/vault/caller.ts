@@ -13,6 +13,13 @@ export interface Grant {
   readonly narrowing?: Narrowing;
 }
 
+/** What a key scope is compared with: a credential. */
+export interface ScopedRecord {
+  readonly id: string;
+  readonly provider: string;
+  readonly tags: readonly string[];
+}
+
 /** Who is calling, as proved by a token or a certificate. */
 export interface Caller {
   readonly kind: 'user' | 'api_key';
@@ -124,4 +131,35 @@ function workspaceDenied(workspace: string): VaultError {
 function permissionDenied(permission: Permission, workspace?: string): VaultError {
   const details = { permission, ...(workspace !== undefined && { workspace }) };
   return new VaultError('permission_denied', `permission ${permission} is needed`, details);
+}
+
+/** What limits the caller in the workspace of his call; for the conditions of a list. */
+export function narrowingOfCall({
+  caller,
+  workspaceId,
+}: Pick<Call, 'caller' | 'workspaceId'>): Pick<Grant, 'narrowing'> {
+  const narrowing = caller.grants.find((grant) => grant.workspaceId === workspaceId)?.narrowing;
+  return narrowing ? { narrowing } : {};
+}
+
+/** Tells whether the caller may know of a credential of the call's workspace. */
+export function isVisible(call: Pick<Call, 'caller' | 'workspaceId'>, credential: ScopedRecord): boolean {
+  const { narrowing } = narrowingOfCall(call);
+  if (!narrowing) return true;
+  const { providers, tags, credentialIds } = narrowing;
+  return (
+    (providers.length === 0 || providers.includes(credential.provider)) &&
+    (tags.length === 0 || credential.tags.some((tag) => tags.includes(tag))) &&
+    (credentialIds.length === 0 || credentialIds.includes(credential.id))
+  );
+}
+
+/**
+ * Lets nobody make or leave a credential that he then may not know of.
+ *
+ * @throws VaultError `permission_denied`
+ */
+export function checkVisible(call: Call, credential: ScopedRecord): void {
+  if (isVisible(call, credential)) return;
+  throw new VaultError('permission_denied', 'this key is not for such credentials', { reason: 'KEY_NARROWED' });
 }

@@ -100,3 +100,12 @@ export function workspaceUnreadable(id: string): VaultError {
 export function invalidArgument(field: string, message: string): VaultError {
   return new VaultError('invalid_argument', `${field} ${message}`, { field });
 }
+
+/**
+ * The refusal of a token that is unknown or malformed.
+ *
+ * @param reason for the log, never for the caller; it quotes nothing of the token
+ */
+export function invalidToken(reason: string): VaultError {
+  return new VaultError('token_invalid', 'Invalid token', {}, { cause: new Error(reason) });
+}

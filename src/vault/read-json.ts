@@ -1,6 +1,5 @@
 import { isExactNumber } from './decimal.ts';
-import type { JsonTextFlaw } from './json-text-flaw.ts';
-import { JsonScan } from './json-scan.ts';
+import { type JsonTextFlaw, JsonScan } from './json-scan.ts';
 import { endOfNumber, endOfString, findMarkBeyond, hasEscapedName, jsonUnits, startsNumber } from './json-tokens.ts';
 import { isJsonObject, type JsonValue } from './json.ts';
 import { limits } from './limits.ts';

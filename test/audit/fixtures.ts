@@ -3,7 +3,7 @@ import { KeyedAuditChain } from '../../src/audit/keyed-audit-chain.ts';
 import { KeyedAuditMac } from '../../src/encryption/audit-mac.ts';
 import { Key } from '../../src/encryption/key.ts';
 import { loadSodium } from '../../src/encryption/sodium.ts';
-import type { SealerSource } from '../../src/vault/ports.ts';
+import type { SealerSource } from '../../src/vault/workspaces/ports.ts';
 
 /** A chain with a key of its own, or a given one. */
 export async function newChain(key: Uint8Array = randomBytes(32)): Promise<KeyedAuditChain> {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { KeyedAuditChain } from '../../src/audit/keyed-audit-chain.ts';
-import type { AuditEvent } from '../../src/vault/audit-event.ts';
-import { parseHead, spellHead, type ChainedEvent } from '../../src/vault/audit-ports.ts';
+import type { AuditEvent } from '../../src/vault/audit/audit-event.ts';
+import { parseHead, spellHead, type ChainedEvent } from '../../src/vault/audit/audit-chain.ts';
 import { newChain } from './fixtures.ts';
 
 const stream = '018cc251-f400-7000-8000-00000000000a';

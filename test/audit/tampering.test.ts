@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { ChainVerifier } from '../../src/audit/chain-verifier.ts';
 import type { Stores } from '../../src/store/stores/stores.ts';
-import { parseHead } from '../../src/vault/audit-ports.ts';
-import type { TrailVerification } from '../../src/vault/audit-trail.ts';
+import { parseHead } from '../../src/vault/audit/audit-chain.ts';
+import type { TrailVerification } from '../../src/vault/audit/verification.ts';
 import { newEvent, openTestStores, type TestStores } from '../store/fixtures.ts';
 import { noSealers } from './fixtures.ts';
 

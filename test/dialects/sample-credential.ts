@@ -1,4 +1,4 @@
-import type { Credential } from '../../src/vault/credential.ts';
+import type { Credential } from '../../src/vault/credentials/credential.ts';
 
 /** A credential for testing mappings, of whatever origin and members a test needs. */
 export function sampleCredential(members: Partial<Credential> & Pick<Credential, 'origin' | 'authType'>): Credential {

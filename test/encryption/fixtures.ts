@@ -1,11 +1,13 @@
 import { openKeyring } from '../../src/encryption/open-keyring.ts';
 import type { Keyring, KeyWrapping } from '../../src/encryption/keyring.ts';
-import { RandomPool, type RandomSource } from '../../src/encryption/random.ts';
+import { RandomPool } from '../../src/encryption/random.ts';
+import type { RandomSource } from '../../src/vault/ids.ts';
 import { loadSodium } from '../../src/encryption/sodium.ts';
 import { UnreadableError, type UnreadableReason } from '../../src/encryption/unreadable-error.ts';
 import { WorkspaceKeys, type WorkspaceKeysOptions } from '../../src/encryption/workspace-keys.ts';
 import { VaultError } from '../../src/vault/errors.ts';
-import type { Clock, KeyStore, StoredKeyring, WrappedWorkspaceKey } from '../../src/vault/ports.ts';
+import type { Clock } from '../../src/vault/time.ts';
+import type { KeyStore, StoredKeyring, WrappedWorkspaceKey } from '../../src/vault/workspaces/ports.ts';
 
 export const workspaceId = '018cc251-f400-7a00-8000-000000000001';
 export const otherWorkspaceId = '018cc251-f400-7a00-8000-000000000002';

@@ -1,11 +1,10 @@
 import { expect } from 'chai';
-
 import { KeyringDamagedError, KeyringMissingError, WrongMasterKeyError } from '../../src/encryption/keyring-errors.ts';
 import type { Keyring } from '../../src/encryption/keyring.ts';
 import { openKeyring, type MasterKeySource } from '../../src/encryption/open-keyring.ts';
 import { RandomPool } from '../../src/encryption/random.ts';
 import { loadSodium } from '../../src/encryption/sodium.ts';
-import type { StoredKeyring } from '../../src/vault/ports.ts';
+import type { StoredKeyring } from '../../src/vault/workspaces/ports.ts';
 import { changedOnes, cutOnes, MemoryKeyStore, rejectionOf, StandingClock } from './fixtures.ts';
 
 const random = new RandomPool();

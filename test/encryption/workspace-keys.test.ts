@@ -1,9 +1,8 @@
 import { expect } from 'chai';
-
 import { RandomPool } from '../../src/encryption/random.ts';
 import { loadSodium } from '../../src/encryption/sodium.ts';
 import { WorkspaceKeys } from '../../src/encryption/workspace-keys.ts';
-import type { SealerSource, WrappedWorkspaceKey } from '../../src/vault/ports.ts';
+import type { SealerSource, WrappedWorkspaceKey } from '../../src/vault/workspaces/ports.ts';
 import { Secret } from '../../src/vault/secret.ts';
 import {
   changedOnes,

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { pino } from 'pino';
 import { Client } from 'pg';
 import { logHeads } from '../../src/start/head-log.ts';
-import type { StreamHead } from '../../src/vault/audit-ports.ts';
+import type { StreamHead } from '../../src/vault/audit/audit-chain.ts';
 import { startCoffer } from '../support/coffer.ts';
 import { parseObject } from '../support/json.ts';
 

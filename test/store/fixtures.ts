@@ -10,27 +10,21 @@ import { KeyedAuditMac } from '../../src/encryption/audit-mac.ts';
 import { KeyedGrantMac } from '../../src/encryption/grant-mac.ts';
 import { Key } from '../../src/encryption/key.ts';
 import { RandomPool } from '../../src/encryption/random.ts';
-import { RisingIds } from '../../src/encryption/rising-ids.ts';
+import { RisingIds, uuidV7 } from '../../src/vault/ids.ts';
 import { loadSodium } from '../../src/encryption/sodium.ts';
-import { SystemClock } from '../../src/encryption/system-clock.ts';
+import { SystemClock } from '../../src/vault/time.ts';
 import { openDatabase, type Database } from '../../src/store/postgres/database.ts';
 import { entities } from '../../src/store/entities/index.ts';
 import { withMigratedDatabase } from '../../src/store/schema/migrate.ts';
 import type { StoreLog } from '../../src/store/postgres/connect/store-log.ts';
 import { createStores, type Stores } from '../../src/store/stores/stores.ts';
-import type { AuditEvent } from '../../src/vault/audit-event.ts';
-import type { Credential, SealedVersion } from '../../src/vault/credential.ts';
-import { uuidV7 } from '../../src/vault/ids.ts';
+import type { AuditEvent } from '../../src/vault/audit/audit-event.ts';
+import type { Credential, SealedVersion } from '../../src/vault/credentials/credential.ts';
 import { notNarrowed } from '../../src/vault/narrowing.ts';
-import type {
-  ApiKey,
-  Decision,
-  Membership,
-  ProofEnding,
-  User,
-  Workspace,
-  WrappedWorkspaceKey,
-} from '../../src/vault/ports.ts';
+import type { ApiKey, Membership, User } from '../../src/vault/identity/identity.ts';
+import type { Decision } from '../../src/vault/credentials/ports.ts';
+import type { ProofEnding } from '../../src/vault/identity/ports.ts';
+import type { Workspace, WrappedWorkspaceKey } from '../../src/vault/workspaces/ports.ts';
 import { sharedPostgres, type TestDatabase } from '../support/postgres.ts';
 
 /** A time that is not a whole second, so that rounding would show. */

@@ -5,7 +5,7 @@ import type { Environment } from '../../src/config/config.ts';
 import { readConfig } from '../../src/start/read-config.ts';
 import type { JsonObject, JsonValue } from '../../src/vault/json.ts';
 import type { Role } from '../../src/vault/permissions.ts';
-import type { Clock } from '../../src/vault/ports.ts';
+import type { Clock } from '../../src/vault/time.ts';
 import { parseObject, textOf } from './json.ts';
 import { sharedPostgres, type TestDatabase } from './postgres.ts';
 

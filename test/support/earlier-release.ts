@@ -4,7 +4,7 @@ import { parseMasterKey } from '../../src/encryption/master-key.ts';
 import { openKeyring } from '../../src/encryption/open-keyring.ts';
 import { RandomPool } from '../../src/encryption/random.ts';
 import { loadSodium } from '../../src/encryption/sodium.ts';
-import { SystemClock } from '../../src/encryption/system-clock.ts';
+import { SystemClock } from '../../src/vault/time.ts';
 import { openDatabase, type Database } from '../../src/store/postgres/database.ts';
 import { selectList } from '../../src/store/postgres/statements/statement.ts';
 import {
@@ -16,7 +16,7 @@ import {
 import { findLedger } from '../../src/store/trail/trail-statements.ts';
 import { formerApiKeyGrants, formerUserGrants } from '../../src/store/upgrade/former-formats.ts';
 import { SqlKeyringStore } from '../../src/store/stores/key-store.ts';
-import type { LedgerEntry } from '../../src/vault/audit-ports.ts';
+import type { LedgerEntry } from '../../src/vault/audit/audit-chain.ts';
 import type { TestCoffer } from './coffer.ts';
 
 /** Brings the rows of a Coffer that has stopped to what the release before names were under MACs has written. */

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { KnownProofs, type SearchWay } from '../../src/access/known-proofs.ts';
+import { KnownProofs, type SearchWay } from '../../src/authentication/known-proofs.ts';
 import { currentForMs, GrantChannel } from '../../src/store/identity/grant-channel.ts';
-import type { UserAccess } from '../../src/vault/ports.ts';
+import type { UserAccess } from '../../src/vault/identity/identity.ts';
 import { openTestStores, setUpInstance, type TestStores } from '../store/fixtures.ts';
 
 interface Found {

@@ -3,7 +3,7 @@ import { Client } from 'pg';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import type { JsonObject } from '../../src/vault/json.ts';
-import { audience, newSigningKey, TestIssuer, type Claims } from '../access/oidc/test-issuer.ts';
+import { audience, newSigningKey, TestIssuer, type Claims } from '../authentication/oidc/test-issuer.ts';
 import { startCoffer, type TestCoffer } from '../support/coffer.ts';
 import { memberOf, parseObject, textOf } from '../support/json.ts';
 

@@ -1,7 +1,7 @@
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { expect } from 'chai';
 import { Client } from 'pg';
-import { audience, newSigningKey, TestIssuer } from '../access/oidc/test-issuer.ts';
+import { audience, newSigningKey, TestIssuer } from '../authentication/oidc/test-issuer.ts';
 import { startCoffer, type TestCoffer } from '../support/coffer.ts';
 import { textOf } from '../support/json.ts';
 import { MemoryTracing, type EndedSpan } from '../support/memory-tracing.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { array, assert, constantFrom, double, jsonValue, letrec, oneof, property, string, tuple } from 'fast-check';
 import { isExactNumber } from '../../src/vault/decimal.ts';
-import { describeTextFlaw, type JsonTextFlaw } from '../../src/vault/json-text-flaw.ts';
+import { describeTextFlaw, type JsonTextFlaw } from '../../src/vault/json-scan.ts';
 import { limits } from '../../src/vault/limits.ts';
 import { parseJson, readJson } from '../../src/vault/read-json.ts';
 

@@ -1,19 +1,20 @@
 import assert from 'node:assert/strict';
+import { providerAfter } from '../../src/dialects/shared/provider-catalogue.ts';
 import { randomBytes } from 'node:crypto';
 import { pino } from 'pino';
 import { Client, type QueryResultRow } from 'pg';
 import { readConfig } from '../../src/start/read-config.ts';
 import { openInstance, type Instance } from '../../src/start/instance.ts';
-import type { TrailVerification } from '../../src/vault/audit-trail.ts';
+import type { TrailVerification } from '../../src/vault/audit/verification.ts';
 import type { Call, Grant } from '../../src/vault/caller.ts';
-import { draftDefaults, type CredentialDraft } from '../../src/vault/credential-rules.ts';
-import type { Credential } from '../../src/vault/credential.ts';
-import { CredentialVault } from '../../src/vault/credential-vault.ts';
+import { draftDefaults, type CredentialDraft } from '../../src/vault/credentials/credential-rules.ts';
+import type { Credential } from '../../src/vault/credentials/credential.ts';
+import { CredentialVault } from '../../src/vault/credentials/credential-vault.ts';
 import { VaultError } from '../../src/vault/errors.ts';
 import type { JsonObject } from '../../src/vault/json.ts';
 import { Secret } from '../../src/vault/secret.ts';
-import { UseRecorder } from '../../src/vault/use-recorder.ts';
-import { WorkspaceDirectory } from '../../src/vault/workspaces.ts';
+import { UseRecorder } from '../../src/vault/usage/usage-recorder.ts';
+import { WorkspaceDirectory } from '../../src/vault/workspaces/workspaces.ts';
 import { StandingClock } from '../encryption/fixtures.ts';
 import { sharedPostgres } from '../support/postgres.ts';
 
@@ -128,7 +129,15 @@ export function someSecret(fields: JsonObject = { key: 'k1' }): Secret {
 
 function vaultOf({ ids, sealers, stores }: Instance, clock: StandingClock): CredentialVault {
   const uses = new UseRecorder(stores.credentials);
-  return new CredentialVault({ store: stores.credentials, sealers, uses, clock, ids, secretBytesMax: 1_000 });
+  return new CredentialVault({
+    store: stores.credentials,
+    sealers,
+    uses,
+    clock,
+    ids,
+    secretBytesMax: 1_000,
+    providerAfter,
+  });
 }
 
 /** Made by the owner, who has nothing to do with the calls of the tests. */

@@ -1,6 +1,6 @@
 import { AccessService, type CreateApiKeyRequest } from '../../../gen/coffer/v1/access_service_pb.ts';
 import { authenticatedRpc, workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
-import type { ApiKeyDirectory, ApiKeyDraft } from '../../vault/api-keys.ts';
+import type { ApiKeyDirectory, ApiKeyDraft } from '../../vault/identity/api-keys.ts';
 import { inWorkspace } from './in-workspace.ts';
 import { apiKeyToMessage, callerToMessage, expiryOf, roleFromEnum } from './mapping.ts';
 import { readPage } from './pages.ts';

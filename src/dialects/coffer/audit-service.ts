@@ -15,16 +15,16 @@ import {
   type BoundRpc,
   type BoundStream,
 } from '../../gateway/contract/bound-rpc.ts';
-import type { AuditEvent, AuditOutcome } from '../../vault/audit-event.ts';
+import type { AuditEvent, AuditOutcome } from '../../vault/audit/audit-event.ts';
+import type { AuditEventFilter } from '../../vault/audit/ports.ts';
+import type { AuditTrail } from '../../vault/audit/audit-trail.ts';
 import type {
-  AuditEventFilter,
-  AuditTrail,
   TrailFault,
   TrailFaultKind,
   TrailVerification,
-} from '../../vault/audit-trail.ts';
-import type { VerificationNews } from '../../vault/follow-verification.ts';
-import type { AcknowledgedLoss } from '../../vault/trail-loss.ts';
+  VerificationNews,
+} from '../../vault/audit/verification.ts';
+import type { AcknowledgedLoss } from '../../vault/audit/trail-loss.ts';
 import { fromTimestamp, toTimestamp } from '../shared/well-known-types.ts';
 import { inWorkspace } from './in-workspace.ts';
 import { readPage } from './pages.ts';

@@ -1,9 +1,9 @@
 import { CredentialService, type CreateCredentialRequest } from '../../../gen/coffer/v1/credential_service_pb.ts';
 import { workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
-import type { CredentialVault } from '../../vault/credential-vault.ts';
-import type { Credential } from '../../vault/credential.ts';
+import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
+import type { Credential } from '../../vault/credentials/credential.ts';
 import { invalidArgument } from '../../vault/errors.ts';
-import type { Clock } from '../../vault/ports.ts';
+import type { Clock } from '../../vault/time.ts';
 import { Secret } from '../../vault/secret.ts';
 import { inWorkspace } from './in-workspace.ts';
 import { etagsFromText } from './etags.ts';

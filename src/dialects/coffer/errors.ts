@@ -5,7 +5,7 @@ import { errorInfo, errorInfoToJson } from '../../gateway/errors/error-info.ts';
 import type { VaultError, VaultErrorCode } from '../../vault/errors.ts';
 import { describeFaults, type ProblemTable, renderBy } from '../shared/errors.ts';
 import { faultListBytesMax } from '../../gateway/errors/refusal-limits.ts';
-import { describeTextFlaw, placeOfFlaw } from '../../vault/json-text-flaw.ts';
+import { describeTextFlaw, placeOfFlaw } from '../../vault/json-scan.ts';
 
 /** Connect's names of the codes that the native API answers, each with its HTTP status. */
 const statuses = {

@@ -5,7 +5,7 @@ import {
   type WatchCredentialsResponseSchema,
 } from '../../../gen/coffer/v1/event_service_pb.ts';
 import { workspaceStream, type BoundStream } from '../../gateway/contract/bound-rpc.ts';
-import type { CredentialChangeKind, CredentialWatch, WatchNews } from '../../vault/credential-watch.ts';
+import type { CredentialChangeKind, CredentialWatch, WatchNews } from '../../vault/credentials/credential-watch.ts';
 import { toTimestamp } from '../shared/well-known-types.ts';
 import { inWorkspace } from './in-workspace.ts';
 

@@ -1,7 +1,7 @@
 import { AccessService } from '../../../gen/coffer/v1/access_service_pb.ts';
 import { authenticatedRpc, publicRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
-import type { Login } from '../../vault/login.ts';
-import type { NamedLogin } from '../../vault/named-login.ts';
+import type { Login } from '../../vault/identity/login.ts';
+import type { NamedLogin } from '../../vault/identity/named-login.ts';
 import { toTimestamp } from '../shared/well-known-types.ts';
 
 /** The rpcs of `coffer.v1.AccessService` about passwords and sessions. */

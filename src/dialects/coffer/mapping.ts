@@ -12,15 +12,15 @@ import type { MemberSchema } from '../../../gen/coffer/v1/member_pb.ts';
 import type { UserSchema } from '../../../gen/coffer/v1/user_pb.ts';
 import type { WorkspaceSchema } from '../../../gen/coffer/v1/workspace_pb.ts';
 import type { Caller, Grant } from '../../vault/caller.ts';
-import { draftDefaults, type CredentialDraft } from '../../vault/credential-rules.ts';
-import type { CredentialChange } from '../../vault/credential-vault.ts';
-import { etagOf, stateOf, type Credential, type CredentialState } from '../../vault/credential.ts';
+import { draftDefaults, type CredentialDraft } from '../../vault/credentials/credential-rules.ts';
+import type { CredentialChange } from '../../vault/credentials/credential-vault.ts';
+import { etagOf, stateOf, type Credential, type CredentialState } from '../../vault/credentials/credential.ts';
 import { invalidArgument } from '../../vault/errors.ts';
 import { spellShortId } from '../../vault/ids.ts';
-import type { Member } from '../../vault/member-ports.ts';
+import type { Member, UsedApiKey, User } from '../../vault/identity/identity.ts';
 import { notNarrowed, type Narrowing } from '../../vault/narrowing.ts';
 import type { Role } from '../../vault/permissions.ts';
-import type { UsedApiKey, User, Workspace } from '../../vault/ports.ts';
+import type { Workspace } from '../../vault/workspaces/ports.ts';
 import { fromTimestamp, toStruct, toTimestamp } from '../shared/well-known-types.ts';
 
 /** What a provider and an auth type are called that a create leaves out. */

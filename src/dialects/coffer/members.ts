@@ -1,7 +1,7 @@
 import type { Member as MemberMessage } from '../../../gen/coffer/v1/member_pb.ts';
 import { WorkspaceService } from '../../../gen/coffer/v1/workspace_service_pb.ts';
 import { workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
-import type { MemberDirectory, MemberDraft } from '../../vault/members.ts';
+import type { MemberDirectory, MemberDraft } from '../../vault/identity/members.ts';
 import { inWorkspace } from './in-workspace.ts';
 import { memberToMessage, roleFromEnum } from './mapping.ts';
 import { readPage } from './pages.ts';

@@ -1,5 +1,5 @@
 import { invalidArgument, VaultError } from '../../vault/errors.ts';
-import { fillPage, type FoundPage } from '../../vault/fill-page.ts';
+import { fillPage, type FoundPage } from '../../vault/page.ts';
 import { parseId } from '../../vault/ids.ts';
 import { limits } from '../../vault/limits.ts';
 

@@ -1,6 +1,6 @@
 import { SecretService } from '../../../gen/coffer/v1/secret_service_pb.ts';
 import { workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
-import type { CredentialVault } from '../../vault/credential-vault.ts';
+import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
 import { toStruct } from '../shared/well-known-types.ts';
 import { inWorkspace } from './in-workspace.ts';
 

@@ -1,6 +1,6 @@
 import { AccessService, type CreateUserRequest } from '../../../gen/coffer/v1/access_service_pb.ts';
 import { ownerRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
-import type { UserDirectory, UserDraft } from '../../vault/users.ts';
+import type { UserDirectory, UserDraft } from '../../vault/identity/users.ts';
 import { userToMessage } from './mapping.ts';
 import { readPage } from './pages.ts';
 

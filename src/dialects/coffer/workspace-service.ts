@@ -1,6 +1,6 @@
 import { WorkspaceService } from '../../../gen/coffer/v1/workspace_service_pb.ts';
 import { authenticatedRpc, ownerRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
-import type { WorkspaceDirectory } from '../../vault/workspaces.ts';
+import type { WorkspaceDirectory } from '../../vault/workspaces/workspaces.ts';
 import { workspaceToMessage } from './mapping.ts';
 import { readPage } from './pages.ts';
 

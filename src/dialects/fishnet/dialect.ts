@@ -9,8 +9,8 @@ import {
   type BoundRpc,
 } from '../../gateway/contract/bound-rpc.ts';
 import type { Call } from '../../vault/caller.ts';
-import type { CredentialVault } from '../../vault/credential-vault.ts';
-import type { Login } from '../../vault/login.ts';
+import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
+import type { Login } from '../../vault/identity/login.ts';
 import { answerBudgetOf } from '../shared/answer-budget.ts';
 import { toTimestamp } from '../shared/well-known-types.ts';
 import { documentation } from './documentation.ts';

@@ -2,7 +2,7 @@ import type { Problem, RestAnswer, RestExchange } from '../../gateway/contract/d
 import type { FaultList } from '../../gateway/messages/fault-list.ts';
 import type { VaultError, VaultErrorCode } from '../../vault/errors.ts';
 import { describeFaults, isUnset, type ProblemTable, renderBy } from '../shared/errors.ts';
-import { describeTextFlaw } from '../../vault/json-text-flaw.ts';
+import { describeTextFlaw } from '../../vault/json-scan.ts';
 import { valuesRequired } from './mapping.ts';
 
 /** The status of a refusal, and Fishnet's own words for it; without them the vault's are shown. */

@@ -1,12 +1,12 @@
-import type { MessageInitShape } from '@bufbuild/protobuf';
 import assert from 'node:assert/strict';
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import {
   ComponentCredentialService,
   type ComponentCredentialSchema,
 } from '../../../gen/flowise/v1/component_credential_service_pb.ts';
 import type { RestExchange } from '../../gateway/contract/dialect.ts';
 import { isJsonObject, type JsonValue } from '../../vault/json.ts';
-import type { FieldKind, Provider } from '../../vault/provider-catalogue.ts';
+import type { FieldKind, Provider } from '../shared/provider-catalogue.ts';
 
 /** Flowise's types of inputs. */
 const inputTypes: Record<FieldKind, string> = { secret: 'password', url: 'url', text: 'string' };

@@ -1,17 +1,17 @@
+import * as mapping from './mapping.ts';
 import { ComponentCredentialService } from '../../../gen/flowise/v1/component_credential_service_pb.ts';
 import { CredentialService, CredentialSummarySchema } from '../../../gen/flowise/v1/credential_service_pb.ts';
 import type { Dialect } from '../../gateway/contract/dialect.ts';
 import { authenticatedRpc, workspaceListRpc, workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { Call } from '../../vault/caller.ts';
-import type { CredentialVault } from '../../vault/credential-vault.ts';
+import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
 import { invalidArgument, notFound, VaultError } from '../../vault/errors.ts';
-import { findProvider, isFreeForm, providers } from '../../vault/provider-catalogue.ts';
+import { findProvider, isFreeForm, providers } from '../shared/provider-catalogue.ts';
 import { componentOf, componentsMax, freeFormComponentOf, separator, unwrapComponents } from './components.ts';
 import { documentation } from './documentation.ts';
 import { renderProblem } from './errors.ts';
 import { answerBudgetOf } from '../shared/answer-budget.ts';
 import { fixedAnswers } from './fixed-answers.ts';
-import * as mapping from './mapping.ts';
 import { flowiseName, isPlain } from './redaction.ts';
 
 /** What the dialect works with. */

@@ -3,7 +3,7 @@ import type { FaultList } from '../../gateway/messages/fault-list.ts';
 import type { VaultError, VaultErrorCode } from '../../vault/errors.ts';
 import type { JsonValue } from '../../vault/json.ts';
 import { describeFaults, isUnset, type ProblemTable, renderBy } from '../shared/errors.ts';
-import { describeTextFlaw } from '../../vault/json-text-flaw.ts';
+import { describeTextFlaw } from '../../vault/json-scan.ts';
 
 const statuses: Record<VaultErrorCode, number> = {
   token_missing: 401,

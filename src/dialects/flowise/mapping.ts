@@ -8,19 +8,19 @@ import type {
   UpdateCredentialRequest,
 } from '../../../gen/flowise/v1/credential_service_pb.ts';
 import { mayReveal, type Call } from '../../vault/caller.ts';
-import { draftDefaults, type CredentialDraft } from '../../vault/credential-rules.ts';
+import { draftDefaults, type CredentialDraft } from '../../vault/credentials/credential-rules.ts';
 import type {
   CredentialChange,
   DescribedSecret,
   RevealedSecret,
   SealedCredential,
-} from '../../vault/credential-vault.ts';
-import type { Credential } from '../../vault/credential.ts';
+} from '../../vault/credentials/credential-vault.ts';
+import type { Credential } from '../../vault/credentials/credential.ts';
 import { invalidArgument } from '../../vault/errors.ts';
 import { sameJson, type JsonObject } from '../../vault/json.ts';
-import { findProvider, spellingsOf } from '../../vault/provider-catalogue.ts';
+import { findProvider, spellingsOf } from '../shared/provider-catalogue.ts';
 import { Secret } from '../../vault/secret.ts';
-import type { SecretChange } from '../../vault/secret-change.ts';
+import type { SecretChange } from '../../vault/credentials/secret-change.ts';
 import { toStruct, toTimestamp } from '../shared/well-known-types.ts';
 import { blankValues, flowiseName, mergedOver, replacedBy, showAddresses, withoutMarkers } from './redaction.ts';
 

@@ -1,8 +1,8 @@
-import { findField, isFreeForm } from '../../vault/provider-catalogue.ts';
+import { findField, isFreeForm } from '../shared/provider-catalogue.ts';
 import type { JsonObject, JsonValue } from '../../vault/json.ts';
 import { Secret } from '../../vault/secret.ts';
-import type { Credential } from '../../vault/credential.ts';
-import type { SecretChange } from '../../vault/secret-change.ts';
+import type { Credential } from '../../vault/credentials/credential.ts';
+import type { SecretChange } from '../../vault/credentials/secret-change.ts';
 import { holdsMask, isMask, unmask } from '../shared/masks.ts';
 import { inStoredNames, secretFieldsOf } from '../shared/secret-fields.ts';
 

@@ -3,9 +3,9 @@ import { CredentialReadSchema, CredentialService } from '../../../gen/mielto/v1/
 import type { Dialect } from '../../gateway/contract/dialect.ts';
 import { workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { Call } from '../../vault/caller.ts';
-import type { CredentialPage, CredentialVault } from '../../vault/credential-vault.ts';
-import type { Credential } from '../../vault/credential.ts';
-import type { Clock } from '../../vault/ports.ts';
+import type { CredentialPage, CredentialVault } from '../../vault/credentials/credential-vault.ts';
+import type { Credential } from '../../vault/credentials/credential.ts';
+import type { Clock } from '../../vault/time.ts';
 import { answerBudgetOf } from '../shared/answer-budget.ts';
 import { documentation } from './documentation.ts';
 import { renderMieltoProblem } from './errors.ts';

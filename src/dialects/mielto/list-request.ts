@@ -1,6 +1,6 @@
 import type { ListCredentialsRequest } from '../../../gen/mielto/v1/credential_service_pb.ts';
-import type { CredentialState } from '../../vault/credential.ts';
-import type { CredentialFilter } from '../../vault/ports.ts';
+import type { CredentialState } from '../../vault/credentials/credential.ts';
+import type { CredentialFilter } from '../../vault/credentials/ports.ts';
 import { authTypeMappings } from '../shared/auth-type-mapping.ts';
 
 /** A part of the list, by the place where it begins. */

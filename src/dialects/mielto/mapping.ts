@@ -4,11 +4,11 @@ import type {
   CredentialReadSchema,
   UpdateCredentialRequest,
 } from '../../../gen/mielto/v1/credential_service_pb.ts';
-import { draftDefaults, type CredentialDraft } from '../../vault/credential-rules.ts';
-import type { CredentialChange } from '../../vault/credential-vault.ts';
-import { stateOf, type Credential } from '../../vault/credential.ts';
+import { draftDefaults, type CredentialDraft } from '../../vault/credentials/credential-rules.ts';
+import type { CredentialChange } from '../../vault/credentials/credential-vault.ts';
+import { stateOf, type Credential } from '../../vault/credentials/credential.ts';
 import { Secret } from '../../vault/secret.ts';
-import type { SecretChange } from '../../vault/secret-change.ts';
+import type { SecretChange } from '../../vault/credentials/secret-change.ts';
 import { holdsMask, isMask, unmask } from '../shared/masks.ts';
 import { inStoredNames } from '../shared/secret-fields.ts';
 import { toTimestamp } from '../shared/well-known-types.ts';

@@ -1,3 +1,4 @@
+import * as mapping from './mapping.ts';
 import {
   CredentialService,
   CredentialSummarySchema,
@@ -7,7 +8,7 @@ import type { Dialect, RestStyle } from '../../gateway/contract/dialect.ts';
 import { quote } from '../../gateway/errors/refusal-limits.ts';
 import { workspaceListRpc, workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { Call } from '../../vault/caller.ts';
-import type { CredentialVault } from '../../vault/credential-vault.ts';
+import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
 import { spellShortId } from '../../vault/ids.ts';
 import { answerBudgetOf } from '../shared/answer-budget.ts';
 import { withNameConflictMessage } from '../shared/errors.ts';
@@ -15,7 +16,6 @@ import { authTypeMappings } from '../shared/auth-type-mapping.ts';
 import { documentation } from './documentation.ts';
 import { wrapSuccess } from './envelope.ts';
 import { checkWorkspaceSpelling, renderMiniflowProblem } from './errors.ts';
-import * as mapping from './mapping.ts';
 
 /** What the dialect works with. */
 export interface MiniflowParts {

@@ -1,7 +1,7 @@
 import type { Problem, RestAnswer, RestExchange } from '../../gateway/contract/dialect.ts';
 import { quote } from '../../gateway/errors/refusal-limits.ts';
 import { VaultError, type VaultErrorCode } from '../../vault/errors.ts';
-import { describeTextFlaw } from '../../vault/json-text-flaw.ts';
+import { describeTextFlaw } from '../../vault/json-scan.ts';
 import { type ProblemTable, renderBy } from '../shared/errors.ts';
 import { wrapFailure, type Failure } from './envelope.ts';
 

@@ -8,12 +8,12 @@ import type {
   CredentialSummarySchema,
   UpdateCredentialRequest,
 } from '../../../gen/miniflow/v1/credential_service_pb.ts';
-import { draftDefaults, type CredentialDraft } from '../../vault/credential-rules.ts';
-import type { CredentialChange } from '../../vault/credential-vault.ts';
-import type { Credential } from '../../vault/credential.ts';
+import { draftDefaults, type CredentialDraft } from '../../vault/credentials/credential-rules.ts';
+import type { CredentialChange } from '../../vault/credentials/credential-vault.ts';
+import type { Credential } from '../../vault/credentials/credential.ts';
 import { invalidArgument } from '../../vault/errors.ts';
 import { spellShortId } from '../../vault/ids.ts';
-import { findField } from '../../vault/provider-catalogue.ts';
+import { findField } from '../shared/provider-catalogue.ts';
 import { Secret } from '../../vault/secret.ts';
 import { toStruct, toTimestamp } from '../shared/well-known-types.ts';
 import { authTypeMappings } from '../shared/auth-type-mapping.ts';

@@ -1,5 +1,5 @@
 import { invalidArgument } from '../../vault/errors.ts';
-import { parseTime } from '../../vault/parse-time.ts';
+import { parseTime } from '../../vault/time.ts';
 
 const isoPattern =
   /^(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2})(?::(\d{2})(?:[.,](\d+))?)?(?:[Zz]|([+-])(\d{2}):?(\d{2}))?)?$/;

@@ -3,7 +3,7 @@ import type { Dialect } from '../../gateway/contract/dialect.ts';
 import { quote } from '../../gateway/errors/refusal-limits.ts';
 import { workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { Call } from '../../vault/caller.ts';
-import type { CredentialVault, RevealedSecret } from '../../vault/credential-vault.ts';
+import type { CredentialVault, RevealedSecret } from '../../vault/credentials/credential-vault.ts';
 import { withNameConflictMessage } from '../shared/errors.ts';
 import { documentation } from './documentation.ts';
 import { renderScaleProblem } from './errors.ts';

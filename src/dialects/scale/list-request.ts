@@ -1,6 +1,6 @@
 import type { ListCredentialsRequest } from '../../../gen/scale/v5/credential_service_pb.ts';
-import type { CredentialPage } from '../../vault/credential-vault.ts';
-import type { CredentialFilter, CredentialSort } from '../../vault/ports.ts';
+import type { CredentialPage } from '../../vault/credentials/credential-vault.ts';
+import type { CredentialFilter, CredentialSort } from '../../vault/credentials/ports.ts';
 
 const limitDefault = 100;
 

@@ -1,9 +1,9 @@
 import { invalidArgument } from '../../vault/errors.ts';
-import { describeTextFlaw } from '../../vault/json-text-flaw.ts';
+import { describeTextFlaw } from '../../vault/json-scan.ts';
 import { isJsonObject, type JsonObject } from '../../vault/json.ts';
 import { readJson, type ReadJson } from '../../vault/read-json.ts';
 import { Secret } from '../../vault/secret.ts';
-import type { MergedSecret, SecretChange } from '../../vault/secret-change.ts';
+import type { MergedSecret, SecretChange } from '../../vault/credentials/secret-change.ts';
 import { holdsMask, isMask, unmask } from '../shared/masks.ts';
 
 /** The secret of a payload: one field, whatever its type. */

@@ -1,4 +1,4 @@
-import type { CredentialFilter } from '../../vault/ports.ts';
+import type { CredentialFilter } from '../../vault/credentials/ports.ts';
 
 /** The vault's auth types as a dialect that has fewer of them shows them. */
 export interface AuthTypeMapping {

@@ -2,7 +2,7 @@ import type { Problem, RestAnswer } from '../../gateway/contract/dialect.ts';
 import type { VaultError, VaultErrorCode } from '../../vault/errors.ts';
 import type { JsonValue } from '../../vault/json.ts';
 import { fastApiFaults } from './fastapi-faults.ts';
-import { describeTextFlaw } from '../../vault/json-text-flaw.ts';
+import { describeTextFlaw } from '../../vault/json-scan.ts';
 import { renderBy, type ProblemTable } from './errors.ts';
 
 /** What differs between the dialects whose originals are FastAPI applications. */

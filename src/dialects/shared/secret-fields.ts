@@ -1,7 +1,7 @@
-import type { Credential } from '../../vault/credential.ts';
+import type { Credential } from '../../vault/credentials/credential.ts';
 import { VaultError } from '../../vault/errors.ts';
 import type { JsonObject, JsonValue } from '../../vault/json.ts';
-import { findProvider, isFreeForm } from '../../vault/provider-catalogue.ts';
+import { findProvider, isFreeForm } from './provider-catalogue.ts';
 import type { Secret } from '../../vault/secret.ts';
 
 /** The names under which a dialect stores the secret fields of a credential; undefined where its callers name them. */

@@ -2,7 +2,7 @@ import type { JsonObject as StructInit, JsonValue as StructValue } from '@bufbui
 import type { Timestamp } from '@bufbuild/protobuf/wkt';
 import { invalidArgument } from '../../vault/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.ts';
-import { isStorableTime } from '../../vault/parse-time.ts';
+import { isStorableTime } from '../../vault/time.ts';
 
 const nanosMax = 999_999_999;
 

@@ -1,7 +1,7 @@
 import type { Caller } from '../../vault/caller.ts';
 import { VaultError } from '../../vault/errors.ts';
 import { networkOf } from '../../vault/network.ts';
-import type { Clock } from '../../vault/ports.ts';
+import type { Clock } from '../../vault/time.ts';
 import type { Proof, Prover } from './authenticate.ts';
 import { TokenBuckets } from './token-buckets.ts';
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../../vault/ports.ts';
+import type { Clock } from '../../vault/time.ts';
 
 interface Bucket {
   /** Thousandths of what it may hold, so that they are whole. */

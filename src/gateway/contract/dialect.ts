@@ -1,7 +1,7 @@
 import type { DescMethod } from '@bufbuild/protobuf';
 import type { VaultError } from '../../vault/errors.ts';
 import type { JsonValue } from '../../vault/json.ts';
-import type { JsonTextFlaw } from '../../vault/json-text-flaw.ts';
+import type { JsonTextFlaw } from '../../vault/json-scan.ts';
 import type { Caller } from '../../vault/caller.ts';
 import type { Documentation } from './documentation.ts';
 import type { BoundRpc, BoundStream } from './bound-rpc.ts';

@@ -1,5 +1,13 @@
-import { isMessage, ScalarType, toJson } from '@bufbuild/protobuf';
-import type { DescEnum, DescField, DescMessage, Message } from '@bufbuild/protobuf';
+import assert from 'node:assert/strict';
+import {
+  isMessage,
+  ScalarType,
+  toJson,
+  type DescEnum,
+  type DescField,
+  type DescMessage,
+  type Message,
+} from '@bufbuild/protobuf';
 import { base64Encode } from '@bufbuild/protobuf/wire';
 import {
   DurationSchema,
@@ -10,8 +18,7 @@ import {
   timestampDate,
   ValueSchema,
 } from '@bufbuild/protobuf/wkt';
-import assert from 'node:assert/strict';
-import { spellTime } from '../../vault/spell-time.ts';
+import { spellTime } from '../../vault/time.ts';
 import type { JsonStyle } from '../contract/dialect.ts';
 import { isJson } from '../request/json-guard.ts';
 import { fieldReader, wireNameOf } from '../routes/message-fields.ts';

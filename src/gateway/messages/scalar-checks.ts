@@ -1,10 +1,8 @@
-import { fromJson, ScalarType } from '@bufbuild/protobuf';
-import type { DescEnum, DescMessage } from '@bufbuild/protobuf';
+import { fromJson, ScalarType, type DescEnum, type DescMessage } from '@bufbuild/protobuf';
 import { base64Decode } from '@bufbuild/protobuf/wire';
 import { DurationSchema, FieldMaskSchema } from '@bufbuild/protobuf/wkt';
 import type { JsonValue } from '../../vault/json.ts';
-import { parseTime } from '../../vault/parse-time.ts';
-import { spellTime } from '../../vault/spell-time.ts';
+import { parseTime, spellTime } from '../../vault/time.ts';
 import type { Fault } from '../contract/dialect.ts';
 
 /** What a value breaks. */

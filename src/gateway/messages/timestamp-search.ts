@@ -1,6 +1,6 @@
 import type { DescField, DescMessage } from '@bufbuild/protobuf';
 import { isJsonObject, type JsonValue } from '../../vault/json.ts';
-import { parseTime } from '../../vault/parse-time.ts';
+import { parseTime } from '../../vault/time.ts';
 
 /** Finds the first text in a message's JSON that stands for a timestamp and is no time; the answer is its path. */
 export type TimestampSearch = (json: JsonValue) => string | undefined;

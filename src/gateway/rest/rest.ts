@@ -1,9 +1,9 @@
-import type { Message } from '@bufbuild/protobuf';
 import assert from 'node:assert/strict';
+import type { Message } from '@bufbuild/protobuf';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Caller } from '../../vault/caller.ts';
-import type { Clock } from '../../vault/ports.ts';
+import type { Clock } from '../../vault/time.ts';
 import { callerOf, evidenceOf, type Proof, type Prover } from '../admission/authenticate.ts';
 import { givenUp, shuttingDown } from '../errors/connect-errors.ts';
 import type { OpenStreams } from '../admission/open-streams.ts';

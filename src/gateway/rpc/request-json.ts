@@ -1,8 +1,8 @@
+import assert from 'node:assert/strict';
 import type { DescMessage, JsonValue } from '@bufbuild/protobuf';
 import type { ConnectError } from '@connectrpc/connect';
-import assert from 'node:assert/strict';
 import { VaultError } from '../../vault/errors.ts';
-import { describeTextFlaw, placeOfFlaw } from '../../vault/json-text-flaw.ts';
+import { describeTextFlaw, placeOfFlaw } from '../../vault/json-scan.ts';
 import { hasEscapedName } from '../../vault/json-tokens.ts';
 import { sameJson } from '../../vault/json.ts';
 import { readJson } from '../../vault/read-json.ts';

@@ -2,7 +2,7 @@ import type { DescMethod, Message } from '@bufbuild/protobuf';
 import { ConnectError } from '@connectrpc/connect';
 import type { Logger } from 'pino';
 import { VaultError } from '../../vault/errors.ts';
-import type { Clock } from '../../vault/ports.ts';
+import type { Clock } from '../../vault/time.ts';
 import { callerOf, evidenceOf, type Proof, type Prover } from '../admission/authenticate.ts';
 import type { RequestHeaders } from '../request/request-headers.ts';
 import {
@@ -19,9 +19,8 @@ import { workFor, type Exchange } from '../contract/exchange.ts';
 import type { Guard } from '../admission/guard.ts';
 import { createBinaryMessageReader, type BinaryMessageReader } from '../messages/read-binary-message.ts';
 import { bodyLimitOf } from '../request/request-body.ts';
-import { nameOfRpc } from '../contract/bound-rpc.ts';
+import { nameOfRpc, namedCredential, type BoundRpc, type GuardedRpc, type RpcCall } from '../contract/bound-rpc.ts';
 import { renderProblem } from '../errors/rest-problems.ts';
-import { namedCredential, type BoundRpc, type GuardedRpc, type RpcCall } from '../contract/bound-rpc.ts';
 import { isDeniedUnread, nameCredential } from './denied-credential.ts';
 import { describeUnknownError } from '../errors/unknown-error.ts';
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { trace } from '@opentelemetry/api';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { AuditEvent } from '../../vault/audit-event.ts';
+import type { AuditEvent } from '../../vault/audit/audit-event.ts';
 import { VaultError } from '../../vault/errors.ts';
-import type { Decision, DecisionTarget, FoundCredential } from '../../vault/ports.ts';
+import type { Decision, DecisionTarget, FoundCredential } from '../../vault/credentials/ports.ts';
 import type { CredentialGuard } from '../credentials/credential-guard.ts';
 import {
   canceled,

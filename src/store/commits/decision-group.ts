@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { AuditEvent } from '../../vault/audit-event.ts';
-import type { Decision, DecisionTarget, FoundCredential } from '../../vault/ports.ts';
+import type { AuditEvent } from '../../vault/audit/audit-event.ts';
+import type { Decision, DecisionTarget, FoundCredential } from '../../vault/credentials/ports.ts';
 import type { CredentialGuard } from '../credentials/credential-guard.ts';
 import { findTaken, type Claim, type Taken } from '../credentials/credential-claims.ts';
 import { findForDecisions, type FoundForDecisions } from '../credentials/credential-finding.ts';

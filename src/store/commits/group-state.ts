@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import type { Credential } from '../../vault/credential.ts';
+import type { Credential } from '../../vault/credentials/credential.ts';
 import type { VaultError } from '../../vault/errors.ts';
 import { refersTo } from '../../vault/ids.ts';
-import type { Decision, DecisionTarget } from '../../vault/ports.ts';
+import type { Decision, DecisionTarget } from '../../vault/credentials/ports.ts';
 import { idTaken, nameKeyOf, nameTaken, type Claim, type Taken } from '../credentials/credential-claims.ts';
 import type { FoundForDecisions, SignedFinding } from '../credentials/credential-finding.ts';
 import { spellState, type CredentialGuard } from '../credentials/credential-guard.ts';

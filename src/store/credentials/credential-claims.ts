@@ -1,4 +1,4 @@
-import type { Credential } from '../../vault/credential.ts';
+import type { Credential } from '../../vault/credentials/credential.ts';
 import { VaultError } from '../../vault/errors.ts';
 import { shortIdOf } from '../../vault/ids.ts';
 import type { Statement } from '../postgres/statements/statement.ts';

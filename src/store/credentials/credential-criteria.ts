@@ -1,4 +1,4 @@
-import type { CountRequest, CredentialFilter, PageRequest } from '../../vault/ports.ts';
+import type { CountRequest, CredentialFilter, PageRequest } from '../../vault/credentials/ports.ts';
 import { credentialProperties } from './credential-row.ts';
 import type { StatementNames } from '../postgres/statements/statement-names.ts';
 import { columnOf, selectList, type Statement } from '../postgres/statements/statement.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { shortIdOf } from '../../vault/ids.ts';
-import type { SealedVersion } from '../../vault/credential.ts';
-import type { DecisionTarget, FoundCredential } from '../../vault/ports.ts';
+import type { SealedVersion } from '../../vault/credentials/credential.ts';
+import type { DecisionTarget, FoundCredential } from '../../vault/credentials/ports.ts';
 import type { CredentialGuard, SignedRow } from './credential-guard.ts';
 import { findTakenNames, nameKeyOf, type NamePlace } from './credential-claims.ts';
 import { credentialOf, keyOf, sealedVersionOf, type SealedRow } from './credential-row.ts';

@@ -1,5 +1,5 @@
-import type { Credential, SealedVersion } from '../../vault/credential.ts';
-import type { GrantMac } from '../../vault/ports.ts';
+import type { Credential, SealedVersion } from '../../vault/credentials/credential.ts';
+import type { GrantMac } from '../../vault/identity/ports.ts';
 import { credentialOf, type CredentialRow } from './credential-row.ts';
 import { versionGrants } from '../identity/grant-tables.ts';
 import { spellMac } from '../identity/told-state.ts';

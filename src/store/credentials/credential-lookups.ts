@@ -1,8 +1,8 @@
-import { trace, type Span } from '@opentelemetry/api';
 import assert from 'node:assert/strict';
-import type { Credential } from '../../vault/credential.ts';
+import { trace, type Span } from '@opentelemetry/api';
+import type { Credential } from '../../vault/credentials/credential.ts';
 import { credentialUnreadable, VaultError } from '../../vault/errors.ts';
-import type { FindRequest } from '../../vault/ports.ts';
+import type { FindRequest } from '../../vault/credentials/ports.ts';
 import { credentialOf, isShowable, type CredentialRow } from './credential-row.ts';
 import { findCredentials, type Place } from './credential-statements.ts';
 import { canceled } from '../postgres/connect/database-failure.ts';

@@ -1,5 +1,5 @@
 import type { InferEntity } from '@mikro-orm/postgresql';
-import type { Credential, SealedVersion } from '../../vault/credential.ts';
+import type { Credential, SealedVersion } from '../../vault/credentials/credential.ts';
 import type { CredentialEntity } from '../entities/credential.ts';
 import { isReadableTime, readableCount, readableTime } from '../postgres/statements/readable-values.ts';
 import type { ColumnTypes } from '../postgres/statements/statement-rows.ts';

@@ -1,4 +1,4 @@
-import type { CredentialUse } from '../../vault/ports.ts';
+import type { CredentialUse } from '../../vault/usage/usage-recorder.ts';
 import {
   changeableValuesOf,
   credentialProperties,

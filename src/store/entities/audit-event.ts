@@ -1,5 +1,5 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
-import type { AuditAction, AuditEvent, AuditOutcome } from '../../vault/audit-event.ts';
+import type { AuditAction, AuditEvent, AuditOutcome } from '../../vault/audit/audit-event.ts';
 
 /**
  * One line of the audit trail, in its place in a stream. Nothing refers to it and it refers to nothing by foreign key, since

@@ -1,5 +1,5 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
-import type { LedgerKind } from '../../vault/audit-ports.ts';
+import type { LedgerKind } from '../../vault/audit/audit-chain.ts';
 
 /** What holds the streams of the trail together, so that none can go unnoticed. Only added to. */
 export const AuditLedgerEntity = defineEntity({

@@ -1,5 +1,5 @@
 import type { InferEntity } from '@mikro-orm/postgresql';
-import type { ApiKey, Membership, Session, User } from '../../vault/ports.ts';
+import type { ApiKey, Membership, Session, User } from '../../vault/identity/identity.ts';
 import type { ApiKeyEntity } from '../entities/api-key.ts';
 import type { UserEntity } from '../entities/user.ts';
 import type { GrantGuard } from './grant-guard.ts';

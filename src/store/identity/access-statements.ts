@@ -1,4 +1,4 @@
-import type { Membership } from '../../vault/ports.ts';
+import type { Membership } from '../../vault/identity/identity.ts';
 import { apiKeyProperties, userColumns, type UserColumns } from './access-rows.ts';
 import type { MembershipRow } from './member-statements.ts';
 import { selectList, type Statement } from '../postgres/statements/statement.ts';

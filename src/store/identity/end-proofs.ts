@@ -1,4 +1,4 @@
-import type { ProofEnding } from '../../vault/ports.ts';
+import type { ProofEnding } from '../../vault/identity/ports.ts';
 import { apiKeyOf, updateRevocation, type ApiKeyRow } from './access-rows.ts';
 import type { GrantGuard } from './grant-guard.ts';
 import { apiKeyGrants } from './grant-tables.ts';

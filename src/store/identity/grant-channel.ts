@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Client, Notification } from 'pg';
-import type { GrantChange, GrantNotices } from '../../vault/ports.ts';
+import type { GrantChange, GrantNotices } from '../../vault/identity/ports.ts';
 import { endClient } from '../postgres/connect/end-client.ts';
 import type { Database, DatabaseOptions } from '../postgres/database.ts';
 import { SessionOpener } from '../postgres/connect/session-opener.ts';

@@ -1,4 +1,4 @@
-import type { GrantMac } from '../../vault/ports.ts';
+import type { GrantMac } from '../../vault/identity/ports.ts';
 import type { StoreLog } from '../postgres/connect/store-log.ts';
 
 /** A table whose rows grant something. */

@@ -1,4 +1,4 @@
-import type { GrantChange } from '../../vault/ports.ts';
+import type { GrantChange } from '../../vault/identity/ports.ts';
 import type { Statement } from '../postgres/statements/statement.ts';
 
 /** The channel of PostgreSQL over which changes of grants are told. Whoever may connect to the database can listen. */

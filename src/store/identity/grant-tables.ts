@@ -1,4 +1,5 @@
-import type { ApiKey, Membership, Session, User, Workspace, WrappedWorkspaceKey } from '../../vault/ports.ts';
+import type { ApiKey, Membership, Session, User } from '../../vault/identity/identity.ts';
+import type { Workspace, WrappedWorkspaceKey } from '../../vault/workspaces/ports.ts';
 import type { versionStates } from '../entities/credential-version.ts';
 import { flag, instant, type GrantTable } from './grant-guard.ts';
 

@@ -1,5 +1,5 @@
 import type { Reference } from '../../vault/ids.ts';
-import type { Membership } from '../../vault/ports.ts';
+import type { Membership } from '../../vault/identity/identity.ts';
 import { userColumns, type UserColumns } from './access-rows.ts';
 import { advisoryLocks } from '../postgres/statements/advisory-locks.ts';
 import { selectList, type Fragment, type Statement } from '../postgres/statements/statement.ts';

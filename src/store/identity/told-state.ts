@@ -1,4 +1,4 @@
-import type { AuditEvent } from '../../vault/audit-event.ts';
+import type { AuditEvent } from '../../vault/audit/audit-event.ts';
 
 /** How much of a row's MAC an event keeps: enough that none is ever met by chance. */
 const toldBytes = 16;

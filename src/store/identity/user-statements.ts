@@ -1,4 +1,4 @@
-import type { Session } from '../../vault/ports.ts';
+import type { Session } from '../../vault/identity/identity.ts';
 import { apiKeyProperties, userProperties } from './access-rows.ts';
 import { advisoryLocks } from '../postgres/statements/advisory-locks.ts';
 import { selectList, type Fragment, type Statement } from '../postgres/statements/statement.ts';

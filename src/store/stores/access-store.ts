@@ -1,4 +1,5 @@
-import type { AccessStore, ApiKey, Session, UserAccess } from '../../vault/ports.ts';
+import type { AccessStore } from '../../vault/identity/ports.ts';
+import type { ApiKey, Session, UserAccess } from '../../vault/identity/identity.ts';
 import { apiKeyOf, userOf, userOfColumns, type ApiKeyRow } from '../identity/access-rows.ts';
 import {
   findApiKeyAccess,

@@ -1,9 +1,9 @@
 import type { InferEntity } from '@mikro-orm/postgresql';
-import type { AuditEvent } from '../../vault/audit-event.ts';
+import type { AuditEvent } from '../../vault/audit/audit-event.ts';
 import { VaultError } from '../../vault/errors.ts';
 import type { Reference } from '../../vault/ids.ts';
-import type { User } from '../../vault/ports.ts';
-import type { AccountStore, Deactivation, PasswordChange } from '../../vault/user-ports.ts';
+import type { User } from '../../vault/identity/identity.ts';
+import type { AccountStore, Deactivation, PasswordChange } from '../../vault/identity/ports.ts';
 import { insertNamedUser, updateDeactivation, updatePassword, userOf, type UserRow } from '../identity/access-rows.ts';
 import type { Commits } from '../commits/commits.ts';
 import type { Database } from '../postgres/database.ts';

@@ -1,5 +1,5 @@
-import type { AuditEvent } from '../../vault/audit-event.ts';
-import type { AuditStore } from '../../vault/ports.ts';
+import type { AuditEvent } from '../../vault/audit/audit-event.ts';
+import type { AuditStore } from '../../vault/audit/ports.ts';
 import type { Commits } from '../commits/commits.ts';
 
 /** What such an event changes: of no workspace anything. As a decision it shares the commit of others. */

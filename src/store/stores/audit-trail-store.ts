@@ -1,8 +1,7 @@
-import type { AuditEvent } from '../../vault/audit-event.ts';
-import type { AuditHead, ChainedEvent, LedgerEntry, UnreadableEvent } from '../../vault/audit-ports.ts';
-import type { AuditEventRequest, AuditTrailReader, AuditTrailStore } from '../../vault/audit-trail.ts';
-import type { GrantMac } from '../../vault/ports.ts';
-import type { VersionReader } from '../../vault/record-evidence.ts';
+import type { AuditEvent } from '../../vault/audit/audit-event.ts';
+import type { AuditHead, ChainedEvent, LedgerEntry, UnreadableEvent } from '../../vault/audit/audit-chain.ts';
+import type { AuditEventRequest, AuditTrailReader, AuditTrailStore, VersionReader } from '../../vault/audit/ports.ts';
+import type { GrantMac } from '../../vault/identity/ports.ts';
 import { auditEventOf, chainedEventOf, type AuditEventRow, type PlacedEventRow } from '../trail/audit-event-row.ts';
 import type { Database } from '../postgres/database.ts';
 import { SqlRecordReader, SqlVersionReader } from '../trail/record-reader.ts';

@@ -1,4 +1,8 @@
-import { credentialChanges, type ChangedCredential, type CredentialChangeStore } from '../../vault/credential-watch.ts';
+import {
+  credentialChanges,
+  type ChangedCredential,
+  type CredentialChangeStore,
+} from '../../vault/credentials/credential-watch.ts';
 import type { Database } from '../postgres/database.ts';
 import type { Statement } from '../postgres/statements/statement.ts';
 

@@ -1,15 +1,15 @@
-import type { Credential } from '../../vault/credential.ts';
+import type { Credential } from '../../vault/credentials/credential.ts';
 import type { VaultError } from '../../vault/errors.ts';
 import type {
   CountRequest,
   CredentialStore,
-  CredentialUse,
   Decision,
   DecisionTarget,
   FindRequest,
   FoundCredential,
   PageRequest,
-} from '../../vault/ports.ts';
+} from '../../vault/credentials/ports.ts';
+import type { CredentialUse } from '../../vault/usage/usage-recorder.ts';
 import { countCredentials, isSoughtBackwards, listPage } from '../credentials/credential-criteria.ts';
 import { idTaken, nameTaken } from '../credentials/credential-claims.ts';
 import { CredentialLookups } from '../credentials/credential-lookups.ts';

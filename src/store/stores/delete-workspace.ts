@@ -1,4 +1,4 @@
-import type { WorkspaceDeletion } from '../../vault/ports.ts';
+import type { WorkspaceDeletion } from '../../vault/workspaces/ports.ts';
 import { apiKeyOf, type ApiKeyRow, type UserRow } from '../identity/access-rows.ts';
 import type { GrantGuard } from '../identity/grant-guard.ts';
 import { apiKeyGrants, userGrants, workspaceGrants } from '../identity/grant-tables.ts';

@@ -1,5 +1,5 @@
 import { VaultError } from '../../vault/errors.ts';
-import type { KeyStore, StoredKeyring, WrappedWorkspaceKey } from '../../vault/ports.ts';
+import type { KeyStore, StoredKeyring, WrappedWorkspaceKey } from '../../vault/workspaces/ports.ts';
 import type { Database } from '../postgres/database.ts';
 import { KeyringEntity } from '../entities/keyring.ts';
 import { WorkspaceKeyEntity } from '../entities/workspace-key.ts';

@@ -1,7 +1,7 @@
-import type { AuditEvent } from '../../vault/audit-event.ts';
+import type { AuditEvent } from '../../vault/audit/audit-event.ts';
 import type { Reference } from '../../vault/ids.ts';
-import type { Member, MemberChange, MemberStore } from '../../vault/member-ports.ts';
-import type { Membership, User } from '../../vault/ports.ts';
+import type { Member, Membership, User } from '../../vault/identity/identity.ts';
+import type { MemberChange, MemberStore } from '../../vault/identity/ports.ts';
 import { insertMembership, userOf, userOfColumns } from '../identity/access-rows.ts';
 import type { Commits } from '../commits/commits.ts';
 import type { Database } from '../postgres/database.ts';

@@ -1,4 +1,4 @@
-import type { PurgeStore, UnpurgedWorkspace } from '../../vault/ports.ts';
+import type { PurgeStore, UnpurgedWorkspace } from '../../vault/workspaces/ports.ts';
 import type { Database } from '../postgres/database.ts';
 import { together, updateRow } from '../postgres/statements/statement.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';

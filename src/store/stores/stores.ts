@@ -1,22 +1,18 @@
-import type { AuditChain, StreamHead } from '../../vault/audit-ports.ts';
-import type { AuditTrailStore } from '../../vault/audit-trail.ts';
-import type { CredentialChangeStore } from '../../vault/credential-watch.ts';
-import type { TrailLossStore } from '../../vault/trail-loss.ts';
-import type { MemberStore } from '../../vault/member-ports.ts';
+import type { InstanceStore, KeyStore, PurgeStore, WorkspaceStore } from '../../vault/workspaces/ports.ts';
+import type { AuditChain, AuditTrailStore, TrailLossStore, AuditStore } from '../../vault/audit/ports.ts';
+import type { StreamHead } from '../../vault/audit/audit-chain.ts';
+import type { CredentialChangeStore } from '../../vault/credentials/credential-watch.ts';
 import type {
+  MemberStore,
   AccessStore,
   ApiKeyStore,
-  AuditStore,
-  Clock,
-  CredentialStore,
   GrantMac,
-  IdSource,
-  KeyStore,
-  PurgeStore,
   UserStore,
-  WorkspaceStore,
-} from '../../vault/ports.ts';
-import type { AccountStore } from '../../vault/user-ports.ts';
+  AccountStore,
+} from '../../vault/identity/ports.ts';
+import type { Clock } from '../../vault/time.ts';
+import type { CredentialStore } from '../../vault/credentials/ports.ts';
+import type { IdSource } from '../../vault/ids.ts';
 import { SqlAccessStore } from './access-store.ts';
 import { SqlAccountStore } from './account-store.ts';
 import { SqlApiKeyStore } from './api-key-store.ts';
@@ -46,7 +42,7 @@ export interface Stores {
   readonly purge: PurgeStore;
   readonly members: MemberStore;
   readonly apiKeys: ApiKeyStore;
-  readonly users: UserStore;
+  readonly users: UserStore & InstanceStore;
   readonly accounts: AccountStore;
   readonly audit: AuditStore;
   readonly auditTrail: AuditTrailStore;

@@ -1,14 +1,9 @@
-import type { AuditChain, LedgerEntry } from '../../vault/audit-ports.ts';
-import { continuableLines } from '../../vault/audit-ports.ts';
-import type { Clock, IdSource } from '../../vault/ports.ts';
-import { systemEvent } from '../../vault/system-event.ts';
-import {
-  formatLoss,
-  lostEventCount,
-  unacknowledgedLosses,
-  type TrailLoss,
-  type TrailLossStore,
-} from '../../vault/trail-loss.ts';
+import type { AuditChain, TrailLossStore } from '../../vault/audit/ports.ts';
+import { type LedgerEntry, continuableLines } from '../../vault/audit/audit-chain.ts';
+import type { Clock } from '../../vault/time.ts';
+import type { IdSource } from '../../vault/ids.ts';
+import { systemEvent } from '../../vault/audit/audit-event.ts';
+import { formatLoss, lostEventCount, unacknowledgedLosses, type TrailLoss } from '../../vault/audit/trail-loss.ts';
 import type { Commits } from '../commits/commits.ts';
 import type { Database } from '../postgres/database.ts';
 import { together } from '../postgres/statements/statement.ts';

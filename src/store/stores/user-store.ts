@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import type { InstanceStore } from '../../vault/workspaces/ports.ts';
 import type { InferEntity } from '@mikro-orm/postgresql';
-import type { AuditEvent } from '../../vault/audit-event.ts';
+import type { AuditEvent } from '../../vault/audit/audit-event.ts';
 import { VaultError } from '../../vault/errors.ts';
-import type { FirstPassword, ProofEnding, User, UserStore } from '../../vault/ports.ts';
-import { isPassword } from '../../vault/withdrawn-password.ts';
+import type { FirstPassword, ProofEnding, UserStore } from '../../vault/identity/ports.ts';
+import type { User } from '../../vault/identity/identity.ts';
+import { isPassword } from '../../vault/identity/passwords.ts';
 import {
   insertApiKey,
   insertMembership,
@@ -36,7 +38,7 @@ import {
 const nothingDone = { answer: false, events: [] } as const;
 
 /** Users, their passwords and their sessions in PostgreSQL. */
-export class SqlUserStore implements UserStore {
+export class SqlUserStore implements UserStore, InstanceStore {
   readonly #database: Database;
   readonly #commits: Commits;
   readonly #guard: GrantGuard;
@@ -76,7 +78,7 @@ export class SqlUserStore implements UserStore {
   }
 
   /** @throws VaultError `already_set_up` where an owner exists */
-  async createFirstOwner(creation: Parameters<UserStore['createFirstOwner']>[0]): Promise<void> {
+  async createFirstOwner(creation: Parameters<InstanceStore['createFirstOwner']>[0]): Promise<void> {
     const { workspace, key, owner, membership, apiKey, event } = creation;
     const guard = this.#guard;
     const statement = together(

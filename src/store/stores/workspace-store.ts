@@ -1,5 +1,5 @@
 import type { Reference } from '../../vault/ids.ts';
-import type { Workspace, WorkspaceDeletion, WorkspaceStore } from '../../vault/ports.ts';
+import type { Workspace, WorkspaceDeletion, WorkspaceStore } from '../../vault/workspaces/ports.ts';
 import { insertMembership } from '../identity/access-rows.ts';
 import type { Commits } from '../commits/commits.ts';
 import type { Database } from '../postgres/database.ts';

@@ -1,5 +1,5 @@
-import type { AuditEvent } from '../../vault/audit-event.ts';
-import type { ChainedEvent, LedgerEntry, StreamHead, UnreadableEvent } from '../../vault/audit-ports.ts';
+import type { AuditEvent } from '../../vault/audit/audit-event.ts';
+import type { ChainedEvent, LedgerEntry, StreamHead, UnreadableEvent } from '../../vault/audit/audit-chain.ts';
 import type { InferEntity } from '@mikro-orm/postgresql';
 import type { AuditEventEntity } from '../entities/audit-event.ts';
 import { sqlStateOf } from '../postgres/connect/database-failure.ts';

@@ -1,6 +1,6 @@
 import type { QueryResultRow } from 'pg';
-import { parseHead, type AuditHead, type LedgerEntry } from '../../vault/audit-ports.ts';
-import type { TrailLoss } from '../../vault/trail-loss.ts';
+import { parseHead, type AuditHead, type LedgerEntry } from '../../vault/audit/audit-chain.ts';
+import type { TrailLoss } from '../../vault/audit/trail-loss.ts';
 import type { Statement } from '../postgres/statements/statement.ts';
 import { headOf, readHeads } from './ledger-heads.ts';
 import { findLastEvent, findLedger, type HeadRow } from './trail-statements.ts';

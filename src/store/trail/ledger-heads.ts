@@ -1,4 +1,4 @@
-import { parseHead, type AuditHead } from '../../vault/audit-ports.ts';
+import { parseHead, type AuditHead } from '../../vault/audit/audit-chain.ts';
 import type { HeadRow } from './trail-statements.ts';
 
 /** The heads that a line of the ledger tells, as they are spelt, by stream; what is none is left out. */

@@ -1,11 +1,6 @@
-import {
-  continuableLines,
-  spellHead,
-  type AuditChain,
-  type AuditHead,
-  type LedgerEntry,
-} from '../../vault/audit-ports.ts';
-import type { Clock } from '../../vault/ports.ts';
+import { continuableLines, spellHead, type AuditHead, type LedgerEntry } from '../../vault/audit/audit-chain.ts';
+import type { AuditChain } from '../../vault/audit/ports.ts';
+import type { Clock } from '../../vault/time.ts';
 import { insertLedgerEntry } from './audit-event-row.ts';
 import type { Database } from '../postgres/database.ts';
 import { headOf, readHeads } from './ledger-heads.ts';

@@ -1,12 +1,12 @@
 import type { QueryResultRow } from 'pg';
-import type { GrantMac } from '../../vault/ports.ts';
+import type { GrantMac } from '../../vault/identity/ports.ts';
 import type {
   CredentialEvidence,
   GrantEvidence,
   RecordReader,
   VersionEvidence,
   VersionReader,
-} from '../../vault/record-evidence.ts';
+} from '../../vault/audit/ports.ts';
 import { apiKeyProperties, userProperties, type ApiKeyRow, type UserRow } from '../identity/access-rows.ts';
 import { CredentialGuard, spellState, type SignedRow } from '../credentials/credential-guard.ts';
 import { credentialOf } from '../credentials/credential-row.ts';
@@ -40,7 +40,8 @@ import { readAhead } from './read-ahead.ts';
 import { workspaceProperties, type WorkspaceRow } from '../workspaces/workspace-statements.ts';
 import type { Statement } from '../postgres/statements/statement.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
-import type { Session, WrappedWorkspaceKey } from '../../vault/ports.ts';
+import type { Session } from '../../vault/identity/identity.ts';
+import type { WrappedWorkspaceKey } from '../../vault/workspaces/ports.ts';
 
 const rowsAtATime = 1_000;
 /** Their sealed secrets may be large. */

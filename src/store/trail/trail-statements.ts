@@ -1,4 +1,4 @@
-import type { AuditEventRequest } from '../../vault/audit-trail.ts';
+import type { AuditEventRequest } from '../../vault/audit/ports.ts';
 import { advisoryLocks } from '../postgres/statements/advisory-locks.ts';
 import { auditEventTypes } from './audit-event-row.ts';
 import { selectList, type Statement } from '../postgres/statements/statement.ts';

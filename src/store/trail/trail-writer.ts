@@ -1,15 +1,15 @@
-import type { AuditEvent } from '../../vault/audit-event.ts';
+import { type AuditEvent, systemEvent } from '../../vault/audit/audit-event.ts';
 import {
   continuableLines,
   spellHead,
-  type AuditChain,
   type AuditHead,
   type LedgerEntry,
   type StreamHead,
-} from '../../vault/audit-ports.ts';
-import type { Clock, IdSource } from '../../vault/ports.ts';
-import { systemEvent } from '../../vault/system-event.ts';
-import { formatLoss, lostEventCount, type TrailLoss } from '../../vault/trail-loss.ts';
+} from '../../vault/audit/audit-chain.ts';
+import type { AuditChain } from '../../vault/audit/ports.ts';
+import type { Clock } from '../../vault/time.ts';
+import type { IdSource } from '../../vault/ids.ts';
+import { formatLoss, lostEventCount, type TrailLoss } from '../../vault/audit/trail-loss.ts';
 import { insertAuditEvents, insertLedgerEntry } from './audit-event-row.ts';
 import { findLoss } from './find-loss.ts';
 import { headOf, readHeads } from './ledger-heads.ts';

@@ -1,5 +1,5 @@
 import { isNarrowing } from '../../vault/narrowing.ts';
-import type { ApiKey, User } from '../../vault/ports.ts';
+import type { ApiKey, User } from '../../vault/identity/identity.ts';
 import { flag, instant, type GrantTable } from '../identity/grant-guard.ts';
 
 type FormerUser = Pick<User, 'id' | 'isOwner' | 'defaultWorkspaceId'> & {

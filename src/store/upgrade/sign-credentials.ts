@@ -1,5 +1,7 @@
-import { continuableLines, type AuditChain, type LedgerEntry } from '../../vault/audit-ports.ts';
-import type { Clock, GrantMac } from '../../vault/ports.ts';
+import { continuableLines, type LedgerEntry } from '../../vault/audit/audit-chain.ts';
+import type { AuditChain } from '../../vault/audit/ports.ts';
+import type { Clock } from '../../vault/time.ts';
+import type { GrantMac } from '../../vault/identity/ports.ts';
 import { insertLedgerEntry } from '../trail/audit-event-row.ts';
 import { CredentialGuard } from '../credentials/credential-guard.ts';
 import { credentialOf, credentialProperties, type CredentialRow } from '../credentials/credential-row.ts';

@@ -1,5 +1,8 @@
-import { continuableLines, type AuditChain, type LedgerEntry } from '../../vault/audit-ports.ts';
-import type { Clock, GrantMac, SealerSource } from '../../vault/ports.ts';
+import { continuableLines, type LedgerEntry } from '../../vault/audit/audit-chain.ts';
+import type { AuditChain } from '../../vault/audit/ports.ts';
+import type { Clock } from '../../vault/time.ts';
+import type { GrantMac } from '../../vault/identity/ports.ts';
+import type { SealerSource } from '../../vault/workspaces/ports.ts';
 import type { Database } from '../postgres/database.ts';
 import { together, type Statement } from '../postgres/statements/statement.ts';
 import type { StoreLog } from '../postgres/connect/store-log.ts';

@@ -1,4 +1,4 @@
-import type { SealerSource, WorkspaceSealer } from '../../vault/ports.ts';
+import type { SealerSource, WorkspaceSealer } from '../../vault/workspaces/ports.ts';
 import { VaultError } from '../../vault/errors.ts';
 import type { Database } from '../postgres/database.ts';
 import { updateRows } from '../postgres/statements/statement-rows.ts';

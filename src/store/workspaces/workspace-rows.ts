@@ -1,4 +1,4 @@
-import type { Workspace, WrappedWorkspaceKey } from '../../vault/ports.ts';
+import type { Workspace, WrappedWorkspaceKey } from '../../vault/workspaces/ports.ts';
 import type { GrantGuard } from '../identity/grant-guard.ts';
 import { workspaceGrants, workspaceKeyGrants } from '../identity/grant-tables.ts';
 import { insertInto, type Fragment } from '../postgres/statements/statement.ts';

@@ -15,7 +15,7 @@ import {
   roleFromEnum,
   workspaceToMessage,
 } from '../../../src/dialects/coffer/mapping.ts';
-import { checkDraft } from '../../../src/vault/credential-rules.ts';
+import { checkDraft } from '../../../src/vault/credentials/credential-rules.ts';
 import { VaultError } from '../../../src/vault/errors.ts';
 import { roles } from '../../../src/vault/permissions.ts';
 import { someApiKey, someCaller, someCredential } from './samples.ts';

@@ -1,6 +1,6 @@
 import type { Caller } from '../../../src/vault/caller.ts';
-import type { Credential } from '../../../src/vault/credential.ts';
-import type { UsedApiKey } from '../../../src/vault/ports.ts';
+import type { Credential } from '../../../src/vault/credentials/credential.ts';
+import type { UsedApiKey } from '../../../src/vault/identity/identity.ts';
 
 /** A credential of which everything is set, but for what the test says. */
 export function someCredential(change: Partial<Credential> = {}): Credential {

@@ -2,8 +2,8 @@ import { create } from '@bufbuild/protobuf';
 import { expect } from 'chai';
 import { CreateCredentialRequestSchema } from '../../../gen/fishnet/v1/credential_service_pb.ts';
 import { credentialToWire, draftFromRequest, type FishnetDraft } from '../../../src/dialects/fishnet/mapping.ts';
-import { draftDefaults } from '../../../src/vault/credential-rules.ts';
-import type { Credential } from '../../../src/vault/credential.ts';
+import { draftDefaults } from '../../../src/vault/credentials/credential-rules.ts';
+import type { Credential } from '../../../src/vault/credentials/credential.ts';
 import { VaultError } from '../../../src/vault/errors.ts';
 
 const key = 'sk-a-private-value';

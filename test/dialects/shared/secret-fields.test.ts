@@ -6,7 +6,7 @@ import { dialectNames } from '../../../src/dialects/index.ts';
 import { inStoredNames, secretFieldsOf, type SentFields } from '../../../src/dialects/shared/secret-fields.ts';
 import { VaultError } from '../../../src/vault/errors.ts';
 import type { JsonObject } from '../../../src/vault/json.ts';
-import { providers } from '../../../src/vault/provider-catalogue.ts';
+import { providers } from '../../../src/dialects/shared/provider-catalogue.ts';
 import { Secret } from '../../../src/vault/secret.ts';
 import { sampleCredential } from '../sample-credential.ts';
 

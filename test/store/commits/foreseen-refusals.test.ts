@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { Client } from 'pg';
 import { openDatabase } from '../../../src/store/postgres/database.ts';
-import type { Credential } from '../../../src/vault/credential.ts';
+import type { Credential } from '../../../src/vault/credentials/credential.ts';
 import { VaultError } from '../../../src/vault/errors.ts';
 import {
   addCredential,

@@ -5,7 +5,7 @@ import { KeyedGrantMac } from '../../../src/encryption/grant-mac.ts';
 import { Key } from '../../../src/encryption/key.ts';
 import { loadSodium } from '../../../src/encryption/sodium.ts';
 import { signCredentialsOnce, type Signing } from '../../../src/store/upgrade/sign-credentials.ts';
-import type { Credential } from '../../../src/vault/credential.ts';
+import type { Credential } from '../../../src/vault/credentials/credential.ts';
 import type { JsonObject } from '../../../src/vault/json.ts';
 import {
   addCredential,

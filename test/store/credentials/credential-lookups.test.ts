@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { array, assert as check, asyncProperty, boolean, constantFrom, integer, record } from 'fast-check';
-import type { Credential } from '../../../src/vault/credential.ts';
+import type { Credential } from '../../../src/vault/credentials/credential.ts';
 import { shortIdOf } from '../../../src/vault/ids.ts';
-import type { FindRequest } from '../../../src/vault/ports.ts';
+import type { FindRequest } from '../../../src/vault/credentials/ports.ts';
 import { openDatabase } from '../../../src/store/postgres/database.ts';
 import { CredentialLookups } from '../../../src/store/credentials/credential-lookups.ts';
 import {

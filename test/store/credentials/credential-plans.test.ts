@@ -13,7 +13,7 @@ import { openDatabase } from '../../../src/store/postgres/database.ts';
 import { StatementNames } from '../../../src/store/postgres/statements/statement-names.ts';
 import { together, type Statement } from '../../../src/store/postgres/statements/statement.ts';
 import { shortIdOf } from '../../../src/vault/ids.ts';
-import type { PageRequest } from '../../../src/vault/ports.ts';
+import type { PageRequest } from '../../../src/vault/credentials/ports.ts';
 import {
   createdAt,
   newCredential,

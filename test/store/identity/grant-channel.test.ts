@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import type { GrantChange, User } from '../../../src/vault/ports.ts';
+import type { GrantChange } from '../../../src/vault/identity/ports.ts';
+import type { User } from '../../../src/vault/identity/identity.ts';
 import { GrantChannel } from '../../../src/store/identity/grant-channel.ts';
 import {
   addWorkspace,

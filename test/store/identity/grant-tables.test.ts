@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { apiKeyGrants, userGrants, versionGrants, workspaceGrants } from '../../../src/store/identity/grant-tables.ts';
 import { formerApiKeyGrants, formerUserGrants } from '../../../src/store/upgrade/former-formats.ts';
-import type { ApiKey, User } from '../../../src/vault/ports.ts';
+import type { ApiKey, User } from '../../../src/vault/identity/identity.ts';
 import { createdAt, newApiKey, newId, newUser, newVersion, newWorkspace } from '../fixtures.ts';
 
 const time = createdAt.toISOString();

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { withdrawnPassword } from '../../../src/vault/withdrawn-password.ts';
-import type { Membership, User } from '../../../src/vault/ports.ts';
+import { withdrawnPassword } from '../../../src/vault/identity/passwords.ts';
+import type { Membership, User } from '../../../src/vault/identity/identity.ts';
 import {
   createdAt,
   eventOfEnding,

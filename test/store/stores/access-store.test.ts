@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
-import type { ApiKey, Membership, Session, User } from '../../../src/vault/ports.ts';
+import type { ApiKey, Membership, Session, User } from '../../../src/vault/identity/identity.ts';
 import {
   addWorkspace,
   createdAt,

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { VaultError } from '../../../src/vault/errors.ts';
 import { shortIdOf } from '../../../src/vault/ids.ts';
-import type { Session, User } from '../../../src/vault/ports.ts';
-import { withdrawnPassword } from '../../../src/vault/withdrawn-password.ts';
+import type { Session, User } from '../../../src/vault/identity/identity.ts';
+import { withdrawnPassword } from '../../../src/vault/identity/passwords.ts';
 import { randomBytes } from 'node:crypto';
 import {
   createdAt,

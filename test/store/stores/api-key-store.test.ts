@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { DatabaseFailure } from '../../../src/store/postgres/connect/database-failure.ts';
 import { VaultError } from '../../../src/vault/errors.ts';
-import type { ApiKey, UsedApiKey, User } from '../../../src/vault/ports.ts';
+import type { ApiKey, UsedApiKey, User } from '../../../src/vault/identity/identity.ts';
 import {
   addWorkspace,
   createdAt,

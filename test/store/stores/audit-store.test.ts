@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { AuditEvent } from '../../../src/vault/audit-event.ts';
+import type { AuditEvent } from '../../../src/vault/audit/audit-event.ts';
 import { columnOf } from '../../../src/store/postgres/statements/statement.ts';
 import { newEvent, newId, openTestStores, type TestStores } from '../fixtures.ts';
 

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { VaultError } from '../../../src/vault/errors.ts';
-import type { ApiKey, User, Workspace } from '../../../src/vault/ports.ts';
+import type { ApiKey, User } from '../../../src/vault/identity/identity.ts';
+import type { Workspace } from '../../../src/vault/workspaces/ports.ts';
 import {
   addCredential,
   addWorkspace,

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { SqlKeyringStore } from '../../../src/store/stores/key-store.ts';
 import { VaultError } from '../../../src/vault/errors.ts';
-import type { StoredKeyring } from '../../../src/vault/ports.ts';
+import type { StoredKeyring } from '../../../src/vault/workspaces/ports.ts';
 import {
   createdAt,
   newEvent,

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { shortIdOf, type Reference } from '../../../src/vault/ids.ts';
-import type { Membership, User, Workspace } from '../../../src/vault/ports.ts';
+import type { Membership, User } from '../../../src/vault/identity/identity.ts';
+import type { Workspace } from '../../../src/vault/workspaces/ports.ts';
 import type { Role } from '../../../src/vault/permissions.ts';
 import {
   addWorkspace,

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { VaultError } from '../../../src/vault/errors.ts';
-import type { ApiKey, ProofEnding, Session, User } from '../../../src/vault/ports.ts';
-import { withdrawnPassword } from '../../../src/vault/withdrawn-password.ts';
+import type { ApiKey, Session, User } from '../../../src/vault/identity/identity.ts';
+import type { ProofEnding } from '../../../src/vault/identity/ports.ts';
+import { withdrawnPassword } from '../../../src/vault/identity/passwords.ts';
 import {
   createdAt,
   newApiKey,

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { shortIdOf } from '../../../src/vault/ids.ts';
-import type { User, Workspace } from '../../../src/vault/ports.ts';
+import type { User } from '../../../src/vault/identity/identity.ts';
+import type { Workspace } from '../../../src/vault/workspaces/ports.ts';
 import {
   addWorkspace,
   newEvent,

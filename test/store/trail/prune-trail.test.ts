@@ -3,7 +3,7 @@ import { ChainVerifier } from '../../../src/audit/chain-verifier.ts';
 import { openDatabase, type Database } from '../../../src/store/postgres/database.ts';
 import { pruneTrail } from '../../../src/store/trail/prune-trail.ts';
 import type { Stores } from '../../../src/store/stores/stores.ts';
-import { parseHead, type AuditHead } from '../../../src/vault/audit-ports.ts';
+import { parseHead, type AuditHead } from '../../../src/vault/audit/audit-chain.ts';
 import { noSealers } from '../../audit/fixtures.ts';
 import { createdAt, newEvent, openTestStores, rejectionOf, type TestStores } from '../fixtures.ts';
 

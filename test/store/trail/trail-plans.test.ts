@@ -8,7 +8,7 @@ import {
   readEvents,
 } from '../../../src/store/trail/trail-statements.ts';
 import type { Statement } from '../../../src/store/postgres/statements/statement.ts';
-import type { AuditEventRequest } from '../../../src/vault/audit-trail.ts';
+import type { AuditEventRequest } from '../../../src/vault/audit/ports.ts';
 import { createdAt, newEvent, newId, openTestStores, type TestStores } from '../fixtures.ts';
 
 const rows = 20_000;

@@ -1,4 +1,4 @@
-import { spellTime } from '../../../vault/spell-time.ts';
+import { spellTime } from '../../../vault/time.ts';
 
 /** A parameter as it travels: text, or the binary form of what bytes are in. */
 export type Parameter = string | Buffer | null;

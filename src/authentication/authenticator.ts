@@ -1,0 +1,49 @@
+import type { X509Certificate } from 'node:crypto';
+import type { Caller } from '../vault/caller.ts';
+import type { ProofParts } from './proof.ts';
+import { certificateProofs, proofs } from './proofs.ts';
+import { invalidToken } from '../vault/errors.ts';
+import { tokenOfHeaders } from './token-of-headers.ts';
+
+/** Tells who is calling. */
+export class Authenticator {
+  readonly #parts: ProofParts;
+
+  constructor(parts: ProofParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Finds the caller by the token in the request's headers, or else by the certificate of its connection.
+   *
+   * @param certificate verified, where the client had to present one
+   * @returns undefined where there is no token, and no name in the certificate that is anybody's
+   * @throws VaultError `token_invalid` or `token_expired`, or `unavailable` where it can't be told
+   */
+  async authenticate(
+    headers: Pick<Headers, 'get' | 'has'>,
+    signal: AbortSignal,
+    certificate?: X509Certificate,
+  ): Promise<Caller | undefined> {
+    const token = tokenOfHeaders(headers);
+    if (token === undefined) {
+      return certificate && !isFromPage(headers) ? this.#proveByCertificate(certificate, signal) : undefined;
+    }
+    const proof = proofs.find(({ accepts }) => accepts(token));
+    if (!proof) throw invalidToken('the token is of no known form');
+    return proof.prove(token, this.#parts, signal);
+  }
+
+  async #proveByCertificate(certificate: X509Certificate, signal: AbortSignal): Promise<Caller | undefined> {
+    for (const prove of certificateProofs) {
+      const caller = await prove(certificate, this.#parts, signal);
+      if (caller) return caller;
+    }
+    return undefined;
+  }
+}
+
+/** A browser shows its user's certificate for any page that makes it send a request; tokens are not sent like that. */
+function isFromPage(headers: Pick<Headers, 'has'>): boolean {
+  return headers.has('origin') || headers.has('sec-fetch-site');
+}

@@ -1,0 +1,62 @@
+import type { AccessStore, GrantNotices } from '../vault/identity/ports.ts';
+import type { ApiKey, Session, UserAccess } from '../vault/identity/identity.ts';
+import { KnownProofs, type SearchWay } from './known-proofs.ts';
+
+/** What the cache stands before, and what it relies on. */
+export interface CachedAccessStoreParts {
+  readonly store: AccessStore;
+  readonly notices: GrantNotices;
+  /** Told of every search how it was answered; must not throw. */
+  readonly onSearch?: (way: SearchWay) => void;
+}
+
+interface FoundApiKey {
+  readonly apiKey: ApiKey;
+  readonly access: UserAccess;
+}
+
+interface FoundSession {
+  readonly session: Session;
+  readonly access: UserAccess;
+}
+
+/**
+ * Finds callers in memory, and otherwise in a store. It answers nothing that the store would not have answered at some
+ * moment of the last 0.9 s. Expiry is not decided here, but whenever a caller is proved.
+ */
+export class CachedAccessStore implements AccessStore {
+  readonly #store: AccessStore;
+  readonly #apiKeys: KnownProofs<FoundApiKey>;
+  readonly #sessions: KnownProofs<FoundSession>;
+
+  constructor({ store, notices, onSearch }: CachedAccessStoreParts) {
+    this.#store = store;
+    this.#apiKeys = new KnownProofs({
+      notices,
+      onSearch,
+      subject: ({ apiKey }) => ({ kind: 'api_key', id: apiKey.id }),
+      extraBytes: ({ apiKey }) => bytesOf([...apiKey.providers, ...apiKey.tags, ...apiKey.credentialIds]),
+      isWorthKeeping: ({ apiKey, access }) => apiKey.revokedAt === null && access.user.deactivatedAt === null,
+    });
+    this.#sessions = new KnownProofs({
+      notices,
+      onSearch,
+      subject: ({ session }) => ({ kind: 'session', id: session.id }),
+      extraBytes: () => 0,
+      isWorthKeeping: ({ access }) => access.user.deactivatedAt === null,
+    });
+  }
+
+  findApiKey(hash: Uint8Array, signal: AbortSignal): Promise<FoundApiKey | undefined> {
+    return this.#apiKeys.find(hash, () => this.#store.findApiKey(hash, signal));
+  }
+
+  findSession(hash: Uint8Array, signal: AbortSignal): Promise<FoundSession | undefined> {
+    return this.#sessions.find(hash, () => this.#store.findSession(hash, signal));
+  }
+}
+
+/** Each with its place, and two bytes a character. */
+function bytesOf(texts: readonly string[]): number {
+  return texts.reduce((sum, { length }) => sum + 64 + 2 * length, 0);
+}

@@ -1,0 +1,40 @@
+import type { Grant } from '../vault/caller.ts';
+import { VaultError, invalidToken } from '../vault/errors.ts';
+import { claimedGrants } from './oidc/claimed-grants.ts';
+import { oidcUserId } from './oidc/oidc-user-id.ts';
+import type { Proof } from './proof.ts';
+import { jwtPattern } from './token-of-headers.ts';
+
+/** Proves a caller by a JWT access token of the configured issuer, whose claims say what he may do. */
+export const jwtProof: Proof = {
+  accepts: (token) => jwtPattern.test(token),
+  prove: async (token, { oidc }, signal) => {
+    if (!oidc) throw invalidToken('no issuer of JWTs is configured');
+    const { subject, claims } = await oidc.issuer.verify(token);
+    const claimed = claimedGrants(claims, oidc.claimNames);
+    const ids = await Promise.all(claimed.map(({ workspace }) => oidc.workspaces.find(workspace, signal)));
+    // Of two roles in one workspace the first counts.
+    const grants = new Map<string, Grant>();
+    for (const [index, { role }] of claimed.entries()) {
+      const workspaceId = ids[index];
+      if (workspaceId === undefined || grants.has(workspaceId)) continue;
+      grants.set(workspaceId, { workspaceId, role, mayReveal: true });
+    }
+    const [first] = grants.values();
+    if (!first) throw new VaultError('token_invalid', 'the token grants nothing here');
+    const id = oidcUserId(oidc.issuer.name, subject);
+    return {
+      kind: 'user',
+      id,
+      name: subject,
+      userId: id,
+      authentication: 'oidc',
+      sessionId: null,
+      expiresAt: null,
+      isOwner: false,
+      defaultWorkspaceId: first.workspaceId,
+      grants: [...grants.values()],
+      dialect: null,
+    };
+  },
+};

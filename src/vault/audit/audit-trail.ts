@@ -1,0 +1,84 @@
+import type { AuditEvent } from './audit-event.ts';
+import { parseHead, type AuditHead } from './audit-chain.ts';
+import { authorize, authorizeOwner, type Call } from '../caller.ts';
+import { invalidArgument } from '../errors.ts';
+import { parseId } from '../ids.ts';
+import { limits } from '../limits.ts';
+import type { AuditEventRequest, AuditTrailStore, TrailVerifier } from './ports.ts';
+import { followVerification, type VerificationNews, type TrailVerification } from './verification.ts';
+
+/** What showing the trail works with. */
+export interface AuditTrailParts {
+  readonly store: AuditTrailStore;
+  readonly verifier: TrailVerifier;
+}
+
+/** Heads as callers have kept them, by stream. */
+export interface VerificationHeads {
+  readonly expected: ReadonlyMap<string, string>;
+  readonly verified: ReadonlyMap<string, string>;
+}
+
+/** A page as a caller asks for it. */
+export type AuditEventPage = Omit<AuditEventRequest, 'workspaceId' | 'signal'>;
+
+/** Shows the audit trail to those whom it concerns, and proves that it is whole. */
+export class AuditTrail {
+  readonly #parts: AuditTrailParts;
+
+  constructor(parts: AuditTrailParts) {
+    this.#parts = parts;
+  }
+
+  /** The events of the call's workspace, the newest first; for its admins. */
+  async listAuditEvents(call: Call, page: AuditEventPage): Promise<readonly AuditEvent[]> {
+    authorize(call.caller, call.workspaceId, 'audit.read');
+    return this.#list({ ...page, workspaceId: call.workspaceId, signal: call.signal });
+  }
+
+  /** The events that concern the instance and no workspace, the newest first; for owners. */
+  async listInstanceEvents(call: Call, page: AuditEventPage): Promise<readonly AuditEvent[]> {
+    authorizeOwner(call.caller, 'audit.verify');
+    return this.#list({ ...page, workspaceId: null, signal: call.signal });
+  }
+
+  /**
+   * Holds the whole trail, of all workspaces, against its chain, and against it the rows that it tells of; for owners.
+   *
+   * @param expected heads as they were logged or answered before, by stream
+   * @throws VaultError `invalid_argument` for what is no stream or no head
+   */
+  async verifyAuditTrail(call: Call, expected: ReadonlyMap<string, string>): Promise<TrailVerification> {
+    authorizeOwner(call.caller, 'audit.verify');
+    return this.#parts.verifier.verify(readHeads('expected_heads', expected), { signal: call.signal });
+  }
+
+  /**
+   * As `verifyAuditTrail`, with progress and faults as they are found; last comes the result.
+   *
+   * @param heads those that were logged or answered before: `expected` must be there, and up to `verified` nothing is looked at
+   * @throws as `verifyAuditTrail`
+   */
+  async *streamVerifyAuditTrail(call: Call, heads: VerificationHeads): AsyncGenerator<VerificationNews> {
+    authorizeOwner(call.caller, 'audit.verify');
+    const expected = readHeads('expected_heads', heads.expected);
+    const verified = readHeads('verified_heads', heads.verified);
+    yield* followVerification(call.signal, (observing) =>
+      this.#parts.verifier.verify(expected, { ...observing, verified }),
+    );
+  }
+
+  async #list(request: AuditEventRequest): Promise<readonly AuditEvent[]> {
+    if (!(request.size >= 1 && request.size <= limits.pageSize)) throw invalidArgument('page_size', 'is out of range');
+    return this.#parts.store.listAuditEvents(request);
+  }
+}
+
+function readHeads(field: string, heads: ReadonlyMap<string, string>): ReadonlyMap<string, AuditHead> {
+  const read = ([stream, text]: readonly [string, string]): [string, AuditHead] => {
+    const [id, head] = [parseId(stream), parseHead(text)];
+    if (id === undefined || !head) throw invalidArgument(field, 'must name streams and their heads');
+    return [id, head];
+  };
+  return new Map([...heads].map(read));
+}

@@ -1,0 +1,149 @@
+import { invalidArgument, VaultError } from '../errors.ts';
+import type { JsonObject } from '../json.ts';
+import { limits } from '../limits.ts';
+import { isStorableTime } from '../time.ts';
+import type { Secret } from '../secret.ts';
+
+/** What a caller chooses of a credential's metadata. */
+export interface CredentialDraft {
+  readonly name: string;
+  readonly nameIsExclusive: boolean;
+  readonly description: string | null;
+  readonly provider: string;
+  readonly authType: string;
+  readonly category: string | null;
+  readonly scope: string | null;
+  readonly tags: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly metadata: JsonObject | null;
+  readonly isActive: boolean;
+  /** A past moment is accepted: the credential is expired at once. */
+  readonly expiresAt: Date | null;
+}
+
+/** What most dialects leave unsaid. */
+export const draftDefaults = {
+  nameIsExclusive: false,
+  description: null,
+  category: null,
+  scope: null,
+  tags: [],
+  labels: {},
+  metadata: null,
+  isActive: true,
+  expiresAt: null,
+} as const satisfies Partial<CredentialDraft>;
+
+/**
+ * Holds a draft against the vault's limits, whichever dialect it came through.
+ *
+ * @throws VaultError `invalid_argument`, naming the first field at fault
+ */
+export function checkDraft(draft: CredentialDraft): void {
+  checkText('name', draft.name, limits.nameCharacters);
+  checkText('provider', draft.provider, limits.shortTextCharacters);
+  checkText('auth_type', draft.authType, limits.shortTextCharacters);
+  checkOptionalText('description', draft.description, limits.descriptionCharacters);
+  checkOptionalText('category', draft.category, limits.shortTextCharacters);
+  checkOptionalText('scope', draft.scope, limits.shortTextCharacters);
+  checkTags(draft.tags);
+  checkLabels(draft.labels);
+  checkMetadata(draft.metadata);
+  checkTime('expires_at', draft.expiresAt);
+}
+
+/**
+ * Holds a secret against its limits: at least one field unless it may be empty, and at most so many bytes of JSON.
+ *
+ * @throws VaultError `invalid_argument`
+ */
+export function checkSecret(secret: Secret, secretBytesMax: number, mayBeEmpty = false): void {
+  const text = JSON.stringify(secret.expose());
+  if (text === '{}' && !mayBeEmpty) throw invalidArgument('secret', 'must have at least one field');
+  if (isLonger(text, secretBytesMax)) throw secretTooLarge(secretBytesMax);
+  if (mayBeUnstorable(text)) refuseUnstorable('secret', secret.expose());
+}
+
+/**
+ * Holds a secret that keeps present values against the limit, for a caller who may not reveal: by no more than is known of them,
+ * since the exact length would be found by trying.
+ *
+ * @param presentBytes the padded length of the present secret
+ * @throws VaultError `invalid_argument`
+ */
+export function checkMergedSecret(presentBytes: number, sent: Secret, secretBytesMax: number): void {
+  const sentBytes = new TextEncoder().encode(JSON.stringify(sent.expose())).length;
+  if (presentBytes + sentBytes > secretBytesMax) throw secretTooLarge(secretBytesMax);
+}
+
+function secretTooLarge(bytesMax: number): VaultError {
+  const message = `secret must be at most ${bytesMax} bytes of JSON`;
+  return new VaultError('invalid_argument', message, { field: 'secret', bytesMax });
+}
+
+function checkTime(field: string, time: Date | null): void {
+  if (time !== null && !isStorableTime(time)) throw invalidArgument(field, 'must be a time of the years 1 to 9999');
+}
+
+function checkText(field: string, text: string, charactersMax: number): void {
+  if (text === '') throw invalidArgument(field, 'must not be empty');
+  // Code points are never more than UTF-16 units: most texts need no counting.
+  if (text.length > charactersMax && Array.from(text).length > charactersMax) {
+    throw invalidArgument(field, `must be at most ${charactersMax} characters`);
+  }
+  checkCharacters(field, text);
+}
+
+/** PostgreSQL stores neither. */
+function checkCharacters(field: string, text: string): void {
+  if (text.includes('\0')) throw invalidArgument(field, 'must not contain U+0000');
+  if (!text.isWellFormed()) throw invalidArgument(field, 'must not contain half of a surrogate pair');
+}
+
+function checkOptionalText(field: string, text: string | null, charactersMax: number): void {
+  if (text !== null && text !== '') checkText(field, text, charactersMax);
+}
+
+function checkTags(tags: readonly string[]): void {
+  if (tags.length > limits.tags) throw invalidArgument('tags', `must be at most ${limits.tags}`);
+  for (const tag of tags) checkText('tags', tag, limits.tagCharacters);
+}
+
+function checkLabels(labels: Readonly<Record<string, string>>): void {
+  const entries = Object.entries(labels);
+  if (entries.length > limits.labels) throw invalidArgument('labels', `must be at most ${limits.labels}`);
+  for (const [name, value] of entries) {
+    checkText('labels', name, limits.labelCharacters);
+    checkOptionalText('labels', value, limits.labelCharacters);
+  }
+}
+
+function checkMetadata(metadata: JsonObject | null): void {
+  if (metadata === null) return;
+  const text = JSON.stringify(metadata);
+  if (isLonger(text, limits.metadataBytes)) {
+    throw invalidArgument('metadata', `must be at most ${limits.metadataBytes} bytes of JSON`);
+  }
+  if (mayBeUnstorable(text)) refuseUnstorable('metadata', metadata);
+}
+
+/** A backslash that is itself escaped may precede `u0000` or `ud800`, and `null` may be meant: only the value tells. */
+function mayBeUnstorable(text: string): boolean {
+  return text.includes('\\u0000') || text.includes('\\ud') || text.includes('null');
+}
+
+/** Neither U+0000 nor half of a surrogate pair can be stored; JSON can't spell NaN and the infinities, which a binary protocol may bring, but as null. */
+function refuseUnstorable(field: string, value: unknown): void {
+  if (typeof value === 'string') checkCharacters(field, value);
+  if (typeof value === 'number' && !Number.isFinite(value)) throw invalidArgument(field, 'must hold finite numbers');
+  if (typeof value !== 'object' || value === null) return;
+  for (const [name, member] of Object.entries(value)) {
+    refuseUnstorable(field, name);
+    refuseUnstorable(field, member);
+  }
+}
+
+/** Each UTF-16 unit takes three bytes of UTF-8 at most: most texts need no counting. */
+function isLonger(text: string, bytesMax: number): boolean {
+  return 3 * text.length > bytesMax && new TextEncoder().encode(text).length > bytesMax;
+}

@@ -1,0 +1,94 @@
+import { VaultError } from '../errors.ts';
+import type { Clock } from '../time.ts';
+
+const windowMs = 60_000;
+
+/** How many guesses may fail, and what each costs. */
+export interface LoginLimits {
+  /** In a sliding minute. */
+  readonly failuresMax: number;
+  /** How long the answer to a failure is held back, by the number of failures before it in the window; 0 where absent. */
+  readonly holdMs: readonly number[];
+}
+
+/** The numbers of Fishnet's own login, for the guesses at one password. */
+export const limitsOfPassword: LoginLimits = { failuresMax: 5, holdMs: [0, 0, 0, 1_000, 2_000] };
+/** For all the guesses that come from one address, where many may log in. */
+export const limitsOfAddress: LoginLimits = { failuresMax: 20, holdMs: [] };
+
+/** An attempt that may go on, or the time until one may. */
+export type LoginAttempt =
+  | {
+      readonly kind: 'allowed';
+      /** The password was wrong; answers how long to hold the answer back. */
+      readonly fail: () => { readonly holdMs: number };
+      /** The password was right: earlier failures are forgotten. */
+      readonly succeed: () => void;
+      /** The password was not compared: nothing was learnt by it. */
+      readonly abandon: () => void;
+    }
+  | { readonly kind: 'throttled'; readonly retryAfterMs: number };
+
+/**
+ * Slows down the guessing of a password: so many failures in a sliding minute, then none until the window slides. Guesses
+ * sent at once gain nothing: no more are under way than may still fail, and the others wait until those have ended. It
+ * counts for one process, whoever is asking.
+ */
+export class LoginThrottle {
+  readonly #clock: Clock;
+  readonly #limits: LoginLimits;
+  /** Times of failures, oldest first; never more than `failuresMax`. */
+  #failures: number[] = [];
+  #underWay = 0;
+  #waiting: (() => void)[] = [];
+
+  constructor(clock: Clock, limits = limitsOfPassword) {
+    this.#clock = clock;
+    this.#limits = limits;
+  }
+
+  /** Asks leave to compare a password. Exactly one of the functions of an allowed attempt must be called, once. */
+  async begin(): Promise<LoginAttempt> {
+    const { failuresMax } = this.#limits;
+    for (;;) {
+      const now = this.#clock.now().getTime();
+      this.#failures = this.#failures.filter((at) => at > now - windowMs);
+      const [oldest] = this.#failures;
+      if (oldest !== undefined && this.#failures.length >= failuresMax) {
+        return { kind: 'throttled', retryAfterMs: oldest + windowMs - now };
+      }
+      if (this.#failures.length + this.#underWay < failuresMax) return this.#allow();
+      await new Promise<void>((wake) => this.#waiting.push(wake));
+    }
+  }
+
+  #allow(): LoginAttempt {
+    this.#underWay += 1;
+    return {
+      kind: 'allowed',
+      fail: () => {
+        const hold = this.#limits.holdMs[this.#failures.length] ?? 0;
+        this.#failures.push(this.#clock.now().getTime());
+        this.#end();
+        return { holdMs: hold };
+      },
+      succeed: () => {
+        this.#failures = [];
+        this.#end();
+      },
+      abandon: () => this.#end(),
+    };
+  }
+
+  #end(): void {
+    this.#underWay -= 1;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+}
+
+/** The refusal of an attempt that was not allowed. */
+export function loginThrottled({ retryAfterMs }: { readonly retryAfterMs: number }): VaultError {
+  return new VaultError('login_throttled', 'too many failed login attempts', { retryAfterMs });
+}

@@ -1,0 +1,77 @@
+import type { AuditEvent } from '../audit/audit-event.ts';
+import type { AnonymousCall } from '../caller.ts';
+import { VaultError } from '../errors.ts';
+import type { Clock } from '../time.ts';
+import type { IdSource } from '../ids.ts';
+import type { ProofEnding, TokenSource, UserStore } from './ports.ts';
+import type { User } from './identity.ts';
+
+/** How long a session lasts, from its login; using it does not lengthen it. */
+const sessionLifetimeMs = 4 * 60 * 60 * 1_000;
+/** How many sessions a user may have; the oldest ends when another begins. */
+const sessionsPerUser = 5;
+
+/** What a login answers: this once, since only a hash of the token is kept. */
+export interface BegunSession {
+  readonly token: string;
+  readonly expiresAt: Date;
+}
+
+/** What beginning a session works with. */
+export interface SessionParts {
+  readonly users: Pick<UserStore, 'createSession'>;
+  readonly tokens: TokenSource;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+}
+
+/** What a call did that let somebody in, or did not. */
+export type LoginDeed = Pick<AuditEvent, 'action' | 'outcome' | 'resourceKind' | 'resourceId' | 'authentication'>;
+
+/**
+ * Begins a session of a user whose password was right.
+ *
+ * @throws VaultError `password_wrong` where his password is another by now
+ */
+export async function beginSession(parts: SessionParts, call: AnonymousCall, user: User): Promise<BegunSession> {
+  const { clock, ids, tokens, users } = parts;
+  const { token, hash } = tokens.newSessionToken();
+  const createdAt = clock.now();
+  const expiresAt = new Date(createdAt.getTime() + sessionLifetimeMs);
+  const session = { id: ids.next(), userId: user.id, hash, expiresAt, createdAt };
+  const deed = { action: 'sessions.login', outcome: 'OK', resourceKind: 'session', resourceId: session.id } as const;
+  const event = loginEvent(parts, call, user, { ...deed, authentication: 'password' });
+  const eventOf = (ending: ProofEnding) =>
+    loginEvent(parts, call, user, { ...ending, outcome: 'OK', authentication: 'password' });
+  const { passwordHash } = user;
+  const isBegun = await users.createSession({ session, passwordHash, keep: sessionsPerUser, event, eventOf });
+  if (!isBegun) throw passwordWrong();
+  return { token, expiresAt };
+}
+
+/** The event of a call that proves its caller, or does not; of a user where it did. */
+export function loginEvent(
+  { clock, ids }: Pick<SessionParts, 'clock' | 'ids'>,
+  { protocol, dialect, peer, requestId }: AnonymousCall,
+  user: User | undefined,
+  deed: LoginDeed,
+): AuditEvent {
+  return {
+    ...deed,
+    id: ids.next(),
+    time: clock.now(),
+    workspaceId: user?.defaultWorkspaceId ?? null,
+    actorKind: user ? 'user' : 'anonymous',
+    actorId: user?.id ?? null,
+    actorName: user?.name ?? '',
+    protocol,
+    dialect,
+    peer,
+    requestId,
+  };
+}
+
+/** The one refusal of a login, whatever was wrong with it. */
+export function passwordWrong(): VaultError {
+  return new VaultError('password_wrong', 'invalid password');
+}

@@ -1,0 +1,13 @@
+import { expect } from 'chai';
+import { proofs } from '../../src/authentication/proofs.ts';
+import { RandomTokenSource } from '../../src/authentication/token-source.ts';
+
+describe('proofs', () => {
+  it('has exactly one way for each kind of token', () => {
+    const source = new RandomTokenSource();
+    const tokens = [source.newApiKeyToken().token, source.newSessionToken().token, 'e30.e30.c2ln'];
+    for (const token of tokens) {
+      expect(proofs.filter(({ accepts }) => accepts(token))).to.have.length(1);
+    }
+  });
+});

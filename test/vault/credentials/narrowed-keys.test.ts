@@ -1,0 +1,142 @@
+import { expect } from 'chai';
+import type { Call } from '../../../src/vault/caller.ts';
+import type { CredentialDraft } from '../../../src/vault/credentials/credential-rules.ts';
+import type { Credential } from '../../../src/vault/credentials/credential.ts';
+import { notNarrowed, type Narrowing } from '../../../src/vault/narrowing.ts';
+import { permits, type Permission } from '../../../src/vault/permissions.ts';
+import { replaceSecret } from '../../../src/vault/credentials/secret-change.ts';
+import { callIn, openRealVault, refusalOf, someDraft, someSecret, type RealVault } from '../real-vault.ts';
+
+const absent = '018cc251-f400-7000-8000-00000000dead';
+
+async function codeOf(answer: Promise<unknown>): Promise<string> {
+  return (await refusalOf(answer)).code;
+}
+
+describe('a key that is for some credentials alone', () => {
+  let real: RealVault;
+  let within: Credential;
+  let beyond: Credential;
+  let call: Call;
+
+  before(async () => {
+    real = await openRealVault();
+  });
+
+  beforeEach(async () => {
+    await real.empty();
+    within = await create({ name: 'within', provider: 'openai', tags: ['prod', 'billing'] });
+    beyond = await create({ name: 'beyond', provider: 'slack', tags: ['test'] });
+    call = narrowed({ providers: ['openai'] });
+  });
+
+  after(async () => {
+    await real.close();
+  });
+
+  const create = (changes: Partial<CredentialDraft>, by = real.call) =>
+    real.vault.createCredential(by, someDraft(changes), someSecret());
+  const narrowed = (narrowing: Partial<Narrowing>) =>
+    callIn(real.call.workspaceId, { narrowing: { ...notNarrowed, ...narrowing } });
+  const namesFor = async (by: Call) => {
+    const page = { order: 'ascending', size: 100 } as const;
+    const names = (await real.vault.listCredentials(by, page)).map(({ name }) => name);
+    expect(await real.vault.countCredentials(by)).to.equal(names.length);
+    return names;
+  };
+
+  it('lists and counts those alone, by provider, by any of its tags, by id, and by all of them together', async () => {
+    await create({ name: 'another', provider: 'openai', tags: ['test'] });
+    expect(await namesFor(call)).to.deep.equal(['within', 'another']);
+    expect(await namesFor(narrowed({ tags: ['billing', 'nobody has it'] }))).to.deep.equal(['within']);
+    expect(await namesFor(narrowed({ credentialIds: [beyond.id, absent] }))).to.deep.equal(['beyond']);
+    expect(await namesFor(narrowed({ providers: ['openai', 'slack'], tags: ['test'] }))).to.deep.equal([
+      'beyond',
+      'another',
+    ]);
+    expect(await namesFor(narrowed({ providers: ['openai'], credentialIds: [beyond.id] }))).to.deep.equal([]);
+    expect(await namesFor(narrowed({ tags: [`x'}","test`] }))).to.deep.equal([]);
+    expect(await namesFor(real.call)).to.have.length(3);
+  });
+
+  it('finds others as little as absent ones, whatever it asks for', async () => {
+    const { vault } = real;
+    const asking: Readonly<Record<string, (id: string) => Promise<unknown>>> = {
+      describe: (id) => vault.describeCredential(call, id),
+      update: (id) => vault.updateCredential(call, id, { name: 'mine' }),
+      updateSecret: (id) =>
+        vault.updateSealedCredential(call, id, {}, { secret: replaceSecret(someSecret({ key: 'mine' })) }),
+      activate: (id) => vault.activateCredential(call, id),
+      deactivate: (id) => vault.deactivateCredential(call, id),
+      delete: (id) => vault.deleteCredential(call, id),
+      reveal: (id) => vault.revealSecret(call, id),
+      describeSecret: (id) => vault.describeSecret(call, id),
+    };
+    for (const [title, ask] of Object.entries(asking)) {
+      const [other, none] = [await refusalOf(ask(beyond.id)), await refusalOf(ask(absent))];
+      expect([other.code, other.message], title).to.deep.equal(['not_found', none.message]);
+    }
+    for (const ask of [vault.describeByName(call, 'beyond'), vault.revealByName(call, 'beyond')]) {
+      expect(await codeOf(ask)).to.equal('not_found');
+    }
+    expect(await vault.originOf(call, beyond.id)).to.equal(undefined);
+    expect(await vault.describeCredential(real.call, beyond.id)).to.deep.equal(beyond);
+  });
+
+  it('reveals and changes its own', async () => {
+    const { vault } = real;
+    expect((await vault.revealSecret(call, within.id)).secret.expose()).to.deep.equal({ key: 'k1' });
+    expect((await vault.revealByName(call, 'within')).credential.id).to.equal(within.id);
+    expect(await vault.originOf(call, within.id)).to.equal('coffer');
+    expect((await vault.updateCredential(call, within.id, { name: 'renamed' })).name).to.equal('renamed');
+  });
+
+  it('creates none but those that it may then see', async () => {
+    expect(await codeOf(create({ provider: 'slack' }, call))).to.equal('permission_denied');
+    expect((await create({ provider: 'openai' }, call)).provider).to.equal('openai');
+    expect(await codeOf(create({ tags: [] }, narrowed({ tags: ['prod'] })))).to.equal('permission_denied');
+    expect(await codeOf(create({}, narrowed({ credentialIds: [within.id] })))).to.equal('permission_denied');
+  });
+
+  it('moves none out of its own sight', async () => {
+    for (const provider of ['slack', 'openai2']) {
+      expect(await codeOf(real.vault.updateCredential(call, within.id, { provider }))).to.equal('permission_denied');
+    }
+    // Another spelling of the present provider changes nothing.
+    expect(await real.vault.updateCredential(call, within.id, { provider: 'OpenAI' })).to.deep.equal(within);
+    const byTag = narrowed({ tags: ['prod'] });
+    expect(await codeOf(real.vault.updateCredential(byTag, within.id, { tags: ['billing'] }))).to.equal(
+      'permission_denied',
+    );
+    expect(await real.vault.describeCredential(real.call, within.id)).to.deep.equal(within);
+  });
+
+  it('replaces none that it is not for by a given id, not even one that was deleted', async () => {
+    const give = (id: string, provider: string) =>
+      real.vault.createOrReplaceCredential(call, { id, draft: someDraft({ provider }), secret: someSecret() });
+    expect(await codeOf(give(beyond.id, 'openai'))).to.equal('id_taken');
+    await real.vault.deleteCredential(real.call, beyond.id);
+    expect(await codeOf(give(beyond.id, 'openai'))).to.equal('id_taken');
+    expect(await codeOf(give(absent, 'slack'))).to.equal('permission_denied');
+    expect((await give(absent, 'openai')).credential.id).to.equal(absent);
+    expect(await codeOf(give(within.id, 'slack'))).to.equal('permission_denied');
+    expect((await give(within.id, 'openai')).credential.id).to.equal(within.id);
+  });
+
+  it('learns nothing of others from the places of a list', async () => {
+    for (const place of [{ after: beyond.id }, { before: beyond.id }, { after: absent }]) {
+      const refusal = await refusalOf(real.vault.listCredentials(call, { order: 'descending', size: 10, ...place }));
+      expect(refusal.details.reason).to.equal('CURSOR_UNKNOWN');
+    }
+    const page = { order: 'ascending', size: 10, after: within.id } as const;
+    expect(await real.vault.listCredentials(call, page)).to.deep.equal([]);
+  });
+
+  it('manages nothing, whatever its role', () => {
+    const grant = { role: 'ADMIN', mayReveal: true, narrowing: notNarrowed } as const;
+    const managing: readonly Permission[] = ['api_keys.manage', 'members.manage', 'audit.read'];
+    for (const permission of managing) expect(permits(grant, permission), permission).to.equal(false);
+    const using: readonly Permission[] = ['credentials.read', 'credentials.write', 'secrets.reveal', 'workspaces.read'];
+    for (const permission of using) expect(permits(grant, permission), permission).to.equal(true);
+  });
+});

@@ -1,0 +1,222 @@
+import { expect } from 'chai';
+import { SqlCredentialChangeStore } from '../../../src/store/stores/credential-change-store.ts';
+import type { Call } from '../../../src/vault/caller.ts';
+import {
+  CredentialWatch,
+  watchesMax,
+  watchesOfWorkspaceMax,
+  type WatchNews,
+} from '../../../src/vault/credentials/credential-watch.ts';
+import { notNarrowed } from '../../../src/vault/narrowing.ts';
+import {
+  addCredential,
+  newCredential,
+  newEvent,
+  newId,
+  openTestStores,
+  setUpInstance,
+  type TestStores,
+} from '../../store/fixtures.ts';
+import { callIn, refusalOf } from '../real-vault.ts';
+
+/** The next that happened. */
+async function nextChange(news: AsyncIterator<WatchNews>): Promise<readonly [string, string]> {
+  for (;;) {
+    const { value } = await news.next();
+    if (value?.change) return [value.change.kind, value.change.credentialId];
+  }
+}
+
+describe('the watch of credentials', () => {
+  let test: TestStores;
+  let workspaceId: string;
+  let call: Call;
+  let leaving: AbortController;
+  /** When the clock is asked it is this, and a wait moves it on. */
+  let nowMs: number;
+
+  before(async () => {
+    test = await openTestStores();
+  });
+
+  beforeEach(async () => {
+    await test.reset();
+    workspaceId = (await setUpInstance(test)).workspace.id;
+    leaving = new AbortController();
+    call = { ...callIn(workspaceId), signal: leaving.signal };
+    nowMs = Date.now();
+  });
+
+  afterEach(() => leaving.abort());
+
+  after(() => test.close());
+
+  const newWatch = () =>
+    new CredentialWatch({
+      changes: new SqlCredentialChangeStore(test.database),
+      store: test.stores.credentials,
+      clock: { now: () => new Date(nowMs) },
+      wait: async (ms) => {
+        nowMs += ms;
+      },
+    });
+
+  /** Writes an event as if it had been decided so long ago. */
+  async function happen(action: string, agoMs: number, changes: object = {}): Promise<string> {
+    const resourceId = newId();
+    const time = new Date(nowMs - agoMs);
+    const id = `${time
+      .getTime()
+      .toString(16)
+      .padStart(12, '0')
+      .replace(/^(.{8})/, '$1-')}-${newId().slice(14)}`;
+    const event = newEvent({
+      id,
+      time,
+      workspaceId,
+      resourceId,
+      ...JSON.parse(JSON.stringify({ action })),
+      ...changes,
+    });
+    await test.stores.audit.append(event);
+    return resourceId;
+  }
+
+  it('names each kind of change', async () => {
+    const news = newWatch().watchCredentials(call);
+    await news.next();
+    for (const [action, kind] of [
+      ['credentials.create', 'CREATED'],
+      ['credentials.update', 'UPDATED'],
+      ['credentials.activate', 'ACTIVATED'],
+      ['credentials.deactivate', 'DEACTIVATED'],
+      ['credentials.delete', 'DELETED'],
+      ['secrets.add_version', 'SECRET_CHANGED'],
+    ] as const) {
+      const id = await happen(action, 0);
+      expect(await nextChange(news)).to.deep.equal([kind, id]);
+    }
+  });
+
+  it('tells nothing of reveals, of what failed, of other things, and of other workspaces', async () => {
+    const news = newWatch().watchCredentials(call);
+    await news.next();
+    await happen('secrets.reveal', 0);
+    await happen('credentials.delete', 0, { outcome: 'FAILED' });
+    await happen('credentials.delete', 0, { outcome: 'DENIED' });
+    await happen('credentials.update', 0, { resourceKind: 'member' });
+    await happen('credentials.update', 0, { workspaceId: newId() });
+    const id = await happen('credentials.update', 0);
+    expect(await nextChange(news)).to.deep.equal(['UPDATED', id]);
+  });
+
+  it('tells what is committed long after it was decided, once', async () => {
+    const news = newWatch().watchCredentials(call);
+    await news.next();
+    const late = await happen('credentials.update', 50_000);
+    expect(await nextChange(news)).to.deep.equal(['UPDATED', late]);
+    const next = await happen('credentials.delete', 0);
+    expect(await nextChange(news)).to.deep.equal(['DELETED', next]);
+  });
+
+  it('tells what a process decides whose clock is ahead, once', async () => {
+    const news = newWatch().watchCredentials(call);
+    await news.next();
+    const early = await happen('credentials.update', -30_000);
+    expect(await nextChange(news)).to.deep.equal(['UPDATED', early]);
+    const next = await happen('credentials.delete', 0);
+    expect(await nextChange(news)).to.deep.equal(['DELETED', next]);
+  });
+
+  it('does not tell what was there before it began', async () => {
+    await happen('credentials.create', 10);
+    const news = newWatch().watchCredentials(call);
+    await news.next();
+    const id = await happen('credentials.update', 0);
+    expect(await nextChange(news)).to.deep.equal(['UPDATED', id]);
+  });
+
+  it('misses nothing where it goes on after another one', async () => {
+    const first = newWatch().watchCredentials(call);
+    const { value } = await first.next();
+    await first.return(undefined);
+    const missed = [];
+    for (let index = 0; index < 5; index += 1) missed.push(await happen('credentials.update', 0));
+    nowMs += 3_600_000;
+    const news = newWatch().watchCredentials(call, value?.resumeToken);
+    const told = [];
+    for (let index = 0; index < 5; index += 1) told.push((await nextChange(news))[1]);
+    expect(told).to.have.members(missed);
+  });
+
+  it('misses nothing where it breaks off while it tells of long ago', async () => {
+    const { value } = await newWatch().watchCredentials(call).next();
+    nowMs += 1_000;
+    const missed = [await happen('credentials.update', 0), await happen('credentials.update', 0)];
+    nowMs += 3_600_000;
+    const brokenOff = newWatch().watchCredentials(call, value?.resumeToken);
+    let token: string | undefined;
+    for (let change; !change;) ({ change, resumeToken: token } = (await brokenOff.next()).value ?? expect.fail());
+    await brokenOff.return(undefined);
+    const news = newWatch().watchCredentials(call, token);
+    expect([(await nextChange(news))[1], (await nextChange(news))[1]]).to.have.members(missed);
+  });
+
+  it('gives news now and then where nothing happens', async () => {
+    const news = newWatch().watchCredentials(call);
+    const { value: first } = await news.next();
+    const beganMs = nowMs;
+    const { value: second } = await news.next();
+    expect(second?.change).to.equal(undefined);
+    expect(second?.resumeToken).not.to.equal(first?.resumeToken);
+    expect(nowMs - beganMs).to.be.at.most(15_000);
+  });
+
+  it('keeps from a key what it is not for', async () => {
+    const [grant] = call.caller.grants;
+    const narrowing = { ...notNarrowed, tags: ['mine'] };
+    const narrowed = { ...call, caller: { ...call.caller, grants: grant ? [{ ...grant, narrowing }] : [] } };
+    const news = newWatch().watchCredentials(narrowed);
+    await news.next();
+    const [others, mine] = [newCredential(workspaceId), newCredential(workspaceId, { tags: ['mine'] })];
+    for (const { id } of [await addCredential(test, others), await addCredential(test, mine)]) {
+      await happen('credentials.update', 0, { resourceId: id });
+    }
+    expect((await nextChange(news))[1]).to.equal(mine.id);
+  });
+
+  it('is refused where too many watch one workspace, until one ends, while others have room', async () => {
+    const watch = newWatch();
+    const all = Array.from({ length: watchesOfWorkspaceMax }, () => watch.watchCredentials(call));
+    await Promise.all(all.map((news) => news.next()));
+    expect((await refusalOf(watch.watchCredentials(call).next())).code).to.equal('resource_exhausted');
+    const elsewhere = watch.watchCredentials({ ...callIn(newId()), signal: leaving.signal });
+    expect((await elsewhere.next()).done).to.equal(false);
+    await all[0]?.return(undefined);
+    expect((await watch.watchCredentials(call).next()).done).to.equal(false);
+  });
+
+  it('is refused where too many watch, whichever workspaces', async () => {
+    const watch = newWatch();
+    const calls = Array.from({ length: watchesMax / watchesOfWorkspaceMax }, () => callIn(newId()));
+    const all = calls.flatMap((one) =>
+      Array.from({ length: watchesOfWorkspaceMax }, () => watch.watchCredentials({ ...one, signal: leaving.signal })),
+    );
+    await Promise.all(all.map((news) => news.next()));
+    expect((await refusalOf(watch.watchCredentials(call).next())).code).to.equal('resource_exhausted');
+    await all[0]?.return(undefined);
+    expect((await watch.watchCredentials(call).next()).done).to.equal(false);
+  });
+
+  it('is refused to whoever may not read', async () => {
+    const nowhere = { ...call, caller: { ...call.caller, grants: [] } };
+    expect((await refusalOf(newWatch().watchCredentials(nowhere).next())).code).to.equal('workspace_denied');
+  });
+
+  for (const token of ['', 'x', 'w', 'w-1', 'wZ', 'w1234567890']) {
+    it(`refuses what is no token of news: "${token}"`, async () => {
+      const { code, details } = await refusalOf(newWatch().watchCredentials(call, token).next());
+      expect({ code, field: details.field }).to.deep.equal({ code: 'invalid_argument', field: 'resume_token' });
+    });
+  }
+});

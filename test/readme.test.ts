@@ -22,12 +22,6 @@ describe('the README', () => {
     });
   }
 
-  it('links every page of docs/', () => {
-    const pages = readdirSync(resolve(root, 'docs')).filter((name) => name.endsWith('.md'));
-    expect(pages.length).to.be.greaterThan(9);
-    for (const page of pages) expect(readme, page).to.include(`](docs/${page}`);
-  });
-
   /** `@connectrpc/connect`, `-node` names `@connectrpc/connect-node`; `@mikro-orm/core`, `sql` names `@mikro-orm/sql`. */
   function named(scope: string, rest: string): boolean {
     const suffix = `-${rest.split('-').at(-1)}`;
@@ -39,10 +33,28 @@ describe('the README', () => {
   }
 });
 
-describe('SECURITY.md', () => {
+describe('docs/README.md', () => {
+  it('links every page of docs/', () => {
+    const index = readFileSync(resolve(root, 'docs/README.md'), 'utf8');
+    const pages = readdirSync(resolve(root, 'docs')).filter((name) => name.endsWith('.md') && name !== 'README.md');
+    expect(pages.length).to.be.greaterThan(9);
+    for (const page of pages) expect(index, page).to.include(`](${page})`);
+  });
+});
+
+describe('docs/threat-model.md', () => {
   it('names tests that exist', () => {
-    const named = readFileSync(resolve(root, 'SECURITY.md'), 'utf8').match(/(?<=`)test\/[\w./-]+(?=`)/g) ?? [];
+    const named = readFileSync(resolve(root, 'docs/threat-model.md'), 'utf8').match(/(?<=`)test\/[\w./-]+(?=`)/g) ?? [];
     expect(named.length).to.be.greaterThan(20);
     for (const path of named) expect(existsSync(resolve(root, path)), path).to.equal(true);
   });
+});
+
+describe('a document about security', () => {
+  for (const page of ['SECURITY.md', 'docs/threat-model.md', 'docs/limits.md']) {
+    it(`has no line that is longer than a screen: ${page}`, () => {
+      const lines = readFileSync(resolve(root, page), 'utf8').split('\n');
+      expect(lines.filter((line) => line.length > 200)).to.deep.equal([]);
+    });
+  }
 });

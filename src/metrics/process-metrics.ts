@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { addGauge } from './add-gauge.ts';
+import { addGauge } from './gauge.ts';
 
 const resolutionMs = 10;
 

@@ -5,48 +5,38 @@ import type { Config } from '../config/config.ts';
 import { startEmbeddedPostgres } from '../embedded/embedded-postgres.ts';
 import { createManagement, type ManagementParts } from '../gateway/system/management.ts';
 import { createMetricsTokenCheck } from '../gateway/system/metrics-token.ts';
-import { productVersion } from './product-version.ts';
-import { databasePlaceOf } from '../store/postgres/connect/database-url.ts';
-import { openInstance, type Instance } from './instance.ts';
-import { logHeads } from './head-log.ts';
-import { TrailLossWatch } from './trail-loss-watch.ts';
 import { withWarnings } from '../gateway/system/readiness.ts';
-import { DatabaseReadiness } from './database-readiness.ts';
-import { buildServer } from './server.ts';
-import type { DatabaseConnection } from '../store/postgres/connect/database-connection.ts';
-import { estimateRows } from '../store/workspaces/row-estimates.ts';
-import { watchGrantChannel } from '../metrics/access-metrics.ts';
-import { countKeys } from '../metrics/key-metrics.ts';
-import { countCommits, countConnections, countDatabaseFailures } from '../metrics/store-metrics.ts';
-import { measureLostEvents } from '../metrics/trail-metrics.ts';
-import { refuseMissingCluster } from './instance-marker.ts';
-import { checkAddresses, formatAuthority, listen, listenForManagement } from './listen.ts';
+import { countCommits, measureInstance, measureLostEvents } from '../metrics/instance-metrics.ts';
 import { measureProcess } from '../metrics/process-metrics.ts';
-import { warnOfSharedKeyFiles } from './shared-key-files.ts';
-import { readTls, TlsWatch } from './tls-files.ts';
-import { findTracer } from '../tracing/find-tracer.ts';
+import type { DatabaseConnection } from '../store/postgres/connect/database-connection.ts';
+import { databasePlaceOf } from '../store/postgres/connect/database-url.ts';
+import { estimateRows } from '../store/workspaces/row-estimates.ts';
+import { findTracer } from '../tracing/spans.ts';
 import type { Clock } from '../vault/time.ts';
-import { DenialRecorder } from '../vault/audit/access-denials.ts';
-import { KeyUseRecorder, UseRecorder } from '../vault/usage/usage-recorder.ts';
-import { WorkspacePurge } from '../vault/workspaces/workspace-purge.ts';
+import { startBackgroundWork } from './background-work.ts';
+import { DatabaseReadiness } from './database-readiness.ts';
+import { openInstance } from './instance.ts';
+import { requireClusterOfKeys } from './instance-checks.ts';
+import { warnOfSharedKeyFiles } from './key-file.ts';
+import { checkAddresses, formatAuthority, listen, listenForManagement } from './listen.ts';
+import { productVersion } from './product-version.ts';
+import { buildServer } from './server.ts';
+import { readTls, TlsWatch } from './tls-files.ts';
+import { TrailLossWatch } from './trail-watch.ts';
 
-/** What a stop leaves of its time for cutting calls off and closing connections; the first half is for the calls' last words. */
+/** Time that a stop reserves for aborting calls and closing connections; the first half is for the last responses. */
 const closingMs = 1_000;
-const lastWordsMs = closingMs / 2;
-const useFlushEveryMs = 1_000;
-const denialFlushEveryMs = 60_000;
-/** How long the keys of a workspace that another process deleted stay in this one at most, where its notice is lost. */
-const purgeEveryMs = 10_000;
+const lastResponsesMs = closingMs / 2;
 
-/** What a Coffer is started with, beside its configuration. */
+/** What a Coffer is started with, in addition to its configuration. */
 export interface CofferParts {
   readonly clock: Clock;
   readonly log: Logger;
-  /** Told when the embedded database is lost to another Coffer: stop. */
+  /** Called when the embedded database is lost to another Coffer, after which this one must stop. */
   readonly onLost?: () => void;
-  /** Aborted when this process is about to end without stopping: the embedded PostgreSQL then stops by itself. */
+  /** Aborted when this process is about to exit without stopping; the embedded PostgreSQL then stops by itself. */
   readonly abandon?: AbortSignal;
-  /** Ends the waiting for a database that is not there yet. */
+  /** Cancels waiting for a database that is not reachable yet. */
   readonly signal?: AbortSignal;
 }
 
@@ -54,13 +44,13 @@ export interface CofferParts {
 export interface RunningCoffer {
   /** Such as `http://127.0.0.1:3978`. */
   readonly origin: string;
-  /** Where health and metrics are served apart, such as `http://127.0.0.1:9090`. */
+  /** The second listener for health and metrics, such as `http://127.0.0.1:9090`. */
   readonly managementOrigin: string | undefined;
   /** The file of the admin key, where there is one. */
   readonly adminKeyFile: string | undefined;
   /**
-   * Denies readiness and serves on for as long as it is to be drained; then finishes what is in flight, and closes everything
-   * in the reverse order of opening.
+   * Reports not ready and keeps serving for the drain time. Then finishes calls in flight, and closes everything in the
+   * reverse order of opening.
    */
   stop(): Promise<void>;
 }
@@ -68,71 +58,53 @@ export interface RunningCoffer {
 /**
  * Opens the database and the keys, builds the server, and listens.
  *
- * @throws KeyFileError, EmbeddedPostgresError, WrongMasterKeyError and others with what is wrong; then nothing is left open
+ * @throws KeyFileError, EmbeddedPostgresError, WrongKeySettingError and other failures; then nothing is left open
  */
 export async function startCoffer(config: Config, parts: CofferParts): Promise<RunningCoffer> {
-  await using opening = new AsyncDisposableStack();
-  reportConfig(config, parts.log);
+  const { clock, log, signal } = parts;
+  await using stack = new AsyncDisposableStack();
+
+  logConfig(config, log);
   await checkAddresses(config);
   const tls = config.tls ? await readTls(config.tls) : undefined;
-  await warnOfSharedKeyFiles(config.keyFiles, parts.log);
-  const connection = await connect(config, parts, opening);
+  await warnOfSharedKeyFiles(config.keyFiles, log);
+
+  const connection = await connect(config, parts, stack);
   const metrics = new Registry();
-  opening.use(measureProcess(metrics));
-  const { clock, log } = parts;
-  const onCommit = countCommits(metrics);
+  stack.use(measureProcess(metrics));
   const tracer = findTracer(log);
-  const instance = await openInstance(
-    { config, connection, clock, log, mayBegin: true, onCommit, signal: parts.signal, tracer },
-    opening,
-  );
-  countConnections(metrics, instance.database);
-  countDatabaseFailures(metrics, instance.database.health);
-  const { database, sealers } = instance;
-  opening.use(countKeys({ registry: metrics, estimate: () => estimateRows(database), keys: sealers }));
-  await instance.grantChannel.start();
-  watchGrantChannel(metrics, instance.grantChannel);
-  opening.defer(logHeads(instance.stores.auditHead, parts.log));
-  const uses = recordUses(instance, parts.log, opening);
-  const keyUses = recordKeyUses(instance, parts.log, opening);
-  const denials = recordDenials(instance, parts, opening);
-  purgeWorkspaces(instance, parts, opening);
-  const lossWatch = new TrailLossWatch({ losses: instance.stores.trailLosses, log });
-  opening.defer(() => lossWatch.stop());
+  const onCommit = countCommits(metrics);
+  const opening = { config, connection, clock, log, mayBegin: true, onCommit, signal, tracer };
+  const instance = await openInstance(opening, stack);
+  const { database, grantChannel, sealers: keys, stores } = instance;
+  const estimate = () => estimateRows(database);
+  stack.use(measureInstance(metrics, { database, grantChannel, keys, estimate }));
+  await grantChannel.start();
+
+  const recorders = startBackgroundWork({ instance, clock, log }, stack);
+  const lossWatch = new TrailLossWatch({ losses: stores.trailLosses, log });
+  stack.defer(() => lossWatch.stop());
   measureLostEvents(metrics, lossWatch);
-  const { health } = database;
-  const readiness = new DatabaseReadiness({ probe: instance.openProbe(opening), health, log: parts.log });
-  const server = await buildServer({
-    ...parts,
-    config,
-    instance,
-    uses,
-    keyUses,
-    denials,
-    readiness: withWarnings(readiness, () => lossWatch.warnings()),
-    tls,
-    metrics,
-    tracer,
-  });
-  const management = openManagement(config, { readiness: server.readiness, registry: metrics, log }, opening);
-  const callsMs = config.shutdownTimeoutMs - closingMsOf(config);
-  opening.defer(() => server.close(callsMs));
-  opening.defer(() => readiness.stop());
-  await readiness.start();
+  const databaseReadiness = new DatabaseReadiness({ probe: instance.openProbe(stack), health: database.health, log });
+  const readiness = withWarnings(databaseReadiness, () => lossWatch.warnings());
+
+  const server = await buildServer({ config, instance, ...recorders, readiness, tls, metrics, tracer, clock, log });
+  // Closed after the server, so that probes observe the stop.
+  const management = openManagement(config, { readiness: server.readiness, registry: metrics, log }, stack);
+  const callsMs = config.shutdownTimeoutMs - Math.min(closingMs, config.shutdownTimeoutMs / 2);
+  stack.defer(() => server.close(callsMs));
+  stack.defer(() => databaseReadiness.stop());
+  await databaseReadiness.start();
   await lossWatch.start();
   if (config.tls && tls) {
-    const watch = new TlsWatch({
-      config: config.tls,
-      inUse: tls,
-      use: (renewed) => server.renewTls(renewed),
-      log: parts.log,
-    });
-    opening.use(watch.start());
+    const renew = server.renewTls.bind(server);
+    stack.use(new TlsWatch({ config: config.tls, inUse: tls, use: renew, log }).start());
   }
+
   const address = await listen(server, config);
   const managementAddress = await management?.listen();
-  warnOfOpenDoor(config, parts.log);
-  const opened = opening.move();
+  warnIfPlaintextAndPublic(config, log);
+  const opened = stack.move();
   return {
     origin: `${tls ? 'https' : 'http'}://${formatAuthority(address)}`,
     managementOrigin: managementAddress && `http://${formatAuthority(managementAddress)}`,
@@ -140,99 +112,16 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
     stop: async () => {
       server.drain();
       if (config.drainMs > 0) await delay(config.drainMs);
-      // From then on only a database that does not answer could hold up the stop.
-      const cut = setTimeout(() => database.cut(), callsMs + lastWordsMs);
+      // After this time only a database that does not respond can delay the stop.
+      const cut = setTimeout(() => database.cut(), callsMs + lastResponsesMs);
       await opened.disposeAsync();
       clearTimeout(cut);
     },
   };
 }
 
-/** Closed after the server, so that probes see it stop. */
-function openManagement(
-  { management: address, metricsToken }: Config,
-  parts: Pick<ManagementParts, 'readiness' | 'registry' | 'log'>,
-  opening: AsyncDisposableStack,
-) {
-  if (!address) return undefined;
-  const isMetricsToken = createMetricsTokenCheck(metricsToken);
-  const management = createManagement({ ...parts, ...address, isMetricsToken });
-  opening.defer(() => management.close());
-  return { listen: () => listenForManagement(management, address) };
-}
-
-function closingMsOf({ shutdownTimeoutMs }: Config): number {
-  return Math.min(closingMs, shutdownTimeoutMs / 2);
-}
-
-async function connect(config: Config, parts: CofferParts, opening: AsyncDisposableStack): Promise<DatabaseConnection> {
-  if (config.database.kind === 'server') return { url: config.database.url };
-  const { abandon, log, onLost } = parts;
-  const { dataDir } = config;
-  await refuseMissingCluster(config);
-  const postgres = await startEmbeddedPostgres({
-    dataDir,
-    log,
-    ...(onLost && { onLost: () => onLost() }),
-    ...(abandon && { abandon }),
-  });
-  opening.defer(() => postgres.stop());
-  return postgres.connection;
-}
-
-function recordUses(instance: Instance, log: Logger, opening: AsyncDisposableStack): UseRecorder {
-  const uses = new UseRecorder(instance.stores.credentials);
-  const flush = () => uses.flush().catch((error: unknown) => log.warn({ err: error }, 'uses could not be written yet'));
-  const timer = setInterval(() => void flush(), useFlushEveryMs);
-  opening.defer(async () => {
-    clearInterval(timer);
-    await flush();
-  });
-  return uses;
-}
-
-function recordKeyUses(instance: Instance, log: Logger, opening: AsyncDisposableStack): KeyUseRecorder {
-  const uses = new KeyUseRecorder(instance.stores.apiKeys);
-  const flush = () =>
-    uses.flush().catch((error: unknown) => log.warn({ err: error }, 'uses of API keys could not be written yet'));
-  const timer = setInterval(() => void flush(), useFlushEveryMs);
-  opening.defer(async () => {
-    clearInterval(timer);
-    await flush();
-  });
-  return uses;
-}
-
-function recordDenials(instance: Instance, { clock, log }: CofferParts, opening: AsyncDisposableStack): DenialRecorder {
-  const denials = new DenialRecorder({ audit: instance.stores.audit, clock, ids: instance.ids });
-  const flush = () =>
-    denials.flush().catch((error: unknown) => log.warn({ err: error }, 'refused calls could not be written yet'));
-  const timer = setInterval(() => void flush(), denialFlushEveryMs);
-  opening.defer(async () => {
-    clearInterval(timer);
-    await flush();
-  });
-  return denials;
-}
-
-function purgeWorkspaces(instance: Instance, { clock, log }: CofferParts, opening: AsyncDisposableStack): void {
-  const { grantChannel, sealers, stores } = instance;
-  const purge = new WorkspacePurge({ store: stores.purge, sealers, clock });
-  const run = () =>
-    purge.run().catch((error: unknown) => log.warn({ err: error }, 'deleted workspaces could not be cleared away yet'));
-  const timer = setInterval(() => void run(), purgeEveryMs);
-  const unsubscribe = grantChannel.subscribe(({ kind }) => {
-    if (kind === 'workspace') void run();
-  });
-  opening.defer(async () => {
-    unsubscribe();
-    clearInterval(timer);
-    await purge.end().catch(() => undefined);
-  });
-}
-
-/** One line with what is on, so that a log shows which server wrote it; it holds no secret. */
-function reportConfig(config: Config, log: Logger): void {
+/** One line with the features in use, so that a log shows which server wrote it. It contains no secret. */
+function logConfig(config: Config, log: Logger): void {
   const { database, foreignVariables: variables, management, oidc, tls } = config;
   const limits = {
     callsPerKey: config.rateLimitPerKey,
@@ -241,7 +130,7 @@ function reportConfig(config: Config, log: Logger): void {
     databaseSessions: config.databasePoolMax,
     secretBytes: config.secretBytesMax,
   };
-  const what = {
+  const features = {
     version: productVersion(),
     tls: tls !== null,
     clientCertificates: tls !== null && tls.clientCaFile !== null,
@@ -250,12 +139,39 @@ function reportConfig(config: Config, log: Logger): void {
     database: database.kind === 'embedded' ? 'embedded' : databasePlaceOf(database.url),
     management: management !== null,
   };
-  log.info(what, 'starting');
+  log.info(features, 'starting');
   if (variables.length === 0) return;
   log.info({ variables }, 'these variables are not settings: a Kubernetes Service or a client has them');
 }
 
-function warnOfOpenDoor({ host, tls }: Config, log: Logger): void {
+async function connect(config: Config, parts: CofferParts, stack: AsyncDisposableStack): Promise<DatabaseConnection> {
+  const { database, dataDir } = config;
+  if (database.kind === 'server') return { url: database.url };
+  await requireClusterOfKeys(config);
+  const { abandon, log, onLost } = parts;
+  const postgres = await startEmbeddedPostgres({
+    dataDir,
+    log,
+    ...(onLost && { onLost: () => onLost() }),
+    ...(abandon && { abandon }),
+  });
+  stack.defer(() => postgres.stop());
+  return postgres.connection;
+}
+
+function openManagement(
+  { management: address, metricsToken }: Config,
+  parts: Pick<ManagementParts, 'readiness' | 'registry' | 'log'>,
+  stack: AsyncDisposableStack,
+) {
+  if (!address) return undefined;
+  const isMetricsToken = createMetricsTokenCheck(metricsToken);
+  const management = createManagement({ ...parts, ...address, isMetricsToken });
+  stack.defer(() => management.close());
+  return { listen: () => listenForManagement(management, address) };
+}
+
+function warnIfPlaintextAndPublic({ host, tls }: Config, log: Logger): void {
   if (tls || ['127.0.0.1', '::1', 'localhost'].includes(host)) return;
   log.warn(
     { host },

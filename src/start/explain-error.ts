@@ -5,7 +5,7 @@ import { KeyringDamagedError, KeyringMissingError, WrongMasterKeyError } from '.
 import { ExposedInspectorError } from './exposed-inspector.ts';
 import { KeyFileError } from './key-file.ts';
 import { ListenError } from './listen.ts';
-import { OwnerMissingError } from './look-before.ts';
+import { OwnerMissingError, WrongKeySettingError } from './instance-checks.ts';
 import { DatabaseFailure } from '../store/postgres/connect/database-failure.ts';
 import { NotMemberError } from '../store/schema/app-role.ts';
 import { DatabaseAwayError } from '../store/postgres/connect/await-database.ts';
@@ -18,7 +18,6 @@ import {
   SchemaTooOldError,
   UnchainedTrailError,
 } from '../store/schema/schema-check.ts';
-import { WrongKeySettingError } from './wrong-key.ts';
 import { VaultError } from '../vault/errors.ts';
 
 /** Failures whose message says what is wrong and what to do; of any other, the stack is wanted. */

@@ -13,9 +13,8 @@ import { RisingIds } from '../vault/ids.ts';
 import { loadSodium } from '../encryption/sodium.ts';
 import { WorkspaceKeys } from '../encryption/workspace-keys.ts';
 import { adminKeyFile, findAdminKey, findMasterKey } from './first-keys.ts';
-import { markInstance } from './instance-marker.ts';
+import { checkBeforeChanging, markInstance } from './instance-checks.ts';
 import { readKeyFile } from './key-file.ts';
-import { lookBeforeChanging } from './look-before.ts';
 import { createStores, type Stores } from '../store/stores/stores.ts';
 import type { DatabaseConnection } from '../store/postgres/connect/database-connection.ts';
 import { GrantChannel } from '../store/identity/grant-channel.ts';
@@ -28,9 +27,10 @@ import { signCredentialsOnce } from '../store/upgrade/sign-credentials.ts';
 import { signFormatsOnce } from '../store/upgrade/sign-formats.ts';
 import { withMigratedDatabase } from '../store/schema/migrate.ts';
 import { NoVaultError } from '../store/schema/schema-check.ts';
-import { traceStores } from '../tracing/trace-stores.ts';
+import { traceStores } from '../tracing/traced-calls.ts';
 import { createFirstOwner } from '../vault/workspaces/first-start.ts';
-import type { AuditChain, TrailVerifier } from '../vault/audit/ports.ts';
+import type { AuditChain } from '../vault/audit/ports.ts';
+import type { TrailVerifier } from '../vault/audit/ports.ts';
 import type { Clock } from '../vault/time.ts';
 
 /** The data of an instance, opened with its keys. */
@@ -110,7 +110,7 @@ async function openMigrated<Result>(
   const tools = { sodium: await loadSodium(), random: new RandomPool(), clock };
   let keyring: Keyring | undefined;
   const check = async (owner: Client): Promise<void> => {
-    keyring = await lookBeforeChanging(owner, { ...tools, ...parts });
+    keyring = await checkBeforeChanging(owner, { ...tools, ...parts });
     stack.defer(() => keyring?.close());
   };
   const waitMs = config.databaseWaitMs;

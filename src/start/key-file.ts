@@ -1,8 +1,12 @@
 import { constants } from 'node:fs';
 import { link, open, readFile, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Logger } from 'pino';
 
-/** A key's file that can't be used, with what to do about it. It never quotes the file. */
+/** The permissions of anyone but the owner. */
+const othersMode = 0o077;
+
+/** A key file is unusable. The message has the remedy, and never quotes the file. */
 export class KeyFileError extends Error {
   constructor(path: string, problem: string, options?: ErrorOptions) {
     super(`${path} ${problem}`, options);
@@ -11,16 +15,15 @@ export class KeyFileError extends Error {
 }
 
 /**
- * Reads a key that stands alone in a file, without the newline at its end.
+ * Reads a file whose only content is a key. The newline at its end is dropped.
  *
  * @returns undefined where there is no such file
- * @throws KeyFileError where others than its owner may read it, or it can not be read
+ * @throws KeyFileError where accounts other than its owner may read it, or it cannot be read
  */
 export async function readKeyFile(path: string): Promise<string | undefined> {
   try {
     const { mode } = await stat(path);
-    // Windows has no such bits, and shows all of them set.
-    if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
+    if (isOpenToOthers(mode)) {
       throw new KeyFileError(path, 'can be read by others than its owner: run "chmod 600" on it');
     }
     return (await readFile(path, 'utf8')).trim();
@@ -32,8 +35,8 @@ export async function readKeyFile(path: string): Promise<string | undefined> {
 }
 
 /**
- * Writes a key into a new file of mode 0600. When it returns, file and directory entry are on the disk; a crash before
- * that leaves no file of this name, and never half a one.
+ * Writes a key into a new file of mode 0600. When it returns, the file and its directory entry are synced to disk; a crash
+ * before that leaves no file of this name, complete or partial.
  *
  * @throws KeyFileError where a file of this name exists, or the disk refuses
  */
@@ -52,10 +55,29 @@ export async function writeKeyFile(path: string, key: string): Promise<void> {
   await syncDirectory(dirname(path));
 }
 
-/** Puts another key into a file that exists already, as durably and as completely. */
+/** Replaces the key in a file. A crash may leave no file of this name, never a partial one. */
 export async function replaceKeyFile(path: string, key: string): Promise<void> {
   await unlink(path).catch(ignoreAbsent);
   await writeKeyFile(path, key);
+}
+
+/** Logs a warning for each key file that accounts other than its owner may access; the warning quotes nothing of the file. */
+export async function warnOfSharedKeyFiles(paths: readonly string[], log: Pick<Logger, 'warn'>): Promise<void> {
+  for (const path of new Set(paths)) {
+    // A file that cannot be read is refused where it is used.
+    const mode = await stat(path).then(
+      (stats) => stats.mode & 0o777,
+      () => 0,
+    );
+    if (!isOpenToOthers(mode)) continue;
+    const shown = `0${mode.toString(8)}`;
+    log.warn({ path, mode: shown }, 'a key file is open to others than its owner: run "chmod 600" on it');
+  }
+}
+
+/** Windows has no such permission bits, and reports all of them as set. */
+function isOpenToOthers(mode: number): boolean {
+  return process.platform !== 'win32' && (mode & othersMode) !== 0;
 }
 
 async function writeDurably(path: string, text: string): Promise<void> {

@@ -1,4 +1,3 @@
-import { providerAfter } from '../dialects/shared/provider-catalogue.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Tracer } from '@opentelemetry/api';
 import type { Logger } from 'pino';
@@ -8,31 +7,33 @@ import { Argon2PasswordHasher } from '../authentication/password-hasher.ts';
 import { CachedAccessStore } from '../authentication/cached-access-store.ts';
 import type { Config } from '../config/config.ts';
 import { dialectNames, dialects } from '../dialects/index.ts';
+import { providerAfter } from '../dialects/shared/provider-catalogue.ts';
 import { SharedPathHints } from '../dialects/shared-path-hints.ts';
 import { createDialectChoice } from '../dialects/shared-paths.ts';
 import { buildGateway, type Gateway, type GatewayTls } from '../gateway/gateway.ts';
 import type { Readiness } from '../gateway/system/readiness.ts';
-import { countSearches } from '../metrics/access-metrics.ts';
+import { countSearches } from '../metrics/instance-metrics.ts';
 import type { Instance } from './instance.ts';
 import { productVersion } from './product-version.ts';
-import { inSpan } from '../tracing/in-span.ts';
-import { traceFetch } from '../tracing/trace-fetch.ts';
+import { inSpan } from '../tracing/spans.ts';
+import { traceFetch } from '../tracing/traced-calls.ts';
 import { AuditTrail } from '../vault/audit/audit-trail.ts';
 import { ApiKeyDirectory } from '../vault/identity/api-keys.ts';
 import { CredentialWatch } from '../vault/credentials/credential-watch.ts';
 import { CredentialVault } from '../vault/credentials/credential-vault.ts';
 import type { DenialRecorder } from '../vault/audit/access-denials.ts';
-import type { KeyUseRecorder, UseRecorder } from '../vault/usage/usage-recorder.ts';
+import type { KeyUseRecorder } from '../vault/usage/usage-recorder.ts';
 import { LoginThrottle } from '../vault/identity/login-throttle.ts';
 import { LoginThrottles } from '../vault/identity/login-throttles.ts';
 import { Login } from '../vault/identity/login.ts';
 import { MemberDirectory } from '../vault/identity/members.ts';
 import { NamedLogin } from '../vault/identity/named-login.ts';
 import type { Clock } from '../vault/time.ts';
+import type { UseRecorder } from '../vault/usage/usage-recorder.ts';
 import { UserDirectory } from '../vault/identity/users.ts';
 import { WorkspaceDirectory } from '../vault/workspaces/workspaces.ts';
 
-/** What a server is built of. */
+/** What a server is built from. */
 export interface ServerParts {
   readonly config: Config;
   readonly instance: Instance;
@@ -48,7 +49,7 @@ export interface ServerParts {
   readonly log: Logger;
 }
 
-/** Puts the vault, its dialects and the gateway together. It neither listens nor reads the environment. */
+/** Builds the gateway with the vault and its dialects. It neither listens nor reads the environment. */
 export async function buildServer(parts: ServerParts): Promise<Gateway> {
   const { clock, config, keyUses, log, readiness, tls, tracer } = parts;
   const authenticator = await buildAuthenticator(parts);
@@ -95,7 +96,7 @@ async function buildAuthenticator({
   const notices = instance.grantChannel;
   const store = new CachedAccessStore({ store: access, notices, onSearch });
   if (!config.oidc) return new Authenticator({ store, clock });
-  // Few servers have an issuer, and what verifies its tokens takes time to load and memory.
+  // Loaded on demand: few servers have an issuer, and verifying its tokens needs time to load and memory.
   const { createOidcAccess } = await import('../authentication/oidc/oidc-access.ts');
   const { issuer, audience, workspaceClaim: workspace, roleClaim: role } = config.oidc;
   const claimNames = { workspace, role };
@@ -130,7 +131,7 @@ function buildVault({ clock, config, instance, uses }: ServerParts) {
   };
 }
 
-/** One hasher for all, since it bounds how many hashes are computed at once. */
+/** All share one hasher, because it limits how many hashes are computed at once. */
 function buildLogins({ ids, stores, tokens }: Instance, clock: Clock) {
   const { accounts, audit, users, workspaces } = stores;
   const parts = { users, audit, hasher: new Argon2PasswordHasher(), tokens, clock, ids, wait };
@@ -142,6 +143,6 @@ function buildLogins({ ids, stores, tokens }: Instance, clock: Clock) {
 }
 
 async function wait(ms: number, signal: AbortSignal): Promise<void> {
-  // Whoever went away no longer waits for an answer.
+  // A caller that disconnected no longer waits for a response.
   if (ms > 0) await delay(ms, undefined, { signal }).catch(() => undefined);
 }

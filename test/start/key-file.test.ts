@@ -1,8 +1,14 @@
 import { expect } from 'chai';
-import { chmod, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { KeyFileError, readKeyFile, replaceKeyFile, writeKeyFile } from '../../src/start/key-file.ts';
+import {
+  KeyFileError,
+  readKeyFile,
+  replaceKeyFile,
+  warnOfSharedKeyFiles,
+  writeKeyFile,
+} from '../../src/start/key-file.ts';
 
 describe('a key file', () => {
   let folder: string;
@@ -63,3 +69,45 @@ async function failureOf(work: Promise<unknown>): Promise<unknown> {
     return error;
   }
 }
+
+describe('a key file that is checked at the start', () => {
+  let folder: string;
+  let warnings: object[];
+  const log = { warn: (fields: object) => void warnings.push(fields) };
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'coffer-key-files-'));
+    warnings = [];
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  async function fileOf(mode: number): Promise<string> {
+    const path = join(folder, `0${mode.toString(8)}`);
+    await writeFile(path, 'the content of a key');
+    await chmod(path, mode);
+    return path;
+  }
+
+  for (const mode of [0o644, 0o640, 0o604, 0o620, 0o602, 0o601, 0o777, 0o444]) {
+    const shown = `0${mode.toString(8)}`;
+    it(`of mode ${shown} is reported once, with its path and mode, and without its content`, async () => {
+      const path = await fileOf(mode);
+      await warnOfSharedKeyFiles([path, path], log);
+      expect(warnings).to.deep.equal([{ path, mode: shown }]);
+    });
+  }
+
+  for (const mode of [0o600, 0o400, 0o700]) {
+    it(`of mode 0${mode.toString(8)} is not reported`, async () => {
+      await warnOfSharedKeyFiles([await fileOf(mode)], log);
+      expect(warnings).to.deep.equal([]);
+    });
+  }
+
+  it('is checked through a link, as secrets of containers are, and an absent one is not reported', async () => {
+    const link = join(folder, 'link');
+    await symlink(await fileOf(0o644), link);
+    await warnOfSharedKeyFiles([link, join(folder, 'absent')], log);
+    expect(warnings).to.deep.equal([{ path: link, mode: '0644' }]);
+  });
+});

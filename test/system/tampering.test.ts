@@ -3,7 +3,7 @@ import { Client } from 'pg';
 import { pino } from 'pino';
 import { readConfig } from '../../src/start/read-config.ts';
 import { openInstance } from '../../src/start/instance.ts';
-import { OwnerMissingError } from '../../src/start/look-before.ts';
+import { OwnerMissingError } from '../../src/start/instance-checks.ts';
 import { startCoffer, type TestCoffer } from '../support/coffer.ts';
 import { memberOf, textOf } from '../support/json.ts';
 import type { JsonValue } from '../../src/vault/json.ts';

@@ -2,7 +2,7 @@ import { trace } from '@opentelemetry/api';
 import { expect } from 'chai';
 import { pino } from 'pino';
 import { Writable } from 'node:stream';
-import { findTracer } from '../../src/tracing/find-tracer.ts';
+import { findTracer } from '../../src/tracing/spans.ts';
 import { MemoryTracing } from '../support/memory-tracing.ts';
 
 const registered = Symbol.for('opentelemetry.js.api.1');

@@ -1,0 +1,83 @@
+import type { Logger } from 'pino';
+import { DenialRecorder } from '../vault/audit/access-denials.ts';
+import { KeyUseRecorder } from '../vault/usage/usage-recorder.ts';
+import type { Clock } from '../vault/time.ts';
+import { UseRecorder } from '../vault/usage/usage-recorder.ts';
+import { WorkspacePurge } from '../vault/workspaces/workspace-purge.ts';
+import type { Instance } from './instance.ts';
+import { logHeads } from './trail-watch.ts';
+
+const useFlushEveryMs = 1_000;
+const denialFlushEveryMs = 60_000;
+/** How long this process keeps the keys of a workspace that another process deleted, where the notification is lost. */
+const purgeEveryMs = 10_000;
+
+/** What the background work runs with. */
+export interface BackgroundParts {
+  readonly instance: Instance;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** What calls record, to be written by the background work. */
+export interface Recorders {
+  readonly uses: UseRecorder;
+  readonly keyUses: KeyUseRecorder;
+  readonly denials: DenialRecorder;
+}
+
+/** Starts what a server writes and removes apart from calls. The stack ends it, with a last write of what was recorded. */
+export function startBackgroundWork({ clock, instance, log }: BackgroundParts, stack: AsyncDisposableStack): Recorders {
+  const { ids, stores } = instance;
+  const retrying = (work: () => Promise<void>, problem: string) => () =>
+    work().catch((error: unknown) => log.warn({ err: error }, problem));
+
+  stack.use(logHeads(stores.auditHead, log));
+  const uses = new UseRecorder(stores.credentials);
+  stack.use(
+    flushEvery(
+      useFlushEveryMs,
+      retrying(() => uses.flush(), 'uses could not be written yet'),
+    ),
+  );
+  const keyUses = new KeyUseRecorder(stores.apiKeys);
+  stack.use(
+    flushEvery(
+      useFlushEveryMs,
+      retrying(() => keyUses.flush(), 'uses of API keys could not be written yet'),
+    ),
+  );
+  const denials = new DenialRecorder({ audit: stores.audit, clock, ids });
+  stack.use(
+    flushEvery(
+      denialFlushEveryMs,
+      retrying(() => denials.flush(), 'refused calls could not be written yet'),
+    ),
+  );
+  const purge = new WorkspacePurge({ store: stores.purge, sealers: instance.sealers, clock });
+  const runPurge = retrying(() => purge.run(), 'deleted workspaces could not be cleared away yet');
+  stack.defer(() => purge.end().catch(() => undefined));
+  stack.use(every(purgeEveryMs, runPurge));
+  stack.defer(
+    instance.grantChannel.subscribe(({ kind }) => {
+      if (kind === 'workspace') void runPurge();
+    }),
+  );
+  return { uses, keyUses, denials };
+}
+
+/** Runs `flush` periodically, and a last time when it is disposed. */
+function flushEvery(everyMs: number, flush: () => Promise<void>): AsyncDisposable {
+  const timer = every(everyMs, flush);
+  return {
+    [Symbol.asyncDispose]: () => {
+      timer[Symbol.dispose]();
+      return flush();
+    },
+  };
+}
+
+function every(everyMs: number, work: () => Promise<void>): Disposable {
+  const timer = setInterval(() => void work(), everyMs);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
-import { requestIdOf } from './request/request-identity.ts';
+import { requestIdOf } from './request/request-headers.ts';
 import { toOriginForm } from './request/request-target.ts';
 import { describeUnknownError } from './errors/unknown-error.ts';
-import { plainAnswer, spellAnswer } from './errors/rest-problems.ts';
+import { plainAnswer, serializeAnswer } from './errors/rest-problems.ts';
 import { sendAnswer } from './rest/send-answer.ts';
 import type { Connections } from './port/connections.ts';
 import {
@@ -64,7 +64,7 @@ export function createFastifyOnPort(parts: FastifyOnPortParts): {
     frameworkErrors: (_error, request, reply) => {
       begin(request, reply);
       const refusal = plainAnswer(400, 'invalid_argument', 'the path is not properly percent-encoded');
-      sendAnswer(request, reply, spellAnswer(refusal));
+      sendAnswer(request, reply, serializeAnswer(refusal));
     },
   });
   assert(port);

@@ -1,46 +1,49 @@
-import assert from 'node:assert/strict';
 import type { DescMethod } from '@bufbuild/protobuf';
 import type { Tracer } from '@opentelemetry/api';
+import assert from 'node:assert/strict';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { limits } from '../vault/limits.ts';
 import type { Clock } from '../vault/time.ts';
-import { createProver, proofLastsMsDefault, type Authenticate } from './admission/authenticate.ts';
+import {
+  authenticationMaxAgeMsDefault,
+  createRequestAuthenticator,
+  type Authenticate,
+} from './admission/authenticate.ts';
 import type { DenialObserver } from './admission/denial-observer.ts';
-import { refuseCrowds } from './admission/forwarded-calls.ts';
+import { rejectCrowded } from './admission/forwarded-calls.ts';
 import { createGuard } from './admission/guard.ts';
+import { OpenStreams, type OnAccessChange } from './admission/open-streams.ts';
 import { limitRates, type RateLimits } from './admission/rate-limit.ts';
 import type { Dialect } from './contract/dialect.ts';
-import { serveDocuments } from './openapi/serve-documents.ts';
-import { closeBehindUnreadBody, endureBreakingOff } from './request/unread-body.ts';
+import { shutdownError } from './errors/connect-errors.ts';
 import { createFastifyOnPort } from './fastify-on-port.ts';
+import { serveDocuments } from './openapi/serve-documents.ts';
 import { createPeerFinder } from './port/peer-address.ts';
-import type { PortTimeouts, PortTls } from './port/port.ts';
-import type { UnreadLimits } from './port/unread-answers.ts';
-import { createRoomCheck } from './request/check-room.ts';
-import { OpenCalls } from './request/open-calls.ts';
-import { isLocalServer } from './request/request-identity.ts';
-import { followExchanges } from './request/request-log.ts';
-import { countRequests } from './system/request-metrics.ts';
-import { addRequestHooks, registerRest } from './rest/answer-requests.ts';
+import type { Port, PortTimeouts, PortTls } from './port/port.ts';
+import { createRoomCheck, type UnreadLimits } from './port/unread-answers.ts';
+import { CallRegistry } from './request/call-registry.ts';
+import { isLocalServer } from './request/local-request.ts';
+import { followExchanges, type Exchanges } from './request/request-log.ts';
+import { drainUnreadBody, ignoreClientReset } from './request/unread-body.ts';
+import { addRequestHooks, registerRest } from './rest/request-hooks.ts';
 import { RestService } from './rest/rest.ts';
 import { createRouteTable } from './routes/route-table.ts';
 import type { ChooseDialect } from './routes/shared-path.ts';
-import { givenUp, shuttingDown } from './errors/connect-errors.ts';
 import { GrpcService } from './rpc/grpc-service.ts';
-import { OpenStreams, type OnGrantChange } from './admission/open-streams.ts';
 import { registerRpcs } from './rpc/register-rpcs.ts';
 import { RpcService } from './rpc/rpc-service.ts';
 import { isUnknownRpc, refuseUnknownRpc } from './rpc/unknown-rpc.ts';
 import { AllowedMethods } from './system/allowed-methods.ts';
 import { isPreflight, registerCors } from './system/cross-origin.ts';
 import { serveFrontPage } from './system/front-page.ts';
-import { limitConnections } from './system/limit-connections.ts';
+import { limitConnections, type LimitedConnections } from './system/limit-connections.ts';
 import { createMetricsTokenCheck } from './system/metrics-token.ts';
 import { registerProbes } from './system/probes.ts';
-import { stoppable, type Readiness } from './system/readiness.ts';
+import { stoppable, type Readiness, type StoppableReadiness } from './system/readiness.ts';
 import { reflectionPaths } from './system/reflection.ts';
+import { countRequests } from './system/request-metrics.ts';
 import { serveFixedAnswers } from './system/serve-fixed-answers.ts';
 import { serveMetrics } from './system/serve-metrics.ts';
 import { refuseCrowdedCall, registerSystemServices } from './system/system-services.ts';
@@ -48,12 +51,12 @@ import { refuseCrowdedCall, registerSystemServices } from './system/system-servi
 /** A server certificate, and which clients may connect. */
 export type GatewayTls = PortTls;
 
-/** What a gateway is built of. */
+/** What a gateway is built from. */
 export interface GatewayOptions {
   readonly dialects: readonly Dialect[];
   readonly chooseDialect: ChooseDialect;
   readonly authenticate: Authenticate;
-  /** Told of calls that are not let in, before they are answered. */
+  /** Receives refused calls before they are answered. */
   readonly denials: DenialObserver;
   readonly readiness: Readiness;
   readonly clock: Clock;
@@ -61,108 +64,71 @@ export interface GatewayOptions {
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
-  /** Without it, in clear. */
+  /** Without it, connections are in clear. */
   readonly tls?: GatewayTls;
   /** The origins whose pages may call; none by default. */
   readonly corsOrigins?: readonly string[];
-  /** Addresses and ranges whose `X-Forwarded-For` is believed; none by default. */
+  /** Addresses and networks whose `X-Forwarded-For` counts; none by default. */
   readonly trustedProxies?: readonly string[];
-  /** The greatest request, in bytes. */
+  /** The most bytes that a request body may take. */
   readonly bodyBytesMax?: number;
   readonly timeouts?: Partial<PortTimeouts>;
-  /** The most connections at once. */
   readonly connectionsMax?: number;
   /**
-   * The most connections of one address, of IPv6 one network of 64 bits, and the most calls in flight of one address behind
-   * trusted proxies; 0 is without a limit, and a quarter of all connections the default.
+   * The most connections per address, and the most calls in flight per address through trusted proxies; for IPv6 per network of
+   * 64 bits. 0 means no limit; the default is a quarter of `connectionsMax`.
    */
   readonly connectionsPerAddress?: number;
-  /** How many bytes of answers may wait for their clients. */
+  /** How many bytes of answers may wait to be read by their clients. */
   readonly unreadBytes?: Partial<Omit<UnreadLimits, 'unreadMs'>>;
-  /** How long a stream that needs no authentication may last, in milliseconds: a watch of health, or reflection. */
+  /** How long a public stream (a health watch, reflection) may last, in milliseconds. */
   readonly publicStreamMs?: number;
-  /** After how many milliseconds a caller whose body was slow is asked once more for a proof. */
-  readonly proofLastsMs?: number;
-  /** The product's, for the documents to show. */
+  /** How old an authentication may be when its request is complete, in milliseconds; an older one is renewed. */
+  readonly authenticationMaxAgeMs?: number;
+  /** The product's version, shown in the API documents. */
   readonly version?: string;
   /** None by default. */
   readonly rateLimits?: RateLimits;
-  /** Has streams looked at whenever somebody's rights have changed; without it, once a second. */
-  readonly onGrantChange?: OnGrantChange;
-  /** Gets the requests' metrics, and is served at `/metrics`; without it, nothing is counted or served. */
+  /** Notifies of changed permissions, so that open streams are re-authorized at once; without it, once a second. */
+  readonly onAccessChange?: OnAccessChange;
+  /** Collects metrics of requests, and is served at `/metrics`; without it, nothing is counted or served. */
   readonly metrics?: Registry;
-  /** Whoever has it may read `/metrics`; null, as by default, where there is none. */
+  /** A token that gives access to `/metrics`; null, the default, means none. */
   readonly metricsToken?: string | null;
-  /** Records a span of each request, but not of those for health, reflection, metrics and documents; none by default. */
+  /** Records a span of each request except those for health, reflection, metrics and documents; none by default. */
   readonly tracer?: Tracer;
 }
 
 /** Everything on one port: REST, gRPC, gRPC-Web, Connect, health and reflection. */
 export interface Gateway {
   readonly fastify: FastifyInstance;
-  /** As `/readyz` says, with the gateway's own stopping. */
+  /** What `/readyz` reports; not ready once the gateway stops. */
   readonly readiness: Readiness;
-  /** Listens; answers where. */
+  /** Begins to listen; returns the address. */
   listen(): Promise<{ readonly host: string; readonly port: number }>;
   /**
-   * Uses another certificate for connections that are yet to come, and other authorities of clients, where there were any.
+   * Uses another certificate for new connections, and other client authorities if there were any.
    *
-   * @throws Error where they can't be used; then nothing changes
+   * @throws Error if they cannot be used; then nothing changes
    */
   renewTls(tls: GatewayTls): void;
-  /** Is no longer ready, but serves on: for balancers to notice before the port is closed. */
+  /** Reports not ready but keeps serving, so that load balancers notice before the port is closed. */
   drain(): void;
-  /** Takes nothing new, lets what is in flight finish, and cuts it off when the time is over. */
+  /** Accepts nothing new, lets calls in flight finish, and aborts them when the time is over. */
   close(graceMs: number): Promise<void>;
 }
 
-/** How long calls that were given up have for saying so, in milliseconds. */
-const lastWordsMs = 500;
+/** How long aborted calls may take to send their errors, in milliseconds. */
+const errorDeliveryMs = 500;
 
 /** Builds a gateway; it does not listen yet. */
 export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
-  const readiness = stoppable(options.readiness);
-  const stopping = new AbortController();
-  const overdue = new AbortController();
-  const { connections, forwardedCalls, unreadAnswers } = limitConnections(options);
-  const parts = { ...options, ...admission(options), checkRoom: createRoomCheck(unreadAnswers) };
-  const table = createRouteTable(options.dialects);
-  const allowed = new AllowedMethods(table, rpcsOf(options.dialects));
-  const openStreams = new OpenStreams(options.onGrantChange);
-  const rest = new RestService({
-    ...parts,
-    table,
-    openStreams,
-    stopping: stopping.signal,
-    methodsOfSystem: (path) => allowed.ofSystem(path),
-  });
+  const parts = createParts(options);
+  const { allowed, connections, exchanges } = parts;
+  const rest = new RestService({ ...parts, methodsOfSystem: (path) => allowed.ofSystem(path) });
   const rpcs = new RpcService(parts);
-  const registry = options.metrics;
-  const exchanges = followExchanges(options.log, {
-    enterCall: (call) => forwardedCalls.enter(call),
-    connectionOf: (source) => connections.of(source),
-    mayBeLocal: isLocalServer(options),
-    findPeer: createPeerFinder(options.trustedProxies ?? []),
-    onEnd: registry && countRequests({ registry, dialects: options.dialects, readiness }),
-    tracer: options.tracer,
-  });
-  const exchangeOf = (request: FastifyRequest) => exchanges.of(request);
-  const begin = (request: FastifyRequest, reply: FastifyReply): void => {
-    const { requestId } = exchanges.begin(request, reply);
-    reply.headers({ 'x-request-id': requestId, 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });
-    closeBehindUnreadBody(request, reply, parts.bodyBytesMax);
-    endureBreakingOff(request);
-  };
-  const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    const exchange = exchangeOf(request);
-    assert(exchange);
-    if (!isUnknownRpc(request)) return rest.answer(request, reply, exchange);
-    exchange.found.code = 'unimplemented';
-    refuseUnknownRpc(request, reply);
-  };
-  const openCalls = new OpenCalls();
-  const connectionOf: (typeof connections)['of'] = (source) => connections.of(source);
-  const grpc = new GrpcService({ ...parts, rpcs, openCalls, exchanges, connectionOf });
+  const grpc = new GrpcService({ ...parts, rpcs, connectionOf: (source) => connections.of(source) });
+  const begin = (request: FastifyRequest, reply: FastifyReply): void => beginExchange(parts, request, reply);
   const { fastify, port } = createFastifyOnPort({
     ...options,
     begin,
@@ -170,73 +136,142 @@ export async function buildGateway(options: GatewayOptions): Promise<Gateway> {
     untimedPaths: reflectionPaths,
     takeStream: (...stream) => grpc.take(...stream),
   });
-
+  const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const exchange = exchanges.of(request);
+    assert(exchange);
+    if (!isUnknownRpc(request)) return rest.answer(request, reply, exchange);
+    exchange.found.code = 'unimplemented';
+    refuseUnknownRpc(request, reply);
+  };
   addRequestHooks(fastify, { ...parts, begin, answer, isPreflight, methodsOf: (path) => allowed.of(path) });
   await registerCors(fastify, options.corsOrigins ?? []);
-  await fastify.register(async (scope) => {
-    allowed.noteSystemPaths(scope);
-    registerProbes(scope, readiness);
-    serveFrontPage(scope);
-    const isMetricsToken = createMetricsTokenCheck(options.metricsToken ?? null);
-    if (registry) serveMetrics(scope, { ...parts, registry, isMetricsToken, exchangeOf });
-    serveFixedAnswers(scope, options.dialects);
-    await serveDocuments(scope, { dialects: options.dialects, table, version: options.version });
-  });
-  const streams = { ...parts, openStreams, stopping: stopping.signal };
-  fastify.register((scope) =>
-    registerRpcs(scope, {
-      ...streams,
-      rpcs,
-      openCalls,
-      exchangeOf,
-      addServices: (router) => registerSystemServices(router, { ...streams, readiness }),
-      checkServices: refuseCrowdedCall,
-      overdue: overdue.signal,
-    }),
-  );
+  await fastify.register((scope) => serveSystem(scope, parts));
+  fastify.register((scope) => serveRpcs(scope, parts, rpcs));
   fastify.register(async (scope) => registerRest(scope, answer));
   await fastify.ready();
-
   return {
     fastify,
-    readiness,
+    readiness: parts.readiness,
     async listen() {
       const { address, port: number } = await port.listen(options.host, options.port);
       return { host: address, port: number };
     },
     renewTls: (tls) => port.renewTls(tls),
-    drain: () => readiness.stop(),
-    async close(graceMs) {
-      readiness.stop();
-      stopping.abort(shuttingDown());
-      const drained = port.drain();
-      if (!(await isDoneWithin(drained, graceMs))) {
-        overdue.abort(shuttingDown());
-        rest.abort();
-        openCalls.abort();
-        if (!(await isDoneWithin(drained, Math.min(lastWordsMs, graceMs)))) port.cut();
-        await drained;
-      }
-      await fastify.close();
-      openStreams[Symbol.dispose]();
-      unreadAnswers[Symbol.dispose]();
-    },
+    drain: () => parts.readiness.stop(),
+    close: (graceMs) => closeGateway(parts, { fastify, port }, graceMs),
   };
 }
 
-/** What decides whether a call is let in. */
-function admission(options: GatewayOptions) {
+type GatewayParts = ReturnType<typeof createParts>;
+
+/** What the protocols share, and what stops them. */
+function createParts(options: GatewayOptions) {
+  const readiness = stoppable(options.readiness);
+  const limited = limitConnections(options);
+  const table = createRouteTable(options.dialects);
+  const stopping = new AbortController();
+  return {
+    ...options,
+    ...limited,
+    ...createAdmission(options),
+    readiness,
+    checkRoom: createRoomCheck(limited.unreadAnswers),
+    table,
+    allowed: new AllowedMethods(table, methodsOf(options.dialects)),
+    openStreams: new OpenStreams(options.onAccessChange),
+    calls: new CallRegistry(),
+    exchanges: createExchanges(options, limited, readiness),
+    stopping: stopping.signal,
+    /** Ends all streams. */
+    stop: () => stopping.abort(shutdownError()),
+    /** Aborted when the time for stopping is over. */
+    overdue: new AbortController(),
+  };
+}
+
+/** What decides whether a call is admitted. */
+function createAdmission(options: GatewayOptions) {
   const { clock, rateLimits = { perKey: 0, perAddress: 0 } } = options;
-  const prover = createProver(options.authenticate, options.proofLastsMs ?? proofLastsMsDefault);
+  const maxAgeMs = options.authenticationMaxAgeMs ?? authenticationMaxAgeMsDefault;
+  const authenticator = createRequestAuthenticator(options.authenticate, maxAgeMs);
   return {
     bodyBytesMax: options.bodyBytesMax ?? limits.requestBodyBytes,
-    guard: createGuard(givenUp),
-    prover: refuseCrowds(limitRates(prover, rateLimits, clock)),
+    guard: createGuard(),
+    authenticator: rejectCrowded(limitRates(authenticator, rateLimits, clock)),
   };
 }
 
-function rpcsOf(dialects: readonly Dialect[]): DescMethod[] {
+function methodsOf(dialects: readonly Dialect[]): DescMethod[] {
   return dialects.flatMap(({ rpcs, streams = [] }) => [...rpcs, ...streams].map(({ method }) => method));
+}
+
+function createExchanges(
+  options: GatewayOptions,
+  { connections, forwardedCalls }: LimitedConnections,
+  readiness: StoppableReadiness,
+): Exchanges {
+  const { dialects, log, metrics: registry, tracer, trustedProxies = [] } = options;
+  return followExchanges(log, {
+    enterCall: forwardedCalls.enter,
+    connectionOf: (source) => connections.of(source),
+    mayBeLocal: isLocalServer(options),
+    findPeer: createPeerFinder(trustedProxies),
+    onEnd: registry && countRequests({ registry, dialects, readiness }),
+    tracer,
+  });
+}
+
+function beginExchange({ exchanges, bodyBytesMax }: GatewayParts, request: FastifyRequest, reply: FastifyReply): void {
+  const { requestId } = exchanges.begin(request, reply);
+  reply.headers({ 'x-request-id': requestId, 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });
+  drainUnreadBody(request, reply, bodyBytesMax);
+  ignoreClientReset(request);
+}
+
+/** Serves what belongs to no dialect: probes, the front page, metrics, fixed answers and documents. */
+async function serveSystem(scope: FastifyInstance, parts: GatewayParts): Promise<void> {
+  const { allowed, dialects, exchanges, metrics: registry, metricsToken = null, readiness, table, version } = parts;
+  allowed.noteSystemPaths(scope);
+  registerProbes(scope, readiness);
+  serveFrontPage(scope);
+  const isMetricsToken = createMetricsTokenCheck(metricsToken);
+  if (registry) {
+    serveMetrics(scope, { ...parts, registry, isMetricsToken, exchangeOf: (request) => exchanges.of(request) });
+  }
+  serveFixedAnswers(scope, dialects);
+  await serveDocuments(scope, { dialects, table, version });
+}
+
+/** Serves the rpcs of the dialects, health and reflection by gRPC-Web and Connect. */
+function serveRpcs(scope: FastifyInstance, parts: GatewayParts, rpcs: RpcService): Promise<void> {
+  const { exchanges, overdue } = parts;
+  return registerRpcs(scope, {
+    ...parts,
+    rpcs,
+    exchangeOf: (request) => exchanges.of(request),
+    addServices: (router) => registerSystemServices(router, parts),
+    checkServices: refuseCrowdedCall,
+    overdue: overdue.signal,
+  });
+}
+
+async function closeGateway(
+  { calls, openStreams, overdue, readiness, stop, unreadAnswers }: GatewayParts,
+  { fastify, port }: { readonly fastify: FastifyInstance; readonly port: Port },
+  graceMs: number,
+): Promise<void> {
+  readiness.stop();
+  stop();
+  const drained = port.drain();
+  if (!(await isDoneWithin(drained, graceMs))) {
+    overdue.abort(shutdownError());
+    calls.abort();
+    if (!(await isDoneWithin(drained, Math.min(errorDeliveryMs, graceMs)))) port.cut();
+    await drained;
+  }
+  await fastify.close();
+  openStreams[Symbol.dispose]();
+  unreadAnswers[Symbol.dispose]();
 }
 
 async function isDoneWithin(work: Promise<void>, ms: number): Promise<boolean> {

@@ -34,7 +34,7 @@ export class DatabaseReadiness implements Readiness {
     this.#parts = parts;
   }
 
-  trouble(): string | undefined {
+  notReadyReason(): string | undefined {
     return this.#trouble;
   }
 

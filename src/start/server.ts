@@ -66,7 +66,7 @@ export async function buildServer(parts: ServerParts): Promise<Gateway> {
       return caller;
     },
     denials: parts.denials,
-    onGrantChange: (changed) => parts.instance.grantChannel.subscribe(changed),
+    onAccessChange: (changed) => parts.instance.grantChannel.subscribe(changed),
     readiness,
     metrics: parts.metrics,
     clock,

@@ -176,7 +176,7 @@ describe('a load balancer', () => {
 
   it('is told by the head alone that the server is not ready', async () => {
     const trouble = 'the database is away';
-    const readiness = { trouble: () => trouble, subscribe: () => () => undefined };
+    const readiness = { notReadyReason: () => trouble, subscribe: () => () => undefined };
     await using running = await startGateway({ readiness });
     expect((await fetch(`${running.origin}/readyz`, { method: 'HEAD' })).status).to.equal(503);
   });

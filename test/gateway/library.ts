@@ -203,7 +203,7 @@ export function turnableReadiness(): Readiness & {
   const listeners = new Set<() => void>();
   let trouble: string | undefined;
   return {
-    trouble: () => trouble,
+    notReadyReason: () => trouble,
     subscribe(changed) {
       listeners.add(changed);
       return () => listeners.delete(changed);
@@ -246,7 +246,7 @@ export async function startGateway(
   const known = callers();
   const gateway = await buildGateway({
     dialects: [library.dialect],
-    denials: { noteDenied: async () => undefined, noteRefused: () => undefined },
+    denials: { recordDenied: async () => undefined, countUnauthenticated: () => undefined },
     chooseDialect: (candidates) => candidates[0],
     authenticate: async (headers) => {
       const token = headers.get('authorization')?.replace('Bearer ', '');

@@ -1,7 +1,6 @@
-import { absentWorkspace } from '../../gateway/errors/connect-errors.ts';
+import { absentWorkspace, errorInfo, errorInfoToJson } from '../../gateway/errors/connect-errors.ts';
 import type { Problem, RestAnswer } from '../../gateway/contract/dialect.ts';
 import type { FaultList } from '../../gateway/messages/fault-list.ts';
-import { errorInfo, errorInfoToJson } from '../../gateway/errors/error-info.ts';
 import type { VaultError, VaultErrorCode } from '../../vault/errors.ts';
 import { describeFaults, type ProblemTable, renderBy } from '../shared/errors.ts';
 import { faultListBytesMax } from '../../gateway/errors/refusal-limits.ts';

@@ -5,9 +5,9 @@ import type { BoundRpc } from '../contract/bound-rpc.ts';
 import type { RequestHeaders } from '../request/request-headers.ts';
 
 /**
- * Finds out who is calling, from a request's headers and the certificate that its connection's peer had to present, if any.
+ * Identifies the caller by the headers of a request and by the verified client certificate of its connection, if there is one.
  *
- * @returns undefined where the request proves nobody
+ * @returns undefined for a request without credentials
  * @throws VaultError `token_invalid` or `token_expired`
  */
 export type Authenticate = (
@@ -16,13 +16,13 @@ export type Authenticate = (
   peerCertificate: X509Certificate | undefined,
 ) => Promise<Caller | undefined>;
 
-/** What a request proves its caller by. */
-export interface Evidence {
+/** What the authentication of a request looks at. */
+export interface AuthenticationInput {
   readonly headers: RequestHeaders;
   readonly peerCertificate: X509Certificate | undefined;
-  /** Such a request proves nobody, not even by its certificate. */
+  /** Such a request is not authenticated, not even by its certificate. */
   readonly hasSeveralAuthorizations: boolean;
-  /** Keeps its place as soon as one of its calls is authenticated. */
+  /** Keeps its place in a full port once one of its calls is authenticated. */
   readonly connection: { markAuthenticated(): void } | undefined;
   /** Too many calls of the peer are in flight. */
   readonly isCrowded: boolean;
@@ -31,70 +31,85 @@ export interface Evidence {
   readonly signal: AbortSignal;
 }
 
-/** What a request's exchange holds of its caller, with the headers that may prove it. */
-export function evidenceOf(
-  exchange: Omit<Evidence, 'headers' | 'signal'>,
+/** Takes the input from the exchange of a request and from its headers. */
+export function authenticationInputOf(
+  exchange: Omit<AuthenticationInput, 'headers' | 'signal'>,
   headers: RequestHeaders,
   signal: AbortSignal,
-): Evidence {
+): AuthenticationInput {
   const { peerCertificate, hasSeveralAuthorizations, connection, isCrowded, peer } = exchange;
   return { headers, signal, peerCertificate, hasSeveralAuthorizations, connection, isCrowded, peer };
 }
 
-/** Who is calling, or why that can't be told. */
-export interface Proof {
+/** The caller of a request, or why it was refused. */
+export interface Authentication {
   readonly caller: Caller | undefined;
   readonly refusal?: unknown;
-  readonly evidence: Evidence;
-  /** When it was asked for, by the monotonic clock. */
-  readonly askedAtMs: number;
+  readonly input: AuthenticationInput;
+  /** When it began, by the monotonic clock. */
+  readonly startedMs: number;
 }
 
 /**
- * For how long a proof counts that was made before its request had come whole, in milliseconds. It may rest upon what was
- * known 0.9 s before, and a revocation is to hold within a second.
+ * How old an authentication may be once its request is complete, in milliseconds. Its result may be 0.9 s older, from a cache,
+ * and a revocation must take effect within a second.
  */
-export const proofLastsMsDefault = 100;
+export const authenticationMaxAgeMsDefault = 100;
 
-/** Asks who is calling, and keeps a refusal for later: which dialect renders it may not be known yet. */
-export interface Prover {
-  prove(evidence: Evidence): Promise<Proof>;
-  /** Asks once more where the proof is too old: a key may have ended while its body was on the way. */
-  renew(proof: Proof): Promise<Proof>;
+/** Authenticates requests. A refusal is kept, not thrown: the dialect that renders it may not be known yet. */
+export interface RequestAuthenticator {
+  authenticate(input: AuthenticationInput): Promise<Authentication>;
+  /** Authenticates again if the authentication is too old: a key may have been revoked while the body was on its way. */
+  renew(authentication: Authentication): Promise<Authentication>;
 }
 
-/** @param lastsMs for how long a proof counts */
-export function createProver(authenticate: Authenticate, lastsMs: number): Prover {
-  const prove = async (evidence: Evidence): Promise<Proof> => {
-    const { headers, peerCertificate, signal } = evidence;
-    const askedAtMs = performance.now();
+/** @param maxAgeMs how old an authentication may be */
+export function createRequestAuthenticator(identify: Authenticate, maxAgeMs: number): RequestAuthenticator {
+  const authenticate = async (input: AuthenticationInput): Promise<Authentication> => {
+    const { headers, peerCertificate, signal } = input;
+    const startedMs = performance.now();
     try {
-      if (evidence.hasSeveralAuthorizations) {
+      if (input.hasSeveralAuthorizations) {
         const cause = new Error('the request has more than one Authorization');
         throw new VaultError('token_invalid', 'Invalid token', {}, { cause });
       }
-      const caller = await authenticate(headers, signal, peerCertificate);
-      if (caller) evidence.connection?.markAuthenticated();
-      return { caller, evidence, askedAtMs };
+      const caller = await identify(headers, signal, peerCertificate);
+      if (caller) input.connection?.markAuthenticated();
+      return { caller, input, startedMs };
     } catch (refusal) {
-      return { caller: undefined, refusal, evidence, askedAtMs };
+      return { caller: undefined, refusal, input, startedMs };
     }
   };
   return {
-    prove,
-    renew: (proof) => (performance.now() - proof.askedAtMs > lastsMs ? prove(proof.evidence) : Promise.resolve(proof)),
+    authenticate,
+    renew: (authentication) =>
+      performance.now() - authentication.startedMs > maxAgeMs
+        ? authenticate(authentication.input)
+        : Promise.resolve(authentication),
   };
+}
+
+/** The authentication of a call that is refused before its caller is identified. */
+export function refusedAuthentication(input: AuthenticationInput, refusal: VaultError): Authentication {
+  return { caller: undefined, refusal, input, startedMs: performance.now() };
+}
+
+/** Authenticates the caller of an open stream again, whatever the age of the authentication. */
+export function reauthenticate(
+  authenticator: RequestAuthenticator,
+  authentication: Authentication,
+): Promise<Authentication> {
+  return authenticator.renew({ ...authentication, startedMs: Number.NEGATIVE_INFINITY });
 }
 
 const tokenCodes: ReadonlySet<VaultErrorCode> = new Set(['token_missing', 'token_invalid', 'token_expired']);
 
 /**
- * The caller of an rpc. A bad token proves nobody, which is no obstacle where anybody may call.
+ * The caller of an rpc. A public rpc ignores a bad token.
  *
- * @throws whatever the proof was refused with
+ * @throws the refusal of the authentication
  */
-export function callerOf(rpc: Pick<BoundRpc, 'access'>, proof: Proof): Caller | undefined {
-  const { caller, refusal } = proof;
+export function callerOf(rpc: Pick<BoundRpc, 'access'>, { caller, refusal }: Authentication): Caller | undefined {
   const isBadToken = refusal instanceof VaultError && tokenCodes.has(refusal.code);
   if (refusal === undefined || (rpc.access.kind === 'public' && isBadToken)) return caller;
   throw refusal;

@@ -4,21 +4,21 @@ import { VaultError } from '../../vault/errors.ts';
 import type { Exchange } from '../contract/exchange.ts';
 import { describeUnknownError } from '../errors/unknown-error.ts';
 
-/** Is told of every call that ends in a refusal of the vault; which of them matter is its own business. */
+/** Receives every call that the vault refuses, and decides which of them it records. */
 export interface DenialObserver {
-  /** A call of a known caller; it is answered when this resolves. */
-  noteDenied(
+  /** A call of an authenticated caller; it is answered when this resolves. */
+  recordDenied(
     call: Omit<Call, 'workspaceId' | 'signal'>,
     error: VaultError,
-    /** As the request names it, which may be any text. */
+    /** As the request names it: any text. */
     credential: string | undefined,
   ): Promise<void>;
-  /** A call that nobody has proved. */
-  noteRefused(peer: string, error: VaultError): void;
+  /** A call without an authenticated caller. */
+  countUnauthenticated(peer: string, error: VaultError): void;
 }
 
-/** Tells an observer of a failure. Where he fails himself, the call is refused all the same, and the log says so. */
-export async function tellDenial(
+/** Reports a refusal to the observer. If the observer fails, the call is refused nevertheless, and the failure is logged. */
+export async function reportDenial(
   { denials, log }: { readonly denials: DenialObserver; readonly log: Logger },
   { requestId, peer, found }: Exchange,
   error: unknown,
@@ -26,18 +26,18 @@ export async function tellDenial(
   if (!(error instanceof VaultError)) return;
   const { caller, credential, protocol = '', dialect = '' } = found;
   if (!caller) {
-    logRefusedToken(log, requestId, error);
-    return denials.noteRefused(peer, error);
+    logTokenFailure(log, requestId, error);
+    return denials.countUnauthenticated(peer, error);
   }
   try {
-    await denials.noteDenied({ caller, protocol, dialect, peer, requestId }, error, credential);
+    await denials.recordDenied({ caller, protocol, dialect, peer, requestId }, error, credential);
   } catch (failure) {
     log.error({ requestId, error: describeUnknownError(failure) }, 'a denied call is missing in the audit trail');
   }
 }
 
-/** Logs at `debug` why a token was refused: in words of our own, which quote nothing of it. */
-export function logRefusedToken(log: Logger, requestId: string, { code, message, cause }: VaultError): void {
+/** Logs at `debug` why a token was refused. The reason quotes nothing of the token. */
+export function logTokenFailure(log: Logger, requestId: string, { code, message, cause }: VaultError): void {
   if (code !== 'token_invalid' && code !== 'token_expired') return;
   log.debug({ requestId, code, reason: cause instanceof Error ? cause.message : message }, 'a token was refused');
 }

@@ -2,14 +2,14 @@ import type { DescMessage, Message } from '@bufbuild/protobuf';
 import { createValidator, type Violation } from '@bufbuild/protovalidate';
 import { authorize, authorizeOwner, authorizeSomewhere, resolveWorkspace, type Caller } from '../../vault/caller.ts';
 import { invalidArgument, VaultError } from '../../vault/errors.ts';
-import type { RequestHeaders } from '../request/request-headers.ts';
-import type { Dialect } from '../contract/dialect.ts';
-import { untilAborted as itemsUntilAborted } from '../request/until-aborted.ts';
-import { createFlawSearches } from './unstorable-values.ts';
-import { createOverfullCuts } from './overfull-lists.ts';
 import type { BoundRpc, RpcCall } from '../contract/bound-rpc.ts';
+import type { Dialect } from '../contract/dialect.ts';
+import { cancellationError, errorOrCancellation } from '../errors/connect-errors.ts';
+import { itemsUntilAborted, untilAborted } from '../request/call-registry.ts';
+import type { RequestHeaders } from '../request/request-headers.ts';
+import { createOverfullCuts, createUnstorableSearches } from './message-checks.ts';
 
-/** What stands between a request and its handler, the same for every protocol. */
+/** The checks between a request and its handler, the same for every protocol. */
 export interface Guard {
   /**
    * Refuses what can be refused before anything of the message is known.
@@ -18,28 +18,28 @@ export interface Guard {
    */
   admitCaller(rpc: Pick<BoundRpc, 'access'>, caller: Caller | undefined): void;
   /**
-   * Decides whether the caller may make the call, before more than the message's ids is looked at.
+   * Decides whether the caller may make the call. Of the message it reads only the ids.
    *
-   * @returns the workspace that the call acts in; undefined for a public call that nobody proved
-   * @throws VaultError `token_missing`, `workspace_denied`, `permission_denied`, or `invalid_argument` for a workspace's spelling
+   * @returns the workspace that the call acts in; undefined for a public call without an authenticated caller
+   * @throws VaultError `token_missing`, `workspace_denied`, `permission_denied`, or `invalid_argument` for a malformed workspace
    */
   admit(attempt: Attempt): string | undefined;
   /**
-   * Finds the broken rules of a message; where a list or a map holds more than its rules allow, not those of all that it holds.
+   * Finds the rules that a message breaks. In a list or a map with more items than its rules allow, it checks only the first ones.
    *
-   * @throws Error where a rule itself is broken
+   * @throws Error if a rule itself cannot be evaluated
    */
   validate(schema: DescMessage, message: Message): readonly Violation[];
-  /** @throws VaultError `invalid_argument` where the message holds U+0000, half of a surrogate pair, or JSON that no JSON text spells */
-  refuseFlaws(schema: DescMessage, message: Message): void;
+  /** @throws VaultError `invalid_argument` for U+0000, half of a surrogate pair, or JSON that no JSON text can express */
+  rejectUnstorable(schema: DescMessage, message: Message): void;
   /**
-   * Runs the handler, but no longer than until the call is given up.
+   * Runs the handler until it answers or the call is aborted.
    *
-   * @throws VaultError `deadline_exceeded`, `canceled` or `unavailable` as the signal's reason says
+   * @throws VaultError `deadline_exceeded`, `canceled` or `unavailable`, by the reason of the call's signal
    */
   invoke(rpc: BoundRpc, message: Message, call: RpcCall): Promise<Message>;
   /**
-   * Gives the parts of a list no longer than until the call is given up.
+   * Yields the parts of a list until the call is aborted.
    *
    * @throws as `invoke`
    */
@@ -50,7 +50,7 @@ export interface Guard {
   ): AsyncGenerator<Message>;
 }
 
-/** A call before it is let in. */
+/** A call before its authorization. */
 export interface Attempt {
   readonly dialect: Dialect;
   readonly rpc: Pick<BoundRpc, 'access'>;
@@ -59,10 +59,10 @@ export interface Attempt {
   readonly message: Message;
 }
 
-/** @param givenUp says what a signal's reason means */
-export function createGuard(givenUp: (reason: unknown) => VaultError): Guard {
+/** Creates the guard of a gateway; it compiles the checks of each message type once. */
+export function createGuard(): Guard {
   const validator = createValidator();
-  const flawSearches = createFlawSearches();
+  const unstorableSearches = createUnstorableSearches();
   const overfullCuts = createOverfullCuts();
   return {
     admitCaller,
@@ -72,30 +72,25 @@ export function createGuard(givenUp: (reason: unknown) => VaultError): Guard {
       if (result.kind === 'error') throw result.error;
       return result.violations ?? [];
     },
-    refuseFlaws(schema, message) {
-      const field = flawSearches(schema)(message);
-      if (field !== undefined)
-        throw invalidArgument(
-          field,
-          'must not hold U+0000, half of a surrogate pair, the name __proto__, or what JSON can not spell',
-        );
+    rejectUnstorable(schema, message) {
+      const field = unstorableSearches(schema)(message);
+      if (field === undefined) return;
+      const rule = 'must not contain U+0000, half of a surrogate pair, the name __proto__, or what JSON cannot express';
+      throw invalidArgument(field, rule);
     },
     async invoke(rpc, message, call) {
-      if (call.signal.aborted) throw givenUp(call.signal.reason);
+      if (call.signal.aborted) throw cancellationError(call.signal.reason);
       try {
         return await untilAborted(call.signal, rpc.invoke(message, call));
       } catch (error) {
-        // What a handler throws after the call was given up follows from that.
-        if (call.signal.aborted && !(error instanceof VaultError)) throw givenUp(call.signal.reason);
-        throw error;
+        throw errorOrCancellation(error, call.signal);
       }
     },
     async *invokeInParts(invoke, message, call) {
       try {
         yield* itemsUntilAborted(call.signal, invoke(message, call));
       } catch (error) {
-        if (call.signal.aborted && !(error instanceof VaultError)) throw givenUp(call.signal.reason);
-        throw error;
+        throw errorOrCancellation(error, call.signal);
       }
     },
   };
@@ -114,19 +109,11 @@ function admit({ dialect, rpc, caller, headers, message }: Attempt): string | un
   if (!caller) throw new VaultError('token_missing', 'Not authenticated');
   if (access.kind === 'owner') authorizeOwner(caller, access.permission);
   if (access.kind !== 'workspace') return caller.defaultWorkspaceId;
-  // A string that is not set is empty.
+  // An unset string is empty.
   const named = access.workspace(message) || undefined;
   if (named !== undefined) dialect.checkWorkspaceSpelling?.(named);
   const header = dialect.workspaceHeader === undefined ? undefined : headers.get(dialect.workspaceHeader) || undefined;
   const workspaceId = resolveWorkspace(caller, named ?? header ?? 'default');
   authorize(caller, workspaceId, access.permission);
   return workspaceId;
-}
-
-/** The handler is told by the same signal, which lasts no longer than the call; whether it listens or not, the caller is answered. */
-function untilAborted<Answer>(signal: AbortSignal, answer: Promise<Answer>): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason));
-    answer.then(resolve, reject);
-  });
 }

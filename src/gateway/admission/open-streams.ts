@@ -1,29 +1,29 @@
-/** Tells that somebody's rights may have changed; answers what ends the subscription. */
-export type OnGrantChange = (changed: () => void) => () => void;
+/** Subscribes to changes of anybody's permissions; returns what ends the subscription. */
+export type OnAccessChange = (changed: () => void) => () => void;
 
-/** How often who streams is asked for once more, whatever is told: proofs expire, and changes may be unheard. */
-const askEveryMs = 900;
+/** Interval for re-authorizing open streams: credentials expire, and a notification of a change may be lost. */
+const reauthorizeEveryMs = 900;
 
 interface OpenStream {
-  /** Rejects where the caller may no longer have it. */
-  readonly ask: () => Promise<unknown>;
+  /** Rejects if the caller may no longer have the stream. */
+  readonly reauthorize: () => Promise<unknown>;
   readonly controller: AbortController;
 }
 
 /**
- * The streams that are open. Each is given up as soon as its caller could not open it any more: he is asked for whenever
- * somebody's rights have changed, and at least once a second.
+ * The open streams. Each is aborted as soon as its caller could not open it any more: all are re-authorized whenever anybody's
+ * permissions change, and at least once a second.
  */
 export class OpenStreams implements Disposable {
   readonly #open = new Set<OpenStream>();
   readonly #stop: () => void;
-  #isAsking = false;
-  #isToAskAgain = false;
+  #isRunning = false;
+  #isRequested = false;
 
-  constructor(onGrantChange: OnGrantChange = () => () => undefined) {
-    const ask = () => void this.#askAll();
-    const unsubscribe = onGrantChange(ask);
-    const timer = setInterval(ask, askEveryMs);
+  constructor(onAccessChange: OnAccessChange = () => () => undefined) {
+    const run = () => void this.#reauthorizeAll();
+    const unsubscribe = onAccessChange(run);
+    const timer = setInterval(run, reauthorizeEveryMs);
     timer.unref();
     this.#stop = () => {
       clearInterval(timer);
@@ -34,11 +34,11 @@ export class OpenStreams implements Disposable {
   /**
    * Adds a stream.
    *
-   * @param ask rejects where its caller may no longer have it
-   * @returns a signal that is aborted then, with that reason, and what ends the watching
+   * @param reauthorize rejects if the caller may no longer have the stream
+   * @returns a signal that is then aborted with that reason, and what removes the stream
    */
-  add(ask: () => Promise<unknown>): { readonly signal: AbortSignal; readonly end: () => void } {
-    const stream = { ask, controller: new AbortController() };
+  add(reauthorize: () => Promise<unknown>): { readonly signal: AbortSignal; readonly end: () => void } {
+    const stream = { reauthorize, controller: new AbortController() };
     this.#open.add(stream);
     return { signal: stream.controller.signal, end: () => void this.#open.delete(stream) };
   }
@@ -47,24 +47,24 @@ export class OpenStreams implements Disposable {
     this.#stop();
   }
 
-  /** What is told while it asks is asked for afterwards, once. */
-  async #askAll(): Promise<void> {
-    this.#isToAskAgain = true;
-    if (this.#isAsking) return;
-    this.#isAsking = true;
-    // Others who are told the same must have heard it first: what they remember is asked.
+  /** Changes that arrive during a run cause one more run. */
+  async #reauthorizeAll(): Promise<void> {
+    this.#isRequested = true;
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    // Caches that subscribe to the same changes must be invalidated first.
     await Promise.resolve();
-    while (this.#isToAskAgain) {
-      this.#isToAskAgain = false;
-      await Promise.all([...this.#open].map(askOne));
+    while (this.#isRequested) {
+      this.#isRequested = false;
+      await Promise.all([...this.#open].map(reauthorizeOne));
     }
-    this.#isAsking = false;
+    this.#isRunning = false;
   }
 }
 
-async function askOne({ ask, controller }: OpenStream): Promise<void> {
+async function reauthorizeOne({ reauthorize, controller }: OpenStream): Promise<void> {
   try {
-    await ask();
+    await reauthorize();
   } catch (error) {
     controller.abort(error);
   }

@@ -2,36 +2,40 @@ import type { Caller } from '../../vault/caller.ts';
 import { VaultError } from '../../vault/errors.ts';
 import { networkOf } from '../../vault/network.ts';
 import type { Clock } from '../../vault/time.ts';
-import type { Proof, Prover } from './authenticate.ts';
-import { TokenBuckets } from './token-buckets.ts';
+import { refusedAuthentication, type RequestAuthenticator } from './authenticate.ts';
 
-/** How many calls a second are served; 0 is without a limit. */
+/** How many calls per second are served; 0 means no limit. */
 export interface RateLimits {
-  /** Of one API key, or of one user, whichever of his sessions or tokens he proves himself by. */
+  /** Per API key, or per user over all of the user's sessions and tokens. */
   readonly perKey: number;
-  /** From one address, whoever is calling; of IPv6, from one network of 64 bits, since that is what one client has. */
+  /** Per address; for IPv6 per network of 64 bits, because a single client has that many addresses. */
   readonly perAddress: number;
 }
 
-/** The most addresses, and the most keys, that are remembered at once: some 20 MiB for each of the two. */
+/** The most addresses and the most callers remembered at once, about 20 MiB for each of the two. */
 const bucketsMax = 100_000;
 
 /**
- * Puts limits before a prover and behind it: from an address that calls too often nobody is asked for, and a caller who does is
- * refused. Asking once more for a proof within one call is not another call.
+ * Adds rate limits to an authenticator: one per address before authentication, one per caller after it. Renewing the
+ * authentication of a call does not count as another call.
  */
-export function limitRates(prover: Prover, { perKey, perAddress }: RateLimits, clock: Clock): Prover {
-  if (perKey === 0 && perAddress === 0) return prover;
+export function limitRates(
+  authenticator: RequestAuthenticator,
+  { perKey, perAddress }: RateLimits,
+  clock: Clock,
+): RequestAuthenticator {
+  if (perKey === 0 && perAddress === 0) return authenticator;
   const ofAddress = limitOf(perAddress, clock);
   const ofCaller = limitOf(perKey, clock);
   return {
-    async prove(evidence) {
-      const refusal = ofAddress(networkOf(evidence.peer));
-      if (refusal) return { caller: undefined, refusal, evidence, askedAtMs: performance.now() };
-      const proof = await prover.prove(evidence);
-      return proof.caller ? refuseWhere(ofCaller(keyOf(proof.caller)), proof) : proof;
+    async authenticate(input) {
+      const tooMany = ofAddress(networkOf(input.peer));
+      if (tooMany) return refusedAuthentication(input, tooMany);
+      const authentication = await authenticator.authenticate(input);
+      const refusal = authentication.caller && ofCaller(keyOf(authentication.caller));
+      return refusal ? { ...authentication, caller: undefined, refusal } : authentication;
     },
-    renew: (proof) => prover.renew(proof),
+    renew: (authentication) => authenticator.renew(authentication),
   };
 }
 
@@ -46,10 +50,71 @@ function limitOf(perSecond: number, clock: Clock): Limit {
   };
 }
 
-function refuseWhere(refusal: VaultError | undefined, proof: Proof): Proof {
-  return refusal ? { ...proof, caller: undefined, refusal } : proof;
-}
-
 function keyOf({ kind, id }: Caller): string {
   return `${kind} ${id}`;
+}
+
+interface Bucket {
+  /** Thousandths of a token, so that the count is an integer. */
+  readonly parts: number;
+  /** When the bucket held that many. */
+  readonly atMs: number;
+}
+
+const partsOfOne = 1_000;
+
+/** The rate of the buckets, and how many are kept. */
+export interface BucketOptions {
+  /** An integer of at least 1; also the size of a bucket. */
+  readonly perSecond: number;
+  /** Beyond it, the bucket used longest ago is dropped. */
+  readonly bucketsMax: number;
+  readonly clock: Clock;
+}
+
+/**
+ * Token buckets by key. A bucket is full after a second without use and is then dropped, so that memory is needed only for the
+ * keys of the last second.
+ *
+ * @see https://en.wikipedia.org/wiki/Token_bucket
+ */
+export class TokenBuckets {
+  readonly #options: BucketOptions;
+  /** In the order of last use, as a map keeps them. */
+  readonly #buckets = new Map<string, Bucket>();
+
+  constructor(options: BucketOptions) {
+    this.#options = options;
+  }
+
+  /** How many buckets are kept. */
+  get size(): number {
+    return this.#buckets.size;
+  }
+
+  /**
+   * Takes one token.
+   *
+   * @returns 0 if there was one, else after how many milliseconds there will be; a failed attempt costs nothing
+   */
+  take(key: string): number {
+    const { clock, perSecond } = this.#options;
+    const nowMs = clock.now().getTime();
+    const most = perSecond * partsOfOne;
+    const { parts, atMs } = this.#buckets.get(key) ?? { parts: most, atMs: nowMs };
+    // A clock that was set back adds nothing, and counts from there on.
+    const filled = Math.min(most, parts + Math.max(0, nowMs - atMs) * perSecond);
+    const isAllowed = filled >= partsOfOne;
+    this.#buckets.delete(key);
+    this.#buckets.set(key, { parts: isAllowed ? filled - partsOfOne : filled, atMs: nowMs });
+    this.#dropFull(nowMs);
+    return isAllowed ? 0 : Math.ceil((partsOfOne - filled) / perSecond);
+  }
+
+  #dropFull(nowMs: number): void {
+    for (const [key, { atMs }] of this.#buckets) {
+      if (nowMs - atMs < 1_000 && this.#buckets.size <= this.#options.bucketsMax) return;
+      this.#buckets.delete(key);
+    }
+  }
 }

@@ -1,10 +1,11 @@
-import { Code, ConnectError } from '@connectrpc/connect';
-import { violationsToProto, type Violation } from '@bufbuild/protovalidate';
-import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import { create, toBinary } from '@bufbuild/protobuf';
 import { pathToString } from '@bufbuild/protobuf/reflect';
-import { ErrorInfoSchema, RetryInfoSchema } from '../../../gen/google/rpc/error_details_pb.ts';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import { violationsToProto, type Violation } from '@bufbuild/protovalidate';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { ErrorInfoSchema, RetryInfoSchema, type ErrorInfo } from '../../../gen/google/rpc/error_details_pb.ts';
 import { notFound, VaultError, type VaultErrorCode } from '../../vault/errors.ts';
-import { errorInfo } from './error-info.ts';
+import { ProblemError } from './rest-problems.ts';
 
 const codes: Readonly<Record<VaultErrorCode, Code>> = {
   token_missing: Code.Unauthenticated,
@@ -30,22 +31,22 @@ const codes: Readonly<Record<VaultErrorCode, Code>> = {
 };
 
 /**
- * How much a refusal says, since gRPC's goes in trailers: many clients take 8 KiB of them, and a stream that is to send more
- * than 64 ends without a status.
+ * Limits of a refusal. gRPC sends it in trailers: many clients accept 8 KiB of them, and a stream with more than 64 KiB ends
+ * without a status.
  */
-const said = { violations: 16, messageCharacters: 1_000, valueCharacters: 256 } as const;
+const limits = { violations: 16, messageCharacters: 1_000, valueCharacters: 256 } as const;
 
 /**
- * Renders a refusal for gRPC, gRPC-Web and Connect, with a `google.rpc.ErrorInfo` that says why, and where waiting helps, a
- * `google.rpc.RetryInfo` that says for how long.
+ * Renders a refusal for gRPC, gRPC-Web and Connect, with a `google.rpc.ErrorInfo`, and with a `google.rpc.RetryInfo` where
+ * waiting helps.
  */
 export function connectErrorOf(error: VaultError): ConnectError {
   const { resource, id, field, etag, reason, retryAfterMs } = error.details;
-  // An id that is too long to be one may be left out.
-  const told = Object.entries({ resource, id, field, etag }).flatMap(([name, value]) =>
-    value && value.length <= said.valueCharacters ? [[name, value] as const] : [],
+  // A text too long for an id is left out.
+  const shown = Object.entries({ resource, id, field, etag }).flatMap(([name, value]) =>
+    value && value.length <= limits.valueCharacters ? [[name, value] as const] : [],
   );
-  const metadata = Object.fromEntries(told);
+  const metadata = Object.fromEntries(shown);
   const detail = { desc: ErrorInfoSchema, value: errorInfo(reason ?? error.code.toUpperCase(), metadata) };
   const [code, message] = [codes[error.code], shorten(error.message)];
   if (retryAfterMs === undefined) return new ConnectError(message, code, {}, [detail], error);
@@ -54,48 +55,84 @@ export function connectErrorOf(error: VaultError): ConnectError {
   return new ConnectError(message, code, headers, [detail, retry], error);
 }
 
-/** The refusal of a dialect that answers a workspace of which the caller may not know as absent. */
+/** The refusal for a dialect that reports a workspace unknown to the caller as absent. */
 export function absentWorkspace({ details }: VaultError): VaultError {
   return notFound('workspace', details.workspace ?? '');
 }
 
-/** Renders broken rules: their names and places, and no value. Of many, or of long ones, the first are told. */
+/** Renders broken rules: field names and rules, never a value. Of many or long ones it lists the first. */
 export function invalidRequestError(violations: readonly Violation[]): ConnectError {
   const texts = violations.map(({ field, message }) => `${pathToString(field)} ${message}`.trim());
-  const count = countTold(texts);
-  const told = count > 0 ? texts.slice(0, count) : texts.slice(0, 1).map(shorten);
-  const more = texts.length - told.length;
-  const message = [...told, ...(more > 0 ? [`${more} more`] : [])].join('; ');
+  const count = countListed(texts);
+  const listed = count > 0 ? texts.slice(0, count) : texts.slice(0, 1).map(shorten);
+  const more = texts.length - listed.length;
+  const message = [...listed, ...(more > 0 ? [`${more} more`] : [])].join('; ');
   if (count === 0) return new ConnectError(message, Code.InvalidArgument);
   const [value, desc] = violationsToProto(violations.slice(0, count));
   return new ConnectError(message, Code.InvalidArgument, undefined, [{ desc, value }]);
 }
 
 function shorten(text: string): string {
-  return text.length <= said.messageCharacters ? text : `${text.slice(0, said.messageCharacters).toWellFormed()}…`;
+  return text.length <= limits.messageCharacters ? text : `${text.slice(0, limits.messageCharacters).toWellFormed()}…`;
 }
 
-/** None where the first one is too long. */
-function countTold(texts: readonly string[]): number {
-  let left: number = said.messageCharacters;
-  const end = texts.findIndex((text, index) => (left -= text.length) < 0 || index === said.violations);
+/** None if the first one is too long. */
+function countListed(texts: readonly string[]): number {
+  let left: number = limits.messageCharacters;
+  const end = texts.findIndex((text, index) => (left -= text.length) < 0 || index === limits.violations);
   return end < 0 ? texts.length : end;
 }
 
-/** Stands for whatever was thrown that nobody thought of; the cause goes to the log alone. */
+/** Stands for an unexpected error, whose cause goes only to the log. */
 export function internalError(): ConnectError {
   return new ConnectError('internal error', Code.Internal);
 }
 
-/** Says what it means that a call's signal was aborted, by the reason that Connect gives. */
-export function givenUp(reason: unknown): VaultError {
+/** The refusal of a call whose signal was aborted, by the signal's reason. */
+export function cancellationError(reason: unknown): VaultError {
   const { code } = ConnectError.from(reason, Code.Canceled);
   if (code === Code.DeadlineExceeded) return new VaultError('deadline_exceeded', 'the deadline has passed');
   if (code === Code.Unavailable) return new VaultError('unavailable', 'the server is stopping');
   return new VaultError('canceled', 'the call was canceled');
 }
 
-/** The reason with which calls are given up when the server's time for stopping is over. */
-export function shuttingDown(): ConnectError {
+/** The refusal of a call that has failed: an error that is only a consequence of the call's abort becomes its cancellation. */
+export function errorOrCancellation(error: unknown, { aborted, reason }: AbortSignal): unknown {
+  if (!aborted || error instanceof VaultError || error instanceof ProblemError) return error;
+  return reason instanceof VaultError ? reason : cancellationError(reason);
+}
+
+/** The reason by which a stopping server aborts the calls in flight. */
+export function shutdownError(): ConnectError {
   return new ConnectError('the server is stopping', Code.Unavailable);
+}
+
+/**
+ * The machine-readable reason of a refusal.
+ *
+ * @param reason in UPPER_SNAKE_CASE
+ * @param metadata ids and names of fields, never a value
+ * @see https://google.aip.dev/193
+ */
+export function errorInfo(reason: string, metadata: Readonly<Record<string, string>>): ErrorInfo {
+  return create(ErrorInfoSchema, { reason, domain: 'coffer', metadata: { ...metadata } });
+}
+
+/** A detail of an error in Connect's JSON. */
+export interface ErrorDetailJson {
+  readonly type: string;
+  /** The message in base64 without padding. */
+  readonly value: string;
+  readonly debug: {
+    readonly reason: string;
+    readonly domain: string;
+    readonly metadata: Readonly<Record<string, string>>;
+  };
+}
+
+/** Serializes such a detail for Connect's JSON. @see https://connectrpc.com/docs/protocol#error-end-stream */
+export function errorInfoToJson(info: ErrorInfo): ErrorDetailJson {
+  const { reason, domain, metadata } = info;
+  const value = Buffer.from(toBinary(ErrorInfoSchema, info)).toString('base64').replaceAll('=', '');
+  return { type: ErrorInfoSchema.typeName, value, debug: { reason, domain, metadata } };
 }

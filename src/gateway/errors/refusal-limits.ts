@@ -1,7 +1,7 @@
 /** The most faults of a request that a refusal lists. */
 export const faultsMax = 100;
 
-/** The most bytes that a refusal's list of faults takes. */
+/** The most bytes that the list of faults in a refusal takes. */
 export const faultListBytesMax = 16_384;
 
 /** The most bytes of UTF-8 that a refusal quotes of a name, an id or a value. */

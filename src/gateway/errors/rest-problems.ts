@@ -3,10 +3,20 @@ import { VaultError } from '../../vault/errors.ts';
 import type { Dialect, Problem, RestAnswer, RestExchange } from '../contract/dialect.ts';
 import type { Exchange } from '../contract/exchange.ts';
 import { quote } from './refusal-limits.ts';
-import { ProblemError } from './problem-error.ts';
 import { describeUnknownError } from './unknown-error.ts';
 
-/** Tells what went wrong, for a dialect to render. Whatever is no refusal is logged, once, and becomes an internal error. */
+/** Ends a REST request with a problem that its dialect renders. */
+export class ProblemError extends Error {
+  readonly problem: Problem;
+
+  constructor(problem: Problem) {
+    super(problem.kind);
+    this.name = 'ProblemError';
+    this.problem = problem;
+  }
+}
+
+/** The problem for a dialect to render. An unexpected error is logged once and becomes an internal error. */
 export function problemOf(error: unknown, { requestId, found }: Exchange, log: Logger): Problem {
   if (error instanceof ProblemError) return error.problem;
   if (error instanceof VaultError) return { kind: 'vault', error };
@@ -14,7 +24,7 @@ export function problemOf(error: unknown, { requestId, found }: Exchange, log: L
   return { kind: 'internal' };
 }
 
-/** Lets a dialect render a problem; should it fail, that is an internal error. */
+/** Renders a problem in the format of a dialect; if that fails, it is an internal error. */
 export function renderProblem(dialect: Dialect, problem: Problem, exchange: RestExchange, log: Logger): RestAnswer {
   try {
     return dialect.rest.renderProblem(withQuotes(problem), exchange);
@@ -24,7 +34,7 @@ export function renderProblem(dialect: Dialect, problem: Problem, exchange: Rest
   }
 }
 
-/** Cuts what a refusal quotes of its request as long as the caller likes. */
+/** Shortens the texts of the request that a refusal quotes. */
 function withQuotes(problem: Problem): Problem {
   if (problem.kind !== 'vault') return problem;
   const { code, message, details } = problem.error;
@@ -38,16 +48,16 @@ function withQuotes(problem: Problem): Problem {
 }
 
 /** An answer whose body is JSON text, ready to be sent. */
-export interface SpeltAnswer extends Omit<RestAnswer, 'body'> {
+export interface SerializedAnswer extends Omit<RestAnswer, 'body'> {
   readonly body: string;
 }
 
-/** Spells the body of an answer. */
-export function spellAnswer({ body, ...answer }: RestAnswer): SpeltAnswer {
+/** Serializes the body of an answer. */
+export function serializeAnswer({ body, ...answer }: RestAnswer): SerializedAnswer {
   return { ...answer, body: JSON.stringify(body) };
 }
 
-/** An answer for what belongs to no dialect: Connect's error body. */
+/** An answer that belongs to no dialect, with Connect's error body. */
 export function plainAnswer(status: number, code: string, message: string): RestAnswer {
   return { status, body: { code, message } };
 }

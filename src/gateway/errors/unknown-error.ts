@@ -1,4 +1,4 @@
-/** What a log may hold of an error that nobody thought of. */
+/** What the log contains of an unexpected error. */
 export interface LoggedError {
   readonly name: string;
   readonly code?: string;
@@ -10,8 +10,8 @@ export interface LoggedError {
 const causesMax = 5;
 
 /**
- * Describes an unexpected error for the log. Its message is left out: what parsers and database drivers throw quotes values,
- * and one of them may be a secret.
+ * Describes an unexpected error for the log, without its message: errors of parsers and database drivers quote values,
+ * which may be secrets.
  */
 export function describeUnknownError(error: unknown, depth = 0): LoggedError {
   if (!(error instanceof Error)) return { name: typeof error, stack: [] };

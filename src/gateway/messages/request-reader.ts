@@ -6,7 +6,7 @@ import type { RequestHeaders } from '../request/request-headers.ts';
 import type { Fault } from '../contract/dialect.ts';
 import { faultsMax } from '../errors/refusal-limits.ts';
 import { faultListOf, overlapWith, type FaultList } from './fault-list.ts';
-import { findJsonFlaw } from '../request/json-guard.ts';
+import { findUnstorable } from '../request/json-guard.ts';
 import { createJsonMessageReader } from './read-json-message.ts';
 import { findField, isRequiredField, resolveFieldPath } from '../routes/message-fields.ts';
 import { createRequestCheck, type PlacedFault } from './request-checker.ts';
@@ -236,7 +236,7 @@ function findFlaw(
 }
 
 function flawIn(source: Fault['source'], part: JsonValue): Fault | undefined {
-  const flaw = findJsonFlaw(part);
+  const flaw = findUnstorable(part);
   if (!flaw) return undefined;
   // All values of a parameter are one member.
   const path = source === 'query' ? flaw.path.slice(0, 1) : flaw.path;

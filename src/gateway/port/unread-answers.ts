@@ -1,4 +1,5 @@
 import { constants } from 'node:http2';
+import { VaultError } from '../../vault/errors.ts';
 import type { Connection, OpenAnswer } from './connection.ts';
 import type { Connections } from './connections.ts';
 
@@ -136,4 +137,25 @@ export class UnreadAnswers implements Disposable {
     this.#progress.set(answer, progress);
     return progress;
   }
+}
+
+/**
+ * Checks that the limits leave room for an answer of so many bytes.
+ *
+ * @throws VaultError `resource_exhausted`
+ */
+export type CheckRoom = (exchange: { readonly connection: Connection | undefined }, bytes: number) => void;
+
+/** Creates the check of the room on the connection of an exchange and on all connections. */
+export function createRoomCheck(unreadAnswers: UnreadAnswers): CheckRoom {
+  return ({ connection }, bytes) => {
+    if (!connection || unreadAnswers.hasRoomFor(connection, bytes)) return;
+    const message = 'too many answers of this connection wait to be read';
+    throw new VaultError('resource_exhausted', message, { retryAfterMs: 1_000 });
+  };
+}
+
+/** Accounts for bytes of an answer that the socket does not have yet; a negative number releases them. */
+export function hold({ connection }: { readonly connection: Connection | undefined }, bytes: number): void {
+  if (connection) connection.heldBytes += bytes;
 }

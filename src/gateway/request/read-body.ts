@@ -1,17 +1,17 @@
 import type { Readable } from 'node:stream';
 
-/** Puts a body together, and may refuse it at any piece. */
+/** Assembles a body, and may refuse it at any piece. */
 export interface BodyReader {
   /** Takes the next piece. */
   add(piece: Buffer): void;
-  /** Answers what the pieces were. */
+  /** Returns what the pieces were. */
   end(): Uint8Array;
 }
 
 /**
- * Reads a body to its end, or until the call is given up.
+ * Reads a body to its end.
  *
- * @throws whatever the reader refuses it with, or the signal's reason
+ * @throws the error by which the reader refuses it, or the signal's reason once the signal is aborted
  */
 export function readBody(body: Readable, reader: BodyReader, signal: AbortSignal): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
@@ -19,25 +19,64 @@ export function readBody(body: Readable, reader: BodyReader, signal: AbortSignal
       body.off('data', onData).off('end', onEnd);
       signal.removeEventListener('abort', onAbort);
     };
-    const orStop = (step: () => void): void => {
+    const fail = (error: unknown): void => {
+      stop();
+      // The rest of the body is dropped once the answer is on its way.
+      body.pause();
+      reject(error);
+    };
+    const onAbort = (): void => fail(signal.reason);
+    const onData = (piece: Buffer): void => {
       try {
-        step();
+        reader.add(piece);
       } catch (error) {
-        stop();
-        // What is still to come is dropped once the answer is on its way.
-        body.pause();
-        reject(error);
+        fail(error);
       }
     };
-    const onData = (piece: Buffer): void => orStop(() => reader.add(piece));
-    const onEnd = (): void =>
-      orStop(() => {
+    const onEnd = (): void => {
+      try {
         resolve(reader.end());
         stop();
-      });
-    const onAbort = (): void => orStop(() => signal.throwIfAborted());
+      } catch (error) {
+        fail(error);
+      }
+    };
     signal.addEventListener('abort', onAbort);
     body.on('data', onData).on('end', onEnd);
     if (signal.aborted) onAbort();
   });
+}
+
+/** Reads a body that consists of its message and nothing else. */
+export class WholeBody implements BodyReader {
+  readonly #bytesMax: number;
+  readonly #tooLarge: (bytesMax: number) => Error;
+  readonly #pieces: Buffer[] = [];
+  #length = 0;
+
+  /**
+   * @param declared how many bytes the request declares; 0 if it declares no length
+   * @param tooLarge makes the error for more than `bytesMax` bytes
+   * @throws the error, where `declared` is too many
+   */
+  constructor(bytesMax: number, declared: number, tooLarge: (bytesMax: number) => Error) {
+    this.#bytesMax = bytesMax;
+    this.#tooLarge = tooLarge;
+    this.#check(declared);
+  }
+
+  add(piece: Buffer): void {
+    this.#length += piece.length;
+    this.#check(this.#length);
+    this.#pieces.push(piece);
+  }
+
+  end(): Uint8Array {
+    const [first] = this.#pieces;
+    return first && this.#pieces.length === 1 ? first : Buffer.concat(this.#pieces, this.#length);
+  }
+
+  #check(bytes: number): void {
+    if (bytes > this.#bytesMax) throw this.#tooLarge(this.#bytesMax);
+  }
 }

@@ -1,28 +1,29 @@
+import type { Tracer } from '@opentelemetry/api';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { X509Certificate } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Http2ServerRequest } from 'node:http2';
 import type { Socket } from 'node:net';
-import type { Tracer } from '@opentelemetry/api';
+import { TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
-import type { EndedExchange, Exchange, RequestSpan } from '../contract/exchange.ts';
+import type { EndedExchange, Exchange } from '../contract/exchange.ts';
 import type { Connection } from '../port/connection.ts';
 import type { FindPeer } from '../port/peer-address.ts';
-import { peerCertificateOf } from './peer-certificate.ts';
-import { beginRequestSpan } from './request-span.ts';
-import { hasSeveralAuthorizations, hostOf, isLocalRequest } from './request-identity.ts';
-import { traceIdOf } from './trace-context.ts';
+import { isLocalRequest } from './local-request.ts';
+import { hasSeveralAuthorizations, hostOf } from './request-headers.ts';
+import { beginRequestSpan, traceIdOf } from './request-span.ts';
 
-/** Follows every request from its first hook to the end of its answer. */
+/** Follows every request from its arrival to the end of its answer. */
 export interface Exchanges {
-  /** Begins an exchange; when the answer has ended, or the client has gone away, one line is logged. */
+  /** Begins an exchange. When the answer has ended, or the client has gone away, one line is logged. */
   begin(request: FastifyRequest, reply: FastifyReply): Exchange;
   /** The exchange of a request that has begun. */
   of(request: FastifyRequest): Exchange | undefined;
-  /** Begins the exchange of a request that came past the web framework. */
+  /** Begins the exchange of a request that does not pass through the web framework. */
   open(arrival: Arrival): OpenExchange;
 }
 
-/** What is known of a request when it comes. */
+/** What is known of a request when it arrives. */
 export interface Arrival {
   readonly requestId: string;
   readonly method: string;
@@ -30,47 +31,54 @@ export interface Arrival {
   readonly headers: IncomingHttpHeaders;
   readonly rawHeaders: string[];
   readonly socket: Socket;
-  /** Undefined where it has ended by now. */
+  /** Undefined if it has ended by now. */
   readonly connection: Connection | undefined;
 }
 
-/** An exchange whose end is told by hand. */
+/** An exchange whose end the caller reports. */
 export interface OpenExchange {
   readonly exchange: Exchange;
   /** To be called once. */
   readonly end: (outcome: Pick<EndedExchange, 'status' | 'isAborted'>) => void;
 }
 
-/** A call that counts for its address until it ends. */
-interface CallInFlight {
+/** A call that is counted for its address until it ends. */
+export interface CallInFlight {
+  /** Too many calls of its address are in flight; this one is not counted. */
   readonly isCrowded: boolean;
+  /** To be called when it ends. */
   readonly leave: () => void;
 }
 
-/** How requests are followed. */
-export interface FollowingOptions {
-  /** Counts a call in flight. */
-  readonly enterCall: (call: Pick<Exchange, 'connection' | 'peer'>) => CallInFlight;
-  /** Finds the connection of a socket or of a session of HTTP/2. */
+/** Counts a call in flight for the canonical address that it came from, past the trusted proxies. */
+export type EnterCall = (call: {
+  readonly connection: { readonly isTrustedProxy: boolean } | undefined;
+  readonly peer: string;
+}) => CallInFlight;
+
+/** What following exchanges needs. */
+export interface ExchangeOptions {
+  readonly enterCall: EnterCall;
+  /** Finds the connection of a socket or of an HTTP/2 session. */
   readonly connectionOf: (source: object | undefined) => Connection | undefined;
-  /** Whether a request can be local at all; see `isLocalServer`. */
+  /** See `isLocalServer`. */
   readonly mayBeLocal: boolean;
   readonly findPeer: FindPeer;
-  /** Told of each request that has ended. */
+  /** Called for each exchange that has ended. */
   readonly onEnd?: ((ended: EndedExchange) => void) | undefined;
   /** Records a span of each request. */
   readonly tracer?: Tracer | undefined;
 }
 
-/** @param log gets one line a request; none of them holds a header, a query or a body, but the id of its trace */
-export function followExchanges(log: Logger, options: FollowingOptions): Exchanges {
+/** @param log gets one line per request, with the trace id, and without headers, query and body */
+export function followExchanges(log: Logger, options: ExchangeOptions): Exchanges {
   const { onEnd, tracer } = options;
   const exchanges = new WeakMap<IncomingMessage, Exchange>();
   const open = (arrival: Arrival): OpenExchange => {
     const span = tracer && beginRequestSpan(tracer, arrival);
     const peer = options.findPeer(arrival.socket.remoteAddress, arrival.headers);
     const { isCrowded, leave } = options.enterCall({ connection: arrival.connection, peer });
-    const exchange = exchangeOf(arrival, { peer, isCrowded, mayBeLocal: options.mayBeLocal, span });
+    const exchange = exchangeOf(arrival, { peer, isCrowded, isLocal: options.mayBeLocal, span });
     return {
       exchange,
       end(outcome) {
@@ -97,19 +105,23 @@ export function followExchanges(log: Logger, options: FollowingOptions): Exchang
   };
 }
 
-/** Of a request of HTTP/2 it is the session: its socket is hidden by a proxy. */
+/** For HTTP/2 the session, because Node wraps the socket of a request in a proxy. */
 function sourceOf(request: IncomingMessage): object | undefined {
   return request instanceof Http2ServerRequest ? request.stream.session : request.socket;
 }
 
-interface ExchangeOrigin {
-  readonly peer: string;
-  readonly isCrowded: boolean;
-  readonly mayBeLocal: boolean;
-  readonly span: RequestSpan | undefined;
+/**
+ * The verified client certificate of a connection; undefined without TLS, or if no certificate was requested. The socket of an
+ * HTTP/2 request is a proxy that passes for a TLS socket.
+ */
+export function peerCertificateOf(socket: Socket): X509Certificate | undefined {
+  return socket instanceof TLSSocket && socket.authorized ? socket.getPeerX509Certificate() : undefined;
 }
 
-function exchangeOf(arrival: Arrival, { peer, isCrowded, mayBeLocal, span }: ExchangeOrigin): Exchange {
+function exchangeOf(
+  arrival: Arrival,
+  { peer, isCrowded, isLocal: mayBeLocal, span }: Pick<Exchange, 'peer' | 'isCrowded' | 'isLocal' | 'span'>,
+): Exchange {
   const { requestId, headers, socket, connection } = arrival;
   const { remoteAddress: socketAddress } = socket;
   return {

@@ -1,16 +1,17 @@
 import type { Message } from '@bufbuild/protobuf';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { cutOff } from '../request/unread-body.ts';
-import { writePart } from '../port/send-body.ts';
-import { untilAborted } from '../request/until-aborted.ts';
 import type { OpenStreams } from '../admission/open-streams.ts';
 import type { BoundStream, EventDescription, RpcCall } from '../contract/bound-rpc.ts';
+import { writePart } from '../port/send-body.ts';
+import { itemsUntilAborted } from '../request/call-registry.ts';
+import { abortResponse, sendHeaders } from '../request/unread-body.ts';
 
-/** How soon a client may connect again, and how often a silent stream shows that it is alive, in milliseconds. */
+/** After how many milliseconds a client reconnects. */
 const retryMs = 2_000;
+/** How often a stream without events sends a comment to show that it is alive, in milliseconds. */
 const heartbeatMs = 15_000;
-/** For how long a stream that was given up may tell its client why, in milliseconds. */
-const lastWordsMs = 500;
+/** How long an aborted stream may take to send its error, in milliseconds. */
+const errorDeliveryMs = 500;
 
 /** What an event stream is opened with. */
 export interface EventStreamOpening {
@@ -19,36 +20,36 @@ export interface EventStreamOpening {
   /** Its signal is aborted when the client goes away. */
   readonly call: RpcCall;
   readonly openStreams: OpenStreams;
-  /** Rejects where the caller could not open the stream anew. */
-  readonly ask: () => Promise<unknown>;
+  /** Rejects if the caller could not open the stream again. */
+  readonly reauthorize: () => Promise<unknown>;
   /** Aborted when the server stops. */
   readonly stopping: AbortSignal;
   readonly write: (message: Message) => string;
-  /** Renders what the stream ended with, as JSON. */
-  readonly refuse: (error: unknown, givenUp: AbortSignal) => Promise<string>;
+  /** Renders the error that ends the stream, as JSON; the signal is that of the stream. */
+  readonly refuse: (error: unknown, signal: AbortSignal) => Promise<string>;
 }
 
 /** A stream of server-sent events that has begun. */
 export interface EventStream {
   readonly texts: AsyncIterable<string>;
-  /** Aborted when the stream is given up. */
-  readonly givenUp: AbortSignal;
+  /** Aborted when the stream must end early. */
+  readonly signal: AbortSignal;
 }
 
 /**
- * Opens a stream, and waits for its first message, so that what fails at once is answered as a refusal.
+ * Opens a stream and waits for its first message, so that an early failure becomes a refusal.
  *
- * @throws what the stream throws before its first message
+ * @throws the error of the stream before its first message
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
 export async function openEventStream(opening: EventStreamOpening): Promise<EventStream> {
   const { call, message, openStreams, rpc, stopping } = opening;
-  const open = openStreams.add(opening.ask);
+  const open = openStreams.add(opening.reauthorize);
   const signal = AbortSignal.any([call.signal, open.signal, stopping]);
-  const messages = untilAborted(signal, rpc.invoke(message, { ...call, signal }));
+  const messages = itemsUntilAborted(signal, rpc.invoke(message, { ...call, signal }));
   try {
     const first = await messages.next();
-    return { texts: textsOf(opening, { first, messages, signal, end: open.end }), givenUp: signal };
+    return { texts: textsOf(opening, { first, messages, signal, end: open.end }), signal };
   } catch (error) {
     open.end();
     throw open.signal.aborted ? open.signal.reason : error;
@@ -85,32 +86,32 @@ function formatEvent({ event, id }: EventDescription, data: string): string {
   return `${lines.filter(Boolean).join('\n')}\n\n`;
 }
 
-/** Sends a stream no faster than its client takes it; of one that is given up, the client is told why if it reads on. */
+/** Sends a stream only as fast as its client takes it. An aborted stream still sends its error if the client keeps reading. */
 export async function sendEvents(
   request: FastifyRequest,
   reply: FastifyReply,
-  { givenUp, texts }: EventStream,
+  { signal, texts }: EventStream,
   gone: AbortSignal,
 ): Promise<void> {
   const { raw } = reply;
   const iterator = texts[Symbol.asyncIterator]();
-  reply.header('content-type', 'text/event-stream; charset=utf-8').header('x-accel-buffering', 'no').hijack();
-  for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) raw.setHeader(name, value);
-  raw.statusCode = reply.statusCode;
+  reply.header('content-type', 'text/event-stream; charset=utf-8').header('x-accel-buffering', 'no');
+  sendHeaders(reply, reply.getHeaders());
   const heartbeat = setInterval(() => raw.writableNeedDrain || raw.write(':\n\n'), heartbeatMs);
-  const limit = (): void => void setTimeout(() => raw.writableFinished || cutOff(reply), lastWordsMs).unref();
-  givenUp.addEventListener('abort', limit, { once: true });
+  const abortSoon = (): void =>
+    void setTimeout(() => raw.writableFinished || abortResponse(reply), errorDeliveryMs).unref();
+  signal.addEventListener('abort', abortSoon, { once: true });
   try {
     if (request.method !== 'HEAD') {
       for await (const text of { [Symbol.asyncIterator]: () => iterator }) await writePart(raw, text, gone);
     }
     raw.end();
   } catch {
-    // Nobody is there any more.
-    cutOff(reply);
+    // The client has gone away.
+    abortResponse(reply);
   } finally {
     clearInterval(heartbeat);
-    givenUp.removeEventListener('abort', limit);
+    signal.removeEventListener('abort', abortSoon);
     await iterator.return?.();
   }
 }

@@ -1,88 +1,144 @@
+import type { Message } from '@bufbuild/protobuf';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { constants, Http2ServerResponse } from 'node:http2';
+import assert from 'node:assert/strict';
+import { constants } from 'node:http2';
 import type { Logger } from 'pino';
+import type { Exchange } from '../contract/exchange.ts';
+import type { SerializedAnswer } from '../errors/rest-problems.ts';
+import { describeUnknownError } from '../errors/unknown-error.ts';
 import type { Connection } from '../port/connection.ts';
 import { sendBody, writePart } from '../port/send-body.ts';
-import type { Exchange } from '../contract/exchange.ts';
-import { describeUnknownError } from '../errors/unknown-error.ts';
-import type { ListAnswer } from './list-answer.ts';
-import type { SpeltAnswer } from '../errors/rest-problems.ts';
+import { abortResponse, sendHeaders } from '../request/unread-body.ts';
+import type { EventStream } from './event-stream.ts';
 
-/** Shorter bodies are handed over at once, with their headers. */
+/** Shorter bodies are sent at once, with their headers. */
 const plainBodyCharactersMax = 16_384;
 
-/** Sends an answer; of a long one no more than the client takes is handed to the socket. */
+/** Sends an answer. A long body is passed to the socket only as fast as the client takes it. */
 export function sendAnswer(
   request: FastifyRequest,
   reply: FastifyReply,
-  { status, headers, body }: SpeltAnswer,
+  answer: SerializedAnswer,
   connection?: Connection,
 ): void {
-  reply
-    .code(status)
-    .headers({ ...headers })
-    .type('application/json');
+  const { body } = answer;
+  begin(reply, answer);
   const isHead = request.method === 'HEAD';
   if (isHead || body.length > plainBodyCharactersMax) reply.header('content-length', Buffer.byteLength(body));
   if (isHead || body.length <= plainBodyCharactersMax) {
     reply.send(body);
     return;
   }
-  begin(reply);
+  sendJsonHeaders(reply);
   sendBody(reply.raw, body, connection);
 }
 
-/** What a list is sent with. */
+/** Serializes an answer whose list comes in parts. */
+export interface ListWriter {
+  /** The elements of a part, separated by commas; empty if it has none. */
+  readonly elements: (part: Message) => string;
+  /** The answer with a part's other members and an empty list, divided where the elements belong. */
+  readonly frame: (part: Message) => { readonly before: string; readonly after: string };
+}
+
+/** An answer that may be longer than its body. */
+export interface ListAnswer extends SerializedAnswer {
+  /** What follows the body, as it is read. If it throws, the answer must be aborted. */
+  readonly more?: AsyncIterable<string>;
+  /** Server-sent events instead of a body. */
+  readonly events?: EventStream;
+  /** Bytes that its connection accounts for until it is sent. */
+  readonly heldBytes?: number;
+}
+
+/** Reads one part ahead, so that a list of one part is sent whole and an early failure becomes a refusal. */
+export async function answerList(
+  answer: Omit<ListAnswer, 'body' | 'more'>,
+  parts: AsyncGenerator<Message>,
+  writer: ListWriter,
+): Promise<ListAnswer> {
+  const first = await parts.next();
+  assert(first.done !== true, 'a list has at least one part');
+  const second = await parts.next();
+  const { before, after } = writer.frame(first.value);
+  const elements = writer.elements(first.value);
+  if (second.done === true) return { ...answer, body: before + elements + after };
+  const rest = { second: second.value, parts, isBegun: elements !== '' };
+  return { ...answer, body: before + elements, more: restOf(rest, writer) };
+}
+
+interface Rest {
+  readonly second: Message;
+  readonly parts: AsyncGenerator<Message>;
+  /** Whether an element precedes. */
+  readonly isBegun: boolean;
+}
+
+async function* restOf({ second, parts, isBegun }: Rest, writer: ListWriter): AsyncGenerator<string> {
+  let hasElements = isBegun;
+  let last = second;
+  try {
+    for (;;) {
+      const elements = writer.elements(last);
+      if (elements !== '') yield hasElements ? `,${elements}` : elements;
+      hasElements ||= elements !== '';
+      const next = await parts.next();
+      if (next.done === true) break;
+      last = next.value;
+    }
+    yield writer.frame(last).after;
+  } finally {
+    // The client may have gone away.
+    await parts.return(undefined);
+  }
+}
+
+/** What sending a list needs. */
 export interface ListSending {
   readonly exchange: Exchange;
-  /** Aborted when the call is given up. */
+  /** Aborted when the call is. */
   readonly signal: AbortSignal;
   readonly log: Logger;
 }
 
 /**
- * Sends a list as it is read, no faster than the client takes it. One that fails is cut off by a reset, so that no client takes
- * what it has for the whole.
+ * Sends a list while it is read, only as fast as the client takes it. If reading fails, the answer is reset, so that no client
+ * takes the part for the whole.
  */
 export async function sendList(
   request: FastifyRequest,
   reply: FastifyReply,
-  { status, headers, body, more }: ListAnswer & { readonly more: AsyncIterable<string> },
+  answer: ListAnswer & { readonly more: AsyncIterable<string> },
   { exchange, signal, log }: ListSending,
 ): Promise<void> {
-  reply
-    .code(status)
-    .headers({ ...headers })
-    .type('application/json');
-  begin(reply);
+  begin(reply, answer);
+  sendJsonHeaders(reply);
   const { raw } = reply;
   if (request.method === 'HEAD') {
     raw.end();
     return;
   }
   try {
-    await writePart(raw, body, signal);
-    for await (const part of more) await writePart(raw, part, signal);
+    await writePart(raw, answer.body, signal);
+    for await (const part of answer.more) await writePart(raw, part, signal);
     raw.end();
   } catch (error) {
-    const { requestId, found } = exchange;
+    const { requestId, found, connection } = exchange;
     if (!raw.closed || !signal.aborted)
       log.warn({ requestId, route: found.route, error: describeUnknownError(error) }, 'a list was cut off');
-    cutOff(reply, exchange.connection);
+    abortResponse(reply, { http2Code: constants.NGHTTP2_INTERNAL_ERROR, connection });
   }
 }
 
-/** Sends the headers past the web framework. */
-function begin(reply: FastifyReply): void {
-  // As the framework has it in its own answers.
-  reply.type('application/json; charset=utf-8').hijack();
-  for (const [name, value] of Object.entries(reply.getHeaders()))
-    if (value !== undefined) reply.raw.setHeader(name, value);
-  reply.raw.statusCode = reply.statusCode;
+function begin(reply: FastifyReply, { status, headers }: SerializedAnswer): void {
+  reply
+    .code(status)
+    .headers({ ...headers })
+    .type('application/json');
 }
 
-function cutOff({ raw }: FastifyReply, connection: Connection | undefined): void {
-  if (raw instanceof Http2ServerResponse) raw.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
-  else if (connection) connection.reset();
-  else raw.destroy();
+function sendJsonHeaders(reply: FastifyReply): void {
+  // The web framework names the charset in its own answers.
+  reply.type('application/json; charset=utf-8');
+  sendHeaders(reply, reply.getHeaders());
 }

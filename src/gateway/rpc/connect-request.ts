@@ -3,9 +3,8 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import type { HandlerContext } from '@connectrpc/connect';
 import type { FastifyInstance } from 'fastify';
 import type { IncomingHttpHeaders } from 'node:http';
-import { findMisencodedParameter } from '../messages/query-encoding.ts';
-import { parametersMax, readQueryText } from '../request/query.ts';
-import { hostOf } from '../request/request-identity.ts';
+import { hostOf } from '../request/request-headers.ts';
+import { findMisencodedParameter, parametersMax, readQueryText } from '../request/request-target.ts';
 
 /** The longest time that a timer can wait, in milliseconds; for a longer one it does not wait at all. */
 export const timerMsMax = 2 ** 31 - 1;

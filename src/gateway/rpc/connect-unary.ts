@@ -1,20 +1,19 @@
 import { toBinary, type Message } from '@bufbuild/protobuf';
-import { ConnectError } from '@connectrpc/connect';
+import { Code, ConnectError } from '@connectrpc/connect';
 import { codeToHttpStatus, codeToString, errorToJsonBytes } from '@connectrpc/connect/protocol-connect';
 import assert from 'node:assert/strict';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { BodyBytes } from '../request/body-bytes.ts';
 import { sendBody } from '../port/send-body.ts';
-import { hold } from '../request/check-room.ts';
-import { announceClosing } from '../request/unread-body.ts';
+import { hold } from '../port/unread-answers.ts';
+import { sendConnectionClose } from '../request/unread-body.ts';
 import { undecodable } from './connect-outcome.ts';
 import type { Dialect } from '../contract/dialect.ts';
 import type { Exchange } from '../contract/exchange.ts';
 import { createJsonWriters, type JsonWriter, type JsonWriters } from '../messages/json-writer.ts';
 import { createJsonMessageReader } from '../messages/read-json-message.ts';
-import type { OpenCalls } from '../request/open-calls.ts';
-import { readBody } from '../request/read-body.ts';
+import type { CallRegistry } from '../request/call-registry.ts';
+import { readBody, WholeBody } from '../request/read-body.ts';
 import { declaredBytes } from '../request/request-body.ts';
 import { headersByName } from '../request/request-headers.ts';
 import { createRequestJson } from './request-json.ts';
@@ -51,12 +50,12 @@ interface UnaryAnswer {
  */
 export class ConnectUnary {
   readonly #rpcs: RpcService;
-  readonly #openCalls: OpenCalls;
+  readonly #calls: CallRegistry;
   readonly #compiledByPath: ReadonlyMap<string, CompiledRpc>;
 
-  constructor(rpcs: RpcService, openCalls: OpenCalls) {
+  constructor(rpcs: RpcService, calls: CallRegistry) {
     this.#rpcs = rpcs;
-    this.#openCalls = openCalls;
+    this.#calls = calls;
     const compile = createCompiler();
     this.#compiledByPath = new Map([...rpcs.served.values()].map((served) => [`/${served.name}`, compile(served)]));
   }
@@ -72,12 +71,7 @@ export class ConnectUnary {
     if (!codec || timeoutMs === undefined || (headers['content-encoding'] ?? 'identity') !== 'identity') return false;
     const { served } = compiled;
     Object.assign(exchange.found, { protocol: 'connect', rpc: served.name, route: served.name });
-    const call = this.#openCalls.begin(timeoutMs);
-    reply.raw.once('close', () => {
-      if (!reply.raw.writableEnded) call.leave();
-      call.end();
-    });
-    const { signal } = call;
+    const { signal } = this.#calls.beginWith(reply, timeoutMs);
     const attempt = { served, exchange, protocol: 'connect', headers: headersByName(headers), signal };
     // What fails beyond a refusal is the web framework's to answer.
     this.#answer(request, attempt, codec)
@@ -90,7 +84,7 @@ export class ConnectUnary {
     const { bytesMax, dialect, headers } = attempt.served;
     try {
       const answer = await this.#rpcs.call(attempt, async () => {
-        const bytes = new BodyBytes(bytesMax, declaredBytes(raw));
+        const bytes = new WholeBody(bytesMax, declaredBytes(raw), messageTooLarge);
         return codec.read(await readBody(raw, bytes, attempt.signal));
       });
       const body = codec.write(answer);
@@ -103,6 +97,10 @@ export class ConnectUnary {
   }
 }
 
+function messageTooLarge(bytesMax: number): ConnectError {
+  return new ConnectError(`the message is larger than ${bytesMax} bytes`, Code.ResourceExhausted);
+}
+
 /** The web framework would say of JSON that it is UTF-8, which its clients do not expect, and would send bytes as a piece apart. */
 function send(
   request: FastifyRequest,
@@ -111,7 +109,7 @@ function send(
 ): void {
   const { status, headers, contentType, body, exchange, heldBytes = 0 } = answer;
   hold(exchange, -heldBytes);
-  announceClosing(request, reply);
+  sendConnectionClose(request, reply);
   reply.hijack();
   const all = {
     ...reply.getHeaders(),

@@ -2,7 +2,7 @@ import { toBinary, type Message } from '@bufbuild/protobuf';
 import { createContextKey } from '@connectrpc/connect';
 import type { ConnectRouter, HandlerContext } from '@connectrpc/connect';
 import assert from 'node:assert/strict';
-import type { Proof } from '../admission/authenticate.ts';
+import type { Authentication } from '../admission/authenticate.ts';
 import { isDecodingKey, watchOutcome } from './connect-outcome.ts';
 import { refuseOddQuery } from './connect-request.ts';
 import { libraryMessageBytesMax } from '../request/request-body.ts';
@@ -21,7 +21,7 @@ export interface ConnectService {
   gate(context: HandlerContext): Promise<void>;
 }
 
-const proofKey = createContextKey<Proof | undefined>(undefined, { description: 'proof' });
+const authenticationKey = createContextKey<Authentication | undefined>(undefined, { description: 'authentication' });
 /** Why a call is denied whose message is read for the credential that it names. */
 const denialKey = createContextKey<unknown>(undefined, { description: 'denial' });
 
@@ -34,19 +34,19 @@ export function createConnectService(service: RpcService): ConnectService {
       exchangeOf(context).found.credential = namedCredential(served.rpc, message);
       throw denial;
     }
-    const proof = context.values.get(proofKey);
-    assert(proof);
+    const authentication = context.values.get(authenticationKey);
+    assert(authentication);
     const attempt = attemptOf(served, context);
-    const answer = await service.answer(attempt, proof, message);
+    const answer = await service.answer(attempt, authentication, message);
     // Connect serializes it once more, for the few clients that come this way: those of gRPC-Web.
     service.checkRoom(attempt.exchange, toBinary(served.rpc.method.output, answer).length);
     for (const [name, value] of Object.entries(served.headers)) context.responseHeader.set(name, value);
     return answer;
   };
-  const letIn = async (served: ServedRpc, context: HandlerContext): Promise<void> => {
+  const authenticate = async (served: ServedRpc, context: HandlerContext): Promise<void> => {
     const attempt = attemptOf(served, context);
     try {
-      context.values.set(proofKey, await service.letIn(attempt));
+      context.values.set(authenticationKey, await service.authenticate(attempt));
     } catch (error) {
       if (!isDeniedUnread(error, attempt)) throw error;
       context.values.set(denialKey, error);
@@ -79,7 +79,7 @@ export function createConnectService(service: RpcService): ConnectService {
       watchOutcome(context, found);
       refuseOddQuery(context);
       const served = service.served.get(context.method);
-      if (served) await refuseAs(served, context, letIn(served, context));
+      if (served) await refuseAs(served, context, authenticate(served, context));
       context.values.set(isDecodingKey, true);
     },
   };

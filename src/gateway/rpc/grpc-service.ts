@@ -3,17 +3,16 @@ import type { ConnectError } from '@connectrpc/connect';
 import { codeToString } from '@connectrpc/connect/protocol-connect';
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { Logger } from 'pino';
-import { dropUnreadBody } from '../request/unread-body.ts';
+import { drainUnreadStream } from '../request/unread-body.ts';
 import { undecodable } from './connect-outcome.ts';
 import type { Exchange } from '../contract/exchange.ts';
 import { grpcContentType, isPlainGrpc, timeoutOf, trailersOf } from './grpc-headers.ts';
 import { FrameReader, frameMessage } from './grpc-message.ts';
-import type { OpenCalls } from '../request/open-calls.ts';
+import type { CallRegistry } from '../request/call-registry.ts';
 import type { Connection } from '../port/connection.ts';
 import { sendBody } from '../port/send-body.ts';
 import { readBody } from '../request/read-body.ts';
-import { headersByName } from '../request/request-headers.ts';
-import { requestIdOf } from '../request/request-identity.ts';
+import { headersByName, requestIdOf } from '../request/request-headers.ts';
 import type { Exchanges } from '../request/request-log.ts';
 import type { RpcAttempt, RpcService, ServedRpc } from './rpc-service.ts';
 import { describeUnknownError } from '../errors/unknown-error.ts';
@@ -21,7 +20,7 @@ import { describeUnknownError } from '../errors/unknown-error.ts';
 /** What gRPC is served with. */
 export interface GrpcParts {
   readonly rpcs: RpcService;
-  readonly openCalls: OpenCalls;
+  readonly calls: CallRegistry;
   readonly exchanges: Exchanges;
   /** Finds the connection of a session. */
   readonly connectionOf: (session: object | undefined) => Connection | undefined;
@@ -50,7 +49,7 @@ export class GrpcService {
     const served = this.#servedByPath.get(headers[':path'] ?? '');
     const socket = stream.session?.socket;
     if (!served || !socket || !isPlainGrpc(headers)) return false;
-    const { connectionOf, exchanges, bodyBytesMax, log, openCalls, rpcs } = this.#parts;
+    const { connectionOf, exchanges, bodyBytesMax, calls, log, rpcs } = this.#parts;
     const requestId = requestIdOf(headers);
     const { exchange, end } = exchanges.open({
       requestId,
@@ -62,18 +61,17 @@ export class GrpcService {
       connection: connectionOf(stream.session),
     });
     Object.assign(exchange.found, { protocol: 'grpc', rpc: served.name, route: served.name });
-    const { signal, leave, end: forget } = openCalls.begin(timeoutOf(headers) ?? Infinity);
-    const call = { stream, exchange };
-    stream.once('aborted', leave);
+    const call = calls.begin(timeoutOf(headers) ?? Infinity);
+    stream.once('aborted', () => call.leave());
     stream.once('close', () => {
-      forget();
+      call.end();
       if (stream.aborted) exchange.found.code = 'canceled';
       end({ status: 200, isAborted: stream.aborted });
     });
     stream.on('error', () => undefined);
-    dropUnreadBody(stream, bodyBytesMax);
-    const attempt = { served, exchange, protocol: 'grpc', headers: headersByName(headers), signal };
-    serve(rpcs, call, attempt).catch((error: unknown) => {
+    drainUnreadStream(stream, bodyBytesMax);
+    const attempt = { served, exchange, protocol: 'grpc', headers: headersByName(headers), signal: call.signal };
+    serve(rpcs, { stream, exchange }, attempt).catch((error: unknown) => {
       log.error({ requestId, route: served.name, error: describeUnknownError(error) }, 'a refusal could not be sent');
       stream.close(constants.NGHTTP2_INTERNAL_ERROR);
     });

@@ -2,20 +2,20 @@ import { createContextValues, type ConnectRouter, type HandlerContext } from '@c
 import { fastifyConnectPlugin } from '@connectrpc/connect-fastify';
 import assert from 'node:assert/strict';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { cutOff } from '../request/unread-body.ts';
+import { abortResponse } from '../request/unread-body.ts';
 import { exchangeKey, type Exchange } from '../contract/exchange.ts';
-import type { OpenCalls } from '../request/open-calls.ts';
+import type { CallRegistry } from '../request/call-registry.ts';
 import { publicBodyBytesMax } from '../request/request-body.ts';
 import { answeringMethod } from '../routes/implied-methods.ts';
 import { mendOddRequests } from './connect-request.ts';
 import { ConnectUnary } from './connect-unary.ts';
 import { createConnectService } from './connect.ts';
 import { encodeStatusMessages } from './status-message.ts';
-import { createStreamService, cutOffKey, type StreamParts } from './stream-service.ts';
+import { createStreamService, abortResponseKey, type StreamParts } from './stream-service.ts';
 
 /** What registering the rpcs works with. */
 export interface RpcRegistration extends StreamParts {
-  readonly openCalls: OpenCalls;
+  readonly calls: CallRegistry;
   readonly exchangeOf: (request: FastifyRequest) => Exchange | undefined;
   /** Adds services that are not of a dialect. */
   readonly addServices: (router: ConnectRouter) => void;
@@ -27,11 +27,11 @@ export interface RpcRegistration extends StreamParts {
 
 /** Serves gRPC-Web and Connect, and what of gRPC is not answered before: unary calls, streams, and services of the system. */
 export async function registerRpcs(scope: FastifyInstance, parts: RpcRegistration): Promise<void> {
-  const { addServices, checkServices, exchangeOf, openCalls, overdue, rpcs } = parts;
+  const { addServices, calls, checkServices, exchangeOf, overdue, rpcs } = parts;
   mendOddRequests(scope);
   // Connect refuses the types that it does not know.
   scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
-  const unary = new ConnectUnary(rpcs, openCalls);
+  const unary = new ConnectUnary(rpcs, calls);
   const replies = new WeakMap<FastifyRequest, FastifyReply>();
   scope.addHook('onRequest', (request, reply, done) => {
     const exchange = exchangeOf(request);
@@ -59,7 +59,7 @@ export async function registerRpcs(scope: FastifyInstance, parts: RpcRegistratio
     contextValues: (request) =>
       createContextValues()
         .set(exchangeKey, exchangeOf(request))
-        .set(cutOffKey, () => cutOff(replies.get(request))),
+        .set(abortResponseKey, () => abortResponse(replies.get(request))),
     // Health and reflection have no limit of their own, and need no authentication.
     readMaxBytes: Math.min(publicBodyBytesMax, parts.bodyBytesMax),
     shutdownSignal: overdue,

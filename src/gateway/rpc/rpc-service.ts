@@ -3,31 +3,36 @@ import { ConnectError } from '@connectrpc/connect';
 import type { Logger } from 'pino';
 import { VaultError } from '../../vault/errors.ts';
 import type { Clock } from '../../vault/time.ts';
-import { callerOf, evidenceOf, type Proof, type Prover } from '../admission/authenticate.ts';
+import {
+  callerOf,
+  authenticationInputOf,
+  type Authentication,
+  type RequestAuthenticator,
+} from '../admission/authenticate.ts';
 import type { RequestHeaders } from '../request/request-headers.ts';
 import {
   absentWorkspace,
   connectErrorOf,
-  givenUp,
+  errorOrCancellation,
   internalError,
   invalidRequestError,
 } from '../errors/connect-errors.ts';
-import { tellDenial, type DenialObserver } from '../admission/denial-observer.ts';
+import { reportDenial, type DenialObserver } from '../admission/denial-observer.ts';
 import type { Dialect } from '../contract/dialect.ts';
-import type { CheckRoom } from '../request/check-room.ts';
+import type { CheckRoom } from '../port/unread-answers.ts';
 import { workFor, type Exchange } from '../contract/exchange.ts';
 import type { Guard } from '../admission/guard.ts';
 import { createBinaryMessageReader, type BinaryMessageReader } from '../messages/read-binary-message.ts';
 import { bodyLimitOf } from '../request/request-body.ts';
-import { nameOfRpc, namedCredential, type BoundRpc, type GuardedRpc, type RpcCall } from '../contract/bound-rpc.ts';
 import { renderProblem } from '../errors/rest-problems.ts';
+import { nameOfRpc, namedCredential, type BoundRpc, type GuardedRpc, type RpcCall } from '../contract/bound-rpc.ts';
 import { isDeniedUnread, nameCredential } from './denied-credential.ts';
 import { describeUnknownError } from '../errors/unknown-error.ts';
 
 /** What gRPC, gRPC-Web and Connect are served with. */
 export interface RpcParts {
   readonly dialects: readonly Dialect[];
-  readonly prover: Prover;
+  readonly authenticator: RequestAuthenticator;
   readonly guard: Guard;
   readonly denials: DenialObserver;
   readonly clock: Clock;
@@ -87,11 +92,11 @@ export class RpcService {
    * @throws whatever `refusalOf` is for
    */
   async call(attempt: RpcAttempt, read: () => Promise<Message>): Promise<Message> {
-    const proof = await this.letIn(attempt).catch(async (error: unknown) => {
+    const authentication = await this.authenticate(attempt).catch(async (error: unknown) => {
       if (isDeniedUnread(error, attempt)) await nameCredential(attempt, read);
       throw error;
     });
-    return this.answer(attempt, proof, await read());
+    return this.answer(attempt, authentication, await read());
   }
 
   /**
@@ -99,16 +104,16 @@ export class RpcService {
    *
    * @throws whatever `refusalOf` is for, where he can't be let in, or may make the call nowhere
    */
-  async letIn(attempt: GuardedAttempt): Promise<Proof> {
+  async authenticate(attempt: GuardedAttempt): Promise<Authentication> {
     const { served, exchange, headers, signal } = attempt;
     const { found } = exchange;
     found.dialect = served.dialect.name;
-    const evidence = evidenceOf(exchange, headers, signal);
-    const proof = await workFor(exchange, () => this.#parts.prover.prove(evidence));
-    const caller = callerOf(served.rpc, proof);
+    const input = authenticationInputOf(exchange, headers, signal);
+    const authentication = await workFor(exchange, () => this.#parts.authenticator.authenticate(input));
+    const caller = callerOf(served.rpc, authentication);
     if (caller) found.caller = caller;
     this.#parts.guard.admitCaller(served.rpc, caller);
-    return proof;
+    return authentication;
   }
 
   /**
@@ -116,10 +121,10 @@ export class RpcService {
    *
    * @throws whatever `refusalOf` is for, where the call fails
    */
-  async answer(attempt: RpcAttempt, proof: Proof, message: Message): Promise<Message> {
+  async answer(attempt: RpcAttempt, authentication: Authentication, message: Message): Promise<Message> {
     return workFor(attempt.exchange, async () => {
       try {
-        const call = await this.admit(attempt, proof, message);
+        const call = await this.admit(attempt, authentication, message);
         return await this.#parts.guard.invoke(attempt.served.rpc, message, call);
       } catch (error) {
         attempt.exchange.found.credential = namedCredential(attempt.served.rpc, message);
@@ -133,13 +138,13 @@ export class RpcService {
    *
    * @throws whatever `refusalOf` is for, where he may not, or it is none
    */
-  async admit(attempt: GuardedAttempt, proof: Proof, message: Message): Promise<RpcCall> {
-    const { guard, prover } = this.#parts;
+  async admit(attempt: GuardedAttempt, authentication: Authentication, message: Message): Promise<RpcCall> {
+    const { guard, authenticator } = this.#parts;
     const { served, exchange, headers, protocol, signal } = attempt;
     const { dialect, rpc } = served;
-    const caller = callerOf(rpc, await prover.renew(proof));
+    const caller = callerOf(rpc, await authenticator.renew(authentication));
     const workspaceId = guard.admit({ dialect, rpc, caller, headers, message });
-    guard.refuseFlaws(rpc.method.input, message);
+    guard.rejectUnstorable(rpc.method.input, message);
     const violations = guard.validate(rpc.method.input, message);
     if (violations.length > 0) throw invalidRequestError(violations);
     const { requestId, peer, isLocal } = exchange;
@@ -158,9 +163,8 @@ export class RpcService {
   /** Tells whoever watches denials of what a call was refused with, and renders it. */
   async refusalOf(thrown: unknown, { served, exchange, signal }: GuardedAttempt): Promise<ConnectError> {
     const { clock, log } = this.#parts;
-    // What follows from a call's being given up is no fault.
-    const error = signal.aborted && !(thrown instanceof VaultError) ? givenUp(signal.reason) : thrown;
-    await tellDenial(this.#parts, exchange, error);
+    const error = errorOrCancellation(thrown, signal);
+    await reportDenial(this.#parts, exchange, error);
     if (error instanceof ConnectError) return error;
     const { requestId, found } = exchange;
     if (!(error instanceof VaultError)) {

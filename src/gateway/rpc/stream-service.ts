@@ -1,7 +1,7 @@
 import type { DescMethod, Message } from '@bufbuild/protobuf';
 import { createContextKey, type ConnectRouter, type HandlerContext } from '@connectrpc/connect';
 import assert from 'node:assert/strict';
-import { callerOf, type Proof, type Prover } from '../admission/authenticate.ts';
+import { callerOf, reauthenticate, type Authentication, type RequestAuthenticator } from '../admission/authenticate.ts';
 import { isDecodingKey } from './connect-outcome.ts';
 import type { Dialect } from '../contract/dialect.ts';
 import { exchangeKey } from '../contract/exchange.ts';
@@ -10,14 +10,14 @@ import type { OpenStreams } from '../admission/open-streams.ts';
 import { bodyLimitOf } from '../request/request-body.ts';
 import { namedCredential, type BoundStream } from '../contract/bound-rpc.ts';
 import { createRequestJson } from './request-json.ts';
-import { untilAborted } from '../request/until-aborted.ts';
+import { itemsUntilAborted } from '../request/call-registry.ts';
 import { binaryOptions, jsonOptionsOf, type GuardedAttempt, type RpcService } from './rpc-service.ts';
 
 /** What streams are served with. */
 export interface StreamParts {
   readonly dialects: readonly Dialect[];
   readonly rpcs: RpcService;
-  readonly prover: Prover;
+  readonly authenticator: RequestAuthenticator;
   readonly guard: Guard;
   readonly openStreams: OpenStreams;
   readonly bodyBytesMax: number;
@@ -38,12 +38,14 @@ interface ServedStream {
 }
 
 /** Under which a stream finds how it is cut off. */
-export const cutOffKey = createContextKey<() => void>(() => undefined, { description: 'cutting off' });
+export const abortResponseKey = createContextKey<() => void>(() => undefined, { description: 'cutting off' });
 
 /** For how long a stream that was given up may tell its client why, in milliseconds; it can't where nothing is read of it. */
 const lastWordsMs = 500;
 
-const proofKey = createContextKey<Proof | undefined>(undefined, { description: 'proof of a stream' });
+const authenticationKey = createContextKey<Authentication | undefined>(undefined, {
+  description: 'authentication of a stream',
+});
 
 /** Serves streams through Connect's router, each for as long as its caller could open it anew. */
 export function createStreamService(parts: StreamParts): StreamService {
@@ -63,7 +65,7 @@ export function createStreamService(parts: StreamParts): StreamService {
       if (!one) return;
       const attempt = attemptOf(one, context, context.signal);
       try {
-        context.values.set(proofKey, await rpcs.letIn(attempt));
+        context.values.set(authenticationKey, await rpcs.authenticate(attempt));
       } catch (error) {
         throw await rpcs.refusalOf(error, attempt);
       }
@@ -83,16 +85,16 @@ async function* serve(
 ): AsyncGenerator<Message> {
   const { openStreams, rpcs, stopping } = parts;
   context.values.set(isDecodingKey, false);
-  const proof = context.values.get(proofKey);
-  assert(proof);
-  const open = openStreams.add(() => askAgain(parts, { served, message }, proof));
-  const cutOff = context.values.get(cutOffKey);
-  open.signal.addEventListener('abort', () => void setTimeout(cutOff, lastWordsMs).unref(), { once: true });
+  const authentication = context.values.get(authenticationKey);
+  assert(authentication);
+  const open = openStreams.add(() => reauthorize(parts, { served, message }, authentication));
+  const abortResponse = context.values.get(abortResponseKey);
+  open.signal.addEventListener('abort', () => void setTimeout(abortResponse, lastWordsMs).unref(), { once: true });
   const signal = AbortSignal.any([context.signal, open.signal, stopping]);
   const attempt = attemptOf(served, context, signal);
   try {
-    const call = await rpcs.admit(attempt, proof, message);
-    yield* untilAborted(signal, served.rpc.invoke(message, call));
+    const call = await rpcs.admit(attempt, authentication, message);
+    yield* itemsUntilAborted(signal, served.rpc.invoke(message, call));
     // Whatever ended the stream is its end's reason.
     signal.throwIfAborted();
   } catch (error) {
@@ -104,14 +106,14 @@ async function* serve(
 }
 
 /** Whether the caller could open the stream anew; it is not another call. */
-async function askAgain(
-  { guard, prover }: StreamParts,
+async function reauthorize(
+  { guard, authenticator }: StreamParts,
   { served, message }: { readonly served: ServedStream; readonly message: Message },
-  proof: Proof,
+  authentication: Authentication,
 ): Promise<void> {
   const { dialect, rpc } = served;
-  const renewed = await prover.renew({ ...proof, askedAtMs: Number.NEGATIVE_INFINITY });
-  guard.admit({ dialect, rpc, caller: callerOf(rpc, renewed), headers: proof.evidence.headers, message });
+  const renewed = await reauthenticate(authenticator, authentication);
+  guard.admit({ dialect, rpc, caller: callerOf(rpc, renewed), headers: authentication.input.headers, message });
 }
 
 function attemptOf(served: ServedStream, context: HandlerContext, signal: AbortSignal): GuardedAttempt {

@@ -22,7 +22,7 @@ export interface HealthParts {
  */
 export function registerHealth(router: ConnectRouter, parts: HealthParts): void {
   const names = new Set(['', Health.typeName, ...parts.services]);
-  const current = (): Status => (parts.readiness.trouble() === undefined ? Status.SERVING : Status.NOT_SERVING);
+  const current = (): Status => (parts.readiness.notReadyReason() === undefined ? Status.SERVING : Status.NOT_SERVING);
   router.service(Health, {
     check({ service }) {
       if (!names.has(service)) throw new ConnectError('no such service', Code.NotFound);

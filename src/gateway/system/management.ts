@@ -2,7 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { once } from 'node:events';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { hasSeveralAuthorizations, hostOf, isLocalRequest, isLocalServer } from '../request/request-identity.ts';
+import { isLocalRequest, isLocalServer } from '../request/local-request.ts';
+import { hasSeveralAuthorizations, hostOf } from '../request/request-headers.ts';
 import { describeUnknownError } from '../errors/unknown-error.ts';
 import type { IsMetricsToken } from './metrics-token.ts';
 import { healthAnswer, readinessAnswer } from './probes.ts';

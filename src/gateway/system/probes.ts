@@ -14,7 +14,7 @@ export function healthAnswer(): ProbeAnswer {
 
 /** Of `/readyz`: 503 and why while no call could be answered; 200 also where an operator has to look into something. */
 export function readinessAnswer(readiness: Readiness): ProbeAnswer {
-  const reason = readiness.trouble();
+  const reason = readiness.notReadyReason();
   const warnings = readiness.warnings?.() ?? [];
   if (reason === undefined) {
     return { status: 200, body: { status: 'ready', ...(warnings.length > 0 && { warnings }) } };

@@ -1,7 +1,7 @@
 /** Whether calls can be answered at the moment. */
 export interface Readiness {
   /** Why they can't, in a few words for the operator, such as `the database does not serve: disk full`; undefined while they can. */
-  trouble(): string | undefined;
+  notReadyReason(): string | undefined;
   /** What an operator has to look into although calls are answered. */
   warnings?(): readonly string[];
   /** Tells of every change; the answer ends the telling. */
@@ -16,7 +16,7 @@ export interface StoppableReadiness extends Readiness {
 /** Adds warnings to a readiness. */
 export function withWarnings(readiness: Readiness, warnings: () => readonly string[]): Readiness {
   return {
-    trouble: () => readiness.trouble(),
+    notReadyReason: () => readiness.notReadyReason(),
     subscribe: (changed) => readiness.subscribe(changed),
     warnings,
   };
@@ -27,7 +27,7 @@ export function stoppable(readiness: Readiness): StoppableReadiness {
   const listeners = new Set<() => void>();
   let isStopping = false;
   return {
-    trouble: () => (isStopping ? 'the server is stopping' : readiness.trouble()),
+    notReadyReason: () => (isStopping ? 'the server is stopping' : readiness.notReadyReason()),
     warnings: () => readiness.warnings?.() ?? [],
     subscribe(changed) {
       listeners.add(changed);

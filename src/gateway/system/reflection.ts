@@ -8,7 +8,7 @@ import * as v1 from '../../../gen/grpc/reflection/v1/reflection_pb.ts';
 import { ErrorInfoSchema } from '../../../gen/google/rpc/error_details_pb.ts';
 import { StatusSchema } from '../../../gen/google/rpc/status_pb.ts';
 import * as v1alpha from '../../../gen/grpc/reflection/v1alpha/reflection_pb.ts';
-import { untilAborted } from '../request/until-aborted.ts';
+import { itemsUntilAborted } from '../request/call-registry.ts';
 import { beginStreamTime } from './public-stream.ts';
 
 /** What a reflection client may ask about. */
@@ -86,7 +86,7 @@ async function* limitRequests<Request>(
   using time = beginStreamTime(streamMs);
   const ended = AbortSignal.any([signal, stopping, time.signal]);
   try {
-    yield* untilAborted(ended, requests);
+    yield* itemsUntilAborted(ended, requests);
   } catch (error) {
     throw ended.aborted ? ended.reason : error;
   }

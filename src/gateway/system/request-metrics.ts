@@ -58,7 +58,7 @@ function readyGauge(readiness: Readiness): Gauge {
     help: '1 while calls can be answered, as /readyz says, else 0.',
     registers: [],
     collect() {
-      this.set(readiness.trouble() === undefined ? 1 : 0);
+      this.set(readiness.notReadyReason() === undefined ? 1 : 0);
     },
   });
 }

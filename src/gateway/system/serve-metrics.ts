@@ -2,25 +2,26 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { VaultError, type VaultErrorCode } from '../../vault/errors.ts';
-import { evidenceOf, type Proof, type Prover } from '../admission/authenticate.ts';
-import { logRefusedToken } from '../admission/denial-observer.ts';
+import { authenticationInputOf, type Authentication, type RequestAuthenticator } from '../admission/authenticate.ts';
+import { logTokenFailure } from '../admission/denial-observer.ts';
 import type { RestAnswer } from '../contract/dialect.ts';
 import type { Exchange } from '../contract/exchange.ts';
+import type { CallRegistry } from '../request/call-registry.ts';
 import { headersByName } from '../request/request-headers.ts';
 import { plainAnswer } from '../errors/rest-problems.ts';
-import { abortWhenGone } from '../rest/rest-request.ts';
 import type { IsMetricsToken } from './metrics-token.ts';
 
 /** What metrics are served with. */
 export interface MetricsParts {
   readonly registry: Registry;
-  readonly prover: Prover;
+  readonly calls: CallRegistry;
+  readonly authenticator: RequestAuthenticator;
   readonly isMetricsToken: IsMetricsToken;
   readonly exchangeOf: (request: FastifyRequest) => Exchange | undefined;
   readonly log: Logger;
 }
 
-/** What other refusals of a proof mean than that it is none. */
+/** What other refusals of a authentication mean than that it is none. */
 const refusals: Partial<Record<VaultErrorCode, number>> = { resource_exhausted: 429, unavailable: 503, canceled: 503 };
 
 /**
@@ -30,9 +31,9 @@ const refusals: Partial<Record<VaultErrorCode, number>> = { resource_exhausted: 
  * @see https://prometheus.io/docs/instrumenting/exposition_formats/
  */
 export function serveMetrics(fastify: FastifyInstance, parts: MetricsParts): void {
-  const { registry, exchangeOf } = parts;
+  const { calls, registry, exchangeOf } = parts;
   fastify.get('/metrics', async (request, reply) => {
-    const refusal = await refuse(parts, request, exchangeOf(request), abortWhenGone(reply).signal);
+    const refusal = await refuse(parts, request, exchangeOf(request), calls.beginWith(reply, Infinity).signal);
     if (!refusal) return reply.type(registry.contentType).send(await registry.metrics());
     return reply
       .code(refusal.status)
@@ -43,7 +44,7 @@ export function serveMetrics(fastify: FastifyInstance, parts: MetricsParts): voi
 
 /** @returns undefined for whoever may read them */
 async function refuse(
-  { isMetricsToken, prover, log }: MetricsParts,
+  { isMetricsToken, authenticator, log }: MetricsParts,
   request: FastifyRequest,
   exchange: Exchange | undefined,
   signal: AbortSignal,
@@ -55,13 +56,13 @@ async function refuse(
     return undefined;
   }
   const headers = headersByName(request.raw.headers);
-  const proof = await prover.prove(evidenceOf(exchange, headers, signal));
-  if (proof.caller?.isOwner) return undefined;
-  if (proof.refusal instanceof VaultError) logRefusedToken(log, exchange.requestId, proof.refusal);
-  return refusalOf(proof);
+  const authentication = await authenticator.authenticate(authenticationInputOf(exchange, headers, signal));
+  if (authentication.caller?.isOwner) return undefined;
+  if (authentication.refusal instanceof VaultError) logTokenFailure(log, exchange.requestId, authentication.refusal);
+  return refusalOf(authentication);
 }
 
-function refusalOf({ caller, refusal }: Proof): RestAnswer {
+function refusalOf({ caller, refusal }: Authentication): RestAnswer {
   if (caller) return plainAnswer(403, 'permission_denied', 'only owners of the instance may read metrics');
   if (refusal !== undefined && !(refusal instanceof VaultError)) throw refusal;
   const status = refusal && refusals[refusal.code];

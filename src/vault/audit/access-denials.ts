@@ -46,7 +46,7 @@ export class DenialRecorder {
    *
    * @param credential what the request names, if any: it is recorded as it is named, and never looked up
    */
-  async noteDenied(call: DeniedCall, { code, details }: VaultError, credential?: string): Promise<void> {
+  async recordDenied(call: DeniedCall, { code, details }: VaultError, credential?: string): Promise<void> {
     if (!denials.has(code)) return;
     const { audit, clock, ids } = this.#parts;
     const workspaceId = ownWorkspace(call.caller, details.workspace);
@@ -64,7 +64,7 @@ export class DenialRecorder {
   }
 
   /** Counts an unauthenticated call for the network of its peer; beyond a thousand networks, the others are counted together. */
-  noteRefused(peer: string, { code }: VaultError): void {
+  countUnauthenticated(peer: string, { code }: VaultError): void {
     if (!refusals.has(code)) return;
     const network = networkOf(peer);
     const isCounted = this.#refused.has(network) || this.#refused.size < networksMax;

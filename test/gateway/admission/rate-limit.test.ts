@@ -86,7 +86,7 @@ describe('a limit of calls a second', () => {
   });
 
   it('of a key does not count twice a caller who is proved once more', async () => {
-    ({ running } = await startLimited({ perKey: 2, perAddress: 2 }, { proofLastsMs: -1 }));
+    ({ running } = await startLimited({ perKey: 2, perAddress: 2 }, { authenticationMaxAgeMs: -1 }));
     expect([await listBooks(running, viewer), await listBooks(running, viewer)]).to.deep.equal([served, served]);
     expect(await listBooks(running, viewer)).to.equal(refused);
   });

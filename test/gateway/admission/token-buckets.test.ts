@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { array, assert, integer, property } from 'fast-check';
-import { TokenBuckets } from '../../../src/gateway/admission/token-buckets.ts';
+import { TokenBuckets } from '../../../src/gateway/admission/rate-limit.ts';
 
 /** Buckets, and the time that they know, in milliseconds. */
 function buckets({ perSecond = 2, bucketsMax = 100 } = {}) {

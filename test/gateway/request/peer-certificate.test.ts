@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { once } from 'node:events';
 import { connect as connectInClear, createServer as createClearServer, type AddressInfo, type Server } from 'node:net';
 import { createServer, connect, type TlsOptions, type TLSSocket } from 'node:tls';
-import { peerCertificateOf } from '../../../src/gateway/request/peer-certificate.ts';
+import { peerCertificateOf } from '../../../src/gateway/request/request-log.ts';
 import { createAuthority, type Identity } from '../certificates.ts';
 
 const authority = createAuthority();

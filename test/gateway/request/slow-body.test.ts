@@ -13,13 +13,13 @@ interface Revocable extends AsyncDisposable {
   nextLookUp(): Promise<void>;
 }
 
-async function startRevocable(proofLastsMs: number): Promise<Revocable> {
+async function startRevocable(authenticationMaxAgeMs: number): Promise<Revocable> {
   const { editor } = callers();
   let isRevoked = false;
   let lookUps = 0;
   let next = Promise.withResolvers<void>();
   const running = await startGateway({
-    proofLastsMs,
+    authenticationMaxAgeMs,
     authenticate: async (headers) => {
       lookUps += 1;
       next.resolve();

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { clientSpanOf, traceIdOf } from '../../../src/gateway/request/trace-context.ts';
+import { clientSpanOf, traceIdOf } from '../../../src/gateway/request/request-span.ts';
 
 const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
 const parent = '00f067aa0ba902b7';

@@ -197,15 +197,15 @@ describe('a list that fails after its first byte', () => {
     const { chunks, letGo } = heldList(() => tokens.delete('editor'));
     const denied: string[] = [];
     await using running = await serve(chunks, {
-      proofLastsMs: 0,
+      authenticationMaxAgeMs: 0,
       authenticate: async (headers) => {
         const caller = tokens.get(headers.get('authorization')?.replace('Bearer ', '') ?? '');
         if (!caller) throw new VaultError('token_invalid', 'Invalid token');
         return caller;
       },
       denials: {
-        noteDenied: async (_, { code }) => void denied.push(code),
-        noteRefused: (_, { code }) => void denied.push(code),
+        recordDenied: async (_, { code }) => void denied.push(code),
+        countUnauthenticated: (_, { code }) => void denied.push(code),
       },
     });
     const raw = await openRaw(running.port);

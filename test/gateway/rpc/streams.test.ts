@@ -28,7 +28,7 @@ describe('a stream', () => {
         if (!caller) throw new VaultError('token_invalid', 'Invalid token');
         return caller;
       },
-      onGrantChange: (changed) => {
+      onAccessChange: (changed) => {
         tellChange = changed;
         return () => undefined;
       },

@@ -33,21 +33,21 @@ describe('the recorder of calls that are not let in', () => {
   const counts = () => events.map(({ peer, count }) => `${peer} ${count}`);
 
   it('notes what a known caller was denied, in a workspace of his own', async () => {
-    await recorder.noteDenied(callIn(own), denied(own));
-    await recorder.noteDenied(callIn(own), denied(foreign));
+    await recorder.recordDenied(callIn(own), denied(own));
+    await recorder.recordDenied(callIn(own), denied(foreign));
     expect(events.map(({ workspaceId }) => workspaceId)).to.deep.equal([own, own]);
     expect(events[0]).to.include({ action: 'access.denied', outcome: 'DENIED', resourceId: 'secrets.reveal' });
   });
 
   it('notes no other failure', async () => {
-    await recorder.noteDenied(callIn(own), new VaultError('not_found', 'no'));
-    recorder.noteRefused('10.0.0.1', new VaultError('invalid_argument', 'no'));
+    await recorder.recordDenied(callIn(own), new VaultError('not_found', 'no'));
+    recorder.countUnauthenticated('10.0.0.1', new VaultError('invalid_argument', 'no'));
     await recorder.flush();
     expect(events).to.deep.equal([]);
   });
 
   it('counts the calls of nobody by address, into one event each', async () => {
-    for (const peer of ['10.0.0.1', '10.0.0.2', '10.0.0.1']) recorder.noteRefused(peer, missing);
+    for (const peer of ['10.0.0.1', '10.0.0.2', '10.0.0.1']) recorder.countUnauthenticated(peer, missing);
     await recorder.flush();
     await recorder.flush();
     expect(counts()).to.deep.equal(['10.0.0.1 2', '10.0.0.2 1']);
@@ -56,25 +56,25 @@ describe('the recorder of calls that are not let in', () => {
 
   it('counts the addresses of one IPv6 network together, and names the network', async () => {
     for (const peer of ['2001:db8::1', '2001:db8::2', '2001:db8:0:1::1', '2001:db8::1', '2001:db8:0:1::1']) {
-      recorder.noteRefused(peer, missing);
+      recorder.countUnauthenticated(peer, missing);
     }
     await recorder.flush();
     expect(counts()).to.deep.equal(['2001:db8::/64 3', '2001:db8:0:1::1 2']);
   });
 
   it('counts all further addresses together, however many there are', async () => {
-    for (let address = 0; address < 5_000; address += 1) recorder.noteRefused(`address ${address}`, missing);
+    for (let address = 0; address < 5_000; address += 1) recorder.countUnauthenticated(`address ${address}`, missing);
     await recorder.flush();
     expect(events).to.have.length(1_001);
     expect(counts().at(-1)).to.equal('others 4000');
   });
 
   it('keeps what could not be written', async () => {
-    recorder.noteRefused('10.0.0.1', missing);
+    recorder.countUnauthenticated('10.0.0.1', missing);
     isAway = true;
     expect((await refusalOf(recorder.flush())).code).to.equal('unavailable');
     isAway = false;
-    recorder.noteRefused('10.0.0.1', missing);
+    recorder.countUnauthenticated('10.0.0.1', missing);
     await recorder.flush();
     expect(counts()).to.deep.equal(['10.0.0.1 2']);
   });

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { isLocalRequest, isLocalServer, requestIdOf } from '../../../src/gateway/request/request-identity.ts';
+import { isLocalRequest, isLocalServer } from '../../../src/gateway/request/local-request.ts';
+import { requestIdOf } from '../../../src/gateway/request/request-headers.ts';
 
 describe('a request id', () => {
   it('is X-Request-ID, before X-Correlation-ID', () => {

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { DatabaseFailure } from '../../src/store/postgres/connect/database-failure.ts';
 import { CredentialEntity } from '../../src/store/entities/credential.ts';
-import { CredentialVersionEntity } from '../../src/store/entities/credential-version.ts';
-import { WorkspaceKeyEntity } from '../../src/store/entities/workspace-key.ts';
+import { CredentialVersionEntity } from '../../src/store/entities/credential.ts';
+import { WorkspaceKeyEntity } from '../../src/store/entities/workspace.ts';
 import {
   addCredential,
   addWorkspace,

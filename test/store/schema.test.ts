@@ -2,7 +2,7 @@ import { MikroORM } from '@mikro-orm/postgresql';
 import { expect } from 'chai';
 import { entities } from '../../src/store/entities/index.ts';
 import { EntityStatements } from '../../src/store/postgres/statements/entity-query.ts';
-import { CredentialVersionEntity } from '../../src/store/entities/credential-version.ts';
+import { CredentialVersionEntity } from '../../src/store/entities/credential.ts';
 import { newWorkspace, openTestStores, type TestStores } from './fixtures.ts';
 
 describe('the schema', () => {

@@ -1,8 +1,82 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import type { JsonObject } from '../../vault/json.ts';
-import { shortIdColumn } from './short-id-column.ts';
-import { tenantRows } from './tenant-rows.ts';
+import { shortIdColumn, tenantRows, textArrayColumn } from './columns.ts';
 import { WorkspaceEntity } from './workspace.ts';
+
+/**
+ * How a column of `credential` is stored, read, written and signed. `ascending` places are those of the first release.
+ */
+interface ColumnRule {
+  /** The column as the ORM declares it. */
+  readonly property: unknown;
+  /** The SQL type of its values. */
+  readonly type: 'uuid' | 'text' | 'text[]' | 'json' | 'jsonb' | 'boolean' | 'int' | 'bigint' | 'timestamptz';
+  /** Whether an update writes it. */
+  readonly isChangeable: boolean;
+  /**
+   * Whether the row's MAC covers it: at its place in the order of this table, or by its name and only where it is set. The
+   * places are those of the first release and fixed; later columns are signed by name, so that stored MACs stay valid.
+   */
+  readonly signed: 'by place' | 'by name' | 'no';
+}
+
+/**
+ * The columns of `credential`. Everything the store does with a credential is derived from this table: the entity, reading,
+ * inserting, updating, and the text under the MAC. `shortId` and `mac` are not among them, since they are derived themselves.
+ */
+export const credentialColumns = {
+  workspaceId: {
+    property: () => p.manyToOne(WorkspaceEntity).primary().mapToPk().fieldName('workspace_id').index(false),
+    type: 'uuid',
+    isChangeable: false,
+    signed: 'by place',
+  },
+  id: { property: p.uuid().primary(), type: 'uuid', isChangeable: false, signed: 'by place' },
+  name: { property: p.text(), type: 'text', isChangeable: true, signed: 'by place' },
+  // The name once more where it must be unique in the workspace.
+  exclusiveName: { property: p.text().nullable(), type: 'text', isChangeable: true, signed: 'by place' },
+  description: { property: p.text().nullable(), type: 'text', isChangeable: true, signed: 'by place' },
+  provider: { property: p.text(), type: 'text', isChangeable: true, signed: 'by place' },
+  authType: { property: p.text(), type: 'text', isChangeable: true, signed: 'by place' },
+  category: { property: p.text().nullable(), type: 'text', isChangeable: true, signed: 'by place' },
+  scope: { property: p.text().nullable(), type: 'text', isChangeable: true, signed: 'by place' },
+  tags: { property: textArrayColumn(), type: 'text[]', isChangeable: true, signed: 'by place' },
+  labels: {
+    property: p.json<Readonly<Record<string, string>>>(),
+    type: 'jsonb',
+    isChangeable: true,
+    signed: 'by place',
+  },
+  // `json` keeps the caller's order and number formats; nothing is searched in it.
+  metadata: {
+    property: p.json<JsonObject>().columnType('json').nullable(),
+    type: 'json',
+    isChangeable: true,
+    signed: 'by place',
+  },
+  isActive: { property: p.boolean(), type: 'boolean', isChangeable: true, signed: 'by place' },
+  expiresAt: { property: p.datetime(3).nullable(), type: 'timestamptz', isChangeable: true, signed: 'by place' },
+  currentVersion: { property: p.integer(), type: 'int', isChangeable: true, signed: 'by place' },
+  revision: { property: p.integer(), type: 'int', isChangeable: true, signed: 'by place' },
+  // These three change where a deleted credential is created again.
+  origin: { property: p.text(), type: 'text', isChangeable: true, signed: 'by place' },
+  createdBy: { property: p.uuid(), type: 'uuid', isChangeable: true, signed: 'by place' },
+  createdAt: { property: p.datetime(3), type: 'timestamptz', isChangeable: true, signed: 'by place' },
+  updatedAt: { property: p.datetime(3), type: 'timestamptz', isChangeable: true, signed: 'by place' },
+  deletedAt: { property: p.datetime(3).nullable(), type: 'timestamptz', isChangeable: true, signed: 'by place' },
+  // Uses are counted by statements of their own.
+  lastUsedAt: { property: p.datetime(3).nullable(), type: 'timestamptz', isChangeable: false, signed: 'no' },
+  useCount: { property: p.bigint('number'), type: 'bigint', isChangeable: false, signed: 'no' },
+} as const satisfies Record<string, ColumnRule>;
+
+type Properties<Columns extends Record<string, ColumnRule>> = {
+  readonly [Name in keyof Columns]: Columns[Name]['property'];
+};
+
+function propertiesOf<Columns extends Record<string, ColumnRule>>(columns: Columns): Properties<Columns>;
+function propertiesOf(columns: Record<string, ColumnRule>): object {
+  return Object.fromEntries(Object.entries(columns).map(([name, { property }]) => [name, property]));
+}
 
 /** The metadata of a credential; its secrets are in `credential_version`. */
 export const CredentialEntity = defineEntity({
@@ -26,33 +100,42 @@ export const CredentialEntity = defineEntity({
     { name: 'credential_revision_check', expression: 'revision >= 1' },
   ],
   properties: {
-    workspaceId: () => p.manyToOne(WorkspaceEntity).primary().mapToPk().fieldName('workspace_id').index(false),
-    id: p.uuid().primary(),
-    shortId: shortIdColumn(),
-    name: p.text(),
-    // The name once more, where it may not be taken twice.
-    exclusiveName: p.text().nullable(),
-    description: p.text().nullable(),
-    provider: p.text(),
-    authType: p.text(),
-    category: p.text().nullable(),
-    scope: p.text().nullable(),
-    tags: p.array(),
-    labels: p.json<Readonly<Record<string, string>>>(),
-    // `json` keeps the order and spelling that the caller gave; nothing is searched in it.
-    metadata: p.json<JsonObject>().columnType('json').nullable(),
-    isActive: p.boolean(),
-    expiresAt: p.datetime(3).nullable(),
-    lastUsedAt: p.datetime(3).nullable(),
-    useCount: p.bigint('number'),
-    currentVersion: p.integer(),
-    revision: p.integer(),
-    origin: p.text(),
+    ...propertiesOf(credentialColumns),
+    shortId: shortIdColumn().lazy(),
+    // Null only in rows from before there were MACs, until the next start. Metadata are shown without checking it.
+    mac: p.blob().nullable().lazy(),
+  },
+});
+
+/** States of a version; nothing destroys one yet. */
+const versionStates = ['enabled', 'destroyed'] as const;
+
+/** A state of a version. */
+export type VersionState = (typeof versionStates)[number];
+
+/** One sealed secret of a credential. The ciphertext is lazy: it is loaded only where it is selected by name. */
+export const CredentialVersionEntity = defineEntity({
+  name: 'CredentialVersion',
+  tableName: 'credential_version',
+  ...tenantRows('credential_version'),
+  checks: [{ name: 'credential_version_version_check', expression: 'version >= 1' }],
+  properties: {
+    workspaceId: p.uuid().primary(),
+    credentialId: p.uuid().primary(),
+    version: p.integer().primary(),
+    credential: () =>
+      p
+        .manyToOne(CredentialEntity)
+        .joinColumns('workspace_id', 'credential_id')
+        .foreignKeyName('credential_version_credential_foreign')
+        .updateRule('no action')
+        .index(false),
+    sealed: p.blob().lazy(),
+    keyId: p.blob(),
     createdBy: p.uuid(),
     createdAt: p.datetime(3),
-    updatedAt: p.datetime(3),
-    deletedAt: p.datetime(3).nullable(),
-    // Null only in rows from before there were MACs, until the next start. Metadata are shown without it.
+    state: p.enum(versionStates).columnType('text').default('enabled'),
+    // Null only in rows from before there were MACs, until the next start.
     mac: p.blob().nullable().lazy(),
   },
 });

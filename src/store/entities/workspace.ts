@@ -1,5 +1,5 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
-import { shortIdColumn } from './short-id-column.ts';
+import { shortIdColumn, tenantRows } from './columns.ts';
 
 /** A tenant, whose name carries a MAC. Global: it is looked up before a caller's workspace is known. */
 export const WorkspaceEntity = defineEntity({
@@ -15,15 +15,47 @@ export const WorkspaceEntity = defineEntity({
   ],
   properties: {
     id: p.uuid().primary(),
-    shortId: shortIdColumn(),
+    shortId: shortIdColumn().lazy(),
     name: p.text(),
-    // No foreign key: the first workspace and the first user name each other.
+    // No foreign key: the first workspace and the first user refer to each other.
     createdBy: p.uuid(),
     createdAt: p.datetime(3),
-    // From then on it is absent, and its keys are gone; its credentials follow, and are all gone when it is purged.
+    // From then on it is absent and its keys are destroyed; it is purged once all its credentials are deleted.
     deletedAt: p.datetime(3).nullable(),
     purgedAt: p.datetime(3).nullable(),
     // Null only in rows from before there were MACs, until the next start.
     mac: p.blob().nullable(),
+  },
+});
+
+/** A wrapped workspace key. Carries a MAC, since an attacker who could plant a key would read what it seals. */
+export const WorkspaceKeyEntity = defineEntity({
+  name: 'WorkspaceKey',
+  tableName: 'workspace_key',
+  ...tenantRows('workspace_key'),
+  properties: {
+    workspaceId: () => p.manyToOne(WorkspaceEntity).primary().mapToPk().fieldName('workspace_id').index(false),
+    keyId: p.blob().primary(),
+    wrapped: p.blob(),
+    masterFingerprint: p.text(),
+    createdAt: p.datetime(3),
+    mac: p.blob(),
+  },
+});
+
+/** The instance's own keys, wrapped: one row. */
+export const KeyringEntity = defineEntity({
+  name: 'Keyring',
+  tableName: 'keyring',
+  checks: [{ name: 'keyring_single_row_check', expression: 'id = 1' }],
+  properties: {
+    id: p.smallint().primary().autoincrement(false),
+    instanceId: p.uuid(),
+    derivation: p.enum(['argon2id', 'key']).columnType('text'),
+    salt: p.blob(),
+    masterFingerprint: p.text(),
+    canary: p.blob(),
+    wrappedKeys: p.blob(),
+    createdAt: p.datetime(3),
   },
 });

@@ -1,7 +1,6 @@
 import type { InferEntity } from '@mikro-orm/postgresql';
 import type { ApiKey, Membership, Session, User } from '../../vault/identity/identity.ts';
-import type { ApiKeyEntity } from '../entities/api-key.ts';
-import type { UserEntity } from '../entities/user.ts';
+import type { ApiKeyEntity, UserEntity } from '../entities/identity.ts';
 import type { GrantGuard } from './grant-guard.ts';
 import { apiKeyGrants, membershipGrants, sessionGrants, userGrants } from './grant-tables.ts';
 import { insertInto, updateRow, type Fragment } from '../postgres/statements/statement.ts';

@@ -1,6 +1,6 @@
 import type { ApiKey, Membership, Session, User } from '../../vault/identity/identity.ts';
 import type { Workspace, WrappedWorkspaceKey } from '../../vault/workspaces/ports.ts';
-import type { versionStates } from '../entities/credential-version.ts';
+import type { VersionState } from '../entities/credential.ts';
 import { flag, instant, type GrantTable } from './grant-guard.ts';
 
 type Nullable<Row> = { readonly [Key in keyof Row]: null extends Row[Key] ? Row[Key] | undefined : Row[Key] };
@@ -104,7 +104,7 @@ export interface VersionRecord {
   readonly workspaceId: string;
   readonly credentialId: string;
   readonly version: number;
-  readonly state: (typeof versionStates)[number];
+  readonly state: VersionState;
   readonly keyId: Uint8Array;
   readonly createdBy: string;
   readonly createdAt: Date;

@@ -8,7 +8,7 @@ import { insertNamedUser, updateDeactivation, updatePassword, userOf, type UserR
 import type { Commits } from '../commits/commits.ts';
 import type { Database } from '../postgres/database.ts';
 import { endProofs, sessionEnding } from '../identity/end-proofs.ts';
-import { UserEntity } from '../entities/user.ts';
+import { UserEntity } from '../entities/identity.ts';
 import type { EntityCriteria } from '../postgres/statements/entity-query.ts';
 import type { GrantGuard } from '../identity/grant-guard.ts';
 import { userGrants } from '../identity/grant-tables.ts';

@@ -17,7 +17,7 @@ import type { Commits } from '../commits/commits.ts';
 import { DatabaseFailure } from '../postgres/connect/database-failure.ts';
 import { readableTime } from '../postgres/statements/readable-values.ts';
 import type { Database } from '../postgres/database.ts';
-import { ApiKeyEntity } from '../entities/api-key.ts';
+import { ApiKeyEntity } from '../entities/identity.ts';
 import type { GrantGuard } from '../identity/grant-guard.ts';
 import { apiKeyGrants } from '../identity/grant-tables.ts';
 import { requireWorkspace } from '../workspaces/require-workspace.ts';

@@ -1,8 +1,8 @@
 import { VaultError } from '../../vault/errors.ts';
 import type { KeyStore, StoredKeyring, WrappedWorkspaceKey } from '../../vault/workspaces/ports.ts';
 import type { Database } from '../postgres/database.ts';
-import { KeyringEntity } from '../entities/keyring.ts';
-import { WorkspaceKeyEntity } from '../entities/workspace-key.ts';
+import { KeyringEntity } from '../entities/workspace.ts';
+import { WorkspaceKeyEntity } from '../entities/workspace.ts';
 import type { GrantGuard } from '../identity/grant-guard.ts';
 import { workspaceKeyGrants } from '../identity/grant-tables.ts';
 import { wrappedKeyOf } from '../workspaces/workspace-rows.ts';

@@ -5,7 +5,7 @@ import type { MemberChange, MemberStore } from '../../vault/identity/ports.ts';
 import { insertMembership, userOf, userOfColumns } from '../identity/access-rows.ts';
 import type { Commits } from '../commits/commits.ts';
 import type { Database } from '../postgres/database.ts';
-import { UserEntity } from '../entities/user.ts';
+import { UserEntity } from '../entities/identity.ts';
 import type { GrantGuard } from '../identity/grant-guard.ts';
 import { membershipGrants, userGrants } from '../identity/grant-tables.ts';
 import {

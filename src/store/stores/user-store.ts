@@ -17,7 +17,7 @@ import {
 } from '../identity/access-rows.ts';
 import type { Commits } from '../commits/commits.ts';
 import type { Database } from '../postgres/database.ts';
-import { UserEntity } from '../entities/user.ts';
+import { UserEntity } from '../entities/identity.ts';
 import { endProofs, sessionEnding } from '../identity/end-proofs.ts';
 import type { EntityCriteria } from '../postgres/statements/entity-query.ts';
 import type { GrantGuard } from '../identity/grant-guard.ts';

@@ -1,7 +1,7 @@
 import type { AuditEvent } from '../../vault/audit/audit-event.ts';
 import type { ChainedEvent, LedgerEntry, StreamHead, UnreadableEvent } from '../../vault/audit/audit-chain.ts';
 import type { InferEntity } from '@mikro-orm/postgresql';
-import type { AuditEventEntity } from '../entities/audit-event.ts';
+import type { AuditEventEntity } from '../entities/audit.ts';
 import { sqlStateOf } from '../postgres/connect/database-failure.ts';
 import { isReadableTime } from '../postgres/statements/readable-values.ts';
 import { insertRows } from '../postgres/statements/statement-rows.ts';

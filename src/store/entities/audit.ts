@@ -1,9 +1,10 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import type { AuditAction, AuditEvent, AuditOutcome } from '../../vault/audit/audit-event.ts';
+import type { LedgerKind } from '../../vault/audit/audit-chain.ts';
 
 /**
- * One line of the audit trail, in its place in a stream. Nothing refers to it and it refers to nothing by foreign key, since
- * it outlives what it tells of.
+ * One event of the audit trail, at its position in a stream. It has no foreign keys, and none refer to it, since it outlives
+ * what it records.
  */
 export const AuditEventEntity = defineEntity({
   name: 'AuditEvent',
@@ -31,5 +32,20 @@ export const AuditEventEntity = defineEntity({
     requestId: p.text(),
     count: p.integer(),
     resourceState: p.text().nullable(),
+  },
+});
+
+/** The list of the trail's streams, so that none can disappear unnoticed. Rows are only added. */
+export const AuditLedgerEntity = defineEntity({
+  name: 'AuditLedger',
+  tableName: 'audit_ledger',
+  indexes: [{ name: 'audit_ledger_loss_index', properties: ['number'], where: `kind in ('loss', 'acknowledge')` }],
+  properties: {
+    number: p.bigint('number').primary().autoincrement(false),
+    kind: p.enum(['begin', 'prune', 'sign', 'format', 'loss', 'acknowledge'] satisfies LedgerKind[]).columnType('text'),
+    stream: p.uuid(),
+    time: p.datetime(3),
+    heads: p.text(),
+    mac: p.blob(),
   },
 });

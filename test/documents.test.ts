@@ -10,7 +10,7 @@ const run = promisify(execFile);
 const root = resolve(import.meta.dirname, '..');
 
 /** Documents whose shell blocks, run one after the other in the server's folder, all succeed; those of npm are left out. */
-const documents = ['README.md', 'docs/administration.md'];
+const documents = ['README.md', 'docs/apis.md', 'docs/administration.md'];
 /** What the commands use of the checkout. */
 const used = ['node_modules', 'package.json', 'proto'];
 const example = 'docs/examples/create.mjs';
@@ -23,7 +23,7 @@ const hasTools = ['bash', 'curl'].every((tool) => spawnSync(tool, ['--version'])
 
 describe('the commands of a document', () => {
   for (const name of documents) {
-    (hasTools ? it : it.skip)(`do what they say as printed: ${name}`, async () => {
+    (hasTools ? it : it.skip)(`work as printed: ${name}`, async () => {
       await using stack = new AsyncDisposableStack();
       const coffer = await startCoffer();
       stack.defer(() => coffer.stop());

@@ -22,6 +22,12 @@ describe('the README', () => {
     });
   }
 
+  it('links every page of docs/', () => {
+    const pages = readdirSync(resolve(root, 'docs')).filter((name) => name.endsWith('.md'));
+    expect(pages.length).to.be.greaterThan(9);
+    for (const page of pages) expect(readme, page).to.include(`](docs/${page}`);
+  });
+
   /** `@connectrpc/connect`, `-node` names `@connectrpc/connect-node`; `@mikro-orm/core`, `sql` names `@mikro-orm/sql`. */
   function named(scope: string, rest: string): boolean {
     const suffix = `-${rest.split('-').at(-1)}`;
@@ -33,7 +39,7 @@ describe('the README', () => {
   }
 });
 
-describe('docs/README.md', () => {
+describe('the index of the documents', () => {
   it('links every page of docs/', () => {
     const index = readFileSync(resolve(root, 'docs/README.md'), 'utf8');
     const pages = readdirSync(resolve(root, 'docs')).filter((name) => name.endsWith('.md') && name !== 'README.md');

@@ -44,7 +44,9 @@ export class ChainVerifier implements TrailVerifier {
       (trail) => verifyTrail({ chain, trail, expected, verified, own, progress }),
       signal,
     );
-    for await (const fault of verifyVersions({ reader: store.versions, sealers, progress })) progress.add(fault);
+    for await (const fault of verifyVersions({ reader: store.versions, sealers, progress, signal })) {
+      progress.add(fault);
+    }
     progress.end();
     return { ...found, intact: progress.faultCount === 0, faults: progress.faults };
   }

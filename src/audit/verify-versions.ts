@@ -12,19 +12,26 @@ export interface VerifyingVersions {
   readonly reader: VersionReader;
   readonly sealers: SealerSource;
   readonly progress: VerificationProgress;
+  /** Cancels reading. */
+  readonly signal: AbortSignal | undefined;
 }
 
 /** Opens every version in its place, shows nothing of it, and tells what is missing, too many, or does not open. */
-export async function* verifyVersions({ reader, sealers, progress }: VerifyingVersions): AsyncGenerator<TrailFault> {
+export async function* verifyVersions({
+  reader,
+  sealers,
+  progress,
+  signal,
+}: VerifyingVersions): AsyncGenerator<TrailFault> {
   const count = new VersionCount();
   let workspaceId: string | undefined;
   let sealer: WorkspaceSealer | undefined;
-  for await (const versions of reader.readVersions()) {
+  for await (const versions of reader.readVersions(signal)) {
     for (const evidence of versions) {
       if (evidence.workspaceId !== workspaceId) {
         workspaceId = evidence.workspaceId;
         sealer = await sealerOf(sealers, workspaceId);
-        if (!sealer && (await reader.isLiving(workspaceId))) yield keysUnreadable(workspaceId);
+        if (!sealer && (await reader.isLiving(workspaceId, signal))) yield keysUnreadable(workspaceId);
       }
       await progress.count();
       yield* count.take(evidence);

@@ -161,21 +161,27 @@ export class SqlVersionReader implements VersionReader {
     this.#mac = mac;
   }
 
-  async *readVersions(): AsyncGenerator<readonly VersionEvidence[]> {
-    for (const { id } of await this.#database.query<{ readonly id: string }>(findRecordedWorkspaces)) {
-      yield* this.#readWorkspace(id);
+  async *readVersions(signal: AbortSignal | undefined): AsyncGenerator<readonly VersionEvidence[]> {
+    for (const { id } of await this.#database.query<{ readonly id: string }>(findRecordedWorkspaces, signal)) {
+      yield* this.#readWorkspace(id, signal);
     }
   }
 
-  async isLiving(workspaceId: string): Promise<boolean> {
-    return (await this.#database.query(findLivingWorkspace(workspaceId))).length > 0;
+  async isLiving(workspaceId: string, signal: AbortSignal | undefined): Promise<boolean> {
+    return (await this.#database.query(findLivingWorkspace(workspaceId), signal)).length > 0;
   }
 
-  async *#readWorkspace(workspaceId: string): AsyncGenerator<readonly VersionEvidence[]> {
+  async *#readWorkspace(
+    workspaceId: string,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<readonly VersionEvidence[]> {
     const pages = readAhead<VersionRow>(async (last) => {
       const place = last ? { credentialId: last.credentialId, version: last.version ?? 0 } : firstPlace;
       const statement = findVersions(workspaceId, place, versionsAtATime);
-      const [rows = []] = await this.#database.read<VersionRow>({ workspaces: [workspaceId] }, [statement]);
+      const [rows = []] = await this.#database.read<VersionRow>(
+        { workspaces: [workspaceId], ...(signal && { signal }) },
+        [statement],
+      );
       return rows;
     }, versionsAtATime);
     for await (const rows of pages) {

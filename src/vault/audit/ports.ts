@@ -83,9 +83,9 @@ export interface RecordReader {
 
 /** Reads the versions of credentials, some at a time, each part at a moment of its own: they never change. */
 export interface VersionReader {
-  readVersions(): AsyncIterable<readonly VersionEvidence[]>;
+  readVersions(signal: AbortSignal | undefined): AsyncIterable<readonly VersionEvidence[]>;
   /** Whether a workspace is there, and was not deleted meanwhile. */
-  isLiving(workspaceId: string): Promise<boolean>;
+  isLiving(workspaceId: string, signal: AbortSignal | undefined): Promise<boolean>;
 }
 
 /** Which events are wanted. What is absent does not limit them. */

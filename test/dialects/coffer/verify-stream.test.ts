@@ -7,8 +7,11 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { AuditService } from '../../../gen/coffer/v1/audit_service_pb.ts';
 import { runCoffer } from '../../support/coffer-process.ts';
+import { until } from '../../store/fixtures.ts';
 import { startCoffer, type TestCoffer } from '../../support/coffer.ts';
+import { textOf } from '../../support/json.ts';
 
+const password = 'correct horse battery';
 const path = '/v1/auditTrail:streamVerify';
 
 describe('verifying the audit trail as a stream', () => {
@@ -30,9 +33,10 @@ describe('verifying the audit trail as a stream', () => {
     await coffer.stop();
   });
 
-  const post = (body: object, token = coffer.adminToken) =>
-    fetch(coffer.origin + path, {
+  const post = (body: object, token = coffer.adminToken, signal?: AbortSignal, origin = coffer.origin) =>
+    fetch(origin + path, {
       method: 'POST',
+      ...(signal && { signal }),
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       body: JSON.stringify(body),
     });
@@ -105,6 +109,52 @@ describe('verifying the audit trail as a stream', () => {
     expect((await post({}, await coffer.issueKey({ role: 'ADMIN' }))).status).to.equal(403);
     expect((await post({}, 'cof_unknown')).status).to.equal(401);
   });
+
+  const holdUp = () => superuser.query('begin; lock table credential_version in access exclusive mode');
+
+  describe('as server-sent events, while the database makes it wait', () => {
+    afterEach(() => superuser.query('rollback'));
+
+    it('ends with an error once its caller may no longer verify', async () => {
+      const { user } = await coffer.native('POST', '/v1/users', { user: { name: 'second', is_owner: true }, password });
+      const token = textOf(await coffer.native('POST', '/v1/login', { user: 'second', password }), 'token');
+      await holdUp();
+      const response = await post({}, token);
+      await coffer.native('POST', `/v1/users/${textOf(user, 'id')}:deactivate`, {});
+      const events = await eventsOf(response);
+      expect(events.map(({ event }) => event)).not.to.include('result');
+      expect(events.at(-1)).to.have.property('event', 'error');
+      expect(events.at(-1)?.data).to.have.property('code', 'unauthenticated');
+    });
+
+    it('ends when its client goes away', async () => {
+      const controller = new AbortController();
+      await holdUp();
+      await post({}, coffer.adminToken, controller.signal);
+      await until(async () => (await waitingForLock()) > 0);
+      controller.abort();
+      await until(async () => (await waitingForLock()) === 0);
+    });
+
+    it('ends with an error when the server stops', async () => {
+      const other = await startCoffer({ database: coffer.database, environment: coffer.environment });
+      await holdUp();
+      const response = await post({}, coffer.adminToken, undefined, other.origin);
+      await other.stop();
+      const events = await eventsOf(response);
+      expect(events.at(-1)).to.have.property('event', 'error');
+      expect(events.at(-1)?.data).to.have.property('code', 'unavailable');
+    });
+  });
+
+  /** A transaction sees the sessions as they were when it first asked. */
+  async function waitingForLock(): Promise<number> {
+    await superuser.query('select pg_stat_clear_snapshot()');
+    const { rows } = await superuser.query<{ count: number }>(
+      `select count(*)::int as count from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    );
+    return rows[0]?.count ?? 0;
+  }
 
   it('is what the command does, which prints heads to be given back', async function () {
     this.timeout(60_000);

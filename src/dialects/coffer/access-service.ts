@@ -1,17 +1,44 @@
-import { AccessService, type CreateApiKeyRequest } from '../../../gen/coffer/v1/access_service_pb.ts';
-import { authenticatedRpc, workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
+import {
+  AccessService,
+  type CreateApiKeyRequest,
+  type CreateUserRequest,
+} from '../../../gen/coffer/v1/access_service_pb.ts';
+import {
+  authenticatedRpc,
+  ownerRpc,
+  publicRpc,
+  workspaceRpc,
+  type BoundRpc,
+} from '../../gateway/contract/bound-rpc.ts';
 import type { ApiKeyDirectory, ApiKeyDraft } from '../../vault/identity/api-keys.ts';
-import { inWorkspace } from './in-workspace.ts';
-import { apiKeyToMessage, callerToMessage, expiryOf, roleFromEnum } from './mapping.ts';
+import type { Login } from '../../vault/identity/login.ts';
+import type { NamedLogin } from '../../vault/identity/named-login.ts';
+import type { UserDirectory, UserDraft } from '../../vault/identity/users.ts';
+import { toTimestamp } from '../shared/well-known-types.ts';
+import { apiKeyToMessage, callerToMessage, expiryOf, roleFromEnum, userToMessage } from './mapping.ts';
 import { readPage } from './pages.ts';
+import { inWorkspace } from './requests.ts';
 
-/** The rpcs of `coffer.v1.AccessService`. */
-export function accessServiceRpcs(apiKeys: ApiKeyDirectory): BoundRpc[] {
+/** What the service calls. */
+export interface AccessServiceParts {
+  readonly apiKeys: ApiKeyDirectory;
+  readonly users: UserDirectory;
+  /** Revokes sessions, whichever login created them. */
+  readonly login: Login;
+  readonly namedLogin: NamedLogin;
+}
+
+/** The rpcs of `coffer.v1.AccessService`: API keys, users, passwords and sessions. */
+export function accessServiceRpcs(parts: AccessServiceParts): BoundRpc[] {
+  return [...apiKeyRpcs(parts.apiKeys), ...userRpcs(parts.users), ...sessionRpcs(parts)];
+}
+
+function apiKeyRpcs(apiKeys: ApiKeyDirectory): BoundRpc[] {
   const { createApiKey, listApiKeys, revokeApiKey, whoAmI } = AccessService.method;
   const access = inWorkspace('api_keys.manage');
   return [
     workspaceRpc(createApiKey, access, async (request, call) => {
-      const { apiKey, token } = await apiKeys.createApiKey(call, draftFromRequest(request));
+      const { apiKey, token } = await apiKeys.createApiKey(call, apiKeyFromRequest(request));
       return { apiKey: apiKeyToMessage(apiKey), token: token ?? '' };
     }),
     workspaceRpc(listApiKeys, access, async (request, call) => {
@@ -25,7 +52,45 @@ export function accessServiceRpcs(apiKeys: ApiKeyDirectory): BoundRpc[] {
   ];
 }
 
-function draftFromRequest(request: CreateApiKeyRequest): ApiKeyDraft {
+function userRpcs(users: UserDirectory): BoundRpc[] {
+  const { createUser, getUser, listUsers, deactivateUser } = AccessService.method;
+  const access = { permission: 'users.manage' } as const;
+  return [
+    ownerRpc(createUser, access, async (request, call) => ({
+      user: userToMessage(await users.createUser(call, userFromRequest(request))),
+    })),
+    ownerRpc(getUser, access, async ({ userId }, call) => ({
+      user: userToMessage(await users.describeUser(call, userId)),
+    })),
+    ownerRpc(listUsers, access, async (request, call) => {
+      const page = await readPage('users', request, (range) => users.listUsers(call, range));
+      return { users: page.items.map(userToMessage), nextPageToken: page.nextPageToken };
+    }),
+    ownerRpc(deactivateUser, access, async ({ userId }, call) => ({
+      user: userToMessage(await users.deactivateUser(call, userId)),
+    })),
+  ];
+}
+
+function sessionRpcs({ login, namedLogin }: AccessServiceParts): BoundRpc[] {
+  const { login: logIn, logout, changePassword } = AccessService.method;
+  return [
+    publicRpc(logIn, async ({ user, password }, call) => {
+      const { token, expiresAt } = await namedLogin.login(call, { user, password });
+      return { token, expiresAt: toTimestamp(expiresAt) };
+    }),
+    authenticatedRpc(logout, async (_, call) => {
+      await login.logout(call);
+      return {};
+    }),
+    authenticatedRpc(changePassword, async ({ currentPassword, newPassword }, call) => {
+      await namedLogin.changePassword(call, { current: currentPassword, next: newPassword });
+      return {};
+    }),
+  ];
+}
+
+function apiKeyFromRequest(request: CreateApiKeyRequest): ApiKeyDraft {
   return {
     name: request.name,
     role: roleFromEnum(request.role),
@@ -37,4 +102,9 @@ function draftFromRequest(request: CreateApiKeyRequest): ApiKeyDraft {
     expiresAt: expiryOf(request.expiresAt),
     certificateSan: request.certificateSan === '' ? null : request.certificateSan,
   };
+}
+
+function userFromRequest({ user, password }: CreateUserRequest): UserDraft {
+  const { name = '', isOwner = false, defaultWorkspaceId = '' } = user ?? {};
+  return { name, isOwner, defaultWorkspace: defaultWorkspaceId || 'default', password };
 }

@@ -1,10 +1,11 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { Timestamp } from '@bufbuild/protobuf/wkt';
 import {
   AuditEvent_Outcome,
   AuditService,
   VerifyAuditTrailResponse_Fault_Kind,
   type AuditEventSchema,
+  type ListAuditEventsRequest,
+  type ListInstanceEventsRequest,
   type StreamVerifyAuditTrailResponseSchema,
   type VerifyAuditTrailResponseSchema,
 } from '../../../gen/coffer/v1/audit_service_pb.ts';
@@ -26,8 +27,8 @@ import type {
 } from '../../vault/audit/verification.ts';
 import type { AcknowledgedLoss } from '../../vault/audit/trail-loss.ts';
 import { fromTimestamp, toTimestamp } from '../shared/well-known-types.ts';
-import { inWorkspace } from './in-workspace.ts';
-import { readPage } from './pages.ts';
+import { readPage, type PageRange } from './pages.ts';
+import { inWorkspace } from './requests.ts';
 
 const outcomes: Record<AuditOutcome, AuditEvent_Outcome> = {
   OK: AuditEvent_Outcome.OK,
@@ -35,7 +36,7 @@ const outcomes: Record<AuditOutcome, AuditEvent_Outcome> = {
   FAILED: AuditEvent_Outcome.FAILED,
 };
 
-const kinds: Record<TrailFaultKind, VerifyAuditTrailResponse_Fault_Kind> = {
+const faultKinds: Record<TrailFaultKind, VerifyAuditTrailResponse_Fault_Kind> = {
   CHANGED: VerifyAuditTrailResponse_Fault_Kind.CHANGED,
   REMOVED: VerifyAuditTrailResponse_Fault_Kind.REMOVED,
   INSERTED: VerifyAuditTrailResponse_Fault_Kind.INSERTED,
@@ -48,20 +49,12 @@ const kinds: Record<TrailFaultKind, VerifyAuditTrailResponse_Fault_Kind> = {
 export function auditServiceRpcs(trail: AuditTrail): BoundRpc[] {
   const { listAuditEvents, listInstanceEvents, verifyAuditTrail } = AuditService.method;
   return [
-    workspaceRpc(listAuditEvents, inWorkspace('audit.read'), async (request, call) => {
-      const filter = filterFromRequest(request);
-      const page = await readPage('audit_events', request, (range) =>
-        trail.listAuditEvents(call, { ...filter, ...range }),
-      );
-      return { auditEvents: page.items.map(auditEventToMessage), nextPageToken: page.nextPageToken };
-    }),
-    ownerRpc(listInstanceEvents, { permission: 'audit.verify' }, async (request, call) => {
-      const filter = filterFromRequest(request);
-      const page = await readPage('instance_events', request, (range) =>
-        trail.listInstanceEvents(call, { ...filter, ...range }),
-      );
-      return { auditEvents: page.items.map(auditEventToMessage), nextPageToken: page.nextPageToken };
-    }),
+    workspaceRpc(listAuditEvents, inWorkspace('audit.read'), async (request, call) =>
+      readEventPage('audit_events', request, (filter) => trail.listAuditEvents(call, filter)),
+    ),
+    ownerRpc(listInstanceEvents, { permission: 'audit.verify' }, async (request, call) =>
+      readEventPage('instance_events', request, (filter) => trail.listInstanceEvents(call, filter)),
+    ),
     ownerRpc(verifyAuditTrail, { permission: 'audit.verify' }, async ({ expectedHeads }, call) =>
       verificationToMessage(await trail.verifyAuditTrail(call, new Map(Object.entries(expectedHeads)))),
     ),
@@ -102,7 +95,7 @@ function newsToMessage(news: VerificationNews): MessageInitShape<typeof StreamVe
 }
 
 function faultToMessage(fault: TrailFault) {
-  return { ...fault, kind: kinds[fault.kind], sequence: BigInt(fault.sequence) };
+  return { ...fault, kind: faultKinds[fault.kind], sequence: BigInt(fault.sequence) };
 }
 
 function lossToMessage({ kept, lost, stream, time }: AcknowledgedLoss) {
@@ -110,13 +103,19 @@ function lossToMessage({ kept, lost, stream, time }: AcknowledgedLoss) {
   return { stream, firstSequence, lastSequence: BigInt(lost.sequence), time: toTimestamp(time) };
 }
 
-function filterFromRequest(request: {
-  readonly startTime?: Timestamp | undefined;
-  readonly endTime?: Timestamp | undefined;
-  readonly actorId: string;
-  readonly action: string;
-  readonly resourceId: string;
-}): AuditEventFilter {
+type EventListRequest = ListAuditEventsRequest | ListInstanceEventsRequest;
+
+async function readEventPage(
+  list: string,
+  request: EventListRequest,
+  fetch: (filter: AuditEventFilter & PageRange) => Promise<readonly AuditEvent[]>,
+) {
+  const filter = filterFromRequest(request);
+  const { items, nextPageToken } = await readPage(list, request, async (range) => fetch({ ...filter, ...range }));
+  return { auditEvents: items.map(auditEventToMessage), nextPageToken };
+}
+
+function filterFromRequest(request: EventListRequest): AuditEventFilter {
   const { startTime, endTime, actorId, action, resourceId } = request;
   return {
     ...(startTime && { from: fromTimestamp('start_time', startTime) }),

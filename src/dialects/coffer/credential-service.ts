@@ -1,33 +1,42 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import { CredentialService, type CreateCredentialRequest } from '../../../gen/coffer/v1/credential_service_pb.ts';
-import { workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
+import {
+  CredentialEvent_Kind,
+  EventService,
+  type WatchCredentialsResponseSchema,
+} from '../../../gen/coffer/v1/event_service_pb.ts';
+import { SecretService } from '../../../gen/coffer/v1/secret_service_pb.ts';
+import { workspaceRpc, workspaceStream, type BoundRpc, type BoundStream } from '../../gateway/contract/bound-rpc.ts';
 import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
+import type { CredentialChangeKind, CredentialWatch, WatchNews } from '../../vault/credentials/credential-watch.ts';
 import type { Credential } from '../../vault/credentials/credential.ts';
 import { invalidArgument } from '../../vault/errors.ts';
 import type { Clock } from '../../vault/time.ts';
 import { Secret } from '../../vault/secret.ts';
-import { inWorkspace } from './in-workspace.ts';
-import { etagsFromText } from './etags.ts';
+import { toStruct, toTimestamp } from '../shared/well-known-types.ts';
 import { changeFromMessage, credentialToMessage, draftFromMessage } from './mapping.ts';
 import { readFoundPage } from './pages.ts';
+import { etagsFromText, inWorkspace } from './requests.ts';
 
-/** What the service calls. */
+/** What the services call. */
 export interface CredentialServiceParts {
   readonly vault: CredentialVault;
   readonly clock: Clock;
 }
 
-/** The rpcs of `coffer.v1.CredentialService`. */
+/** The rpcs of `coffer.v1.CredentialService` and `coffer.v1.SecretService`. */
 export function credentialServiceRpcs(parts: CredentialServiceParts): BoundRpc[] {
-  return [...readingRpcs(parts), ...writingRpcs(parts), ...activationRpcs(parts)];
+  return [...readingRpcs(parts), ...writingRpcs(parts), ...activationRpcs(parts), revealRpc(parts)];
 }
 
 function readingRpcs({ vault, clock }: CredentialServiceParts): BoundRpc[] {
   const { getCredential, listCredentials } = CredentialService.method;
+  const access = inWorkspace('credentials.read');
   return [
-    workspaceRpc(getCredential, inWorkspace('credentials.read'), async ({ credentialId }, call) => ({
+    workspaceRpc(getCredential, access, async ({ credentialId }, call) => ({
       credential: credentialToMessage(await vault.describeCredential(call, credentialId), clock.now()),
     })),
-    workspaceRpc(listCredentials, inWorkspace('credentials.read'), async (request, call) => {
+    workspaceRpc(listCredentials, access, async (request, call) => {
       const page = await readFoundPage('credentials', request, async (range) => {
         const { credentials: items, hasMore } = await vault.pageCredentials(call, { ...range, order: 'descending' });
         return { items, hasMore };
@@ -41,24 +50,22 @@ function readingRpcs({ vault, clock }: CredentialServiceParts): BoundRpc[] {
 
 function writingRpcs({ vault, clock }: CredentialServiceParts): BoundRpc[] {
   const { createCredential, updateCredential, deleteCredential } = CredentialService.method;
-  // An id may be given.
-  const creating = {
-    ...inWorkspace('credentials.write'),
-    credential: (request: CreateCredentialRequest) => request.credential?.id,
-  };
+  const access = inWorkspace('credentials.write');
+  // The caller may choose the id.
+  const creating = { ...access, credential: (request: CreateCredentialRequest) => request.credential?.id };
   const answer = (credential: Credential) => ({ credential: credentialToMessage(credential, clock.now()) });
   return [
     workspaceRpc(createCredential, creating, async ({ credential, secret }, call) => {
       const draft = draftFromMessage(required('credential', credential));
       return answer(await vault.createCredential(call, draft, new Secret(required('secret', secret))));
     }),
-    workspaceRpc(updateCredential, inWorkspace('credentials.write'), async (request, call) => {
+    workspaceRpc(updateCredential, access, async (request, call) => {
       const credential = required('credential', request.credential);
       const change = changeFromMessage(credential, request.updateMask?.paths ?? []);
       const etags = etagsFromText(request.etag) ?? etagsFromText(credential.etag);
       return answer(await vault.updateCredential(call, request.credentialId, change, { etags }));
     }),
-    workspaceRpc(deleteCredential, inWorkspace('credentials.write'), async ({ credentialId, etag }, call) =>
+    workspaceRpc(deleteCredential, access, async ({ credentialId, etag }, call) =>
       answer(await vault.deleteCredential(call, credentialId, etagsFromText(etag))),
     ),
   ];
@@ -66,17 +73,52 @@ function writingRpcs({ vault, clock }: CredentialServiceParts): BoundRpc[] {
 
 function activationRpcs({ vault, clock }: CredentialServiceParts): BoundRpc[] {
   const { activateCredential, deactivateCredential } = CredentialService.method;
+  const access = inWorkspace('credentials.write');
   return [
-    workspaceRpc(activateCredential, inWorkspace('credentials.write'), async ({ credentialId }, call) => ({
+    workspaceRpc(activateCredential, access, async ({ credentialId }, call) => ({
       credential: credentialToMessage(await vault.activateCredential(call, credentialId), clock.now()),
     })),
-    workspaceRpc(deactivateCredential, inWorkspace('credentials.write'), async ({ credentialId }, call) => ({
+    workspaceRpc(deactivateCredential, access, async ({ credentialId }, call) => ({
       credential: credentialToMessage(await vault.deactivateCredential(call, credentialId), clock.now()),
     })),
   ];
 }
 
-/** Validation has refused its absence already; the types do not know. */
+function revealRpc({ vault }: CredentialServiceParts): BoundRpc {
+  const { revealSecret } = SecretService.method;
+  return workspaceRpc(revealSecret, inWorkspace('secrets.reveal'), async ({ credentialId }, call) => {
+    const { secret, version } = await vault.revealSecret(call, credentialId);
+    return { secret: toStruct(secret.expose()), version };
+  });
+}
+
+/** The streams of `coffer.v1.EventService`. */
+export function eventServiceStreams(watch: CredentialWatch): BoundStream[] {
+  const { watchCredentials } = EventService.method;
+  return [
+    workspaceStream(watchCredentials, inWorkspace('credentials.read'), async function* ({ resumeToken }, call) {
+      const news = watch.watchCredentials(call, resumeToken === '' ? undefined : resumeToken);
+      for await (const one of news) yield newsToMessage(one);
+    }),
+  ];
+}
+
+const eventKinds: Record<CredentialChangeKind, CredentialEvent_Kind> = {
+  CREATED: CredentialEvent_Kind.CREATED,
+  UPDATED: CredentialEvent_Kind.UPDATED,
+  SECRET_CHANGED: CredentialEvent_Kind.SECRET_CHANGED,
+  ACTIVATED: CredentialEvent_Kind.ACTIVATED,
+  DEACTIVATED: CredentialEvent_Kind.DEACTIVATED,
+  DELETED: CredentialEvent_Kind.DELETED,
+};
+
+function newsToMessage({ change, resumeToken }: WatchNews): MessageInitShape<typeof WatchCredentialsResponseSchema> {
+  if (!change) return { resumeToken };
+  const { eventId: id, time, kind, credentialId } = change;
+  return { resumeToken, event: { id, time: toTimestamp(time), kind: eventKinds[kind], credentialId } };
+}
+
+/** Validation refuses requests without it, but the generated types do not express that. */
 function required<Value>(field: string, value: Value | undefined): Value {
   if (value === undefined) throw invalidArgument(field, 'is required');
   return value;

@@ -11,14 +11,9 @@ import type { UserDirectory } from '../../vault/identity/users.ts';
 import type { WorkspaceDirectory } from '../../vault/workspaces/workspaces.ts';
 import { accessServiceRpcs } from './access-service.ts';
 import { auditServiceRpcs, auditServiceStreams } from './audit-service.ts';
-import { credentialServiceRpcs } from './credential-service.ts';
+import { credentialServiceRpcs, eventServiceStreams } from './credential-service.ts';
 import { documentation } from './documentation.ts';
 import { renderProblem } from './errors.ts';
-import { eventServiceStreams } from './event-service.ts';
-import { loginRpcs } from './login.ts';
-import { memberRpcs } from './members.ts';
-import { secretServiceRpcs } from './secret-service.ts';
-import { userRpcs } from './users.ts';
 import { workspaceServiceRpcs } from './workspace-service.ts';
 
 /** What the native API calls. */
@@ -28,33 +23,26 @@ export interface CofferParts {
   readonly members: MemberDirectory;
   readonly apiKeys: ApiKeyDirectory;
   readonly users: UserDirectory;
-  /** Ends sessions, whichever way they began. */
   readonly login: Login;
   readonly namedLogin: NamedLogin;
   readonly trail: AuditTrail;
   readonly watch: CredentialWatch;
-  /** Tells whether a credential has expired. */
   readonly clock: Clock;
 }
 
-const uncached = { 'cache-control': 'no-store' } as const;
+const noStore = { 'cache-control': 'no-store' } as const;
 
-/** The native API, `coffer.v1`: the one dialect that says all that the vault knows. */
+/** The native API, `coffer.v1`: the one dialect that exposes everything that the vault offers. */
 export function cofferDialect(parts: CofferParts): Dialect {
-  const { vault, workspaces, members, apiKeys, users, trail, watch, clock } = parts;
   return {
     name: 'coffer',
     rpcs: [
-      ...credentialServiceRpcs({ vault, clock }),
-      ...secretServiceRpcs(vault),
-      ...workspaceServiceRpcs(workspaces),
-      ...memberRpcs(members),
-      ...accessServiceRpcs(apiKeys),
-      ...loginRpcs(parts),
-      ...userRpcs(users),
-      ...auditServiceRpcs(trail),
+      ...credentialServiceRpcs(parts),
+      ...workspaceServiceRpcs(parts),
+      ...accessServiceRpcs(parts),
+      ...auditServiceRpcs(parts.trail),
     ],
-    streams: [...eventServiceStreams(watch), ...auditServiceStreams(trail)],
+    streams: [...eventServiceStreams(parts.watch), ...auditServiceStreams(parts.trail)],
     documentation,
     rest: {
       json: { names: 'proto', unset: 'omit', int64: 'string', timestamp: 'rfc3339' },
@@ -63,7 +51,7 @@ export function cofferDialect(parts: CofferParts): Dialect {
       renderProblem,
       fieldsByHeader: { 'if-match': 'etag' },
       etagField: 'credential.etag',
-      headers: { RevealSecret: uncached, CreateApiKey: uncached, Login: uncached },
+      headers: { RevealSecret: noStore, CreateApiKey: noStore, Login: noStore },
     },
   };
 }

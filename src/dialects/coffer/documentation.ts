@@ -5,20 +5,20 @@ import type { Documentation, DocumentedError } from '../../gateway/contract/docu
 const schema = { $ref: '#/components/schemas/Error' } as const;
 
 const everywhere: readonly DocumentedError[] = [
-  { status: 400, description: 'The request does not fit, or the state of what it names does not', schema },
-  { status: 401, description: 'Nobody has proved who he is', schema },
-  { status: 403, description: 'The permission is lacking', schema },
-  { status: 404, description: 'There is no such thing, or not for the caller', schema },
-  { status: 429, description: 'Too many calls; `retry-after` says when to call again', schema },
+  { status: 400, description: 'The request is invalid, or the state of the resource does not allow it', schema },
+  { status: 401, description: 'Authentication is required', schema },
+  { status: 403, description: 'The caller lacks the permission', schema },
+  { status: 404, description: 'The resource does not exist, or the caller may not know of it', schema },
+  { status: 429, description: 'Too many requests; `retry-after` is the delay in seconds', schema },
   { status: 500, description: 'Internal error', schema },
-  { status: 503, description: 'The vault cannot answer at the moment; the call may be made again', schema },
+  { status: 503, description: 'The vault is temporarily unavailable; the call may be retried', schema },
 ];
-/** What a request may be refused with that has a body. */
+/** Further errors of requests that have a body. */
 const ofBodies: readonly DocumentedError[] = [
   { status: 413, description: 'The body is too large', schema },
   { status: 415, description: 'The body is not JSON, or is encoded', schema },
 ];
-/** Members with presence that every answer of their message has all the same. */
+/** Members with presence that are set in every answer of their message. */
 const alwaysAnswered = [
   'credential',
   'workspace',
@@ -39,7 +39,7 @@ const stale: DocumentedError = {
   schema,
 };
 
-/** The document of the native API. */
+/** What the OpenAPI document of the native API adds to its descriptors. */
 export const documentation: Documentation = {
   title: 'Coffer',
   comments,
@@ -60,7 +60,7 @@ export const documentation: Documentation = {
   schemas: {
     Error: {
       type: 'object',
-      description: 'An error as Connect spells it.',
+      description: 'A Connect error.',
       properties: {
         code: { type: 'string' },
         message: { type: 'string' },

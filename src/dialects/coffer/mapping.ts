@@ -13,7 +13,7 @@ import type { UserSchema } from '../../../gen/coffer/v1/user_pb.ts';
 import type { WorkspaceSchema } from '../../../gen/coffer/v1/workspace_pb.ts';
 import type { Caller, Grant } from '../../vault/caller.ts';
 import { draftDefaults, type CredentialDraft } from '../../vault/credentials/credential-rules.ts';
-import type { CredentialChange } from '../../vault/credentials/credential-vault.ts';
+import type { CredentialChange } from '../../vault/credentials/credential-change.ts';
 import { etagOf, stateOf, type Credential, type CredentialState } from '../../vault/credentials/credential.ts';
 import { invalidArgument } from '../../vault/errors.ts';
 import { spellShortId } from '../../vault/ids.ts';
@@ -23,15 +23,15 @@ import type { Role } from '../../vault/permissions.ts';
 import type { Workspace } from '../../vault/workspaces/ports.ts';
 import { fromTimestamp, toStruct, toTimestamp } from '../shared/well-known-types.ts';
 
-/** What a provider and an auth type are called that a create leaves out. */
-const unsaid = 'custom';
+/** The provider and the auth type of a create that leaves them out. */
+const unspecified = 'custom';
 
-/** How each member that a caller may choose is read; one that was not sent reads as cleared. */
-const members: Readonly<Record<string, (message: CredentialMessage) => CredentialChange>> = {
+/** The members that a caller may set, with what each reads of the message; an absent one reads as cleared. */
+const settable: Readonly<Record<string, (message: CredentialMessage) => CredentialChange>> = {
   name: ({ name }) => ({ name: name ?? '' }),
   description: ({ description }) => ({ description: textOrNull(description) }),
-  provider: ({ provider }) => ({ provider: provider ?? unsaid }),
-  auth_type: ({ authType }) => ({ authType: authType ?? unsaid }),
+  provider: ({ provider }) => ({ provider: provider ?? unspecified }),
+  auth_type: ({ authType }) => ({ authType: authType ?? unspecified }),
   category: ({ category }) => ({ category: textOrNull(category) }),
   scope: ({ scope }) => ({ scope: textOrNull(scope) }),
   tags: ({ tags }) => ({ tags }),
@@ -61,25 +61,28 @@ const roleNames: ReadonlyMap<number, Role> = new Map([
   [Grant_Role.ADMIN, 'ADMIN'],
 ]);
 
-/** Reads what a create chooses of a credential's metadata. */
+/** Reads the metadata of a create. */
 export function draftFromMessage(message: CredentialMessage): CredentialDraft {
-  return { ...draftDefaults, name: '', provider: unsaid, authType: unsaid, ...read(message, Object.keys(members)) };
+  return {
+    ...draftDefaults,
+    name: '',
+    provider: unspecified,
+    authType: unspecified,
+    ...read(message, Object.keys(settable)),
+  };
 }
 
 /**
- * Reads what an update changes: the members that the mask names, or those that were sent where it names none.
+ * Reads the changes of an update: the members that the mask names, or where it is empty, those that were sent.
  *
- * @param paths of the mask, in the proto's spelling
- * @throws VaultError `invalid_argument` for a path that can't be changed
+ * @param paths of the mask, as proto field names
+ * @throws VaultError `invalid_argument` for a path that cannot be changed
  * @see https://google.aip.dev/134
  */
 export function changeFromMessage(message: CredentialMessage, paths: readonly string[]): CredentialChange {
-  const names = Object.keys(members);
-  if (paths.length === 0)
-    return read(
-      message,
-      names.filter((name) => isSent(message, name)),
-    );
+  const names = Object.keys(settable);
+  const sent = names.filter((name) => isSent(message, name));
+  if (paths.length === 0) return read(message, sent);
   if (paths.includes('*')) return read(message, names);
   if (!paths.every((path) => names.includes(path))) {
     throw invalidArgument('update_mask', `must name members of ${names.join(', ')}, or *`);
@@ -87,14 +90,14 @@ export function changeFromMessage(message: CredentialMessage, paths: readonly st
   return read(message, [...new Set(paths)]);
 }
 
-/** @throws VaultError `invalid_argument` for the zero value, and for a number without a name */
+/** @throws VaultError `invalid_argument` for the zero value and for unknown numbers */
 export function roleFromEnum(role: number): Role {
   const name = roleNames.get(role);
   if (name === undefined) throw invalidArgument('role', 'is required');
   return name;
 }
 
-/** Shows a credential as it stands at a moment: as the whole message at once, since lists hold many. */
+/** Converts the metadata, with the state at `now`. It builds the message without `create()`: lists hold many. */
 export function credentialToMessage(credential: Credential, now: Date): CredentialMessage {
   const { expiresAt, lastUsedAt, deletedAt } = credential;
   return {
@@ -125,13 +128,13 @@ export function credentialToMessage(credential: Credential, now: Date): Credenti
   };
 }
 
-/** Shows a workspace. */
+/** Converts a workspace. */
 export function workspaceToMessage(workspace: Workspace): MessageInitShape<typeof WorkspaceSchema> {
   const { id, name, createdBy, createdAt } = workspace;
   return { id, shortId: spellShortId('workspace', id), name, createdBy, createdAt: toTimestamp(createdAt) };
 }
 
-/** Shows a user, without his password's hash. */
+/** Converts a user, without the hash of the password. */
 export function userToMessage(user: User): MessageInitShape<typeof UserSchema> {
   const { id, name, isOwner, defaultWorkspaceId, deactivatedAt, createdAt } = user;
   return {
@@ -146,13 +149,13 @@ export function userToMessage(user: User): MessageInitShape<typeof UserSchema> {
   };
 }
 
-/** Shows a member of a workspace. */
+/** Converts a member of a workspace. */
 export function memberToMessage(member: Member): MessageInitShape<typeof MemberSchema> {
   const { userId, name, role, mayReveal } = member;
   return { userId, shortId: spellShortId('user', userId), name, role: roleEnums[role], withoutReveal: !mayReveal };
 }
 
-/** Shows an API key of a workspace, without its token. */
+/** Converts an API key, without its token. */
 export function apiKeyToMessage(apiKey: UsedApiKey): MessageInitShape<typeof ApiKeySchema> {
   const { id, workspaceId, name, prefix, role, dialect, expiresAt, revokedAt, lastUsedAt } = apiKey;
   return {
@@ -160,7 +163,7 @@ export function apiKeyToMessage(apiKey: UsedApiKey): MessageInitShape<typeof Api
     workspaceId,
     name,
     prefix,
-    // Only the first owner's key, which is ADMIN where its user is, has no role of its own.
+    // Only the first owner's key has no role; it is ADMIN wherever its user is.
     role: roleEnums[role ?? 'ADMIN'],
     dialect: dialect ?? '',
     withoutReveal: !apiKey.mayReveal,
@@ -173,7 +176,7 @@ export function apiKeyToMessage(apiKey: UsedApiKey): MessageInitShape<typeof Api
   };
 }
 
-/** Tells a caller who he is. */
+/** Converts a caller to the answer of WhoAmI. */
 export function callerToMessage(caller: Caller): MessageInitShape<typeof WhoAmIResponseSchema> {
   const { kind, id, name, userId, isOwner, defaultWorkspaceId } = caller;
   return {
@@ -189,11 +192,7 @@ export function callerToMessage(caller: Caller): MessageInitShape<typeof WhoAmIR
   };
 }
 
-/**
- * An `expires_at` as the vault has it.
- *
- * @throws VaultError `invalid_argument`
- */
+/** @throws VaultError `invalid_argument` for a time outside of the years 1 to 9999 */
 export function expiryOf(timestamp: Timestamp | undefined): Date | null {
   return timestamp === undefined ? null : fromTimestamp('expires_at', timestamp);
 }
@@ -215,7 +214,7 @@ function grantToMessage({
 
 function read(message: CredentialMessage, names: readonly string[]): CredentialChange {
   const change: CredentialChange = {};
-  for (const name of names) Object.assign(change, members[name]?.(message));
+  for (const name of names) Object.assign(change, settable[name]?.(message));
   return change;
 }
 

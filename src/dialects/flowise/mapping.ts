@@ -9,12 +9,12 @@ import type {
 } from '../../../gen/flowise/v1/credential_service_pb.ts';
 import { mayReveal, type Call } from '../../vault/caller.ts';
 import { draftDefaults, type CredentialDraft } from '../../vault/credentials/credential-rules.ts';
+import type { CredentialChange } from '../../vault/credentials/credential-change.ts';
 import type {
-  CredentialChange,
   DescribedSecret,
   RevealedSecret,
   SealedCredential,
-} from '../../vault/credentials/credential-vault.ts';
+} from '../../vault/credentials/credential-decisions.ts';
 import type { Credential } from '../../vault/credentials/credential.ts';
 import { invalidArgument } from '../../vault/errors.ts';
 import { sameJson, type JsonObject } from '../../vault/json.ts';

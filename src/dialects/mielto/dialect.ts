@@ -3,7 +3,8 @@ import { CredentialReadSchema, CredentialService } from '../../../gen/mielto/v1/
 import type { Dialect } from '../../gateway/contract/dialect.ts';
 import { workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { Call } from '../../vault/caller.ts';
-import type { CredentialPage, CredentialVault } from '../../vault/credentials/credential-vault.ts';
+import type { CredentialPage } from '../../vault/credentials/credential-reader.ts';
+import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
 import type { Credential } from '../../vault/credentials/credential.ts';
 import type { Clock } from '../../vault/time.ts';
 import { answerBudgetOf } from '../shared/answer-budget.ts';

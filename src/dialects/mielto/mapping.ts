@@ -5,7 +5,7 @@ import type {
   UpdateCredentialRequest,
 } from '../../../gen/mielto/v1/credential_service_pb.ts';
 import { draftDefaults, type CredentialDraft } from '../../vault/credentials/credential-rules.ts';
-import type { CredentialChange } from '../../vault/credentials/credential-vault.ts';
+import type { CredentialChange } from '../../vault/credentials/credential-change.ts';
 import { stateOf, type Credential } from '../../vault/credentials/credential.ts';
 import { Secret } from '../../vault/secret.ts';
 import type { SecretChange } from '../../vault/credentials/secret-change.ts';

@@ -9,7 +9,7 @@ import type {
   UpdateCredentialRequest,
 } from '../../../gen/miniflow/v1/credential_service_pb.ts';
 import { draftDefaults, type CredentialDraft } from '../../vault/credentials/credential-rules.ts';
-import type { CredentialChange } from '../../vault/credentials/credential-vault.ts';
+import type { CredentialChange } from '../../vault/credentials/credential-change.ts';
 import type { Credential } from '../../vault/credentials/credential.ts';
 import { invalidArgument } from '../../vault/errors.ts';
 import { spellShortId } from '../../vault/ids.ts';

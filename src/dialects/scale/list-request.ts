@@ -1,5 +1,5 @@
 import type { ListCredentialsRequest } from '../../../gen/scale/v5/credential_service_pb.ts';
-import type { CredentialPage } from '../../vault/credentials/credential-vault.ts';
+import type { CredentialPage } from '../../vault/credentials/credential-reader.ts';
 import type { CredentialFilter, CredentialSort } from '../../vault/credentials/ports.ts';
 
 const limitDefault = 100;

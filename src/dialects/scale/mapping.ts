@@ -5,7 +5,7 @@ import type {
   UpdateCredentialRequest,
 } from '../../../gen/scale/v5/credential_service_pb.ts';
 import { draftDefaults, type CredentialDraft } from '../../vault/credentials/credential-rules.ts';
-import type { CredentialChange } from '../../vault/credentials/credential-vault.ts';
+import type { CredentialChange } from '../../vault/credentials/credential-change.ts';
 import type { Credential } from '../../vault/credentials/credential.ts';
 import { authTypeMappings } from '../shared/auth-type-mapping.ts';
 import { toStruct, toTimestamp } from '../shared/well-known-types.ts';

@@ -3,6 +3,7 @@ import { pathToString } from '@bufbuild/protobuf/reflect';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { violationsToProto, type Violation } from '@bufbuild/protovalidate';
 import { Code, ConnectError } from '@connectrpc/connect';
+import { codeToHttpStatus, codeToString } from '@connectrpc/connect/protocol-connect';
 import { ErrorInfoSchema, RetryInfoSchema, type ErrorInfo } from '../../../gen/google/rpc/error_details_pb.ts';
 import { notFound, VaultError, type VaultErrorCode } from '../../vault/errors.ts';
 import { ProblemError } from './rest-problems.ts';
@@ -29,6 +30,11 @@ const codes: Readonly<Record<VaultErrorCode, Code>> = {
   deadline_exceeded: Code.DeadlineExceeded,
   canceled: Code.Canceled,
 };
+
+/** The code of Connect for a vault error, and the HTTP status of that code. @see https://connectrpc.com/docs/protocol#error-codes */
+export function connectStatusOf(code: VaultErrorCode): { readonly code: string; readonly status: number } {
+  return { code: codeToString(codes[code]), status: codeToHttpStatus(codes[code]) };
+}
 
 /**
  * Limits of a refusal. gRPC sends it in trailers: many clients accept 8 KiB of them, and a stream with more than 64 KiB ends

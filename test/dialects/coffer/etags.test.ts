@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { etagsFromText } from '../../../src/dialects/coffer/etags.ts';
+import { etagsFromText } from '../../../src/dialects/coffer/requests.ts';
 import { VaultError } from '../../../src/vault/errors.ts';
 import { startCoffer, type TestCoffer } from '../../support/coffer.ts';
 import { textOf } from '../../support/json.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { pino } from 'pino';
 import type { Caller } from '../../src/vault/caller.ts';
-import { SharedPathHints } from '../../src/dialects/shared-path-hints.ts';
+import { SharedPathHints } from '../../src/dialects/shared-paths.ts';
 import { startCoffer, type TestCoffer } from '../support/coffer.ts';
 import { restClient, type RestCall, type RestReply } from './call-rest.ts';
 
@@ -73,11 +73,11 @@ describe('the hint at a path that dialects share', () => {
       clock: { now: () => new Date(0) },
       log: { warn: (line: object) => void logged.push(line) },
     });
-    many.note(callerOf('first'), 'flowise');
-    for (let index = 0; index < 1_000; index += 1) many.note(callerOf(`key ${index}`), 'flowise');
-    many.note(callerOf('first'), 'mielto');
+    many.record(callerOf('first'), 'flowise');
+    for (let index = 0; index < 1_000; index += 1) many.record(callerOf(`key ${index}`), 'flowise');
+    many.record(callerOf('first'), 'mielto');
     expect(logged).to.deep.equal([]);
-    many.note(callerOf('key 999'), 'mielto');
+    many.record(callerOf('key 999'), 'mielto');
     expect(logged).to.have.length(1);
   });
 });

@@ -15,7 +15,7 @@ import { answerBudgetOf } from '../shared/answer-budget.ts';
 import { toTimestamp } from '../shared/well-known-types.ts';
 import { documentation } from './documentation.ts';
 import { renderProblem } from './errors.ts';
-import { credentialToWire, draftFromRequest } from './mapping.ts';
+import { credentialToMessage, draftFromRequest } from './mapping.ts';
 
 /** What the dialect calls. */
 export interface FishnetParts {
@@ -23,7 +23,7 @@ export interface FishnetParts {
   readonly login: Login;
 }
 
-/** Fishnet's credentials API, and the login that its clients get their tokens from. @see seed 001 */
+/** Fishnet's credentials API, and the login that issues the tokens of its clients. @see seed 001 */
 export function fishnetDialect({ vault, login }: FishnetParts): Dialect {
   return {
     name: 'fishnet',
@@ -34,27 +34,27 @@ export function fishnetDialect({ vault, login }: FishnetParts): Dialect {
       unknownMembers: 'ignore',
       successStatus: { CreateCredential: 201 },
       renderProblem,
-      headers: { Login: { 'cache-control': 'no-store' } },
+      headers: { Login: noStore },
     },
   };
 }
 
+const reading = { permission: 'credentials.read' } as const;
+const writing = { permission: 'credentials.write' } as const;
+const noStore = { 'cache-control': 'no-store' } as const;
+
 function credentialRpcs(vault: CredentialVault): BoundRpc[] {
   const { createCredential, deleteCredential, listCredentials } = CredentialService.method;
   return [
-    workspaceRpc(createCredential, { permission: 'credentials.write' }, async (request, call) => {
+    workspaceRpc(createCredential, writing, async (request, call) => {
       const { draft, secret } = draftFromRequest(request);
-      return { credential: credentialToWire(await vault.createCredential(call, draft, secret)) };
+      return { credential: credentialToMessage(await vault.createCredential(call, draft, secret)) };
     }),
-    workspaceListRpc(
-      listCredentials,
-      { permission: 'credentials.read' },
-      {
-        chunks: (_, call) => listNewestFirst(vault, call),
-        answer: (credentials) => ({ credentials: [...credentials] }),
-      },
-    ),
-    workspaceRpc(deleteCredential, { permission: 'credentials.write' }, async ({ credentialId }, call) => {
+    workspaceListRpc(listCredentials, reading, {
+      chunks: (_, call) => listNewestFirst(vault, call),
+      answer: (credentials) => ({ credentials: [...credentials] }),
+    }),
+    workspaceRpc(deleteCredential, writing, async ({ credentialId }, call) => {
       await vault.deleteCredential(call, credentialId);
       return { deleted: true };
     }),
@@ -64,7 +64,7 @@ function credentialRpcs(vault: CredentialVault): BoundRpc[] {
 async function* listNewestFirst(vault: CredentialVault, call: Call) {
   const budget = answerBudgetOf(call, CredentialSchema);
   for await (const chunk of vault.walkCredentials(call, { order: 'descending' })) {
-    yield chunk.map((credential) => budget.spend(credentialToWire(credential)));
+    yield chunk.map((credential) => budget.spend(credentialToMessage(credential)));
   }
 }
 

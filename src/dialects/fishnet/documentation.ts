@@ -6,26 +6,26 @@ const required = { required: true } as const;
 
 const invalid: DocumentedError = { status: 400, description: 'Missing or empty required fields', schema };
 const unauthorized: DocumentedError = { status: 401, description: 'Missing or invalid session token', schema };
-const forbidden: DocumentedError = { status: 403, description: 'The permission is lacking', schema };
+const forbidden: DocumentedError = { status: 403, description: 'The caller lacks the permission', schema };
 const tooLarge: DocumentedError = { status: 413, description: 'The body is too large', schema };
 const throttled: DocumentedError = {
   status: 429,
-  description: 'Too many requests, or failed attempts to log in',
+  description: 'Too many requests or failed login attempts',
   schema,
 };
-const unavailable: DocumentedError = { status: 503, description: 'The vault cannot answer at the moment', schema };
+const unavailable: DocumentedError = { status: 503, description: 'The vault is temporarily unavailable', schema };
 const internal: DocumentedError = { status: 500, description: 'Internal server error', schema };
 
 const refusals: Readonly<Record<string, readonly DocumentedError[]>> = {
   CreateCredential: [invalid, unauthorized, forbidden, tooLarge],
   ListCredentials: [unauthorized],
   DeleteCredential: [unauthorized, forbidden, { status: 404, description: 'Credential not found', schema }],
-  SetUp: [invalid, forbidden, tooLarge, { status: 409, description: 'A password is configured already', schema }],
+  SetUp: [invalid, forbidden, tooLarge, { status: 409, description: 'A password is already configured', schema }],
   Login: [tooLarge, { status: 401, description: 'Invalid password', schema }],
   Logout: [unauthorized],
 };
 
-/** Fishnet publishes no document of its own; its members are required as its pages say. @see seed 001 */
+/** Fishnet publishes no OpenAPI document; which members are required follows its documentation. @see seed 001 */
 export const documentation: Documentation = {
   title: 'Fishnet',
   comments,

@@ -5,17 +5,17 @@ import type { Credential } from '../../vault/credentials/credential.ts';
 import { invalidArgument, VaultError } from '../../vault/errors.ts';
 import { Secret } from '../../vault/secret.ts';
 
-/** What Fishnet says where a value is missing or blank, whichever it is. */
+/** Fishnet's message where any required value is missing or blank. */
 export const valuesRequired = 'service, name, and key are required';
 
-/** What a request asks to be stored. */
+/** What a create stores. */
 export interface FishnetDraft {
   readonly draft: CredentialDraft;
   readonly secret: Secret;
 }
 
 /**
- * Reads what is to be stored, without the white space around it.
+ * Reads a create, with white space around its values removed.
  *
  * @throws VaultError `invalid_argument` where a value is blank, or where `key` and `api_key` differ
  */
@@ -29,8 +29,8 @@ export function draftFromRequest(request: CreateCredentialRequest): FishnetDraft
   return { draft, secret: new Secret({ key: keyOf(request) }) };
 }
 
-/** Shows the metadata. */
-export function credentialToWire(credential: Credential): MessageInitShape<typeof CredentialSchema> {
+/** Converts the metadata. */
+export function credentialToMessage(credential: Credential): MessageInitShape<typeof CredentialSchema> {
   const { lastUsedAt } = credential;
   return {
     id: credential.id,

@@ -4,18 +4,18 @@ import type { Documentation, DocumentedError } from '../../gateway/contract/docu
 const component = { $ref: '#/components/schemas/ComponentCredential' } as const;
 const failure = { $ref: '#/components/schemas/Failure' } as const;
 
-/** What Flowise's middleware answers before any controller is reached. */
+/** Errors of Flowise's middleware, before any controller is reached. */
 const everywhere: readonly DocumentedError[] = [
-  { status: 401, description: 'No or wrong key', schema: textMember('error') },
-  { status: 403, description: 'The key lacks the permission', schema: textMember('message') },
+  { status: 401, description: 'Missing or invalid API key', schema: textMember('error') },
+  { status: 403, description: 'The API key lacks the permission', schema: textMember('message') },
   { status: 429, description: 'Too many requests', schema: failure },
   { status: 500, description: 'Internal Server Error', schema: failure },
-  { status: 503, description: 'The vault cannot answer at the moment', schema: failure },
+  { status: 503, description: 'The vault is temporarily unavailable', schema: failure },
 ];
 const malformed: DocumentedError = { status: 400, description: 'The request is malformed', schema: failure };
 const tooLarge: DocumentedError = { status: 413, description: 'The body is too large', schema: failure };
 const notProvided: DocumentedError = { status: 412, description: 'A required member is missing', schema: failure };
-const absent: DocumentedError = { status: 404, description: 'There is none of that id or name', schema: failure };
+const absent: DocumentedError = { status: 404, description: 'No such id or name', schema: failure };
 const notActive: DocumentedError = { status: 412, description: 'The credential is not active', schema: failure };
 
 const refusals: Readonly<Record<string, readonly DocumentedError[]>> = {
@@ -27,7 +27,7 @@ const refusals: Readonly<Record<string, readonly DocumentedError[]>> = {
   GetComponentCredential: [absent],
 };
 
-/** Flowise publishes no document of its own for these calls. @see seed 000 */
+/** Flowise publishes no OpenAPI document for these calls. @see seed 000 */
 export const documentation: Documentation = {
   title: 'Flowise',
   comments,

@@ -1,32 +1,18 @@
 import type { Problem, RestAnswer, RestExchange } from '../../gateway/contract/dialect.ts';
 import type { FaultList } from '../../gateway/messages/fault-list.ts';
-import type { VaultError, VaultErrorCode } from '../../vault/errors.ts';
+import type { VaultError } from '../../vault/errors.ts';
 import type { JsonValue } from '../../vault/json.ts';
-import { describeFaults, isUnset, type ProblemTable, renderBy } from '../shared/errors.ts';
+import {
+  describeFaults,
+  httpStatuses,
+  isUnset,
+  renderBy,
+  retryAfterHeader,
+  type ProblemTable,
+} from '../shared/errors.ts';
 import { describeTextFlaw } from '../../vault/json-scan.ts';
 
-const statuses: Record<VaultErrorCode, number> = {
-  token_missing: 401,
-  token_invalid: 401,
-  token_expired: 401,
-  password_wrong: 401,
-  login_throttled: 429,
-  permission_denied: 403,
-  workspace_denied: 403,
-  not_found: 404,
-  name_taken: 409,
-  id_taken: 409,
-  already_set_up: 409,
-  invalid_argument: 400,
-  etag_stale: 409,
-  credential_inactive: 412,
-  credential_expired: 412,
-  secret_unreadable: 500,
-  resource_exhausted: 429,
-  unavailable: 503,
-  deadline_exceeded: 504,
-  canceled: 499,
-};
+const statuses: typeof httpStatuses = { ...httpStatuses, credential_inactive: 412, credential_expired: 412 };
 
 /** What Flowise's middleware answers before any controller is reached. */
 const fixedBodies: Readonly<Record<number, JsonValue>> = {
@@ -34,7 +20,7 @@ const fixedBodies: Readonly<Record<number, JsonValue>> = {
   403: { message: 'Forbidden' },
 };
 
-/** Which of Flowise's functions an rpc is, as its messages say it. */
+/** The function of Flowise that its messages name, by rpc. */
 const controllers: Readonly<Record<string, string>> = {
   CreateCredential: 'credentialsController.createCredential',
   ListCredentials: 'credentialsController.getAllCredentials',
@@ -46,7 +32,7 @@ const controllers: Readonly<Record<string, string>> = {
   GetComponentCredential: 'componentsCredentialsController.getComponentByName',
 };
 
-/** Members that Flowise calls otherwise than the proto does. */
+/** Flowise's name of a proto field, where the two differ. */
 const memberNames: Readonly<Record<string, string>> = { credentialId: 'id' };
 
 interface Failure {
@@ -55,8 +41,7 @@ interface Failure {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** No body is decoded. */
-const encoded: Failure = {
+const unsupportedEncoding: Failure = {
   status: 415,
   sentence: 'the body must not be encoded',
   headers: { 'accept-encoding': 'identity' },
@@ -67,9 +52,9 @@ const failures: ProblemTable<Failure> = {
   invalid_request: faultFailure,
   malformed_json: ({ offset }) => ({ status: 400, sentence: `the body is not JSON from character ${offset} on` }),
   unstorable_json: ({ flaw }) => ({ status: 400, sentence: describeTextFlaw(flaw) }),
-  // Flowise's parser makes an empty object of such a body, in which the first member is missing. Only a create needs one.
+  // Flowise parses such a body as an empty object, in which the first member is missing. Only a create requires a body.
   body_missing: () => notProvided('name'),
-  body_not_object: ({ contentEncoding }) => (contentEncoding === undefined ? notProvided('name') : encoded),
+  body_not_object: ({ contentEncoding }) => (contentEncoding === undefined ? notProvided('name') : unsupportedEncoding),
   body_too_large: ({ bytesMax }) => ({ status: 413, sentence: `the body must be at most ${bytesMax} bytes` }),
   route_not_found: () => ({ status: 404, sentence: 'Not Found' }),
   method_not_allowed: ({ allow }) => ({
@@ -81,8 +66,8 @@ const failures: ProblemTable<Failure> = {
 };
 
 /**
- * Renders a failure as Flowise does: `{"statusCode":412,"success":false,"message":"Error: …","stack":{}}`, with a body of
- * its own for 401 and 403.
+ * Renders a problem as Flowise does: `{"statusCode":412,"success":false,"message":"Error: …","stack":{}}`, or with a fixed body
+ * for 401 and 403.
  *
  * @see seed 000
  */
@@ -98,19 +83,18 @@ function vaultFailure({ code, message, details }: VaultError): Failure {
   if (code === 'not_found' && details.id !== undefined) {
     return { status: 404, sentence: `Credential ${details.id} not found` };
   }
-  // The mapping's own refusals name the member as Flowise spells it.
+  // mapping.ts names this member in its errors.
   if (details.field === 'credentialData') return { status: 412, sentence: message };
   if (details.bytesMax !== undefined) return { status: 413, sentence: message };
-  const { retryAfterMs } = details;
-  const headers = retryAfterMs !== undefined && { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) };
+  const headers = details.retryAfterMs !== undefined && retryAfterHeader(details);
   return { status: statuses[code], sentence: message, ...(headers && { headers }) };
 }
 
-/** What is missing goes before what is wrong: clients know the documented 412. */
+/** A missing member takes precedence over an invalid one, since clients rely on the documented 412. */
 function faultFailure(list: FaultList): Failure {
-  const leftOut = list.faults.find(isUnset);
-  if (leftOut) {
-    const member = leftOut.path.join('.');
+  const unset = list.faults.find(isUnset);
+  if (unset) {
+    const member = unset.path.join('.');
     return notProvided(memberNames[member] ?? member);
   }
   return { status: 400, sentence: describeFaults(list) };

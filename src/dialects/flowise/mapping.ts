@@ -22,20 +22,20 @@ import { findProvider, spellingsOf } from '../shared/provider-catalogue.ts';
 import { Secret } from '../../vault/secret.ts';
 import type { SecretChange } from '../../vault/credentials/secret-change.ts';
 import { toStruct, toTimestamp } from '../shared/well-known-types.ts';
-import { blankValues, flowiseName, mergedOver, replacedBy, showAddresses, withoutMarkers } from './redaction.ts';
+import { blankValues, dialectName, mergedOver, replacedBy, showUrls, withoutMarkers } from './secrets.ts';
 
-/** What a request asks to be stored. */
+/** What a create stores. */
 export interface FlowiseDraft {
   readonly draft: CredentialDraft;
   readonly secret: Secret;
-  /** How it is stored where the given id exists already. */
+  /** How the data are stored where the given id exists already. */
   readonly merge: SecretChange;
 }
 
-/** What a request asks to be changed. */
+/** What an update changes. */
 export interface FlowiseChange {
   readonly change: CredentialChange;
-  /** Undefined where no data were sent. */
+  /** Undefined where the request has no data. */
   readonly secret: SecretChange | undefined;
 }
 
@@ -44,11 +44,7 @@ interface SentData {
   readonly plainDataObj?: JsonObject | undefined;
 }
 
-/**
- * Reads what is to be stored.
- *
- * @throws VaultError `invalid_argument` for `credentialData`, where there are no data or two different ones
- */
+/** @throws VaultError `invalid_argument` for `credentialData`, where there are no data or two different ones */
 export function draftFromRequest(request: CreateCredentialRequest): FlowiseDraft {
   const sent = dataOf(request);
   const data = sent && withoutMarkers(sent);
@@ -56,17 +52,13 @@ export function draftFromRequest(request: CreateCredentialRequest): FlowiseDraft
   // A component without parameters sends an empty object; markers alone are no data.
   if (!data || (names.length === 0 && Object.keys(sent).length > 0))
     throw invalidArgument('credentialData', 'not provided!');
-  // Flowise does not say what kind of proof the data are; a single value is nearly always a key.
+  // A Flowise request has no auth type; a single value is nearly always an API key.
   const authType = names.length === 1 ? 'api_key' : 'custom';
   const draft = { ...draftDefaults, name: request.name, provider: request.credentialName, authType };
   return { draft, secret: new Secret(data), merge: replacedBy({ sent, provider: request.credentialName }) };
 }
 
-/**
- * Reads what is to be changed.
- *
- * @throws VaultError `invalid_argument` for `credentialData`, where there are two different ones
- */
+/** @throws VaultError `invalid_argument` for `credentialData`, where the request has two different ones */
 export function changeFromRequest(request: UpdateCredentialRequest): FlowiseChange {
   const sent = dataOf(request);
   const { name, credentialName } = request;
@@ -76,7 +68,7 @@ export function changeFromRequest(request: UpdateCredentialRequest): FlowiseChan
   };
 }
 
-/** The spellings of the providers that a list for some components may be of; undefined where it is not limited. */
+/** All spellings of the providers to which a list is limited by component names; undefined where it is not limited. */
 export function providersFor(credentialNames: readonly string[]): readonly string[] | undefined {
   const wanted = credentialNames.filter((name) => name !== '');
   if (wanted.length === 0) return undefined;
@@ -87,45 +79,42 @@ export function providersFor(credentialNames: readonly string[]): readonly strin
   return [...new Set([...wanted, ...known])];
 }
 
-/** Tells whether a credential is for one of some components: by its name, or where another dialect made it, by the provider. */
+/** Whether a credential is for one of the components: by its name, or where another dialect created it, by its provider. */
 export function isFor(credentialNames: readonly string[], { origin, provider }: Credential): boolean {
   if (credentialNames.includes(provider)) return true;
-  const known = origin === flowiseName ? undefined : findProvider(provider);
+  const known = origin === dialectName ? undefined : findProvider(provider);
   return known !== undefined && credentialNames.some((name) => findProvider(name) === known);
 }
 
-/** Shows a credential that was just created as Flowise's database entity, with its sealed bytes. */
-export function createdToEntity({ credential, version }: SealedCredential): MessageInitShape<typeof CredentialSchema> {
+/** Converts a credential that the call created to Flowise's database entity, with its ciphertext. */
+export function createdToMessage({ credential, version }: SealedCredential): MessageInitShape<typeof CredentialSchema> {
   return { ...entityOf(credential), encryptedData: version.sealed };
 }
 
 /**
- * Shows a credential that was there before, and may hold values that its caller did not send. The number of its sealed bytes tells
- * about how long they are, so that they are left empty for callers who may not reveal.
+ * Converts a credential that existed before the call. Its ciphertext reveals about how long the values are that the caller did not
+ * send, so that it is empty for callers who may not reveal.
  */
-export function changedToEntity(sealed: SealedCredential, call: Call): MessageInitShape<typeof CredentialSchema> {
+export function changedToMessage(sealed: SealedCredential, call: Call): MessageInitShape<typeof CredentialSchema> {
   return mayReveal(call)
-    ? createdToEntity(sealed)
+    ? createdToMessage(sealed)
     : { ...entityOf(sealed.credential), encryptedData: new Uint8Array() };
 }
 
-/** Shows a credential in a list. */
-export function summaryOf(credential: Credential): MessageInitShape<typeof CredentialSummarySchema> {
+/** Converts a credential to an element of a list. */
+export function summaryToMessage(credential: Credential): MessageInitShape<typeof CredentialSummarySchema> {
   return entityOf(credential);
 }
 
-/** Shows a credential with its plain values, and the names of the others. */
-export function detailOf(described: DescribedSecret): MessageInitShape<typeof CredentialDetailSchema> {
+/** Converts a credential with its plain values; the marker stands in place of the others. */
+export function detailToMessage(described: DescribedSecret): MessageInitShape<typeof CredentialDetailSchema> {
   const { credential, fieldNames, plainFields } = described;
   return { ...entityOf(credential), plainDataObj: { ...blankValues(fieldNames), ...toStruct(plainFields) } };
 }
 
-/** Shows what may be seen of a secret. */
-export function revealedOf({
-  credential,
-  secret,
-}: RevealedSecret): MessageInitShape<typeof RevealCredentialResponseSchema> {
-  return { plainDataObj: toStruct(showAddresses(credential.provider, secret)) };
+/** Converts a revealed secret, of which Flowise's reveal shows only URLs. */
+export function revealedToMessage(revealed: RevealedSecret): MessageInitShape<typeof RevealCredentialResponseSchema> {
+  return { plainDataObj: toStruct(showUrls(revealed.credential.provider, revealed.secret)) };
 }
 
 function entityOf(credential: Credential) {

@@ -9,28 +9,27 @@ import type { Credential } from '../../vault/credentials/credential.ts';
 import type { Clock } from '../../vault/time.ts';
 import { answerBudgetOf } from '../shared/answer-budget.ts';
 import { documentation } from './documentation.ts';
-import { renderMieltoProblem } from './errors.ts';
-import { filterOf, rangeOf } from './list-request.ts';
-import { changeOf, draftOf, mieltoName, readOf, secretChangeOf, secretOf } from './mapping.ts';
+import { renderProblem } from './errors.ts';
+import * as mapping from './mapping.ts';
 
-/** What the dialect works with. */
+/** What the dialect calls. */
 export interface MieltoParts {
   readonly vault: CredentialVault;
-  /** Whether a credential has expired is shown as its status. */
+  /** For the status, which shows whether a credential has expired. */
   readonly clock: Clock;
 }
 
 /** The API of Mielto. @see seed 002 */
 export function mieltoDialect(parts: MieltoParts): Dialect {
   return {
-    name: mieltoName,
-    rpcs: [...showingRpcs(parts), ...changingRpcs(parts)],
+    name: mapping.dialectName,
+    rpcs: [...readingRpcs(parts), ...writingRpcs(parts)],
     documentation,
     rest: {
       json: { names: 'proto', unset: 'null', int64: 'number', timestamp: 'rfc3339' },
       unknownMembers: 'ignore',
       successStatus: {},
-      renderProblem: renderMieltoProblem,
+      renderProblem,
     },
     workspaceHeader: 'x-workspace-id',
   };
@@ -39,18 +38,18 @@ export function mieltoDialect(parts: MieltoParts): Dialect {
 const { method } = CredentialService;
 const reading = { permission: 'credentials.read' } as const;
 const writing = { permission: 'credentials.write' } as const;
-/** How many rows are in memory beside those that are shown. */
+/** The most rows in memory besides the answer. */
 const rowsAtATime = 256;
 
-function showingRpcs(parts: MieltoParts): BoundRpc[] {
+function readingRpcs(parts: MieltoParts): BoundRpc[] {
   const { vault, clock } = parts;
   return [
     workspaceRpc(method.getCredential, reading, async ({ credentialId }, call) => ({
-      credential: readOf(await vault.describeCredential(call, credentialId), clock.now()),
+      credential: mapping.credentialToMessage(await vault.describeCredential(call, credentialId), clock.now()),
     })),
     workspaceRpc(method.listCredentials, reading, async (request, call) => {
-      const filter = filterOf(request);
-      const { skip, limit, page } = rangeOf(request);
+      const filter = mapping.filterFromRequest(request);
+      const { skip, limit, page } = mapping.rangeFromRequest(request);
       const [credentials, total] = await Promise.all([
         readRange(parts, call, { ...filter, order: 'ascending', skip, size: limit }),
         vault.countCredentials(call, filter),
@@ -62,16 +61,16 @@ function showingRpcs(parts: MieltoParts): BoundRpc[] {
 
 type Range = CredentialPage & { readonly skip: number };
 
-/** Reads part by part, so that a list which is too large for one answer is refused before it has been read. */
+/** Reads in parts, so that a list that is too large for one answer is refused before all of it is read. */
 async function readRange({ vault, clock }: MieltoParts, call: Call, { skip, ...page }: Range) {
   const budget = answerBudgetOf(call, CredentialReadSchema, (fitting) => `ask for a limit of at most ${fitting}`);
   const now = clock.now();
   const shown: MessageInitShape<typeof CredentialReadSchema>[] = [];
   for (let after: string | undefined; ;) {
     const size = Math.min(page.size - shown.length, rowsAtATime);
-    const place = after === undefined ? { skip } : { after };
-    const found = await vault.listCredentials(call, { ...page, ...place, size });
-    for (const entry of found.map((credential) => readOf(credential, now))) {
+    const start = after === undefined ? { skip } : { after };
+    const found = await vault.listCredentials(call, { ...page, ...start, size });
+    for (const entry of found.map((credential) => mapping.credentialToMessage(credential, now))) {
       budget.spend(entry);
       shown.push(entry);
     }
@@ -80,21 +79,24 @@ async function readRange({ vault, clock }: MieltoParts, call: Call, { skip, ...p
   }
 }
 
-function changingRpcs({ vault, clock }: MieltoParts): BoundRpc[] {
+function writingRpcs({ vault, clock }: MieltoParts): BoundRpc[] {
   return [
     workspaceRpc(method.createCredential, writing, async (request, call) => ({
-      credential: readOf(await vault.createCredential(call, draftOf(request), secretOf(request)), clock.now()),
+      credential: mapping.credentialToMessage(
+        await vault.createCredential(call, mapping.draftFromRequest(request), mapping.secretFromRequest(request)),
+        clock.now(),
+      ),
     })),
     workspaceRpc(method.updateCredential, writing, async (request, call) => {
-      const change = (current: Credential) => changeOf(request, current);
-      const secret = secretChangeOf(request);
+      const change = (current: Credential) => mapping.changeFromRequest(request, current);
+      const secret = mapping.secretChangeFromRequest(request);
       const updated = await vault.updateCredential(call, request.credentialId, change, { secret });
-      return { credential: readOf(updated, clock.now()) };
+      return { credential: mapping.credentialToMessage(updated, clock.now()) };
     }),
     workspaceRpc(method.deleteCredential, writing, async ({ credentialId }, call) => {
-      // What is answered is the credential as it was: a status for what is gone is not documented.
+      // The answer shows the credential as it was: Mielto documents no status for a deleted one.
       const deleted = await vault.deleteCredential(call, credentialId);
-      return { credential: readOf({ ...deleted, deletedAt: null }, clock.now()) };
+      return { credential: mapping.credentialToMessage({ ...deleted, deletedAt: null }, clock.now()) };
     }),
   ];
 }

@@ -7,7 +7,7 @@ import {
   workspaceHeader,
 } from '../shared/fastapi-documentation.ts';
 
-/** Mielto's own document, which it equals for the calls that are in it. @see seed 002 */
+/** For the calls that Mielto documents, this results in Mielto's own OpenAPI document. @see seed 002 */
 export const documentation: Documentation = {
   title: 'Mielto',
   comments,
@@ -18,7 +18,7 @@ export const documentation: Documentation = {
   schemaNames: { CreateCredentialRequest: 'CredentialCreate', UpdateCredentialRequest: 'CredentialUpdate' },
   members: {
     'CreateCredentialRequest.provider': { schema: { default: 'custom' } },
-    // The limits of what Mielto stores itself; a credential of another API may be longer.
+    // The limits of credentials that Mielto creates; those of other dialects may be longer.
     'CredentialRead.label': { schema: { minLength: 1, maxLength: 100 } },
     'CredentialRead.description': { schema: { maxLength: 255 } },
     'CredentialRead.auth_type': { schema: { type: null, $ref: '#/components/schemas/AuthType' } },

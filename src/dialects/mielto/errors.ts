@@ -1,7 +1,7 @@
 import { fastApiErrors } from '../shared/fastapi-errors.ts';
 
-/** Renders each problem as Mielto, a FastAPI application, does. @see ../shared/fastapi-errors.ts, where the codes are decided */
-export const renderMieltoProblem = fastApiErrors({
+/** Renders problems as Mielto does, which is a FastAPI application. */
+export const renderProblem = fastApiErrors({
   challenge: 'Bearer',
   notFound: 'Credential not found',
   members: { name: 'label', category: 'credential_type', scope: 'credential_scope', secret: 'credentials' },

@@ -2,30 +2,35 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import type {
   CreateCredentialRequest,
   CredentialReadSchema,
+  ListCredentialsRequest,
   UpdateCredentialRequest,
 } from '../../../gen/mielto/v1/credential_service_pb.ts';
 import { draftDefaults, type CredentialDraft } from '../../vault/credentials/credential-rules.ts';
 import type { CredentialChange } from '../../vault/credentials/credential-change.ts';
-import { stateOf, type Credential } from '../../vault/credentials/credential.ts';
+import { stateOf, type Credential, type CredentialState } from '../../vault/credentials/credential.ts';
+import type { CredentialFilter } from '../../vault/credentials/ports.ts';
 import { Secret } from '../../vault/secret.ts';
 import type { SecretChange } from '../../vault/credentials/secret-change.ts';
-import { holdsMask, isMask, unmask } from '../shared/masks.ts';
+import { containsMask, isMask, unmask } from '../shared/masks.ts';
 import { inStoredNames } from '../shared/secret-fields.ts';
 import { toTimestamp } from '../shared/well-known-types.ts';
 import { authTypeMappings } from '../shared/auth-type-mapping.ts';
 
-/** The name of the dialect, and the origin of what it creates. */
-export const mieltoName = 'mielto';
+/** The name of the dialect, and the `origin` of the credentials that it creates. */
+export const dialectName = 'mielto';
 
 const providerDefault = 'custom';
+const limitDefault = 100;
 
-/** What the vault is to keep of a create. */
-export function draftOf(request: CreateCredentialRequest): CredentialDraft {
+const authTypes = authTypeMappings.mielto;
+
+/** Reads the metadata of a create. */
+export function draftFromRequest(request: CreateCredentialRequest): CredentialDraft {
   return {
     ...draftDefaults,
     name: request.label ?? '',
     description: request.description ?? null,
-    // An empty provider passes there; the vault's providers are never empty.
+    // Mielto accepts an empty provider, the vault does not.
     provider: request.provider || providerDefault,
     authType: request.authType ?? '',
     category: request.credentialType ?? null,
@@ -34,16 +39,16 @@ export function draftOf(request: CreateCredentialRequest): CredentialDraft {
   };
 }
 
-/** The secret of a create. */
-export function secretOf(request: CreateCredentialRequest): Secret {
+/** Reads the secret of a create. */
+export function secretFromRequest(request: CreateCredentialRequest): Secret {
   return new Secret(request.credentials ?? {});
 }
 
 /**
- * What an update changes; a member that is absent stays. So does one that is sent back as it is shown, since what another
- * dialect created is shown only nearly as it is.
+ * Reads the changes of an update. A member that is absent stays, and so does one that equals what is shown: for a credential of
+ * another dialect, what is shown may be only the nearest value that Mielto has.
  */
-export function changeOf(request: UpdateCredentialRequest, current: Credential): CredentialChange {
+export function changeFromRequest(request: UpdateCredentialRequest, current: Credential): CredentialChange {
   const { label, description, authType, credentialType, credentialScope, provider, userId } = request;
   const shown = nearestOf(current);
   return {
@@ -57,23 +62,46 @@ export function changeOf(request: UpdateCredentialRequest, current: Credential):
   };
 }
 
-/** How an update changes the secret; undefined where it does not. */
-export function secretChangeOf({ credentials }: UpdateCredentialRequest): SecretChange | undefined {
+/** Reads the change of the secret of an update; undefined where it has none. */
+export function secretChangeFromRequest({ credentials }: UpdateCredentialRequest): SecretChange | undefined {
   if (!credentials) return undefined;
-  const needsPresent = holdsMask(credentials);
+  const needsPresent = containsMask(credentials);
   return {
     sent: new Secret(credentials),
     needsPresent,
     merge: (present, credential) => {
-      const change = { dialect: mieltoName, sent: credentials, isUnchanged: isMask };
+      const change = { dialect: dialectName, sent: credentials, isUnchanged: isMask };
       const sent = inStoredNames(change, present, credential);
       return { secret: new Secret(unmask(sent, present.expose())), keepsPresent: needsPresent };
     },
   };
 }
 
-/** Shows a credential as it was sent; one that another dialect created as near as its enums allow. */
-export function readOf(credential: Credential, now: Date): MessageInitShape<typeof CredentialReadSchema> {
+const states: ReadonlyMap<string, Exclude<CredentialState, 'DELETED'>> = new Map([
+  ['active', 'ACTIVE'],
+  ['inactive', 'INACTIVE'],
+  ['expired', 'EXPIRED'],
+]);
+
+/** Reads the filter of a list. */
+export function filterFromRequest(request: ListCredentialsRequest): CredentialFilter {
+  const { credentialType, authType, status, search } = request;
+  const state = states.get(status ?? '');
+  return {
+    ...(credentialType !== undefined && { categories: [credentialType] }),
+    ...(authType !== undefined && authTypes.filterOf(authType)),
+    ...(state && { states: [state] }),
+    ...(search && { search }),
+  };
+}
+
+/** Reads the range of a list, with the number of its page, which begins with 1. */
+export function rangeFromRequest({ skip = 0, limit = limitDefault }: ListCredentialsRequest) {
+  return { skip, limit, page: Math.floor(skip / limit) + 1 };
+}
+
+/** Converts a credential; for one of another dialect, enums show the nearest value that Mielto has. */
+export function credentialToMessage(credential: Credential, now: Date): MessageInitShape<typeof CredentialReadSchema> {
   return {
     label: credential.name,
     description: credential.description ?? undefined,
@@ -93,7 +121,7 @@ export function readOf(credential: Credential, now: Date): MessageInitShape<type
 
 function nearestOf({ authType, category, scope }: Credential) {
   return {
-    authType: authTypeMappings.mielto.nameOf(authType),
+    authType: authTypes.nameOf(authType),
     credentialType: category !== null && credentialTypes.has(category) ? category : undefined,
     credentialScope: scope ?? 'workspace',
   };

@@ -1,4 +1,3 @@
-import * as mapping from './mapping.ts';
 import {
   CredentialService,
   CredentialSummarySchema,
@@ -15,9 +14,10 @@ import { withNameConflictMessage } from '../shared/errors.ts';
 import { authTypeMappings } from '../shared/auth-type-mapping.ts';
 import { documentation } from './documentation.ts';
 import { wrapSuccess } from './envelope.ts';
-import { checkWorkspaceSpelling, renderMiniflowProblem } from './errors.ts';
+import { checkWorkspaceSpelling, renderProblem } from './errors.ts';
+import * as mapping from './mapping.ts';
 
-/** What the dialect works with. */
+/** What the dialect calls. */
 export interface MiniflowParts {
   readonly vault: CredentialVault;
 }
@@ -26,7 +26,7 @@ export interface MiniflowParts {
 export function miniflowDialect({ vault }: MiniflowParts): Dialect {
   return {
     name: 'miniflow',
-    rpcs: [...creatingRpcs(vault), ...showingRpcs(vault), ...changingRpcs(vault)],
+    rpcs: [...creatingRpcs(vault), ...readingRpcs(vault), ...changingRpcs(vault)],
     documentation,
     rest,
     checkWorkspaceSpelling,
@@ -38,7 +38,7 @@ const rest: RestStyle = {
   unknownMembers: 'ignore',
   successStatus: {},
   envelope: wrapSuccess,
-  renderProblem: renderMiniflowProblem,
+  renderProblem,
   headers: { GetCredential: { 'cache-control': 'no-store' } },
 };
 
@@ -53,22 +53,22 @@ const reading = { permission: 'credentials.read', workspace } as const;
 const writing = { permission: 'credentials.write', workspace } as const;
 
 function creatingRpcs(vault: CredentialVault): BoundRpc[] {
-  const create = async (request: InWorkspace, call: Call, { draft, secret }: mapping.Creation) => {
+  const create = async (request: InWorkspace, call: Call, { draft, secret }: mapping.MiniflowDraft) => {
     const creation = vault.createCredential(call, draft, secret);
-    const { id } = await withNameConflictMessage(takenName(draft.name, request), creation);
+    const { id } = await withNameConflictMessage(nameConflictMessage(draft.name, request), creation);
     return { id: spellShortId('credential', id) };
   };
   return [
     workspaceRpc(method.createApiKeyCredential, writing, async (request, call) =>
-      create(request, call, mapping.apiKeyCreationOf(request)),
+      create(request, call, mapping.draftFromApiKeyRequest(request)),
     ),
     workspaceRpc(method.createSlackCredential, writing, async (request, call) =>
-      create(request, call, mapping.slackCreationOf(request)),
+      create(request, call, mapping.draftFromSlackRequest(request)),
     ),
   ];
 }
 
-function showingRpcs(vault: CredentialVault): BoundRpc[] {
+function readingRpcs(vault: CredentialVault): BoundRpc[] {
   return [
     workspaceRpc(method.getCredential, reading, async (request, call) => ({
       credential: await showCredential(vault, request, call),
@@ -87,10 +87,12 @@ function showingRpcs(vault: CredentialVault): BoundRpc[] {
 function changingRpcs(vault: CredentialVault): BoundRpc[] {
   return [
     workspaceRpc(method.updateCredential, writing, async (request, call) => {
-      const change = mapping.changeOf(request);
+      const change = mapping.changeFromRequest(request);
       const update = vault.updateCredential(call, request.credentialId, change);
       return {
-        credential: mapping.credentialOf(await withNameConflictMessage(takenName(change.name ?? '', request), update)),
+        credential: mapping.credentialToMessage(
+          await withNameConflictMessage(nameConflictMessage(change.name ?? '', request), update),
+        ),
       };
     }),
     workspaceRpc(method.activateCredential, writing, async (request, call) => {
@@ -110,19 +112,19 @@ function changingRpcs(vault: CredentialVault): BoundRpc[] {
 
 async function showCredential(vault: CredentialVault, request: GetCredentialRequest, call: Call) {
   if (request.includeSecret !== true)
-    return mapping.detailOf(await vault.describeCredential(call, request.credentialId));
+    return mapping.detailToMessage(await vault.describeCredential(call, request.credentialId));
   const { credential, secret } = await vault.revealSecret(call, request.credentialId);
-  return mapping.detailOf(credential, secret);
+  return mapping.detailToMessage(credential, secret);
 }
 
 async function* listCredentials(vault: CredentialVault, wanted: string | undefined, call: Call) {
   const budget = answerBudgetOf(call, CredentialSummarySchema);
   const filter = wanted ? authTypeMappings.miniflow.filterOf(wanted.toUpperCase()) : {};
   for await (const chunk of vault.walkCredentials(call, { ...filter, order: 'ascending' })) {
-    yield chunk.map((credential) => budget.spend(mapping.summaryOf(credential)));
+    yield chunk.map((credential) => budget.spend(mapping.summaryToMessage(credential)));
   }
 }
 
-function takenName(name: string, request: InWorkspace): string {
+function nameConflictMessage(name: string, request: InWorkspace): string {
   return `Credential with name '${quote(name)}' already exists in workspace ${request.workspaceId}`;
 }

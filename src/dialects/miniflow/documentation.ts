@@ -23,14 +23,14 @@ const refusals: Readonly<Record<string, readonly DocumentedError[]>> = {
   DeleteCredential: [absent],
 };
 
-/** What the success and the error of an envelope have in common. */
+/** The members that successes and errors have in common. */
 const trace = {
   code: { type: 'integer' },
   traceId: { type: 'string' },
   timestamp: { type: 'string', format: 'date-time' },
 } as const;
 
-/** MiniFlow documents its calls in words. @see seed 004 */
+/** MiniFlow publishes no OpenAPI document for these calls. @see seed 004 */
 export const documentation: Documentation = {
   title: 'MiniFlow',
   comments,

@@ -1,7 +1,7 @@
 import type { RestExchange } from '../../gateway/contract/dialect.ts';
 import type { JsonObject } from '../../vault/json.ts';
 
-/** What the rpcs that change something say of it; those that show something say nothing. */
+/** The messages of the rpcs that change something; the answers of others have none. */
 const messages: ReadonlyMap<string, string> = new Map([
   ['CreateApiKeyCredential', 'API key credential created successfully.'],
   ['CreateSlackCredential', 'Slack credential created successfully.'],
@@ -11,14 +11,14 @@ const messages: ReadonlyMap<string, string> = new Map([
   ['DeleteCredential', 'Credential deleted successfully.'],
 ]);
 
-/** Wraps the JSON of what an rpc answers, which becomes the last member. */
+/** Wraps the JSON of an answer, which becomes the last member. */
 export function wrapSuccess(data: string, exchange: RestExchange): string {
   const message = messages.get(exchange.method?.name ?? '') ?? null;
   const before = JSON.stringify({ status: 'success', code: 200, message, ...trace(exchange) });
   return `${before.slice(0, -'}'.length)},"data":${data}}`;
 }
 
-/** What went wrong, as the envelope of an error says it. */
+/** An error in MiniFlow's envelope. */
 export interface Failure {
   /** The HTTP status. */
   readonly code: number;
@@ -26,10 +26,10 @@ export interface Failure {
   readonly errorMessage: string;
 }
 
-/** Wraps a failure. */
+/** Wraps an error. */
 export function wrapFailure({ code, errorCode, errorMessage }: Failure, exchange: RestExchange): JsonObject {
-  const said = { error_message: errorMessage, error_code: errorCode };
-  return { status: 'error', code, message: null, ...trace(exchange), ...said };
+  const error = { error_message: errorMessage, error_code: errorCode };
+  return { status: 'error', code, message: null, ...trace(exchange), ...error };
 }
 
 function trace({ requestId, now }: RestExchange): JsonObject {

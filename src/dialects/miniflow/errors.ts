@@ -2,55 +2,49 @@ import type { Problem, RestAnswer, RestExchange } from '../../gateway/contract/d
 import { quote } from '../../gateway/errors/refusal-limits.ts';
 import { VaultError, type VaultErrorCode } from '../../vault/errors.ts';
 import { describeTextFlaw } from '../../vault/json-scan.ts';
-import { type ProblemTable, renderBy } from '../shared/errors.ts';
+import { httpStatuses, renderBy, retryAfterHeader, type ProblemTable } from '../shared/errors.ts';
 import { wrapFailure, type Failure } from './envelope.ts';
-
-/** `errorMessage` is left to the error where it is undefined: its message names fields and ids, never a secret. */
-type Rendering = Omit<Failure, 'errorMessage'> & Partial<Failure>;
 
 const validationFailed = {
   code: 422,
   errorCode: 'VALIDATION_ERROR',
   errorMessage: 'Request validation failed',
 } as const;
+const alreadyExists = { code: 400, errorCode: 'RESOURCE_ALREADY_EXISTS' } as const;
 const internalError = { code: 500, errorCode: 'HTTP_500', errorMessage: 'Internal server error' } as const;
 
-const renderings: Record<VaultErrorCode, Rendering> = {
-  token_missing: { code: 401, errorCode: 'HTTP_401', errorMessage: 'Not authenticated' },
-  token_invalid: { code: 401, errorCode: 'HTTP_401', errorMessage: 'Invalid token' },
-  token_expired: { code: 401, errorCode: 'HTTP_401', errorMessage: 'Token expired' },
-  password_wrong: { code: 401, errorCode: 'HTTP_401', errorMessage: 'Not authenticated' },
-  login_throttled: { code: 429, errorCode: 'HTTP_429' },
-  permission_denied: { code: 403, errorCode: 'HTTP_403' },
-  workspace_denied: { code: 403, errorCode: 'HTTP_403', errorMessage: 'Workspace access denied' },
-  not_found: { code: 404, errorCode: 'RESOURCE_NOT_FOUND' },
-  name_taken: { code: 400, errorCode: 'RESOURCE_ALREADY_EXISTS' },
-  id_taken: { code: 400, errorCode: 'RESOURCE_ALREADY_EXISTS' },
-  already_set_up: { code: 400, errorCode: 'RESOURCE_ALREADY_EXISTS' },
+/**
+ * What differs from the usual HTTP status, the code `HTTP_<status>` and the vault's message, which names fields and ids and never a
+ * secret.
+ */
+const failuresByCode: { readonly [Code in VaultErrorCode]?: Partial<Failure> } = {
+  token_missing: { errorMessage: 'Not authenticated' },
+  token_invalid: { errorMessage: 'Invalid token' },
+  token_expired: { errorMessage: 'Token expired' },
+  password_wrong: { errorMessage: 'Not authenticated' },
+  workspace_denied: { errorMessage: 'Workspace access denied' },
+  not_found: { errorCode: 'RESOURCE_NOT_FOUND' },
+  name_taken: alreadyExists,
+  id_taken: alreadyExists,
+  already_set_up: alreadyExists,
   invalid_argument: validationFailed,
-  etag_stale: { code: 409, errorCode: 'HTTP_409' },
-  credential_inactive: { code: 403, errorCode: 'HTTP_403', errorMessage: 'Credential is not active' },
-  credential_expired: { code: 403, errorCode: 'HTTP_403', errorMessage: 'Credential has expired' },
+  credential_inactive: { errorMessage: 'Credential is not active' },
+  credential_expired: { errorMessage: 'Credential has expired' },
   secret_unreadable: internalError,
-  resource_exhausted: { code: 429, errorCode: 'HTTP_429', errorMessage: 'User rate limit exceeded' },
-  unavailable: { code: 503, errorCode: 'HTTP_503', errorMessage: 'Service unavailable' },
-  deadline_exceeded: { code: 504, errorCode: 'HTTP_504', errorMessage: 'Gateway timeout' },
-  canceled: { code: 499, errorCode: 'HTTP_499', errorMessage: 'Client closed request' },
+  resource_exhausted: { errorMessage: 'User rate limit exceeded' },
+  unavailable: { errorMessage: 'Service unavailable' },
+  deadline_exceeded: { errorMessage: 'Gateway timeout' },
+  canceled: { errorMessage: 'Client closed request' },
 };
 
-/** Faults that are `invalid_argument` to the vault, but none of the schema to MiniFlow; they are told by their reason. */
-const byReason: ReadonlyMap<string, Rendering> = new Map([
+/** By reason: errors that MiniFlow does not answer as failures of validation. */
+const failuresByReason: ReadonlyMap<string, Partial<Failure>> = new Map([
   ['INVALID_INPUT', { code: 400, errorCode: 'INVALID_INPUT' }],
   ['WORKSPACE_ID_MALFORMED', { code: 400, errorCode: 'HTTP_400' }],
 ]);
 
-/** The refusal for a text that the schema lets pass and MiniFlow does not; `message` is shown as it is. */
-export function invalidInput(field: string, message: string): VaultError {
-  return new VaultError('invalid_argument', message, { field, reason: 'INVALID_INPUT' });
-}
-
 /**
- * Lets only MiniFlow's own spelling of a workspace's id pass.
+ * Accepts a workspace id in MiniFlow's form only.
  *
  * @throws VaultError `invalid_argument`
  */
@@ -60,20 +54,19 @@ export function checkWorkspaceSpelling(text: string): void {
   throw new VaultError('invalid_argument', message, { field: 'workspace_id', reason: 'WORKSPACE_ID_MALFORMED' });
 }
 
-/** No body is decoded. */
-const encoded: Failure = { code: 415, errorCode: 'HTTP_415', errorMessage: 'Unsupported Media Type' };
+const unsupportedEncoding: Failure = { code: 415, errorCode: 'HTTP_415', errorMessage: 'Unsupported Media Type' };
 
 const failures: ProblemTable<Failure> = {
-  vault: ({ error }) => failureOfVaultError(error),
+  vault: ({ error }) => vaultFailure(error),
   invalid_request: () => validationFailed,
   malformed_json: () => validationFailed,
-  // The one fault of the schema that names its place: a client cannot find it by the model alone.
+  // The only validation error that names its place, since the client cannot find it by the schema.
   unstorable_json: ({ flaw }) => ({
     ...validationFailed,
     errorMessage: `${validationFailed.errorMessage}: ${describeTextFlaw(flaw)}`,
   }),
   body_missing: () => validationFailed,
-  body_not_object: ({ contentEncoding }) => (contentEncoding === undefined ? validationFailed : encoded),
+  body_not_object: ({ contentEncoding }) => (contentEncoding === undefined ? validationFailed : unsupportedEncoding),
   body_too_large: ({ bytesMax }) => ({
     code: 413,
     errorCode: 'HTTP_413',
@@ -84,17 +77,18 @@ const failures: ProblemTable<Failure> = {
   internal: () => internalError,
 };
 
-/** Renders each problem in MiniFlow's envelope. */
-export function renderMiniflowProblem(problem: Problem, exchange: RestExchange): RestAnswer {
+/** Renders a problem in MiniFlow's envelope. @see seed 004 */
+export function renderProblem(problem: Problem, exchange: RestExchange): RestAnswer {
   const failure = renderBy(failures, problem);
   return { status: failure.code, headers: headersOf(problem, failure), body: wrapFailure(failure, exchange) };
 }
 
-function failureOfVaultError(error: VaultError): Failure {
-  const { id = '', reason = '', resource } = error.details;
-  const rendering = byReason.get(reason) ?? renderings[error.code];
-  const isAbsent = error.code === 'not_found' && resource === 'credential';
-  return { errorMessage: isAbsent ? absence(id) : error.message, ...rendering };
+function vaultFailure({ code, message, details }: VaultError): Failure {
+  const { id = '', reason = '', resource } = details;
+  const status = httpStatuses[code];
+  const errorMessage = code === 'not_found' && resource === 'credential' ? absence(id) : message;
+  const specific = failuresByReason.get(reason) ?? failuresByCode[code];
+  return { code: status, errorCode: `HTTP_${status}`, errorMessage, ...specific };
 }
 
 function absence(id: string): string {
@@ -102,11 +96,10 @@ function absence(id: string): string {
 }
 
 function headersOf(problem: Problem, { code }: Failure): Readonly<Record<string, string>> {
-  const retryAfterMs = problem.kind === 'vault' ? problem.error.details.retryAfterMs : undefined;
   return {
     ...(code === 401 && { 'www-authenticate': 'Bearer' }),
     ...(code === 415 && { 'accept-encoding': 'identity' }),
     ...(problem.kind === 'method_not_allowed' && { allow: problem.allow.join(', ') }),
-    ...(retryAfterMs !== undefined && { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) }),
+    ...(problem.kind === 'vault' && retryAfterHeader(problem.error.details)),
   };
 }

@@ -4,30 +4,31 @@ import type {
   CreateApiKeyCredentialRequest,
   CreateSlackCredentialRequest,
   CredentialDetailSchema,
-  CredentialSchema,
-  CredentialSummarySchema,
   UpdateCredentialRequest,
 } from '../../../gen/miniflow/v1/credential_service_pb.ts';
 import { draftDefaults, type CredentialDraft } from '../../vault/credentials/credential-rules.ts';
 import type { CredentialChange } from '../../vault/credentials/credential-change.ts';
 import type { Credential } from '../../vault/credentials/credential.ts';
-import { invalidArgument } from '../../vault/errors.ts';
+import { invalidArgument, VaultError } from '../../vault/errors.ts';
 import { spellShortId } from '../../vault/ids.ts';
+import { parseTime } from '../../vault/time.ts';
 import { findField } from '../shared/provider-catalogue.ts';
 import { Secret } from '../../vault/secret.ts';
 import { toStruct, toTimestamp } from '../shared/well-known-types.ts';
 import { authTypeMappings } from '../shared/auth-type-mapping.ts';
-import { invalidInput } from './errors.ts';
-import { parseExpiry } from './parse-expiry.ts';
 
-/** A credential to be stored. Its parts are checked in the order that MiniFlow checks them in. */
-export interface Creation {
+/** What a create stores. */
+export interface MiniflowDraft {
   readonly draft: CredentialDraft;
   readonly secret: Secret;
 }
 
-/** @throws VaultError `invalid_argument` */
-export function apiKeyCreationOf(request: CreateApiKeyCredentialRequest): Creation {
+/**
+ * Reads a create; the order of its checks is MiniFlow's.
+ *
+ * @throws VaultError `invalid_argument`
+ */
+export function draftFromApiKeyRequest(request: CreateApiKeyCredentialRequest): MiniflowDraft {
   const name = requireText('name', 'Credential name', request.name ?? '');
   const apiKey = requireText('api_key', 'API key', request.apiKey ?? '');
   const provider = requireText('provider', 'Provider', request.provider ?? '').toUpperCase();
@@ -37,8 +38,8 @@ export function apiKeyCreationOf(request: CreateApiKeyCredentialRequest): Creati
   };
 }
 
-/** @throws VaultError `invalid_argument` */
-export function slackCreationOf(request: CreateSlackCredentialRequest): Creation {
+/** As `draftFromApiKeyRequest`, for the tokens of a Slack app. */
+export function draftFromSlackRequest(request: CreateSlackCredentialRequest): MiniflowDraft {
   const name = requireText('name', 'Credential name', request.name ?? '');
   const botToken = requireText('bot_token', 'Bot token', request.botToken ?? '');
   const prefix = findField('slack', 'bot_token')?.prefix ?? '';
@@ -57,11 +58,11 @@ export function slackCreationOf(request: CreateSlackCredentialRequest): Creation
 }
 
 /**
- * What an update changes; a member that is absent stays.
+ * Reads the changes of an update; a member that is absent stays.
  *
  * @throws VaultError `invalid_argument`
  */
-export function changeOf({ name, description, tags }: UpdateCredentialRequest): CredentialChange {
+export function changeFromRequest({ name, description, tags }: UpdateCredentialRequest): CredentialChange {
   return {
     ...(name !== undefined && { name: requireText('name', 'Credential name', name) }),
     ...(description !== undefined && { description }),
@@ -69,31 +70,26 @@ export function changeOf({ name, description, tags }: UpdateCredentialRequest): 
   };
 }
 
-/** Shows a credential of any dialect. */
-export function credentialOf(credential: Credential): MessageInitShape<typeof CredentialSchema> {
-  return wholeOf(credential);
+/** Converts a credential of any dialect, with its secret where that was revealed. */
+export function detailToMessage(
+  credential: Credential,
+  secret?: Secret,
+): MessageInitShape<typeof CredentialDetailSchema> {
+  return { ...credentialToMessage(credential), credentialData: secret ? toStruct(secret.expose()) : undefined };
 }
 
-/** Shows a credential of any dialect, with its secret where that was revealed. */
-export function detailOf(credential: Credential, secret?: Secret): MessageInitShape<typeof CredentialDetailSchema> {
-  return { ...wholeOf(credential), credentialData: secret ? toStruct(secret.expose()) : undefined };
-}
-
-/** Shows a credential of any dialect in a list. */
-export function summaryOf(credential: Credential): MessageInitShape<typeof CredentialSummarySchema> {
-  return partOf(credential);
-}
-
-function wholeOf(credential: Credential) {
+/** Converts the metadata of a credential of any dialect. */
+export function credentialToMessage(credential: Credential) {
   return {
-    ...partOf(credential),
+    ...summaryToMessage(credential),
     workspaceId: spellShortId('workspace', credential.workspaceId),
     ownerId: spellShortId('user', credential.createdBy),
     createdAt: toTimestamp(credential.createdAt),
   };
 }
 
-function partOf(credential: Credential) {
+/** Converts a credential of any dialect to an element of a list. */
+export function summaryToMessage(credential: Credential) {
   return {
     id: spellShortId('credential', credential.id),
     name: credential.name,
@@ -126,4 +122,28 @@ function requireText(field: string, label: string, text: string): string {
 function tagOf({ kind }: ListValue['values'][number]): string {
   if (kind.case !== 'stringValue') throw invalidArgument('tags', 'must be a list of strings');
   return kind.value;
+}
+
+/** @see https://docs.python.org/3/library/datetime.html#datetime.datetime.fromisoformat */
+const isoPattern =
+  /^(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2})(?::(\d{2})(?:[.,](\d+))?)?(?:[Zz]|([+-])(\d{2}):?(\d{2}))?)?$/;
+
+/**
+ * Parses an ISO 8601 date or time as MiniFlow's clients send it: seconds are optional, a time without an offset is UTC, and a date
+ * without a time is midnight. Digits beyond milliseconds are dropped. An empty text means no expiry.
+ *
+ * @throws VaultError `invalid_argument`
+ */
+export function parseExpiry(text: string | undefined): Date | null {
+  if (text === undefined || text === '') return null;
+  const [, date = '', minutes = '00:00', seconds = '00', fraction = '0', sign = '+', hours = '00', rest = '00'] =
+    isoPattern.exec(text) ?? [];
+  const time = parseTime(`${date}T${minutes}:${seconds}.${fraction}${sign}${hours}:${rest}`);
+  if (!time) throw invalidArgument('expires_at', 'must be an ISO 8601 time of the years 1 to 9999');
+  return time;
+}
+
+/** A text that satisfies the schema and not MiniFlow's own check, whose message is `message`. */
+export function invalidInput(field: string, message: string): VaultError {
+  return new VaultError('invalid_argument', message, { field, reason: 'INVALID_INPUT' });
 }

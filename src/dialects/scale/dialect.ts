@@ -7,12 +7,11 @@ import type { CredentialVault } from '../../vault/credentials/credential-vault.t
 import type { RevealedSecret } from '../../vault/credentials/credential-decisions.ts';
 import { withNameConflictMessage } from '../shared/errors.ts';
 import { documentation } from './documentation.ts';
-import { renderScaleProblem } from './errors.ts';
-import { filterOf, pageOf } from './list-request.ts';
-import { changeOf, credentialOf, draftOf, scaleName } from './mapping.ts';
-import { payloadChange, payloadOf, secretOf } from './payload.ts';
+import { renderProblem } from './errors.ts';
+import * as mapping from './mapping.ts';
+import { payloadOf, secretChangeFromPayload, secretFromPayload } from './secrets.ts';
 
-/** What the dialect works with. */
+/** What the dialect calls. */
 export interface ScaleParts {
   readonly vault: CredentialVault;
 }
@@ -20,15 +19,15 @@ export interface ScaleParts {
 /** The API of Scale's generative AI platform, EGP API V5. @see seed 003 */
 export function scaleDialect({ vault }: ScaleParts): Dialect {
   return {
-    name: scaleName,
-    rpcs: [...changingRpcs(vault), ...showingRpcs(vault), ...revealingRpcs(vault)],
+    name: mapping.dialectName,
+    rpcs: [...writingRpcs(vault), ...readingRpcs(vault), ...revealingRpcs(vault)],
     documentation,
     rest: {
       json: { names: 'proto', unset: 'null', int64: 'number', timestamp: 'rfc3339' },
       unknownMembers: 'ignore',
       successStatus: {},
-      renderProblem: renderScaleProblem,
-      headers: { GetSecret: neverStored, GetSecretByName: neverStored },
+      renderProblem,
+      headers: { GetSecret: noStore, GetSecretByName: noStore },
     },
     workspaceHeader: 'x-selected-account-id',
   };
@@ -38,22 +37,33 @@ const { method } = CredentialService;
 const reading = { permission: 'credentials.read' } as const;
 const writing = { permission: 'credentials.write' } as const;
 const revealing = { permission: 'secrets.reveal' } as const;
-const neverStored = { 'cache-control': 'no-store' } as const;
+const noStore = { 'cache-control': 'no-store' } as const;
 
 const byName = ({ name }: { readonly name: string }) => name;
 
-function changingRpcs(vault: CredentialVault): BoundRpc[] {
+function writingRpcs(vault: CredentialVault): BoundRpc[] {
   return [
     workspaceRpc(method.createCredential, writing, async (request, call) => {
-      const draft = draftOf(request);
-      const creation = vault.createCredential(call, draft, secretOf(request.payload ?? ''));
-      return { credential: credentialOf(await withNameConflictMessage(takenName(draft.name), creation)) };
+      const draft = mapping.draftFromRequest(request);
+      const creation = vault.createCredential(call, draft, secretFromPayload(request.payload ?? ''));
+      return {
+        credential: mapping.credentialToMessage(
+          await withNameConflictMessage(nameConflictMessage(draft.name), creation),
+        ),
+      };
     }),
     workspaceRpc(method.updateCredential, writing, async (request, call) => {
       const { credentialId, name = '', payload } = request;
-      const secret = payload === undefined ? undefined : payloadChange(payload);
-      const update = vault.updateCredential(call, credentialId, (current) => changeOf(request, current), { secret });
-      return { credential: credentialOf(await withNameConflictMessage(takenName(name), update)) };
+      const secret = payload === undefined ? undefined : secretChangeFromPayload(payload);
+      const update = vault.updateCredential(
+        call,
+        credentialId,
+        (current) => mapping.changeFromRequest(request, current),
+        { secret },
+      );
+      return {
+        credential: mapping.credentialToMessage(await withNameConflictMessage(nameConflictMessage(name), update)),
+      };
     }),
     workspaceRpc(method.deleteCredential, writing, async ({ credentialId }, call) => {
       const { id } = await vault.deleteCredential(call, credentialId);
@@ -62,13 +72,13 @@ function changingRpcs(vault: CredentialVault): BoundRpc[] {
   ];
 }
 
-function showingRpcs(vault: CredentialVault): BoundRpc[] {
+function readingRpcs(vault: CredentialVault): BoundRpc[] {
   return [
     workspaceRpc(method.getCredential, reading, async ({ credentialId }, call) => ({
-      credential: credentialOf(await vault.describeCredential(call, credentialId)),
+      credential: mapping.credentialToMessage(await vault.describeCredential(call, credentialId)),
     })),
     workspaceRpc(method.getCredentialByName, { ...reading, credential: byName }, async ({ name }, call) => ({
-      credential: credentialOf(await vault.describeByName(call, name)),
+      credential: mapping.credentialToMessage(await vault.describeByName(call, name)),
     })),
     workspaceRpc(method.listCredentials, reading, async (request, call) => listCredentials(vault, request, call)),
   ];
@@ -77,27 +87,27 @@ function showingRpcs(vault: CredentialVault): BoundRpc[] {
 function revealingRpcs(vault: CredentialVault): BoundRpc[] {
   return [
     workspaceRpc(method.getSecret, revealing, async ({ credentialId }, call) =>
-      showSecret(await vault.revealSecret(call, credentialId)),
+      revealedToMessage(await vault.revealSecret(call, credentialId)),
     ),
     workspaceRpc(method.getSecretByName, { ...revealing, credential: byName }, async ({ name }, call) =>
-      showSecret(await vault.revealByName(call, name)),
+      revealedToMessage(await vault.revealByName(call, name)),
     ),
   ];
 }
 
-function showSecret({ secret }: RevealedSecret) {
+function revealedToMessage({ secret }: RevealedSecret) {
   return { result: payloadOf(secret), object: 'credential.secret' };
 }
 
 async function listCredentials(vault: CredentialVault, request: ListCredentialsRequest, call: Call) {
-  const page = pageOf(request);
+  const page = mapping.pageFromRequest(request);
   const [{ credentials, hasMore }, total] = await Promise.all([
     vault.pageCredentials(call, page),
-    vault.countCredentials(call, filterOf(request)),
+    vault.countCredentials(call, mapping.filterFromRequest(request)),
   ]);
-  return { object: 'list', items: credentials.map(credentialOf), hasMore, total, limit: page.size };
+  return { object: 'list', items: credentials.map(mapping.credentialToMessage), hasMore, total, limit: page.size };
 }
 
-function takenName(name: string): string {
+function nameConflictMessage(name: string): string {
   return `Credential with name '${quote(name)}' already exists`;
 }

@@ -4,17 +4,24 @@ import { validationError, validationErrorSchemas, workspaceHeader } from '../sha
 
 const detail = { type: 'object', properties: { detail: { type: 'string' } }, required: ['detail'] } as const;
 
-/** What its document tells beside 422; of the create that is all it tells. */
-const refusals: Readonly<Record<string, readonly DocumentedError[]>> = {
-  GetCredential: [absent()],
-  GetCredentialByName: [absent()],
-  UpdateCredential: [absent(), { status: 409, description: 'The name is taken', schema: detail }],
-  DeleteCredential: [absent()],
-  GetSecret: [inactive(), absent()],
-  GetSecretByName: [inactive(), absent()],
+const absent: DocumentedError = { status: 404, description: 'Credential not found', schema: detail };
+const inactive: DocumentedError = {
+  status: 403,
+  description: 'The credential is not active, has expired, or may not be revealed',
+  schema: detail,
 };
 
-/** Scale's own document, which it equals for the calls that are in it. @see seed 003 */
+/** The errors that Scale documents besides 422; of a create it documents 422 only. */
+const refusals: Readonly<Record<string, readonly DocumentedError[]>> = {
+  GetCredential: [absent],
+  GetCredentialByName: [absent],
+  UpdateCredential: [absent, { status: 409, description: 'The name is taken', schema: detail }],
+  DeleteCredential: [absent],
+  GetSecret: [inactive, absent],
+  GetSecretByName: [inactive, absent],
+};
+
+/** For the calls that Scale documents, this results in Scale's own OpenAPI document. @see seed 003 */
 export const documentation: Documentation = {
   title: 'EGP API V5',
   comments,
@@ -22,10 +29,10 @@ export const documentation: Documentation = {
   operationId: ({ httpMethod, path }) => `${httpMethod}-V5-${path}`,
   securitySchemes: { APIKeyHeader: { type: 'apiKey', in: 'header', name: 'x-api-key' } },
   parameters: [workspaceHeader('x-selected-account-id', 'The account ID')],
-  // Its document says of no member that it may be null, though some are; of these two answers its SDK knows it, too.
+  // Scale's document marks no member as nullable. Two of an answer are, which Scale's SDK expects.
   nulls: 'hidden',
   members: {
-    // The vault's own limits; Scale names none.
+    // These are limits of the vault; Scale documents none.
     'CreateCredentialRequest.type': { schema: { maxLength: null } },
     'CreateCredentialRequest.name': { schema: { maxLength: null } },
     'CreateCredentialRequest.description': { schema: { maxLength: null } },
@@ -36,15 +43,3 @@ export const documentation: Documentation = {
   errors: ({ name }) => [...(refusals[name] ?? []), validationError],
   schemas: validationErrorSchemas({ input: {}, ctx: { type: 'object', additionalProperties: true } }),
 };
-
-function absent(): DocumentedError {
-  return { status: 404, description: 'Credential not found', schema: detail };
-}
-
-function inactive(): DocumentedError {
-  return {
-    status: 403,
-    description: 'The credential is not active, has expired, or may not be revealed',
-    schema: detail,
-  };
-}

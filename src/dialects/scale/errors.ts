@@ -1,9 +1,9 @@
 import { fastApiErrors } from '../shared/fastapi-errors.ts';
 
-/** Renders each problem as Scale, a FastAPI application, does. @see ../shared/fastapi-errors.ts, where the codes are decided */
-export const renderScaleProblem = fastApiErrors({
+/** Renders problems as Scale does, which is a FastAPI application. */
+export const renderProblem = fastApiErrors({
   challenge: 'APIKey',
-  // Its SDK repeats a call that was answered 409, and would get the same answer twice more.
+  // Scale's SDK retries a 409 by default, which would fail in the same way.
   onConflict: { 'x-should-retry': 'false' },
   notFound: 'Credential not found',
   members: { auth_type: 'type', metadata: 'credential_metadata', secret: 'payload' },

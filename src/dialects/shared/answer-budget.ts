@@ -3,23 +3,24 @@ import type { Call } from '../../vault/caller.ts';
 import { VaultError } from '../../vault/errors.ts';
 import { limits } from '../../vault/limits.ts';
 
-/** Counts the entries of a list that is answered whole. */
+/** The bytes left for a list without pages. */
 export interface AnswerBudget<Schema extends DescMessage> {
   /**
-   * @returns the entry
-   * @throws VaultError `resource_exhausted` as soon as the entries are too many for one answer
+   * Spends the bytes of an entry, and returns the entry.
+   *
+   * @throws VaultError `resource_exhausted` once the entries exceed the budget
    */
   spend(entry: MessageInitShape<Schema>): MessageInitShape<Schema>;
 }
 
-/** Of an entry within its list: a tag, and a length. */
-const headBytes = 6;
+/** The tag and the length of an entry within its list. */
+const entryHeadBytes = 6;
 
 /**
- * The bytes that a list may have which is answered whole. In REST it is as large as it is; the clients of gRPC refuse what is
- * larger than 4 MiB, and no other rpc can be answered piece by piece either.
+ * Limits a list without pages to `limits.listBytes`, since gRPC clients refuse messages above 4 MiB. Over REST, which streams such
+ * lists, there is no limit.
  *
- * @param advice says how to ask for less, by the number of entries that would have fitted
+ * @param advice how to request less, given the number of entries that fit
  */
 export function answerBudgetOf<Schema extends DescMessage>(
   { protocol }: Pick<Call, 'protocol'>,
@@ -31,7 +32,7 @@ export function answerBudgetOf<Schema extends DescMessage>(
   return {
     spend: (entry) => {
       if (protocol === 'rest') return entry;
-      bytes += headBytes + toBinary(schema, create(schema, entry)).length;
+      bytes += entryHeadBytes + toBinary(schema, create(schema, entry)).length;
       if (entries > 0 && bytes > limits.listBytes) {
         const message = `the list is larger than ${limits.listBytes} bytes: ${advice(entries)}`;
         throw new VaultError('resource_exhausted', message, { reason: 'ANSWER_TOO_LARGE' });

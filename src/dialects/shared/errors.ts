@@ -1,7 +1,7 @@
 import type { Fault, FaultRule, Problem } from '../../gateway/contract/dialect.ts';
 import { faultListBytesMax, faultsMax } from '../../gateway/errors/refusal-limits.ts';
 import type { FaultList } from '../../gateway/messages/fault-list.ts';
-import { VaultError } from '../../vault/errors.ts';
+import { VaultError, type VaultErrorCode } from '../../vault/errors.ts';
 
 type Kind = Problem['kind'];
 
@@ -22,6 +22,30 @@ function renderRow<K extends Kind, Rendering>(
 ): Rendering {
   return table[kind](problem);
 }
+
+/** The HTTP status of each error of the vault; a dialect overrides those for which its original documents another. */
+export const httpStatuses: Readonly<Record<VaultErrorCode, number>> = {
+  token_missing: 401,
+  token_invalid: 401,
+  token_expired: 401,
+  password_wrong: 401,
+  login_throttled: 429,
+  permission_denied: 403,
+  workspace_denied: 403,
+  not_found: 404,
+  name_taken: 409,
+  id_taken: 409,
+  already_set_up: 409,
+  invalid_argument: 400,
+  etag_stale: 409,
+  credential_inactive: 403,
+  credential_expired: 403,
+  secret_unreadable: 500,
+  resource_exhausted: 429,
+  unavailable: 503,
+  deadline_exceeded: 504,
+  canceled: 499,
+};
 
 /** The `retry-after` header of an error that names a delay, in whole seconds; no header otherwise. */
 export function retryAfterHeader({ retryAfterMs }: VaultError['details']): Readonly<Record<string, string>> {

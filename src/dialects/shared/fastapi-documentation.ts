@@ -1,7 +1,7 @@
 import type { DocumentedError, DocumentedOperation } from '../../gateway/contract/documentation.ts';
 import type { JsonObject } from '../../vault/json.ts';
 
-/** The answer to a request that does not fit its model, as FastAPI documents it. */
+/** The error for a request that its model refuses, as FastAPI documents it. */
 export const validationError: DocumentedError = {
   status: 422,
   description: 'Validation Error',
@@ -9,9 +9,9 @@ export const validationError: DocumentedError = {
 };
 
 /**
- * The schemas of that answer.
+ * The schemas of that error.
  *
- * @param details members of an entry beside the three that all versions of FastAPI document
+ * @param details members of an entry besides the three that all versions of FastAPI document
  */
 export function validationErrorSchemas(details: JsonObject = {}): Readonly<Record<string, JsonObject>> {
   const loc = { type: 'array', items: { anyOf: [{ type: 'string' }, { type: 'integer' }] } } as const;
@@ -28,13 +28,13 @@ export function validationErrorSchemas(details: JsonObject = {}): Readonly<Recor
   };
 }
 
-/** A header that names the workspace of a call. */
+/** The header that names the workspace of a call. */
 export function workspaceHeader(name: string, description: string): JsonObject {
   const schema = { anyOf: [{ type: 'string' }, { type: 'null' }] };
   return { name, in: 'header', required: false, description, schema };
 }
 
-/** FastAPI's own way of naming operations: `create_credential_api_v1_credentials_post`. */
+/** An operation id as FastAPI generates it: `create_credential_api_v1_credentials_post`. */
 export function fastApiOperationId({ method, httpMethod, path }: DocumentedOperation): string {
   const name = method.name.replaceAll(/(?<=[a-z0-9])(?=[A-Z])/g, '_');
   return `${name}${path.replaceAll(/\W/g, '_')}_${httpMethod}`.toLowerCase();

@@ -3,19 +3,19 @@ import { faultListBytesMax, faultsMax } from '../../gateway/errors/refusal-limit
 import type { FaultList } from '../../gateway/messages/fault-list.ts';
 import type { JsonObject, JsonValue } from '../../vault/json.ts';
 
-/** What pydantic calls a fault, and what it says of it. */
-interface Verdict {
+/** A fault in pydantic's terms. */
+interface PydanticError {
   readonly type: string;
   readonly msg: string;
   readonly ctx?: JsonObject;
 }
 
 /**
- * Each rule as pydantic v2 reports it. Where a query parameter is at fault, it speaks of parsing, since all of them are texts.
+ * Each rule as pydantic v2 reports it. For query parameters, which are strings, pydantic reports parsing errors.
  *
  * @see https://docs.pydantic.dev/latest/errors/validation_errors/
  */
-const verdicts: Record<FaultRule, (fault: Fault) => Verdict> = {
+const errors: Record<FaultRule, (fault: Fault) => PydanticError> = {
   missing: () => ({ type: 'missing', msg: 'Field required' }),
   sent_twice: () => ({ type: 'value_error', msg: 'Value error, sent twice' }),
   unknown_member: () => ({ type: 'extra_forbidden', msg: 'Extra inputs are not permitted' }),
@@ -27,7 +27,7 @@ const verdicts: Record<FaultRule, (fault: Fault) => Verdict> = {
   not_list: () => ({ type: 'list_type', msg: 'Input should be a valid list' }),
   not_timestamp: () => ({ type: 'datetime_type', msg: 'Input should be a valid datetime' }),
   not_in_enum: ({ expected }) => {
-    const names = spellChoice(typeof expected === 'object' ? expected : []);
+    const names = formatChoice(typeof expected === 'object' ? expected : []);
     return { type: 'enum', msg: `Input should be ${names}`, ctx: { expected: names } };
   },
   too_short: (fault) => ofLength('string_too_short', 'at least', 'min_length', boundOf(fault)),
@@ -49,14 +49,14 @@ const verdicts: Record<FaultRule, (fault: Fault) => Verdict> = {
   other: () => ({ type: 'value_error', msg: 'Value error, not acceptable' }),
 };
 
-/** One entry of `detail`, as FastAPI answers a request that pydantic refuses. `input` is the fault's, which holds no secret. */
+/** One entry of `detail` in FastAPI's 422. `input` is that of the fault, which never contains a secret. */
 export function fastApiFault(fault: Fault): JsonObject {
-  const { type, msg, ctx } = verdicts[fault.rule](fault);
+  const { type, msg, ctx } = errors[fault.rule](fault);
   const input: JsonValue = fault.input ?? null;
   return { type, loc: [fault.source, ...fault.path], msg, input, ...(ctx && { ctx }) };
 }
 
-/** Stands for what a list of faults does not hold. */
+/** Stands for the faults that are not listed. */
 const tooManyErrors = {
   type: 'too_many_errors',
   loc: ['body'],
@@ -64,7 +64,7 @@ const tooManyErrors = {
   input: null,
 } as const satisfies JsonObject;
 
-/** The `detail` of a request's faults: at most 100 entries that take at most 16 KiB, and one more where that is not all. */
+/** The `detail` of FastAPI's 422: at most 100 entries of at most 16 KiB, and one more where there are further faults. */
 export function fastApiFaults({ faults, hasMore = false }: FaultList): readonly JsonObject[] {
   const entries: JsonObject[] = [];
   let bytesLeft = faultListBytesMax - bytesOf(tooManyErrors);
@@ -77,25 +77,25 @@ export function fastApiFaults({ faults, hasMore = false }: FaultList): readonly 
   return hasMore ? [...entries, tooManyErrors] : entries;
 }
 
-/** With the comma. */
+/** Including the comma. */
 function bytesOf(entry: JsonObject): number {
   return Buffer.byteLength(JSON.stringify(entry)) + 1;
 }
 
 /** `'a', 'b' or 'c'` */
-function spellChoice(names: readonly string[]): string {
+function formatChoice(names: readonly string[]): string {
   const quoted = names.map((name) => `'${name}'`);
   const last = quoted.pop() ?? '';
   return quoted.length === 0 ? last : `${quoted.join(', ')} or ${last}`;
 }
 
-function ofType(fault: Fault, type: string, noun: string, complaint: string): Verdict {
+function ofType(fault: Fault, type: string, noun: string, detail: string): PydanticError {
   const msg = `Input should be a valid ${noun}`;
   if (fault.source === 'body') return { type: `${type}_type`, msg };
-  return { type: `${type}_parsing`, msg: `${msg}, ${complaint}` };
+  return { type: `${type}_parsing`, msg: `${msg}, ${detail}` };
 }
 
-function ofLength(type: string, relation: string, name: string, bound: number): Verdict {
+function ofLength(type: string, relation: string, name: string, bound: number): PydanticError {
   return { type, msg: `String should have ${relation} ${bound} ${plural(bound, 'character')}`, ctx: { [name]: bound } };
 }
 

@@ -1,18 +1,18 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.ts';
 
-/** What clients show, and then send back, in place of a secret: a word in brackets, or a run of asterisks, bullets or dots. */
+/** What clients show in place of a secret, and may send back: a word in brackets, or a run of asterisks, bullets or dots. */
 const maskPattern = /^(?:\[(?:redacted|secret|hidden|masked)\]|\*{3,}|[•●∙·]{3,})$/i;
 
-/** Tells whether a value is a mask instead of a secret: `[redacted]`, `********`, `••••`; three signs at least. */
+/** Whether a value is a mask in place of a secret: `[redacted]`, `********`, `••••`; at least three characters. */
 export function isMask(value: JsonValue): boolean {
   return typeof value === 'string' && maskPattern.test(value.trim());
 }
 
 /**
- * Puts the current values in the place of masks, at any depth, so that a mask that is sent back never overwrites a secret. A mask
- * that stands where there is no current value is dropped: nothing is meant by it.
+ * Replaces masks by the current values, at any depth, so that a mask that is sent back never overwrites a secret. A mask without a
+ * current value is dropped.
  *
- * @param isUnchanged tells which values stand for the current ones
+ * @param isUnchanged whether a value means the current one
  */
 export function unmask(sent: JsonObject, current: JsonObject, isUnchanged = isMask): JsonObject {
   return Object.fromEntries(
@@ -24,11 +24,11 @@ export function unmask(sent: JsonObject, current: JsonObject, isUnchanged = isMa
   );
 }
 
-/** Whether a mask stands anywhere in what was sent, so that a current value is meant there. */
-export function holdsMask(sent: JsonValue, isUnchanged = isMask): boolean {
+/** Whether there is a mask at any depth, so that the current secret is needed. */
+export function containsMask(sent: JsonValue, isUnchanged = isMask): boolean {
   if (isUnchanged(sent)) return true;
   if (typeof sent !== 'object' || sent === null) return false;
-  return Object.values(sent).some((member: JsonValue) => holdsMask(member, isUnchanged));
+  return Object.values(sent).some((member: JsonValue) => containsMask(member, isUnchanged));
 }
 
 function unmaskValue(

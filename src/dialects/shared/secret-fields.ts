@@ -4,12 +4,12 @@ import type { JsonObject, JsonValue } from '../../vault/json.ts';
 import { findProvider, isFreeForm } from './provider-catalogue.ts';
 import type { Secret } from '../../vault/secret.ts';
 
-/** The names under which a dialect stores the secret fields of a credential; undefined where its callers name them. */
+/** The names under which a dialect stores the secret fields of a credential; undefined where its callers choose them. */
 type SecretFields = (provider: string) => readonly string[] | undefined;
 
 const slackFields = ['bot_token', 'signing_secret', 'app_token'] as const;
 
-/** Provider × dialect → field names: one row a dialect. @see docs/secret-fields.md, where it is written out */
+/** Dialect → provider → field names. @see docs/secret-fields.md for the resulting table */
 const secretFields: Readonly<Record<string, SecretFields>> = {
   coffer: () => undefined,
   flowise: (provider) => componentFields(provider),
@@ -22,28 +22,27 @@ const secretFields: Readonly<Record<string, SecretFields>> = {
 /**
  * The names under which a dialect stores the secret fields of a provider's credentials.
  *
- * @returns undefined where the dialect has no names of its own for them
+ * @returns undefined where the dialect does not define them
  */
 export function secretFieldsOf(dialect: string, provider: string): readonly string[] | undefined {
   return secretFields[dialect]?.(provider);
 }
 
-/** What a dialect sends to change a secret. */
+/** The new secret fields of an update, as its dialect names them. */
 export interface SentFields {
   readonly dialect: string;
-  /** The provider that is sent with them; the credential's where absent. */
+  /** The provider of the update; absent for the credential's. */
   readonly provider?: string | undefined;
   readonly sent: JsonObject;
-  /** Whether a value stands for the present one. */
+  /** Whether a value means the current one. */
   readonly isUnchanged: (value: JsonValue) => boolean;
 }
 
 /**
- * Puts what a dialect sends under the names of the stored secret, where another dialect created the credential. Only a secret of
- * one field has a counterpart: where the writing dialect has one secret field, too, the two are the same, and the stored name
- * stays. What is sent is left as it is in all other cases.
+ * Renames a sent field to the stored one where another dialect created the credential. Two fields correspond only where the stored
+ * secret has one field and the writing dialect has one; in all other cases what was sent stays as it is.
  *
- * @throws VaultError `invalid_argument` where the writing dialect sends secret fields, has several, and none is the stored one
+ * @throws VaultError `invalid_argument` where the writing dialect sends several secret fields of which none has the stored name
  */
 export function inStoredNames(change: SentFields, present: Secret, credential: Credential): JsonObject {
   const { dialect, provider = credential.provider, sent } = change;
@@ -53,7 +52,7 @@ export function inStoredNames(change: SentFields, present: Secret, credential: C
   return fields === undefined ? renameAny(change, stored) : renameKnown(change, fields, stored);
 }
 
-/** The caller names the fields: a single one is the stored one. One that is called as the stored one says enough. */
+/** Where the caller chooses the names: a field with the stored name needs no renaming, and a single changed field is the stored one. */
 function renameAny({ sent, isUnchanged }: SentFields, stored: string): JsonObject {
   if (Object.hasOwn(sent, stored)) return sent;
   const names = Object.keys(sent);
@@ -78,11 +77,11 @@ function rename(sent: JsonObject, name: string, stored: string): JsonObject {
 }
 
 function severalFields(): VaultError {
-  const message = 'secret has one field, and none of those that were sent is called as that is';
+  const message = 'secret has one field, and none of the fields that were sent has its name';
   return new VaultError('invalid_argument', message, { field: 'secret', reason: 'SECRET_FIELDS_DIFFER' });
 }
 
-/** Flowise's: what its component declares as passwords, or all that it declares where it has none; an address may hold one. */
+/** The password fields of Flowise's component, or all its fields where it has none, since a URL may contain a password. */
 function componentFields(providerName: string): readonly string[] | undefined {
   const provider = isFreeForm(providerName) ? undefined : findProvider(providerName);
   if (!provider) return undefined;

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { expect } from 'chai';
 import { CreateCredentialRequestSchema } from '../../../gen/fishnet/v1/credential_service_pb.ts';
-import { credentialToWire, draftFromRequest, type FishnetDraft } from '../../../src/dialects/fishnet/mapping.ts';
+import { credentialToMessage, draftFromRequest, type FishnetDraft } from '../../../src/dialects/fishnet/mapping.ts';
 import { draftDefaults } from '../../../src/vault/credentials/credential-rules.ts';
 import type { Credential } from '../../../src/vault/credentials/credential.ts';
 import { VaultError } from '../../../src/vault/errors.ts';
@@ -68,12 +68,12 @@ describe('what fishnet shows of a credential', () => {
   };
 
   it('has its times in whole seconds, and none for a use that has not been', () => {
-    expect(credentialToWire(credential)).to.deep.equal({
+    expect(credentialToMessage(credential)).to.deep.equal({
       id: credential.id,
       service: 'openai',
       name: 'primary',
       createdAt: 1_700_000_000n,
     });
-    expect(credentialToWire({ ...credential, lastUsedAt: new Date(0) }).lastUsedAt).to.equal(0n);
+    expect(credentialToMessage({ ...credential, lastUsedAt: new Date(0) }).lastUsedAt).to.equal(0n);
   });
 });

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { checkWorkspaceSpelling, invalidInput, renderMiniflowProblem } from '../../../src/dialects/miniflow/errors.ts';
+import { checkWorkspaceSpelling, renderProblem } from '../../../src/dialects/miniflow/errors.ts';
+import { invalidInput } from '../../../src/dialects/miniflow/mapping.ts';
 import type { Problem, RestExchange } from '../../../src/gateway/contract/dialect.ts';
 import { invalidArgument, notFound, VaultError, vaultErrorCodes } from '../../../src/vault/errors.ts';
 
@@ -132,7 +133,7 @@ describe("miniflow's errors", () => {
   for (const { problem, code, word, message } of cases) {
     const name = problem.kind === 'vault' ? problem.error.code : problem.kind;
     it(`wraps ${name} as ${code} ${word}: ${message}`, () => {
-      const answer = renderMiniflowProblem(problem, exchange);
+      const answer = renderProblem(problem, exchange);
       expect(answer.status).to.equal(code);
       expect(answer.body).to.deep.equal({
         status: 'error',
@@ -148,16 +149,16 @@ describe("miniflow's errors", () => {
 
   it('renders every code of the vault with the status of an error', () => {
     for (const code of vaultErrorCodes) {
-      const { status } = renderMiniflowProblem(ofVault(new VaultError(code, 'message')), exchange);
+      const { status } = renderProblem(ofVault(new VaultError(code, 'message')), exchange);
       expect(status, code).to.be.within(400, 599);
     }
   });
 
   it('names the right methods where one is wrong, and when to come again', () => {
-    const wrong = renderMiniflowProblem({ kind: 'method_not_allowed', allow: ['GET', 'PUT'] }, exchange);
+    const wrong = renderProblem({ kind: 'method_not_allowed', allow: ['GET', 'PUT'] }, exchange);
     expect(wrong.headers).to.deep.equal({ allow: 'GET, PUT' });
     const throttled = new VaultError('resource_exhausted', 'too many', { retryAfterMs: 500 });
-    expect(renderMiniflowProblem(ofVault(throttled), exchange).headers).to.deep.equal({ 'retry-after': '1' });
+    expect(renderProblem(ofVault(throttled), exchange).headers).to.deep.equal({ 'retry-after': '1' });
   });
 
   it("lets MiniFlow's spelling of a workspace pass", () => {
@@ -173,7 +174,7 @@ describe("miniflow's errors", () => {
         refusal = error;
       }
       if (!(refusal instanceof VaultError)) throw new TypeError('was not refused');
-      expect(renderMiniflowProblem(ofVault(refusal), exchange).body).to.include({
+      expect(renderProblem(ofVault(refusal), exchange).body).to.include({
         code: 400,
         error_code: 'HTTP_400',
         error_message: `Invalid workspace ID format. Expected: WSP-[16 hex chars], got: ${text}`,

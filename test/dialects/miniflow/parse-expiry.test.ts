@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { parseExpiry } from '../../../src/dialects/miniflow/parse-expiry.ts';
+import { parseExpiry } from '../../../src/dialects/miniflow/mapping.ts';
 import { VaultError } from '../../../src/vault/errors.ts';
 
 describe("miniflow's expires_at", () => {

@@ -1,7 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { expect } from 'chai';
 import { CreateCredentialRequestSchema } from '../../../gen/scale/v5/credential_service_pb.ts';
-import { credentialOf, draftOf } from '../../../src/dialects/scale/mapping.ts';
+import { credentialToMessage, draftFromRequest } from '../../../src/dialects/scale/mapping.ts';
 import { sampleCredential } from '../sample-credential.ts';
 
 function request(members: MessageInitShape<typeof CreateCredentialRequestSchema> = {}) {
@@ -10,7 +10,9 @@ function request(members: MessageInitShape<typeof CreateCredentialRequestSchema>
 
 describe("scale's mapping", () => {
   it('keeps every member of a create, and its name to itself', () => {
-    const draft = draftOf(request({ type: 'Certificate', description: 'For models', credentialMetadata: { a: [1] } }));
+    const draft = draftFromRequest(
+      request({ type: 'Certificate', description: 'For models', credentialMetadata: { a: [1] } }),
+    );
     expect(draft).to.include({
       name: 'Primary',
       nameIsExclusive: true,
@@ -22,18 +24,18 @@ describe("scale's mapping", () => {
   });
 
   it('leaves unsaid what a create leaves unsaid', () => {
-    expect(draftOf(request())).to.include({ description: null, metadata: null });
+    expect(draftFromRequest(request())).to.include({ description: null, metadata: null });
   });
 
   it('tells an empty object of metadata from none', () => {
-    expect(draftOf(request({ credentialMetadata: {} })).metadata).to.deep.equal({});
-    const empty = credentialOf(sampleCredential({ origin: 'scale', authType: 'key', metadata: {} }));
+    expect(draftFromRequest(request({ credentialMetadata: {} })).metadata).to.deep.equal({});
+    const empty = credentialToMessage(sampleCredential({ origin: 'scale', authType: 'key', metadata: {} }));
     expect(empty.credentialMetadata).to.deep.equal({});
   });
 
   it('shows its own credential as it was sent', () => {
     const own = sampleCredential({ origin: 'scale', authType: 'Certificate', description: '', metadata: { a: [1] } });
-    const shown = credentialOf(own);
+    const shown = credentialToMessage(own);
     expect(shown).to.include({
       object: 'credential',
       type: 'Certificate',
@@ -48,7 +50,7 @@ describe("scale's mapping", () => {
   const foreign = { api_key: 'key', jwt: 'key', JWT: 'key', slack: 'json', custom: 'json' };
   for (const [authType, type] of Object.entries(foreign)) {
     it(`shows the auth type ${authType} of another dialect as ${type}`, () => {
-      expect(credentialOf(sampleCredential({ origin: 'miniflow', authType })).type).to.equal(type);
+      expect(credentialToMessage(sampleCredential({ origin: 'miniflow', authType })).type).to.equal(type);
     });
   }
 });

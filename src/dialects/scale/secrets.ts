@@ -4,16 +4,16 @@ import { isJsonObject, type JsonObject } from '../../vault/json.ts';
 import { readJson, type ReadJson } from '../../vault/read-json.ts';
 import { Secret } from '../../vault/secret.ts';
 import type { MergedSecret, SecretChange } from '../../vault/credentials/secret-change.ts';
-import { holdsMask, isMask, unmask } from '../shared/masks.ts';
+import { containsMask, isMask, unmask } from '../shared/masks.ts';
 
-/** The secret of a payload: one field, whatever its type. */
-export function secretOf(payload: string): Secret {
+/** Converts a payload to a secret of one field, whatever the type of the credential. */
+export function secretFromPayload(payload: string): Secret {
   return new Secret({ payload });
 }
 
 /**
- * Shows a secret as one text: its payload, or the text of its only field; what another dialect stored with more fields as the
- * JSON of them.
+ * Converts a secret to a payload: its field `payload`, or the string in its only field. The secret of another dialect with further
+ * fields becomes the JSON of all of them.
  */
 export function payloadOf(secret: Secret): string {
   const fields = secret.expose();
@@ -22,20 +22,20 @@ export function payloadOf(secret: Secret): string {
   return typeof text === 'string' ? text : JSON.stringify(fields);
 }
 
-/** How a payload changes the current secret. A mask stands for what is current. */
-export function payloadChange(payload: string): SecretChange {
+/** Reads the change that a new payload makes to a secret. A mask keeps the current value. */
+export function secretChangeFromPayload(payload: string): SecretChange {
   return {
-    sent: secretOf(payload),
-    needsPresent: isMask(payload) || holdsMask(parseObject(payload)?.object ?? {}),
+    sent: secretFromPayload(payload),
+    needsPresent: isMask(payload) || containsMask(parseObject(payload)?.object ?? {}),
     merge: (present) => replacePayload(present, payload),
   };
 }
 
 /**
- * The secret that a payload makes of the present one, such that it is shown as that payload: the field that was shown gets the
- * text, and JSON that was shown is replaced by JSON.
+ * Replaces the current secret such that the result is shown as the payload: a payload that was shown from one field goes into that
+ * field, and JSON of several fields replaces all of them.
  *
- * @throws VaultError `invalid_argument` for such JSON whose fields are not all that was sent
+ * @throws VaultError `invalid_argument` for such JSON that parsing would change: duplicate names, for example
  */
 function replacePayload(present: Secret, payload: string): MergedSecret {
   if (isMask(payload)) return { secret: present, keepsPresent: true };
@@ -47,16 +47,16 @@ function replacePayload(present: Secret, payload: string): MergedSecret {
   const parsed = parseObject(payload);
   const [only = 'payload', second] = Object.keys(fields);
   const field = second === undefined ? only : 'payload';
-  // A secret of one field keeps its name; JSON that has that field was made of what was shown.
+  // A secret of one field keeps the name of the field; JSON that has the field is an edited form of what was shown.
   if (!parsed || (second === undefined && !Object.hasOwn(parsed.object, only))) {
     return { secret: new Secret({ [field]: payload }), keepsPresent: false };
   }
   const { object: sent, flaw } = parsed;
   if (flaw) throw invalidArgument('payload', `is JSON in which ${describeTextFlaw(flaw)}`);
   const replaced = unmask(sent, fields);
-  // With one text alone it would be shown as that text, no longer as JSON.
+  // An object with a single string would be shown as that string, no longer as JSON.
   const secret = textFieldOf(replaced) === undefined ? replaced : { [field]: JSON.stringify(replaced) };
-  return { secret: new Secret(secret), keepsPresent: holdsMask(sent) };
+  return { secret: new Secret(secret), keepsPresent: containsMask(sent) };
 }
 
 function textFieldOf(fields: JsonObject): string | undefined {
@@ -70,7 +70,7 @@ interface ParsedObject {
   readonly flaw: ReadJson['flaw'];
 }
 
-/** Undefined where the text is anything but a JSON object. */
+/** Parses a JSON object; undefined for any other text. */
 function parseObject(text: string): ParsedObject | undefined {
   try {
     const { value, flaw } = readJson(text);

@@ -3,15 +3,15 @@ import {
   blankValues,
   mergedOver,
   replacedBy,
-  showAddresses,
+  showUrls,
   withoutMarkers,
-} from '../../../src/dialects/flowise/redaction.ts';
+} from '../../../src/dialects/flowise/secrets.ts';
 import type { JsonObject } from '../../../src/vault/json.ts';
 import { Secret } from '../../../src/vault/secret.ts';
 import { sampleCredential } from '../sample-credential.ts';
 import { blankMarker } from './flowise-test.ts';
 
-const show = (provider: string, fields: JsonObject) => showAddresses(provider, new Secret(fields));
+const show = (provider: string, fields: JsonObject) => showUrls(provider, new Secret(fields));
 
 describe("flowise's redaction", () => {
   it('shows the names of values, whatever they are called', () => {

@@ -3,81 +3,81 @@ import type { JsonObject, JsonValue } from '../../vault/json.ts';
 import { Secret } from '../../vault/secret.ts';
 import type { Credential } from '../../vault/credentials/credential.ts';
 import type { SecretChange } from '../../vault/credentials/secret-change.ts';
-import { holdsMask, isMask, unmask } from '../shared/masks.ts';
+import { containsMask, isMask, unmask } from '../shared/masks.ts';
 import { inStoredNames, secretFieldsOf } from '../shared/secret-fields.ts';
 
-/** What Flowise shows in place of a value, and takes for "unchanged". @see https://github.com/FlowiseAI/Flowise packages/server/src/utils */
+/** What Flowise shows in place of a value, and reads as "unchanged". @see https://github.com/FlowiseAI/Flowise packages/server/src/utils */
 export const blankMarker = '_FLOWISE_BLANK_07167752-1a71-43b1-bf8f-4f32252165db';
 
-/** The dialect's name, and the origin of what it creates. */
-export const flowiseName = 'flowise';
+/** The name of the dialect, and the `origin` of the credentials that it creates. */
+export const dialectName = 'flowise';
 
-/** Data as a request brings them, and the component that they are for, where it names one. */
+/** The data of a request, and the component that it names, if any. */
 export interface SentData {
   readonly sent: JsonObject;
   readonly provider?: string | undefined;
 }
 
-/** Shows which values there are, and none of them. */
+/** The marker under each field name: shows which fields exist, and no value. */
 export function blankValues(names: readonly string[]): Record<string, string> {
   return Object.fromEntries(names.map((name) => [name, blankMarker]));
 }
 
-/** Shows the values that are addresses, and the marker in place of all others. */
-export function showAddresses(provider: string, secret: Secret): JsonObject {
+/** The secret with the marker in place of all values but those of URL fields. */
+export function showUrls(provider: string, secret: Secret): JsonObject {
   return Object.fromEntries(
-    Object.entries(secret.expose()).map(([name, value]) => [name, isAddress(provider, name) ? value : blankMarker]),
+    Object.entries(secret.expose()).map(([name, value]) => [name, isUrl(provider, name) ? value : blankMarker]),
   );
 }
 
 /**
- * Whether Flowise's page shows a value in clear: what the component declares, and not as a password. A field that the credential's
- * own dialect takes for a secret is none, nor an address that has a password in it.
+ * Whether Flowise's UI shows a value in clear: that of a field which the component declares as no password. Not shown are fields
+ * that are secret in the dialect that created the credential, and URLs that contain a password.
  */
 export function isPlain({ origin, provider }: Credential, name: string, value: JsonValue): boolean {
   const field = isFreeForm(provider) ? undefined : findField(provider, name);
   if (!field || field.kind === 'secret') return false;
-  if (origin !== flowiseName && secretFieldsOf(origin, provider)?.includes(name)) return false;
-  return field.kind !== 'url' || !holdsPassword(value);
+  if (origin !== dialectName && secretFieldsOf(origin, provider)?.includes(name)) return false;
+  return field.kind !== 'url' || !containsPassword(value);
 }
 
-function holdsPassword(value: JsonValue): boolean {
+function containsPassword(value: JsonValue): boolean {
   return typeof value !== 'string' || /\/\/[^/]*@/.test(value);
 }
 
-/** Takes the markers out of new data: there is nothing that they could stand for. */
+/** Drops the markers from the data of a create, where no current value exists for them. */
 export function withoutMarkers(sent: JsonObject): JsonObject {
   return unmask(sent, {}, isMarker);
 }
 
-/** Replaces the present data; a marker among the new ones stands for the present value. */
+/** Replaces the current data; a marker keeps the current value of its field. */
 export function replacedBy(data: SentData): SecretChange {
-  const needsPresent = holdsMask(data.sent, isMarker);
+  const needsPresent = containsMask(data.sent, isMarker);
   return {
     sent: new Secret(data.sent),
     needsPresent,
     merge: (present, credential) => {
-      const sent = inStoredNames({ ...data, dialect: flowiseName, isUnchanged: isMarker }, present, credential);
+      const sent = inStoredNames({ ...data, dialect: dialectName, isUnchanged: isMarker }, present, credential);
       return { secret: new Secret(unmask(sent, present.expose(), isMarker)), keepsPresent: needsPresent };
     },
   };
 }
 
-/** Merges data over the present ones, key by key; a marker or mask among them leaves the present value as it is. */
+/** Merges data into the current ones, key by key; a marker or a mask keeps the current value of its field. */
 export function mergedOver(data: SentData): SecretChange {
   return {
     sent: new Secret(data.sent),
-    needsPresent: Object.keys(data.sent).length === 0 || holdsMask(data.sent, isUnchanged),
+    needsPresent: Object.keys(data.sent).length === 0 || containsMask(data.sent, isUnchanged),
     merge: (present, credential) => {
-      const sent = inStoredNames({ ...data, dialect: flowiseName, isUnchanged }, present, credential);
+      const sent = inStoredNames({ ...data, dialect: dialectName, isUnchanged }, present, credential);
       const fields = present.expose();
       return { secret: new Secret({ ...fields, ...unmask(sent, fields, isUnchanged) }), keepsPresent: true };
     },
   };
 }
 
-/** What the catalogue does not know counts as an address where its key says so: `baseUrl`, `UPSTASH_VECTOR_REST_URL`. */
-function isAddress(provider: string, name: string): boolean {
+/** A field outside of the catalogue is a URL where its name ends in `url`: `baseUrl`, `UPSTASH_VECTOR_REST_URL`. */
+function isUrl(provider: string, name: string): boolean {
   const field = findField(provider, name);
   return field ? field.kind === 'url' : /url$/i.test(name);
 }

@@ -1,13 +1,13 @@
 import { expect } from 'chai';
-import { payloadChange, payloadOf, secretOf } from '../../../src/dialects/scale/payload.ts';
+import { secretChangeFromPayload, payloadOf, secretFromPayload } from '../../../src/dialects/scale/secrets.ts';
 import type { JsonObject } from '../../../src/vault/json.ts';
 import { Secret } from '../../../src/vault/secret.ts';
 import { sampleCredential } from '../sample-credential.ts';
 
 describe("scale's payload", () => {
   it('is one field of the secret, also where it is JSON', () => {
-    expect(secretOf('{"a":1}').expose()).to.deep.equal({ payload: '{"a":1}' });
-    expect(payloadOf(secretOf('{"a":1}'))).to.equal('{"a":1}');
+    expect(secretFromPayload('{"a":1}').expose()).to.deep.equal({ payload: '{"a":1}' });
+    expect(payloadOf(secretFromPayload('{"a":1}'))).to.equal('{"a":1}');
   });
 
   const shown: readonly [string, JsonObject, string][] = [
@@ -39,7 +39,7 @@ describe("scale's payload", () => {
   ];
   for (const [title, current, payload, fields] of replaced) {
     it(`replaces ${title}`, () => {
-      const { secret } = payloadChange(payload).merge(
+      const { secret } = secretChangeFromPayload(payload).merge(
         new Secret(current),
         sampleCredential({ origin: 'coffer', authType: 'api_key' }),
       );

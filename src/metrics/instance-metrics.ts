@@ -1,8 +1,7 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 import type { SearchWay } from '../authentication/known-proofs.ts';
 import type { Connections } from '../store/postgres/database.ts';
-import type { DatabaseHealth } from '../store/postgres/database-health.ts';
-import { troubles } from '../store/postgres/database-trouble.ts';
+import { type DatabaseHealth, outageReasons } from '../store/postgres/database-health.ts';
 import type { RowEstimates } from '../store/workspaces/row-estimates.ts';
 import { addGauge } from './gauge.ts';
 
@@ -100,7 +99,7 @@ function countDatabaseFailures(registry: Registry, { database }: InstanceMetrics
     registers: [],
     collect() {
       this.reset();
-      for (const reason of Object.keys(troubles)) this.inc({ reason }, 0);
+      for (const reason of Object.keys(outageReasons)) this.inc({ reason }, 0);
       for (const [reason, count] of failures) this.inc({ reason }, count);
     },
   });

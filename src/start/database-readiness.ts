@@ -1,8 +1,7 @@
 import type { Logger } from 'pino';
 import type { Readiness } from '../gateway/system/readiness.ts';
-import type { DatabaseHealth } from '../store/postgres/database-health.ts';
+import { type DatabaseHealth, type OutageReason, outageReasons } from '../store/postgres/database-health.ts';
 import type { DatabaseProbe } from '../store/postgres/database-probe.ts';
-import { troubles, type Trouble } from '../store/postgres/database-trouble.ts';
 
 /** What readiness is found out with. */
 export interface DatabaseReadinessParts {
@@ -16,7 +15,7 @@ const checkEveryMs = 1_000;
 /** How long a write proves that others can be written. */
 const writeProvesForMs = 5_000;
 /** A probe says more about these than a call that failed. */
-const passing: ReadonlySet<Trouble> = new Set(['no_answer', 'unreachable', 'starting_or_stopping']);
+const passing: ReadonlySet<OutageReason> = new Set(['no_answer', 'unreachable', 'starting_or_stopping']);
 
 /**
  * Ready while the database can be read and written, since no secret is revealed without an event in the audit trail. It is
@@ -54,12 +53,12 @@ export class DatabaseReadiness implements Readiness {
     clearTimeout(this.#timer);
   }
 
-  async #ask(): Promise<Trouble | undefined> {
+  async #ask(): Promise<OutageReason | undefined> {
     const { health, probe } = this.#parts;
-    const { isAnyDone, trouble } = health.takeWrites();
+    const { isAnyDone, outage } = health.takeWrites();
     const nowMs = performance.now();
     if (isAnyDone) this.#wroteAtMs = nowMs;
-    const failing = isAnyDone || (trouble && passing.has(trouble)) ? undefined : trouble;
+    const failing = isAnyDone || (outage && passing.has(outage)) ? undefined : outage;
     const isBroken = failing !== undefined || this.#trouble !== undefined;
     const isUnproven = nowMs > this.#wroteAtMs + writeProvesForMs;
     const found = await probe.look(isBroken ? 'page' : isUnproven ? 'row' : undefined);
@@ -68,11 +67,11 @@ export class DatabaseReadiness implements Readiness {
     return found ?? failing;
   }
 
-  #change(trouble: Trouble | undefined): void {
-    const text = trouble && `the database does not serve: ${troubles[trouble]}`;
+  #change(trouble: OutageReason | undefined): void {
+    const text = trouble && `the database does not serve: ${outageReasons[trouble]}`;
     if (text === this.#trouble) return;
     const { log } = this.#parts;
-    if (trouble) log.warn({ reason: troubles[trouble] }, 'not ready: the database does not serve');
+    if (trouble) log.warn({ reason: outageReasons[trouble] }, 'not ready: the database does not serve');
     else if (this.#trouble !== 'starting') log.info({}, 'ready: the database serves again');
     this.#trouble = text;
     for (const changed of this.#listeners) changed();

@@ -9,8 +9,8 @@ import { OwnerMissingError, WrongKeySettingError } from './instance-checks.ts';
 import { DatabaseFailure } from '../store/postgres/connect/database-failure.ts';
 import { NotMemberError } from '../store/schema/app-role.ts';
 import { DatabaseAwayError } from '../store/postgres/connect/await-database.ts';
-import { DatabaseUrlError } from '../store/postgres/connect/database-url.ts';
-import { SharedSessionsError } from '../store/postgres/connect/pooler-check.ts';
+import { DatabaseUrlError } from '../store/postgres/connect/database-connection.ts';
+import { SharedSessionsError } from '../store/postgres/connect/session-checks.ts';
 import { DatabaseTlsError } from '../store/postgres/connect/tls-options.ts';
 import {
   NoVaultError,

@@ -16,12 +16,11 @@ import { adminKeyFile, findAdminKey, findMasterKey } from './first-keys.ts';
 import { checkBeforeChanging, markInstance } from './instance-checks.ts';
 import { readKeyFile } from './key-file.ts';
 import { createStores, type Stores } from '../store/stores/stores.ts';
-import type { DatabaseConnection } from '../store/postgres/connect/database-connection.ts';
+import { checkDatabaseFiles, type DatabaseConnection } from '../store/postgres/connect/database-connection.ts';
 import { GrantChannel } from '../store/identity/grant-channel.ts';
 import { openDatabase, type Database } from '../store/postgres/database.ts';
 import { DatabaseProbe } from '../store/postgres/database-probe.ts';
-import { checkDatabaseFiles } from '../store/postgres/connect/database-url.ts';
-import { KeptSession } from '../store/postgres/sessions/kept-session.ts';
+import { DedicatedSession } from '../store/postgres/sessions/dedicated-session.ts';
 import { SqlKeyringStore } from '../store/stores/key-store.ts';
 import { signCredentialsOnce } from '../store/upgrade/sign-credentials.ts';
 import { signFormatsOnce } from '../store/upgrade/sign-formats.ts';
@@ -120,7 +119,7 @@ async function openMigrated<Result>(
     stack.defer(() => database.close());
     const grantChannel = stack.use(new GrantChannel({ ...migrated, database, log }));
     const openProbe = (probing: AsyncDisposableStack) => {
-      const session = probing.use(new KeptSession(migrated.connection));
+      const session = probing.use(new DedicatedSession(migrated.connection));
       return new DatabaseProbe({ session, role: migrated.role, database });
     };
     return work({ ...tools, database, grantChannel, keyring, openProbe });
@@ -137,8 +136,11 @@ async function openKeys(parts: InstanceParts, opened: Opened, stack: AsyncDispos
   const longWork = database.forLongWork();
   await signCredentialsOnce({ database: longWork, grantMac: keyring.grantMac, chain, clock });
   const { grantMac } = keyring;
-  const onLoneCommit = () => grantChannel.doubt();
-  const stores = traceStores(createStores({ ...parts, database, grantMac, chain, ids, onLoneCommit }), parts.tracer);
+  const onStandaloneCommit = () => grantChannel.doubt();
+  const stores = traceStores(
+    createStores({ ...parts, database, grantMac, chain, ids, onStandaloneCommit }),
+    parts.tracer,
+  );
   const sealers = new WorkspaceKeys({ sodium, random, clock, store: stores.keys, keyring });
   stack.defer(() => sealers.close());
   const openOwner = () => openDatabase({ connection: parts.connection, poolMax: ownerPoolMax, role: null, log });

@@ -1,7 +1,7 @@
 import { isFetchable } from '../authentication/oidc/issuer-documents.ts';
 import { parseConfig, type Config, type Environment } from '../config/config.ts';
 import { compileTrustedProxies } from '../gateway/port/trusted-proxies.ts';
-import { faultOfDatabaseUrl } from '../store/postgres/connect/database-url.ts';
+import { faultOfDatabaseUrl } from '../store/postgres/connect/database-connection.ts';
 
 /**
  * Parses the settings with the formats of the parts that use them. @see parseConfig

@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import type { AuditEvent } from '../../vault/audit/audit-event.ts';
 import type { Decision, DecisionTarget, FoundCredential } from '../../vault/credentials/ports.ts';
-import type { CredentialGuard } from '../credentials/credential-guard.ts';
 import { findTaken, type Claim, type Taken } from '../credentials/credential-claims.ts';
 import { findForDecisions, type FoundForDecisions } from '../credentials/credential-finding.ts';
+import type { CredentialGuard } from '../credentials/credential-guard.ts';
 import { canceled } from '../postgres/connect/database-failure.ts';
-import { GroupState } from './group-state.ts';
-import type { Fragment } from '../postgres/statements/statement.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
+import type { Fragment } from '../postgres/statements/statement.ts';
+import { GroupState } from './group-state.ts';
 
-/** What a decision chose. */
+/** The outcome of a decision before it is durable. */
 export interface Attempted {
   readonly decision: Decision<unknown>;
-  /** @param groupSize how many share the transaction */
+  /** @param groupSize the number of decisions that share the transaction */
   readonly settle: (groupSize: number) => void;
 }
 
@@ -25,23 +25,23 @@ export interface DecisionWrite {
   readonly reject: (error: unknown) => void;
 }
 
-/** What is to be written in a transaction that has been prepared. */
+/** What a transaction is about to write. */
 export interface Prepared {
   readonly events: readonly AuditEvent[];
   readonly fragments: readonly Fragment[];
-  /** Answers everybody; to be called once it is durable. */
+  /** Answers all callers; to be called once the writes are durable. */
   readonly settle: () => void;
-  /** Those for whom there was no place in this transaction. */
-  readonly left: readonly DecisionWrite[];
-  /** Prepares anew where a constraint refuses the writes; answers undefined where it is not known whose fault that is. */
+  /** The decisions that have to wait for the next transaction. */
+  readonly deferred: readonly DecisionWrite[];
+  /** Prepares again after a constraint refused the writes; undefined if the decision that caused it cannot be determined. */
   readonly amend?: (() => Promise<Prepared | undefined>) | undefined;
 }
 
 /**
- * Lets decisions choose in their order, each upon what those before it have chosen, so that it is as if each had had a
- * transaction of its own. Where that can't be promised, the rest is left to another transaction; the first never is.
+ * Decides a group in order, each decision on the state that the ones before it left, as if each had its own transaction. Where
+ * that cannot be guaranteed, the rest is deferred to the next transaction; the first decision never is.
  */
-export async function decideTogether(
+export async function decideGroup(
   transaction: Transaction,
   writes: readonly DecisionWrite[],
   guard: CredentialGuard,
@@ -51,7 +51,7 @@ export async function decideTogether(
   return decideAll({ transaction, writes, guard, found }, { ids: new Set(), names: found.takenNames });
 }
 
-/** Decisions, and what was found for them. */
+/** Decisions, and what the database has for them. */
 interface Group {
   readonly transaction: Transaction;
   readonly writes: readonly DecisionWrite[];
@@ -71,7 +71,7 @@ function decideAll(group: Group, taken: Taken): Prepared {
       refuse(canceled(target.signal));
       continue;
     }
-    if (!state.knows(target)) return prepared(index);
+    if (!state.isCurrent(target)) return prepared(index);
     const finding = state.find(target, index);
     const isProofEnded = target.proof !== undefined && found.endedProofs.has(target.proof.id);
     const attempted = attempt(write, finding, isProofEnded);
@@ -81,37 +81,34 @@ function decideAll(group: Group, taken: Taken): Prepared {
     }
     const { decision } = attempted;
     const applied = state.apply(target, decision);
-    if (applied === 'left') return prepared(index);
+    if (applied === 'deferred') return prepared(index);
     if (applied !== 'applied') {
       refuse(applied);
       continue;
     }
-    events.push(tellState(decision.event, state.stateBehind(decision, finding)));
+    // The event records the state that the decision leaves, so that the trail shows if an earlier one is restored.
+    const resourceState = state.stateAfter(decision, finding);
+    events.push(resourceState === undefined ? decision.event : { ...decision.event, resourceState });
     settlements.push(attempted.settle);
   }
   return prepared(writes.length);
 
   function prepared(end: number): Prepared {
-    assert(end > 0, 'a group that takes nobody would never end');
+    assert(end > 0, 'a group without any decision would never end');
     const settle = () => settlements.forEach((one) => one(end));
     const amend = state.claims.length > 0 ? () => decideAgain(group, taken, state.claims) : undefined;
-    return { events, fragments: state.writes(), settle, left: writes.slice(end), amend };
+    return { events, fragments: state.writes(), settle, deferred: writes.slice(end), amend };
   }
 }
 
-/** Another process may have taken what was free a moment ago: whoever claims that is refused, and nobody else. */
+/** Another process may have taken an id or a name since it was looked up: only the decisions that claim it are refused. */
 async function decideAgain(group: Group, taken: Taken, claims: readonly Claim[]): Promise<Prepared | undefined> {
   const { ids, names } = await findTaken(group.transaction, claims);
   if (ids.size + names.size === 0) return undefined;
   return decideAll(group, { ids: new Set([...taken.ids, ...ids]), names: new Set([...taken.names, ...names]) });
 }
 
-/** The event pins what its credential is like behind it, so that the trail tells of one that is put back. */
-function tellState(event: AuditEvent, resourceState: string | undefined): AuditEvent {
-  return resourceState === undefined ? event : { ...event, resourceState };
-}
-
-/** What a decision throws is its caller's alone. */
+/** An error that a decision throws is returned, so that it fails only its own caller. */
 function attempt(write: DecisionWrite, found: FoundCredential | undefined, isProofEnded: boolean) {
   try {
     return write.attempt(found, isProofEnded);

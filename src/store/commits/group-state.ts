@@ -5,14 +5,14 @@ import { refersTo } from '../../vault/ids.ts';
 import type { Decision, DecisionTarget } from '../../vault/credentials/ports.ts';
 import { idTaken, nameKeyOf, nameTaken, type Claim, type Taken } from '../credentials/credential-claims.ts';
 import type { FoundForDecisions, SignedFinding } from '../credentials/credential-finding.ts';
-import { spellState, type CredentialGuard } from '../credentials/credential-guard.ts';
+import { formatCredentialState, type CredentialGuard } from '../credentials/credential-guard.ts';
 import { keyOf, type SignedCredential, type SignedVersion } from '../credentials/credential-row.ts';
 import { insertCredentials, insertVersions, updateCredentials } from '../credentials/credential-statements.ts';
 import type { Fragment } from '../postgres/statements/statement.ts';
 
 type Changes = Extract<Decision<unknown>, { answer: unknown }>;
 
-/** Credentials as the decisions of one transaction find and leave them, before anything is written. */
+/** The credentials of one transaction as its decisions find and change them, before anything is written. */
 export class GroupState {
   readonly #found: FoundForDecisions;
   readonly #guard: CredentialGuard;
@@ -20,15 +20,14 @@ export class GroupState {
   readonly #inserted = new Map<string, SignedCredential>();
   readonly #updated = new Map<string, SignedCredential>();
   readonly #versions: SignedVersion[] = [];
-  /** The exclusive names that the decisions took or gave up. */
-  readonly #names = new Map<string, 'taken' | 'given up'>();
+  /** The exclusive names that the decisions took or released. */
+  readonly #names = new Map<string, 'taken' | 'released'>();
   readonly #shortIds = new Set<string>();
   readonly #claims: Claim[] = [];
   readonly #changedWorkspaces = new Set<string>();
-
   readonly #taken: Taken;
 
-  /** @param taken what other credentials have of what the decisions are known to claim */
+  /** @param taken the ids and names that other credentials have, of those that the decisions claim */
   constructor(found: FoundForDecisions, taken: Taken, guard: CredentialGuard) {
     this.#found = found;
     this.#taken = taken;
@@ -36,25 +35,25 @@ export class GroupState {
     this.#credentials = new Map(found.byId);
   }
 
-  /** Names were looked up before anything changed; behind a change they may mean another credential. */
-  knows({ reference, workspaceId }: DecisionTarget): boolean {
+  /** Names are looked up before the first decision: after a change in the workspace a name may refer to another credential. */
+  isCurrent({ reference, workspaceId }: DecisionTarget): boolean {
     return !(reference && 'name' in reference && this.#changedWorkspaces.has(workspaceId));
   }
 
-  /** @param index of the target among those that were looked up */
+  /** @param index of the target in the group */
   find(target: DecisionTarget, index: number): SignedFinding | undefined {
     const found = this.#lookUp(target, index);
-    // Of a row that is not genuine it is not known whether it was deleted.
+    // The deletion time of a row that is not genuine cannot be trusted.
     if (!found || (found.credential.deletedAt !== null && found.isGenuine && !target.deletedToo)) return undefined;
     return target.sealed ? found : { ...found, current: undefined };
   }
 
   /**
-   * Takes a decision's changes over, unless it claims what another credential has: then it is answered with the refusal. A
-   * decision is left to another group where it concerns an exclusive name that another one has given up or has yet to
-   * give up: which of them wins depends on the order, which one statement for all does not keep.
+   * Applies the changes of a decision. A decision that claims an id or a name of another credential gets a refusal. One that
+   * involves an exclusive name which the group has taken or released already is deferred: the result depends on the order of
+   * the writes, which a single statement for all rows does not keep.
    */
-  apply({ lock, workspaceId }: DecisionTarget, decision: Decision<unknown>): 'applied' | 'left' | VaultError {
+  apply({ lock, workspaceId }: DecisionTarget, decision: Decision<unknown>): 'applied' | 'deferred' | VaultError {
     const changes = 'refusal' in decision ? undefined : changesOf(decision);
     if (!changes) return 'applied';
     const { credential, isNew, version } = changes;
@@ -62,12 +61,12 @@ export class GroupState {
     assert(lock || isNew, 'a decision that updates must have taken the lock');
     const key = keyOf(credential);
     const before = isNew ? undefined : this.#credentials.get(key);
-    // It would sign what somebody else has written.
+    // A new MAC would make tampered fields valid.
     assert(before?.isGenuine !== false, 'a decision changes nothing that is not genuine');
     if (isNew && this.#isIdTaken(credential)) return idTaken(credential);
     const names = namesChanged(before?.credential, credential);
     if (names.taken !== undefined && this.#isNameTaken(names.taken)) return nameTaken(credential);
-    if (this.#isNameChanged(names.givenUp) || this.#isNameChanged(names.taken)) return 'left';
+    if (this.#isNameChanged(names.released) || this.#isNameChanged(names.taken)) return 'deferred';
     this.#claim({ credential, isNew, names });
     this.#changedWorkspaces.add(workspaceId);
     const mac = this.#guard.sign(credential);
@@ -77,19 +76,19 @@ export class GroupState {
     return 'applied';
   }
 
-  /** What the writes take; where the database refuses them, another credential may have some of it. */
+  /** The ids and names that the writes take; another process may have taken some of them meanwhile. */
   get claims(): readonly Claim[] {
     return this.#claims;
   }
 
-  /** The state of the credential that a decision was about, behind it; undefined where there is none that can be believed. */
-  stateBehind(decision: Decision<unknown>, found: SignedFinding | undefined): string | undefined {
+  /** The state of the credential of a decision after it; undefined if there is no genuine one. */
+  stateAfter(decision: Decision<unknown>, found: SignedFinding | undefined): string | undefined {
     const changes = 'refusal' in decision ? undefined : changesOf(decision);
-    const behind = changes ? this.#credentials.get(keyOf(changes.credential)) : found;
-    return behind?.mac && spellState(behind.credential, behind.mac);
+    const after = changes ? this.#credentials.get(keyOf(changes.credential)) : found;
+    return after?.mac && formatCredentialState(after.credential, after.mac);
   }
 
-  /** What brings the database to the state that the decisions left. */
+  /** The statements that write the state after all decisions. */
   writes(): Fragment[] {
     const inserted = [...this.#inserted.values()];
     const updated = [...this.#updated.values()];
@@ -100,9 +99,9 @@ export class GroupState {
     ];
   }
 
-  #claim({ credential, isNew, names: { givenUp, taken } }: NewClaim): void {
+  #claim({ credential, isNew, names: { released, taken } }: NewClaim): void {
     const { workspaceId, id, name } = credential;
-    if (givenUp !== undefined) this.#names.set(givenUp, 'given up');
+    if (released !== undefined) this.#names.set(released, 'released');
     if (taken !== undefined) this.#names.set(taken, 'taken');
     if (isNew) this.#shortIds.add(shortIdKeyOf(credential));
     if (!isNew && taken === undefined) return;
@@ -118,7 +117,7 @@ export class GroupState {
     return this.#taken.ids.has(key) || this.#credentials.has(key) || this.#shortIds.has(shortIdKeyOf(credential));
   }
 
-  /** Behind a decision that gave it up, what was found before does not count. */
+  /** Once a decision of the group has released the name, what was found before no longer counts. */
   #isNameTaken(name: string): boolean {
     const change = this.#names.get(name);
     return change === undefined ? this.#taken.names.has(name) : change === 'taken';
@@ -128,7 +127,7 @@ export class GroupState {
     if (!reference) return undefined;
     if ('name' in reference) return this.#found.byName.get(index);
     if ('id' in reference) return this.#credentials.get(keyOf({ workspaceId, id: reference.id }));
-    // Few are of a group, and fewer of one workspace.
+    // A group has few credentials, and a workspace fewer.
     const ofWorkspace = [...this.#credentials.values()].filter(
       ({ credential }) => credential.workspaceId === workspaceId,
     );
@@ -147,22 +146,22 @@ interface NewClaim {
   readonly names: NameChanges;
 }
 
-/** By `nameKeyOf`. */
+/** The changed exclusive names, by `nameKeyOf`. */
 interface NameChanges {
-  readonly givenUp: string | undefined;
+  readonly released: string | undefined;
   readonly taken: string | undefined;
 }
 
 function namesChanged(before: Credential | undefined, after: Credential): NameChanges {
-  const [givenUp, taken] = [before && exclusiveNameOf(before), exclusiveNameOf(after)];
-  return givenUp === taken ? { givenUp: undefined, taken: undefined } : { givenUp, taken };
+  const [released, taken] = [before && exclusiveNameOf(before), exclusiveNameOf(after)];
+  return released === taken ? { released: undefined, taken: undefined } : { released, taken };
 }
 
 function exclusiveNameOf(credential: Credential): string | undefined {
   return credential.nameIsExclusive && credential.deletedAt === null ? nameKeyOf(credential) : undefined;
 }
 
-/** The digits of the short id, in its workspace. */
+/** The digits of the short id, which are unique in a workspace. */
 function shortIdKeyOf({ workspaceId, id }: Credential): string {
   return `${workspaceId}/${id.slice(-17)}`;
 }

@@ -1,7 +1,6 @@
 import type { CountRequest, CredentialFilter, PageRequest } from '../../vault/credentials/ports.ts';
 import { credentialProperties } from './credential-row.ts';
-import type { StatementNames } from '../postgres/statements/statement-names.ts';
-import { columnOf, selectList, type Statement } from '../postgres/statements/statement.ts';
+import { columnOf, selectList, type Statement, type StatementNames } from '../postgres/statements/statement.ts';
 
 /** A condition whose values are marked by `?`, each in its place. */
 interface Condition {

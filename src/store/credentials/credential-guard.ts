@@ -2,7 +2,7 @@ import type { Credential, SealedVersion } from '../../vault/credentials/credenti
 import type { GrantMac } from '../../vault/identity/ports.ts';
 import { credentialOf, type CredentialRow } from './credential-row.ts';
 import { versionGrants } from '../identity/grant-tables.ts';
-import { spellMac } from '../identity/told-state.ts';
+import { formatMacPrefix } from '../identity/prior-state.ts';
 
 /** A row of `credential` with what tells that Coffer has written it. */
 export type SignedRow = CredentialRow & {
@@ -41,8 +41,8 @@ export class CredentialGuard {
 }
 
 /** The state of a credential as the events about it tell it: revision, version, and the first half of the row's MAC in hex. */
-export function spellState({ revision, currentVersion }: Credential, mac: Uint8Array): string {
-  return `${revision}.${currentVersion}.${spellMac(mac)}`;
+export function formatCredentialState({ revision, currentVersion }: Credential, mac: Uint8Array): string {
+  return `${revision}.${currentVersion}.${formatMacPrefix(mac)}`;
 }
 
 /** Undefined for a row with values of other types than are ever stored, or nested too deep: it was not written here. */

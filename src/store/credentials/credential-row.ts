@@ -1,9 +1,8 @@
 import type { InferEntity } from '@mikro-orm/postgresql';
 import type { Credential, SealedVersion } from '../../vault/credentials/credential.ts';
 import type { CredentialEntity } from '../entities/credential.ts';
-import { isReadableTime, readableCount, readableTime } from '../postgres/statements/readable-values.ts';
-import type { ColumnTypes } from '../postgres/statements/statement-rows.ts';
-import type { RowValues } from '../postgres/statements/statement.ts';
+import { isReadableTime, readableCount, readableTime } from '../postgres/statements/column-readers.ts';
+import type { ColumnTypes, RowValues } from '../postgres/statements/statement.ts';
 
 /** A row of `credential` as it is read. */
 export type CredentialRow = Omit<InferEntity<typeof CredentialEntity>, 'shortId' | 'mac'>;

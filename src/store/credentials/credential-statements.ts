@@ -10,8 +10,7 @@ import {
   type SignedVersion,
 } from './credential-row.ts';
 import { endedProofs } from '../identity/ended-proofs.ts';
-import { insertRows, updateRows } from '../postgres/statements/statement-rows.ts';
-import { selectList, type Fragment, type Statement } from '../postgres/statements/statement.ts';
+import { type Fragment, insertRows, selectList, type Statement, updateRows } from '../postgres/statements/statement.ts';
 
 /** A place where a credential is looked for. */
 export interface Place {

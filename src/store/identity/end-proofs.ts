@@ -2,7 +2,7 @@ import type { ProofEnding } from '../../vault/identity/ports.ts';
 import { apiKeyOf, updateRevocation, type ApiKeyRow } from './access-rows.ts';
 import type { GrantGuard } from './grant-guard.ts';
 import { apiKeyGrants } from './grant-tables.ts';
-import { together } from '../postgres/statements/statement.ts';
+import { combine } from '../postgres/statements/statement.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
 import { endSessions, lockPersonalKeys } from './user-statements.ts';
 
@@ -14,7 +14,7 @@ export async function endProofs(
 ): Promise<readonly ProofEnding[]> {
   const rows = await transaction.run<ApiKeyRow>(lockPersonalKeys(userId));
   const apiKeys = rows.filter((row) => guard.holds(apiKeyGrants, row)).map(apiKeyOf);
-  for (const apiKey of apiKeys) await transaction.run(together(updateRevocation(guard, { ...apiKey, revokedAt })));
+  for (const apiKey of apiKeys) await transaction.run(combine(updateRevocation(guard, { ...apiKey, revokedAt })));
   const sessions = await transaction.run<{ readonly id: string }>(endSessions(userId));
   return [
     ...apiKeys.map(({ id }) => ({ action: 'api_keys.revoke', resourceKind: 'api_key', resourceId: id }) as const),

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Client, Notification } from 'pg';
 import type { GrantChange, GrantNotices } from '../../vault/identity/ports.ts';
-import { endClient } from '../postgres/connect/end-client.ts';
+import { endClient, SessionOpener } from '../postgres/connect/session-opener.ts';
 import type { Database, DatabaseOptions } from '../postgres/database.ts';
-import { SessionOpener } from '../postgres/connect/session-opener.ts';
 import { grantChannel, parseNotice, tellNotice } from './grant-notice.ts';
 import { SilentConnectionError } from '../postgres/connect/silence-watch.ts';
 import type { StoreLog } from '../postgres/connect/store-log.ts';

@@ -1,13 +1,13 @@
 import type { Database, DatabaseOptions } from './database.ts';
-import { troubleOf, type Trouble } from './database-trouble.ts';
-import type { KeptSession } from './sessions/kept-session.ts';
+import { outageReasonOf, type OutageReason } from './database-health.ts';
+import type { DedicatedSession } from './sessions/dedicated-session.ts';
 import { SilentConnectionError } from './connect/silence-watch.ts';
 import type { Statement } from './statements/statement.ts';
 
 /** What a probe works with. */
 export interface DatabaseProbeParts {
   /** Used by nothing else. */
-  readonly session: Pick<KeptSession, 'run' | 'renew'>;
+  readonly session: Pick<DedicatedSession, 'run' | 'renew'>;
   /** What the session may become, for writing. */
   readonly role: DatabaseOptions['role'];
   readonly database: Database;
@@ -40,7 +40,7 @@ export class DatabaseProbe {
   }
 
   /** @returns why it does not serve; undefined where it does */
-  async look(write: ProbeWrite | undefined): Promise<Trouble | undefined> {
+  async look(write: ProbeWrite | undefined): Promise<OutageReason | undefined> {
     const { database, session } = this.#parts;
     const startedAtMs = performance.now();
     try {
@@ -49,21 +49,21 @@ export class DatabaseProbe {
       if (write) await session.run({ text: this.#rolledBack(write) }, answerWithinMs);
       return undefined;
     } catch (error) {
-      const trouble = troubleOf(error);
+      const outage = outageReasonOf(error);
       if (isSilent(error)) database.closeIdleSince(startedAtMs);
-      return trouble === 'too_many_connections' ? this.#lookOverPool() : trouble;
+      return outage === 'too_many_connections' ? this.#lookOverPool() : outage;
     }
   }
 
   /** Another server may have become the primary: all sessions look for it anew. */
-  #lookElsewhere(): Trouble {
+  #lookElsewhere(): OutageReason {
     this.#parts.session.renew();
     this.#parts.database.replaceSessions();
     return 'read_only';
   }
 
   /** Where there is no connection for the probe, those of the pool may still serve calls. */
-  async #lookOverPool(): Promise<Trouble | undefined> {
+  async #lookOverPool(): Promise<OutageReason | undefined> {
     try {
       const [state] = await this.#parts.database.query<{ isReadOnly: boolean }>(
         readState,
@@ -71,7 +71,7 @@ export class DatabaseProbe {
       );
       return state?.isReadOnly === false ? undefined : 'read_only';
     } catch (error) {
-      return troubleOf(error);
+      return outageReasonOf(error);
     }
   }
 

@@ -4,22 +4,20 @@ import { Client, type ClientBase } from 'pg';
 import { PreparedStatements } from './statements/batch.ts';
 import type { DatabaseConnection } from './connect/database-connection.ts';
 import { constraintOf, DatabaseFailure, isCollision, translateFailure } from './connect/database-failure.ts';
-import { DatabaseHealth } from './database-health.ts';
-import { troubleOf, troubles } from './database-trouble.ts';
+import { DatabaseHealth, outageReasonOf, outageReasons } from './database-health.ts';
 import { EntityStatements, type EntityCriteria } from './statements/entity-query.ts';
 import { VaultError } from '../../vault/errors.ts';
 import { driverOptionsOf, ormOptionsOf } from './orm-options.ts';
-import { KeptSession } from './sessions/kept-session.ts';
-import { PoolSize } from './sessions/pool-size.ts';
+import { DedicatedSession } from './sessions/dedicated-session.ts';
+import { PoolSize } from './sessions/acquire-client.ts';
 import { SessionOpener } from './connect/session-opener.ts';
-import { beginSession } from './sessions/begin-session.ts';
+import { configureSession } from './sessions/session-settings.ts';
 import { SilenceWatch } from './connect/silence-watch.ts';
 import { StatementCanceller } from './sessions/statement-canceller.ts';
 import type { Statement } from './statements/statement.ts';
 import type { StoreLog } from './connect/store-log.ts';
 import { callLimits, connectWithinMs, longWorkLimits, type TimeLimits } from './connect/time-limits.ts';
-import type { SessionSource } from './sessions/session.ts';
-import { readTogether, runAlone } from './sessions/statements-alone.ts';
+import { readInOneRoundTrip, runOutsideTransaction, type SessionSource } from './sessions/session.ts';
 import { inTransaction, type Transaction, type TransactionScope } from './sessions/transaction.ts';
 
 /** What a database is opened with. */
@@ -37,7 +35,7 @@ export interface DatabaseParts {
   readonly orm: MikroORM;
   readonly source: SessionSource;
   /** Cancels what the pool's connections run, and so is of the same user. */
-  readonly cancelling: KeptSession;
+  readonly cancelling: DedicatedSession;
   readonly log: StoreLog;
   readonly health: DatabaseHealth;
 }
@@ -95,7 +93,7 @@ export class Database {
 
   /** Runs one statement on the tables that are not a tenant's. */
   async query<Row extends object>(statement: Statement, signal?: AbortSignal): Promise<readonly Row[]> {
-    return this.#translated(signal, () => runAlone<Row>(this.#source, statement, signal));
+    return this.#translated(signal, () => runOutsideTransaction<Row>(this.#source, statement, signal));
   }
 
   /**
@@ -107,7 +105,7 @@ export class Database {
     scope: { readonly workspaces: readonly string[]; readonly signal?: AbortSignal },
     statements: readonly Statement[],
   ): Promise<readonly (readonly Row[])[]> {
-    return this.#translated(scope.signal, () => readTogether<Row>(this.#source, scope, statements));
+    return this.#translated(scope.signal, () => readInOneRoundTrip<Row>(this.#source, scope, statements));
   }
 
   /**
@@ -138,7 +136,7 @@ export class Database {
       return result;
     } catch (error) {
       const failure = translateFailure(error, scope.signal);
-      if (isOutage(failure, error)) this.health.writeFailed(troubleOf(failure));
+      if (isOutage(failure, error)) this.health.writeFailed(outageReasonOf(failure));
       this.#report(failure);
       throw error;
     }
@@ -185,12 +183,12 @@ export class Database {
   /** Callers are told no cause, so that an operator must find it here. */
   #report(error: unknown): void {
     if (!(error instanceof VaultError) || error.code !== 'unavailable') return;
-    const trouble = troubleOf(error);
-    this.health.failed(trouble);
+    const outage = outageReasonOf(error);
+    this.health.failed(outage);
     const now = performance.now();
     if (now < this.#warnedAtMs + warnEveryMs) return;
     this.#warnedAtMs = now;
-    this.#log.warn({ reason: troubles[trouble], cause: String(error.cause) }, 'the database is not available');
+    this.#log.warn({ reason: outageReasons[outage], cause: String(error.cause) }, 'the database is not available');
   }
 
   async #translated<Result>(signal: AbortSignal | undefined, work: () => Promise<Result>): Promise<Result> {
@@ -225,13 +223,13 @@ export async function openDatabase({ connection, log, poolMax, role }: DatabaseO
         assert(client instanceof Client, 'a pool has clients of pg');
         watch.add(client);
         watch.sent(client, connectWithinMs);
-        await beginSession(client, role);
+        await configureSession(client, role);
         watch.answered(client);
       },
     },
   });
   const pool = await orm.em.getConnection().getNativeClient();
-  const cancelling = new KeptSession(connection);
+  const cancelling = new DedicatedSession(connection);
   const source = {
     pool,
     size: new PoolSize(pool, poolMax, log),

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { clientConfigOf, databaseNameOf, type DatabaseConnection } from './connect/database-connection.ts';
 import { entities } from '../entities/index.ts';
-import { poolSessionsOf } from './sessions/pool-session.ts';
-import { releaseEndedClients } from './sessions/release-ended-clients.ts';
+import { poolSessionsOf, releaseEndedClients } from './sessions/pool-session.ts';
 import { SessionOpener } from './connect/session-opener.ts';
 import type { StoreLog } from './connect/store-log.ts';
 

@@ -65,7 +65,7 @@ function grantStatements(): string {
  *
  * @throws NotMemberError where the user is no member
  */
-export async function becomesAppRole<Result>(client: Client, work: () => Promise<Result>): Promise<Result> {
+export async function asAppRole<Result>(client: Client, work: () => Promise<Result>): Promise<Result> {
   if (!(await attempt(client, `set role ${appRole}`))) throw new NotMemberError();
   try {
     return await work();

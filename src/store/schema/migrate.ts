@@ -3,18 +3,16 @@ import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/postgresql';
 import type { Client, ClientBase } from 'pg';
 import { advisoryLocks } from '../postgres/statements/advisory-locks.ts';
-import { appRole, becomesAppRole, prepareAppRole } from './app-role.ts';
-import { connectWhenThere } from '../postgres/connect/await-database.ts';
+import { appRole, asAppRole, prepareAppRole } from './app-role.ts';
+import { connectWithRetry } from '../postgres/connect/await-database.ts';
 import type { DatabaseConnection } from '../postgres/connect/database-connection.ts';
 import { translateFailure } from '../postgres/connect/database-failure.ts';
 import type { DatabaseOptions } from '../postgres/database.ts';
-import { endClient } from '../postgres/connect/end-client.ts';
+import { endClient, SessionOpener } from '../postgres/connect/session-opener.ts';
 import { migrations } from '../migrations/index.ts';
 import { driverOptionsOf, ormOptionsOf } from '../postgres/orm-options.ts';
-import { requireOwnSessions } from '../postgres/connect/pooler-check.ts';
-import { SessionOpener } from '../postgres/connect/session-opener.ts';
+import { requireOwnSessions, warnIfUnencrypted } from '../postgres/connect/session-checks.ts';
 import { isServingUser, refuseUnchained, refuseUnknown, requireSchema } from './schema-check.ts';
-import { warnOfPlainText } from '../postgres/connect/plain-text.ts';
 import type { StoreLog } from '../postgres/connect/store-log.ts';
 import { answerGraceMs } from '../postgres/connect/time-limits.ts';
 
@@ -59,7 +57,7 @@ export async function withMigratedDatabase<Result>(
   const owner = await connect(options, lockTimeoutMs);
   owner.on('error', () => log.warn({}, 'the connection that holds the migration lock was lost'));
   try {
-    warnOfPlainText(owner, log);
+    warnIfUnencrypted(owner, log);
     if ('url' in connection) await requireWholeSessions(owner, connection);
     const role = await prepare(owner, { ...options, lockTimeoutMs });
     return await work(roleLogsIn ? logInAsRole(connection) : { connection, role });
@@ -72,7 +70,7 @@ export async function withMigratedDatabase<Result>(
 async function connect({ connection, log, signal, waitMs = 0 }: MigrationOptions, lockTimeoutMs: number) {
   try {
     const config = { query_timeout: lockTimeoutMs + answerGraceMs };
-    const owner = await connectWhenThere(new SessionOpener(connection), { config, log, signal, waitMs });
+    const owner = await connectWithRetry(new SessionOpener(connection), { config, log, signal, waitMs });
     await owner.query(settingsOf(lockTimeoutMs));
     return owner;
   } catch (error) {
@@ -100,8 +98,8 @@ async function prepare(owner: Client, options: Preparation): Promise<DatabaseOpt
   try {
     await owner.query('select pg_advisory_lock($1, $2)', [...advisoryLocks.migration]);
     if (await isServingUser(owner)) {
-      await becomesAppRole(owner, () => requireSchema(owner));
-      await becomesAppRole(owner, async () => check?.(owner));
+      await asAppRole(owner, () => requireSchema(owner));
+      await asAppRole(owner, async () => check?.(owner));
       return appRole;
     }
     if (!mayMigrate) await requireSchema(owner);

@@ -5,7 +5,7 @@ import type { Reference } from '../../vault/ids.ts';
 import type { User } from '../../vault/identity/identity.ts';
 import type { AccountStore, Deactivation, PasswordChange } from '../../vault/identity/ports.ts';
 import { insertNamedUser, updateDeactivation, updatePassword, userOf, type UserRow } from '../identity/access-rows.ts';
-import type { Commits } from '../commits/commits.ts';
+import type { CommitQueue } from '../commits/commit-queue.ts';
 import type { Database } from '../postgres/database.ts';
 import { endProofs, sessionEnding } from '../identity/end-proofs.ts';
 import { UserEntity } from '../entities/identity.ts';
@@ -13,8 +13,8 @@ import type { EntityCriteria } from '../postgres/statements/entity-query.ts';
 import type { GrantGuard } from '../identity/grant-guard.ts';
 import { userGrants } from '../identity/grant-tables.ts';
 import { requireWorkspace } from '../workspaces/require-workspace.ts';
-import { together } from '../postgres/statements/statement.ts';
-import { tellEnd } from '../identity/told-state.ts';
+import { combine } from '../postgres/statements/statement.ts';
+import { recordPriorState } from '../identity/prior-state.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
 import { allUsers, endOtherSessions, lockFirstUser, lockUser } from '../identity/user-statements.ts';
 
@@ -24,10 +24,10 @@ const refillRows = 1_000;
 /** The users whom owners make, in PostgreSQL. */
 export class SqlAccountStore implements AccountStore {
   readonly #database: Database;
-  readonly #commits: Commits;
+  readonly #commits: CommitQueue;
   readonly #guard: GrantGuard;
 
-  constructor(database: Database, commits: Commits, guard: GrantGuard) {
+  constructor(database: Database, commits: CommitQueue, guard: GrantGuard) {
     this.#database = database;
     this.#commits = commits;
     this.#guard = guard;
@@ -36,7 +36,7 @@ export class SqlAccountStore implements AccountStore {
   async createUser(user: User, event: AuditEvent): Promise<void> {
     const isDone = await this.#commits.run({}, async (transaction) => {
       await requireWorkspace(transaction, user.defaultWorkspaceId);
-      const added = await transaction.run(together(insertNamedUser(this.#guard, user)));
+      const added = await transaction.run(combine(insertNamedUser(this.#guard, user)));
       return added.length > 0 ? { answer: true, events: [event] } : { answer: false, events: [] };
     });
     if (!isDone) throw nameTaken();
@@ -68,8 +68,11 @@ export class SqlAccountStore implements AccountStore {
       if (!isSame || !this.#guard.holds(userGrants, row)) return { answer: false, events: [] };
       const ended = await transaction.run<{ readonly id: string }>(endOtherSessions(user.id, keepSession));
       const { passwordHash } = user;
-      await transaction.run(together(updatePassword(this.#guard, { ...row, passwordHash })));
-      return { answer: true, events: [...ended.map(({ id }) => eventOf(sessionEnding(id))), tellEnd(event, row)] };
+      await transaction.run(combine(updatePassword(this.#guard, { ...row, passwordHash })));
+      return {
+        answer: true,
+        events: [...ended.map(({ id }) => eventOf(sessionEnding(id))), recordPriorState(event, row)],
+      };
     });
   }
 
@@ -89,11 +92,11 @@ export class SqlAccountStore implements AccountStore {
       if (user.isOwner && !(await this.#isOtherOwner(transaction, userId))) {
         return { answer: { kind: 'last_owner' }, events: [] };
       }
-      await transaction.run(together(updateDeactivation(this.#guard, { ...row, deactivatedAt })));
+      await transaction.run(combine(updateDeactivation(this.#guard, { ...row, deactivatedAt })));
       const ended = await endProofs(this.#guard, transaction, { userId, revokedAt: deactivatedAt });
       return {
         answer: { kind: 'done', user: { ...user, deactivatedAt } },
-        events: [...ended.map(eventOf), tellEnd(event, row)],
+        events: [...ended.map(eventOf), recordPriorState(event, row)],
       };
     });
   }

@@ -13,15 +13,15 @@ import {
   updateRevocation,
   type ApiKeyRow,
 } from '../identity/access-rows.ts';
-import type { Commits } from '../commits/commits.ts';
+import type { CommitQueue } from '../commits/commit-queue.ts';
 import { DatabaseFailure } from '../postgres/connect/database-failure.ts';
-import { readableTime } from '../postgres/statements/readable-values.ts';
+import { readableTime } from '../postgres/statements/column-readers.ts';
 import type { Database } from '../postgres/database.ts';
 import { ApiKeyEntity } from '../entities/identity.ts';
 import type { GrantGuard } from '../identity/grant-guard.ts';
 import { apiKeyGrants } from '../identity/grant-tables.ts';
 import { requireWorkspace } from '../workspaces/require-workspace.ts';
-import { selectList, together, type Statement } from '../postgres/statements/statement.ts';
+import { selectList, combine, type Statement } from '../postgres/statements/statement.ts';
 
 /** How many rows are read at a time where those of a page were not all to be shown. */
 const refillRows = 1_000;
@@ -29,10 +29,10 @@ const refillRows = 1_000;
 /** API keys in PostgreSQL, without their tokens. */
 export class SqlApiKeyStore implements ApiKeyStore {
   readonly #database: Database;
-  readonly #commits: Commits;
+  readonly #commits: CommitQueue;
   readonly #guard: GrantGuard;
 
-  constructor(database: Database, commits: Commits, guard: GrantGuard) {
+  constructor(database: Database, commits: CommitQueue, guard: GrantGuard) {
     this.#database = database;
     this.#commits = commits;
     this.#guard = guard;
@@ -46,7 +46,7 @@ export class SqlApiKeyStore implements ApiKeyStore {
         const holders = isNamed ? transaction.run(findUnrevokedKey(apiKey.hash)) : [];
         await requireWorkspace(transaction, apiKey.workspaceId);
         if ((await holders).length > 0) return { answer: false, events: [] };
-        await transaction.run(together(insertApiKey(this.#guard, apiKey), ...added));
+        await transaction.run(combine(insertApiKey(this.#guard, apiKey), ...added));
         return { answer: true, events: [event] };
       });
       if (!isDone) throw nameTaken();
@@ -91,7 +91,7 @@ export class SqlApiKeyStore implements ApiKeyStore {
       if (!row || !this.#guard.holds(apiKeyGrants, row)) return { answer: false, events: [] };
       const apiKey = apiKeyOf(row);
       const revoked = { ...apiKey, revokedAt: apiKey.revokedAt ?? revokedAt };
-      await transaction.run(together(updateRevocation(this.#guard, revoked)));
+      await transaction.run(combine(updateRevocation(this.#guard, revoked)));
       return { answer: true, events: [event] };
     });
   }

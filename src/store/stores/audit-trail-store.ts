@@ -1,8 +1,15 @@
 import type { AuditEvent } from '../../vault/audit/audit-event.ts';
+import type {
+  AuditEventRequest,
+  AuditStore,
+  AuditTrailReader,
+  AuditTrailStore,
+  VersionReader,
+} from '../../vault/audit/ports.ts';
+import type { CommitQueue } from '../commits/commit-queue.ts';
 import type { AuditHead, ChainedEvent, LedgerEntry, UnreadableEvent } from '../../vault/audit/audit-chain.ts';
-import type { AuditEventRequest, AuditTrailReader, AuditTrailStore, VersionReader } from '../../vault/audit/ports.ts';
 import type { GrantMac } from '../../vault/identity/ports.ts';
-import { auditEventOf, chainedEventOf, type AuditEventRow, type PlacedEventRow } from '../trail/audit-event-row.ts';
+import { auditEventOf, type AuditEventRow, chainedEventOf, type PlacedEventRow } from '../trail/audit-event-row.ts';
 import type { Database } from '../postgres/database.ts';
 import { SqlRecordReader, SqlVersionReader } from '../trail/record-reader.ts';
 import type { Statement } from '../postgres/statements/statement.ts';
@@ -16,6 +23,22 @@ import {
   type StreamSpan,
 } from '../trail/trail-statements.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
+
+/** What such an event changes: of no workspace anything. As a decision it shares the commit of others. */
+const nothing = { workspaceId: '00000000-0000-0000-0000-000000000000', signal: new AbortController().signal };
+
+/** Events that stand alone. All others are written in the transaction of what they tell. */
+export class SqlAuditStore implements AuditStore {
+  readonly #commits: CommitQueue;
+
+  constructor(commits: CommitQueue) {
+    this.#commits = commits;
+  }
+
+  async append(event: AuditEvent): Promise<void> {
+    await this.#commits.decide(nothing, () => ({ event, answer: undefined }));
+  }
+}
 
 /** How many events are read at a time. */
 const eventsAtATime = 1_000;

@@ -15,23 +15,23 @@ import { idTaken, nameTaken } from '../credentials/credential-claims.ts';
 import { CredentialLookups } from '../credentials/credential-lookups.ts';
 import { credentialOf, isShowable, type CredentialRow } from '../credentials/credential-row.ts';
 import { addUses } from '../credentials/credential-statements.ts';
-import type { Commits } from '../commits/commits.ts';
+import type { CommitQueue } from '../commits/commit-queue.ts';
 import { DatabaseFailure } from '../postgres/connect/database-failure.ts';
 import type { Database } from '../postgres/database.ts';
-import { StatementNames } from '../postgres/statements/statement-names.ts';
+import { StatementNames } from '../postgres/statements/statement.ts';
 import type { StoreLog } from '../postgres/connect/store-log.ts';
 
 /** What keeping credentials works with. */
 export interface CredentialStoreParts {
   readonly database: Database;
-  readonly commits: Commits;
+  readonly commits: CommitQueue;
   readonly log: StoreLog;
 }
 
 /** Credentials in PostgreSQL. Every method works within the workspaces that its arguments name, by row-level security. */
 export class SqlCredentialStore implements CredentialStore {
   readonly #database: Database;
-  readonly #commits: Commits;
+  readonly #commits: CommitQueue;
   readonly #log: StoreLog;
   readonly #lookups: CredentialLookups;
   readonly #names = new StatementNames('list');

@@ -3,8 +3,7 @@ import { apiKeyOf, type ApiKeyRow, type UserRow } from '../identity/access-rows.
 import type { GrantGuard } from '../identity/grant-guard.ts';
 import { apiKeyGrants, userGrants, workspaceGrants } from '../identity/grant-tables.ts';
 import { workspaceUnreadable } from '../../vault/errors.ts';
-import { updateRows } from '../postgres/statements/statement-rows.ts';
-import { together, updateRow } from '../postgres/statements/statement.ts';
+import { combine, updateRow, updateRows } from '../postgres/statements/statement.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
 import { lockFirstUser, lockLivingKeys, lockUsersOf, rowsAtATime } from '../identity/user-statements.ts';
 import {
@@ -34,9 +33,9 @@ export async function deleteWorkspace(
   // A new MAC would make a row valid that was tampered with.
   if (!guard.holds(workspaceGrants, workspace)) throw workspaceUnreadable(workspaceId);
   const { mac } = guard.sign(workspaceGrants, { ...workspace, deletedAt });
-  await transaction.run(together(updateRow('workspace', { id: workspaceId }, { deletedAt, mac })));
+  await transaction.run(combine(updateRow('workspace', { id: workspaceId }, { deletedAt, mac })));
   // Statements of one round trip don't see one another, and only keys of deleted workspaces may go.
-  await transaction.run(together(deleteWorkspaceKeys(workspaceId), deleteMemberships(workspaceId)));
+  await transaction.run(combine(deleteWorkspaceKeys(workspaceId), deleteMemberships(workspaceId)));
   await revokeKeys(guard, transaction, { workspaceId, revokedAt: deletedAt });
   await moveUsers(guard, transaction, { from: workspaceId, to: first.defaultWorkspaceId });
   return 'done';
@@ -55,7 +54,7 @@ async function revokeKeys(
       .map((row) => guard.sign(apiKeyGrants, { ...apiKeyOf(row), revokedAt }))
       .map(({ id, mac }) => ({ id, revokedAt, mac }));
     if (revoked.length > 0) {
-      await transaction.run(together(updateRows('api_key', revocationTypes, { keys: ['id'], rows: revoked })));
+      await transaction.run(combine(updateRows('api_key', revocationTypes, { keys: ['id'], rows: revoked })));
     }
     if (rows.length < rowsAtATime) return;
     after = rows.at(-1)?.id ?? null;
@@ -75,7 +74,7 @@ async function moveUsers(
       .map((row) => guard.sign(userGrants, { ...row, defaultWorkspaceId: to }))
       .map(({ id, mac }) => ({ id, defaultWorkspaceId: to, mac }));
     if (moved.length > 0) {
-      await transaction.run(together(updateRows('user', removalTypes, { keys: ['id'], rows: moved })));
+      await transaction.run(combine(updateRows('user', removalTypes, { keys: ['id'], rows: moved })));
     }
     if (rows.length < rowsAtATime) return;
     after = rows.at(-1)?.id ?? null;

@@ -6,7 +6,7 @@ import { WorkspaceKeyEntity } from '../entities/workspace.ts';
 import type { GrantGuard } from '../identity/grant-guard.ts';
 import { workspaceKeyGrants } from '../identity/grant-tables.ts';
 import { wrappedKeyOf } from '../workspaces/workspace-rows.ts';
-import { insertInto, together } from '../postgres/statements/statement.ts';
+import { insertInto, combine } from '../postgres/statements/statement.ts';
 
 /** The part of the keys that is needed before the keyring is open, and with it the MAC of all other rows. */
 export type KeyringStore = Pick<KeyStore, 'findKeyring' | 'holdsData' | 'insertKeyring'>;
@@ -36,7 +36,7 @@ export class SqlKeyringStore implements KeyringStore {
   async insertKeyring(keyring: StoredKeyring): Promise<void> {
     const { instanceId, derivation, salt, masterFingerprint, canary, wrappedKeys, createdAt } = keyring;
     const row = { id: 1, instanceId, derivation, salt, masterFingerprint, canary, wrappedKeys, createdAt };
-    await this.#database.query(together(insertInto('keyring', row)));
+    await this.#database.query(combine(insertInto('keyring', row)));
   }
 }
 

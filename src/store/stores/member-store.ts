@@ -3,7 +3,7 @@ import type { Reference } from '../../vault/ids.ts';
 import type { Member, Membership, User } from '../../vault/identity/identity.ts';
 import type { MemberChange, MemberStore } from '../../vault/identity/ports.ts';
 import { insertMembership, userOf, userOfColumns } from '../identity/access-rows.ts';
-import type { Commits } from '../commits/commits.ts';
+import type { CommitQueue } from '../commits/commit-queue.ts';
 import type { Database } from '../postgres/database.ts';
 import { UserEntity } from '../entities/identity.ts';
 import type { GrantGuard } from '../identity/grant-guard.ts';
@@ -18,8 +18,8 @@ import {
   type MembershipRow,
 } from '../identity/member-statements.ts';
 import { requireWorkspace } from '../workspaces/require-workspace.ts';
-import { together } from '../postgres/statements/statement.ts';
-import { tellEnd } from '../identity/told-state.ts';
+import { combine } from '../postgres/statements/statement.ts';
+import { recordPriorState } from '../identity/prior-state.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
 
 /** How many rows are read at a time where those of a page were not all sound. */
@@ -28,10 +28,10 @@ const refillRows = 1_000;
 /** Memberships in PostgreSQL. */
 export class SqlMemberStore implements MemberStore {
   readonly #database: Database;
-  readonly #commits: Commits;
+  readonly #commits: CommitQueue;
   readonly #guard: GrantGuard;
 
-  constructor(database: Database, commits: Commits, guard: GrantGuard) {
+  constructor(database: Database, commits: CommitQueue, guard: GrantGuard) {
     this.#database = database;
     this.#commits = commits;
     this.#guard = guard;
@@ -58,10 +58,10 @@ export class SqlMemberStore implements MemberStore {
       const { former, isLastAdmin } = await this.#lock(transaction, workspaceId, userId);
       if (isLastAdmin && membership.role !== 'ADMIN') return { answer: { kind: 'last_admin' }, events: [] };
       // The server may not update memberships: a row is written once, as somebody granted it.
-      if (former) await transaction.run(together(deleteMembership(workspaceId, userId)));
-      await transaction.run(together(insertMembership(this.#guard, membership, event.id)));
+      if (former) await transaction.run(combine(deleteMembership(workspaceId, userId)));
+      await transaction.run(combine(insertMembership(this.#guard, membership, event.id)));
       const ended = former && this.#guard.holds(membershipGrants, former) ? former : undefined;
-      return { answer: { kind: 'done', membership }, events: [tellEnd(event, ended)] };
+      return { answer: { kind: 'done', membership }, events: [recordPriorState(event, ended)] };
     });
   }
 
@@ -74,8 +74,8 @@ export class SqlMemberStore implements MemberStore {
       const { former, isLastAdmin } = await this.#lock(transaction, workspaceId, userId);
       if (!former || !this.#guard.holds(membershipGrants, former)) return { answer: { kind: 'absent' }, events: [] };
       if (isLastAdmin) return { answer: { kind: 'last_admin' }, events: [] };
-      await transaction.run(together(deleteMembership(workspaceId, userId)));
-      return { answer: { kind: 'done', membership: membershipOf(former) }, events: [tellEnd(event, former)] };
+      await transaction.run(combine(deleteMembership(workspaceId, userId)));
+      return { answer: { kind: 'done', membership: membershipOf(former) }, events: [recordPriorState(event, former)] };
     });
   }
 

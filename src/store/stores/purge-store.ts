@@ -1,6 +1,6 @@
 import type { PurgeStore, UnpurgedWorkspace } from '../../vault/workspaces/ports.ts';
 import type { Database } from '../postgres/database.ts';
-import { together, updateRow } from '../postgres/statements/statement.ts';
+import { combine, updateRow } from '../postgres/statements/statement.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
 import { deleteSome, findRemains, findUnpurged, tryLockPurge } from '../workspaces/workspace-statements.ts';
 
@@ -42,9 +42,7 @@ export class SqlPurgeStore implements PurgeStore {
     await this.#database.transact({ workspaces: [workspaceId] }, async (transaction) => {
       const { hasCredentials, hasKeys } = await remainsOf(transaction, workspaceId);
       if (hasCredentials || hasKeys) return;
-      await transaction.run(
-        together({ ...updateRow('workspace', { id: workspaceId }, { purgedAt }), name: '~purged' }),
-      );
+      await transaction.run(combine({ ...updateRow('workspace', { id: workspaceId }, { purgedAt }), name: '~purged' }));
     });
   }
 }

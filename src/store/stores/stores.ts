@@ -16,10 +16,9 @@ import type { IdSource } from '../../vault/ids.ts';
 import { SqlAccessStore } from './access-store.ts';
 import { SqlAccountStore } from './account-store.ts';
 import { SqlApiKeyStore } from './api-key-store.ts';
-import { SqlAuditStore } from './audit-store.ts';
+import { SqlAuditStore, SqlAuditTrailStore } from './audit-trail-store.ts';
 import { SqlTrailLossStore } from './trail-loss-store.ts';
-import { SqlAuditTrailStore } from './audit-trail-store.ts';
-import { Commits, type CommitListeners } from '../commits/commits.ts';
+import { CommitQueue, type CommitListeners } from '../commits/commit-queue.ts';
 import { CredentialGuard } from '../credentials/credential-guard.ts';
 import { SqlCredentialChangeStore } from './credential-change-store.ts';
 import { SqlCredentialStore } from './credential-store.ts';
@@ -68,7 +67,7 @@ export function createStores(parts: StoresParts): Stores {
   const { database, grantMac, chain, clock, ids, log } = parts;
   const guard = new GrantGuard(grantMac, log);
   const trail = new TrailWriter({ chain, clock, ids });
-  const commits = new Commits({ ...parts, trail, guard: new CredentialGuard(grantMac) });
+  const commits = new CommitQueue({ ...parts, trail, guard: new CredentialGuard(grantMac) });
   return {
     keys: new SqlKeyStore(database, guard),
     credentials: new SqlCredentialStore({ database, commits, log }),

@@ -4,20 +4,19 @@ import type { Clock } from '../../vault/time.ts';
 import type { IdSource } from '../../vault/ids.ts';
 import { systemEvent } from '../../vault/audit/audit-event.ts';
 import { formatLoss, lostEventCount, unacknowledgedLosses, type TrailLoss } from '../../vault/audit/trail-loss.ts';
-import type { Commits } from '../commits/commits.ts';
+import type { CommitQueue } from '../commits/commit-queue.ts';
 import type { Database } from '../postgres/database.ts';
-import { together } from '../postgres/statements/statement.ts';
+import { combine } from '../postgres/statements/statement.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
 import { insertLedgerEntry } from '../trail/audit-event-row.ts';
-import { findLoss } from '../trail/find-loss.ts';
-import { headOf } from '../trail/ledger-heads.ts';
+import { findLoss, headOf } from '../trail/ledger.ts';
 import type { TrailWriter } from '../trail/trail-writer.ts';
 import { findLastEvent, findLedger, findLossLines, lockLedger, type HeadRow } from '../trail/trail-statements.ts';
 
 /** What losses are found and acknowledged with. */
 export interface TrailLossStoreParts {
   readonly database: Database;
-  readonly commits: Commits;
+  readonly commits: CommitQueue;
   readonly trail: TrailWriter;
   readonly chain: AuditChain;
   readonly clock: Clock;
@@ -86,7 +85,7 @@ export class SqlTrailLossStore implements TrailLossStore {
     for (const loss of losses) {
       const line = { kind: 'acknowledge', stream: loss.stream, time: this.#parts.clock.now() } as const;
       previous = this.#parts.chain.enter(previous, { ...line, heads: formatLoss(loss) });
-      await transaction.run(together(insertLedgerEntry(previous)));
+      await transaction.run(combine(insertLedgerEntry(previous)));
     }
   }
 

@@ -15,7 +15,7 @@ import {
   userOf,
   type UserRow,
 } from '../identity/access-rows.ts';
-import type { Commits } from '../commits/commits.ts';
+import type { CommitQueue } from '../commits/commit-queue.ts';
 import type { Database } from '../postgres/database.ts';
 import { UserEntity } from '../entities/identity.ts';
 import { endProofs, sessionEnding } from '../identity/end-proofs.ts';
@@ -23,8 +23,8 @@ import type { EntityCriteria } from '../postgres/statements/entity-query.ts';
 import type { GrantGuard } from '../identity/grant-guard.ts';
 import { userGrants } from '../identity/grant-tables.ts';
 import { insertWorkspace, insertWorkspaceKey } from '../workspaces/workspace-rows.ts';
-import { together } from '../postgres/statements/statement.ts';
-import { tellEnd } from '../identity/told-state.ts';
+import { combine } from '../postgres/statements/statement.ts';
+import { recordPriorState } from '../identity/prior-state.ts';
 import {
   allUsers,
   anyOwner,
@@ -40,10 +40,10 @@ const nothingDone = { answer: false, events: [] } as const;
 /** Users, their passwords and their sessions in PostgreSQL. */
 export class SqlUserStore implements UserStore, InstanceStore {
   readonly #database: Database;
-  readonly #commits: Commits;
+  readonly #commits: CommitQueue;
   readonly #guard: GrantGuard;
 
-  constructor(database: Database, commits: Commits, guard: GrantGuard) {
+  constructor(database: Database, commits: CommitQueue, guard: GrantGuard) {
     this.#database = database;
     this.#commits = commits;
     this.#guard = guard;
@@ -81,7 +81,7 @@ export class SqlUserStore implements UserStore, InstanceStore {
   async createFirstOwner(creation: Parameters<InstanceStore['createFirstOwner']>[0]): Promise<void> {
     const { workspace, key, owner, membership, apiKey, event } = creation;
     const guard = this.#guard;
-    const statement = together(
+    const statement = combine(
       insertWorkspace(guard, workspace),
       insertUser(guard, owner),
       insertMembership(guard, membership, event.id),
@@ -106,9 +106,9 @@ export class SqlUserStore implements UserStore, InstanceStore {
       const [user] = await transaction.run<UserRow>(lockUser(userId));
       if (!user || !this.#guard.holds(userGrants, user)) throw new VaultError('not_found', 'the user is gone');
       const ended = await endProofs(this.#guard, transaction, { userId, revokedAt });
-      const endings = [...ended.map(eventOf), tellEnd(eventOf(withdrawalOf(userId)), user)];
-      await transaction.run(together(updatePassword(this.#guard, { ...user, passwordHash })));
-      await transaction.run(together(insertApiKey(this.#guard, apiKey)));
+      const endings = [...ended.map(eventOf), recordPriorState(eventOf(withdrawalOf(userId)), user)];
+      await transaction.run(combine(updatePassword(this.#guard, { ...user, passwordHash })));
+      await transaction.run(combine(insertApiKey(this.#guard, apiKey)));
       return { answer: undefined, events: [...endings, event] };
     });
   }
@@ -121,14 +121,14 @@ export class SqlUserStore implements UserStore, InstanceStore {
       const isOpen = 'membership' in from ? this.#isOpen(rows) : this.#isOpenTo(user.id, from.formerHash, rows);
       if (!isOpen) return nothingDone;
       if ('membership' in from) {
-        await transaction.run(together(insertUser(guard, user), insertMembership(guard, from.membership, event.id)));
+        await transaction.run(combine(insertUser(guard, user), insertMembership(guard, from.membership, event.id)));
         return { answer: true, events: [event] };
       }
       const former = rows.find(({ id }) => id === user.id);
       // A new MAC would make a row valid that was tampered with.
       if (!former || !guard.holds(userGrants, former)) return nothingDone;
-      await transaction.run(together(updatePassword(guard, { ...former, passwordHash: user.passwordHash })));
-      return { answer: true, events: [tellEnd(event, former)] };
+      await transaction.run(combine(updatePassword(guard, { ...former, passwordHash: user.passwordHash })));
+      return { answer: true, events: [recordPriorState(event, former)] };
     });
   }
 
@@ -138,7 +138,7 @@ export class SqlUserStore implements UserStore, InstanceStore {
       // Logins of one user take turns, or each would spare what the other one adds.
       const [user] = await transaction.run<UserRow>(lockUser(session.userId));
       if (user?.passwordHash !== passwordHash || isDeactivated(user)) return nothingDone;
-      await transaction.run(together(insertSession(this.#guard, session)));
+      await transaction.run(combine(insertSession(this.#guard, session)));
       const ended = await transaction.run<{ readonly id: string }>(endSessionsBeyond(session, keep));
       return { answer: true, events: [...ended.map(({ id }) => eventOf(sessionEnding(id))), event] };
     });
@@ -146,7 +146,7 @@ export class SqlUserStore implements UserStore, InstanceStore {
 
   async deleteSession(id: string, event: AuditEvent): Promise<void> {
     await this.#commits.run({}, async (transaction) => {
-      await transaction.run(together(deleteSession(id)));
+      await transaction.run(combine(deleteSession(id)));
       return { answer: undefined, events: [event] };
     });
   }

@@ -1,7 +1,7 @@
 import type { Reference } from '../../vault/ids.ts';
 import type { Workspace, WorkspaceDeletion, WorkspaceStore } from '../../vault/workspaces/ports.ts';
 import { insertMembership } from '../identity/access-rows.ts';
-import type { Commits } from '../commits/commits.ts';
+import type { CommitQueue } from '../commits/commit-queue.ts';
 import type { Database } from '../postgres/database.ts';
 import { deleteWorkspace } from './delete-workspace.ts';
 import { WorkspaceEntity } from '../entities/workspace.ts';
@@ -9,7 +9,7 @@ import type { GrantGuard } from '../identity/grant-guard.ts';
 import { workspaceGrants } from '../identity/grant-tables.ts';
 import { workspaceUnreadable } from '../../vault/errors.ts';
 import { insertWorkspace, insertWorkspaceKey, workspaceOf } from '../workspaces/workspace-rows.ts';
-import { together } from '../postgres/statements/statement.ts';
+import { combine } from '../postgres/statements/statement.ts';
 
 /** How many rows are read at a time where those of a page were not all genuine. */
 const refillRows = 1_000;
@@ -17,10 +17,10 @@ const refillRows = 1_000;
 /** Workspaces in PostgreSQL. */
 export class SqlWorkspaceStore implements WorkspaceStore {
   readonly #database: Database;
-  readonly #commits: Commits;
+  readonly #commits: CommitQueue;
   readonly #guard: GrantGuard;
 
-  constructor(database: Database, commits: Commits, guard: GrantGuard) {
+  constructor(database: Database, commits: CommitQueue, guard: GrantGuard) {
     this.#database = database;
     this.#commits = commits;
     this.#guard = guard;
@@ -32,7 +32,7 @@ export class SqlWorkspaceStore implements WorkspaceStore {
     maker,
     event,
   }: Parameters<WorkspaceStore['createWorkspace']>[0]): Promise<void> {
-    const statement = together(
+    const statement = combine(
       insertWorkspace(this.#guard, workspace),
       insertMembership(this.#guard, maker, event.id),
       insertWorkspaceKey(this.#guard, key),

@@ -3,9 +3,8 @@ import type { ChainedEvent, LedgerEntry, StreamHead, UnreadableEvent } from '../
 import type { InferEntity } from '@mikro-orm/postgresql';
 import type { AuditEventEntity } from '../entities/audit.ts';
 import { sqlStateOf } from '../postgres/connect/database-failure.ts';
-import { isReadableTime } from '../postgres/statements/readable-values.ts';
-import { insertRows } from '../postgres/statements/statement-rows.ts';
-import { insertInto, type Fragment } from '../postgres/statements/statement.ts';
+import { isReadableTime } from '../postgres/statements/column-readers.ts';
+import { type Fragment, insertInto, insertRows } from '../postgres/statements/statement.ts';
 
 /** A row of `audit_event` as it is read. */
 export type AuditEventRow = InferEntity<typeof AuditEventEntity>;

@@ -3,8 +3,8 @@ import type { AuditChain } from '../../vault/audit/ports.ts';
 import type { Clock } from '../../vault/time.ts';
 import { insertLedgerEntry } from './audit-event-row.ts';
 import type { Database } from '../postgres/database.ts';
-import { headOf, readHeads } from './ledger-heads.ts';
-import { together } from '../postgres/statements/statement.ts';
+import { headOf, readHeads } from './ledger.ts';
+import { combine } from '../postgres/statements/statement.ts';
 import {
   deleteEvents,
   findCut,
@@ -75,7 +75,7 @@ async function pruneSome(
   if (!cut) return 0;
   const heads = JSON.stringify({ [stream]: spellHead(headOf(cut)) });
   const line = chain.enter(ledger.at(-1), { kind: 'prune', stream, time: clock.now(), heads });
-  await transaction.run(together(insertLedgerEntry(line)));
+  await transaction.run(combine(insertLedgerEntry(line)));
   const deleted = await transaction.run(deleteEvents(stream, cut.seq));
   return deleted.length;
 }

@@ -8,10 +8,10 @@ import type {
   VersionReader,
 } from '../../vault/audit/ports.ts';
 import { apiKeyProperties, userProperties, type ApiKeyRow, type UserRow } from '../identity/access-rows.ts';
-import { CredentialGuard, spellState, type SignedRow } from '../credentials/credential-guard.ts';
+import { CredentialGuard, formatCredentialState, type SignedRow } from '../credentials/credential-guard.ts';
 import { credentialOf } from '../credentials/credential-row.ts';
 import type { Database } from '../postgres/database.ts';
-import { isReadableRow } from '../postgres/statements/readable-values.ts';
+import { isReadableRow } from '../postgres/statements/column-readers.ts';
 import { hasGenuineMac, type GrantTable, type Signed } from '../identity/grant-guard.ts';
 import {
   apiKeyGrants,
@@ -112,7 +112,7 @@ export class SqlRecordReader implements RecordReader {
     // Of a full join, one side may be all null.
     if (!isThere(row)) return { ...base, id: toldId ?? '', row: undefined };
     const isGenuine = this.#guard.isGenuine(row);
-    const state = row.mac ? spellState(credentialOf(row), row.mac) : undefined;
+    const state = row.mac ? formatCredentialState(credentialOf(row), row.mac) : undefined;
     const isReadable = isReadableRow([row.lastUsedAt, row.useCount]);
     const { revision, updatedAt } = row;
     return { ...base, id: row.id, row: { isGenuine, isReadable, revision, updatedAt, state } };

@@ -6,8 +6,7 @@ import { insertLedgerEntry } from '../trail/audit-event-row.ts';
 import { CredentialGuard } from '../credentials/credential-guard.ts';
 import { credentialOf, credentialProperties, type CredentialRow } from '../credentials/credential-row.ts';
 import type { Database } from '../postgres/database.ts';
-import { updateRows } from '../postgres/statements/statement-rows.ts';
-import { selectList, together, type Statement } from '../postgres/statements/statement.ts';
+import { selectList, type Statement, combine, updateRows } from '../postgres/statements/statement.ts';
 import { findLedger, lockLedger } from '../trail/trail-statements.ts';
 
 /** What signing works with. */
@@ -42,7 +41,7 @@ export async function signCredentialsOnce(signing: Signing): Promise<void> {
     await transaction.run(lockLedger);
     const entries = continuableLines(await transaction.run<LedgerEntry>(findLedger));
     const line = { kind: 'sign', stream: noStream, time: clock.now(), heads: '{}' } as const;
-    await transaction.run(together(insertLedgerEntry(chain.enter(entries.at(-1), line))));
+    await transaction.run(combine(insertLedgerEntry(chain.enter(entries.at(-1), line))));
   });
 }
 
@@ -91,7 +90,7 @@ async function signWorkspace(database: Database, guard: CredentialGuard, workspa
       const rows = await transaction.run<CredentialRow>(findUnsigned(workspaceId));
       const signed = rows.map((row) => ({ workspaceId, id: row.id, mac: guard.sign(credentialOf(row)) }));
       const fragment = { keys: ['workspaceId', 'id'], rows: signed };
-      if (signed.length > 0) await transaction.run(together(updateRows('credential', macTypes, fragment)));
+      if (signed.length > 0) await transaction.run(combine(updateRows('credential', macTypes, fragment)));
       return signed.length;
     });
     if (count < rowsAtATime) return;

@@ -1,11 +1,10 @@
 import type { QueryResultRow } from 'pg';
-import { updateRows } from '../postgres/statements/statement-rows.ts';
-import { selectList, together, type Statement } from '../postgres/statements/statement.ts';
+import { selectList, type Statement, combine, updateRows } from '../postgres/statements/statement.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
 import { apiKeyProperties, userProperties, type ApiKeyRow, type UserRow } from '../identity/access-rows.ts';
 import { hasGenuineMac, type GrantTable, type Signed } from '../identity/grant-guard.ts';
 import { apiKeyGrants, userGrants, workspaceGrants } from '../identity/grant-tables.ts';
-import { spellMac } from '../identity/told-state.ts';
+import { formatMacPrefix } from '../identity/prior-state.ts';
 import { workspaceProperties, type WorkspaceRow } from '../workspaces/workspace-statements.ts';
 import { formerApiKeyGrants, formerUserGrants } from './former-formats.ts';
 import type { TableSigning } from './sign-formats.ts';
@@ -81,14 +80,14 @@ async function signSome<Row extends Signed & QueryResultRow & { readonly id: str
   const sound = unsigned.filter(isSound);
   const signed = sound.map((row) => ({ id: row.id, mac: grantMac.compute(table.label, table.fields(row)) }));
   if (signed.length > 0)
-    await transaction.run(together(updateRows(table.name, macTypes, { keys: ['id'], rows: signed })));
+    await transaction.run(combine(updateRows(table.name, macTypes, { keys: ['id'], rows: signed })));
   for (const row of unsigned) if (!sound.includes(row)) progress.fail(row.id);
   progress.add(signed.length);
   return rows.length < rowsAtATime ? undefined : rows.at(-1)?.id;
 }
 
 function isEnded(ended: ReadonlySet<string>, row: Signed & { readonly id: string }): boolean {
-  return row.mac instanceof Uint8Array && ended.has(`${row.id} ${spellMac(row.mac)}`);
+  return row.mac instanceof Uint8Array && ended.has(`${row.id} ${formatMacPrefix(row.mac)}`);
 }
 
 function findRows(table: string, properties: readonly string[], after: string): Statement {

@@ -1,8 +1,7 @@
 import type { SealerSource, WorkspaceSealer } from '../../vault/workspaces/ports.ts';
 import { VaultError } from '../../vault/errors.ts';
 import type { Database } from '../postgres/database.ts';
-import { updateRows } from '../postgres/statements/statement-rows.ts';
-import { selectList, together, type Statement } from '../postgres/statements/statement.ts';
+import { selectList, type Statement, combine, updateRows } from '../postgres/statements/statement.ts';
 import { versionGrants, type VersionRecord } from '../identity/grant-tables.ts';
 import type { TableSigning } from './sign-formats.ts';
 import { rowsAtATime } from './sign-tables.ts';
@@ -92,7 +91,7 @@ async function writeSome(
   });
   await database.transact({ workspaces }, async (transaction) => {
     await transaction.run(commitLater);
-    await transaction.run(together(updateRows('credential_version', macTypes, { keys, rows })));
+    await transaction.run(combine(updateRows('credential_version', macTypes, { keys, rows })));
   });
 }
 

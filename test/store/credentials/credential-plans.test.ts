@@ -10,8 +10,7 @@ import {
   updateCredentials,
 } from '../../../src/store/credentials/credential-statements.ts';
 import { openDatabase } from '../../../src/store/postgres/database.ts';
-import { StatementNames } from '../../../src/store/postgres/statements/statement-names.ts';
-import { together, type Statement } from '../../../src/store/postgres/statements/statement.ts';
+import { type Statement, StatementNames, combine } from '../../../src/store/postgres/statements/statement.ts';
 import { shortIdOf } from '../../../src/vault/ids.ts';
 import type { PageRequest } from '../../../src/vault/credentials/ports.ts';
 import {
@@ -97,7 +96,7 @@ describe('the plans for credentials', () => {
     ['for their sealed versions', () => findSealedVersions([place()]), /credential_pkey[^]*credential_version_pkey/],
     [
       'for changing them',
-      () => together(updateCredentials([{ credential: newCredential(workspaceId), mac: Buffer.alloc(32) }])),
+      () => combine(updateCredentials([{ credential: newCredential(workspaceId), mac: Buffer.alloc(32) }])),
       /credential_pkey/,
     ],
     ['by an exclusive name that may be taken', () => findTakenNames([claim()]), /exclusive_name_unique/],

@@ -9,8 +9,7 @@ import {
 } from '../../../src/store/credentials/credential-statements.ts';
 import { findTakenIds, findTakenNames } from '../../../src/store/credentials/credential-claims.ts';
 import { listPage } from '../../../src/store/credentials/credential-criteria.ts';
-import { StatementNames } from '../../../src/store/postgres/statements/statement-names.ts';
-import { together, type Statement } from '../../../src/store/postgres/statements/statement.ts';
+import { type Statement, StatementNames, combine } from '../../../src/store/postgres/statements/statement.ts';
 import { findApiKeyAccess, findSessionAccess } from '../../../src/store/identity/access-statements.ts';
 import { findLastEvent } from '../../../src/store/trail/trail-statements.ts';
 import { shortIdOf } from '../../../src/vault/ids.ts';
@@ -57,7 +56,7 @@ describe('the plans at a hundred thousand credentials', function () {
     'lock credentials': () => lockCredentials([place()]),
     'find sealed versions': () => findSealedVersions([place()]),
     'change credentials': () =>
-      together(updateCredentials([{ credential: newCredential(workspaceId), mac: Buffer.alloc(32) }])),
+      combine(updateCredentials([{ credential: newCredential(workspaceId), mac: Buffer.alloc(32) }])),
     'find taken names': () => findTakenNames([newCredential(workspaceId)]),
     'find taken ids': () => findTakenIds([newCredential(workspaceId)]),
     'list credentials': () =>

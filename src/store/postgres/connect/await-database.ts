@@ -1,11 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client, ClientConfig } from 'pg';
 import { VaultError } from '../../../vault/errors.ts';
-import { sqlStateOf, translateFailure } from './database-failure.ts';
+import { NoServerError, reasonOf, sqlStateOf, translateFailure } from './database-failure.ts';
 import type { SessionOpener } from './session-opener.ts';
 import type { StoreLog } from './store-log.ts';
 import { DatabaseTlsError } from './tls-options.ts';
-import { NoServerError, reasonOf } from './unfit-server.ts';
 
 /** How a database that is not there yet is waited for. */
 export interface DatabaseWait {
@@ -38,7 +37,7 @@ const tooManyConnections = '53300';
  *
  * @throws DatabaseAwayError when the time is over, the signal's reason when it is aborted
  */
-export async function connectWhenThere(
+export async function connectWithRetry(
   opener: SessionOpener,
   { config = {}, log, signal, waitMs }: DatabaseWait,
 ): Promise<Client> {

@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os';
-import { parseTlsWish, type TlsWish } from './tls-wish.ts';
+import { parseTlsSettings, type TlsSettings } from './tls-options.ts';
 
 /** Where a server of the database listens. */
 export interface DatabaseHost {
@@ -20,7 +20,7 @@ export interface DatabaseServers {
   readonly password: string | undefined;
   readonly database: string;
   readonly target: DatabaseTarget;
-  readonly tls: TlsWish;
+  readonly tls: TlsSettings;
   /** Settings that are sent as a session begins. */
   readonly startup: Readonly<Record<string, string>>;
 }
@@ -64,7 +64,7 @@ export function parseDatabaseUrl(url: string): DatabaseServers {
     password: parameters.get('password') ?? textOf(password.join(':')),
     database: parameters.get('dbname') ?? textOf(parts['path']) ?? userName,
     target: targetOf(parameters.get('target_session_attrs'), hosts.length),
-    tls: parseTlsWish(parameters, (problem) => new DatabaseUrlFault(problem)),
+    tls: parseTlsSettings(parameters, (problem) => new DatabaseUrlFault(problem)),
     startup: Object.fromEntries([...parameters].filter(([name]) => startupParameters.has(name))),
   };
 }

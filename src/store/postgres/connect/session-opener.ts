@@ -1,11 +1,9 @@
 import { Client, type ClientConfig } from 'pg';
-import { clientConfigOf, serversOf, type DatabaseConnection } from './database-connection.ts';
-import { sqlStateOf } from './database-failure.ts';
+import { clientConfigOf, type DatabaseConnection, serversOf } from './database-connection.ts';
+import { NoServerError, sqlStateOf, UnfitServerError } from './database-failure.ts';
 import type { DatabaseHost, DatabaseServers } from './database-servers.ts';
-import { endClient } from './end-client.ts';
 import { firstInTurn } from './first-in-turn.ts';
 import { explainTls, refusesTls, tlsOptionsOf } from './tls-options.ts';
-import { NoServerError, UnfitServerError } from './unfit-server.ts';
 
 /** A host, and how sessions there are encrypted. */
 export type Way = DatabaseHost & Pick<ClientConfig, 'ssl'>;
@@ -160,4 +158,16 @@ function discard(client: Client): void {
 
 function nameOf({ host, port }: DatabaseHost): string {
   return `${host}:${port}`;
+}
+
+const graceMs = 100;
+
+/** Closes a connection at once, also one whose other end is gone without a word. */
+export async function endClient(client: Client): Promise<void> {
+  const ended = client.end().catch(() => undefined);
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, graceMs);
+  await Promise.race([ended, late]);
+  clearTimeout(timer);
+  client.connection.stream.destroy();
 }

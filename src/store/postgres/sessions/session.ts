@@ -1,16 +1,16 @@
 import type { PoolClient } from 'pg';
-import { Batch, type Answer, type PreparedStatements } from '../statements/batch.ts';
-import { cancelOnAbort, type Cancellation } from './cancel-on-abort.ts';
+import { type Answer, Batch, type PreparedStatements } from '../statements/batch.ts';
 import { endsSession, isReadOnly } from '../connect/database-failure.ts';
 import type { EntityStatements } from '../statements/entity-query.ts';
-import { lend, type LendingPool } from './lend.ts';
 import type { SilenceWatch } from '../connect/silence-watch.ts';
-import type { StatementCanceller } from './statement-canceller.ts';
 import type { Statement } from '../statements/statement.ts';
 import { answerGraceMs, type TimeLimits } from '../connect/time-limits.ts';
+import { type Cancellation, cancelOnAbort, type StatementCanceller } from './statement-canceller.ts';
+import { acquireClient, type SizedPool } from './acquire-client.ts';
+import { overrideLimits, showWorkspaces } from './session-settings.ts';
 
 /** Where connections come from, and what they have prepared. */
-export interface SessionSource extends LendingPool {
+export interface SessionSource extends SizedPool {
   readonly prepared: PreparedStatements;
   readonly entities: EntityStatements;
   readonly canceller: StatementCanceller;
@@ -56,7 +56,7 @@ export async function withSession<Result>(
   signal: AbortSignal | undefined,
   work: (session: Session, cancellation: Cancellation) => Promise<Result>,
 ): Promise<Result> {
-  const client = await lend(source, signal);
+  const client = await acquireClient(source, signal);
   const cancellation = cancelOnAbort(source.canceller, client, signal);
   let isBroken = false;
   try {
@@ -78,4 +78,37 @@ export async function withSession<Result>(
 export function rowsOf<Row extends object>(answer: Answer | undefined): readonly Row[];
 export function rowsOf(answer: Answer | undefined): readonly object[] {
   return answer?.rows ?? [];
+}
+
+/**
+ * Runs one statement outside of a transaction, which therefore sees no rows of tenant tables.
+ *
+ * @throws VaultError `canceled` when the signal is aborted while it waits for a connection; errors of pg as they are
+ */
+export async function runOutsideTransaction<Row extends object>(
+  source: SessionSource,
+  statement: Statement,
+  signal: AbortSignal | undefined,
+): Promise<readonly Row[]> {
+  return withSession(source, signal, async (session) =>
+    rowsOf((await session.send([...overrideLimits(source.limits), statement])).at(-1)),
+  );
+}
+
+/**
+ * Reads rows of some workspaces in one round trip, each statement at its own moment. What travels together is a transaction
+ * of its own, with whose end what it may see is forgotten.
+ *
+ * @throws as `runOutsideTransaction`
+ */
+export async function readInOneRoundTrip<Row extends object>(
+  source: SessionSource,
+  scope: { readonly workspaces: readonly string[]; readonly signal?: AbortSignal | undefined },
+  statements: readonly Statement[],
+): Promise<readonly (readonly Row[])[]> {
+  return withSession(source, scope.signal, async (session) => {
+    const beginning = [...overrideLimits(source.limits), showWorkspaces(scope.workspaces)];
+    const answers = await session.send([...beginning, ...statements]);
+    return answers.slice(beginning.length).map((answer) => rowsOf<Row>(answer));
+  });
 }

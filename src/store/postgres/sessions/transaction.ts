@@ -3,7 +3,7 @@ import type { EntityData, EntityName, QBFilterQuery, RequiredEntityData } from '
 import type { Answer } from '../statements/batch.ts';
 import { canceled, CommitUnknownError, constraintOf, endsSession } from '../connect/database-failure.ts';
 import type { EntityCriteria } from '../statements/entity-query.ts';
-import { limiting, seeing, takeAdvisoryLock } from './session-settings.ts';
+import { overrideLimits, showWorkspaces, takeAdvisoryLock } from './session-settings.ts';
 import { rowsOf, withSession, type Session, type SessionSource } from './session.ts';
 import type { Statement } from '../statements/statement.ts';
 import type { TimeLimits } from '../connect/time-limits.ts';
@@ -209,8 +209,8 @@ function beginningOf(
   { advisoryLock, isSnapshot, workspaces = [] }: TransactionScope,
   limits: TimeLimits,
 ): readonly Statement[] {
-  const statements = [isSnapshot ? beginSnapshot : begin, ...limiting(limits)];
-  if (workspaces.length > 0) statements.push(seeing(workspaces));
+  const statements = [isSnapshot ? beginSnapshot : begin, ...overrideLimits(limits)];
+  if (workspaces.length > 0) statements.push(showWorkspaces(workspaces));
   if (advisoryLock !== undefined) statements.push(takeAdvisoryLock(advisoryLock));
   return statements;
 }

@@ -8,8 +8,7 @@ import {
   type QBFilterQuery,
   type RequiredEntityData,
 } from '@mikro-orm/postgresql';
-import { StatementNames } from './statement-names.ts';
-import type { Statement } from './statement.ts';
+import { type Statement, StatementNames } from './statement.ts';
 
 /** Which rows of an entity are wanted. */
 export interface EntityCriteria<Entity> {

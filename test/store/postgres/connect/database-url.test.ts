@@ -6,7 +6,7 @@ import {
   checkDatabaseFiles,
   databasePlaceOf,
   faultOfDatabaseUrl,
-} from '../../../../src/store/postgres/connect/database-url.ts';
+} from '../../../../src/store/postgres/connect/database-connection.ts';
 import { createAuthority } from '../../../gateway/certificates.ts';
 
 const encode = 'must have # / ? @ : % in its user and password percent-encoded, such as # as %23';

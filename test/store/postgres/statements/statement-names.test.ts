@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { StatementNames } from '../../../../src/store/postgres/statements/statement-names.ts';
+import { StatementNames } from '../../../../src/store/postgres/statements/statement.ts';
 
 describe('the names of statements', () => {
   it('are the same for the same text, and tell different texts apart', () => {

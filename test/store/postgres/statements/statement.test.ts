@@ -3,7 +3,7 @@ import {
   columnOf,
   insertInto,
   selectList,
-  together,
+  combine,
   updateRow,
 } from '../../../../src/store/postgres/statements/statement.ts';
 
@@ -14,7 +14,7 @@ describe('a statement', () => {
   });
 
   it('inserts by parameters alone', () => {
-    expect(together(insertInto('user', { id: 1, isOwner: "'" }))).to.deep.equal({
+    expect(combine(insertInto('user', { id: 1, isOwner: "'" }))).to.deep.equal({
       name: '+user',
       text: 'insert into "user" ("id", "is_owner") values ($1, $2)',
       values: [1, "'"],
@@ -22,7 +22,7 @@ describe('a statement', () => {
   });
 
   it('numbers the parameters of several writes through', () => {
-    const statement = together(
+    const statement = combine(
       updateRow('api_key', { id: 7 }, { revokedAt: null, mac: 'm' }),
       insertInto('audit_event', { id: 8 }),
     );

@@ -1,12 +1,11 @@
 import type { Client, QueryResultRow } from 'pg';
 import type { DatabaseConnection } from '../connect/database-connection.ts';
 import { translateFailure } from '../connect/database-failure.ts';
-import { endClient } from '../connect/end-client.ts';
-import { SessionOpener } from '../connect/session-opener.ts';
+import { endClient, SessionOpener } from '../connect/session-opener.ts';
 import { SilentConnectionError } from '../connect/silence-watch.ts';
 
 /** A statement in the simple form that pg takes. */
-export interface KeptStatement {
+export interface PlainStatement {
   readonly text: string;
   readonly values?: unknown[];
 }
@@ -15,7 +14,7 @@ export interface KeptStatement {
  * One session beside the pool, for what must not wait for a connection of the pool. It is opened when it is first needed, kept,
  * and opened again after it was lost. It stays the user that it logged in as. Statements are run one at a time.
  */
-export class KeptSession implements AsyncDisposable {
+export class DedicatedSession implements AsyncDisposable {
   readonly #opener: SessionOpener;
   #client: Client | undefined;
   #opening: AbortController | undefined;
@@ -32,7 +31,7 @@ export class KeptSession implements AsyncDisposable {
    * @returns the rows of a single statement
    * @throws VaultError `unavailable`, or DatabaseFailure
    */
-  async run(statement: KeptStatement, withinMs: number): Promise<readonly QueryResultRow[]> {
+  async run(statement: PlainStatement, withinMs: number): Promise<readonly QueryResultRow[]> {
     const { promise: late, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(() => reject(new SilentConnectionError()), withinMs);
     try {
@@ -58,7 +57,7 @@ export class KeptSession implements AsyncDisposable {
     if (client) await endClient(client);
   }
 
-  async #run({ text, values }: KeptStatement): Promise<readonly QueryResultRow[]> {
+  async #run({ text, values }: PlainStatement): Promise<readonly QueryResultRow[]> {
     const client = this.#client ?? (await this.#open());
     return (await client.query<QueryResultRow>(text, values)).rows;
   }

@@ -1,11 +1,11 @@
 import type { AuditEvent } from '../../vault/audit/audit-event.ts';
 
 /** How much of a row's MAC an event keeps: enough that none is ever met by chance. */
-const toldBytes = 16;
+const macPrefixBytes = 16;
 
 /** What events tell of a row's MAC: its first half, in hex. */
-export function spellMac({ buffer, byteLength, byteOffset }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, Math.min(toldBytes, byteLength)).toString('hex');
+export function formatMacPrefix({ buffer, byteLength, byteOffset }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, Math.min(macPrefixBytes, byteLength)).toString('hex');
 }
 
 /**
@@ -13,6 +13,6 @@ export function spellMac({ buffer, byteLength, byteOffset }: Uint8Array): string
  *
  * @param former the genuine row as it was until then, which is never the same again; undefined where there was none
  */
-export function tellEnd(event: AuditEvent, former: { readonly mac: Uint8Array } | undefined): AuditEvent {
-  return former ? { ...event, resourceState: spellMac(former.mac) } : event;
+export function recordPriorState(event: AuditEvent, former: { readonly mac: Uint8Array } | undefined): AuditEvent {
+  return former ? { ...event, resourceState: formatMacPrefix(former.mac) } : event;
 }

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Client } from 'pg';
-import { endClient } from './end-client.ts';
-import type { SessionOpener } from './session-opener.ts';
+import { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { endClient, type SessionOpener } from './session-opener.ts';
+import type { StoreLog } from './store-log.ts';
 
 /** A pooler gives statements of one session to several sessions of the server. */
 export class SharedSessionsError extends Error {
@@ -44,4 +46,19 @@ async function requireMark(client: Client, mark: string): Promise<void> {
     `select current_setting('coffer.session', true) as mark`,
   );
   if (rows[0]?.mark !== mark) throw new SharedSessionsError();
+}
+
+/** Of this machine: IPv4, IPv6, and IPv4 written as IPv6. */
+const loopback = /^(127\.|::1$|::ffff:127\.)/;
+
+/** Warns of sessions that anybody between this machine and that of the database can read and change. */
+export function warnIfUnencrypted({ connection, host }: Client, log: StoreLog): void {
+  const { stream } = connection;
+  // A Unix socket has no address.
+  if (stream instanceof TLSSocket || !(stream instanceof Socket) || stream.remoteAddress === undefined) return;
+  if (loopback.test(stream.remoteAddress)) return;
+  log.warn(
+    { database: host },
+    'sessions at the database are not encrypted though it is on another host: give sslmode=verify-full and sslrootcert in its URL',
+  );
 }

@@ -1,0 +1,297 @@
+import assert from 'node:assert/strict';
+import { trace } from '@opentelemetry/api';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AuditEvent } from '../../vault/audit/audit-event.ts';
+import { VaultError } from '../../vault/errors.ts';
+import type { Decision, DecisionTarget, FoundCredential } from '../../vault/credentials/ports.ts';
+import type { CredentialGuard } from '../credentials/credential-guard.ts';
+import {
+  canceled,
+  CommitUnknownError,
+  constraintOf,
+  endsSession,
+  isCollision,
+  sqlStateOf,
+  translateFailure,
+} from '../postgres/connect/database-failure.ts';
+import type { Database } from '../postgres/database.ts';
+import { takeAdvisoryLock } from '../postgres/sessions/session-settings.ts';
+import type { Transaction, TransactionScope } from '../postgres/sessions/transaction.ts';
+import { GroupQueue } from '../postgres/statements/group-queue.ts';
+import { combine, type Statement } from '../postgres/statements/statement.ts';
+import { isPredecessorMissing } from '../trail/audit-event-row.ts';
+import type { TrailWriter } from '../trail/trail-writer.ts';
+import { decideGroup, type DecisionWrite, type Prepared } from './decision-group.ts';
+
+/** Callbacks for committed transactions; they must not throw. */
+export interface CommitListeners {
+  /** Called after each commit with the number of calls that it answers. */
+  readonly onCommit?: ((groupSize: number) => void) | undefined;
+  /** Called after each standalone write, which may have changed access rights, before its caller is answered. */
+  readonly onStandaloneCommit?: (() => void) | undefined;
+}
+
+/** The dependencies of a commit queue. */
+export interface CommitQueueParts extends CommitListeners {
+  readonly database: Database;
+  readonly trail: TrailWriter;
+  readonly guard: CredentialGuard;
+}
+
+/** The result of a standalone write, beside its statements. */
+export interface CommitResult<Answer> {
+  readonly answer: Answer;
+  /** The audit events to be committed with the statements. */
+  readonly events: readonly AuditEvent[];
+}
+
+/** A write that runs its own statements, in a transaction that it shares with no other write. */
+interface StandaloneWrite {
+  readonly kind: 'standalone';
+  readonly scope: TransactionScope;
+  readonly prepare: (transaction: Transaction) => Promise<Prepared>;
+  readonly reject: (error: unknown) => void;
+}
+
+type Write = DecisionWrite | StandaloneWrite;
+
+/** The writes of one transaction: one standalone write, or decisions. */
+interface WriteGroup {
+  readonly writes: readonly Write[];
+  readonly scope: TransactionScope;
+  readonly prepare: (transaction: Transaction) => Promise<Prepared>;
+}
+
+/** The most writes of one transaction. */
+const groupMax = 128;
+/** How long to ask for the outcome of a transaction before its callers are answered that it is unknown. */
+const outcomeTimeoutMs = 4_000;
+/** The pause between two such questions doubles from the first of these to the second. */
+const pauseMsMin = 50;
+const pauseMsMax = 400;
+
+/**
+ * Commits everything that has an audit event. One transaction is under way at a time, and the decisions that arrive meanwhile
+ * share the next one. A failed decision does not affect the others of its group, and each caller is answered when the write is
+ * durable.
+ *
+ * @see docs/decisions/0012-group-commit.md
+ */
+export class CommitQueue {
+  readonly #database: Database;
+  readonly #trail: TrailWriter;
+  readonly #queue: GroupQueue<Write>;
+  readonly #guard: CredentialGuard;
+  readonly #onCommit: CommitListeners['onCommit'];
+  readonly #onStandaloneCommit: CommitListeners['onStandaloneCommit'];
+
+  constructor({ database, guard, onCommit, onStandaloneCommit, trail }: CommitQueueParts) {
+    this.#onCommit = onCommit;
+    this.#onStandaloneCommit = onStandaloneCommit;
+    this.#database = database;
+    this.#guard = guard;
+    this.#trail = trail;
+    this.#queue = new GroupQueue({ work: (waiting) => this.#commitNext(waiting), groupMax });
+  }
+
+  /** @throws what the decision throws or refuses with, and what `Database` throws */
+  async decide<Answer>(
+    target: DecisionTarget,
+    decide: (found: FoundCredential | undefined) => Decision<Answer>,
+  ): Promise<Answer> {
+    const span = trace.getActiveSpan();
+    return new Promise((resolve, reject) => {
+      const attempt = (found: FoundCredential | undefined, isProofEnded: boolean) => {
+        const decision = isProofEnded && found && target.proof ? target.proof.refuse(found.credential) : decide(found);
+        const settle = (groupSize: number) => {
+          span?.setAttribute('coffer.group.size', groupSize);
+          if ('refusal' in decision) reject(decision.refusal);
+          else resolve(decision.answer);
+        };
+        return { decision, settle };
+      };
+      this.#queue.add({ kind: 'decision', target, attempt, reject });
+    });
+  }
+
+  /**
+   * Runs work in its own transaction, and once more if that collides with another one.
+   *
+   * @param work may run twice; the first run is rolled back then
+   */
+  async run<Answer>(
+    scope: TransactionScope,
+    work: (transaction: Transaction) => Promise<CommitResult<Answer>>,
+  ): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const prepare = async (transaction: Transaction) => {
+        const { answer, events } = await work(transaction);
+        const settle = () => {
+          this.#onStandaloneCommit?.();
+          resolve(answer);
+        };
+        return { events, fragments: [], settle, deferred: [] };
+      };
+      this.#queue.add({ kind: 'standalone', scope, prepare, reject });
+    });
+  }
+
+  /** Commits the writes at the front that can share a transaction. @returns the others, in their order */
+  async #commitNext(waiting: readonly Write[]): Promise<readonly Write[]> {
+    const wanted = waiting.filter((write) => !isDropped(write));
+    const [first] = wanted;
+    if (!first) return [];
+    const group = this.#groupOf(first, wanted);
+    return [...(await this.#commit(group)), ...wanted.slice(group.writes.length)];
+  }
+
+  #groupOf(first: Write, waiting: readonly Write[]): WriteGroup {
+    if (first.kind === 'standalone') return { writes: [first], scope: first.scope, prepare: first.prepare };
+    const writes = leadingDecisions(waiting);
+    const scope =
+      writes.length === 1
+        ? scopeOf(first)
+        : { workspaces: [...new Set(writes.map(({ target }) => target.workspaceId))] };
+    return { writes, scope, prepare: (transaction) => decideGroup(transaction, writes, this.#guard) };
+  }
+
+  /** @returns the writes that were deferred to the next transaction */
+  async #commit(group: WriteGroup, isRepeated = false): Promise<readonly Write[]> {
+    const { scope, writes } = group;
+    try {
+      const { deferred, settle } = await this.#write(group);
+      settle();
+      this.#onCommit?.(writes.length - deferred.length);
+      return deferred;
+    } catch (error) {
+      if (writes.length === 1 && !isRepeated && mayRepeat(error)) return this.#commit(group, true);
+      // One at a time, the write that fails is rejected alone. A database that is unavailable fails all of them.
+      if (writes.length > 1 && !isUnavailable(error)) for (const write of writes) await this.#commitNext([write]);
+      else for (const write of writes) write.reject(translateFailure(error, scope.signal));
+      return [];
+    }
+  }
+
+  async #write({ prepare, scope }: WriteGroup): Promise<Prepared> {
+    if (this.#trail.isInDoubt) await this.#askOutcome(AbortSignal.timeout(outcomeTimeoutMs));
+    const attempt: { prepared?: Prepared } = {};
+    try {
+      const locked = { ...scope, advisoryLock: this.#trail.lock };
+      await this.#database.attempt(locked, async (transaction) => {
+        if (this.#trail.isHeadDoubted) await this.#trail.findHead(transaction);
+        await this.#writeLast(transaction, attempt, await prepare(transaction));
+      });
+      assert(attempt.prepared, 'what was committed has been prepared');
+      this.#trail.committed();
+      return attempt.prepared;
+    } catch (error) {
+      if (error instanceof CommitUnknownError && attempt.prepared) {
+        if (!this.#trail.isInDoubt || (await this.#awaitOutcome())) return attempt.prepared;
+        throw new VaultError('unavailable', 'the database is not available', {}, { cause: error });
+      }
+      if (isEventIdTaken(error)) this.#trail.abandon();
+      else this.#trail.rolledBack();
+      if (isPredecessorMissing(error)) this.#trail.doubtHead();
+      throw error;
+    }
+  }
+
+  /** Sends the prepared writes with the commit, and prepares them again without those that a constraint refuses. */
+  async #writeLast(transaction: Transaction, attempt: { prepared?: Prepared }, prepared: Prepared): Promise<void> {
+    attempt.prepared = prepared;
+    const { amend, events, fragments } = prepared;
+    const rows = await this.#trail.append(transaction, events);
+    const [first, ...rest] = [...fragments, ...rows];
+    if (!first) return;
+    const rewrite = async (prepareAgain: NonNullable<typeof amend>) => {
+      this.#trail.rolledBack();
+      const amended = await prepareAgain();
+      if (amended) await this.#writeLast(transaction, attempt, amended);
+      return amended !== undefined;
+    };
+    transaction.runLast(combine(first, ...rest), amend && (() => rewrite(amend)));
+  }
+
+  /**
+   * Finds out whether the transaction in doubt was committed. If its session still has the lock, although the server should
+   * have ended it by then, a new stream begins: a frozen session must not block all writes.
+   */
+  async #askOutcome(signal: AbortSignal): Promise<boolean> {
+    try {
+      return await this.#database.attempt({ signal }, async (transaction) => {
+        const [, , isCommitted] = await Promise.all([
+          transaction.run(limitLock),
+          transaction.run(takeAdvisoryLock(this.#trail.lock)),
+          this.#trail.settle(transaction),
+        ]);
+        return isCommitted;
+      });
+    } catch (error) {
+      if (!isLockTimeout(error)) throw error;
+      this.#trail.abandon();
+      throw unknownOutcome(error);
+    }
+  }
+
+  async #awaitOutcome(): Promise<boolean> {
+    const signal = AbortSignal.timeout(outcomeTimeoutMs);
+    for (let pauseMs = pauseMsMin; ; pauseMs = Math.min(2 * pauseMs, pauseMsMax)) {
+      try {
+        return await this.#askOutcome(signal);
+      } catch (error) {
+        if (!this.#trail.isInDoubt || signal.aborted) throw unknownOutcome(error);
+        await delay(pauseMs);
+      }
+    }
+  }
+}
+
+const limitLock: Statement = {
+  name: 'lock within',
+  text: `select set_config('lock_timeout', '1000', true)`,
+  values: [],
+};
+
+/** lock_not_available */
+function isLockTimeout(error: unknown): boolean {
+  return error instanceof Error && sqlStateOf(error) === '55P03';
+}
+
+function isEventIdTaken(error: unknown): boolean {
+  return constraintOf(error) === 'audit_event_pkey';
+}
+
+function mayRepeat(error: unknown): boolean {
+  return isCollision(error) || isPredecessorMissing(error) || isEventIdTaken(error);
+}
+
+function isUnavailable(error: unknown): boolean {
+  return endsSession(error) || error instanceof VaultError;
+}
+
+function leadingDecisions(writes: readonly Write[]): DecisionWrite[] {
+  const decisions: DecisionWrite[] = [];
+  for (const write of writes) {
+    if (write.kind !== 'decision') break;
+    decisions.push(write);
+  }
+  return decisions;
+}
+
+function scopeOf(write: Write): TransactionScope {
+  if (write.kind === 'standalone') return write.scope;
+  return { workspaces: [write.target.workspaceId], signal: write.target.signal };
+}
+
+/** Rejects a write whose caller canceled it while it waited. */
+function isDropped(write: Write): boolean {
+  const { signal } = scopeOf(write);
+  if (!signal?.aborted) return false;
+  write.reject(canceled(signal));
+  return true;
+}
+
+function unknownOutcome(cause: unknown): VaultError {
+  const message = 'the database is not available: whether it was done is not known';
+  return new VaultError('unavailable', message, {}, { cause });
+}

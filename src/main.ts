@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { url } from 'node:inspector';
-import { UsageError } from './commands/usage-error.ts';
+import { UsageError } from './commands/usage.ts';
 import { describeCommand, describeProgram, usages, type CommandName } from './commands/usage.ts';
 import type { Config } from './config/config.ts';
 import { refuseExposedInspector } from './start/exposed-inspector.ts';

@@ -1,18 +1,15 @@
 import { pipeline } from 'node:stream/promises';
-import { pino } from 'pino';
+import type { AuditEvent } from '../vault/audit/audit-event.ts';
 import type { Config } from '../config/config.ts';
-import { SystemClock } from '../vault/time.ts';
-import { openInstance } from '../start/instance.ts';
 import type { StopRequests } from '../start/stop-requests.ts';
 import type { ChainedEvent, UnreadableEvent } from '../vault/audit/audit-chain.ts';
-import { connectToDatabase } from './connect-to-database.ts';
-import { eventLine } from './event-line.ts';
-import { timeOptions } from './time-options.ts';
+import { openVault } from './open-vault.ts';
+import { parseOptions, parseTimeOption } from './options.ts';
 
 /**
- * Prints the events of all workspaces and of the instance as JSON lines, stream by stream. It reads no faster than they are
- * taken, and keeps no transaction open. A server may be running; events up to this command's start are printed. Those that
- * cannot be read are named on standard error.
+ * Prints the events of all workspaces and of the instance as JSON lines, stream by stream. It reads no faster than the
+ * output accepts, and keeps no transaction open. A server may be running; by default, the events up to the start of the
+ * command are printed. Events that cannot be read are listed on the standard error.
  *
  * @returns the exit code
  * @throws UsageError
@@ -22,14 +19,11 @@ export async function auditExport(
   parameters: readonly string[],
   stopping: StopRequests,
 ): Promise<number> {
-  const clock = new SystemClock();
-  const { from = new Date(0), to = clock.now() } = timeOptions(parameters, ['from', 'to']);
+  const options = parseOptions(parameters, { from: { type: 'string' }, to: { type: 'string' } });
+  const from = parseTimeOption('from', options.from) ?? new Date(0);
+  const to = parseTimeOption('to', options.to) ?? new Date();
   await using stack = new AsyncDisposableStack();
-  const connection = await connectToDatabase(config, stack, stopping);
-  const { stores } = await openInstance(
-    { config, connection, clock, log: pino({ level: 'silent' }), mayBegin: false },
-    stack,
-  );
+  const { stores } = (await openVault(config, stack, stopping)).instance;
   try {
     await pipeline(linesOf(stores.auditTrail.readEvents(), { from, to }), process.stdout, { end: false });
   } catch (error) {
@@ -40,7 +34,7 @@ export async function auditExport(
   return 0;
 }
 
-/** The times are compared here and not by the database, where a search for few among many could take its time. */
+/** Compares the times here, because the database has no index for them and could search for long. */
 async function* linesOf(
   chunks: AsyncIterable<readonly (ChainedEvent | UnreadableEvent)[]>,
   { from, to }: { readonly from: Date; readonly to: Date },
@@ -49,11 +43,44 @@ async function* linesOf(
     const events = chunk.filter((item) => 'event' in item);
     for (const item of chunk) if ('place' in item) warnOfUnreadable(item);
     const wanted = events.filter(({ event: { time } }) => time >= from && time < to);
-    if (wanted.length > 0) yield wanted.map(eventLine).join('');
+    if (wanted.length > 0) yield wanted.map(formatEvent).join('');
   }
 }
 
-/** What no event was ever written like is left to the verification, and the export goes on. */
+/** The export continues; it is the verification that judges the event. */
 function warnOfUnreadable({ place, stream }: UnreadableEvent): void {
   process.stderr.write(`coffer: event ${place} of stream ${stream} cannot be read, and is left out\n`);
+}
+
+/** The names of an event's members in an export, which are those of the native API. */
+const memberNames: Readonly<Record<keyof AuditEvent, string>> = {
+  id: 'id',
+  time: 'time',
+  workspaceId: 'workspace_id',
+  actorKind: 'actor_kind',
+  actorId: 'actor_id',
+  actorName: 'actor_name',
+  authentication: 'authentication',
+  action: 'action',
+  resourceKind: 'resource_kind',
+  resourceId: 'resource_id',
+  outcome: 'outcome',
+  protocol: 'protocol',
+  dialect: 'dialect',
+  peer: 'peer',
+  requestId: 'request_id',
+  count: 'count',
+  resourceState: 'resource_state',
+};
+
+/** Formats an event as a line of JSON with everything that its MAC covers. MACs are in hex, and absent members are null. */
+export function formatEvent({ stream, sequence, previous, mac, event }: ChainedEvent): string {
+  const place = { stream, sequence, previous: hex(previous), mac: hex(mac) };
+  const values: ReadonlyMap<string, unknown> = new Map(Object.entries({ ...event, count: event.count ?? 1 }));
+  const members = Object.entries(memberNames).map(([property, name]) => [name, values.get(property) ?? null]);
+  return `${JSON.stringify({ ...place, ...Object.fromEntries(members) })}\n`;
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
 }

@@ -1,23 +1,20 @@
 import { readFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
-import { pino } from 'pino';
 import type { Config } from '../config/config.ts';
-import { SystemClock } from '../vault/time.ts';
-import { openInstance } from '../start/instance.ts';
 import type { StopRequests } from '../start/stop-requests.ts';
 import { parseHead, type AuditHead } from '../vault/audit/audit-chain.ts';
-import type { VerificationObserver } from '../vault/audit/verification.ts';
+import type { TrailFault, VerificationObserver } from '../vault/audit/verification.ts';
 import { parseId } from '../vault/ids.ts';
 import { describeLoss } from '../vault/audit/trail-loss.ts';
-import { connectToDatabase } from './connect-to-database.ts';
-import { UsageError } from './usage-error.ts';
+import { openVault } from './open-vault.ts';
+import { parseOptions } from './options.ts';
+import { UsageError } from './usage.ts';
 
-/** How often progress is reported: on a terminal in place, elsewhere as a line. */
+/** Intervals of progress reports: a terminal's line is rewritten, other outputs get a line each. */
 const terminalEveryMs = 200;
 const linesEveryMs = 5_000;
 
 /**
- * Verifies the trail, and the rows that it tells of. Progress and faults go to the standard error as they are found, the
+ * Verifies the audit trail and the rows that it describes. Progress and faults go to the standard error as they occur, the
  * heads of all streams to the standard output as one line of JSON. A server may be running.
  *
  * @returns the exit code: 0 where everything is as it was written, else 1
@@ -30,11 +27,7 @@ export async function auditVerify(
 ): Promise<number> {
   const options = await readOptions(parameters);
   await using stack = new AsyncDisposableStack();
-  const connection = await connectToDatabase(config, stack, stopping);
-  const { instanceId, trailVerifier } = await openInstance(
-    { config, connection, clock: new SystemClock(), log: pino({ level: 'silent' }), mayBegin: false },
-    stack,
-  );
+  const { instanceId, trailVerifier } = (await openVault(config, stack, stopping)).instance;
   const report = new ProgressReport(process.stderr);
   const { acknowledgedLosses, eventCount, faults, heads, intact } = await trailVerifier.verify(options.expected, {
     verified: options.verified,
@@ -53,19 +46,11 @@ type Heads = ReadonlyMap<string, AuditHead>;
 async function readOptions(
   parameters: readonly string[],
 ): Promise<{ readonly expected: Heads; readonly verified: Heads }> {
-  const { continue: isContinued, heads: file } = parse(parameters);
+  const types = { heads: { type: 'string' }, continue: { type: 'boolean' } } as const;
+  const { continue: isContinued, heads: file } = parseOptions(parameters, types);
   if (isContinued && file === undefined) throw new UsageError('--continue needs --heads FILE');
   const expected = file === undefined ? new Map<string, AuditHead>() : readHeads(await readText(file));
   return { expected, verified: isContinued ? expected : new Map() };
-}
-
-function parse(parameters: readonly string[]) {
-  const options = { heads: { type: 'string' }, continue: { type: 'boolean' } } as const;
-  try {
-    return parseArgs({ args: [...parameters], options, strict: true, allowPositionals: false }).values;
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
 }
 
 async function readText(file: string): Promise<string> {
@@ -119,15 +104,7 @@ class ProgressReport implements VerificationObserver {
     this.#isLineOpen = true;
   }
 
-  onFault({
-    kind,
-    message,
-    stream,
-  }: {
-    readonly kind: string;
-    readonly message: string;
-    readonly stream: string;
-  }): void {
+  onFault({ kind, message, stream }: Pick<TrailFault, 'kind' | 'message' | 'stream'>): void {
     this.line(`${kind} ${stream}: ${message}`);
   }
 

@@ -1,3 +1,10 @@
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import {
+  CreateCredentialRequestSchema,
+  CreateCredentialResponseSchema,
+  type CreateCredentialResponse,
+} from '../../gen/coffer/v1/credential_service_pb.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../vault/json.ts';
 
 /** One request of the demo. */
@@ -5,35 +12,35 @@ export interface DemoRequest {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   readonly body?: JsonObject;
-  /** Where it is not the admin key that proves the caller. */
+  /** Authenticates the request in place of the admin key. */
   readonly token?: string;
-  /** Members of the answer that are not shown. */
+  /** Members of the response that are not shown. */
   readonly hide?: readonly string[];
 }
 
-/** Sends requests, and shows each as the curl command that does the same, with its answer. */
+/** Sends requests, and shows each as an equivalent curl command with its response. */
 export class DemoClient {
   readonly #origin: string;
   readonly #adminKey: string;
-  readonly #say: (line: string) => void;
+  readonly #print: (line: string) => void;
 
-  constructor(origin: string, adminKey: string, say: (line: string) => void) {
+  constructor(origin: string, adminKey: string, print: (line: string) => void) {
     this.#origin = origin;
     this.#adminKey = adminKey;
-    this.#say = say;
+    this.#print = print;
   }
 
   /**
    * Sends and shows one request.
    *
-   * @throws Error where the answer is no success
+   * @throws Error where the response is not a success
    */
   async call(title: string, request: DemoRequest): Promise<JsonObject> {
-    this.#say(`\n# ${title}\n${this.#asCurl(request)}`);
+    this.#print(`\n# ${title}\n${this.#asCurl(request)}`);
     const response = await this.#send(request);
     const answer: JsonValue = JSON.parse(await response.text());
     if (!response.ok || !isJsonObject(answer)) throw new Error(`${request.path} was answered ${response.status}`);
-    this.#say(`  ${response.status} ${shorten(answer, request.hide ?? [])}`);
+    this.#print(`  ${response.status} ${shorten(answer, request.hide ?? [])}`);
     return answer;
   }
 
@@ -63,11 +70,38 @@ export function textMember(answer: JsonObject, name: string): string {
   return value;
 }
 
-/** Long texts, such as ciphertext, are cut: the shape is what teaches. */
+/** Long texts, such as ciphertext, are cut. */
 function shorten(answer: JsonObject, hidden: readonly string[]): string {
   const shown = (name: string, value: unknown): unknown => {
     if (hidden.includes(name)) return '…';
     return typeof value === 'string' && value.length > 48 ? `${value.slice(0, 45)}…` : value;
   };
   return JSON.stringify(answer, shown, 2).replaceAll('\n', '\n  ');
+}
+
+/** Creates a credential with gRPC's client library, as an internal service would. Returns its id. */
+export async function createOverGrpc(origin: string, adminKey: string): Promise<string> {
+  const client = new Client(new URL(origin).host, credentials.createInsecure());
+  const metadata = new Metadata();
+  metadata.set('authorization', `Bearer ${adminKey}`);
+  const request = create(CreateCredentialRequestSchema, {
+    workspaceId: 'default',
+    credential: { name: 'Demo GitHub', provider: 'github' },
+    secret: { token: 'demo-grpc' },
+  });
+  try {
+    const response = await new Promise<CreateCredentialResponse>((resolve, reject) => {
+      client.makeUnaryRequest(
+        '/coffer.v1.CredentialService/CreateCredential',
+        (message: typeof request) => Buffer.from(toBinary(CreateCredentialRequestSchema, message)),
+        (bytes) => fromBinary(CreateCredentialResponseSchema, bytes),
+        request,
+        metadata,
+        (error, answer) => (answer ? resolve(answer) : reject(error ?? new Error('no answer'))),
+      );
+    });
+    return response.credential?.id ?? '';
+  } finally {
+    client.close();
+  }
 }

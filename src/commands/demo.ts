@@ -7,14 +7,13 @@ import { readConfig } from '../start/read-config.ts';
 import { SystemClock } from '../vault/time.ts';
 import { readKeyFile } from '../start/key-file.ts';
 import { aborted, type StopRequests } from '../start/stop-requests.ts';
-import { DemoClient, textMember } from './demo-client.ts';
-import { createOverGrpc } from './demo-grpc.ts';
+import { createOverGrpc, DemoClient, textMember } from './demo-client.ts';
 
 /**
  * Starts a Coffer in a temporary folder, stores one credential through each dialect and over gRPC, lists them all through
- * one of them, reveals one, and shows each step. Nothing remains of it.
+ * one dialect, reveals one, and shows each step. It removes everything at the end.
  *
- * @returns the exit code: 0 where every step was answered as it should be
+ * @returns the exit code: 0 where every step succeeded
  */
 export async function demo(stopping: StopRequests): Promise<number> {
   stopping.listen();
@@ -26,22 +25,22 @@ export async function demo(stopping: StopRequests): Promise<number> {
   stack.defer(() => coffer.stop());
   const adminKey = await readKeyFile(join(dataDir, 'admin.key'));
   if (adminKey === undefined) throw new Error('the first start made no admin key');
-  const shown = showAll(new DemoClient(coffer.origin, adminKey, say), coffer.origin, adminKey);
+  const shown = showAll(new DemoClient(coffer.origin, adminKey, print), coffer.origin, adminKey);
   await Promise.race([shown, aborted(stopping.requested)]);
   stopping.requested.throwIfAborted();
   return 0;
 }
 
 async function showAll(client: DemoClient, origin: string, adminKey: string): Promise<void> {
-  say(`Coffer is listening on ${origin}, with a PostgreSQL of its own in a temporary folder.`);
-  say('$KEY below stands for its admin API key, from admin.key in that folder.');
+  print(`Coffer is listening on ${origin}, with a PostgreSQL of its own in a temporary folder.`);
+  print('$KEY below stands for its admin API key, from admin.key in that folder.');
   await createThroughDialects(client);
 
-  say('\n# gRPC on the same port: coffer.v1.CredentialService/CreateCredential');
+  print('\n# gRPC on the same port: coffer.v1.CredentialService/CreateCredential');
   const grpcId = await createOverGrpc(origin, adminKey);
-  say(`  created ${grpcId}`);
+  print(`  created ${grpcId}`);
 
-  const caller = await client.call('the native API tells who is calling', {
+  const caller = await client.call('the native API identifies the caller', {
     method: 'GET',
     path: '/v1/whoami',
   });
@@ -54,7 +53,7 @@ async function showAll(client: DemoClient, origin: string, adminKey: string): Pr
     path: `/v1/workspaces/default/credentials/${grpcId}:reveal`,
     body: {},
   });
-  say('\nEach create and the reveal have left an event in the audit trail, in the same transaction. Stopping.');
+  print('\nEach create and the reveal have left an event in the audit trail, in the same transaction. Stopping.');
 }
 
 async function createThroughDialects(client: DemoClient): Promise<void> {
@@ -104,6 +103,6 @@ async function createThroughDialects(client: DemoClient): Promise<void> {
   });
 }
 
-function say(line: string): void {
+function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }

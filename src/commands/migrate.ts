@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts';
 import { SystemClock } from '../vault/time.ts';
 import { migrateInstance } from '../start/instance.ts';
 import { databaseNameOf } from '../store/postgres/connect/database-connection.ts';
-import { UsageError } from './usage-error.ts';
+import { UsageError } from './usage.ts';
 
 /**
  * Brings the schema of a server's database to this release, as the user of COFFER_MIGRATE_DATABASE_URL, or else of

@@ -8,6 +8,14 @@ export interface CommandUsage {
   readonly details: string;
 }
 
+/** The command line is wrong: a missing or unknown option, or a value that it does not accept. */
+export class UsageError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'UsageError';
+  }
+}
+
 const times = `A TIME is a date (2024-01-01, its first moment in UTC) or a time of RFC 3339 (2024-01-01T09:30:00+02:00).`;
 const besideServer = `The server may be running; where it is not, its embedded PostgreSQL is started for as long as this takes.`;
 

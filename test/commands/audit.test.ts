@@ -5,9 +5,9 @@ import { resolve } from 'node:path';
 import { Client } from 'pg';
 import type { KeyedAuditChain } from '../../src/audit/keyed-audit-chain.ts';
 import { auditPrune } from '../../src/commands/audit-prune.ts';
-import { eventLine } from '../../src/commands/event-line.ts';
-import { timeOptions } from '../../src/commands/time-options.ts';
-import { UsageError } from '../../src/commands/usage-error.ts';
+import { formatEvent } from '../../src/commands/audit-export.ts';
+import { parseOptions, parseTimeOption } from '../../src/commands/options.ts';
+import { UsageError } from '../../src/commands/usage.ts';
 import { readConfig } from '../../src/start/read-config.ts';
 import { StopRequests } from '../../src/start/stop-requests.ts';
 import { newEvent, rejectionOf } from '../store/fixtures.ts';
@@ -240,26 +240,26 @@ describe('a line of the export', () => {
 
   it('is one line whatever an event says', () => {
     const event = newEvent({ actorName: 'two\nlines "and" \u2028 more' });
-    const line = eventLine(chain.link('018cc251-f400-7000-8000-00000000000a', chain.origin, event));
+    const line = formatEvent(chain.link('018cc251-f400-7000-8000-00000000000a', chain.origin, event));
     expect(line.indexOf('\n')).to.equal(line.length - 1);
     expect(parseObject(line)).to.include({ actor_name: event.actorName, workspace_id: null, count: 1, sequence: 1 });
   });
 });
 
-function read(text: string): string | undefined {
-  return timeOptions(['--before', text], ['before']).before?.toISOString();
+function beforeOf(...parameters: readonly string[]): Date | undefined {
+  return parseTimeOption('before', parseOptions(parameters, { before: { type: 'string' } }).before);
 }
 
 describe('options that are times', () => {
   it('are days in UTC, or moments', () => {
-    expect(read('2024-02-29')).to.equal('2024-02-29T00:00:00.000Z');
-    expect(read('2024-02-29T09:30Z')).to.equal('2024-02-29T09:30:00.000Z');
-    expect(read('2024-02-29T09:30:15.123+02:00')).to.equal('2024-02-29T07:30:15.123Z');
-    expect(read('0099-12-31T23:59:59.9999999Z')).to.equal('0099-12-31T23:59:59.999Z');
+    expect(beforeOf('--before', '2024-02-29')?.toISOString()).to.equal('2024-02-29T00:00:00.000Z');
+    expect(beforeOf('--before', '2024-02-29T09:30Z')?.toISOString()).to.equal('2024-02-29T09:30:00.000Z');
+    expect(beforeOf('--before', '2024-02-29T09:30:15.123+02:00')?.toISOString()).to.equal('2024-02-29T07:30:15.123Z');
+    expect(beforeOf('--before', '0099-12-31T23:59:59.9999999Z')?.toISOString()).to.equal('0099-12-31T23:59:59.999Z');
   });
 
   it('are absent where they are not given', () => {
-    expect(timeOptions([], ['before'])).to.deep.equal({});
+    expect(beforeOf()).to.equal(undefined);
   });
 
   for (const text of [
@@ -279,7 +279,7 @@ describe('options that are times', () => {
     'now',
   ]) {
     it(`are not "${text}"`, () => {
-      expect(() => timeOptions([`--before=${text}`], ['before'])).to.throw(UsageError, '--before takes a time');
+      expect(() => beforeOf(`--before=${text}`)).to.throw(UsageError, '--before takes a time');
     });
   }
 });

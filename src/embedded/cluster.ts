@@ -12,7 +12,8 @@ import type { RunnableBinaries } from './runnable-binaries.ts';
 /** The superuser that owns the cluster. It has no password: whoever may enter the socket's folder is let in. */
 export const clusterUser = 'coffer';
 
-const initdbOptions = [
+/** How a cluster is made: the same on every machine. */
+export const initdbOptions = [
   '--data-checksums',
   '--encoding=UTF8',
   // PostgreSQL's own C.UTF-8 sorts alike everywhere: no index breaks when libc or ICU change beneath it.

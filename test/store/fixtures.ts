@@ -1,9 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Client, type QueryResultRow } from 'pg';
-import { startEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
 import type { PostgresConnection } from '../../src/embedded/postgres-connection.ts';
 import { KeyedAuditChain } from '../../src/audit/keyed-audit-chain.ts';
 import { KeyedAuditMac } from '../../src/encryption/audit-mac.ts';
@@ -25,6 +21,7 @@ import type { ApiKey, Membership, User } from '../../src/vault/identity/identity
 import type { Decision } from '../../src/vault/credentials/ports.ts';
 import type { ProofEnding } from '../../src/vault/identity/ports.ts';
 import type { Workspace, WrappedWorkspaceKey } from '../../src/vault/workspaces/ports.ts';
+import { startPostgresServer } from '../support/postgres-server.ts';
 import { sharedPostgres, type TestDatabase } from '../support/postgres.ts';
 
 /** A time that is not a whole second, so that rounding would show. */
@@ -70,7 +67,7 @@ export interface TestStores {
 
 /** Makes a database, migrates it, and opens it as the server does. */
 export async function openTestStores(poolMax = 4): Promise<TestStores> {
-  const target = await (await sharedPostgres()).createDatabase();
+  const target = await (await sharedPostgres()).createMigratedDatabase();
   const log = recordingLog();
   const database = await withMigratedDatabase({ connection: target.connection, log }, ({ role }) =>
     openDatabase({ connection: target.connection, poolMax, role, log }),
@@ -288,14 +285,12 @@ export async function until(question: () => Promise<boolean>): Promise<void> {
   while (!(await question()));
 }
 
-/** Works with a PostgreSQL of its own, where what belongs to the whole cluster matters. */
+/** Works with a separate PostgreSQL, where what belongs to the whole cluster matters. */
 export async function withOwnPostgres(work: (superuser: PostgresConnection) => Promise<void>): Promise<void> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'coffer-test-'));
-  const postgres = await startEmbeddedPostgres({ dataDir, log: recordingLog() });
+  const server = await startPostgresServer();
   try {
-    await work(postgres.connection);
+    await work(server.connection);
   } finally {
-    await postgres.stop();
-    await rm(dataDir, { recursive: true, force: true });
+    await server.stop();
   }
 }

@@ -51,7 +51,7 @@ export interface TestCoffer {
 
 /** Starts a Coffer as production does, with the embedded PostgreSQL that the process's tests share. */
 export async function startCoffer(options: TestCofferOptions = {}): Promise<TestCoffer> {
-  const database = options.database ?? (await (await sharedPostgres()).createDatabase());
+  const database = options.database ?? (await (await sharedPostgres()).createMigratedDatabase());
   const adminToken = options.environment?.['COFFER_ADMIN_API_KEY'] ?? `cof_${randomBytes(32).toString('base64url')}`;
   const environment = {
     COFFER_PORT: '0',

@@ -1,4 +1,4 @@
-import { shareWithWorkers, stopSharedPostgres } from './postgres.ts';
+import { dropInheritedDatabases, shareWithWorkers, stopSharedPostgres } from './postgres.ts';
 
 /** What mocha passes to global fixtures as `this`. */
 type Run = { readonly isParallelMode: () => boolean };
@@ -10,3 +10,5 @@ async function startSharedPostgres(this: Run): Promise<void> {
 
 export const mochaGlobalSetup = [startSharedPostgres];
 export const mochaGlobalTeardown = [stopSharedPostgres];
+/** In a parallel run, after each file. */
+export const mochaHooks = { afterAll: [dropInheritedDatabases] };

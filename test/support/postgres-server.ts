@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { Client, type ClientConfig } from 'pg';
 import type { PostgresConnection } from '../../src/embedded/postgres-connection.ts';
 import { chooseAccount } from '../../src/embedded/account.ts';
+import { clusterUser, initdbOptions } from '../../src/embedded/cluster.ts';
 import { locateBinaries, program } from '../../src/embedded/binaries.ts';
 import { findAccess } from '../../src/embedded/data-directory-access.ts';
 import { ensureRunnable } from '../../src/embedded/runnable-binaries.ts';
@@ -47,7 +48,8 @@ export type PostgresServer = {
   readonly stop: () => Promise<void>;
 };
 
-const user = 'coffer';
+const optionsOfAnyVersion = [`--username=${clusterUser}`, '--encoding=UTF8', '--locale=C', '--auth-local=trust'];
+const testOptions = ['--auth-host=trust', '--no-sync'];
 
 /** Starts a server in a temporary folder. */
 export async function startPostgresServer(options: ServerOptions = {}): Promise<PostgresServer> {
@@ -64,16 +66,7 @@ export async function startPostgresServer(options: ServerOptions = {}): Promise<
   const { primary } = options;
   await (primary
     ? run('pg_basebackup', ['--pgdata', data, '--write-recovery-conf', '--checkpoint=fast', '--dbname', urlOf(primary)])
-    : run('initdb', [
-        '--pgdata',
-        data,
-        '--username',
-        user,
-        '--auth=trust',
-        '--encoding=UTF8',
-        '--locale=C',
-        '--no-sync',
-      ]));
+    : run('initdb', ['--pgdata', data, ...(options.binaries ? optionsOfAnyVersion : initdbOptions), ...testOptions]));
   for (const [name, text] of Object.entries(options.files ?? {})) {
     await writeFile(join(data, name), text, { mode: 0o600 });
     if (account) await chown(join(data, name), account.uid, account.gid);
@@ -93,7 +86,7 @@ export async function startPostgresServer(options: ServerOptions = {}): Promise<
     stdio: ['ignore', 'ignore', 'pipe'],
     ...(account && { uid: account.uid, gid: account.gid }),
   });
-  const connection = { host: folder, port, user, database: 'postgres' };
+  const connection = { host: folder, port, user: clusterUser, database: 'postgres' };
   await answering(child, connection);
   const query = (text: string): Promise<Record<string, unknown>[]> => queryOnce(connection, text);
   const end = async (signal: NodeJS.Signals): Promise<void> => {
@@ -150,7 +143,7 @@ async function embeddedBinaries(dataDir: string): Promise<Binaries> {
 }
 
 function urlOf({ folder, port }: PostgresServer): string {
-  return `host=${folder} port=${port} user=${user}`;
+  return `host=${folder} port=${port} user=${clusterUser}`;
 }
 
 /** Waits until it takes sessions; how that is known is that it takes one. */

@@ -40,7 +40,7 @@ export interface RealVault {
 /** Opens one, as the server does. */
 export async function openRealVault(): Promise<RealVault> {
   const stack = new AsyncDisposableStack();
-  const { connection, url } = await (await sharedPostgres()).createDatabase();
+  const { connection, url } = await (await sharedPostgres()).createMigratedDatabase();
   const environment = {
     COFFER_DATABASE_URL: url,
     COFFER_MASTER_KEY: randomBytes(32).toString('base64'),

@@ -1,7 +1,7 @@
 import type { AuditChain, AuditTrailStore, TrailVerifier } from '../vault/audit/ports.ts';
 import type { AuditHead, StreamHead } from '../vault/audit/audit-chain.ts';
 import type { TrailFault, TrailVerification, VerificationOptions } from '../vault/audit/verification.ts';
-import type { SealerSource } from '../vault/workspaces/ports.ts';
+import type { WorkspaceCipherSource } from '../vault/workspaces/ports.ts';
 import { VerificationProgress } from './verification-progress.ts';
 import { verifyTrail } from './verify-trail.ts';
 import { verifyVersions } from './verify-versions.ts';
@@ -19,7 +19,7 @@ export interface ChainVerifierParts {
   readonly chain: AuditChain;
   readonly store: Pick<AuditTrailStore, 'readTrail' | 'versions'>;
   /** Opens the versions of secrets in their places. */
-  readonly sealers: SealerSource;
+  readonly ciphers: WorkspaceCipherSource;
   /** The last event that this process is known to have written. */
   readonly ownHead: () => StreamHead | undefined;
 }
@@ -36,7 +36,7 @@ export class ChainVerifier implements TrailVerifier {
     expected: ReadonlyMap<string, AuditHead>,
     { observer, signal, verified = new Map() }: VerificationOptions = {},
   ): Promise<TrailVerification> {
-    const { chain, ownHead, sealers, store } = this.#parts;
+    const { chain, ownHead, ciphers, store } = this.#parts;
     const progress = new VerificationProgress(observer, signal);
     // Before the trail is read: it must hold at least this.
     const own = ownHead();
@@ -44,7 +44,7 @@ export class ChainVerifier implements TrailVerifier {
       (trail) => verifyTrail({ chain, trail, expected, verified, own, progress }),
       signal,
     );
-    for await (const fault of verifyVersions({ reader: store.versions, sealers, progress, signal })) {
+    for await (const fault of verifyVersions({ reader: store.versions, ciphers, progress, signal })) {
       progress.add(fault);
     }
     progress.end();

@@ -1,4 +1,4 @@
-import { spellHead, type AuditHead, type ChainedEvent, type UnreadableEvent } from '../vault/audit/audit-chain.ts';
+import { formatHead, type AuditHead, type ChainedEvent, type UnreadableEvent } from '../vault/audit/audit-chain.ts';
 import type { AuditChain } from '../vault/audit/ports.ts';
 import type { TrailLoss } from '../vault/audit/trail-loss.ts';
 import type { TrailFault, TrailFaultKind } from '../vault/audit/verification.ts';
@@ -74,11 +74,11 @@ export class StreamCheck {
     const isGenuine = this.#parts.chain.isGenuine(chained);
     const before = this.#previous;
     if (sequence > before.head.sequence + 1) this.#tellGap(before.head.sequence + 1, sequence - 1);
-    else if (isGenuine && before.isGenuine && spellMac(previous) !== spellMac(before.head.mac)) {
+    else if (isGenuine && before.isGenuine && formatMac(previous) !== formatMac(before.head.mac)) {
       this.#tell('CHANGED', sequence, 'does not follow the event before it');
     }
     if (!isGenuine) this.#keep(chained);
-    else if (this.#marks.get(sequence)?.some((mark) => spellMac(mark.mac) !== spellMac(mac))) {
+    else if (this.#marks.get(sequence)?.some((mark) => formatMac(mark.mac) !== formatMac(mac))) {
       this.#tell('CHANGED', sequence, 'is not the one that was seen there');
     }
     this.#marks.delete(sequence);
@@ -158,7 +158,7 @@ export class StreamCheck {
   /** Of pruned events the ledger keeps the last: whoever has seen another one there has seen another stream. */
   #compareWithPruned(): void {
     const { pruned } = this.#parts;
-    if (!pruned || !this.#marks.get(pruned.sequence)?.some((mark) => spellMac(mark.mac) !== spellMac(pruned.mac)))
+    if (!pruned || !this.#marks.get(pruned.sequence)?.some((mark) => formatMac(mark.mac) !== formatMac(pruned.mac)))
       return;
     this.#tell('CHANGED', pruned.sequence, 'was seen as another one before it was pruned');
   }
@@ -194,6 +194,6 @@ export class StreamCheck {
   }
 }
 
-function spellMac(mac: Uint8Array): string {
-  return spellHead({ sequence: 0, mac });
+function formatMac(mac: Uint8Array): string {
+  return formatHead({ sequence: 0, mac });
 }

@@ -1,4 +1,4 @@
-import { spellHead, type AuditHead, type LedgerEntry, type StreamHead } from '../vault/audit/audit-chain.ts';
+import { formatHead, type AuditHead, type LedgerEntry, type StreamHead } from '../vault/audit/audit-chain.ts';
 import type { AuditChain, AuditTrailReader } from '../vault/audit/ports.ts';
 import type { TrailVerification } from '../vault/audit/verification.ts';
 import type { AcknowledgedLoss } from '../vault/audit/trail-loss.ts';
@@ -58,7 +58,7 @@ export async function verifyTrail({
   };
   const end = (ended: StreamCheck) => {
     progress.add(...ended.end());
-    if (ended.last) heads.set(ended.stream, spellHead(ended.last));
+    if (ended.last) heads.set(ended.stream, formatHead(ended.last));
   };
   for await (const events of trail.read(verified)) {
     for (const chained of events) {

@@ -1,6 +1,6 @@
 import type { TrailFault } from '../vault/audit/verification.ts';
 import { VaultError } from '../vault/errors.ts';
-import type { SealerSource, WorkspaceSealer } from '../vault/workspaces/ports.ts';
+import type { WorkspaceCipherSource, WorkspaceCipher } from '../vault/workspaces/ports.ts';
 import type { VersionEvidence, VersionReader } from '../vault/audit/ports.ts';
 import type { VerificationProgress } from './verification-progress.ts';
 import { faultOfRow } from './verify-records.ts';
@@ -10,7 +10,7 @@ const table = 'credential_version';
 /** What verifying versions works with. */
 export interface VerifyingVersions {
   readonly reader: VersionReader;
-  readonly sealers: SealerSource;
+  readonly ciphers: WorkspaceCipherSource;
   readonly progress: VerificationProgress;
   /** Cancels reading. */
   readonly signal: AbortSignal | undefined;
@@ -19,25 +19,25 @@ export interface VerifyingVersions {
 /** Opens every version in its place, shows nothing of it, and tells what is missing, too many, or does not open. */
 export async function* verifyVersions({
   reader,
-  sealers,
+  ciphers,
   progress,
   signal,
 }: VerifyingVersions): AsyncGenerator<TrailFault> {
   const count = new VersionCount();
   let workspaceId: string | undefined;
-  let sealer: WorkspaceSealer | undefined;
+  let cipher: WorkspaceCipher | undefined;
   for await (const versions of reader.readVersions(signal)) {
     for (const evidence of versions) {
       if (evidence.workspaceId !== workspaceId) {
         workspaceId = evidence.workspaceId;
-        sealer = await sealerOf(sealers, workspaceId);
-        if (!sealer && (await reader.isLiving(workspaceId, signal))) yield keysUnreadable(workspaceId);
+        cipher = await cipherFor(ciphers, workspaceId);
+        if (!cipher && (await reader.workspaceExists(workspaceId, signal))) yield keysUnreadable(workspaceId);
       }
       await progress.count();
       yield* count.take(evidence);
       if (evidence.version === null) continue;
       if (!evidence.isGenuine) yield isChanged(evidence);
-      else if (sealer && !opens(sealer, evidence)) yield doesNotOpen(evidence);
+      else if (cipher && !opens(cipher, evidence)) yield doesNotOpen(evidence);
     }
   }
   yield* count.end();
@@ -103,18 +103,18 @@ function nameOf({ credentialId, workspaceId }: VersionEvidence, version: number 
   return `version ${version} of credential ${credentialId} of workspace ${workspaceId}`;
 }
 
-async function sealerOf(sealers: SealerSource, workspaceId: string): Promise<WorkspaceSealer | undefined> {
+async function cipherFor(ciphers: WorkspaceCipherSource, workspaceId: string): Promise<WorkspaceCipher | undefined> {
   try {
-    return await sealers.sealerOf(workspaceId);
+    return await ciphers.cipherFor(workspaceId);
   } catch (error) {
     if (error instanceof VaultError && error.code === 'secret_unreadable') return undefined;
     throw error;
   }
 }
 
-function opens(sealer: WorkspaceSealer, { credentialId, sealed, version, workspaceId }: VersionEvidence): boolean {
+function opens(cipher: WorkspaceCipher, { credentialId, sealed, version, workspaceId }: VersionEvidence): boolean {
   try {
-    sealer.open({ workspaceId, credentialId, version: version ?? 0 }, sealed);
+    cipher.open({ workspaceId, credentialId, version: version ?? 0 }, sealed);
     return true;
   } catch (error) {
     if (error instanceof VaultError && error.code === 'secret_unreadable') return false;

@@ -1,15 +1,15 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Caller } from '../vault/caller.ts';
-import type { ProofParts } from './proof.ts';
-import { certificateProofs, proofs } from './proofs.ts';
+import type { AuthenticationParts } from './authentication-method.ts';
+import { certificateMethods, authenticationMethods } from './authentication-methods.ts';
 import { invalidToken } from '../vault/errors.ts';
 import { tokenOfHeaders } from './token-of-headers.ts';
 
 /** Tells who is calling. */
 export class Authenticator {
-  readonly #parts: ProofParts;
+  readonly #parts: AuthenticationParts;
 
-  constructor(parts: ProofParts) {
+  constructor(parts: AuthenticationParts) {
     this.#parts = parts;
   }
 
@@ -27,16 +27,16 @@ export class Authenticator {
   ): Promise<Caller | undefined> {
     const token = tokenOfHeaders(headers);
     if (token === undefined) {
-      return certificate && !isFromPage(headers) ? this.#proveByCertificate(certificate, signal) : undefined;
+      return certificate && !isFromPage(headers) ? this.#authenticateByCertificate(certificate, signal) : undefined;
     }
-    const proof = proofs.find(({ accepts }) => accepts(token));
-    if (!proof) throw invalidToken('the token is of no known form');
-    return proof.prove(token, this.#parts, signal);
+    const method = authenticationMethods.find(({ accepts }) => accepts(token));
+    if (!method) throw invalidToken('the token is of no known form');
+    return method.authenticate(token, this.#parts, signal);
   }
 
-  async #proveByCertificate(certificate: X509Certificate, signal: AbortSignal): Promise<Caller | undefined> {
-    for (const prove of certificateProofs) {
-      const caller = await prove(certificate, this.#parts, signal);
+  async #authenticateByCertificate(certificate: X509Certificate, signal: AbortSignal): Promise<Caller | undefined> {
+    for (const authenticate of certificateMethods) {
+      const caller = await authenticate(certificate, this.#parts, signal);
       if (caller) return caller;
     }
     return undefined;

@@ -1,13 +1,13 @@
-import type { AccessStore, GrantNotices } from '../vault/identity/ports.ts';
+import type { AccessStore, AccessChanges } from '../vault/identity/ports.ts';
 import type { ApiKey, Session, UserAccess } from '../vault/identity/identity.ts';
-import { KnownProofs, type SearchWay } from './known-proofs.ts';
+import { AuthenticationCache, type LookupOutcome } from './authentication-cache.ts';
 
 /** What the cache stands before, and what it relies on. */
 export interface CachedAccessStoreParts {
   readonly store: AccessStore;
-  readonly notices: GrantNotices;
+  readonly accessChanges: AccessChanges;
   /** Told of every search how it was answered; must not throw. */
-  readonly onSearch?: (way: SearchWay) => void;
+  readonly onLookup?: (way: LookupOutcome) => void;
 }
 
 interface FoundApiKey {
@@ -26,21 +26,21 @@ interface FoundSession {
  */
 export class CachedAccessStore implements AccessStore {
   readonly #store: AccessStore;
-  readonly #apiKeys: KnownProofs<FoundApiKey>;
-  readonly #sessions: KnownProofs<FoundSession>;
+  readonly #apiKeys: AuthenticationCache<FoundApiKey>;
+  readonly #sessions: AuthenticationCache<FoundSession>;
 
-  constructor({ store, notices, onSearch }: CachedAccessStoreParts) {
+  constructor({ store, accessChanges, onLookup }: CachedAccessStoreParts) {
     this.#store = store;
-    this.#apiKeys = new KnownProofs({
-      notices,
-      onSearch,
+    this.#apiKeys = new AuthenticationCache({
+      accessChanges,
+      onLookup,
       subject: ({ apiKey }) => ({ kind: 'api_key', id: apiKey.id }),
       extraBytes: ({ apiKey }) => bytesOf([...apiKey.providers, ...apiKey.tags, ...apiKey.credentialIds]),
       isWorthKeeping: ({ apiKey, access }) => apiKey.revokedAt === null && access.user.deactivatedAt === null,
     });
-    this.#sessions = new KnownProofs({
-      notices,
-      onSearch,
+    this.#sessions = new AuthenticationCache({
+      accessChanges,
+      onLookup,
       subject: ({ session }) => ({ kind: 'session', id: session.id }),
       extraBytes: () => 0,
       isWorthKeeping: ({ access }) => access.user.deactivatedAt === null,

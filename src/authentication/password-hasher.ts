@@ -1,6 +1,6 @@
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { PasswordHasher } from '../vault/identity/ports.ts';
-import { parsePhc, spellPhc, type Argon2Hash } from './phc-string.ts';
+import { parsePhc, formatPhc, type Argon2Hash } from './phc-string.ts';
 import { Semaphore } from './semaphore.ts';
 
 /** @see https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html#argon2id */
@@ -21,7 +21,7 @@ export class Argon2PasswordHasher implements PasswordHasher {
   async hash(password: string): Promise<string> {
     const asked = { ...parameters, salt: randomBytes(saltBytes) };
     const tag = await this.#compute(password, asked, tagBytes);
-    return spellPhc({ ...asked, tag });
+    return formatPhc({ ...asked, tag });
   }
 
   /** Answers false for a hash that can't be read, so that a damaged row refuses a login without failing it. */

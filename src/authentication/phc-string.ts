@@ -18,11 +18,11 @@ const bounds = { memoryKib: 1_048_576, passes: 16, parallelism: 16 } as const;
  *
  * @see https://github.com/P-H-C/phc-string-format/blob/master/phc-sf-spec.md
  */
-export function spellPhc({ memoryKib, passes, parallelism, salt, tag }: Argon2Hash): string {
+export function formatPhc({ memoryKib, passes, parallelism, salt, tag }: Argon2Hash): string {
   return `$argon2id$v=19$m=${memoryKib},t=${passes},p=${parallelism}$${base64(salt)}$${base64(tag)}`;
 }
 
-/** Reads what `spellPhc` spells; anything else, and parameters out of bounds, are undefined. */
+/** Reads what `formatPhc` spells; anything else, and parameters out of bounds, are undefined. */
 export function parsePhc(text: string): Argon2Hash | undefined {
   const [, memory, passes, parallelism, salt, tag] = phcPattern.exec(text) ?? [];
   if (salt === undefined || tag === undefined) return undefined;
@@ -33,7 +33,7 @@ export function parsePhc(text: string): Argon2Hash | undefined {
     salt: Buffer.from(salt, 'base64'),
     tag: Buffer.from(tag, 'base64'),
   };
-  return isWithinBounds(parsed) && spellPhc(parsed) === text ? parsed : undefined;
+  return isWithinBounds(parsed) && formatPhc(parsed) === text ? parsed : undefined;
 }
 
 /** Argon2 takes at least 8 KiB a lane and 8 bytes of salt. @see https://www.rfc-editor.org/rfc/rfc9106#section-3.1 */

@@ -1,8 +1,13 @@
 import { VaultError } from '../vault/errors.ts';
 import type { Clock } from '../vault/time.ts';
-import type { KeyStore, SealerSource, WorkspaceSealer, WrappedWorkspaceKey } from '../vault/workspaces/ports.ts';
+import type {
+  KeyStore,
+  WorkspaceCipherSource,
+  WorkspaceCipher,
+  WrappedWorkspaceKey,
+} from '../vault/workspaces/ports.ts';
 import { Key, keyBytes } from './key.ts';
-import { KeyedSealer, OpenedKeys } from './keyed-sealer.ts';
+import { KeyedWorkspaceCipher, OpenedKeys } from './keyed-workspace-cipher.ts';
 import type { KeyWrapping } from './keyring.ts';
 import type { RandomSource } from '../vault/ids.ts';
 import { SecretboxEncryptor } from './secretbox-encryptor.ts';
@@ -23,31 +28,31 @@ export interface WorkspaceKeysOptions {
   readonly timeToLiveMs?: number;
 }
 
-interface CachedSealer {
-  readonly sealer: KeyedSealer;
+interface CachedCipher {
+  readonly cipher: KeyedWorkspaceCipher;
   readonly expiresAtMs: number;
 }
 
 interface Loading {
-  readonly sealer: Promise<KeyedSealer>;
+  readonly cipher: Promise<KeyedWorkspaceCipher>;
   readonly forgetting: AbortController;
 }
 
 /**
- * The sealers of workspaces, over a bounded and expiring cache of unwrapped keys. It never makes a key for a workspace
+ * The ciphers of workspaces, over a bounded and expiring cache of unwrapped keys. It never makes a key for a workspace
  * that exists: where the store has none, or one does not unwrap, it refuses.
  *
- * Keys that leave the cache are not wiped under a sealer that somebody still holds: they are wiped when the last holder
- * has let go of it, by the garbage collector. `forget` and `close` do not wait: they wipe at once, and sealers that are
+ * Keys that leave the cache are not wiped under a cipher that somebody still holds: they are wiped when the last holder
+ * has let go of it, by the garbage collector. `forget` and `close` do not wait: they wipe at once, and ciphers that are
  * still held refuse from then on.
  */
-export class WorkspaceKeys implements SealerSource {
+export class WorkspaceKeys implements WorkspaceCipherSource {
   readonly #options: Required<WorkspaceKeysOptions>;
   readonly #encryptor: SecretboxEncryptor;
   /** The least recently used first. */
-  readonly #cache = new Map<string, CachedSealer>();
+  readonly #cache = new Map<string, CachedCipher>();
   readonly #loading = new Map<string, Loading>();
-  /** All keys in clear, also those that left the cache while their sealer is still held. */
+  /** All keys in clear, also those that left the cache while their cipher is still held. */
   readonly #opened = new Set<OpenedKeys>();
   readonly #abandoned = new FinalizationRegistry<OpenedKeys>((keys) => this.#wipe(keys));
   readonly #sweeping: NodeJS.Timeout;
@@ -64,9 +69,9 @@ export class WorkspaceKeys implements SealerSource {
    *
    * @throws VaultError `secret_unreadable` where the workspace has no key, or one does not unwrap; `unavailable` once closed
    */
-  async sealerOf(workspaceId: string): Promise<WorkspaceSealer> {
+  async cipherFor(workspaceId: string): Promise<WorkspaceCipher> {
     if (this.#closed) throw new VaultError('unavailable', 'the vault is stopping');
-    return this.#cached(workspaceId) ?? this.#loading.get(workspaceId)?.sealer ?? this.#loadOnce(workspaceId);
+    return this.#cached(workspaceId) ?? this.#loading.get(workspaceId)?.cipher ?? this.#loadOnce(workspaceId);
   }
 
   /** Whether nothing can be opened or sealed any more. */
@@ -83,7 +88,7 @@ export class WorkspaceKeys implements SealerSource {
     return { workspaceId, keyId: workspaceKey.keyId, wrapped, masterFingerprint, createdAt: clock.now() };
   }
 
-  /** Wipes the keys of a workspace at once, also under sealers that are still held. */
+  /** Wipes the keys of a workspace at once, also under ciphers that are still held. */
   forget(workspaceId: string): void {
     this.#cache.delete(workspaceId);
     this.#loading.get(workspaceId)?.forgetting.abort();
@@ -91,7 +96,7 @@ export class WorkspaceKeys implements SealerSource {
     for (const keys of this.#opened) if (keys.workspaceId === workspaceId) this.#wipe(keys);
   }
 
-  /** Wipes all keys at once, and gives out no sealer any more. */
+  /** Wipes all keys at once, and gives out no cipher any more. */
   close(): void {
     this.#closed = true;
     clearInterval(this.#sweeping);
@@ -106,27 +111,27 @@ export class WorkspaceKeys implements SealerSource {
     for (const [workspaceId, { expiresAtMs }] of this.#cache) if (expiresAtMs <= nowMs) this.#cache.delete(workspaceId);
   }
 
-  #cached(workspaceId: string): KeyedSealer | undefined {
+  #cached(workspaceId: string): KeyedWorkspaceCipher | undefined {
     const cached = this.#cache.get(workspaceId);
     if (!cached) return undefined;
     this.#cache.delete(workspaceId);
     if (cached.expiresAtMs <= this.#options.clock.now().getTime()) return undefined;
     this.#cache.set(workspaceId, cached);
-    return cached.sealer;
+    return cached.cipher;
   }
 
-  async #loadOnce(workspaceId: string): Promise<KeyedSealer> {
+  async #loadOnce(workspaceId: string): Promise<KeyedWorkspaceCipher> {
     const forgetting = new AbortController();
-    const sealer = this.#load(workspaceId, forgetting.signal);
-    this.#loading.set(workspaceId, { sealer, forgetting });
+    const cipher = this.#load(workspaceId, forgetting.signal);
+    this.#loading.set(workspaceId, { cipher, forgetting });
     try {
-      return await sealer;
+      return await cipher;
     } finally {
       if (!forgetting.signal.aborted) this.#loading.delete(workspaceId);
     }
   }
 
-  async #load(workspaceId: string, forgotten: AbortSignal): Promise<KeyedSealer> {
+  async #load(workspaceId: string, forgotten: AbortSignal): Promise<KeyedWorkspaceCipher> {
     const wrapped = await this.#options.store.findWorkspaceKeys(workspaceId);
     if (forgotten.aborted) throw secretUnreadable('key_wiped');
     if (wrapped.length === 0) throw secretUnreadable('key_missing');
@@ -145,17 +150,17 @@ export class WorkspaceKeys implements SealerSource {
     }
   }
 
-  #admit(keys: OpenedKeys): KeyedSealer {
+  #admit(keys: OpenedKeys): KeyedWorkspaceCipher {
     const { clock, timeToLiveMs, workspacesMax } = this.#options;
-    const sealer = new KeyedSealer(this.#encryptor, keys);
+    const cipher = new KeyedWorkspaceCipher(this.#encryptor, keys);
     this.#opened.add(keys);
-    this.#abandoned.register(sealer, keys);
-    this.#cache.set(keys.workspaceId, { sealer, expiresAtMs: clock.now().getTime() + timeToLiveMs });
+    this.#abandoned.register(cipher, keys);
+    this.#cache.set(keys.workspaceId, { cipher, expiresAtMs: clock.now().getTime() + timeToLiveMs });
     for (const workspaceId of this.#cache.keys()) {
       if (this.#cache.size <= workspacesMax) break;
       this.#cache.delete(workspaceId);
     }
-    return sealer;
+    return cipher;
   }
 
   #wipe(keys: OpenedKeys): void {

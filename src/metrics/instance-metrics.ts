@@ -1,5 +1,5 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
-import type { SearchWay } from '../authentication/known-proofs.ts';
+import type { LookupOutcome } from '../authentication/authentication-cache.ts';
 import type { Connections } from '../store/postgres/database.ts';
 import { type DatabaseHealth, outageReasons } from '../store/postgres/database-health.ts';
 import type { RowEstimates } from '../store/workspaces/row-estimates.ts';
@@ -8,7 +8,7 @@ import { addGauge } from './gauge.ts';
 /** What the metrics of an instance are read from. */
 export interface InstanceMetricsParts {
   readonly database: { readonly health: DatabaseHealth; connections(): Connections };
-  readonly grantChannel: { readonly isListening: boolean };
+  readonly accessChangeListener: { readonly isListening: boolean };
   readonly keys: { readonly isSealed: boolean };
   /** Called at the start and then every minute. */
   readonly estimate: () => Promise<RowEstimates>;
@@ -16,7 +16,7 @@ export interface InstanceMetricsParts {
 
 const groupSizes = [1, 2, 4, 8, 16, 32, 64, 128];
 const estimateEveryMs = 60_000;
-const lookupResults = ['hit', 'miss', 'bypassed'] as const satisfies readonly SearchWay[];
+const lookupResults = ['hit', 'miss', 'bypassed'] as const satisfies readonly LookupOutcome[];
 
 /** Adds the metrics of the database, the keys and the notifications. Disposing it ends the estimates. */
 export function measureInstance(registry: Registry, parts: InstanceMetricsParts): Disposable {
@@ -25,7 +25,7 @@ export function measureInstance(registry: Registry, parts: InstanceMetricsParts)
   addGauge(registry, {
     name: 'coffer_grant_notices_up',
     help: '1 while a connection listens for changed grants; otherwise every call asks the database who is calling.',
-    read: () => Number(parts.grantChannel.isListening),
+    read: () => Number(parts.accessChangeListener.isListening),
   });
   return measureKeys(registry, parts);
 }
@@ -50,7 +50,7 @@ export function countCommits(registry: Registry): (groupSize: number) => void {
  *
  * @returns called with the result of each lookup
  */
-export function countSearches(registry: Registry): (way: SearchWay) => void {
+export function countSearches(registry: Registry): (way: LookupOutcome) => void {
   const counter = new Counter({
     name: 'coffer_access_lookups_total',
     help: 'Searches for the API key or session of a token: from memory, not in memory, or past a memory that can not be relied on.',

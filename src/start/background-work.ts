@@ -1,8 +1,7 @@
 import type { Logger } from 'pino';
-import { DenialRecorder } from '../vault/audit/access-denials.ts';
-import { KeyUseRecorder } from '../vault/usage/usage-recorder.ts';
+import { AccessDenialRecorder } from '../vault/audit/access-denial-recorder.ts';
+import { KeyUseRecorder, UseRecorder } from '../vault/usage/usage-recorder.ts';
 import type { Clock } from '../vault/time.ts';
-import { UseRecorder } from '../vault/usage/usage-recorder.ts';
 import { WorkspacePurge } from '../vault/workspaces/workspace-purge.ts';
 import type { Instance } from './instance.ts';
 import { logHeads } from './trail-watch.ts';
@@ -23,7 +22,7 @@ export interface BackgroundParts {
 export interface Recorders {
   readonly uses: UseRecorder;
   readonly keyUses: KeyUseRecorder;
-  readonly denials: DenialRecorder;
+  readonly denials: AccessDenialRecorder;
 }
 
 /** Starts what a server writes and removes apart from calls. The stack ends it, with a last write of what was recorded. */
@@ -47,19 +46,19 @@ export function startBackgroundWork({ clock, instance, log }: BackgroundParts, s
       retrying(() => keyUses.flush(), 'uses of API keys could not be written yet'),
     ),
   );
-  const denials = new DenialRecorder({ audit: stores.audit, clock, ids });
+  const denials = new AccessDenialRecorder({ audit: stores.audit, clock, ids });
   stack.use(
     flushEvery(
       denialFlushEveryMs,
       retrying(() => denials.flush(), 'refused calls could not be written yet'),
     ),
   );
-  const purge = new WorkspacePurge({ store: stores.purge, sealers: instance.sealers, clock });
+  const purge = new WorkspacePurge({ store: stores.purge, ciphers: instance.ciphers, clock });
   const runPurge = retrying(() => purge.run(), 'deleted workspaces could not be cleared away yet');
   stack.defer(() => purge.end().catch(() => undefined));
   stack.use(every(purgeEveryMs, runPurge));
   stack.defer(
-    instance.grantChannel.subscribe(({ kind }) => {
+    instance.accessChangeListener.subscribe(({ kind }) => {
       if (kind === 'workspace') void runPurge();
     }),
   );

@@ -75,10 +75,10 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
   const onCommit = countCommits(metrics);
   const opening = { config, connection, clock, log, mayBegin: true, onCommit, signal, tracer };
   const instance = await openInstance(opening, stack);
-  const { database, grantChannel, sealers: keys, stores } = instance;
+  const { database, accessChangeListener, ciphers: keys, stores } = instance;
   const estimate = () => estimateRows(database);
-  stack.use(measureInstance(metrics, { database, grantChannel, keys, estimate }));
-  await grantChannel.start();
+  stack.use(measureInstance(metrics, { database, accessChangeListener, keys, estimate }));
+  await accessChangeListener.start();
 
   const recorders = startBackgroundWork({ instance, clock, log }, stack);
   const lossWatch = new TrailLossWatch({ losses: stores.trailLosses, log });

@@ -9,7 +9,7 @@ import type { Config } from '../config/config.ts';
 import type { Keyring } from '../encryption/keyring.ts';
 import { openKeyring, type KeyringOpening } from '../encryption/open-keyring.ts';
 import { RandomPool } from '../encryption/random.ts';
-import { RisingIds } from '../vault/ids.ts';
+import { MonotonicUuidV7 } from '../vault/ids.ts';
 import { loadSodium } from '../encryption/sodium.ts';
 import { WorkspaceKeys } from '../encryption/workspace-keys.ts';
 import { adminKeyFile, findAdminKey, findMasterKey } from './first-keys.ts';
@@ -17,7 +17,7 @@ import { checkBeforeChanging, markInstance } from './instance-checks.ts';
 import { readKeyFile } from './key-file.ts';
 import { createStores, type Stores } from '../store/stores/stores.ts';
 import { checkDatabaseFiles, type DatabaseConnection } from '../store/postgres/connect/database-connection.ts';
-import { GrantChannel } from '../store/identity/grant-channel.ts';
+import { AccessChangeListener } from '../store/identity/access-change-listener.ts';
 import { openDatabase, type Database } from '../store/postgres/database.ts';
 import { DatabaseProbe } from '../store/postgres/database-probe.ts';
 import { DedicatedSession } from '../store/postgres/sessions/dedicated-session.ts';
@@ -28,8 +28,7 @@ import { withMigratedDatabase } from '../store/schema/migrate.ts';
 import { NoVaultError } from '../store/schema/schema-check.ts';
 import { traceStores } from '../tracing/traced-calls.ts';
 import { createFirstOwner } from '../vault/workspaces/first-start.ts';
-import type { AuditChain } from '../vault/audit/ports.ts';
-import type { TrailVerifier } from '../vault/audit/ports.ts';
+import type { AuditChain, TrailVerifier } from '../vault/audit/ports.ts';
 import type { Clock } from '../vault/time.ts';
 
 /** The data of an instance, opened with its keys. */
@@ -40,11 +39,11 @@ export interface Instance {
   readonly openProbe: (stack: AsyncDisposableStack) => DatabaseProbe;
   readonly stores: Stores;
   /** Of changes that any process makes; listens once it is started. */
-  readonly grantChannel: GrantChannel;
-  readonly sealers: WorkspaceKeys;
+  readonly accessChangeListener: AccessChangeListener;
+  readonly ciphers: WorkspaceKeys;
   readonly auditChain: AuditChain;
   readonly trailVerifier: TrailVerifier;
-  readonly ids: RisingIds;
+  readonly ids: MonotonicUuidV7;
   readonly tokens: RandomTokenSource;
   /** The file of the admin key, where there is one. */
   readonly adminKeyFile: string | undefined;
@@ -70,7 +69,7 @@ export interface InstanceParts {
 /** Rows are read and written at the same time while they are signed. */
 const ownerPoolMax = 2;
 
-type Opened = Pick<Instance, 'database' | 'grantChannel' | 'openProbe'> &
+type Opened = Pick<Instance, 'database' | 'accessChangeListener' | 'openProbe'> &
   Pick<KeyringOpening, 'sodium' | 'random'> & {
     /** Undefined where there is none yet. */
     readonly keyring: Keyring | undefined;
@@ -117,45 +116,45 @@ async function openMigrated<Result>(
   return withMigratedDatabase(options, async (migrated) => {
     const database = await openDatabase({ ...migrated, poolMax: config.databaseCallsMax, log });
     stack.defer(() => database.close());
-    const grantChannel = stack.use(new GrantChannel({ ...migrated, database, log }));
+    const accessChangeListener = stack.use(new AccessChangeListener({ ...migrated, database, log }));
     const openProbe = (probing: AsyncDisposableStack) => {
       const session = probing.use(new DedicatedSession(migrated.connection));
       return new DatabaseProbe({ session, role: migrated.role, database });
     };
-    return work({ ...tools, database, grantChannel, keyring, openProbe });
+    return work({ ...tools, database, accessChangeListener, keyring, openProbe });
   });
 }
 
 async function openKeys(parts: InstanceParts, opened: Opened, stack: AsyncDisposableStack): Promise<Instance> {
   const { config, clock, log, mayBegin } = parts;
-  const { database, grantChannel, openProbe, random, sodium } = opened;
-  const ids = new RisingIds({ clock, random });
+  const { database, accessChangeListener, openProbe, random, sodium } = opened;
+  const ids = new MonotonicUuidV7({ clock, random });
   if (!opened.keyring && !mayBegin) throw new NoVaultError('the database');
   const keyring = opened.keyring ?? (await makeKeyring(parts, opened, stack));
   const chain = new KeyedAuditChain(keyring.auditMac);
   const longWork = database.forLongWork();
   await signCredentialsOnce({ database: longWork, grantMac: keyring.grantMac, chain, clock });
   const { grantMac } = keyring;
-  const onStandaloneCommit = () => grantChannel.doubt();
+  const onStandaloneCommit = () => accessChangeListener.doubt();
   const stores = traceStores(
     createStores({ ...parts, database, grantMac, chain, ids, onStandaloneCommit }),
     parts.tracer,
   );
-  const sealers = new WorkspaceKeys({ sodium, random, clock, store: stores.keys, keyring });
-  stack.defer(() => sealers.close());
+  const ciphers = new WorkspaceKeys({ sodium, random, clock, store: stores.keys, keyring });
+  stack.defer(() => ciphers.close());
   const openOwner = () => openDatabase({ connection: parts.connection, poolMax: ownerPoolMax, role: null, log });
-  await signFormatsOnce({ database: longWork, openOwner, grantMac, sealers, chain, clock, log });
+  await signFormatsOnce({ database: longWork, openOwner, grantMac, ciphers, chain, clock, log });
   const tokens = new RandomTokenSource();
   log.info({ masterKey: keyring.masterFingerprint, instance: keyring.instanceId }, 'the keyring is open');
-  const trailVerifier = new ChainVerifier({ chain, sealers, store: stores.auditTrail, ownHead: stores.auditHead });
+  const trailVerifier = new ChainVerifier({ chain, ciphers, store: stores.auditTrail, ownHead: stores.auditHead });
   const { instanceId } = keyring;
   const instance = {
     database,
-    grantChannel,
+    accessChangeListener,
     openProbe,
     instanceId,
     stores,
-    sealers,
+    ciphers,
     auditChain: chain,
     trailVerifier,
     ids,
@@ -181,7 +180,7 @@ async function makeKeyring(
 }
 
 async function ensureFirstOwner(
-  { ids, sealers, stores, tokens }: Omit<Instance, 'adminKeyFile'>,
+  { ids, ciphers, stores, tokens }: Omit<Instance, 'adminKeyFile'>,
   { clock, config, log }: InstanceParts,
 ): Promise<string | undefined> {
   if (await stores.users.anyOwner()) {
@@ -189,7 +188,7 @@ async function ensureFirstOwner(
     return findKeptAdminKey(stores, config);
   }
   const { issued, file } = await findAdminKey(config, tokens);
-  await createFirstOwner({ users: stores.users, sealers, clock, ids }, issued);
+  await createFirstOwner({ users: stores.users, ciphers, clock, ids }, issued);
   return file;
 }
 

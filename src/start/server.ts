@@ -20,15 +20,14 @@ import { AuditTrail } from '../vault/audit/audit-trail.ts';
 import { ApiKeyDirectory } from '../vault/identity/api-keys.ts';
 import { CredentialWatch } from '../vault/credentials/credential-watch.ts';
 import { CredentialVault } from '../vault/credentials/credential-vault.ts';
-import type { DenialRecorder } from '../vault/audit/access-denials.ts';
-import type { KeyUseRecorder } from '../vault/usage/usage-recorder.ts';
+import type { AccessDenialRecorder } from '../vault/audit/access-denial-recorder.ts';
+import type { KeyUseRecorder, UseRecorder } from '../vault/usage/usage-recorder.ts';
 import { LoginThrottle } from '../vault/identity/login-throttle.ts';
 import { LoginThrottles } from '../vault/identity/login-throttles.ts';
 import { Login } from '../vault/identity/login.ts';
 import { MemberDirectory } from '../vault/identity/members.ts';
 import { NamedLogin } from '../vault/identity/named-login.ts';
 import type { Clock } from '../vault/time.ts';
-import type { UseRecorder } from '../vault/usage/usage-recorder.ts';
 import { UserDirectory } from '../vault/identity/users.ts';
 import { WorkspaceDirectory } from '../vault/workspaces/workspaces.ts';
 
@@ -38,7 +37,7 @@ export interface ServerParts {
   readonly instance: Instance;
   readonly uses: UseRecorder;
   readonly keyUses: KeyUseRecorder;
-  readonly denials: DenialRecorder;
+  readonly denials: AccessDenialRecorder;
   readonly readiness: Readiness;
   readonly tls: GatewayTls | undefined;
   readonly metrics: Registry;
@@ -59,13 +58,13 @@ export async function buildServer(parts: ServerParts): Promise<Gateway> {
     version,
     chooseDialect: createDialectChoice(vaultParts.vault, new SharedPathHints({ clock, log })),
     authenticate: async (headers, signal, certificate) => {
-      const prove = () => authenticator.authenticate(headers, signal, certificate);
-      const caller = await (tracer ? inSpan(tracer, { name: 'authenticate' }, prove) : prove());
+      const authenticate = () => authenticator.authenticate(headers, signal, certificate);
+      const caller = await (tracer ? inSpan(tracer, { name: 'authenticate' }, authenticate) : authenticate());
       if (caller?.kind === 'api_key') keyUses.note(caller.id, clock.now());
       return caller;
     },
     denials: parts.denials,
-    onAccessChange: (changed) => parts.instance.grantChannel.subscribe(changed),
+    onAccessChange: (changed) => parts.instance.accessChangeListener.subscribe(changed),
     readiness,
     metrics: parts.metrics,
     clock,
@@ -91,9 +90,9 @@ async function buildAuthenticator({
   tracer,
 }: ServerParts): Promise<Authenticator> {
   const { access, workspaces } = instance.stores;
-  const onSearch = countSearches(metrics);
-  const notices = instance.grantChannel;
-  const store = new CachedAccessStore({ store: access, notices, onSearch });
+  const onLookup = countSearches(metrics);
+  const accessChanges = instance.accessChangeListener;
+  const store = new CachedAccessStore({ store: access, accessChanges, onLookup });
   if (!config.oidc) return new Authenticator({ store, clock });
   // Loaded on demand: few servers have an issuer, and verifying its tokens needs time to load and memory.
   const { createOidcAccess } = await import('../authentication/oidc/oidc-access.ts');
@@ -107,7 +106,7 @@ async function buildAuthenticator({
       audience,
       claimNames,
       workspaces,
-      notices,
+      accessChanges,
       clock,
       log,
       ask: tracer && traceFetch(tracer),
@@ -116,11 +115,11 @@ async function buildAuthenticator({
 }
 
 function buildVault({ clock, config, instance, uses }: ServerParts) {
-  const { ids, sealers, stores, tokens } = instance;
+  const { ids, ciphers, stores, tokens } = instance;
   const { secretBytesMax } = config;
   return {
-    vault: new CredentialVault({ store: stores.credentials, sealers, uses, clock, ids, secretBytesMax, providerAfter }),
-    workspaces: new WorkspaceDirectory({ store: stores.workspaces, sealers, clock, ids }),
+    vault: new CredentialVault({ store: stores.credentials, ciphers, uses, clock, ids, secretBytesMax, providerAfter }),
+    workspaces: new WorkspaceDirectory({ store: stores.workspaces, ciphers, clock, ids }),
     members: new MemberDirectory({ store: stores.members, clock, ids }),
     watch: new CredentialWatch({ store: stores.credentials, changes: stores.changes, clock, wait }),
     trail: new AuditTrail({ store: stores.auditTrail, verifier: instance.trailVerifier }),

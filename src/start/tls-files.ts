@@ -46,7 +46,7 @@ export class TlsWatch {
 
   constructor(parts: TlsWatchParts) {
     this.#parts = parts;
-    this.#inUse = spell(parts.inUse);
+    this.#inUse = serialize(parts.inUse);
   }
 
   /** Looks at the files every two seconds, by their content: whoever replaces them may do so by links or by renaming. */
@@ -64,11 +64,11 @@ export class TlsWatch {
     const { config, log, use } = this.#parts;
     try {
       const tls = await readTls(config);
-      const spelt = spell(tls);
+      const serialized = serialize(tls);
       this.#trouble = undefined;
-      if (spelt === this.#inUse) return;
+      if (serialized === this.#inUse) return;
       use(tls);
-      this.#inUse = spelt;
+      this.#inUse = serialized;
       log.info({}, 'the TLS files have changed and are in use');
     } catch (error) {
       const trouble = error instanceof Error ? error.message : 'unknown';
@@ -79,7 +79,7 @@ export class TlsWatch {
   }
 }
 
-function spell({ certificate, privateKey, clientAuthorities }: GatewayTls): string {
+function serialize({ certificate, privateKey, clientAuthorities }: GatewayTls): string {
   return JSON.stringify([certificate, privateKey, clientAuthorities ?? null]);
 }
 

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { spellHead, type StreamHead } from '../vault/audit/audit-chain.ts';
+import { formatHead, type StreamHead } from '../vault/audit/audit-chain.ts';
 import { describeLoss, lostEventCount, type TrailLoss } from '../vault/audit/trail-loss.ts';
 import { type TrailLossStore } from '../vault/audit/ports.ts';
 
@@ -17,7 +17,7 @@ export function logHeads(head: () => StreamHead | undefined, log: Pick<Logger, '
     const last = head();
     if (!last || last.sequence === loggedSequence) return;
     loggedSequence = last.sequence;
-    log.info({ stream: last.stream, head: spellHead(last) }, 'the head of the audit trail');
+    log.info({ stream: last.stream, head: formatHead(last) }, 'the head of the audit trail');
   };
   const timer = setInterval(logHead, headLogEveryMs);
   return {

@@ -1,6 +1,6 @@
 import { VaultError } from './errors.ts';
 import { parseReference, refersTo } from './ids.ts';
-import type { Narrowing } from './narrowing.ts';
+import type { KeyScope } from './key-scope.ts';
 import { includesRole, permits, type Permission, type Role } from './permissions.ts';
 
 /** What a caller may do in one workspace. */
@@ -10,7 +10,7 @@ export interface Grant {
   /** False for an editor that was issued without the right to reveal. */
   readonly mayReveal: boolean;
   /** Only these credentials, and nothing but them; all where absent. */
-  readonly narrowing?: Narrowing;
+  readonly keyScope?: KeyScope;
 }
 
 /** What a key scope is compared with: a credential. */
@@ -134,19 +134,16 @@ function permissionDenied(permission: Permission, workspace?: string): VaultErro
 }
 
 /** What limits the caller in the workspace of his call; for the conditions of a list. */
-export function narrowingOfCall({
-  caller,
-  workspaceId,
-}: Pick<Call, 'caller' | 'workspaceId'>): Pick<Grant, 'narrowing'> {
-  const narrowing = caller.grants.find((grant) => grant.workspaceId === workspaceId)?.narrowing;
-  return narrowing ? { narrowing } : {};
+export function keyScopeOfCall({ caller, workspaceId }: Pick<Call, 'caller' | 'workspaceId'>): Pick<Grant, 'keyScope'> {
+  const keyScope = caller.grants.find((grant) => grant.workspaceId === workspaceId)?.keyScope;
+  return keyScope ? { keyScope } : {};
 }
 
 /** Tells whether the caller may know of a credential of the call's workspace. */
 export function isVisible(call: Pick<Call, 'caller' | 'workspaceId'>, credential: ScopedRecord): boolean {
-  const { narrowing } = narrowingOfCall(call);
-  if (!narrowing) return true;
-  const { providers, tags, credentialIds } = narrowing;
+  const { keyScope } = keyScopeOfCall(call);
+  if (!keyScope) return true;
+  const { providers, tags, credentialIds } = keyScope;
   return (
     (providers.length === 0 || providers.includes(credential.provider)) &&
     (tags.length === 0 || credential.tags.some((tag) => tags.includes(tag))) &&

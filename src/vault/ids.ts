@@ -8,6 +8,9 @@ export type ShortIdKind = keyof typeof shortIdPrefixes;
 /** How a caller names a thing: by its whole id, or by the last 16 hex digits of it, upper-case. */
 export type Reference = { readonly id: string } | { readonly shortId: string };
 
+/** The UUID of all zeros, which no record has. @see https://www.rfc-editor.org/rfc/rfc9562#section-5.9 */
+export const nilUuid = '00000000-0000-0000-0000-000000000000';
+
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const shortIdPattern = /^[0-9A-F]{16}$/;
 
@@ -17,7 +20,7 @@ export function shortIdOf(id: string): string {
 }
 
 /** The prefixed short spelling, such as `CRD-8F00112233445566`. */
-export function spellShortId(kind: ShortIdKind, id: string): string {
+export function formatShortId(kind: ShortIdKind, id: string): string {
   return shortIdPrefixes[kind] + shortIdOf(id);
 }
 
@@ -104,7 +107,7 @@ const counterStartMask = 0x7ff;
  *
  * @see https://www.rfc-editor.org/rfc/rfc9562#section-6.2 method 1
  */
-export class RisingIds implements IdSource {
+export class MonotonicUuidV7 implements IdSource {
   readonly #clock: Clock;
   readonly #random: RandomSource;
   #timeMs = 0;

@@ -36,7 +36,7 @@ export function includesRole(role: Role, least: Role): boolean {
 }
 
 /** What concerns credentials one by one, and so may be limited to some of them. */
-const narrowable: ReadonlySet<Permission> = new Set([
+const scopable: ReadonlySet<Permission> = new Set([
   'workspaces.read',
   'credentials.read',
   'secrets.reveal',
@@ -48,12 +48,12 @@ interface Permit {
   readonly role: Role;
   readonly mayReveal: boolean;
   /** Given where it is for some credentials alone. */
-  readonly narrowing?: object;
+  readonly keyScope?: object;
 }
 
 /** Tells whether a role within a workspace carries a permission; an editor may have been issued without reveal. */
 export function permits(grant: Permit, permission: Permission): boolean {
-  if (grant.narrowing && !narrowable.has(permission)) return false;
+  if (grant.keyScope && !scopable.has(permission)) return false;
   if (permission === 'secrets.reveal' && !grant.mayReveal) return false;
   const least = leastRoles[permission];
   return least !== null && includesRole(grant.role, least);

@@ -63,7 +63,7 @@ const daysBefore1970 = 719_468;
  * @throws RangeError for an invalid date
  * @see https://howardhinnant.github.io/date_algorithms.html#civil_from_days
  */
-export function spellTime(time: Date): string {
+export function formatTime(time: Date): string {
   const ms = time.getTime();
   // Years of more than four digits, and what is no time.
   if (!(ms >= formattableFromMs && ms <= formattableUntilMs)) return time.toISOString();
@@ -74,7 +74,7 @@ export function spellTime(time: Date): string {
   const minutes = Math.floor(seconds / 60);
   const hours = Math.floor(minutes / 60);
   const century = Math.floor(year / 100);
-  return spell(
+  return fromDigits(
     [century, year - century * 100, month, day],
     [hours, minutes - hours * 60, seconds - minutes * 60, fraction - seconds * 1_000],
   );
@@ -98,7 +98,7 @@ function dateOf(days: number): { readonly year: number; readonly month: number; 
 type Four = readonly [number, number, number, number];
 
 /** All signs at once, since a text that is put together of pieces is copied once more where it is used. */
-function spell([century, year, month, day]: Four, [hours, minutes, seconds, ms]: Four): string {
+function fromDigits([century, year, month, day]: Four, [hours, minutes, seconds, ms]: Four): string {
   const hundreds = Math.floor(ms / 100);
   const rest = ms - hundreds * 100;
   // prettier-ignore

@@ -3,7 +3,7 @@ import { KeyedAuditChain } from '../../src/audit/keyed-audit-chain.ts';
 import { KeyedAuditMac } from '../../src/encryption/audit-mac.ts';
 import { Key } from '../../src/encryption/key.ts';
 import { loadSodium } from '../../src/encryption/sodium.ts';
-import type { SealerSource } from '../../src/vault/workspaces/ports.ts';
+import type { WorkspaceCipherSource } from '../../src/vault/workspaces/ports.ts';
 
 /** A chain with a key of its own, or a given one. */
 export async function newChain(key: Uint8Array = randomBytes(32)): Promise<KeyedAuditChain> {
@@ -11,8 +11,8 @@ export async function newChain(key: Uint8Array = randomBytes(32)): Promise<Keyed
 }
 
 /** For where no secret is sealed. */
-export const noSealers: SealerSource = {
-  sealerOf: () => Promise.reject(new Error('nothing is sealed here')),
+export const noCiphers: WorkspaceCipherSource = {
+  cipherFor: () => Promise.reject(new Error('nothing is sealed here')),
   newWorkspaceKey: () => {
     throw new Error('no workspace is made here');
   },

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { KeyedAuditChain } from '../../src/audit/keyed-audit-chain.ts';
 import type { AuditEvent } from '../../src/vault/audit/audit-event.ts';
-import { parseHead, spellHead, type ChainedEvent } from '../../src/vault/audit/audit-chain.ts';
+import { parseHead, formatHead, type ChainedEvent } from '../../src/vault/audit/audit-chain.ts';
 import { newChain } from './fixtures.ts';
 
 const stream = '018cc251-f400-7000-8000-00000000000a';
@@ -149,7 +149,7 @@ describe('the chain of the audit trail', () => {
 
   describe('spells heads', () => {
     it('so that they can be read again', () => {
-      expect(parseHead(spellHead(second))).to.deep.equal({ sequence: 2, mac: Uint8Array.from(second.mac) });
+      expect(parseHead(formatHead(second))).to.deep.equal({ sequence: 2, mac: Uint8Array.from(second.mac) });
     });
 
     it('and reads nothing else', () => {

@@ -4,7 +4,7 @@ import type { Stores } from '../../src/store/stores/stores.ts';
 import { parseHead } from '../../src/vault/audit/audit-chain.ts';
 import type { TrailVerification } from '../../src/vault/audit/verification.ts';
 import { newEvent, openTestStores, type TestStores } from '../store/fixtures.ts';
-import { noSealers } from './fixtures.ts';
+import { noCiphers } from './fixtures.ts';
 
 const eventsOfStream = 6;
 
@@ -39,7 +39,7 @@ describe('the audit trail, where somebody writes to the database', () => {
     const ownHead = stores?.auditHead ?? (() => undefined);
     const verifier = new ChainVerifier({
       chain: test.chain,
-      sealers: noSealers,
+      ciphers: noCiphers,
       store: test.stores.auditTrail,
       ownHead,
     });
@@ -94,7 +94,9 @@ describe('the audit trail, where somebody writes to the database', () => {
         await tamper(`update audit_event set ${change} where stream = $1 and seq = $2`, [streams[1], sequence]);
         expect(await faults()).to.deep.equal([`CHANGED stream 2 ${sequence}`]);
         await tamper('delete from audit_event where stream = $1 and seq = $2', [streams[1], sequence]);
-        await tamper('insert into audit_event select (jsonb_populate_record(null::audit_event, $1)).*', [spell(row)]);
+        await tamper('insert into audit_event select (jsonb_populate_record(null::audit_event, $1)).*', [
+          stringify(row),
+        ]);
         expect(await faults()).to.deep.equal([]);
       }
     });
@@ -214,7 +216,7 @@ describe('the audit trail, where somebody writes to the database', () => {
 });
 
 /** A row as `jsonb_populate_record` takes it. */
-function spell(row: unknown): string {
+function stringify(row: unknown): string {
   return JSON.stringify(row, function (this: object, name: string, value: unknown) {
     const raw: unknown = Reflect.get(this, name);
     return Buffer.isBuffer(raw) ? `\\x${raw.toString('hex')}` : value;

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { parsePhc, spellPhc } from '../../src/authentication/phc-string.ts';
+import { parsePhc, formatPhc } from '../../src/authentication/phc-string.ts';
 
 const salt = Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex');
 const tag = Buffer.alloc(32, 0xff);
@@ -7,7 +7,7 @@ const text = `$argon2id$v=19$m=19456,t=2,p=1$AAECAwQFBgcICQoLDA0ODw$${'/'.repeat
 
 describe('PHC strings', () => {
   it('are spelt with the parameters in order and base64 without padding', () => {
-    expect(spellPhc({ memoryKib: 19_456, passes: 2, parallelism: 1, salt, tag })).to.equal(text);
+    expect(formatPhc({ memoryKib: 19_456, passes: 2, parallelism: 1, salt, tag })).to.equal(text);
   });
 
   it('are read back', () => {

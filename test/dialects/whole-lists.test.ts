@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Client } from 'pg';
 import type { PostgresConnection } from '../../src/embedded/postgres-connection.ts';
-import { spellShortId } from '../../src/vault/ids.ts';
+import { formatShortId } from '../../src/vault/ids.ts';
 import { limits } from '../../src/vault/limits.ts';
 import { fillerOf } from '../bench/fill-database.ts';
 import { startCoffer, type TestCoffer } from '../support/coffer.ts';
@@ -76,7 +76,7 @@ const lists: Readonly<Record<string, WholeList>> = {
       data: { workspace_id: coffer.defaultWorkspaceShortId, credentials, count },
     }),
     entry: ({ id, name }) => ({
-      id: spellShortId('credential', id),
+      id: formatShortId('credential', id),
       name,
       credential_type: 'API_KEY',
       credential_provider: 'OPENAI',

@@ -7,7 +7,7 @@ const part = fc.oneof(text, fc.uint8Array({ maxLength: 300 }));
 const field = fc.option(part);
 
 /** As `docs/sealed-format.md` says it, a buffer at a time. */
-function spell(parts: readonly DerivationPart[], fields: readonly MacField[]): Buffer {
+function inputOf(parts: readonly DerivationPart[], fields: readonly MacField[]): Buffer {
   const marked = fields.map((one) => (one === null ? Buffer.of(0) : Buffer.concat([Buffer.of(1), Buffer.from(one)])));
   return Buffer.concat(
     [...parts, ...marked].flatMap((one) => {
@@ -21,7 +21,7 @@ describe('what is hashed', () => {
   it('is laid out as the format says, whatever the parts and fields are', () => {
     fc.assert(
       fc.property(fc.array(part, { maxLength: 8 }), fc.array(field, { maxLength: 8 }), (parts, fields) => {
-        expect(Buffer.from(encodeInput(parts, fields)).equals(spell(parts, fields))).to.equal(true);
+        expect(Buffer.from(encodeInput(parts, fields)).equals(inputOf(parts, fields))).to.equal(true);
       }),
     );
   });
@@ -30,7 +30,7 @@ describe('what is hashed', () => {
     for (const character of ['\u0000', 'a', 'ä', '\u0800', '\uffff', '😀', '\ud800', '\udc00']) {
       const long = character.repeat(5000);
       expect(
-        Buffer.from(encodeInput([long], [long])).equals(spell([long], [long])),
+        Buffer.from(encodeInput([long], [long])).equals(inputOf([long], [long])),
         JSON.stringify(character),
       ).to.equal(true);
     }

@@ -41,8 +41,8 @@ describe('printing', () => {
 
   it('shows no key of what holds keys', async () => {
     const { keyring, workspaceKeys } = await newInstance();
-    const sealer = await workspaceKeys.sealerOf(workspaceId);
-    for (const thing of [keyring, workspaceKeys, sealer, keyring.grantMac]) {
+    const cipher = await workspaceKeys.cipherFor(workspaceId);
+    for (const thing of [keyring, workspaceKeys, cipher, keyring.grantMac]) {
       for (const printed of printings(thing)) expect(printed).not.to.match(/Uint8Array\(32\)|#bytes/);
     }
     keyring.close();

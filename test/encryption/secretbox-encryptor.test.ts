@@ -1,9 +1,9 @@
-import { expect } from 'chai';
 import * as fc from 'fast-check';
+import { expect } from 'chai';
 
 import sealedSecrets from '../vectors/sealed-secret.json' with { type: 'json' };
 import { Key } from '../../src/encryption/key.ts';
-import { KeyedSealer, OpenedKeys } from '../../src/encryption/keyed-sealer.ts';
+import { KeyedWorkspaceCipher, OpenedKeys } from '../../src/encryption/keyed-workspace-cipher.ts';
 import { RandomPool } from '../../src/encryption/random.ts';
 import { decodeSealed } from '../../src/encryption/sealed-format.ts';
 import { SecretboxEncryptor } from '../../src/encryption/secretbox-encryptor.ts';
@@ -32,20 +32,23 @@ const keyOfWorkspace = new Uint8Array(32).fill(0x11);
 
 describe('sealing a secret', () => {
   let sodium: Sodium;
-  let sealer: KeyedSealer;
+  let cipher: KeyedWorkspaceCipher;
 
-  function sealerWith(keys: readonly Uint8Array[], workspace = workspaceId): KeyedSealer {
+  function cipherWith(keys: readonly Uint8Array[], workspace = workspaceId): KeyedWorkspaceCipher {
     const opened = keys.map((bytes) => identifyKey(sodium, new Key(new Uint8Array(bytes))));
-    return new KeyedSealer(new SecretboxEncryptor(sodium, new RandomPool()), new OpenedKeys(workspace, opened));
+    return new KeyedWorkspaceCipher(
+      new SecretboxEncryptor(sodium, new RandomPool()),
+      new OpenedKeys(workspace, opened),
+    );
   }
 
   function seal(fields: JsonObject): Uint8Array {
-    return sealer.seal(identity, new Secret(fields)).sealed;
+    return cipher.seal(identity, new Secret(fields)).sealed;
   }
 
   before(async () => {
     sodium = await loadSodium();
-    sealer = sealerWith([keyOfWorkspace]);
+    cipher = cipherWith([keyOfWorkspace]);
   });
 
   it('gives back every JSON object, in any script, up to 64 KiB', () => {
@@ -57,7 +60,7 @@ describe('sealing a secret', () => {
     fc.assert(
       fc.property(fc.dictionary(text, fc.oneof(text, fc.jsonValue()), { maxKeys: 5 }), (dictionary) => {
         const fields: JsonObject = JSON.parse(JSON.stringify(dictionary));
-        expect(sealer.open(identity, seal(fields)).expose()).to.deep.equal(fields);
+        expect(cipher.open(identity, seal(fields)).expose()).to.deep.equal(fields);
       }),
       { numRuns: 300 },
     );
@@ -65,12 +68,12 @@ describe('sealing a secret', () => {
 
   it('gives back text with half of a surrogate pair, and names that objects know', () => {
     const fields: JsonObject = JSON.parse('{"__proto__":"a","constructor":"b","half":"\\ud83d","nul":"\\u0000"}');
-    expect(JSON.stringify(sealer.open(identity, seal(fields)).expose())).to.equal(JSON.stringify(fields));
+    expect(JSON.stringify(cipher.open(identity, seal(fields)).expose())).to.equal(JSON.stringify(fields));
   });
 
   it('opens the known vectors', () => {
     for (const { workspaceKey, sealed, plaintext, ...record } of sealedSecrets) {
-      const opened = sealerWith([unhex(workspaceKey)]).open(record, unhex(sealed));
+      const opened = cipherWith([unhex(workspaceKey)]).open(record, unhex(sealed));
       expect(JSON.stringify(opened.expose())).to.equal(plaintext);
     }
   });
@@ -89,7 +92,7 @@ describe('sealing a secret', () => {
   });
 
   it('names the key that it used', () => {
-    const { sealed, keyId } = sealer.seal(identity, new Secret({}));
+    const { sealed, keyId } = cipher.seal(identity, new Secret({}));
     expect(hex(keyId)).to.equal(hex(deriveIndependently(keyOfWorkspace, 'coffer/v1/key-id', [], 8)));
     expect(sealed.subarray(1, 9)).to.deep.equal(keyId);
   });
@@ -111,7 +114,7 @@ describe('sealing a secret', () => {
   it('does not open with any byte changed', () => {
     const sealed = seal({ api_key: 'a' });
     for (const [index, changed] of changedOnes(sealed).entries()) {
-      const refusal = refusalOf(() => sealer.open(identity, changed));
+      const refusal = refusalOf(() => cipher.open(identity, changed));
       expect(refusal, `byte ${index}`).to.equal(reasonAt(index));
     }
   });
@@ -119,7 +122,7 @@ describe('sealing a secret', () => {
   it('does not open where it was cut short, at any length', () => {
     const sealed = seal({ api_key: 'x'.repeat(100) });
     for (const cut of cutOnes(sealed)) {
-      const refusal = refusalOf(() => sealer.open(identity, cut));
+      const refusal = refusalOf(() => cipher.open(identity, cut));
       expect(refusal, `${cut.length} bytes`).to.equal(cut.length < 145 ? 'format_invalid' : 'box_invalid');
     }
   });
@@ -128,7 +131,7 @@ describe('sealing a secret', () => {
     const sealed = seal({ api_key: 'a' });
     for (const added of [1, 8, 64, 1000]) {
       const extended = new Uint8Array([...sealed, ...new Uint8Array(added)]);
-      expect(refusalOf(() => sealer.open(identity, extended))).to.equal('box_invalid');
+      expect(refusalOf(() => cipher.open(identity, extended))).to.equal('box_invalid');
     }
   });
 
@@ -139,37 +142,37 @@ describe('sealing a secret', () => {
       { ...identity, version: 2 },
       { ...identity, version: 256 },
     ]) {
-      expect(refusalOf(() => sealer.open(place, sealed))).to.equal('commitment_invalid');
+      expect(refusalOf(() => cipher.open(place, sealed))).to.equal('commitment_invalid');
     }
   });
 
   it('does not open in another workspace, even one that has the same key', () => {
-    const other = sealerWith([keyOfWorkspace], otherWorkspaceId);
+    const other = cipherWith([keyOfWorkspace], otherWorkspaceId);
     const place = { ...identity, workspaceId: otherWorkspaceId };
     expect(refusalOf(() => other.open(place, seal({ api_key: 'a' })))).to.equal('commitment_invalid');
   });
 
   it('does not open with a box of one version behind the head of another', () => {
     const first = seal({ api_key: 'a' });
-    const second = sealer.seal({ ...identity, version: 2 }, new Secret({ api_key: 'b' })).sealed;
+    const second = cipher.seal({ ...identity, version: 2 }, new Secret({ api_key: 'b' })).sealed;
     const mixed = new Uint8Array([...first.subarray(0, 41), ...second.subarray(41)]);
-    expect(refusalOf(() => sealer.open(identity, mixed))).to.equal('box_invalid');
+    expect(refusalOf(() => cipher.open(identity, mixed))).to.equal('box_invalid');
   });
 
   it('tells a wrong key from tampered bytes, to the operator alone', () => {
     const sealed = seal({ api_key: 'a' });
-    const wrongKey = refused(() => sealerWith([new Uint8Array(32).fill(0x22)]).open(identity, sealed));
-    const tampered = refused(() => sealer.open(identity, changedOnes(sealed).at(-1) ?? sealed));
+    const wrongKey = refused(() => cipherWith([new Uint8Array(32).fill(0x22)]).open(identity, sealed));
+    const tampered = refused(() => cipher.open(identity, changedOnes(sealed).at(-1) ?? sealed));
     expect(reasonOf(wrongKey)).to.equal('key_unknown');
     expect(reasonOf(tampered)).to.equal('box_invalid');
     expect([wrongKey.code, wrongKey.message]).to.deep.equal([tampered.code, tampered.message]);
   });
 
   it('seals with the newest key, and opens what older ones sealed', () => {
-    const newer = sealerWith([new Uint8Array(32).fill(0x22), keyOfWorkspace]);
+    const newer = cipherWith([new Uint8Array(32).fill(0x22), keyOfWorkspace]);
     const sealed = seal({ api_key: 'old' });
     expect(newer.open(identity, sealed).expose()).to.deep.equal({ api_key: 'old' });
-    expect(refusalOf(() => sealer.open(identity, newer.seal(identity, new Secret({})).sealed))).to.equal('key_unknown');
+    expect(refusalOf(() => cipher.open(identity, newer.seal(identity, new Secret({})).sealed))).to.equal('key_unknown');
   });
 
   it('refuses genuine boxes whose content is not what it writes, and quotes none of it', () => {
@@ -181,7 +184,7 @@ describe('sealing a secret', () => {
     };
     for (const [reason, plaintexts] of Object.entries(contents)) {
       for (const plaintext of plaintexts) {
-        const error = refused(() => sealer.open(identity, sealRaw(plaintext)));
+        const error = refused(() => cipher.open(identity, sealRaw(plaintext)));
         expect(reasonOf(error)).to.equal(reason);
         expect(`${error.stack} ${String(error.cause)}`).not.to.include('hunter2');
       }
@@ -200,18 +203,18 @@ describe('sealing a secret', () => {
 
   it('takes ids in upper case for the same ids', () => {
     const shouted = { ...identity, credentialId: credentialId.toUpperCase() };
-    expect(sealer.open(shouted, seal({ api_key: 'a' })).expose()).to.deep.equal({ api_key: 'a' });
+    expect(cipher.open(shouted, seal({ api_key: 'a' })).expose()).to.deep.equal({ api_key: 'a' });
   });
 
   it('does not serve the records of another workspace', () => {
     const foreign = { ...identity, workspaceId: otherWorkspaceId };
-    expect(() => sealer.seal(foreign, new Secret({}))).to.throw('own workspace');
-    expect(() => sealer.open(foreign, seal({}))).to.throw('own workspace');
+    expect(() => cipher.seal(foreign, new Secret({}))).to.throw('own workspace');
+    expect(() => cipher.open(foreign, seal({}))).to.throw('own workspace');
   });
 
   it('does not seal under what is no identity', () => {
     for (const wrong of [{ credentialId: 'CRD-1' }, { version: -1 }, { version: 1.5 }, { version: 2 ** 32 }]) {
-      expect(() => sealer.seal({ ...identity, ...wrong }, new Secret({})), JSON.stringify(wrong)).to.throw();
+      expect(() => cipher.seal({ ...identity, ...wrong }, new Secret({})), JSON.stringify(wrong)).to.throw();
     }
   });
 });

@@ -22,19 +22,19 @@ const secret = new Secret({ api_key: 'a' });
 describe('the cache of workspace keys', () => {
   it('asks the store once for calls that come together or later', async () => {
     const { workspaceKeys, store } = await newInstance();
-    await Promise.all(Array.from({ length: 10 }, () => workspaceKeys.sealerOf(workspaceId)));
-    await workspaceKeys.sealerOf(workspaceId);
+    await Promise.all(Array.from({ length: 10 }, () => workspaceKeys.cipherFor(workspaceId)));
+    await workspaceKeys.cipherFor(workspaceId);
     expect(store.asked).to.equal(1);
   });
 
   it('asks again once the time to live has passed', async () => {
     const { workspaceKeys, store, clock } = await newInstance({ timeToLiveMs: 1000 });
-    await workspaceKeys.sealerOf(workspaceId);
+    await workspaceKeys.cipherFor(workspaceId);
     clock.timeMs += 999;
-    await workspaceKeys.sealerOf(workspaceId);
+    await workspaceKeys.cipherFor(workspaceId);
     expect(store.asked).to.equal(1);
     clock.timeMs += 1;
-    await workspaceKeys.sealerOf(workspaceId);
+    await workspaceKeys.cipherFor(workspaceId);
     expect(store.asked).to.equal(2);
   });
 
@@ -42,18 +42,18 @@ describe('the cache of workspace keys', () => {
     const { workspaceKeys, store } = await newInstance({ workspacesMax: 2 });
     const third = '018cc251-f400-7a00-8000-000000000007';
     store.keys.push(workspaceKeys.newWorkspaceKey(third));
-    for (const id of [workspaceId, otherWorkspaceId, workspaceId, third]) await workspaceKeys.sealerOf(id);
+    for (const id of [workspaceId, otherWorkspaceId, workspaceId, third]) await workspaceKeys.cipherFor(id);
     expect(store.asked).to.equal(3);
-    await workspaceKeys.sealerOf(workspaceId);
+    await workspaceKeys.cipherFor(workspaceId);
     expect(store.asked).to.equal(3);
-    await workspaceKeys.sealerOf(otherWorkspaceId);
+    await workspaceKeys.cipherFor(otherWorkspaceId);
     expect(store.asked).to.equal(4);
   });
 
-  it('does not break a sealer that is still held when its keys expire or are evicted', async () => {
+  it('does not break a cipher that is still held when its keys expire or are evicted', async () => {
     const { workspaceKeys, clock } = await newInstance({ workspacesMax: 1, timeToLiveMs: 1000 });
-    const evicted = await workspaceKeys.sealerOf(workspaceId);
-    const expired = await workspaceKeys.sealerOf(otherWorkspaceId);
+    const evicted = await workspaceKeys.cipherFor(workspaceId);
+    const expired = await workspaceKeys.cipherFor(otherWorkspaceId);
     clock.timeMs += 1000;
     workspaceKeys.dropExpired();
     await collectGarbage();
@@ -63,9 +63,9 @@ describe('the cache of workspace keys', () => {
     );
   });
 
-  it('wipes the keys that left it once nobody holds their sealer', async () => {
+  it('wipes the keys that left it once nobody holds their cipher', async () => {
     const { instance, unwrapped } = await watchedInstance();
-    await instance.workspaceKeys.sealerOf(workspaceId);
+    await instance.workspaceKeys.cipherFor(workspaceId);
     instance.clock.timeMs += 1_000_000;
     instance.workspaceKeys.dropExpired();
     expect(unwrapped.map(isZero)).to.deep.equal([false]);
@@ -73,10 +73,10 @@ describe('the cache of workspace keys', () => {
     expect(unwrapped.map(isZero)).to.deep.equal([true]);
   });
 
-  it('wipes at once what it is told to forget, also under a sealer that is held, and only that', async () => {
+  it('wipes at once what it is told to forget, also under a cipher that is held, and only that', async () => {
     const { instance, unwrapped } = await watchedInstance();
-    const forgotten = await instance.workspaceKeys.sealerOf(workspaceId);
-    const kept = await instance.workspaceKeys.sealerOf(otherWorkspaceId);
+    const forgotten = await instance.workspaceKeys.cipherFor(workspaceId);
+    const kept = await instance.workspaceKeys.cipherFor(otherWorkspaceId);
     const { sealed } = forgotten.seal(identity, secret);
     instance.workspaceKeys.forget(workspaceId);
     expect(unwrapped.map(isZero)).to.deep.equal([true, false]);
@@ -87,8 +87,8 @@ describe('the cache of workspace keys', () => {
 
   it('wipes what it is told to forget also where it had been evicted before', async () => {
     const { instance, unwrapped } = await watchedInstance({ workspacesMax: 1 });
-    const evicted = await instance.workspaceKeys.sealerOf(workspaceId);
-    await instance.workspaceKeys.sealerOf(otherWorkspaceId);
+    const evicted = await instance.workspaceKeys.cipherFor(workspaceId);
+    await instance.workspaceKeys.cipherFor(otherWorkspaceId);
     instance.workspaceKeys.forget(workspaceId);
     expect(unwrapped.map(isZero)).to.deep.equal([true, false]);
     expect(refusalOf(() => evicted.seal(identity, secret))).to.equal('key_wiped');
@@ -96,9 +96,9 @@ describe('the cache of workspace keys', () => {
 
   it('does not keep keys that were being read while they were to be forgotten', async () => {
     const { instance, unwrapped } = await watchedInstance();
-    const reading = instance.workspaceKeys.sealerOf(workspaceId);
+    const reading = instance.workspaceKeys.cipherFor(workspaceId);
     instance.workspaceKeys.forget(workspaceId);
-    const afresh = instance.workspaceKeys.sealerOf(workspaceId);
+    const afresh = instance.workspaceKeys.cipherFor(workspaceId);
     expect(await reasonFor(reading)).to.equal('key_wiped');
     expect((await afresh).seal(identity, secret).sealed).to.have.lengthOf(145);
     expect(instance.store.asked).to.equal(2);
@@ -114,30 +114,30 @@ describe('the cache of workspace keys', () => {
       answers.push(answer);
       return answer.promise;
     };
-    const forgotten = workspaceKeys.sealerOf(workspaceId);
+    const forgotten = workspaceKeys.cipherFor(workspaceId);
     workspaceKeys.forget(workspaceId);
-    const afresh = workspaceKeys.sealerOf(workspaceId);
+    const afresh = workspaceKeys.cipherFor(workspaceId);
     answers[0]?.resolve(keys);
     expect(await reasonFor(forgotten)).to.equal('key_wiped');
-    const shared = workspaceKeys.sealerOf(workspaceId);
+    const shared = workspaceKeys.cipherFor(workspaceId);
     answers[1]?.resolve(keys);
     expect(await shared).to.equal(await afresh);
     expect(answers).to.have.lengthOf(2);
   });
 
-  it('wipes everything when closed, and gives out no sealer any more', async () => {
+  it('wipes everything when closed, and gives out no cipher any more', async () => {
     const { instance, unwrapped } = await watchedInstance({ workspacesMax: 1 });
-    const evicted = await instance.workspaceKeys.sealerOf(workspaceId);
-    await instance.workspaceKeys.sealerOf(otherWorkspaceId);
+    const evicted = await instance.workspaceKeys.cipherFor(workspaceId);
+    await instance.workspaceKeys.cipherFor(otherWorkspaceId);
     instance.workspaceKeys.close();
     expect(unwrapped.map(isZero)).to.deep.equal([true, true]);
     expect(refusalOf(() => evicted.seal(identity, secret))).to.equal('key_wiped');
-    expect(await rejectionOf(instance.workspaceKeys.sealerOf(workspaceId))).to.have.property('code', 'unavailable');
+    expect(await rejectionOf(instance.workspaceKeys.cipherFor(workspaceId))).to.have.property('code', 'unavailable');
   });
 
   it('refuses calls that were reading keys when it was closed', async () => {
     const { instance, unwrapped } = await watchedInstance();
-    const reading = instance.workspaceKeys.sealerOf(workspaceId);
+    const reading = instance.workspaceKeys.cipherFor(workspaceId);
     instance.workspaceKeys.close();
     expect(await reasonFor(reading)).to.equal('key_wiped');
     expect(unwrapped).to.deep.equal([]);
@@ -148,7 +148,7 @@ describe('the cache of workspace keys', () => {
     const { store, workspaceKeys } = instance;
     const broken = { ...workspaceKeys.newWorkspaceKey(workspaceId), wrapped: new Uint8Array(73) };
     store.keys = [...store.keys, broken];
-    expect(await reasonFor(workspaceKeys.sealerOf(workspaceId))).to.equal('workspace_key_invalid');
+    expect(await reasonFor(workspaceKeys.cipherFor(workspaceId))).to.equal('workspace_key_invalid');
     expect(unwrapped.map(isZero)).to.deep.equal([true]);
   });
 
@@ -158,11 +158,11 @@ describe('the cache of workspace keys', () => {
     const failures = [() => Promise.reject(new Error('lost')), throwLost];
     for (const fail of failures) {
       store.findWorkspaceKeys = fail;
-      const together = [workspaceKeys.sealerOf(workspaceId), workspaceKeys.sealerOf(workspaceId)];
+      const together = [workspaceKeys.cipherFor(workspaceId), workspaceKeys.cipherFor(workspaceId)];
       for (const one of together) expect(await rejectionOf(one)).to.have.property('message', 'lost');
     }
     store.findWorkspaceKeys = find;
-    expect((await workspaceKeys.sealerOf(workspaceId)).seal(identity, secret).sealed).to.have.lengthOf(145);
+    expect((await workspaceKeys.cipherFor(workspaceId)).seal(identity, secret).sealed).to.have.lengthOf(145);
   });
 });
 

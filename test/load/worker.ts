@@ -12,10 +12,10 @@ export interface WorkerParts {
   readonly viewers: readonly VaultClient[];
 }
 
-type Deed = (worker: Worker) => Promise<void>;
+type Operation = (worker: Worker) => Promise<void>;
 
 /** How often each is done, of a hundred times. */
-const deeds: readonly (readonly [share: number, deed: Deed])[] = [
+const operations: readonly (readonly [share: number, operation: Operation])[] = [
   [26, (worker) => worker.create()],
   [20, (worker) => worker.change()],
   [24, (worker) => worker.reveal()],
@@ -170,10 +170,10 @@ export class Worker {
     return any(this.#parts.clients);
   }
 
-  #choose(): Deed {
+  #choose(): Operation {
     let left = randomInt(100);
-    for (const [share, deed] of deeds) {
-      if (left < share) return deed;
+    for (const [share, operation] of operations) {
+      if (left < share) return operation;
       left -= share;
     }
     throw new RangeError('the shares are not a hundred');

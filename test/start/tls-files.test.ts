@@ -15,7 +15,7 @@ const first = authority.issue('localhost');
 const second = authority.issue('localhost');
 
 const troubleOf = (reading: Promise<unknown>): Promise<unknown> => reading.catch((error: unknown) => error);
-const spelt = ({ certificate }: Identity): string => certificate.replaceAll(/\s/g, '');
+const formatted = ({ certificate }: Identity): string => certificate.replaceAll(/\s/g, '');
 
 describe('the TLS files', () => {
   let directory: string;
@@ -93,10 +93,10 @@ describe('the TLS files', () => {
     }
 
     it('are used for new connections', async () => {
-      expect(await servedCertificate()).to.equal(spelt(first));
+      expect(await servedCertificate()).to.equal(formatted(first));
       await put(second);
       await watch.look();
-      expect(await servedCertificate()).to.equal(spelt(second));
+      expect(await servedCertificate()).to.equal(formatted(second));
       expect(lines).to.have.lengthOf(1);
     });
 
@@ -110,10 +110,10 @@ describe('the TLS files', () => {
     it('wait until the last of them is there', async () => {
       await writeFile(path('cert.pem'), second.certificate);
       await watch.look();
-      expect(await servedCertificate()).to.equal(spelt(first));
+      expect(await servedCertificate()).to.equal(formatted(first));
       await put(second);
       await watch.look();
-      expect(await servedCertificate()).to.equal(spelt(second));
+      expect(await servedCertificate()).to.equal(formatted(second));
     });
 
     it('stay in use as they were where the new ones are broken or gone, which is told once', async () => {
@@ -125,7 +125,7 @@ describe('the TLS files', () => {
       await watch.look();
       await watch.look();
       expect(lines).to.have.lengthOf(2);
-      expect(await servedCertificate()).to.equal(spelt(first));
+      expect(await servedCertificate()).to.equal(formatted(first));
       expect(lines.join()).not.to.include('-----');
     });
 

@@ -6,7 +6,7 @@ import { KeyedAuditMac } from '../../src/encryption/audit-mac.ts';
 import { KeyedGrantMac } from '../../src/encryption/grant-mac.ts';
 import { Key } from '../../src/encryption/key.ts';
 import { RandomPool } from '../../src/encryption/random.ts';
-import { RisingIds, uuidV7 } from '../../src/vault/ids.ts';
+import { MonotonicUuidV7, uuidV7 } from '../../src/vault/ids.ts';
 import { loadSodium } from '../../src/encryption/sodium.ts';
 import { SystemClock } from '../../src/vault/time.ts';
 import { openDatabase, type Database } from '../../src/store/postgres/database.ts';
@@ -16,10 +16,10 @@ import type { StoreLog } from '../../src/store/postgres/connect/store-log.ts';
 import { createStores, type Stores } from '../../src/store/stores/stores.ts';
 import type { AuditEvent } from '../../src/vault/audit/audit-event.ts';
 import type { Credential, SealedVersion } from '../../src/vault/credentials/credential.ts';
-import { notNarrowed } from '../../src/vault/narrowing.ts';
+import { unscoped } from '../../src/vault/key-scope.ts';
 import type { ApiKey, Membership, User } from '../../src/vault/identity/identity.ts';
 import type { Decision } from '../../src/vault/credentials/ports.ts';
-import type { ProofEnding } from '../../src/vault/identity/ports.ts';
+import type { Revocation } from '../../src/vault/identity/ports.ts';
 import type { Workspace, WrappedWorkspaceKey } from '../../src/vault/workspaces/ports.ts';
 import { startPostgresServer } from '../support/postgres-server.ts';
 import { sharedPostgres, type TestDatabase } from '../support/postgres.ts';
@@ -78,7 +78,7 @@ export async function openTestStores(poolMax = 4): Promise<TestStores> {
     grantMac: new KeyedGrantMac(sodium, new Key(randomBytes(32))),
     chain: new KeyedAuditChain(new KeyedAuditMac(sodium, new Key(randomBytes(32)))),
     clock,
-    ids: new RisingIds({ clock, random: new RandomPool() }),
+    ids: new MonotonicUuidV7({ clock, random: new RandomPool() }),
     log,
   };
   const superuser = new Client(target.connection);
@@ -144,7 +144,7 @@ export function newEvent(changes: Partial<AuditEvent> = {}): AuditEvent {
 }
 
 /** The event of what ends together with something else. */
-export function eventOfEnding({ action, resourceKind, resourceId }: ProofEnding): AuditEvent {
+export function eventOfRevocation({ action, resourceKind, resourceId }: Revocation): AuditEvent {
   return newEvent({ action, resourceKind, resourceId });
 }
 
@@ -181,7 +181,7 @@ export function newApiKey(user: User, changes: Partial<ApiKey> = {}): ApiKey {
     role: 'EDITOR',
     mayReveal: true,
     dialect: null,
-    ...notNarrowed,
+    ...unscoped,
     expiresAt: null,
     revokedAt: null,
     createdAt,

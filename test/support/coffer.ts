@@ -75,15 +75,15 @@ export async function startCoffer(options: TestCofferOptions = {}): Promise<Test
     database,
     environment,
     native,
-    issueKey: async ({ role, workspaceId = defaultWorkspaceId, dialect, withoutReveal, ...narrowing }) => {
+    issueKey: async ({ role, workspaceId = defaultWorkspaceId, dialect, withoutReveal, ...keyScope }) => {
       const body = {
         name: `a ${role} key`,
         role,
         ...(dialect && { dialect }),
         ...(withoutReveal && { without_reveal: true }),
-        providers: [...(narrowing.providers ?? [])],
-        tags: [...(narrowing.tags ?? [])],
-        credential_ids: [...(narrowing.credentialIds ?? [])],
+        providers: [...(keyScope.providers ?? [])],
+        tags: [...(keyScope.tags ?? [])],
+        credential_ids: [...(keyScope.credentialIds ?? [])],
       };
       return textOf(await native('POST', `/v1/workspaces/${workspaceId}/apiKeys`, body), 'token');
     },

@@ -13,7 +13,7 @@ export interface MatrixCaller {
   /** Undefined for nobody. */
   readonly token: string | undefined;
   /** What he has in his own workspace. */
-  readonly grant: { readonly role: Role; readonly mayReveal: boolean; readonly narrowing?: object } | undefined;
+  readonly grant: { readonly role: Role; readonly mayReveal: boolean; readonly keyScope?: object } | undefined;
   readonly isOwner: boolean;
 }
 

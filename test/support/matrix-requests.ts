@@ -1,7 +1,7 @@
 import { fromJsonString } from '@bufbuild/protobuf';
 import { Code, ConnectError, type Transport } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
-import { spellShortId } from '../../src/vault/ids.ts';
+import { formatShortId } from '../../src/vault/ids.ts';
 import type { JsonObject } from '../../src/vault/json.ts';
 import { nameOfRpc, type GuardedServed, type ServedRpc, type ServedStream } from './bound-rpcs.ts';
 import type { MatrixAnswer, MatrixCaller } from './decisions.ts';
@@ -139,13 +139,13 @@ function namesFor(one: GuardedServed, target: Target): JsonObject {
 
 /** An error of any protocol, as Connect spells those of unary calls. */
 function answerOfError({ code, rawMessage, details }: ConnectError): MatrixAnswer {
-  const spelt = Code[code].replaceAll(/(?<!^)[A-Z]/g, '_$&').toLowerCase();
+  const formatted = Code[code].replaceAll(/(?<!^)[A-Z]/g, '_$&').toLowerCase();
   const readable = details.map((detail) =>
     'type' in detail
       ? { type: detail.type, value: Buffer.from(detail.value).toString('base64').replaceAll('=', '') }
       : {},
   );
-  return { status: 400, text: JSON.stringify({ code: spelt, message: rawMessage, details: readable }) };
+  return { status: 400, text: JSON.stringify({ code: formatted, message: rawMessage, details: readable }) };
 }
 
 async function* only<Message>(message: Message): AsyncGenerator<Message> {
@@ -154,7 +154,7 @@ async function* only<Message>(message: Message): AsyncGenerator<Message> {
 
 /** MiniFlow takes one spelling of a workspace alone. */
 function spelling({ dialect }: GuardedServed, { workspaceId }: Target): string {
-  return dialect.name === 'miniflow' ? spellShortId('workspace', workspaceId) : workspaceId;
+  return dialect.name === 'miniflow' ? formatShortId('workspace', workspaceId) : workspaceId;
 }
 
 function headersFor(

@@ -7,7 +7,7 @@ import { Client } from 'pg';
 import { allBoundRpcs, nameOfRpc, type ServedRpc } from '../support/bound-rpcs.ts';
 import { startCoffer, type TestCoffer } from '../support/coffer.ts';
 import { absentWorkspaceId, mayNameCredential, thingsNamedBy, wayOfNaming } from '../support/matrix-requests.ts';
-import { spellShortId } from '../../src/vault/ids.ts';
+import { formatShortId } from '../../src/vault/ids.ts';
 import { allRoutes } from '../support/routes.ts';
 
 const transports: Record<string, (baseUrl: string) => Transport> = {
@@ -75,7 +75,7 @@ describe('the event of a denied call', () => {
     const one = { dialect, rpc };
     const isRead = 'permission' in rpc.access && rpc.access.permission === 'credentials.read';
     const workspace = isForeign ? absentWorkspaceId : coffer.defaultWorkspaceId;
-    const shown = dialect.name === 'miniflow' ? spellShortId('workspace', workspace) : workspace;
+    const shown = dialect.name === 'miniflow' ? formatShortId('workspace', workspace) : workspace;
     const way = wayOfNaming(one);
     const [field = ''] = thingsNamedBy(one);
     const requestId = randomUUID();

@@ -1,6 +1,6 @@
 import type { DescMethod } from '@bufbuild/protobuf';
 import { expect } from 'chai';
-import { spellShortId } from '../../src/vault/ids.ts';
+import { formatShortId } from '../../src/vault/ids.ts';
 import type { JsonObject, JsonValue } from '../../src/vault/json.ts';
 import { startCoffer, type TestCoffer } from '../support/coffer.ts';
 import { textOf } from '../support/json.ts';
@@ -165,8 +165,8 @@ describe('a credential of one workspace, for the admin of another', () => {
   function namings(): readonly Naming[] {
     const { workspace, credential, apiKey, user } = foreign;
     const short = {
-      workspace: spellShortId('workspace', workspace),
-      credential: spellShortId('credential', credential),
+      workspace: formatShortId('workspace', workspace),
+      credential: formatShortId('credential', credential),
     };
     const headers = { 'x-workspace-id': workspace, 'x-selected-account-id': workspace };
     const named = { credential, credentialName: nameText, apiKey, user };
@@ -174,7 +174,7 @@ describe('a credential of one workspace, for the admin of another', () => {
       { ...named, title: 'foreign workspace', workspace },
       { ...named, ...short, title: 'foreign workspace, short ids' },
       { ...named, title: 'own workspace', workspace: own.workspace },
-      { ...named, ...short, title: 'own workspace, short ids', workspace: spellShortId('workspace', own.workspace) },
+      { ...named, ...short, title: 'own workspace, short ids', workspace: formatShortId('workspace', own.workspace) },
       { ...named, title: 'foreign workspace by header', workspace: own.workspace, headers },
     ];
   }

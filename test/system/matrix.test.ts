@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { Client } from 'pg';
-import { spellShortId } from '../../src/vault/ids.ts';
+import { formatShortId } from '../../src/vault/ids.ts';
 import type { JsonObject } from '../../src/vault/json.ts';
 import { roles, type Role } from '../../src/vault/permissions.ts';
 import { allBoundRpcs, allBoundStreams, allGuardedRpcs, nameOfRpc, type GuardedServed } from '../support/bound-rpcs.ts';
@@ -36,7 +36,7 @@ const foreignName = 'a name that no one sees';
 const minuteMs = 61_000;
 
 /** What keys may be limited to; the first credential of each kind is within, and that of `beyond` is not. */
-const narrowings: Readonly<Record<string, (credentialId: string) => Partial<KeyOptions>>> = {
+const keyScopes: Readonly<Record<string, (credentialId: string) => Partial<KeyOptions>>> = {
   'for a provider': () => ({ providers: ['within'] }),
   'for a tag': () => ({ tags: ['within'] }),
   'for one credential': (credentialId) => ({ credentialIds: [credentialId] }),
@@ -150,7 +150,7 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
   });
 
   it('has let each kind of key reach what is within its limits in many ways', () => {
-    expect(reachedWithin).to.be.above(20 * Object.keys(narrowings).length);
+    expect(reachedWithin).to.be.above(20 * Object.keys(keyScopes).length);
   });
 
   it('has left the credentials of the foreign workspace, and beyond all limits, alone', async () => {
@@ -179,23 +179,23 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
     return [
       { title: 'nobody', token: undefined, grant: undefined, isOwner: false },
       ...(await Promise.all(made)),
-      ...(await makeNarrowed(workspaceId, absentThings['credential_id'] ?? '')),
+      ...(await makeScoped(workspaceId, absentThings['credential_id'] ?? '')),
       { title: 'OWNER without a membership', token: coffer.adminToken, grant: undefined, isOwner: true },
     ];
   }
 
   /** EDITORs with a key of each kind that is for some credentials alone. */
-  async function makeNarrowed(workspaceId: string, credentialId: string): Promise<MatrixCaller[]> {
-    const made = Object.entries(narrowings).map(async ([title, narrowing]) => ({
+  async function makeScoped(workspaceId: string, credentialId: string): Promise<MatrixCaller[]> {
+    const made = Object.entries(keyScopes).map(async ([title, keyScope]) => ({
       title: `EDITOR ${title}`,
-      token: await coffer.issueKey({ role: 'EDITOR', workspaceId, ...narrowing(credentialId) }),
-      grant: { role: 'EDITOR', mayReveal: true, narrowing: narrowing(credentialId) } as const,
+      token: await coffer.issueKey({ role: 'EDITOR', workspaceId, ...keyScope(credentialId) }),
+      grant: { role: 'EDITOR', mayReveal: true, keyScope: keyScope(credentialId) } as const,
       isOwner: false,
     }));
     return Promise.all(made);
   }
 
-  /** Makes a credential that all narrowings are for; it is the only one of its name. */
+  /** Makes a credential that all keyScopes are for; it is the only one of its name. */
   async function makeWithin(): Promise<Target> {
     const name = `within ${(madeWithin += 1)}`;
     const credential = { name, provider: 'within', tags: ['within'] };
@@ -225,9 +225,9 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
   ): Promise<void> {
     const plain = await ask(editor, await makeWithin());
     expect(plain.status).to.be.below(500);
-    for (const [title, narrowing] of Object.entries(narrowings)) {
+    for (const [title, keyScope] of Object.entries(keyScopes)) {
       const target = await makeWithin();
-      const { providers = [], tags = [], credentialIds = [] } = narrowing(target.things['credential_id'] ?? '');
+      const { providers = [], tags = [], credentialIds = [] } = keyScope(target.things['credential_id'] ?? '');
       const key = { name: 'k', role: 'EDITOR', providers, tags, credential_ids: credentialIds };
       const token = textOf(await asAdmin('apiKeys', key), 'token');
       const answer = await ask({ ...editor, token }, target);
@@ -311,7 +311,7 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
     // An owner is shown every workspace, and every user.
     if (caller.isOwner && rpc.access.kind !== 'workspace') return;
     const names = targets.flatMap(({ workspaceId, things }) =>
-      [workspaceId, spellShortId('workspace', workspaceId)].concat(Object.values(things)),
+      [workspaceId, formatShortId('workspace', workspaceId)].concat(Object.values(things)),
     );
     const answerFor = (title: Title) => {
       const found = answers.find(({ target }) => target.title === title);
@@ -332,7 +332,7 @@ function namesThing(one: GuardedServed): boolean {
 }
 
 function isLimited(grant: MatrixCaller['grant']): boolean {
-  return grant?.narrowing !== undefined;
+  return grant?.keyScope !== undefined;
 }
 
 /** Whether a request can name a target: a workspace that is not the caller’s default one, or a thing. */

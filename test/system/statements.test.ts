@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { createRequire } from 'node:module';
 import type { Client } from 'pg';
-import { spellShortId } from '../../src/vault/ids.ts';
+import { formatShortId } from '../../src/vault/ids.ts';
 import type { JsonObject } from '../../src/vault/json.ts';
 import { allBoundRpcs, nameOfRpc, type ServedRpc } from '../support/bound-rpcs.ts';
 import { startCoffer, type TestCoffer } from '../support/coffer.ts';
@@ -107,14 +107,14 @@ describe('the statements that a call sends to the database', () => {
   }
 
   async function compare(one: ServedRpc, ask: Ask): Promise<void> {
-    for (const spelt of [(target: Target) => target, inShort]) {
-      const unknown = await statementsOf(() => ask(admin, spelt(targets.unknown)));
+    for (const formatted of [(target: Target) => target, inShort]) {
+      const unknown = await statementsOf(() => ask(admin, formatted(targets.unknown)));
       expect(unknown.statements, 'it was looked for').not.to.deep.equal([]);
-      expect(await statementsOf(() => ask(admin, spelt(targets.foreign)))).to.deep.equal(unknown);
+      expect(await statementsOf(() => ask(admin, formatted(targets.foreign)))).to.deep.equal(unknown);
       if (!mayNameCredential(one)) continue;
-      const byLimited = await statementsOf(() => ask(limited, spelt(targets.unknown)));
+      const byLimited = await statementsOf(() => ask(limited, formatted(targets.unknown)));
       expect(byLimited.statements, 'it was looked for').not.to.deep.equal([]);
-      expect(await statementsOf(() => ask(limited, spelt(targets.beyond)))).to.deep.equal(byLimited);
+      expect(await statementsOf(() => ask(limited, formatted(targets.beyond)))).to.deep.equal(byLimited);
     }
     if (wayOfNaming(one) === undefined) return;
     const inAbsent = await statementsOf(() => ask(admin, targets.inAbsent));
@@ -145,11 +145,13 @@ describe('the statements that a call sends to the database', () => {
   function record(): void {
     sent = [];
     const note = (asked: unknown) => {
-      const spelt = statementsIn(asked);
-      if (spelt.every((text) => beside.has(text) || frame.has(text) || newConnection.test(text) || ofProbe.test(text)))
+      const formatted = statementsIn(asked);
+      if (
+        formatted.every((text) => beside.has(text) || frame.has(text) || newConnection.test(text) || ofProbe.test(text))
+      )
         return;
       // What travels together is told apart from what waits for the one before.
-      sent.push(spelt.join('; '));
+      sent.push(formatted.join('; '));
     };
     const noting = function (this: Client, ...values: readonly unknown[]): unknown {
       note(values[0]);
@@ -162,7 +164,7 @@ describe('the statements that a call sends to the database', () => {
 /** The same things by their other ids, of those that have one. */
 function inShort(target: Target): Target {
   const { credential_id = '', user_id = '' } = target.things;
-  const ids = { credential_id: spellShortId('credential', credential_id), user_id: spellShortId('user', user_id) };
+  const ids = { credential_id: formatShortId('credential', credential_id), user_id: formatShortId('user', user_id) };
   return { ...target, things: { ...target.things, ...ids } };
 }
 

@@ -1,22 +1,22 @@
 import { expect } from 'chai';
 import { assert, date, property } from 'fast-check';
-import { spellTime } from '../../src/vault/time.ts';
+import { formatTime } from '../../src/vault/time.ts';
 
-describe('spellTime', () => {
+describe('formatTime', () => {
   it('spells every time as Date does', () => {
     const usual = date({ min: new Date('0000-01-01'), max: new Date('9999-12-31'), noInvalidDate: true });
     for (const times of [usual, date({ noInvalidDate: true })]) {
-      const spelt = property(times, (time) => {
-        expect(spellTime(time)).to.equal(time.toISOString());
+      const formatted = property(times, (time) => {
+        expect(formatTime(time)).to.equal(time.toISOString());
       });
-      assert(spelt, { numRuns: 1_000 });
+      assert(formatted, { numRuns: 1_000 });
     }
   });
 
   it('knows every day of 400 years, and of the years around them', () => {
     for (let ms = Date.UTC(1895, 0, 1); ms < Date.UTC(2305, 0, 1); ms += 86_399_999) {
       const time = new Date(ms);
-      if (spellTime(time) !== time.toISOString()) expect(spellTime(time)).to.equal(time.toISOString());
+      if (formatTime(time) !== time.toISOString()) expect(formatTime(time)).to.equal(time.toISOString());
     }
   });
 
@@ -32,11 +32,11 @@ describe('spellTime', () => {
     '-000001-12-31T23:59:59.999Z',
   ]) {
     it(`spells ${text}`, () => {
-      expect(spellTime(new Date(text))).to.equal(text);
+      expect(formatTime(new Date(text))).to.equal(text);
     });
   }
 
   it('refuses what is no time', () => {
-    expect(() => spellTime(new Date(NaN))).to.throw(RangeError);
+    expect(() => formatTime(new Date(NaN))).to.throw(RangeError);
   });
 });

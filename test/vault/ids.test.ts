@@ -1,15 +1,15 @@
 import { expect } from 'chai';
 import * as fc from 'fast-check';
-import { parseId, parseReference, refersTo, shortIdOf, spellShortId, uuidV7 } from '../../src/vault/ids.ts';
+import { parseId, parseReference, refersTo, shortIdOf, formatShortId, uuidV7 } from '../../src/vault/ids.ts';
 
 const id = '018cc251-f400-7123-8abc-def012345678';
 
 describe('ids', () => {
   it('spells the last sixteen hex digits of an id as its short id, in upper case', () => {
     expect(shortIdOf(id)).to.equal('8ABCDEF012345678');
-    expect(spellShortId('credential', id)).to.equal('CRD-8ABCDEF012345678');
-    expect(spellShortId('workspace', id)).to.equal('WSP-8ABCDEF012345678');
-    expect(spellShortId('user', id)).to.equal('USR-8ABCDEF012345678');
+    expect(formatShortId('credential', id)).to.equal('CRD-8ABCDEF012345678');
+    expect(formatShortId('workspace', id)).to.equal('WSP-8ABCDEF012345678');
+    expect(formatShortId('user', id)).to.equal('USR-8ABCDEF012345678');
   });
 
   it('reads both spellings of an id, and a UUID in upper case', () => {
@@ -50,8 +50,8 @@ describe('ids', () => {
 
   it('spells the UUIDv7 that RFC 9562 gives as its example', () => {
     const random = Uint8Array.from([0xcc, 0x31, 0x8c, 0x4d, 0xc0, 0xc0, 0xc0, 0x73, 0x98, 0xf0]);
-    const spelt = uuidV7(0x017f22e279b0, random);
-    expect(spelt).to.equal('017f22e2-79b0-7cc3-98c4-dc0c0c07398f');
+    const formatted = uuidV7(0x017f22e279b0, random);
+    expect(formatted).to.equal('017f22e2-79b0-7cc3-98c4-dc0c0c07398f');
   });
 
   it('spells a version 7 UUID of the RFC variant whose order is that of time', () => {

@@ -127,11 +127,11 @@ export function someSecret(fields: JsonObject = { key: 'k1' }): Secret {
   return new Secret(fields);
 }
 
-function vaultOf({ ids, sealers, stores }: Instance, clock: StandingClock): CredentialVault {
+function vaultOf({ ids, ciphers, stores }: Instance, clock: StandingClock): CredentialVault {
   const uses = new UseRecorder(stores.credentials);
   return new CredentialVault({
     store: stores.credentials,
-    sealers,
+    ciphers,
     uses,
     clock,
     ids,
@@ -141,11 +141,11 @@ function vaultOf({ ids, sealers, stores }: Instance, clock: StandingClock): Cred
 }
 
 /** Made by the owner, who has nothing to do with the calls of the tests. */
-async function addWorkspace({ ids, sealers, stores }: Instance, clock: StandingClock): Promise<string> {
+async function addWorkspace({ ids, ciphers, stores }: Instance, clock: StandingClock): Promise<string> {
   const owner = await stores.users.findFirstOwner();
   assert(owner);
   const { caller, ...call } = callIn(owner.defaultWorkspaceId);
-  const directory = new WorkspaceDirectory({ store: stores.workspaces, sealers, clock, ids });
+  const directory = new WorkspaceDirectory({ store: stores.workspaces, ciphers, clock, ids });
   const made = { ...call, caller: { ...caller, userId: owner.id, isOwner: true } };
   return (await directory.createWorkspace(made, 'other')).id;
 }

@@ -1,6 +1,6 @@
 import type { Reference } from '../../vault/ids.ts';
 import type { Clock } from '../../vault/time.ts';
-import type { GrantNotices } from '../../vault/identity/ports.ts';
+import type { AccessChanges } from '../../vault/identity/ports.ts';
 import type { WorkspaceStore } from '../../vault/workspaces/ports.ts';
 
 /** For how long an answer is kept, in milliseconds. */
@@ -11,7 +11,7 @@ const answersMax = 10_000;
 /** What is asked, what tells that an answer has changed, and what tells the time. */
 export interface KnownWorkspacesParts {
   readonly workspaces: Pick<WorkspaceStore, 'findWorkspace'>;
-  readonly notices: GrantNotices;
+  readonly accessChanges: AccessChanges;
   readonly clock: Clock;
 }
 
@@ -32,7 +32,7 @@ export class KnownWorkspaces {
 
   constructor(parts: KnownWorkspacesParts) {
     this.#parts = parts;
-    parts.notices.subscribe(({ kind }) => {
+    parts.accessChanges.subscribe(({ kind }) => {
       if (kind !== 'workspace' && kind !== 'any') return;
       this.#changes += 1;
       this.#answers.clear();
@@ -44,7 +44,7 @@ export class KnownWorkspaces {
     const key = 'id' in reference ? reference.id : reference.shortId;
     const nowMs = this.#parts.clock.now().getTime();
     const known = this.#answers.get(key);
-    const isCurrent = this.#parts.notices.isCurrent();
+    const isCurrent = this.#parts.accessChanges.isCurrent();
     if (known && isCurrent && Math.abs(nowMs - known.atMs) < knownForMs) return known.id;
     const before = this.#changes;
     const workspace = await this.#parts.workspaces.findWorkspace(reference, signal);

@@ -16,9 +16,9 @@ import { draftDefaults, type CredentialDraft } from '../../vault/credentials/cre
 import type { CredentialChange } from '../../vault/credentials/credential-change.ts';
 import { etagOf, stateOf, type Credential, type CredentialState } from '../../vault/credentials/credential.ts';
 import { invalidArgument } from '../../vault/errors.ts';
-import { spellShortId } from '../../vault/ids.ts';
+import { formatShortId } from '../../vault/ids.ts';
 import type { Member, UsedApiKey, User } from '../../vault/identity/identity.ts';
-import { notNarrowed, type Narrowing } from '../../vault/narrowing.ts';
+import { unscoped, type KeyScope } from '../../vault/key-scope.ts';
 import type { Role } from '../../vault/permissions.ts';
 import type { Workspace } from '../../vault/workspaces/ports.ts';
 import { fromTimestamp, toStruct, toTimestamp } from '../shared/well-known-types.ts';
@@ -103,7 +103,7 @@ export function credentialToMessage(credential: Credential, now: Date): Credenti
   return {
     $typeName: 'coffer.v1.Credential',
     id: credential.id,
-    shortId: spellShortId('credential', credential.id),
+    shortId: formatShortId('credential', credential.id),
     workspaceId: credential.workspaceId,
     name: credential.name,
     description: credential.description ?? '',
@@ -131,7 +131,7 @@ export function credentialToMessage(credential: Credential, now: Date): Credenti
 /** Converts a workspace. */
 export function workspaceToMessage(workspace: Workspace): MessageInitShape<typeof WorkspaceSchema> {
   const { id, name, createdBy, createdAt } = workspace;
-  return { id, shortId: spellShortId('workspace', id), name, createdBy, createdAt: toTimestamp(createdAt) };
+  return { id, shortId: formatShortId('workspace', id), name, createdBy, createdAt: toTimestamp(createdAt) };
 }
 
 /** Converts a user, without the hash of the password. */
@@ -142,8 +142,8 @@ export function userToMessage(user: User): MessageInitShape<typeof UserSchema> {
     name,
     isOwner,
     defaultWorkspaceId,
-    shortId: spellShortId('user', id),
-    defaultWorkspaceShortId: spellShortId('workspace', defaultWorkspaceId),
+    shortId: formatShortId('user', id),
+    defaultWorkspaceShortId: formatShortId('workspace', defaultWorkspaceId),
     createdAt: toTimestamp(createdAt),
     ...(deactivatedAt && { deactivatedAt: toTimestamp(deactivatedAt) }),
   };
@@ -152,7 +152,7 @@ export function userToMessage(user: User): MessageInitShape<typeof UserSchema> {
 /** Converts a member of a workspace. */
 export function memberToMessage(member: Member): MessageInitShape<typeof MemberSchema> {
   const { userId, name, role, mayReveal } = member;
-  return { userId, shortId: spellShortId('user', userId), name, role: roleEnums[role], withoutReveal: !mayReveal };
+  return { userId, shortId: formatShortId('user', userId), name, role: roleEnums[role], withoutReveal: !mayReveal };
 }
 
 /** Converts an API key, without its token. */
@@ -167,7 +167,7 @@ export function apiKeyToMessage(apiKey: UsedApiKey): MessageInitShape<typeof Api
     role: roleEnums[role ?? 'ADMIN'],
     dialect: dialect ?? '',
     withoutReveal: !apiKey.mayReveal,
-    ...narrowingToMessage(apiKey),
+    ...keyScopeToMessage(apiKey),
     createdBy: apiKey.userId,
     createdAt: toTimestamp(apiKey.createdAt),
     ...(expiresAt && { expiresAt: toTimestamp(expiresAt) }),
@@ -186,8 +186,8 @@ export function callerToMessage(caller: Caller): MessageInitShape<typeof WhoAmIR
     userId,
     isOwner,
     defaultWorkspaceId,
-    userShortId: spellShortId('user', userId),
-    defaultWorkspaceShortId: spellShortId('workspace', defaultWorkspaceId),
+    userShortId: formatShortId('user', userId),
+    defaultWorkspaceShortId: formatShortId('workspace', defaultWorkspaceId),
     grants: caller.grants.map(grantToMessage),
   };
 }
@@ -197,7 +197,7 @@ export function expiryOf(timestamp: Timestamp | undefined): Date | null {
   return timestamp === undefined ? null : fromTimestamp('expires_at', timestamp);
 }
 
-function narrowingToMessage({ providers, tags, credentialIds }: Narrowing) {
+function keyScopeToMessage({ providers, tags, credentialIds }: KeyScope) {
   return { providers: [...providers], tags: [...tags], credentialIds: [...credentialIds] };
 }
 
@@ -205,11 +205,11 @@ function grantToMessage({
   workspaceId,
   role,
   mayReveal,
-  narrowing = notNarrowed,
+  keyScope = unscoped,
 }: Grant): MessageInitShape<typeof GrantSchema> {
-  const shortId = spellShortId('workspace', workspaceId);
-  const narrowed = narrowingToMessage(narrowing);
-  return { workspaceId, shortId, role: roleEnums[role], withoutReveal: !mayReveal, ...narrowed };
+  const shortId = formatShortId('workspace', workspaceId);
+  const scoped = keyScopeToMessage(keyScope);
+  return { workspaceId, shortId, role: roleEnums[role], withoutReveal: !mayReveal, ...scoped };
 }
 
 function read(message: CredentialMessage, names: readonly string[]): CredentialChange {

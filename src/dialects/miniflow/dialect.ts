@@ -8,7 +8,7 @@ import { quote } from '../../gateway/errors/refusal-limits.ts';
 import { workspaceListRpc, workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { Call } from '../../vault/caller.ts';
 import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
-import { spellShortId } from '../../vault/ids.ts';
+import { formatShortId } from '../../vault/ids.ts';
 import { answerBudgetOf } from '../shared/answer-budget.ts';
 import { withNameConflictMessage } from '../shared/errors.ts';
 import { authTypeMappings } from '../shared/auth-type-mapping.ts';
@@ -56,7 +56,7 @@ function creatingRpcs(vault: CredentialVault): BoundRpc[] {
   const create = async (request: InWorkspace, call: Call, { draft, secret }: mapping.MiniflowDraft) => {
     const creation = vault.createCredential(call, draft, secret);
     const { id } = await withNameConflictMessage(nameConflictMessage(draft.name, request), creation);
-    return { id: spellShortId('credential', id) };
+    return { id: formatShortId('credential', id) };
   };
   return [
     workspaceRpc(method.createApiKeyCredential, writing, async (request, call) =>
@@ -76,7 +76,7 @@ function readingRpcs(vault: CredentialVault): BoundRpc[] {
     workspaceListRpc(method.listCredentials, reading, {
       chunks: ({ credentialType }, call) => listCredentials(vault, credentialType, call),
       answer: (credentials, call, count) => ({
-        workspaceId: spellShortId('workspace', call.workspaceId),
+        workspaceId: formatShortId('workspace', call.workspaceId),
         credentials: [...credentials],
         count,
       }),
@@ -105,7 +105,7 @@ function changingRpcs(vault: CredentialVault): BoundRpc[] {
     }),
     workspaceRpc(method.deleteCredential, writing, async (request, call) => {
       const { id } = await vault.deleteCredential(call, request.credentialId);
-      return { success: true, deletedId: spellShortId('credential', id) };
+      return { success: true, deletedId: formatShortId('credential', id) };
     }),
   ];
 }

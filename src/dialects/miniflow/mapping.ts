@@ -10,7 +10,7 @@ import { draftDefaults, type CredentialDraft } from '../../vault/credentials/cre
 import type { CredentialChange } from '../../vault/credentials/credential-change.ts';
 import type { Credential } from '../../vault/credentials/credential.ts';
 import { invalidArgument, VaultError } from '../../vault/errors.ts';
-import { spellShortId } from '../../vault/ids.ts';
+import { formatShortId } from '../../vault/ids.ts';
 import { parseTime } from '../../vault/time.ts';
 import { findField } from '../shared/provider-catalogue.ts';
 import { Secret } from '../../vault/secret.ts';
@@ -82,8 +82,8 @@ export function detailToMessage(
 export function credentialToMessage(credential: Credential) {
   return {
     ...summaryToMessage(credential),
-    workspaceId: spellShortId('workspace', credential.workspaceId),
-    ownerId: spellShortId('user', credential.createdBy),
+    workspaceId: formatShortId('workspace', credential.workspaceId),
+    ownerId: formatShortId('user', credential.createdBy),
     createdAt: toTimestamp(credential.createdAt),
   };
 }
@@ -91,7 +91,7 @@ export function credentialToMessage(credential: Credential) {
 /** Converts a credential of any dialect to an element of a list. */
 export function summaryToMessage(credential: Credential) {
   return {
-    id: spellShortId('credential', credential.id),
+    id: formatShortId('credential', credential.id),
     name: credential.name,
     credentialType: authTypeMappings.miniflow.nameOf(credential.authType),
     credentialProvider: credential.provider.toUpperCase(),

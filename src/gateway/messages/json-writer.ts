@@ -18,7 +18,7 @@ import {
   timestampDate,
   ValueSchema,
 } from '@bufbuild/protobuf/wkt';
-import { spellTime } from '../../vault/time.ts';
+import { formatTime } from '../../vault/time.ts';
 import type { JsonStyle } from '../contract/dialect.ts';
 import { isJson } from '../request/json-guard.ts';
 import { fieldReader, wireNameOf } from '../routes/message-fields.ts';
@@ -78,8 +78,8 @@ function writeMembers(members: readonly Member[]): JsonWriter {
     let text = '';
     for (const { first, next, read, write, unset } of members) {
       const value = read(message);
-      const spelt = value === undefined ? unset : write(value);
-      if (spelt !== undefined) text += (text === '' ? first : next) + spelt;
+      const written = value === undefined ? unset : write(value);
+      if (written !== undefined) text += (text === '' ? first : next) + written;
     }
     return text === '' ? '{}' : `${text}}`;
   };
@@ -235,11 +235,11 @@ function writeTimestamp(value: unknown): string {
   const isWhole = nanos >= 0 && nanos < 1_000_000_000 && nanos % 1_000_000 === 0;
   const isPlain = isWhole && seconds >= 0n && seconds < plainSecondsMax;
   if (!isPlain) return JSON.stringify(toJson(TimestampSchema, value));
-  const text = spellTime(timestampDate(value));
+  const text = formatTime(timestampDate(value));
   return nanos === 0 ? `"${text.slice(0, -'.000Z'.length)}Z"` : `"${text}"`;
 }
 
 function writeMilliseconds(value: unknown): string {
   assert(isMessage(value, TimestampSchema));
-  return `"${spellTime(timestampDate(value))}"`;
+  return `"${formatTime(timestampDate(value))}"`;
 }

@@ -2,7 +2,7 @@ import { fromJson, ScalarType, type DescEnum, type DescMessage } from '@bufbuild
 import { base64Decode } from '@bufbuild/protobuf/wire';
 import { DurationSchema, FieldMaskSchema } from '@bufbuild/protobuf/wkt';
 import type { JsonValue } from '../../vault/json.ts';
-import { parseTime, spellTime } from '../../vault/time.ts';
+import { parseTime, formatTime } from '../../vault/time.ts';
 import type { Fault } from '../contract/dialect.ts';
 
 /** What a value breaks. */
@@ -101,7 +101,7 @@ function numberCheck(greatest: number): ValueCheck {
 /** Without what is finer than a millisecond, which the vault does not keep. */
 function checkTimestamp(value: JsonValue): ReturnType<ValueCheck> {
   const time = typeof value === 'string' ? parseTime(value) : undefined;
-  return time ? { json: spellTime(time) } : refuse('not_timestamp');
+  return time ? { json: formatTime(time) } : refuse('not_timestamp');
 }
 
 /** Paths by comma; their names in either spelling, where protobuf JSON knows the camel case alone. */

@@ -101,8 +101,11 @@ export class CommitQueue {
   ): Promise<Answer> {
     const span = trace.getActiveSpan();
     return new Promise((resolve, reject) => {
-      const attempt = (found: FoundCredential | undefined, isProofEnded: boolean) => {
-        const decision = isProofEnded && found && target.proof ? target.proof.refuse(found.credential) : decide(found);
+      const attempt = (found: FoundCredential | undefined, isRevoked: boolean) => {
+        const decision =
+          isRevoked && found && target.revocationCheck
+            ? target.revocationCheck.refuse(found.credential)
+            : decide(found);
         const settle = (groupSize: number) => {
           span?.setAttribute('coffer.group.size', groupSize);
           if ('refusal' in decision) reject(decision.refusal);

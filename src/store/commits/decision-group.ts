@@ -21,7 +21,7 @@ export interface DecisionWrite {
   readonly kind: 'decision';
   readonly target: DecisionTarget;
   /** Decides; `settle` answers or refuses once the decision is durable. */
-  readonly attempt: (found: FoundCredential | undefined, isProofEnded: boolean) => Attempted;
+  readonly attempt: (found: FoundCredential | undefined, isRevoked: boolean) => Attempted;
   readonly reject: (error: unknown) => void;
 }
 
@@ -73,8 +73,8 @@ function decideAll(group: Group, taken: Taken): Prepared {
     }
     if (!state.isCurrent(target)) return prepared(index);
     const finding = state.find(target, index);
-    const isProofEnded = target.proof !== undefined && found.endedProofs.has(target.proof.id);
-    const attempted = attempt(write, finding, isProofEnded);
+    const isRevoked = target.revocationCheck !== undefined && found.revokedIds.has(target.revocationCheck.id);
+    const attempted = attempt(write, finding, isRevoked);
     if ('error' in attempted) {
       refuse(attempted.error);
       continue;
@@ -109,9 +109,9 @@ async function decideAgain(group: Group, taken: Taken, claims: readonly Claim[])
 }
 
 /** An error that a decision throws is returned, so that it fails only its own caller. */
-function attempt(write: DecisionWrite, found: FoundCredential | undefined, isProofEnded: boolean) {
+function attempt(write: DecisionWrite, found: FoundCredential | undefined, isRevoked: boolean) {
   try {
-    return write.attempt(found, isProofEnded);
+    return write.attempt(found, isRevoked);
   } catch (error) {
     return { error };
   }

@@ -56,7 +56,7 @@ function conditionsOfList(request: CountRequest): Condition[] {
     { text: 'c.workspace_id = ?', values: [request.workspaceId] },
     ...(request.deletedToo ? [] : [{ text: 'c.deleted_at is null', values: [] }]),
     ...conditionsOfFilter(request),
-    ...conditionsOfNarrowing(request),
+    ...conditionsOfKeyScope(request),
     ...conditionsOfStates(request),
   ];
 }
@@ -83,9 +83,9 @@ function conditionsOfFilter(filter: CredentialFilter): Condition[] {
 }
 
 /** As `isVisible` of the vault has it. */
-function conditionsOfNarrowing({ narrowing }: CredentialFilter): Condition[] {
-  if (!narrowing) return [];
-  const { providers, tags, credentialIds } = narrowing;
+function conditionsOfKeyScope({ keyScope }: CredentialFilter): Condition[] {
+  if (!keyScope) return [];
+  const { providers, tags, credentialIds } = keyScope;
   return [
     ...(providers.length > 0 ? [{ text: 'c.provider = any (?::text[])', values: [providers] }] : []),
     ...(tags.length > 0 ? [{ text: 'c.tags && ?::text[]', values: [tags] }] : []),

@@ -27,7 +27,7 @@ export interface FoundForDecisions {
   /** What a name means, by the index of its target. */
   readonly byName: ReadonlyMap<number, SignedFinding>;
   /** Of the proofs that the targets name, those that have ended; perhaps none where nothing sealed was found. */
-  readonly endedProofs: ReadonlySet<string>;
+  readonly revokedIds: ReadonlySet<string>;
   /** Of the exclusive names that the targets announce, those that are taken; by `nameKeyOf`. */
   readonly takenNames: ReadonlySet<string>;
 }
@@ -40,7 +40,7 @@ interface Wanted extends Place {
 type FoundRow = SignedRow & { readonly index: number };
 
 /** Each row tells all proofs of the statement that have ended. */
-type SealedFoundRow = FoundRow & SealedRow & { readonly endedProofs: readonly string[] | null };
+type SealedFoundRow = FoundRow & SealedRow & { readonly revokedIds: readonly string[] | null };
 
 interface FoundUnlocked {
   readonly found: { readonly index: number; readonly found: SignedFinding }[];
@@ -56,9 +56,11 @@ export async function findForDecisions(
   targets: readonly DecisionTarget[],
   guard: CredentialGuard,
 ): Promise<FoundForDecisions> {
-  const proofs = [...new Set(targets.flatMap(({ proof }) => (proof ? [proof.id] : [])))];
+  const checkedIds = [
+    ...new Set(targets.flatMap(({ revocationCheck }) => (revocationCheck ? [revocationCheck.id] : []))),
+  ];
   const find = (property: 'id' | 'shortId' | 'name', from: readonly (DecisionTarget | undefined)[]) =>
-    findUnlocked(transaction, { property, wanted: placesBy(property, from), proofs, guard });
+    findUnlocked(transaction, { property, wanted: placesBy(property, from), checkedIds, guard });
   const unlocked = targets.map(unlessLocked);
   // All that is looked up here travels together.
   const [locked, takenNames, named, ...unlockedBy] = await Promise.all([
@@ -79,7 +81,7 @@ export async function findForDecisions(
   return {
     byId,
     byName: new Map(named.found.map(({ index, found }) => [index, found])),
-    endedProofs: new Set([named, ...unlockedBy].flatMap(({ ended }) => ended)),
+    revokedIds: new Set([named, ...unlockedBy].flatMap(({ ended }) => ended)),
     takenNames: new Set(takenNames.map(nameKeyOf)),
   };
 }
@@ -126,12 +128,12 @@ async function findUnlocked(
   {
     property,
     wanted,
-    proofs,
+    checkedIds,
     guard,
   }: {
     readonly property: 'id' | 'shortId' | 'name';
     readonly wanted: readonly Wanted[];
-    readonly proofs: readonly string[];
+    readonly checkedIds: readonly string[];
     readonly guard: CredentialGuard;
   },
 ): Promise<FoundUnlocked> {
@@ -140,14 +142,14 @@ async function findUnlocked(
   const [plainRows, sealedRows] = await Promise.all([
     plain.length > 0 ? transaction.run<FoundRow>(findCredentials(property, plain, { sealed: false })) : [],
     sealed.length > 0
-      ? transaction.run<SealedFoundRow>(findCredentials(property, sealed, { sealed: true, proofs }))
+      ? transaction.run<SealedFoundRow>(findCredentials(property, sealed, { sealed: true, checkedIds }))
       : [],
   ]);
   const found = [
     ...plainRows.map((row) => ({ index: row.index, found: findingOf(guard, row, undefined) })),
     ...sealedRows.map((row) => ({ index: row.index, found: findingOf(guard, row, sealedVersionOf(row)) })),
   ];
-  return { found, ended: sealedRows[0]?.endedProofs ?? [] };
+  return { found, ended: sealedRows[0]?.revokedIds ?? [] };
 }
 
 function findingOf(guard: CredentialGuard, row: SignedRow, current: SealedVersion | undefined): SignedFinding {

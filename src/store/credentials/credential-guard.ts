@@ -24,7 +24,7 @@ export class CredentialGuard {
   /** The MAC over all that decides or is shown; not over uses, which are counted apart. */
   sign(credential: Credential): Uint8Array {
     const { name, nameIsExclusive } = credential;
-    return this.#mac.compute(table, [spell(credential, nameIsExclusive ? name : null)]);
+    return this.#mac.compute(table, [serialize(credential, nameIsExclusive ? name : null)]);
   }
 
   /** The MAC over what the row of a new version says beside its sealed bytes. */
@@ -35,8 +35,8 @@ export class CredentialGuard {
 
   isGenuine(row: SignedRow): boolean {
     if (!row.mac) return false;
-    const spelt = spellAny(row);
-    return spelt !== undefined && this.#mac.verify(table, [spelt], row.mac);
+    const serialized = serializeRow(row);
+    return serialized !== undefined && this.#mac.verify(table, [serialized], row.mac);
   }
 }
 
@@ -46,9 +46,9 @@ export function formatCredentialState({ revision, currentVersion }: Credential, 
 }
 
 /** Undefined for a row with values of other types than are ever stored, or nested too deep: it was not written here. */
-function spellAny(row: SignedRow): string | undefined {
+function serializeRow(row: SignedRow): string | undefined {
   try {
-    return spell(credentialOf(row), row.exclusiveName ?? null);
+    return serialize(credentialOf(row), row.exclusiveName ?? null);
   } catch (error) {
     if (error instanceof TypeError || error instanceof RangeError) return undefined;
     throw error;
@@ -56,7 +56,7 @@ function spellAny(row: SignedRow): string | undefined {
 }
 
 /** One text for all, since that is fast. Changing the order or the spelling voids all stored rows. */
-function spell(credential: Credential, exclusiveName: string | null): string {
+function serialize(credential: Credential, exclusiveName: string | null): string {
   return JSON.stringify([
     credential.workspaceId,
     credential.id,

@@ -9,7 +9,7 @@ import {
   type SignedCredential,
   type SignedVersion,
 } from './credential-row.ts';
-import { endedProofs } from '../identity/ended-proofs.ts';
+import { revokedIds } from '../identity/revoked-ids.ts';
 import { type Fragment, insertRows, selectList, type Statement, updateRows } from '../postgres/statements/statement.ts';
 
 /** A place where a credential is looked for. */
@@ -53,7 +53,7 @@ const ways = {
 export function findCredentials(
   property: keyof typeof ways,
   places: readonly Place[],
-  { sealed, proofs = [] }: { readonly sealed: boolean; readonly proofs?: readonly string[] },
+  { sealed, checkedIds = [] }: { readonly sealed: boolean; readonly checkedIds?: readonly string[] },
 ): Statement {
   const { type, choice } = ways[property];
   const version = `, ${versionColumns} from credential c left join credential_version v
@@ -61,13 +61,13 @@ export function findCredentials(
   return {
     name: `${sealed ? 'sealed ' : ''}credentials by ${property}`,
     text: `
-      select p.index, ${signedList}${sealed ? `, ${sealedList}, ${endedProofs('$4')} as "endedProofs"` : ''}
+      select p.index, ${signedList}${sealed ? `, ${sealedList}, ${revokedIds('$4')} as "revokedIds"` : ''}
       from unnest($1::uuid[], $2::${type}[], $3::int[]) as p (workspace_id, value, index)
       cross join lateral (
         select c.*${sealed ? version : ' from credential c'}
         where c.workspace_id = p.workspace_id and ${choice}
       ) f`,
-    values: [...valuesOf(places), places.map(({ index }) => index), ...(sealed ? [proofs] : [])],
+    values: [...valuesOf(places), places.map(({ index }) => index), ...(sealed ? [checkedIds] : [])],
   };
 }
 

@@ -165,9 +165,9 @@ export function insertApiKey(guard: GrantGuard, apiKey: ApiKey): Fragment {
   const { id, workspaceId, userId, name, hash, prefix, role, mayReveal, dialect } = apiKey;
   const { expiresAt, revokedAt, createdAt } = apiKey;
   const { providers, tags, credentialIds } = apiKey;
-  const narrowing = { providers, tags, credentialIds };
+  const keyScope = { providers, tags, credentialIds };
   const lifetime = { expiresAt, revokedAt, createdAt };
-  const row = { id, workspaceId, userId, name, hash, prefix, role, mayReveal, dialect, ...narrowing, ...lifetime };
+  const row = { id, workspaceId, userId, name, hash, prefix, role, mayReveal, dialect, ...keyScope, ...lifetime };
   return insertInto('api_key', guard.sign(apiKeyGrants, row));
 }
 

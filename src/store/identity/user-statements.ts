@@ -88,9 +88,9 @@ export function deleteSession(id: string): Fragment {
 }
 
 /** Some of the API keys of a workspace that are not revoked, behind an id in their order, locked. */
-export function lockLivingKeys(workspaceId: string, after: string | null): Statement {
+export function lockValidKeys(workspaceId: string, after: string | null): Statement {
   return {
-    name: 'living keys, locked',
+    name: 'valid keys, locked',
     text:
       `select ${selectList('k', apiKeyProperties)} from api_key k` +
       ' where k.workspace_id = $1 and k.revoked_at is null and ($2::uuid is null or k.id > $2)' +

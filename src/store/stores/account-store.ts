@@ -7,7 +7,7 @@ import type { AccountStore, Deactivation, PasswordChange } from '../../vault/ide
 import { insertNamedUser, updateDeactivation, updatePassword, userOf, type UserRow } from '../identity/access-rows.ts';
 import type { CommitQueue } from '../commits/commit-queue.ts';
 import type { Database } from '../postgres/database.ts';
-import { endProofs, sessionEnding } from '../identity/end-proofs.ts';
+import { revokeAll, sessionRevocation } from '../identity/revoke-all.ts';
 import { UserEntity } from '../entities/identity.ts';
 import type { EntityCriteria } from '../postgres/statements/entity-query.ts';
 import type { GrantGuard } from '../identity/grant-guard.ts';
@@ -71,7 +71,7 @@ export class SqlAccountStore implements AccountStore {
       await transaction.run(combine(updatePassword(this.#guard, { ...row, passwordHash })));
       return {
         answer: true,
-        events: [...ended.map(({ id }) => eventOf(sessionEnding(id))), recordPriorState(event, row)],
+        events: [...ended.map(({ id }) => eventOf(sessionRevocation(id))), recordPriorState(event, row)],
       };
     });
   }
@@ -93,7 +93,7 @@ export class SqlAccountStore implements AccountStore {
         return { answer: { kind: 'last_owner' }, events: [] };
       }
       await transaction.run(combine(updateDeactivation(this.#guard, { ...row, deactivatedAt })));
-      const ended = await endProofs(this.#guard, transaction, { userId, revokedAt: deactivatedAt });
+      const ended = await revokeAll(this.#guard, transaction, { userId, revokedAt: deactivatedAt });
       return {
         answer: { kind: 'done', user: { ...user, deactivatedAt } },
         events: [...ended.map(eventOf), recordPriorState(event, row)],

@@ -1,3 +1,4 @@
+import { nilUuid } from '../../vault/ids.ts';
 import type { AuditEvent } from '../../vault/audit/audit-event.ts';
 import type {
   AuditEventRequest,
@@ -25,7 +26,7 @@ import {
 import type { Transaction } from '../postgres/sessions/transaction.ts';
 
 /** What such an event changes: of no workspace anything. As a decision it shares the commit of others. */
-const nothing = { workspaceId: '00000000-0000-0000-0000-000000000000', signal: new AbortController().signal };
+const nothing = { workspaceId: nilUuid, signal: new AbortController().signal };
 
 /** Events that stand alone. All others are written in the transaction of what they tell. */
 export class SqlAuditStore implements AuditStore {

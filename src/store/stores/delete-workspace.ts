@@ -5,11 +5,11 @@ import { apiKeyGrants, userGrants, workspaceGrants } from '../identity/grant-tab
 import { workspaceUnreadable } from '../../vault/errors.ts';
 import { combine, updateRow, updateRows } from '../postgres/statements/statement.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
-import { lockFirstUser, lockLivingKeys, lockUsersOf, rowsAtATime } from '../identity/user-statements.ts';
+import { lockFirstUser, lockValidKeys, lockUsersOf, rowsAtATime } from '../identity/user-statements.ts';
 import {
   deleteMemberships,
   deleteWorkspaceKeys,
-  livingOwners,
+  activeOwners,
   lockWorkspace,
   type WorkspaceRow,
 } from '../workspaces/workspace-statements.ts';
@@ -25,7 +25,7 @@ export async function deleteWorkspace(
 ): Promise<WorkspaceDeletion> {
   // Whose default workspace is the instance's must not change meanwhile.
   await transaction.run(lockFirstUser);
-  const owners = await transaction.run<UserRow>(livingOwners);
+  const owners = await transaction.run<UserRow>(activeOwners);
   const first = owners.find((row) => guard.holds(userGrants, row));
   if (!first || first.defaultWorkspaceId === workspaceId) return 'default';
   const [workspace] = await transaction.run<WorkspaceRow>(lockWorkspace(workspaceId));
@@ -48,7 +48,7 @@ async function revokeKeys(
   { workspaceId, revokedAt }: { readonly workspaceId: string; readonly revokedAt: Date },
 ): Promise<void> {
   for (let after: string | null = null; ;) {
-    const rows: readonly ApiKeyRow[] = await transaction.run<ApiKeyRow>(lockLivingKeys(workspaceId, after));
+    const rows: readonly ApiKeyRow[] = await transaction.run<ApiKeyRow>(lockValidKeys(workspaceId, after));
     const revoked = rows
       .filter((row) => guard.holds(apiKeyGrants, row))
       .map((row) => guard.sign(apiKeyGrants, { ...apiKeyOf(row), revokedAt }))

@@ -3,7 +3,7 @@ import type { InstanceStore } from '../../vault/workspaces/ports.ts';
 import type { InferEntity } from '@mikro-orm/postgresql';
 import type { AuditEvent } from '../../vault/audit/audit-event.ts';
 import { VaultError } from '../../vault/errors.ts';
-import type { FirstPassword, ProofEnding, UserStore } from '../../vault/identity/ports.ts';
+import type { FirstPassword, Revocation, UserStore } from '../../vault/identity/ports.ts';
 import type { User } from '../../vault/identity/identity.ts';
 import { isPassword } from '../../vault/identity/passwords.ts';
 import {
@@ -18,7 +18,7 @@ import {
 import type { CommitQueue } from '../commits/commit-queue.ts';
 import type { Database } from '../postgres/database.ts';
 import { UserEntity } from '../entities/identity.ts';
-import { endProofs, sessionEnding } from '../identity/end-proofs.ts';
+import { revokeAll, sessionRevocation } from '../identity/revoke-all.ts';
 import type { EntityCriteria } from '../postgres/statements/entity-query.ts';
 import type { GrantGuard } from '../identity/grant-guard.ts';
 import { userGrants } from '../identity/grant-tables.ts';
@@ -96,7 +96,7 @@ export class SqlUserStore implements UserStore, InstanceStore {
     });
   }
 
-  async replaceProofs(replacement: Parameters<UserStore['replaceProofs']>[0]): Promise<void> {
+  async replaceAuthentication(replacement: Parameters<UserStore['replaceAuthentication']>[0]): Promise<void> {
     const { apiKey, revokedAt, passwordHash, event, eventOf } = replacement;
     assert(apiKey.role === null, 'a personal key has no role of its own');
     const { userId } = apiKey;
@@ -105,7 +105,7 @@ export class SqlUserStore implements UserStore, InstanceStore {
       await transaction.run(lockFirstUser);
       const [user] = await transaction.run<UserRow>(lockUser(userId));
       if (!user || !this.#guard.holds(userGrants, user)) throw new VaultError('not_found', 'the user is gone');
-      const ended = await endProofs(this.#guard, transaction, { userId, revokedAt });
+      const ended = await revokeAll(this.#guard, transaction, { userId, revokedAt });
       const endings = [...ended.map(eventOf), recordPriorState(eventOf(withdrawalOf(userId)), user)];
       await transaction.run(combine(updatePassword(this.#guard, { ...user, passwordHash })));
       await transaction.run(combine(insertApiKey(this.#guard, apiKey)));
@@ -140,7 +140,7 @@ export class SqlUserStore implements UserStore, InstanceStore {
       if (user?.passwordHash !== passwordHash || isDeactivated(user)) return nothingDone;
       await transaction.run(combine(insertSession(this.#guard, session)));
       const ended = await transaction.run<{ readonly id: string }>(endSessionsBeyond(session, keep));
-      return { answer: true, events: [...ended.map(({ id }) => eventOf(sessionEnding(id))), event] };
+      return { answer: true, events: [...ended.map(({ id }) => eventOf(sessionRevocation(id))), event] };
     });
   }
 
@@ -172,7 +172,7 @@ export class SqlUserStore implements UserStore, InstanceStore {
   }
 }
 
-function withdrawalOf(resourceId: string): ProofEnding {
+function withdrawalOf(resourceId: string): Revocation {
   return { action: 'users.withdraw_password', resourceKind: 'user', resourceId };
 }
 

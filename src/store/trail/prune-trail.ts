@@ -1,4 +1,4 @@
-import { continuableLines, spellHead, type AuditHead, type LedgerEntry } from '../../vault/audit/audit-chain.ts';
+import { continuableLines, formatHead, type AuditHead, type LedgerEntry } from '../../vault/audit/audit-chain.ts';
 import type { AuditChain } from '../../vault/audit/ports.ts';
 import type { Clock } from '../../vault/time.ts';
 import { insertLedgerEntry } from './audit-event-row.ts';
@@ -73,7 +73,7 @@ async function pruneSome(
   const end = Math.min(isTold(ledger, stream, headOf(last)) ? last.seq : last.seq - 1, older);
   const [cut] = await transaction.run<HeadRow>(findCut({ stream, end, count: eventsAtATime }));
   if (!cut) return 0;
-  const heads = JSON.stringify({ [stream]: spellHead(headOf(cut)) });
+  const heads = JSON.stringify({ [stream]: formatHead(headOf(cut)) });
   const line = chain.enter(ledger.at(-1), { kind: 'prune', stream, time: clock.now(), heads });
   await transaction.run(combine(insertLedgerEntry(line)));
   const deleted = await transaction.run(deleteEvents(stream, cut.seq));
@@ -81,6 +81,6 @@ async function pruneSome(
 }
 
 function isTold(ledger: readonly LedgerEntry[], stream: string, head: AuditHead): boolean {
-  const spelt = spellHead(head);
-  return ledger.some(({ heads, kind }) => kind === 'begin' && readHeads(heads)[stream] === spelt);
+  const serialized = formatHead(head);
+  return ledger.some(({ heads, kind }) => kind === 'begin' && readHeads(heads)[stream] === serialized);
 }

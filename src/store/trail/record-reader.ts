@@ -1,3 +1,4 @@
+import { nilUuid } from '../../vault/ids.ts';
 import type { QueryResultRow } from 'pg';
 import type { GrantMac } from '../../vault/identity/ports.ts';
 import type {
@@ -30,7 +31,7 @@ import {
   credentialsCursor,
   enterWorkspace,
   fetchRows,
-  findLivingWorkspace,
+  findExistingWorkspace,
   findRecordedWorkspaces,
   findVersions,
   tableCursor,
@@ -46,7 +47,7 @@ import type { WrappedWorkspaceKey } from '../../vault/workspaces/ports.ts';
 const rowsAtATime = 1_000;
 /** Their sealed secrets may be large. */
 const versionsAtATime = 100;
-const firstPlace = { credentialId: '00000000-0000-0000-0000-000000000000', version: 0 };
+const firstPlace = { credentialId: nilUuid, version: 0 };
 
 type WithMac<Row> = Row & { readonly mac: Uint8Array };
 /** All but the place null where a credential has no version. */
@@ -167,8 +168,8 @@ export class SqlVersionReader implements VersionReader {
     }
   }
 
-  async isLiving(workspaceId: string, signal: AbortSignal | undefined): Promise<boolean> {
-    return (await this.#database.query(findLivingWorkspace(workspaceId), signal)).length > 0;
+  async workspaceExists(workspaceId: string, signal: AbortSignal | undefined): Promise<boolean> {
+    return (await this.#database.query(findExistingWorkspace(workspaceId), signal)).length > 0;
   }
 
   async *#readWorkspace(

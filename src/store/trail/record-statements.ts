@@ -169,7 +169,7 @@ export function findVersions(
 }
 
 /** Whether a workspace is there. */
-export function findLivingWorkspace(workspaceId: string): Statement {
+export function findExistingWorkspace(workspaceId: string): Statement {
   return { name: '', text: 'select id from workspace where id = $1 and deleted_at is null', values: [workspaceId] };
 }
 

@@ -1,7 +1,7 @@
 import { type AuditEvent, systemEvent } from '../../vault/audit/audit-event.ts';
 import {
   continuableLines,
-  spellHead,
+  formatHead,
   type AuditHead,
   type LedgerEntry,
   type StreamHead,
@@ -158,7 +158,7 @@ export class TrailWriter {
     const entries = continuableLines(await transaction.run<LedgerEntry>(findLedger));
     const told = new Set(entries.flatMap(({ heads }) => Object.entries(readHeads(heads)).map(String)));
     const rows = await transaction.run<HeadRow>(findHeadsOfStreams);
-    const found = rows.map((row) => [row.stream, spellHead(headOf(row))]);
+    const found = rows.map((row) => [row.stream, formatHead(headOf(row))]);
     const heads = JSON.stringify(Object.fromEntries(found.filter((head) => !told.has(String(head)))));
     const time = clock.now();
     const lossLine = loss && { kind: 'loss' as const, stream: loss.stream, time, heads: formatLoss(loss) };
@@ -169,5 +169,5 @@ export class TrailWriter {
 }
 
 function isSame(one: AuditHead, other: AuditHead): boolean {
-  return spellHead(one) === spellHead(other);
+  return formatHead(one) === formatHead(other);
 }

@@ -1,4 +1,4 @@
-import { isNarrowing } from '../../vault/narrowing.ts';
+import { isScoped } from '../../vault/key-scope.ts';
 import type { ApiKey, User } from '../../vault/identity/identity.ts';
 import { flag, instant, type GrantTable } from '../identity/grant-guard.ts';
 
@@ -45,7 +45,7 @@ export const formerApiKeyGrants: GrantTable<FormerApiKey> = {
     apiKey.dialect ?? null,
     instant(apiKey.expiresAt),
     instant(apiKey.revokedAt),
-    ...(isNarrowing(apiKey) ? [JSON.stringify([apiKey.providers, apiKey.tags, apiKey.credentialIds])] : []),
+    ...(isScoped(apiKey) ? [JSON.stringify([apiKey.providers, apiKey.tags, apiKey.credentialIds])] : []),
   ],
   id: (apiKey) => apiKey.id,
 };

@@ -1,3 +1,4 @@
+import { nilUuid } from '../../vault/ids.ts';
 import { continuableLines, type LedgerEntry } from '../../vault/audit/audit-chain.ts';
 import type { AuditChain } from '../../vault/audit/ports.ts';
 import type { Clock } from '../../vault/time.ts';
@@ -40,7 +41,7 @@ export async function signCredentialsOnce(signing: Signing): Promise<void> {
   await database.transact({}, async (transaction) => {
     await transaction.run(lockLedger);
     const entries = continuableLines(await transaction.run<LedgerEntry>(findLedger));
-    const line = { kind: 'sign', stream: noStream, time: clock.now(), heads: '{}' } as const;
+    const line = { kind: 'sign', stream: nilUuid, time: clock.now(), heads: '{}' } as const;
     await transaction.run(combine(insertLedgerEntry(chain.enter(entries.at(-1), line))));
   });
 }
@@ -58,8 +59,6 @@ function findUnsigned(workspaceId: string): Statement {
 }
 
 /** A line about all streams names none. */
-const noStream = '00000000-0000-0000-0000-000000000000';
-
 /** Where a line was removed or changed, it may have been the one: then nothing is signed any more. */
 function isSigned(chain: AuditChain, ledger: readonly LedgerEntry[]): boolean {
   return ledger.some((entry, index) => {

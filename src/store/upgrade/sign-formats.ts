@@ -1,8 +1,9 @@
+import { nilUuid } from '../../vault/ids.ts';
 import { continuableLines, type LedgerEntry } from '../../vault/audit/audit-chain.ts';
 import type { AuditChain } from '../../vault/audit/ports.ts';
 import type { Clock } from '../../vault/time.ts';
 import type { GrantMac } from '../../vault/identity/ports.ts';
-import type { SealerSource } from '../../vault/workspaces/ports.ts';
+import type { WorkspaceCipherSource } from '../../vault/workspaces/ports.ts';
 import type { Database } from '../postgres/database.ts';
 import { type Statement, combine } from '../postgres/statements/statement.ts';
 import type { StoreLog } from '../postgres/connect/store-log.ts';
@@ -17,7 +18,7 @@ export interface FormatSigning {
   /** Opens the database as the owner of its tables, for changing rows that the server's own role may not. */
   readonly openOwner: () => Promise<Database>;
   readonly grantMac: GrantMac;
-  readonly sealers: SealerSource;
+  readonly ciphers: WorkspaceCipherSource;
   readonly chain: AuditChain;
   readonly clock: Clock;
   readonly log: StoreLog;
@@ -28,7 +29,7 @@ export interface TableSigning {
   /** Of the owner of the tables. */
   readonly database: Database;
   readonly grantMac: GrantMac;
-  readonly sealers: SealerSource;
+  readonly ciphers: WorkspaceCipherSource;
   readonly progress: SigningProgress;
 }
 
@@ -76,12 +77,12 @@ export async function signFormatsOnce(signing: FormatSigning): Promise<void> {
 }
 
 async function signOne(
-  { grantMac, log, sealers }: FormatSigning,
+  { grantMac, log, ciphers }: FormatSigning,
   owner: Database,
   { table, format, sign }: TableFormat,
 ): Promise<void> {
   const progress = new SigningProgress({ table, format, log });
-  await sign({ database: owner.forLongWork(), grantMac, sealers, progress });
+  await sign({ database: owner.forLongWork(), grantMac, ciphers, progress });
   progress.end();
 }
 
@@ -114,13 +115,11 @@ const findEvidence: Statement = {
 };
 
 /** A line about all streams names none. */
-const noStream = '00000000-0000-0000-0000-000000000000';
-
 async function record({ chain, clock, database }: FormatSigning, format: Readonly<Record<string, string>>) {
   await database.transact({}, async (transaction) => {
     await transaction.run(lockLedger);
     const entries = continuableLines(await transaction.run<LedgerEntry>(findLedger));
-    const line = { kind: 'format', stream: noStream, time: clock.now(), heads: JSON.stringify(format) } as const;
+    const line = { kind: 'format', stream: nilUuid, time: clock.now(), heads: JSON.stringify(format) } as const;
     await transaction.run(combine(insertLedgerEntry(chain.enter(entries.at(-1), line))));
   });
 }

@@ -1,3 +1,4 @@
+import { nilUuid } from '../../vault/ids.ts';
 import type { QueryResultRow } from 'pg';
 import { selectList, type Statement, combine, updateRows } from '../postgres/statements/statement.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
@@ -51,7 +52,7 @@ export async function signTable<Row extends Signed & QueryResultRow & { readonly
   upgrade: TableUpgrade<Row>,
 ): Promise<void> {
   const ended = upgrade.endedStates ? await readEnded(signing, upgrade.endedStates) : new Set<string>();
-  let last: string | undefined = '00000000-0000-0000-0000-000000000000';
+  let last: string | undefined = nilUuid;
   while (last !== undefined) {
     const after: string = last;
     last = await signing.database.transact({}, (transaction) =>

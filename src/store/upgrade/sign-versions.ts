@@ -1,4 +1,5 @@
-import type { SealerSource, WorkspaceSealer } from '../../vault/workspaces/ports.ts';
+import { nilUuid } from '../../vault/ids.ts';
+import type { WorkspaceCipherSource, WorkspaceCipher } from '../../vault/workspaces/ports.ts';
 import { VaultError } from '../../vault/errors.ts';
 import type { Database } from '../postgres/database.ts';
 import { selectList, type Statement, combine, updateRows } from '../postgres/statements/statement.ts';
@@ -11,7 +12,6 @@ const workspacesAtATime = 100;
 /** Enough of the sealed bytes for recognizing their place, however large the secret is. */
 const sealedBytesRead = 145;
 
-const nilId = '00000000-0000-0000-0000-000000000000';
 const macTypes = { workspaceId: 'uuid', credentialId: 'uuid', version: 'int', mac: 'bytea' } as const;
 const keys = ['workspaceId', 'credentialId', 'version'] as const;
 
@@ -24,7 +24,7 @@ type Place = Pick<VersionRecord, (typeof keys)[number]>;
  */
 export async function signVersions(signing: TableSigning): Promise<void> {
   const { database } = signing;
-  for (let last = nilId; ;) {
+  for (let last = nilUuid; ;) {
     const workspaces = (await database.query<{ readonly id: string }>(findWorkspaces(last))).map(({ id }) => id);
     await signPart(signing, workspaces);
     const [end] = workspaces.slice(-1);
@@ -36,11 +36,11 @@ export async function signVersions(signing: TableSigning): Promise<void> {
 async function signPart(signing: TableSigning, workspaces: readonly string[]): Promise<void> {
   if (workspaces.length === 0) return;
   const { database, progress } = signing;
-  const sealers = await openSealers(signing.sealers, workspaces);
-  const firstPlace = { workspaceId: nilId, credentialId: nilId, version: 0 };
+  const ciphers = await openCiphers(signing.ciphers, workspaces);
+  const firstPlace = { workspaceId: nilUuid, credentialId: nilUuid, version: 0 };
   let rows = await readSome(database, workspaces, firstPlace);
   while (rows.length > 0) {
-    const sound = rows.filter((row) => sealers.get(row.workspaceId)?.recognizes(row, row));
+    const sound = rows.filter((row) => ciphers.get(row.workspaceId)?.recognizes(row, row));
     for (const row of rows) if (!sound.includes(row)) progress.fail(versionGrants.id(row));
     const [last] = rows.slice(-1);
     // The next ones are read while these are written.
@@ -51,17 +51,17 @@ async function signPart(signing: TableSigning, workspaces: readonly string[]): P
   }
 }
 
-async function openSealers(
-  source: SealerSource,
+async function openCiphers(
+  source: WorkspaceCipherSource,
   workspaces: readonly string[],
-): Promise<ReadonlyMap<string, WorkspaceSealer>> {
-  const opened = await Promise.all(workspaces.map(async (id) => [id, await openSealer(source, id)] as const));
-  return new Map(opened.flatMap(([id, sealer]) => (sealer ? [[id, sealer] as const] : [])));
+): Promise<ReadonlyMap<string, WorkspaceCipher>> {
+  const opened = await Promise.all(workspaces.map(async (id) => [id, await openCipher(source, id)] as const));
+  return new Map(opened.flatMap(([id, cipher]) => (cipher ? [[id, cipher] as const] : [])));
 }
 
-async function openSealer(source: SealerSource, workspaceId: string): Promise<WorkspaceSealer | undefined> {
+async function openCipher(source: WorkspaceCipherSource, workspaceId: string): Promise<WorkspaceCipher | undefined> {
   try {
-    return await source.sealerOf(workspaceId);
+    return await source.cipherFor(workspaceId);
   } catch (error) {
     // Keys that are missing or tampered with: no version under them can be recognized.
     if (error instanceof VaultError && error.code === 'secret_unreadable') return undefined;

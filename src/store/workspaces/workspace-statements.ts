@@ -38,8 +38,8 @@ export function lockWorkspace(id: string): Statement {
 }
 
 /** The owners of the instance who were not deactivated, the first one first. */
-export const livingOwners: Statement = {
-  name: 'living owners',
+export const activeOwners: Statement = {
+  name: 'active owners',
   text:
     `select ${selectList('u', userProperties)} from "user" u` +
     ' where u.is_owner and u.deactivated_at is null order by u.id',

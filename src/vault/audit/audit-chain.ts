@@ -73,11 +73,11 @@ export interface StreamHead extends AuditHead {
 }
 
 /** A head as it is logged, kept elsewhere and given back for verifying: `1234:9f3a…`. */
-export function spellHead({ sequence, mac }: AuditHead): string {
+export function formatHead({ sequence, mac }: AuditHead): string {
   return `${sequence}:${Array.from(mac, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 }
 
-/** Reads what `spellHead` wrote; undefined for anything else. */
+/** Reads what `formatHead` wrote; undefined for anything else. */
 export function parseHead(text: string): AuditHead | undefined {
   const [, sequence = '', hex = ''] = /^([1-9]\d{0,15}):([0-9a-f]{64})$/.exec(text) ?? [];
   if (hex === '') return undefined;

@@ -85,7 +85,7 @@ export interface RecordReader {
 export interface VersionReader {
   readVersions(signal: AbortSignal | undefined): AsyncIterable<readonly VersionEvidence[]>;
   /** Whether a workspace is there, and was not deleted meanwhile. */
-  isLiving(workspaceId: string, signal: AbortSignal | undefined): Promise<boolean>;
+  workspaceExists(workspaceId: string, signal: AbortSignal | undefined): Promise<boolean>;
 }
 
 /** Which events are wanted. What is absent does not limit them. */

@@ -1,4 +1,4 @@
-import { spellHead, parseHead, type AuditHead, type LedgerEntry } from './audit-chain.ts';
+import { formatHead, parseHead, type AuditHead, type LedgerEntry } from './audit-chain.ts';
 
 /**
  * Committed events that the database no longer has: the end of a stream, lost in a failover to a replica that lacked it, or
@@ -31,7 +31,7 @@ export function describeLoss({ kept, lost, stream }: TrailLoss): string {
 
 /** Serializes a loss as the heads of a ledger line: `{"kept":"<head>","lost":"<head>"}`. */
 export function formatLoss({ kept, lost }: TrailLoss): string {
-  return JSON.stringify({ ...(kept && { kept: spellHead(kept) }), lost: spellHead(lost) });
+  return JSON.stringify({ ...(kept && { kept: formatHead(kept) }), lost: formatHead(lost) });
 }
 
 /** Parses a ledger line of kind `loss` or `acknowledge`; undefined for any other line. */
@@ -48,7 +48,7 @@ export function unacknowledgedLosses(entries: readonly LedgerEntry[]): readonly 
   for (const entry of entries) {
     const loss = readLoss(entry);
     if (!loss) continue;
-    const key = `${loss.stream} ${spellHead(loss.lost)}`;
+    const key = `${loss.stream} ${formatHead(loss.lost)}`;
     if (entry.kind === 'loss') open.set(key, loss);
     else open.delete(key);
   }

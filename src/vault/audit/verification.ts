@@ -111,7 +111,7 @@ export interface TrailFault {
 export interface TrailVerification {
   readonly intact: boolean;
   readonly eventCount: number;
-  /** The last event of each stream, as `spellHead` has it: for expecting it the next time. */
+  /** The last event of each stream, as `formatHead` has it: for expecting it the next time. */
   readonly heads: ReadonlyMap<string, string>;
   /** The first ones, in the order of the streams; then those of rows. */
   readonly faults: readonly TrailFault[];

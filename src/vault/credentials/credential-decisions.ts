@@ -6,9 +6,9 @@ import { credentialUnreadable, notFound, VaultError, workspaceKeyUnreadable } fr
 import type { JsonObject, JsonValue } from '../json.ts';
 import { newSecretOf, openCurrentVersion, versionMissing, type Resealing } from './secret-change.ts';
 import type { Clock } from '../time.ts';
-import type { Decision, FoundCredential, TargetProof } from './ports.ts';
+import type { Decision, FoundCredential, RevocationCheck } from './ports.ts';
 import type { IdSource } from '../ids.ts';
-import type { RecordIdentity, WorkspaceSealer } from '../workspaces/ports.ts';
+import type { RecordIdentity, WorkspaceCipher } from '../workspaces/ports.ts';
 import type { Secret } from '../secret.ts';
 
 /** What a decision about a credential works with. */
@@ -22,7 +22,7 @@ export interface DecisionParts {
 
 /** The same, and what opens and seals the secrets of the call's workspace. */
 export interface SealingParts extends DecisionParts {
-  readonly sealer: WorkspaceSealer;
+  readonly cipher: WorkspaceCipher;
 }
 
 /** A credential with its current secret as it is stored: ciphertext. */
@@ -160,7 +160,7 @@ export function decideReveal(parts: SealingParts, now: Date, found: FoundCredent
   const event = (outcome: AuditOutcome) => credentialEvent(parts, 'secrets.reveal', credential.id, outcome);
   const refusal = refusalToReveal(credential, now);
   if (refusal) return { event: event('DENIED'), refusal };
-  const secret = openCurrentVersion(parts.sealer, found);
+  const secret = openCurrentVersion(parts.cipher, found);
   if (secret instanceof VaultError) return { event: event('FAILED'), refusal: secret };
   return { event: event('OK'), answer: { credential, version: version.version, secret } };
 }
@@ -169,7 +169,7 @@ export function decideReveal(parts: SealingParts, now: Date, found: FoundCredent
  * What proved the caller, for looking once more before a secret leaves: he may have been found in memory. Undefined where
  * nothing was looked up that could end.
  */
-export function proofOfCall(parts: DecisionParts): TargetProof | undefined {
+export function revocationCheckOf(parts: DecisionParts): RevocationCheck | undefined {
   const { caller } = parts.call;
   const id = caller.kind === 'api_key' ? caller.id : caller.sessionId;
   if (id === null) return undefined;
@@ -191,7 +191,7 @@ export function decideDescription(
   const { credential, current: version, isGenuine } = found;
   if (!isGenuine || !version) return refuseUnsound(parts, 'secrets.describe', found);
   const event = (outcome: AuditOutcome) => credentialEvent(parts, 'secrets.describe', credential.id, outcome);
-  const secret = openCurrentVersion(parts.sealer, found);
+  const secret = openCurrentVersion(parts.cipher, found);
   if (secret instanceof VaultError) return { event: event('FAILED'), refusal: secret };
   const fields = Object.entries(secret.expose());
   // Who may change a provider could make any field a plain one, so that these need the right to reveal as well.
@@ -215,15 +215,15 @@ function refuseUnsound(parts: DecisionParts, action: AuditAction, found: FoundCr
 }
 
 /** Seals a secret as the version that is the credential's current one. */
-function sealCurrentVersion({ call, sealer }: SealingParts, credential: Credential, secret: Secret): SealedVersion {
+function sealCurrentVersion({ call, cipher }: SealingParts, credential: Credential, secret: Secret): SealedVersion {
   const { workspaceId, id: credentialId, currentVersion: version, updatedAt: createdAt } = credential;
-  const sealed = seal(sealer, { workspaceId, credentialId, version }, secret);
+  const sealed = seal(cipher, { workspaceId, credentialId, version }, secret);
   return { version, ...sealed, createdBy: call.caller.userId, createdAt };
 }
 
-function seal(sealer: WorkspaceSealer, identity: RecordIdentity, secret: Secret) {
+function seal(cipher: WorkspaceCipher, identity: RecordIdentity, secret: Secret) {
   try {
-    return sealer.seal(identity, secret);
+    return cipher.seal(identity, secret);
   } catch (error) {
     throw workspaceKeyUnreadable(error);
   }

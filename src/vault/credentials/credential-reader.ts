@@ -1,4 +1,4 @@
-import { authorize, type Call, isVisible, narrowingOfCall } from '../caller.ts';
+import { authorize, type Call, isVisible, keyScopeOfCall } from '../caller.ts';
 import type { Credential } from './credential.ts';
 import { invalidArgument, notFound, VaultError } from '../errors.ts';
 import { parseId, parseReference, type Reference } from '../ids.ts';
@@ -89,8 +89,8 @@ export class CredentialReader {
     authorize(call.caller, call.workspaceId, 'credentials.read');
     checkFilter(filter);
     const { workspaceId, signal } = call;
-    const narrowed = narrowingOfCall(call);
-    return this.#parts.store.count({ ...filter, ...narrowed, workspaceId, signal, now: this.#parts.clock.now() });
+    const scoped = keyScopeOfCall(call);
+    return this.#parts.store.count({ ...filter, ...scoped, workspaceId, signal, now: this.#parts.clock.now() });
   }
 
   /** Walks the whole list in chunks, at least one, each read when it is asked for and by a query of its own. */
@@ -128,10 +128,10 @@ export class CredentialReader {
   async #list(call: Call, page: CredentialPage): Promise<readonly Credential[]> {
     const { workspaceId, signal } = call;
     const places = { ...idOf('after', page.after), ...idOf('before', page.before) };
-    const narrowed = narrowingOfCall(call);
+    const scoped = keyScopeOfCall(call);
     // Behind which of them a credential comes would tell of those that the key is not for.
-    if (narrowed.narrowing) await this.#checkPlaces(call, places);
-    const request = { ...page, ...places, ...narrowed, workspaceId, signal, now: this.#parts.clock.now() };
+    if (scoped.keyScope) await this.#checkPlaces(call, places);
+    const request = { ...page, ...places, ...scoped, workspaceId, signal, now: this.#parts.clock.now() };
     const credentials = await this.#parts.store.list(request);
     if (credentials.length === 0) await this.#checkPlaces(call, places);
     return credentials;

@@ -14,7 +14,7 @@ import {
   decideReveal,
   decideUpdate,
   newSealedCredential,
-  proofOfCall,
+  revocationCheckOf,
   type CredentialUpdate,
   type DescribedSecret,
   type PlainField,
@@ -29,7 +29,7 @@ import { parseId, type IdSource } from '../ids.ts';
 import { limits } from '../limits.ts';
 import type { Clock } from '../time.ts';
 import type { CredentialReference, CredentialStore } from './ports.ts';
-import type { SealerSource, WorkspaceSealer } from '../workspaces/ports.ts';
+import type { WorkspaceCipherSource, WorkspaceCipher } from '../workspaces/ports.ts';
 import { replaceSecret, type SecretChange } from './secret-change.ts';
 import type { Secret } from '../secret.ts';
 import type { UseRecorder } from '../usage/usage-recorder.ts';
@@ -41,7 +41,7 @@ export type { CredentialChange, CredentialChangeMaker, UpdateOptions } from './c
 /** What the core of the vault works with. */
 export interface CredentialVaultParts {
   readonly store: CredentialStore;
-  readonly sealers: SealerSource;
+  readonly ciphers: WorkspaceCipherSource;
   readonly uses: UseRecorder;
   readonly clock: Clock;
   readonly ids: IdSource;
@@ -94,9 +94,9 @@ export class CredentialVault extends CredentialReader {
   ): Promise<SealedCredential> {
     authorize(call.caller, call.workspaceId, 'credentials.write');
     this.#checkCreation(draft, secret, mayBeEmpty);
-    const sealer = await this.#sealerToWrite(call.workspaceId);
+    const cipher = await this.#cipherForWriting(call.workspaceId);
     const parts = { ...this.#parts, call };
-    const created = newSealedCredential({ ...parts, sealer }, draft, secret, this.#parts.ids.next());
+    const created = newSealedCredential({ ...parts, cipher }, draft, secret, this.#parts.ids.next());
     const { workspaceId, signal } = call;
     const target = { workspaceId, signal, ...(draft.nameIsExclusive && { exclusiveName: draft.name }) };
     return this.#parts.store.decide(target, () => decideCreation(parts, created));
@@ -203,10 +203,10 @@ export class CredentialVault extends CredentialReader {
     authorize(call.caller, call.workspaceId, 'credentials.read');
     const { workspaceId, signal } = call;
     const reference = credentialReferenceOf(id);
-    const sealer = await this.#parts.sealers.sealerOf(workspaceId);
+    const cipher = await this.#parts.ciphers.cipherFor(workspaceId);
     return this.#parts.store.decide({ workspaceId, reference, sealed: true, signal }, (found) => {
       if (!found || !isVisible(call, found.credential)) throw notFound('credential', id);
-      return decideDescription({ ...this.#parts, call, sealer }, found, isPlain);
+      return decideDescription({ ...this.#parts, call, cipher }, found, isPlain);
     });
   }
 
@@ -232,11 +232,11 @@ export class CredentialVault extends CredentialReader {
 
   async #reveal(call: Call, id: string, reference: CredentialReference): Promise<RevealedSecret> {
     const { workspaceId, signal } = call;
-    const { clock, sealers, store, uses } = this.#parts;
-    const parts = { ...this.#parts, call, sealer: await sealers.sealerOf(workspaceId) };
+    const { clock, ciphers, store, uses } = this.#parts;
+    const parts = { ...this.#parts, call, cipher: await ciphers.cipherFor(workspaceId) };
     const now = clock.now();
-    const proof = proofOfCall(parts);
-    const revealed = await store.decide({ workspaceId, reference, sealed: true, proof, signal }, (found) => {
+    const revocationCheck = revocationCheckOf(parts);
+    const revealed = await store.decide({ workspaceId, reference, sealed: true, revocationCheck, signal }, (found) => {
       if (!found || !isVisible(call, found.credential)) throw notFound('credential', id);
       return decideReveal(parts, now, found);
     });
@@ -254,7 +254,7 @@ export class CredentialVault extends CredentialReader {
     authorize(call.caller, call.workspaceId, 'credentials.write');
     const { workspaceId, signal } = call;
     const reference = credentialReferenceOf(id);
-    const resealing = secret && { sealer: await this.#sealerToWrite(workspaceId), secret };
+    const resealing = secret && { cipher: await this.#cipherForWriting(workspaceId), secret };
     const target = { workspaceId, reference, lock: true, sealed: update.sealed ?? secret !== undefined, signal };
     return this.#parts.store.decide<Changed>(target, (found) => {
       if (!found || !isVisible(call, found.credential)) throw notFound('credential', id);
@@ -264,10 +264,10 @@ export class CredentialVault extends CredentialReader {
 
   async #createOrReplace(call: Call, { id, draft, secret, merge }: GivenCreation): Promise<SealedCredential> {
     const { workspaceId, signal } = call;
-    const sealer = await this.#sealerToWrite(workspaceId);
-    const parts = { ...this.#parts, call, sealer };
+    const cipher = await this.#cipherForWriting(workspaceId);
+    const parts = { ...this.#parts, call, cipher };
     const { name, provider } = draft;
-    const resealing = { sealer, secret: merge ?? replaceSecret(secret) };
+    const resealing = { cipher, secret: merge ?? replaceSecret(secret) };
     const update = { ...updateOf({ name, provider }, {}, this.#parts.providerAfter), resealing };
     const target = { workspaceId, reference: { id }, deletedToo: true, lock: true, sealed: true, signal };
     const changed = await this.#parts.store.decide<Changed>(target, (found) => {
@@ -281,8 +281,8 @@ export class CredentialVault extends CredentialReader {
   }
 
   /** @throws VaultError `secret_unreadable`, in words that speak of the key and not of a secret */
-  #sealerToWrite(workspaceId: string): Promise<WorkspaceSealer> {
-    return this.#parts.sealers.sealerOf(workspaceId).catch((error: unknown) => {
+  #cipherForWriting(workspaceId: string): Promise<WorkspaceCipher> {
+    return this.#parts.ciphers.cipherFor(workspaceId).catch((error: unknown) => {
       throw workspaceKeyUnreadable(error);
     });
   }

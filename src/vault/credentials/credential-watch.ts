@@ -1,5 +1,5 @@
 import type { AuditAction } from '../audit/audit-event.ts';
-import { authorize, type Call, isVisible, narrowingOfCall } from '../caller.ts';
+import { authorize, type Call, isVisible, keyScopeOfCall } from '../caller.ts';
 import { invalidArgument, VaultError } from '../errors.ts';
 import { uuidV7 } from '../ids.ts';
 import type { Clock } from '../time.ts';
@@ -154,7 +154,7 @@ export class CredentialWatch {
   }
 
   async #isVisible(call: Call, id: string): Promise<boolean> {
-    if (!narrowingOfCall(call).narrowing) return true;
+    if (!keyScopeOfCall(call).keyScope) return true;
     const { workspaceId, signal } = call;
     const found = await this.#parts.store.find({ workspaceId, reference: { id }, deletedToo: true, signal });
     return found !== undefined && isVisible(call, found);

@@ -2,7 +2,7 @@ import type { AuditEvent } from '../audit/audit-event.ts';
 import type { Credential, CredentialState, SealedVersion } from './credential.ts';
 import type { VaultError } from '../errors.ts';
 import type { Reference } from '../ids.ts';
-import type { Narrowing } from '../narrowing.ts';
+import type { KeyScope } from '../key-scope.ts';
 import type { CredentialUse } from '../usage/usage-recorder.ts';
 
 /** A credential as it was found for a decision. */
@@ -32,7 +32,7 @@ export interface Refusal {
 }
 
 /** An API key or session by which a caller was proved a moment ago. */
-export interface TargetProof {
+export interface RevocationCheck {
   readonly id: string;
   /** Decides where it has ended since, instead of the decision. */
   readonly refuse: (found: Credential) => Refusal;
@@ -56,7 +56,7 @@ export interface DecisionTarget {
   /** Load the current sealed version. */
   readonly sealed?: boolean;
   /** Look at the same moment whether the caller still is who he was proved to be; only with `sealed` and without a lock. */
-  readonly proof?: TargetProof | undefined;
+  readonly revocationCheck?: RevocationCheck | undefined;
   /** Take the row's lock, since the decision changes it. */
   readonly lock?: boolean;
   readonly signal: AbortSignal;
@@ -86,7 +86,7 @@ export interface CredentialFilter {
   /** Only those that are in one of these states now. */
   readonly states?: readonly Exclude<CredentialState, 'DELETED'>[];
   /** Only those that an API key is for. */
-  readonly narrowing?: Narrowing;
+  readonly keyScope?: KeyScope;
   /** Only those whose name or description holds this, without regard to case. */
   readonly search?: string;
 }

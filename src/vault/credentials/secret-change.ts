@@ -4,7 +4,7 @@ import type { Credential } from './credential.ts';
 import { credentialUnreadable, VaultError } from '../errors.ts';
 import { sameJson } from '../json.ts';
 import type { FoundCredential } from './ports.ts';
-import type { RecordIdentity, WorkspaceSealer } from '../workspaces/ports.ts';
+import type { RecordIdentity, WorkspaceCipher } from '../workspaces/ports.ts';
 import type { Secret } from '../secret.ts';
 
 /** A change of a secret. What it makes is made synchronously and without side effects, since it may be made several times. */
@@ -26,7 +26,7 @@ export interface MergedSecret {
 
 /** How a secret is changed, and what opens the present one and seals the new one. */
 export interface Resealing {
-  readonly sealer: WorkspaceSealer;
+  readonly cipher: WorkspaceCipher;
   readonly secret: SecretChange;
 }
 
@@ -46,11 +46,11 @@ export function replaceSecret(secret: Secret): SecretChange {
  */
 export function newSecretOf(
   { call, secretBytesMax }: { readonly call: Call; readonly secretBytesMax: number },
-  { sealer, secret: change }: Resealing,
+  { cipher, secret: change }: Resealing,
   found: FoundCredential,
 ): Secret | VaultError | undefined {
   const { credential, current } = found;
-  const present = openCurrentVersion(sealer, found);
+  const present = openCurrentVersion(cipher, found);
   if (present instanceof VaultError && change.needsPresent) return present;
   if (present instanceof VaultError || !current) {
     checkSecret(change.sent, secretBytesMax);
@@ -58,7 +58,7 @@ export function newSecretOf(
   }
   const { secret, keepsPresent } = change.merge(present, credential);
   const reveals = mayReveal(call);
-  if (keepsPresent && !reveals) checkMergedSecret(sealer.paddedBytes(current.sealed), change.sent, secretBytesMax);
+  if (keepsPresent && !reveals) checkMergedSecret(cipher.paddedBytes(current.sealed), change.sent, secretBytesMax);
   // One that was made without fields may stay so.
   checkSecret(secret, secretBytesMax, Object.keys(present.expose()).length === 0);
   return reveals && sameJson(secret.expose(), present.expose()) ? undefined : secret;
@@ -66,12 +66,12 @@ export function newSecretOf(
 
 /** Opens the current version in its place; answers the error where there is none, or its bytes do not open. */
 export function openCurrentVersion(
-  sealer: WorkspaceSealer,
+  cipher: WorkspaceCipher,
   { credential, current }: FoundCredential,
 ): Secret | VaultError {
   if (!current) return versionMissing(credential);
   const { workspaceId, id: credentialId } = credential;
-  return openVersion(sealer, { workspaceId, credentialId, version: current.version }, current.sealed);
+  return openVersion(cipher, { workspaceId, credentialId, version: current.version }, current.sealed);
 }
 
 /** The refusal where the current version of a credential is not in the database. */
@@ -80,9 +80,9 @@ export function versionMissing({ id, workspaceId, currentVersion }: Credential):
   return credentialUnreadable(`${what} is missing: it was removed outside of Coffer`);
 }
 
-function openVersion(sealer: WorkspaceSealer, identity: RecordIdentity, sealed: Uint8Array): Secret | VaultError {
+function openVersion(cipher: WorkspaceCipher, identity: RecordIdentity, sealed: Uint8Array): Secret | VaultError {
   try {
-    return sealer.open(identity, sealed);
+    return cipher.open(identity, sealed);
   } catch (error) {
     if (error instanceof VaultError) return error;
     throw error;

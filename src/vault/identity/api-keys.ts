@@ -4,14 +4,14 @@ import { parseCertificateName } from './certificate-name.ts';
 import { invalidArgument, notFound, VaultError } from '../errors.ts';
 import { parseId, type IdSource } from '../ids.ts';
 import { limits } from '../limits.ts';
-import { checkNarrowing, isNarrowing, type Narrowing } from '../narrowing.ts';
+import { checkKeyScope, isScoped, type KeyScope } from '../key-scope.ts';
 import type { Role } from '../permissions.ts';
 import type { ApiKey, UsedApiKey, User } from './identity.ts';
 import type { ApiKeyStore, CertificateSource, TokenSource } from './ports.ts';
 import type { Clock } from '../time.ts';
 
 /** What the issuer of an API key chooses. */
-export interface ApiKeyDraft extends Narrowing {
+export interface ApiKeyDraft extends KeyScope {
   readonly name: string;
   readonly role: Role;
   /** False issues a key that may not reveal secrets, whatever its role. */
@@ -62,15 +62,15 @@ export class ApiKeyDirectory {
     const { clock, ids, store, tokens } = this.#parts;
     const { token, hash, prefix } =
       certificateSan === null ? tokens.newApiKeyToken() : tokens.ofCertificate(readCertificateName(certificateSan));
-    const narrowing = checkNarrowing(draft);
-    if (isNarrowing(narrowing) && draft.role === 'ADMIN') {
+    const keyScope = checkKeyScope(draft);
+    if (isScoped(keyScope) && draft.role === 'ADMIN') {
       throw invalidArgument('role', 'must be at most EDITOR of a key that is for some credentials alone');
     }
     const { userId } = call.caller;
     const id = ids.next();
     const createdAt = clock.now();
     const identity = { id, workspaceId: call.workspaceId, userId, hash, prefix };
-    const apiKey = { ...draft, ...narrowing, ...identity, revokedAt: null, createdAt };
+    const apiKey = { ...draft, ...keyScope, ...identity, revokedAt: null, createdAt };
     const event = this.#event(call, 'api_keys.create', id);
     await store.createApiKey(apiKey, event, unknownUserOf(call.caller, createdAt));
     return { apiKey: { ...apiKey, lastUsedAt: null }, token };

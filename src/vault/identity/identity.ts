@@ -1,4 +1,4 @@
-import type { Narrowing } from '../narrowing.ts';
+import type { KeyScope } from '../key-scope.ts';
 import type { Role } from '../permissions.ts';
 
 /** A person who may log in, or in whose name API keys act. */
@@ -23,7 +23,7 @@ export interface Membership {
 }
 
 /** An API key without its token. */
-export interface ApiKey extends Narrowing {
+export interface ApiKey extends KeyScope {
   readonly id: string;
   /** Where it is valid; for a personal key, where its calls go by default. */
   readonly workspaceId: string;

@@ -11,7 +11,7 @@ import type { User } from './identity.ts';
 import { beginSession, loginEvent, passwordWrong, type BegunSession } from './sessions.ts';
 
 /** The part of the user store that logging in needs. */
-export type LoginUsers = Omit<UserStore, 'replaceProofs'>;
+export type LoginUsers = Omit<UserStore, 'replaceAuthentication'>;
 
 /** What logging in works with. */
 export interface LoginParts {
@@ -56,7 +56,7 @@ export class Login {
     const first = owner ? ownerWith(owner, passwordHash) : await this.#newEditor(passwordHash);
     const { user } = first;
     const deed = { action: 'users.set_up', outcome: 'OK', resourceKind: 'user', resourceId: user.id } as const;
-    const event = loginEvent(this.#parts, call, user, { ...deed, authentication: proofForSetUp(call) });
+    const event = loginEvent(this.#parts, call, user, { ...deed, authentication: setUpAuthentication(call) });
     if (!(await this.#parts.users.setFirstPassword({ ...first, event }))) throw alreadySetUp();
   }
 
@@ -140,7 +140,7 @@ function alreadySetUp(): VaultError {
 }
 
 /** An owner is let in by his key; anybody else, with whatever key, by being on this machine. */
-function proofForSetUp({ caller }: AnonymousCall): AuditEvent['authentication'] {
+function setUpAuthentication({ caller }: AnonymousCall): AuditEvent['authentication'] {
   return caller?.isOwner ? caller.authentication : 'local';
 }
 

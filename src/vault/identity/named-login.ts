@@ -6,7 +6,7 @@ import { loginThrottled, type LoginAttempt } from './login-throttle.ts';
 import type { Guess, LoginThrottles } from './login-throttles.ts';
 import { checkPassword, isTooLong, isPassword } from './passwords.ts';
 import type { AuditStore } from '../audit/ports.ts';
-import type { PasswordHasher, ProofEnding, AccountStore } from './ports.ts';
+import type { PasswordHasher, Revocation, AccountStore } from './ports.ts';
 import type { User } from './identity.ts';
 import { beginSession, loginEvent, passwordWrong, type BegunSession, type SessionParts } from './sessions.ts';
 
@@ -77,7 +77,7 @@ export class NamedLogin {
       formerHash: user.passwordHash,
       keepSession: call.caller.sessionId,
       event: this.#event(call, 'users.change_password', 'OK', user.id),
-      eventOf: (ending) => this.#endingEvent(call, ending),
+      eventOf: (revocation) => this.#revocationEvent(call, revocation),
     });
     if (!isChanged) throw currentPasswordWrong();
   }
@@ -122,7 +122,7 @@ export class NamedLogin {
     return { ...user, passwordHash };
   }
 
-  #endingEvent(call: Call, { action, resourceKind, resourceId }: ProofEnding): AuditEvent {
+  #revocationEvent(call: Call, { action, resourceKind, resourceId }: Revocation): AuditEvent {
     return { ...this.#event(call, action, 'OK', resourceId), resourceKind };
   }
 

@@ -4,7 +4,7 @@ import type { Membership, User, ApiKey, Session, Member, UsedApiKey, UserAccess 
 import type { ApiKeyUse } from '../usage/usage-recorder.ts';
 
 /** The end of something that proved a user. */
-export interface ProofEnding {
+export interface Revocation {
   readonly action: 'api_keys.revoke' | 'sessions.logout' | 'users.withdraw_password';
   readonly resourceKind: 'api_key' | 'session' | 'user';
   readonly resourceId: string;
@@ -34,13 +34,13 @@ export interface UserStore {
    *
    * @throws VaultError `not_found` where the user is gone
    */
-  replaceProofs(replacement: {
+  replaceAuthentication(replacement: {
     readonly apiKey: ApiKey;
     readonly revokedAt: Date;
     readonly passwordHash: string;
     readonly event: AuditEvent;
     /** Makes the events of what ends by that. */
-    readonly eventOf: (ending: ProofEnding) => AuditEvent;
+    readonly eventOf: (revocation: Revocation) => AuditEvent;
   }): Promise<void>;
   /**
    * Answers false where it comes too late, free of races. An existing user may have the first password that is not withdrawn,
@@ -56,7 +56,7 @@ export interface UserStore {
     readonly keep: number;
     readonly event: AuditEvent;
     /** Makes the events of the sessions that end by that. */
-    readonly eventOf: (ending: ProofEnding) => AuditEvent;
+    readonly eventOf: (revocation: Revocation) => AuditEvent;
   }): Promise<boolean>;
   deleteSession(id: string, event: AuditEvent): Promise<void>;
 }
@@ -144,7 +144,7 @@ export interface PasswordChange {
   readonly keepSession: string | null;
   readonly event: AuditEvent;
   /** Makes the events of the sessions that end. */
-  readonly eventOf: (ending: ProofEnding) => AuditEvent;
+  readonly eventOf: (revocation: Revocation) => AuditEvent;
 }
 
 /** What came of deactivating a user: it is durable as it is told here, or why nothing was changed. */
@@ -179,7 +179,7 @@ export interface AccountStore {
     readonly deactivatedAt: Date;
     readonly event: AuditEvent;
     /** Makes the events of what ends by that. */
-    readonly eventOf: (ending: ProofEnding) => AuditEvent;
+    readonly eventOf: (revocation: Revocation) => AuditEvent;
   }): Promise<Deactivation>;
   /** Answers false where the user has another password by now, or was deactivated. */
   changePassword(change: PasswordChange): Promise<boolean>;
@@ -224,11 +224,11 @@ export interface MemberStore {
 }
 
 /** What was changed: an API key, a session, a user or his memberships, a workspace; or anything, where that is not known. */
-export type GrantChange =
+export type AccessChange =
   { readonly kind: 'api_key' | 'session' | 'user' | 'workspace'; readonly id: string } | { readonly kind: 'any' };
 
 /** Tells of changes of what grants something, whoever makes them. */
-export interface GrantNotices {
+export interface AccessChanges {
   /**
    * Whether all changes have been told that were made up to 0.9 s ago. Where it answers no, what was found before
    * proves nothing.
@@ -238,7 +238,7 @@ export interface GrantNotices {
    * @param told must not throw
    * @returns what ends the subscription
    */
-  subscribe(told: (change: GrantChange) => void): () => void;
+  subscribe(told: (change: AccessChange) => void): () => void;
 }
 
 /** The MAC over a row that grants something, so that a writer of the database can't grant himself anything. */

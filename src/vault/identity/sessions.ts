@@ -3,7 +3,7 @@ import type { AnonymousCall } from '../caller.ts';
 import { VaultError } from '../errors.ts';
 import type { Clock } from '../time.ts';
 import type { IdSource } from '../ids.ts';
-import type { ProofEnding, TokenSource, UserStore } from './ports.ts';
+import type { Revocation, TokenSource, UserStore } from './ports.ts';
 import type { User } from './identity.ts';
 
 /** How long a session lasts, from its login; using it does not lengthen it. */
@@ -41,8 +41,8 @@ export async function beginSession(parts: SessionParts, call: AnonymousCall, use
   const session = { id: ids.next(), userId: user.id, hash, expiresAt, createdAt };
   const deed = { action: 'sessions.login', outcome: 'OK', resourceKind: 'session', resourceId: session.id } as const;
   const event = loginEvent(parts, call, user, { ...deed, authentication: 'password' });
-  const eventOf = (ending: ProofEnding) =>
-    loginEvent(parts, call, user, { ...ending, outcome: 'OK', authentication: 'password' });
+  const eventOf = (revocation: Revocation) =>
+    loginEvent(parts, call, user, { ...revocation, outcome: 'OK', authentication: 'password' });
   const { passwordHash } = user;
   const isBegun = await users.createSession({ session, passwordHash, keep: sessionsPerUser, event, eventOf });
   if (!isBegun) throw passwordWrong();

@@ -5,7 +5,7 @@ import { invalidArgument, notFound, VaultError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { checkPassword } from './passwords.ts';
 import type { Clock } from '../time.ts';
-import type { PasswordHasher, ProofEnding, AccountStore } from './ports.ts';
+import type { PasswordHasher, Revocation, AccountStore } from './ports.ts';
 import type { User } from './identity.ts';
 
 /** What the directory works with. */
@@ -89,7 +89,7 @@ export class UserDirectory {
       userId: user.id,
       deactivatedAt: this.#parts.clock.now(),
       event: this.#event(call, 'users.deactivate', user.id),
-      eventOf: ({ action, resourceKind, resourceId }: ProofEnding) => ({
+      eventOf: ({ action, resourceKind, resourceId }: Revocation) => ({
         ...this.#event(call, action, resourceId),
         resourceKind,
       }),

@@ -1,17 +1,17 @@
 import { VaultError } from '../errors.ts';
-import { notNarrowed } from '../narrowing.ts';
+import { unscoped } from '../key-scope.ts';
 import type { ApiKey, User } from '../identity/identity.ts';
 import type { Clock } from '../time.ts';
 import type { IdSource } from '../ids.ts';
 import type { IssuedToken } from '../identity/ports.ts';
-import type { SealerSource, InstanceStore } from './ports.ts';
+import type { WorkspaceCipherSource, InstanceStore } from './ports.ts';
 import { systemEvent } from '../audit/audit-event.ts';
 import { withdrawnPassword } from '../identity/passwords.ts';
 
 /** What the first start works with. */
 export interface FirstStartParts {
   readonly users: InstanceStore;
-  readonly sealers: SealerSource;
+  readonly ciphers: WorkspaceCipherSource;
   readonly clock: Clock;
   readonly ids: IdSource;
 }
@@ -21,7 +21,7 @@ export interface FirstStartParts {
  * and only where no owner exists.
  */
 export async function createFirstOwner(parts: FirstStartParts, token: IssuedToken): Promise<void> {
-  const { clock, ids, sealers, users } = parts;
+  const { clock, ids, ciphers, users } = parts;
   const createdAt = clock.now();
   const ownerId = ids.next();
   const workspace = { id: ids.next(), name: 'default', createdBy: ownerId, createdAt };
@@ -36,7 +36,7 @@ export async function createFirstOwner(parts: FirstStartParts, token: IssuedToke
   };
   await users.createFirstOwner({
     workspace,
-    key: sealers.newWorkspaceKey(workspace.id),
+    key: ciphers.newWorkspaceKey(workspace.id),
     owner,
     membership: { workspaceId: workspace.id, userId: ownerId, role: 'ADMIN', mayReveal: true },
     apiKey: personalKey(parts, owner, token),
@@ -55,12 +55,12 @@ export async function replaceAdminKey(parts: FirstStartParts, token: IssuedToken
   if (!owner) throw new VaultError('not_found', 'there is no owner yet: start the server once');
   const apiKey = personalKey(parts, owner, token);
   const event = systemEvent(parts, { action: 'api_keys.create', resourceKind: 'api_key', resourceId: apiKey.id });
-  await parts.users.replaceProofs({
+  await parts.users.replaceAuthentication({
     apiKey,
     revokedAt: apiKey.createdAt,
     passwordHash: withdrawnPassword(apiKey.id),
     event,
-    eventOf: (ending) => systemEvent(parts, ending),
+    eventOf: (revocation) => systemEvent(parts, revocation),
   });
 }
 
@@ -75,7 +75,7 @@ function personalKey(parts: FirstStartParts, owner: User, token: IssuedToken): A
     role: null,
     mayReveal: true,
     dialect: null,
-    ...notNarrowed,
+    ...unscoped,
     expiresAt: null,
     revokedAt: null,
     createdAt: parts.clock.now(),

@@ -12,7 +12,7 @@ export interface RecordIdentity {
 }
 
 /** Seals and opens the secrets of one workspace; its keys are loaded, so that both are synchronous. */
-export interface WorkspaceSealer {
+export interface WorkspaceCipher {
   /** Seals with the workspace's current key. */
   seal(identity: RecordIdentity, secret: Secret): { readonly sealed: Uint8Array; readonly keyId: Uint8Array };
   /** @throws VaultError `secret_unreadable`, whose cause tells the operator a wrong key from tampered bytes */
@@ -27,12 +27,12 @@ export interface WorkspaceSealer {
   recognizes(identity: RecordIdentity, stored: { readonly keyId: Uint8Array; readonly sealed: Uint8Array }): boolean;
 }
 
-/** Gives the sealer of a workspace. */
-export interface SealerSource {
-  sealerOf(workspaceId: string): Promise<WorkspaceSealer>;
+/** Gives the cipher of a workspace. */
+export interface WorkspaceCipherSource {
+  cipherFor(workspaceId: string): Promise<WorkspaceCipher>;
   /** Makes the first key of a workspace that is about to be created, wrapped for storing. */
   newWorkspaceKey(workspaceId: string): WrappedWorkspaceKey;
-  /** Wipes the keys of a workspace that this process holds, at once, also under sealers that are in use. */
+  /** Wipes the keys of a workspace that this process holds, at once, also under ciphers that are in use. */
   forget(workspaceId: string): void;
 }
 
@@ -134,7 +134,7 @@ export interface PurgeStore {
 }
 
 /** Sets up the instance, and replaces the first owner's key. */
-export interface InstanceStore extends Pick<UserStore, 'findFirstOwner' | 'replaceProofs'> {
+export interface InstanceStore extends Pick<UserStore, 'findFirstOwner' | 'replaceAuthentication'> {
   /** Whether an owner of the instance exists. */
   anyOwner(): Promise<boolean>;
   /** Creates the first workspace, its key, the first owner, their membership and their personal API key in one transaction. */

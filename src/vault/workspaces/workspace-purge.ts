@@ -1,10 +1,10 @@
 import type { Clock } from '../time.ts';
-import type { PurgeStore, SealerSource, UnpurgedWorkspace } from './ports.ts';
+import type { PurgeStore, WorkspaceCipherSource, UnpurgedWorkspace } from './ports.ts';
 
 /** What purging works with. */
 export interface WorkspacePurgeParts {
   readonly store: PurgeStore;
-  readonly sealers: Pick<SealerSource, 'forget'>;
+  readonly ciphers: Pick<WorkspaceCipherSource, 'forget'>;
   readonly clock: Clock;
 }
 
@@ -37,9 +37,9 @@ export class WorkspacePurge {
   }
 
   async #purgeAll(): Promise<void> {
-    const { sealers, store } = this.#parts;
+    const { ciphers, store } = this.#parts;
     const unpurged = await store.findUnpurged();
-    for (const { id } of unpurged) sealers.forget(id);
+    for (const { id } of unpurged) ciphers.forget(id);
     for (const one of unpurged) await this.#purge(one);
   }
 

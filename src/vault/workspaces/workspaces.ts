@@ -4,7 +4,7 @@ import { invalidArgument, notFound, VaultError } from '../errors.ts';
 import { parseReference, type IdSource } from '../ids.ts';
 import { limits } from '../limits.ts';
 import type { Clock } from '../time.ts';
-import type { SealerSource, Workspace, WorkspaceStore } from './ports.ts';
+import type { WorkspaceCipherSource, Workspace, WorkspaceStore } from './ports.ts';
 
 /** Creates, shows and deletes workspaces. */
 export class WorkspaceDirectory {
@@ -22,14 +22,14 @@ export class WorkspaceDirectory {
   async createWorkspace(call: Call, name: string): Promise<Workspace> {
     authorizeOwner(call.caller, 'workspaces.manage');
     checkName(name);
-    const { clock, ids, sealers, store } = this.#parts;
+    const { clock, ids, ciphers, store } = this.#parts;
     const id = ids.next();
     const now = clock.now();
     const workspace = { id, name, createdBy: call.caller.userId, createdAt: now };
     const resource = { workspaceId: id, resourceKind: 'workspace', resourceId: id };
     await store.createWorkspace({
       workspace,
-      key: sealers.newWorkspaceKey(id),
+      key: ciphers.newWorkspaceKey(id),
       maker: { workspaceId: id, userId: call.caller.userId, role: 'ADMIN', mayReveal: true },
       event: auditEvent(call, { id: ids.next(), time: now, action: 'workspaces.create', outcome: 'OK', ...resource }),
     });
@@ -68,7 +68,7 @@ export class WorkspaceDirectory {
    */
   async deleteWorkspace(call: Call, text: string, name: string): Promise<Workspace> {
     authorizeOwner(call.caller, 'workspaces.manage');
-    const { clock, ids, sealers, store } = this.#parts;
+    const { clock, ids, ciphers, store } = this.#parts;
     const workspace = await this.#findForOwner(call, text);
     if (workspace.name !== name) throw invalidArgument('name', 'must be the name of the workspace');
     const { id } = workspace;
@@ -79,7 +79,7 @@ export class WorkspaceDirectory {
     const deletion = await store.deleteWorkspace({ workspaceId: id, deletedAt, event: auditEvent(call, deed) });
     if (deletion === 'absent') throw notFound('workspace', text);
     if (deletion === 'default') throw defaultStays();
-    sealers.forget(id);
+    ciphers.forget(id);
     return workspace;
   }
 
@@ -100,7 +100,7 @@ export class WorkspaceDirectory {
 /** What the directory works with. */
 export interface WorkspaceDirectoryParts {
   readonly store: WorkspaceStore;
-  readonly sealers: SealerSource;
+  readonly ciphers: WorkspaceCipherSource;
   readonly clock: Clock;
   readonly ids: IdSource;
 }

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { KnownWorkspaces, knownForMs } from '../../../src/authentication/oidc/known-workspaces.ts';
 import type { Reference } from '../../../src/vault/ids.ts';
-import { ManualNotices } from '../manual-notices.ts';
+import { ManualAccessChanges } from '../manual-access-changes.ts';
 import { now } from '../memory-access-store.ts';
 
 const id = '018cc251-f400-7000-8000-00000000000a';
@@ -11,19 +11,19 @@ describe('KnownWorkspaces', () => {
   let time = now;
   let asked: Reference[];
   let exists: boolean;
-  let notices: ManualNotices;
+  let accessChanges: ManualAccessChanges;
   let known: KnownWorkspaces;
 
   beforeEach(() => {
     time = now;
     asked = [];
     exists = true;
-    notices = new ManualNotices();
+    accessChanges = new ManualAccessChanges();
     const findWorkspace = async (reference: Reference) => {
       asked.push(reference);
       return exists ? { id, name: 'w', createdBy: id, createdAt: now } : undefined;
     };
-    known = new KnownWorkspaces({ workspaces: { findWorkspace }, notices, clock: { now: () => time } });
+    known = new KnownWorkspaces({ workspaces: { findWorkspace }, accessChanges, clock: { now: () => time } });
   });
 
   it('asks once for a workspace, in each of its spellings', async () => {
@@ -46,23 +46,23 @@ describe('KnownWorkspaces', () => {
   it('learns at once that a workspace is gone, when it is told', async () => {
     await known.find({ id }, signal);
     exists = false;
-    notices.tell({ kind: 'user', id });
+    accessChanges.tell({ kind: 'user', id });
     expect(await known.find({ id }, signal)).to.equal(id);
-    notices.tell({ kind: 'workspace', id });
+    accessChanges.tell({ kind: 'workspace', id });
     expect(await known.find({ id }, signal)).to.equal(undefined);
   });
 
   it('does not remember what was asked for while something changed', async () => {
     const asking = known.find({ id }, signal);
     exists = false;
-    notices.tell({ kind: 'any' });
+    accessChanges.tell({ kind: 'any' });
     await asking;
     expect(await known.find({ id }, signal)).to.equal(undefined);
   });
 
   it('asks each time while it is not told of changes', async () => {
     await known.find({ id }, signal);
-    notices.current = false;
+    accessChanges.current = false;
     exists = false;
     expect(await known.find({ id }, signal)).to.equal(undefined);
   });

@@ -272,11 +272,11 @@ describe('coffer.v1.CredentialService over REST', () => {
       'If-Match, bare': (etag) => ['', { 'if-match': etag }],
       'the query': (etag) => [`?etag=${etag}`, {}],
     };
-    for (const [title, spell] of Object.entries(etags)) {
+    for (const [title, format] of Object.entries(etags)) {
       it(`is made by ${title} only where the etag is current`, async () => {
         const id = await createCredential(call, { name: 'before' });
-        expect((await patch(id, { name: 'first' }, ...spell('1'))).body.credential).to.include({ etag: '2' });
-        const stale = await patch(id, { name: 'second' }, ...spell('1'));
+        expect((await patch(id, { name: 'first' }, ...format('1'))).body.credential).to.include({ etag: '2' });
+        const stale = await patch(id, { name: 'second' }, ...format('1'));
         expect(stale.status).to.equal(409);
         expect(stale.body).to.include({ code: 'aborted' });
         expect(stale.body.details[0]?.debug.metadata).to.deep.equal({ etag: '2' });

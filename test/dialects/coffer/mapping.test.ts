@@ -225,8 +225,8 @@ describe('apiKeyToMessage', () => {
 
 describe('callerToMessage', () => {
   it('tells who is calling and what he may do', () => {
-    const narrowing = { providers: ['openai'], tags: [], credentialIds: [] };
-    const grant = { role: 'RUNTIME', mayReveal: false, narrowing } as const;
+    const keyScope = { providers: ['openai'], tags: [], credentialIds: [] };
+    const grant = { role: 'RUNTIME', mayReveal: false, keyScope } as const;
     const grants = [{ workspaceId: '018cc251-f400-7000-8abc-00000000000b', ...grant }];
     const message = create(WhoAmIResponseSchema, callerToMessage(someCaller({ grants })));
     expect(toJson(WhoAmIResponseSchema, message, style)).to.deep.equal({

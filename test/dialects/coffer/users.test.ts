@@ -251,17 +251,17 @@ describe('the users of an instance, over REST', () => {
     expect((await login('stayer')).status).to.equal(200);
   });
 
-  it('leave each deed in the trail, without any password', async () => {
+  it('leave each line in the trail, without any password', async () => {
     const { body } = await create({ name: 'traced' });
     const id = body.user['id'];
     await login('traced', 'wrong horse');
     const { token } = (await login('traced')).body;
     await change(token, password, 'another horse');
-    const rows = await query<{ deed: string }>(
-      `select action || ' ' || outcome as deed from audit_event where resource_id = $1 order by seq`,
+    const rows = await query<{ line: string }>(
+      `select action || ' ' || outcome as line from audit_event where resource_id = $1 order by seq`,
       [id],
     );
-    expect(rows.map(({ deed }) => deed)).to.deep.equal([
+    expect(rows.map(({ line }) => line)).to.deep.equal([
       'users.create OK',
       'sessions.login DENIED',
       'users.change_password OK',

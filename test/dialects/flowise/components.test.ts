@@ -101,8 +101,8 @@ describe('flowise: GET /api/v1/components-credentials', () => {
       await flowise.call('DELETE', `/fishnet/api/credentials/${String(objectOf(body)['id'])}`, undefined, own);
       expect(await inputsOf('acme', own)).to.equal(404);
       await flowise.call('POST', '/fishnet/api/credentials', { ...fish, service: 'of the default' }, flowise.token);
-      const narrowed = await flowise.coffer.issueKey({ role: 'VIEWER', providers: ['openai'] });
-      expect(await inputsOf(encodeURIComponent('of the default'), narrowed)).to.equal(404);
+      const scoped = await flowise.coffer.issueKey({ role: 'VIEWER', providers: ['openai'] });
+      expect(await inputsOf(encodeURIComponent('of the default'), scoped)).to.equal(404);
     });
   });
 

@@ -34,11 +34,11 @@ describe('flowise: reading', () => {
     const client = new Client(flowise.coffer.database.url);
     await client.connect();
     try {
-      const { rows } = await client.query<{ deed: string }>(
-        "select action || ' ' || outcome as deed from audit_event where resource_id = $1 order by id",
+      const { rows } = await client.query<{ line: string }>(
+        "select action || ' ' || outcome as line from audit_event where resource_id = $1 order by id",
         [id],
       );
-      return rows.map(({ deed }) => deed);
+      return rows.map(({ line }) => line);
     } finally {
       await client.end();
     }

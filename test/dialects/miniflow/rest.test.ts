@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { spellShortId } from '../../../src/vault/ids.ts';
+import { formatShortId } from '../../../src/vault/ids.ts';
 import { startCoffer, type TestCoffer } from '../../support/coffer.ts';
 import { textOf } from '../../support/json.ts';
 import { restClient, type RestCall, type RestReply } from '../call-rest.ts';
@@ -71,7 +71,7 @@ describe('miniflow over REST', () => {
     }
 
     it('an unknown workspace, and one that the caller is not in, alike', async () => {
-      const foreignId = spellShortId('workspace', await coffer.createWorkspace('Foreign'));
+      const foreignId = formatShortId('workspace', await coffer.createWorkspace('Foreign'));
       for (const id of ['WSP-0000000000000000', foreignId]) {
         const reply = await call({ path: `/frontend/workspaces/${id}/credentials`, token });
         expectError(reply, 403, 'HTTP_403', 'Workspace access denied');
@@ -253,7 +253,7 @@ describe('miniflow over REST', () => {
   });
 
   async function createInAnotherWorkspace(): Promise<string> {
-    const id = spellShortId('workspace', await coffer.createWorkspace('Another'));
+    const id = formatShortId('workspace', await coffer.createWorkspace('Another'));
     const path = `/frontend/workspaces/${id}/credentials/api-key`;
     const created = await call({ method: 'POST', path, token: coffer.adminToken, body: apiKeyBody() });
     return /CRD-[0-9A-F]{16}/.exec(created.text)?.[0] ?? expect.fail(created.text);
@@ -354,7 +354,7 @@ describe('miniflow over REST', () => {
   });
 
   it('lets each workspace have a name of its own', async () => {
-    const elsewhere = spellShortId('workspace', await coffer.createWorkspace('Same names'));
+    const elsewhere = formatShortId('workspace', await coffer.createWorkspace('Same names'));
     await create({ name: 'In both' });
     const path = `/frontend/workspaces/${elsewhere}/credentials/api-key`;
     const body = apiKeyBody({ name: 'In both' });
@@ -415,7 +415,7 @@ describe('miniflow over REST', () => {
     let own: string;
 
     before(async () => {
-      const id = spellShortId('workspace', await coffer.createWorkspace('Lists'));
+      const id = formatShortId('workspace', await coffer.createWorkspace('Lists'));
       own = `/frontend/workspaces/${id}/credentials`;
     });
 

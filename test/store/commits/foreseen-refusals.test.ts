@@ -143,16 +143,16 @@ describe('decisions that claim what another process has taken', () => {
     await test.stores.apiKeys.createApiKey(newApiKey(owner, certificate), newEvent());
     await addCredential(test, newCredential(workspaceId, taken));
     const before = await rolledBack();
-    const deeds = Array.from({ length: 20 }, () => [
+    const operations = Array.from({ length: 20 }, () => [
       accounts.createUser(newUser(workspaceId, { name: 'first', passwordHash: 'hash' }), newEvent()),
       apiKeys.createApiKey(newApiKey(owner, certificate), newEvent()),
       credentials.decide({ workspaceId, signal: patience }, () => creationOf(newCredential(workspaceId, taken))),
       credentials.decide({ workspaceId: elsewhere, signal: patience }, () => creationOf(newCredential(elsewhere))),
     ]);
-    const codes = (await Promise.all(deeds.flat().map(rejectionOf))).map(codeOf);
+    const codes = (await Promise.all(operations.flat().map(rejectionOf))).map(codeOf);
     // A session counts what it has done at the latest when it ends.
     await database.close();
-    expect(codes).to.deep.equal(deeds.flatMap(() => ['name_taken', 'name_taken', 'name_taken', undefined]));
+    expect(codes).to.deep.equal(operations.flatMap(() => ['name_taken', 'name_taken', 'name_taken', undefined]));
     expect(await rolledBack()).to.equal(before);
   });
 

@@ -22,7 +22,7 @@ import {
 } from '../fixtures.ts';
 
 /** One thing that a caller asks for; credentials, names and workspaces are few, so that they meet. */
-interface Deed {
+interface Operation {
   readonly kind: 'create' | 'recreate' | 'rename' | 'delete' | 'seal' | 'read' | 'readByName' | 'refuse' | 'throw';
   readonly workspace: 0 | 1;
   readonly credential: 0 | 1 | 2;
@@ -31,8 +31,8 @@ interface Deed {
   readonly isExclusive: boolean;
 }
 
-const deeds = array(
-  record<Deed>({
+const operations = array(
+  record<Operation>({
     kind: constantFrom('create', 'recreate', 'rename', 'delete', 'seal', 'read', 'readByName', 'refuse', 'throw'),
     workspace: constantFrom(0, 1),
     credential: constantFrom(0, 1, 2),
@@ -69,30 +69,34 @@ describe('the commits of a process', () => {
   const eventCount = async () => (await test.asSuperuser('select 1 from audit_event')).length;
 
   /** Carries out a deed, and tells how it ended. */
-  async function perform({ credentials }: Stores, deed: Deed, index: number): Promise<unknown> {
-    const { target, decide } = decisionOf(deed, index);
+  async function perform({ credentials }: Stores, operation: Operation, index: number): Promise<unknown> {
+    const { target, decide } = decisionOf(operation, index);
     return credentials.decide(target, decide).then(
       (answer) => ['answered', answer],
       (error: unknown) => ['refused', error instanceof VaultError ? error.code : error],
     );
   }
 
-  function decisionOf(deed: Deed, index: number) {
-    const workspaceId = workspaces[deed.workspace];
-    const id = idOf(deed.credential);
-    const event = newEvent({ workspaceId, resourceId: String(index), actorName: deed.kind });
+  function decisionOf(operation: Operation, index: number) {
+    const workspaceId = workspaces[operation.workspace];
+    const id = idOf(operation.credential);
+    const event = newEvent({ workspaceId, resourceId: String(index), actorName: operation.kind });
     const reference =
-      deed.kind === 'readByName' ? { name: deed.name } : deed.byShortId ? { shortId: shortIdOf(id) } : { id };
-    const isRead = deed.kind === 'read' || deed.kind === 'readByName' || deed.kind === 'refuse';
-    const deletedToo = deed.kind === 'recreate';
-    const sealed = isRead || deed.kind === 'seal';
+      operation.kind === 'readByName'
+        ? { name: operation.name }
+        : operation.byShortId
+          ? { shortId: shortIdOf(id) }
+          : { id };
+    const isRead = operation.kind === 'read' || operation.kind === 'readByName' || operation.kind === 'refuse';
+    const deletedToo = operation.kind === 'recreate';
+    const sealed = isRead || operation.kind === 'seal';
     const target: DecisionTarget = {
       workspaceId,
       signal: patience,
-      ...(deed.kind !== 'create' && { reference, sealed, ...(deletedToo && { deletedToo }) }),
-      ...(!isRead && deed.kind !== 'create' && { lock: true }),
+      ...(operation.kind !== 'create' && { reference, sealed, ...(deletedToo && { deletedToo }) }),
+      ...(!isRead && operation.kind !== 'create' && { lock: true }),
     };
-    const named = { name: deed.name, nameIsExclusive: deed.isExclusive };
+    const named = { name: operation.name, nameIsExclusive: operation.isExclusive };
     const version = (number: number) => {
       const bytes = { sealed: Buffer.from(`sealed ${index}`), keyId: Buffer.alloc(8), createdBy: author };
       return newVersion({ ...bytes, version: number });
@@ -109,15 +113,15 @@ describe('the commits of a process', () => {
       return { update: { credential, ...added }, event, answer: ['changed', revision, found.current?.version] };
     };
     const decide = (found: FoundCredential | undefined): Decision<unknown> => {
-      if (deed.kind === 'throw') throw new VaultError('etag_stale', 'stale');
-      if (deed.kind === 'create') return create();
-      if (!found && deed.kind === 'recreate') return create();
+      if (operation.kind === 'throw') throw new VaultError('etag_stale', 'stale');
+      if (operation.kind === 'create') return create();
+      if (!found && operation.kind === 'recreate') return create();
       if (!found) throw new VaultError('not_found', 'not found');
-      if (deed.kind === 'refuse') return { event, refusal: new VaultError('credential_inactive', 'no') };
-      if (deed.kind === 'rename') return change(found, named);
-      if (deed.kind === 'delete') return change(found, { deletedAt: createdAt });
-      if (deed.kind === 'seal') return change(found, {}, true);
-      if (deed.kind === 'recreate') return change(found, { deletedAt: null, ...named });
+      if (operation.kind === 'refuse') return { event, refusal: new VaultError('credential_inactive', 'no') };
+      if (operation.kind === 'rename') return change(found, named);
+      if (operation.kind === 'delete') return change(found, { deletedAt: createdAt });
+      if (operation.kind === 'seal') return change(found, {}, true);
+      if (operation.kind === 'recreate') return change(found, { deletedAt: null, ...named });
       const { credential, current } = found;
       return { event, answer: ['read', credential.id, credential.revision, credential.name, String(current?.sealed)] };
     };
@@ -136,14 +140,14 @@ describe('the commits of a process', () => {
   it('leave and answer the same as if each decision had been alone', async function () {
     this.timeout(120_000);
     await check(
-      asyncProperty(deeds, async (plan) => {
+      asyncProperty(operations, async (plan) => {
         await empty();
         const once = test.stores;
         const expected: unknown[] = [];
-        for (const [index, deed] of plan.entries()) expected.push(await perform(once, deed, index));
+        for (const [index, operation] of plan.entries()) expected.push(await perform(once, operation, index));
         const left = await leftBehind();
         await empty();
-        const answers = await Promise.all(plan.map((deed, index) => perform(test.stores, deed, index)));
+        const answers = await Promise.all(plan.map((operation, index) => perform(test.stores, operation, index)));
         expect(answers).to.deep.equal(expected);
         expect(await leftBehind()).to.deep.equal(left);
       }),

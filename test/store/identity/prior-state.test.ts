@@ -3,7 +3,7 @@ import { withdrawnPassword } from '../../../src/vault/identity/passwords.ts';
 import type { Membership, User } from '../../../src/vault/identity/identity.ts';
 import {
   createdAt,
-  eventOfEnding,
+  eventOfRevocation,
   newApiKey,
   newEvent,
   newUser,
@@ -92,10 +92,10 @@ describe('the state of a row that an event tells of, since it ends with it', () 
   it('is a user before his password was changed, and before he was deactivated', async () => {
     const [first, event] = [await stateOf('user', user.id), newEvent()];
     const change = { user: { ...user, passwordHash: 'second' }, formerHash: 'first', keepSession: null };
-    await test.stores.accounts.changePassword({ ...change, event, eventOf: eventOfEnding });
+    await test.stores.accounts.changePassword({ ...change, event, eventOf: eventOfRevocation });
     expect(await toldBy(event.id)).to.equal(first);
     const [second, end] = [await stateOf('user', user.id), newEvent()];
-    const deactivation = { userId: user.id, deactivatedAt: createdAt, event: end, eventOf: eventOfEnding };
+    const deactivation = { userId: user.id, deactivatedAt: createdAt, event: end, eventOf: eventOfRevocation };
     await test.stores.accounts.deactivateUser(deactivation);
     expect(await toldBy(end.id)).to.equal(second);
   });
@@ -107,12 +107,12 @@ describe('the state of a row that an event tells of, since it ends with it', () 
     expect(await toldBy(event.id)).to.equal(first);
     const [second, apiKey] = [await stateOf('user', owner.id), newApiKey(owner, { role: null })];
     const made = newEvent();
-    await test.stores.users.replaceProofs({
+    await test.stores.users.replaceAuthentication({
       apiKey,
       revokedAt: createdAt,
       passwordHash: withdrawnPassword(apiKey.id),
       event: made,
-      eventOf: eventOfEnding,
+      eventOf: eventOfRevocation,
     });
     const withdrawals = await test.asSuperuser<{ state: string }>(
       `select resource_state as state from audit_event where action = 'users.withdraw_password'`,

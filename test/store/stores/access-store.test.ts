@@ -5,7 +5,7 @@ import {
   addWorkspace,
   createdAt,
   newApiKey,
-  eventOfEnding,
+  eventOfRevocation,
   newEvent,
   newId,
   openTestStores,
@@ -37,7 +37,7 @@ describe('the access store', () => {
       passwordHash: null,
       keep: 5,
       event: newEvent(),
-      eventOf: eventOfEnding,
+      eventOf: eventOfRevocation,
     });
   });
 

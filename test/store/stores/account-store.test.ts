@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import {
   createdAt,
   newApiKey,
-  eventOfEnding,
+  eventOfRevocation,
   newEvent,
   newId,
   newUser,
@@ -48,7 +48,7 @@ describe('the account store', () => {
       passwordHash: user.passwordHash,
       keep: 5,
       event: newEvent(),
-      eventOf: eventOfEnding,
+      eventOf: eventOfRevocation,
     });
     return session;
   }
@@ -160,7 +160,13 @@ describe('the account store', () => {
     const late = { id: newId(), userId: user.id, hash: randomBytes(32), expiresAt: createdAt, createdAt };
     const { passwordHash } = user;
     expect(
-      await users.createSession({ session: late, passwordHash, keep: 5, event: newEvent(), eventOf: eventOfEnding }),
+      await users.createSession({
+        session: late,
+        passwordHash,
+        keep: 5,
+        event: newEvent(),
+        eventOf: eventOfRevocation,
+      }),
     ).to.equal(false);
     expect(await change(user, 'new')).to.equal(false);
     const rows = await test.asSuperuser<{ action: string; id: string }>(

@@ -359,10 +359,10 @@ describe('the credential store', () => {
     });
 
     it('shows the deleted where that is wanted', async () => {
-      const [living] = await addSeveral(1);
+      const [valid] = await addSeveral(1);
       const [deleted] = await addSeveral(1, { deletedAt: createdAt });
-      expect(await list({})).to.deep.equal([living]);
-      expect(await list({ deletedToo: true })).to.deep.equal([living, deleted]);
+      expect(await list({})).to.deep.equal([valid]);
+      expect(await list({ deletedToo: true })).to.deep.equal([valid, deleted]);
     });
 
     it('can be narrowed to auth types, without regard to case', async () => {

@@ -113,11 +113,11 @@ describe('deleting a workspace in the database', () => {
     for (const one of [many[0], many[199], many[200], many[249]]) {
       expect(one && (await revocationOf(one))).to.deep.equal(deletedAt);
     }
-    const [living] = await test.asSuperuser(
+    const [valid] = await test.asSuperuser(
       'select count(*)::int as count from api_key where workspace_id = $1 and revoked_at is null',
       [doomed.id],
     );
-    expect(living).to.deep.equal({ count: 0 });
+    expect(valid).to.deep.equal({ count: 0 });
     expect(test.log.lines).to.deep.equal([]);
   });
 
@@ -201,12 +201,12 @@ describe('deleting a workspace in the database', () => {
         ...keys.map((key) => rejectionOf(process.apiKeys.createApiKey(key, newEvent()))),
       ]);
       expect(deletion).to.equal('done');
-      const living = await test.asSuperuser(
+      const valid = await test.asSuperuser(
         `select 1 from membership where workspace_id = $1
          union all select 1 from api_key where workspace_id = $1 and revoked_at is null`,
         [workspace.id],
       );
-      expect(living).to.deep.equal([]);
+      expect(valid).to.deep.equal([]);
     }
   });
 

@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { VaultError } from '../../../src/vault/errors.ts';
 import type { ApiKey, Session, User } from '../../../src/vault/identity/identity.ts';
-import type { ProofEnding } from '../../../src/vault/identity/ports.ts';
+import type { Revocation } from '../../../src/vault/identity/ports.ts';
 import { withdrawnPassword } from '../../../src/vault/identity/passwords.ts';
 import {
   createdAt,
   newApiKey,
-  eventOfEnding,
+  eventOfRevocation,
   newEvent,
   newId,
   newUser,
@@ -84,16 +84,16 @@ describe('the user store', () => {
   });
 
   /** Replaces what proves a user by a key, and answers what ended. */
-  async function replace(apiKey: ApiKey, revokedAt = createdAt): Promise<ProofEnding[]> {
-    const ended: ProofEnding[] = [];
-    await test.stores.users.replaceProofs({
+  async function replace(apiKey: ApiKey, revokedAt = createdAt): Promise<Revocation[]> {
+    const ended: Revocation[] = [];
+    await test.stores.users.replaceAuthentication({
       apiKey,
       revokedAt,
       passwordHash: withdrawnPassword(apiKey.id),
       event: newEvent(),
-      eventOf: (ending) => {
-        ended.push(ending);
-        return newEvent({ ...ending });
+      eventOf: (revocation) => {
+        ended.push(revocation);
+        return newEvent({ ...revocation });
       },
     });
     return ended;
@@ -139,7 +139,7 @@ describe('the user store', () => {
       ]);
       expect(events, action).to.have.length(1);
     }
-    expect(await living()).to.deep.equal([foreign.id]);
+    expect(await valid()).to.deep.equal([foreign.id]);
     expect(await test.stores.users.findUsersWithPassword(patience)).to.deep.equal([other.user]);
   });
 
@@ -187,9 +187,9 @@ describe('the user store', () => {
       await test.stores.users.setFirstPassword({ user, from: { formerHash: null }, event: newEvent() });
       await replace(newApiKey(owner, { role: null }));
       const session = newSession(user);
-      const late = { session, passwordHash, keep: 5, event: newEvent(), eventOf: eventOfEnding };
+      const late = { session, passwordHash, keep: 5, event: newEvent(), eventOf: eventOfRevocation };
       expect(await test.stores.users.createSession(late)).to.equal(false);
-      expect(await living()).to.deep.equal([]);
+      expect(await valid()).to.deep.equal([]);
     });
   });
 
@@ -251,14 +251,20 @@ describe('the user store', () => {
     });
   });
 
-  const living = async () =>
+  const valid = async () =>
     (await test.asSuperuser<{ id: string }>('select id from session order by id')).map(({ id }) => id);
 
   async function startSession(user: User, keep = 5, changes: Partial<Session> = {}): Promise<Session> {
     const session = newSession(user, changes);
     const { passwordHash } = user;
     expect(
-      await test.stores.users.createSession({ session, passwordHash, keep, event: newEvent(), eventOf: eventOfEnding }),
+      await test.stores.users.createSession({
+        session,
+        passwordHash,
+        keep,
+        event: newEvent(),
+        eventOf: eventOfRevocation,
+      }),
     ).to.equal(true);
     return session;
   }
@@ -273,18 +279,18 @@ describe('the user store', () => {
       const second = await startSession(owner, 2, at(2));
       const first = await startSession(owner, 2, at(1));
       const third = await startSession(owner, 2, at(3));
-      expect(await living()).to.deep.equal([foreign.id, second.id, third.id].toSorted());
+      expect(await valid()).to.deep.equal([foreign.id, second.id, third.id].toSorted());
       const ends = `select resource_id as id from audit_event where action = 'sessions.logout'`;
       expect(await test.asSuperuser(ends)).to.deep.equal([{ id: first.id }]);
       const newest = await startSession(owner, 1, at(1));
-      expect(await living()).to.deep.equal([foreign.id, newest.id].toSorted());
+      expect(await valid()).to.deep.equal([foreign.id, newest.id].toSorted());
       expect(await test.stores.access.findSession(first.hash, patience)).to.equal(undefined);
     });
 
     it('stay at the number to keep where several begin at once', async () => {
       const { owner } = await setUpInstance(test);
       await Promise.all(Array.from({ length: 10 }, () => startSession(owner, 3)));
-      expect(await living()).to.have.length(3);
+      expect(await valid()).to.have.length(3);
     });
 
     it('end by being deleted, with the event', async () => {
@@ -292,7 +298,7 @@ describe('the user store', () => {
       const session = await startSession(owner);
       const event = newEvent({ action: 'sessions.logout', resourceId: session.id });
       await test.stores.users.deleteSession(session.id, event);
-      expect(await living()).to.deep.equal([]);
+      expect(await valid()).to.deep.equal([]);
       expect(await test.asSuperuser('select id from audit_event where id = $1', [event.id])).to.have.length(1);
     });
   });

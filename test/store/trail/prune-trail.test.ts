@@ -4,7 +4,7 @@ import { openDatabase, type Database } from '../../../src/store/postgres/databas
 import { pruneTrail } from '../../../src/store/trail/prune-trail.ts';
 import type { Stores } from '../../../src/store/stores/stores.ts';
 import { parseHead, type AuditHead } from '../../../src/vault/audit/audit-chain.ts';
-import { noSealers } from '../../audit/fixtures.ts';
+import { noCiphers } from '../../audit/fixtures.ts';
 import { createdAt, newEvent, openTestStores, rejectionOf, type TestStores } from '../fixtures.ts';
 
 const old = createdAt;
@@ -55,7 +55,7 @@ describe('pruning the audit trail', () => {
     const { auditHead } = own;
     return new ChainVerifier({
       chain: test.chain,
-      sealers: noSealers,
+      ciphers: noCiphers,
       store: test.stores.auditTrail,
       ownHead: auditHead,
     }).verify(expected);
@@ -67,8 +67,10 @@ describe('pruning the audit trail', () => {
   }
 
   async function heads(): Promise<Map<string, AuditHead>> {
-    const { heads: spelt } = await verify();
-    return new Map([...spelt].map(([stream, head]) => [stream, parseHead(head) ?? { sequence: 0, mac: Buffer.of() }]));
+    const { heads: formatted } = await verify();
+    return new Map(
+      [...formatted].map(([stream, head]) => [stream, parseHead(head) ?? { sequence: 0, mac: Buffer.of() }]),
+    );
   }
 
   const left = async () =>

@@ -7,7 +7,7 @@ import {
   watchesOfWorkspaceMax,
   type WatchNews,
 } from '../../../src/vault/credentials/credential-watch.ts';
-import { notNarrowed } from '../../../src/vault/narrowing.ts';
+import { unscoped } from '../../../src/vault/key-scope.ts';
 import {
   addCredential,
   newCredential,
@@ -174,9 +174,9 @@ describe('the watch of credentials', () => {
 
   it('keeps from a key what it is not for', async () => {
     const [grant] = call.caller.grants;
-    const narrowing = { ...notNarrowed, tags: ['mine'] };
-    const narrowed = { ...call, caller: { ...call.caller, grants: grant ? [{ ...grant, narrowing }] : [] } };
-    const news = newWatch().watchCredentials(narrowed);
+    const keyScope = { ...unscoped, tags: ['mine'] };
+    const scoped = { ...call, caller: { ...call.caller, grants: grant ? [{ ...grant, keyScope }] : [] } };
+    const news = newWatch().watchCredentials(scoped);
     await news.next();
     const [others, mine] = [newCredential(workspaceId), newCredential(workspaceId, { tags: ['mine'] })];
     for (const { id } of [await addCredential(test, others), await addCredential(test, mine)]) {

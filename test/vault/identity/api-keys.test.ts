@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { RandomTokenSource } from '../../../src/authentication/token-source.ts';
 import { ApiKeyDirectory } from '../../../src/vault/identity/api-keys.ts';
 import type { Call, Caller } from '../../../src/vault/caller.ts';
-import { notNarrowed } from '../../../src/vault/narrowing.ts';
+import { unscoped } from '../../../src/vault/key-scope.ts';
 import type { ApiKey, User } from '../../../src/vault/identity/identity.ts';
 import {
   createdAt,
@@ -63,7 +63,7 @@ describe('the API keys of a workspace', () => {
 
   const issue = (expiresAt: Date | null, issuer: Partial<Caller>) => {
     const chosen = { name: 'n', role: 'VIEWER', mayReveal: true, dialect: null, certificateSan: null } as const;
-    const draft = { ...chosen, ...notNarrowed };
+    const draft = { ...chosen, ...unscoped };
     return directory.createApiKey(callBy({ userId: owner.id, ...issuer }), { ...draft, expiresAt });
   };
 

@@ -64,21 +64,21 @@ describe('a workspace that is deleted', () => {
   after(() => stack.disposeAsync());
 
   function processOf(instance: Instance): Process {
-    const { ids, sealers, stores } = instance;
+    const { ids, ciphers, stores } = instance;
     const uses = new UseRecorder(stores.credentials);
     return {
       instance,
       vault: new CredentialVault({
         store: stores.credentials,
-        sealers,
+        ciphers,
         uses,
         clock,
         ids,
         secretBytesMax: 1_000,
         providerAfter,
       }),
-      directory: new WorkspaceDirectory({ store: stores.workspaces, sealers, clock, ids }),
-      purge: new WorkspacePurge({ store: stores.purge, sealers, clock }),
+      directory: new WorkspaceDirectory({ store: stores.workspaces, ciphers, clock, ids }),
+      purge: new WorkspacePurge({ store: stores.purge, ciphers, clock }),
     };
   }
 
@@ -99,24 +99,24 @@ describe('a workspace that is deleted', () => {
     expect((await refusalOf(created)).code).to.equal('secret_unreadable');
   });
 
-  it('is closed to sealers that are in use', async () => {
-    const sealer = await here.instance.sealers.sealerOf(workspaceId);
+  it('is closed to ciphers that are in use', async () => {
+    const cipher = await here.instance.ciphers.cipherFor(workspaceId);
     const identity = { workspaceId, credentialId, version: 1 };
-    const { sealed } = sealer.seal(identity, someSecret());
-    expect(sealer.open(identity, sealed).expose()).to.deep.equal({ key: 'k1' });
+    const { sealed } = cipher.seal(identity, someSecret());
+    expect(cipher.open(identity, sealed).expose()).to.deep.equal({ key: 'k1' });
     await remove();
-    expect(() => sealer.open(identity, sealed))
+    expect(() => cipher.open(identity, sealed))
       .to.throw()
       .with.property('code', 'secret_unreadable');
-    expect(() => sealer.seal(identity, someSecret())).to.throw();
+    expect(() => cipher.seal(identity, someSecret())).to.throw();
   });
 
   it('is forgotten by other processes at their next purge, which deletes its credentials, too', async () => {
     expect((await reveal(there)).version).to.equal(1);
-    const sealer = await there.instance.sealers.sealerOf(workspaceId);
+    const cipher = await there.instance.ciphers.cipherFor(workspaceId);
     await remove();
     await there.purge.run();
-    expect(() => sealer.seal({ workspaceId, credentialId, version: 1 }, someSecret())).to.throw();
+    expect(() => cipher.seal({ workspaceId, credentialId, version: 1 }, someSecret())).to.throw();
     expect((await refusalOf(reveal(there))).code).to.be.oneOf(['not_found', 'secret_unreadable']);
     expect((await refusalOf(here.vault.describeCredential(memberCall, credentialId))).code).to.equal('not_found');
   });
@@ -131,8 +131,8 @@ describe('a workspace that is deleted', () => {
   });
 
   it('is left for the next start by a purge that has ended', async () => {
-    const { sealers, stores } = here.instance;
-    const purge = new WorkspacePurge({ store: stores.purge, sealers, clock });
+    const { ciphers, stores } = here.instance;
+    const purge = new WorkspacePurge({ store: stores.purge, ciphers, clock });
     await remove();
     await purge.end();
     await purge.run();

@@ -1,4 +1,4 @@
-import { spellTime } from '../../../vault/time.ts';
+import { formatTime } from '../../../vault/time.ts';
 
 /** A parameter as it travels: text, or the binary form of what bytes are in. */
 export type Parameter = string | Buffer | null;
@@ -49,7 +49,7 @@ function elementText(value: unknown): string {
 
 /** Years that ISO 8601 spells with a sign PostgreSQL spells without, those before the first one as `BC`. */
 function timeText(time: Date): string {
-  const text = spellTime(time);
+  const text = formatTime(time);
   if (text.startsWith('+')) return text.slice(1);
   if (!text.startsWith('-') && !text.startsWith('0000')) return text;
   const year = String(1 - time.getUTCFullYear()).padStart(4, '0');

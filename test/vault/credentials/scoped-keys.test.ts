@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { Call } from '../../../src/vault/caller.ts';
 import type { CredentialDraft } from '../../../src/vault/credentials/credential-rules.ts';
 import type { Credential } from '../../../src/vault/credentials/credential.ts';
-import { notNarrowed, type Narrowing } from '../../../src/vault/narrowing.ts';
+import { unscoped, type KeyScope } from '../../../src/vault/key-scope.ts';
 import { permits, type Permission } from '../../../src/vault/permissions.ts';
 import { replaceSecret } from '../../../src/vault/credentials/secret-change.ts';
 import { callIn, openRealVault, refusalOf, someDraft, someSecret, type RealVault } from '../real-vault.ts';
@@ -27,7 +27,7 @@ describe('a key that is for some credentials alone', () => {
     await real.empty();
     within = await create({ name: 'within', provider: 'openai', tags: ['prod', 'billing'] });
     beyond = await create({ name: 'beyond', provider: 'slack', tags: ['test'] });
-    call = narrowed({ providers: ['openai'] });
+    call = scoped({ providers: ['openai'] });
   });
 
   after(async () => {
@@ -36,8 +36,8 @@ describe('a key that is for some credentials alone', () => {
 
   const create = (changes: Partial<CredentialDraft>, by = real.call) =>
     real.vault.createCredential(by, someDraft(changes), someSecret());
-  const narrowed = (narrowing: Partial<Narrowing>) =>
-    callIn(real.call.workspaceId, { narrowing: { ...notNarrowed, ...narrowing } });
+  const scoped = (keyScope: Partial<KeyScope>) =>
+    callIn(real.call.workspaceId, { keyScope: { ...unscoped, ...keyScope } });
   const namesFor = async (by: Call) => {
     const page = { order: 'ascending', size: 100 } as const;
     const names = (await real.vault.listCredentials(by, page)).map(({ name }) => name);
@@ -48,14 +48,14 @@ describe('a key that is for some credentials alone', () => {
   it('lists and counts those alone, by provider, by any of its tags, by id, and by all of them together', async () => {
     await create({ name: 'another', provider: 'openai', tags: ['test'] });
     expect(await namesFor(call)).to.deep.equal(['within', 'another']);
-    expect(await namesFor(narrowed({ tags: ['billing', 'nobody has it'] }))).to.deep.equal(['within']);
-    expect(await namesFor(narrowed({ credentialIds: [beyond.id, absent] }))).to.deep.equal(['beyond']);
-    expect(await namesFor(narrowed({ providers: ['openai', 'slack'], tags: ['test'] }))).to.deep.equal([
+    expect(await namesFor(scoped({ tags: ['billing', 'nobody has it'] }))).to.deep.equal(['within']);
+    expect(await namesFor(scoped({ credentialIds: [beyond.id, absent] }))).to.deep.equal(['beyond']);
+    expect(await namesFor(scoped({ providers: ['openai', 'slack'], tags: ['test'] }))).to.deep.equal([
       'beyond',
       'another',
     ]);
-    expect(await namesFor(narrowed({ providers: ['openai'], credentialIds: [beyond.id] }))).to.deep.equal([]);
-    expect(await namesFor(narrowed({ tags: [`x'}","test`] }))).to.deep.equal([]);
+    expect(await namesFor(scoped({ providers: ['openai'], credentialIds: [beyond.id] }))).to.deep.equal([]);
+    expect(await namesFor(scoped({ tags: [`x'}","test`] }))).to.deep.equal([]);
     expect(await namesFor(real.call)).to.have.length(3);
   });
 
@@ -94,8 +94,8 @@ describe('a key that is for some credentials alone', () => {
   it('creates none but those that it may then see', async () => {
     expect(await codeOf(create({ provider: 'slack' }, call))).to.equal('permission_denied');
     expect((await create({ provider: 'openai' }, call)).provider).to.equal('openai');
-    expect(await codeOf(create({ tags: [] }, narrowed({ tags: ['prod'] })))).to.equal('permission_denied');
-    expect(await codeOf(create({}, narrowed({ credentialIds: [within.id] })))).to.equal('permission_denied');
+    expect(await codeOf(create({ tags: [] }, scoped({ tags: ['prod'] })))).to.equal('permission_denied');
+    expect(await codeOf(create({}, scoped({ credentialIds: [within.id] })))).to.equal('permission_denied');
   });
 
   it('moves none out of its own sight', async () => {
@@ -104,7 +104,7 @@ describe('a key that is for some credentials alone', () => {
     }
     // Another spelling of the present provider changes nothing.
     expect(await real.vault.updateCredential(call, within.id, { provider: 'OpenAI' })).to.deep.equal(within);
-    const byTag = narrowed({ tags: ['prod'] });
+    const byTag = scoped({ tags: ['prod'] });
     expect(await codeOf(real.vault.updateCredential(byTag, within.id, { tags: ['billing'] }))).to.equal(
       'permission_denied',
     );
@@ -133,7 +133,7 @@ describe('a key that is for some credentials alone', () => {
   });
 
   it('manages nothing, whatever its role', () => {
-    const grant = { role: 'ADMIN', mayReveal: true, narrowing: notNarrowed } as const;
+    const grant = { role: 'ADMIN', mayReveal: true, keyScope: unscoped } as const;
     const managing: readonly Permission[] = ['api_keys.manage', 'members.manage', 'audit.read'];
     for (const permission of managing) expect(permits(grant, permission), permission).to.equal(false);
     const using: readonly Permission[] = ['credentials.read', 'credentials.write', 'secrets.reveal', 'workspaces.read'];

@@ -1,9 +1,9 @@
-import type { GrantChange, GrantNotices } from '../vault/identity/ports.ts';
+import type { AccessChange, AccessChanges } from '../vault/identity/ports.ts';
 import type { UserAccess } from '../vault/identity/identity.ts';
 
 /** What is remembered, and how it is known whether it still holds. */
-export interface KnownProofsParts<Found> {
-  readonly notices: GrantNotices;
+export interface AuthenticationCacheParts<Found> {
+  readonly accessChanges: AccessChanges;
   /** Changes of which, or of its user, end what was found. */
   readonly subject: (found: Found) => { readonly kind: 'api_key' | 'session'; readonly id: string };
   /** What is large beside the memberships, by an estimate. */
@@ -11,14 +11,14 @@ export interface KnownProofsParts<Found> {
   /** Where what was found proves nobody for good, there is no use in keeping it. */
   readonly isWorthKeeping: (found: Found) => boolean;
   /** Told of every search how it was answered; must not throw. */
-  readonly onSearch?: ((way: SearchWay) => void) | undefined;
+  readonly onLookup?: ((way: LookupOutcome) => void) | undefined;
 }
 
 /** From memory; from the store, since it was not in memory; or past a memory that can't be relied on. */
-export type SearchWay = 'hit' | 'miss' | 'bypassed';
+export type LookupOutcome = 'hit' | 'miss' | 'bypassed';
 
 /** How much is remembered; who would take a quarter of that alone is not. */
-export const knownProofsLimits = {
+export const authenticationCacheLimits = {
   entries: 10_000,
   /** By an estimate. */
   bytes: 33_554_432,
@@ -38,8 +38,8 @@ interface Entry<Found> {
  * Remembers what was found by the hash of a token, for as long as notices of changes can be relied on. What was found at
  * all is remembered, and nothing else: a new token is known at once.
  */
-export class KnownProofs<Found extends { readonly access: UserAccess }> {
-  readonly #parts: KnownProofsParts<Found>;
+export class AuthenticationCache<Found extends { readonly access: UserAccess }> {
+  readonly #parts: AuthenticationCacheParts<Found>;
   readonly #entries = new Map<string, Entry<Found>>();
   /** By what they depend on. */
   readonly #bySubject = new Map<string, Set<Entry<Found>>>();
@@ -47,9 +47,9 @@ export class KnownProofs<Found extends { readonly access: UserAccess }> {
   /** How many changes were told: what was searched for while one came may be from before it. */
   #changes = 0;
 
-  constructor(parts: KnownProofsParts<Found>) {
+  constructor(parts: AuthenticationCacheParts<Found>) {
     this.#parts = parts;
-    parts.notices.subscribe((change) => this.#drop(change));
+    parts.accessChanges.subscribe((change) => this.#drop(change));
   }
 
   /** How many entries there are, and what they take by the estimate. */
@@ -59,18 +59,18 @@ export class KnownProofs<Found extends { readonly access: UserAccess }> {
 
   /** Answers what is known by a hash, or else what the search finds. */
   async find(hash: Uint8Array, search: () => Promise<Found | undefined>): Promise<Found | undefined> {
-    const { notices, onSearch } = this.#parts;
-    if (!notices.isCurrent()) {
-      onSearch?.('bypassed');
+    const { accessChanges, onLookup } = this.#parts;
+    if (!accessChanges.isCurrent()) {
+      onLookup?.('bypassed');
       return search();
     }
     const key = Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength).toString('latin1');
     const known = this.#entries.get(key);
     if (known && performance.now() < known.untilMs) {
-      onSearch?.('hit');
+      onLookup?.('hit');
       return known.found;
     }
-    onSearch?.('miss');
+    onLookup?.('miss');
     const before = this.#changes;
     const found = await search();
     if (found && this.#changes === before && this.#parts.isWorthKeeping(found)) this.#keep(key, found);
@@ -81,9 +81,9 @@ export class KnownProofs<Found extends { readonly access: UserAccess }> {
     this.#remove(this.#entries.get(key));
     const { kind, id } = this.#parts.subject(found);
     const bytes = estimateBytes(found.access) + this.#parts.extraBytes(found);
-    if (bytes > knownProofsLimits.bytes / 4) return;
+    if (bytes > authenticationCacheLimits.bytes / 4) return;
     const subjects = [`${kind}:${id}`, `user:${found.access.user.id}`];
-    const entry = { key, found, subjects, bytes, untilMs: performance.now() + knownProofsLimits.ageMs };
+    const entry = { key, found, subjects, bytes, untilMs: performance.now() + authenticationCacheLimits.ageMs };
     this.#entries.set(key, entry);
     this.#bytes += entry.bytes;
     for (const subject of subjects) {
@@ -93,12 +93,13 @@ export class KnownProofs<Found extends { readonly access: UserAccess }> {
     }
     // A map keeps the order of insertion: the first is the oldest.
     for (const oldest of this.#entries.values()) {
-      if (this.#entries.size <= knownProofsLimits.entries && this.#bytes <= knownProofsLimits.bytes) break;
+      if (this.#entries.size <= authenticationCacheLimits.entries && this.#bytes <= authenticationCacheLimits.bytes)
+        break;
       this.#remove(oldest);
     }
   }
 
-  #drop(change: GrantChange): void {
+  #drop(change: AccessChange): void {
     this.#changes += 1;
     // A workspace ends seldom, and concerns all who were anything there.
     if (change.kind === 'any' || change.kind === 'workspace') {

@@ -23,12 +23,12 @@ describe('API keys for some credentials alone, over REST', () => {
   const issue = (body: object) => call({ method: 'POST', path: apiKeys, body: { name: 'n', role: 'EDITOR', ...body } });
 
   it('show what they are for, to their admins and to their holders', async () => {
-    const narrowing = { providers: ['openai'], tags: ['prod', 'test'], credential_ids: [within] };
-    const { body } = await issue({ ...narrowing, credential_ids: [within.toUpperCase()] });
-    expect(body.api_key).to.deep.include(narrowing);
+    const keyScope = { providers: ['openai'], tags: ['prod', 'test'], credential_ids: [within] };
+    const { body } = await issue({ ...keyScope, credential_ids: [within.toUpperCase()] });
+    expect(body.api_key).to.deep.include(keyScope);
     const me = await call({ path: '/v1/whoami', token: String(body['token']) });
     expect(me.body['grants']).to.have.lengthOf(1);
-    expect(me.body['grants']).to.have.property('0').that.deep.includes(narrowing);
+    expect(me.body['grants']).to.have.property('0').that.deep.includes(keyScope);
     const list = await call({ path: `${apiKeys}?page_size=1000` });
     expect(list.body.api_keys).to.deep.include(body.api_key);
   });
@@ -83,14 +83,14 @@ describe('API keys for some credentials alone, over REST', () => {
   }
 
   it('prove nobody once a writer of the database widened them, or narrowed others', async () => {
-    const narrow = String((await issue({ providers: ['openai'] })).body['token']);
+    const scopedToken = String((await issue({ providers: ['openai'] })).body['token']);
     const wide = String((await issue({})).body['token']);
     const session = new Client(coffer.database.connection);
     await session.connect();
     const widen = `update api_key set providers = '{}' where providers = '{openai}'`;
     const narrowAll = `update api_key set tags = '{prod}' where role is not null and tags = '{}'`;
     for (const [statement, token] of [
-      [widen, narrow],
+      [widen, scopedToken],
       [narrowAll, wide],
     ] as const) {
       expect((await call({ path: '/v1/whoami', token })).status).to.equal(200);

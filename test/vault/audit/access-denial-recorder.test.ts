@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { AuditEvent } from '../../../src/vault/audit/audit-event.ts';
-import { DenialRecorder } from '../../../src/vault/audit/access-denials.ts';
+import { AccessDenialRecorder } from '../../../src/vault/audit/access-denial-recorder.ts';
 import { VaultError } from '../../../src/vault/errors.ts';
 import { StandingClock } from '../../encryption/fixtures.ts';
 import { callIn, refusalOf } from '../real-vault.ts';
@@ -11,13 +11,13 @@ const foreign = '018cc251-f400-7000-8000-000000000002';
 describe('the recorder of calls that are not let in', () => {
   let events: AuditEvent[];
   let isAway: boolean;
-  let recorder: DenialRecorder;
+  let recorder: AccessDenialRecorder;
 
   beforeEach(() => {
     events = [];
     isAway = false;
     let ids = 0;
-    recorder = new DenialRecorder({
+    recorder = new AccessDenialRecorder({
       audit: {
         append: async (event) => {
           if (isAway) throw new VaultError('unavailable', 'away');

@@ -1,11 +1,11 @@
-import type { GrantChange } from '../../vault/identity/ports.ts';
+import type { AccessChange } from '../../vault/identity/ports.ts';
 import type { Statement } from '../postgres/statements/statement.ts';
 
 /** The channel of PostgreSQL over which changes of grants are told. Whoever may connect to the database can listen. */
-export const grantChannel = 'coffer_grants';
+export const notifyChannel = 'coffer_grants';
 
 /** A change, or what a process has sent to itself. */
-export type Notice = GrantChange | { readonly kind: 'mark'; readonly id: string };
+export type Notice = AccessChange | { readonly kind: 'mark'; readonly id: string };
 
 const kinds = ['api_key', 'session', 'user', 'workspace', 'mark'] as const;
 
@@ -18,5 +18,5 @@ export function parseNotice(payload: string): Notice {
 
 /** Tells a notice to all processes. Those of changes are told by the database itself. */
 export function tellNotice({ kind, id }: { readonly kind: 'mark'; readonly id: string }): Statement {
-  return { name: 'tell notice', text: 'select pg_notify($1, $2)', values: [grantChannel, `${kind}:${id}`] };
+  return { name: 'tell notice', text: 'select pg_notify($1, $2)', values: [notifyChannel, `${kind}:${id}`] };
 }

@@ -4,7 +4,7 @@
  *
  * @param parameter whose value is an array of ids
  */
-export function endedProofs(parameter: string): string {
+export function revokedIds(parameter: string): string {
   return `(
         select array_agg(q.id) from unnest(${parameter}::uuid[]) as q (id)
         where (select k.revoked_at is null and ${isActive('k')} from api_key k where k.id = q.id) is not true

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { proofs } from '../../src/authentication/proofs.ts';
+import { authenticationMethods } from '../../src/authentication/authentication-methods.ts';
 import { RandomTokenSource } from '../../src/authentication/token-source.ts';
 
 describe('proofs', () => {
@@ -7,7 +7,7 @@ describe('proofs', () => {
     const source = new RandomTokenSource();
     const tokens = [source.newApiKeyToken().token, source.newSessionToken().token, 'e30.e30.c2ln'];
     for (const token of tokens) {
-      expect(proofs.filter(({ accepts }) => accepts(token))).to.have.length(1);
+      expect(authenticationMethods.filter(({ accepts }) => accepts(token))).to.have.length(1);
     }
   });
 });

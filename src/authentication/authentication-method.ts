@@ -7,7 +7,7 @@ import type { UserAccess } from '../vault/identity/identity.ts';
 import type { OidcAccess } from './oidc/oidc-access.ts';
 
 /** What proving works with. */
-export interface ProofParts {
+export interface AuthenticationParts {
   readonly store: AccessStore;
   readonly clock: Clock;
   /** Undefined where no issuer is configured, whose tokens then prove nobody. */
@@ -15,11 +15,11 @@ export interface ProofParts {
 }
 
 /** One way to prove oneself by a token. */
-export interface Proof {
+export interface AuthenticationMethod {
   /** Tells by its form alone whether a token is of this kind. */
   readonly accepts: (token: string) => boolean;
   /** @throws VaultError `token_invalid` or `token_expired`, or `unavailable` where it can't be told */
-  readonly prove: (token: string, parts: ProofParts, signal: AbortSignal) => Promise<Caller>;
+  readonly authenticate: (token: string, parts: AuthenticationParts, signal: AbortSignal) => Promise<Caller>;
 }
 
 /**
@@ -28,9 +28,9 @@ export interface Proof {
  * @returns undefined where none of its names is anybody's
  * @throws VaultError `token_invalid` or `token_expired`
  */
-export type CertificateProof = (
+export type CertificateMethod = (
   certificate: X509Certificate,
-  parts: ProofParts,
+  parts: AuthenticationParts,
   signal: AbortSignal,
 ) => Promise<Caller | undefined>;
 

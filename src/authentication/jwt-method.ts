@@ -2,13 +2,13 @@ import type { Grant } from '../vault/caller.ts';
 import { VaultError, invalidToken } from '../vault/errors.ts';
 import { claimedGrants } from './oidc/claimed-grants.ts';
 import { oidcUserId } from './oidc/oidc-user-id.ts';
-import type { Proof } from './proof.ts';
+import type { AuthenticationMethod } from './authentication-method.ts';
 import { jwtPattern } from './token-of-headers.ts';
 
 /** Proves a caller by a JWT access token of the configured issuer, whose claims say what he may do. */
-export const jwtProof: Proof = {
+export const jwtMethod: AuthenticationMethod = {
   accepts: (token) => jwtPattern.test(token),
-  prove: async (token, { oidc }, signal) => {
+  authenticate: async (token, { oidc }, signal) => {
     if (!oidc) throw invalidToken('no issuer of JWTs is configured');
     const { subject, claims } = await oidc.issuer.verify(token);
     const claimed = claimedGrants(claims, oidc.claimNames);

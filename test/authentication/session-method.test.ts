@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { sessionProof } from '../../src/authentication/session-proof.ts';
+import { sessionMethod } from '../../src/authentication/session-method.ts';
 import type { Session } from '../../src/vault/identity/identity.ts';
 import { clock, MemoryAccessStore, now, someSession, someUser } from './memory-access-store.ts';
 import { refusalOf } from './refusal.ts';
@@ -11,14 +11,14 @@ const memberships = [
   { workspaceId: user.defaultWorkspaceId, userId: user.id, role: 'EDITOR', mayReveal: false },
 ] as const;
 
-const proveBy = (change: Partial<Session>) => {
+const authenticateBy = (change: Partial<Session>) => {
   const store = new MemoryAccessStore({ user, memberships, sessions: [someSession(token, change)] });
-  return sessionProof.prove(token, { store, clock }, signal);
+  return sessionMethod.authenticate(token, { store, clock }, signal);
 };
 
-describe('sessionProof', () => {
+describe('sessionMethod', () => {
   it('answers the user who logged in, with his memberships and the session', async () => {
-    expect(await proveBy({})).to.deep.equal({
+    expect(await authenticateBy({})).to.deep.equal({
       kind: 'user',
       id: user.id,
       name: 'dashboard',
@@ -34,25 +34,29 @@ describe('sessionProof', () => {
   });
 
   it('refuses a session at the very moment of its expiry, and not before', async () => {
-    expect(await refusalOf(proveBy({ expiresAt: now }))).to.equal('token_expired');
-    expect(await refusalOf(proveBy({ expiresAt: new Date(now.getTime() + 1) }))).to.equal(undefined);
+    expect(await refusalOf(authenticateBy({ expiresAt: now }))).to.equal('token_expired');
+    expect(await refusalOf(authenticateBy({ expiresAt: new Date(now.getTime() + 1) }))).to.equal(undefined);
   });
 
   it('refuses a session that was ended', async () => {
-    const proving = sessionProof.prove(token, { store: new MemoryAccessStore({ user, memberships }), clock }, signal);
+    const proving = sessionMethod.authenticate(
+      token,
+      { store: new MemoryAccessStore({ user, memberships }), clock },
+      signal,
+    );
     expect(await refusalOf(proving)).to.equal('token_invalid');
   });
 
   it('refuses the session of a user who was deactivated', async () => {
     const deactivated = someUser({ deactivatedAt: now });
     const store = new MemoryAccessStore({ user: deactivated, memberships, sessions: [someSession(token)] });
-    expect(await refusalOf(sessionProof.prove(token, { store, clock }, signal))).to.equal('token_invalid');
+    expect(await refusalOf(sessionMethod.authenticate(token, { store, clock }, signal))).to.equal('token_invalid');
   });
 
   it('accepts fn_sess_ and 64 lower-case hex digits, and nothing else', () => {
-    expect(sessionProof.accepts(token)).to.equal(true);
+    expect(sessionMethod.accepts(token)).to.equal(true);
     for (const text of ['', 'fn_sess_', token.slice(0, -1), `${token}0`, token.toUpperCase(), `${token}\n`]) {
-      expect(sessionProof.accepts(text), JSON.stringify(text)).to.equal(false);
+      expect(sessionMethod.accepts(text), JSON.stringify(text)).to.equal(false);
     }
   });
 });

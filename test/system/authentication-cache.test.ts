@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { KnownProofs, type SearchWay } from '../../src/authentication/known-proofs.ts';
-import { currentForMs, GrantChannel } from '../../src/store/identity/grant-channel.ts';
+import { AuthenticationCache, type LookupOutcome } from '../../src/authentication/authentication-cache.ts';
+import { currentForMs, AccessChangeListener } from '../../src/store/identity/access-change-listener.ts';
 import type { UserAccess } from '../../src/vault/identity/identity.ts';
 import { openTestStores, setUpInstance, type TestStores } from '../store/fixtures.ts';
 
@@ -15,12 +15,12 @@ const changes = 400;
 
 describe('proofs in memory, with the notices of a real PostgreSQL', () => {
   let test: TestStores;
-  let channel: GrantChannel;
+  let channel: AccessChangeListener;
 
   before(async () => {
     test = await openTestStores();
     const { connection } = test.target;
-    channel = new GrantChannel({ connection, role: 'coffer_app', database: test.database, log: test.log });
+    channel = new AccessChangeListener({ connection, role: 'coffer_app', database: test.database, log: test.log });
     await channel.start();
   });
 
@@ -31,13 +31,13 @@ describe('proofs in memory, with the notices of a real PostgreSQL', () => {
 
   it('are never older than a second, while rows change and the connection that listens is lost time and again', async () => {
     const { apiKey, owner, membership } = await setUpInstance(test);
-    const ways: SearchWay[] = [];
-    const known = new KnownProofs<Found>({
-      notices: channel,
+    const ways: LookupOutcome[] = [];
+    const known = new AuthenticationCache<Found>({
+      accessChanges: channel,
       subject: ({ id }) => ({ kind: 'api_key', id }),
       extraBytes: () => 0,
       isWorthKeeping: () => true,
-      onSearch: (way) => ways.push(way),
+      onLookup: (way) => ways.push(way),
     });
     // The name stands for whatever a row grants.
     const statement = { name: 'version', text: 'select name from api_key where id = $1', values: [apiKey.id] };

@@ -7,9 +7,9 @@ import { fetchesAtOnceMax, keysCooldownMs } from '../../src/authentication/oidc/
 import { keysFreshMs, keysUsableMs } from '../../src/authentication/oidc/signing-keys.ts';
 import type { Caller } from '../../src/vault/caller.ts';
 import { VaultError } from '../../src/vault/errors.ts';
-import { refersTo, spellShortId, type Reference } from '../../src/vault/ids.ts';
+import { refersTo, formatShortId, type Reference } from '../../src/vault/ids.ts';
 import { documentBytesMax } from '../../src/authentication/oidc/issuer-documents.ts';
-import { ManualNotices } from './manual-notices.ts';
+import { ManualAccessChanges } from './manual-access-changes.ts';
 import { MemoryAccessStore, now } from './memory-access-store.ts';
 import { audience, newSigningKey, TestIssuer, type Claims, type TokenOptions } from './oidc/test-issuer.ts';
 import { refusalOf } from './refusal.ts';
@@ -38,7 +38,7 @@ async function retryAfterOf(proving: Promise<unknown>): Promise<number> {
   return refusal instanceof VaultError ? (refusal.details.retryAfterMs ?? 0) : 0;
 }
 
-describe('jwtProof', () => {
+describe('jwtMethod', () => {
   let issuer: TestIssuer;
   let time: Date;
   let warnings: string[];
@@ -69,25 +69,25 @@ describe('jwtProof', () => {
       audience,
       claimNames,
       workspaces,
-      notices: new ManualNotices(),
+      accessChanges: new ManualAccessChanges(),
       clock,
       log,
     });
     return new Authenticator({ store: new MemoryAccessStore({}), clock, oidc });
   }
 
-  const prove = (token: string, header = 'authorization'): Promise<Caller | undefined> => {
+  const authenticate = (token: string, header = 'authorization'): Promise<Caller | undefined> => {
     const headers = new Headers({ [header]: header === 'authorization' ? `Bearer ${token}` : token });
     return authenticator.authenticate(headers, new AbortController().signal);
   };
-  const proveClaims = async (claims: Claims, options: TokenOptions = {}): Promise<Caller | undefined> =>
-    prove(await issuer.sign({ ...granted, ...claims }, now, options));
+  const authenticateClaims = async (claims: Claims, options: TokenOptions = {}): Promise<Caller | undefined> =>
+    authenticate(await issuer.sign({ ...granted, ...claims }, now, options));
   const advance = (ms: number): void => {
     time = new Date(time.getTime() + ms);
   };
 
   it('answers a user of the issuer, with what the claims grant', async () => {
-    const caller = await proveClaims({});
+    const caller = await authenticateClaims({});
     expect(caller).to.deep.include({
       kind: 'user',
       name: 'alice',
@@ -102,11 +102,15 @@ describe('jwtProof', () => {
   });
 
   it('accepts a token in x-api-key as well', async () => {
-    expect(await prove(await issuer.sign(granted, now), 'x-api-key')).to.include({ name: 'alice' });
+    expect(await authenticate(await issuer.sign(granted, now), 'x-api-key')).to.include({ name: 'alice' });
   });
 
   it('knows the same subject again, and tells subjects apart', async () => {
-    const [alice, again, bob] = [await proveClaims({}), await proveClaims({}), await proveClaims({ sub: 'bob' })];
+    const [alice, again, bob] = [
+      await authenticateClaims({}),
+      await authenticateClaims({}),
+      await authenticateClaims({ sub: 'bob' }),
+    ];
     expect(again?.id).to.equal(alice?.id);
     expect(bob?.id).not.to.equal(alice?.id);
   });
@@ -117,12 +121,12 @@ describe('jwtProof', () => {
 
   describe('what is granted', () => {
     it('is a workspace by its short id', async () => {
-      const caller = await proveClaims({ coffer_workspace: spellShortId('workspace', second) });
+      const caller = await authenticateClaims({ coffer_workspace: formatShortId('workspace', second) });
       expect(caller?.grants).to.deep.equal([{ workspaceId: second, role: 'EDITOR', mayReveal: true }]);
     });
 
     it('is several workspaces, the first by default, each with its own role', async () => {
-      const caller = await proveClaims({ coffer_workspace: [second, first], coffer_role: ['VIEWER', 'ADMIN'] });
+      const caller = await authenticateClaims({ coffer_workspace: [second, first], coffer_role: ['VIEWER', 'ADMIN'] });
       expect(caller?.defaultWorkspaceId).to.equal(second);
       expect(caller?.grants.map(({ workspaceId, role }) => [workspaceId, role])).to.deep.equal([
         [second, 'VIEWER'],
@@ -131,13 +135,13 @@ describe('jwtProof', () => {
     });
 
     it('is nothing in a workspace that does not exist', async () => {
-      const caller = await proveClaims({ coffer_workspace: [absent, first] });
+      const caller = await authenticateClaims({ coffer_workspace: [absent, first] });
       expect(caller?.grants.map(({ workspaceId }) => workspaceId)).to.deep.equal([first]);
     });
 
     it('is the first role of a workspace that is named twice', async () => {
-      const caller = await proveClaims({
-        coffer_workspace: [first, spellShortId('workspace', first)],
+      const caller = await authenticateClaims({
+        coffer_workspace: [first, formatShortId('workspace', first)],
         coffer_role: ['VIEWER', 'ADMIN'],
       });
       expect(caller?.grants).to.deep.equal([{ workspaceId: first, role: 'VIEWER', mayReveal: true }]);
@@ -155,7 +159,7 @@ describe('jwtProof', () => {
     };
     for (const [title, claims] of Object.entries(nothing)) {
       it(`is nothing to a token that names ${title}: it is refused`, async () => {
-        expect(await refusalOf(proveClaims(claims))).to.equal('token_invalid');
+        expect(await refusalOf(authenticateClaims(claims))).to.equal('token_invalid');
       });
     }
   });
@@ -178,28 +182,28 @@ describe('jwtProof', () => {
     };
     for (const [title, claims] of Object.entries(invalid)) {
       it(`a token with ${title}`, async () => {
-        const spelt = claims.iss === 'SLASH' ? { ...claims, iss: `${issuer.url}/` } : claims;
-        expect(await refusalOf(proveClaims(spelt))).to.equal('token_invalid');
+        const formatted = claims.iss === 'SLASH' ? { ...claims, iss: `${issuer.url}/` } : claims;
+        expect(await refusalOf(authenticateClaims(formatted))).to.equal('token_invalid');
       });
     }
 
     it('a token once it is over, but for a minute between the clocks', async () => {
-      expect(await refusalOf(proveClaims({ exp: seconds - 60 }))).to.equal('token_expired');
-      expect(await refusalOf(proveClaims({ exp: seconds - 59 }))).to.equal(undefined);
-      expect(await refusalOf(proveClaims({ nbf: seconds + 60, iat: seconds + 60 }))).to.equal(undefined);
+      expect(await refusalOf(authenticateClaims({ exp: seconds - 60 }))).to.equal('token_expired');
+      expect(await refusalOf(authenticateClaims({ exp: seconds - 59 }))).to.equal(undefined);
+      expect(await refusalOf(authenticateClaims({ nbf: seconds + 60, iat: seconds + 60 }))).to.equal(undefined);
     });
 
     it('a forged token without telling that it would be over', async () => {
       const forger = await newSigningKey('first');
-      expect(await refusalOf(proveClaims({ exp: seconds - 600 }, { key: forger }))).to.equal('token_invalid');
+      expect(await refusalOf(authenticateClaims({ exp: seconds - 600 }, { key: forger }))).to.equal('token_invalid');
     });
 
     it('a token of another type, such as one that ends a session', async () => {
       for (const typ of ['logout+jwt', 'secevent+jwt', 'dpop+jwt', '']) {
-        expect(await refusalOf(proveClaims({}, { header: { typ } })), typ).to.equal('token_invalid');
+        expect(await refusalOf(authenticateClaims({}, { header: { typ } })), typ).to.equal('token_invalid');
       }
       for (const typ of ['JWT', 'AT+JWT', 'application/at+jwt', undefined]) {
-        expect(await refusalOf(proveClaims({}, { header: { typ } })), typ).to.equal(undefined);
+        expect(await refusalOf(authenticateClaims({}, { header: { typ } })), typ).to.equal(undefined);
       }
     });
 
@@ -211,7 +215,7 @@ describe('jwtProof', () => {
         aud: audience,
         exp: seconds + 9,
       });
-      expect(await refusalOf(prove(unsecured.encode()))).to.equal('token_invalid');
+      expect(await refusalOf(authenticate(unsecured.encode()))).to.equal('token_invalid');
       expect(issuer.paths).to.deep.equal([]);
     });
 
@@ -220,14 +224,14 @@ describe('jwtProof', () => {
       const [header, payload, signature = ''] = token.split('.');
       const changed = (signature.startsWith('A') ? 'B' : 'A') + signature.slice(1);
       for (const forged of [`${header}.${payload}.`, `${header}.${payload}.${changed}`]) {
-        expect(await refusalOf(prove(forged))).to.equal('token_invalid');
+        expect(await refusalOf(authenticate(forged))).to.equal('token_invalid');
       }
     });
 
     it('a token whose claims were changed', async () => {
       const [header, , signature] = (await issuer.sign(granted, now)).split('.');
       const [, payload] = (await issuer.sign({ ...granted, coffer_role: 'ADMIN' }, now)).split('.');
-      expect(await refusalOf(prove(`${header}.${payload}.${signature}`))).to.equal('token_invalid');
+      expect(await refusalOf(authenticate(`${header}.${payload}.${signature}`))).to.equal('token_invalid');
     });
 
     it('a MAC whose key is the public key of the issuer', async () => {
@@ -240,7 +244,7 @@ describe('jwtProof', () => {
       const forged = await new SignJWT(payload)
         .setProtectedHeader({ alg: 'HS256', kid: 'rsa', typ: 'at+jwt' })
         .sign(new TextEncoder().encode(pem));
-      expect(await refusalOf(prove(forged))).to.equal('token_invalid');
+      expect(await refusalOf(authenticate(forged))).to.equal('token_invalid');
     });
 
     it('a MAC even where the key set holds its key', async () => {
@@ -248,13 +252,13 @@ describe('jwtProof', () => {
       issuer.keys = [{ kty: 'oct', kid: 'mac', k: secret.toString('base64url'), alg: 'HS256' }];
       const payload = { ...granted, sub: 'alice', iss: issuer.url, aud: audience, exp: seconds + 300 };
       const forged = await new SignJWT(payload).setProtectedHeader({ alg: 'HS256', kid: 'mac' }).sign(secret);
-      expect(await refusalOf(prove(forged))).to.equal('token_invalid');
+      expect(await refusalOf(authenticate(forged))).to.equal('token_invalid');
     });
 
     it('an algorithm that is not on the list', async () => {
       const key = await newSigningKey('es512', 'ES512');
       issuer.use(key);
-      expect(await refusalOf(proveClaims({}))).to.equal('token_invalid');
+      expect(await refusalOf(authenticateClaims({}))).to.equal('token_invalid');
     });
 
     it('a key that the token brings along or says where to fetch', async () => {
@@ -268,8 +272,8 @@ describe('jwtProof', () => {
         { x5c: [Buffer.from('certificate').toString('base64')] },
       ];
       for (const header of headers) {
-        expect(await refusalOf(proveClaims({}, { key: forger, header }))).to.equal('token_invalid');
-        expect(await refusalOf(proveClaims({}, { key: forger, header: { ...header, kid: 'first' } }))).to.equal(
+        expect(await refusalOf(authenticateClaims({}, { key: forger, header }))).to.equal('token_invalid');
+        expect(await refusalOf(authenticateClaims({}, { key: forger, header: { ...header, kid: 'first' } }))).to.equal(
           'token_invalid',
         );
       }
@@ -279,7 +283,9 @@ describe('jwtProof', () => {
     it('key ids that are made up', async () => {
       const forger = await newSigningKey('forger');
       for (const kid of ['', '../../keys', '__proto__', "' or 1=1 --", 'http://127.0.0.1/keys', 'é'.repeat(1_000)]) {
-        expect(await refusalOf(proveClaims({}, { key: forger, header: { kid } })), kid).to.equal('token_invalid');
+        expect(await refusalOf(authenticateClaims({}, { key: forger, header: { kid } })), kid).to.equal(
+          'token_invalid',
+        );
       }
     });
 
@@ -287,28 +293,28 @@ describe('jwtProof', () => {
       const token = await issuer.sign(granted, now);
       const [, payload, signature] = token.split('.');
       const header = Buffer.from(JSON.stringify({ alg: 'ES256', kid: 'first', crit: ['exp'], exp: 1 }));
-      expect(await refusalOf(prove(`${header.toString('base64url')}.${payload}.${signature}`))).to.equal(
+      expect(await refusalOf(authenticate(`${header.toString('base64url')}.${payload}.${signature}`))).to.equal(
         'token_invalid',
       );
     });
 
     for (const token of ['a.b.c', '...', 'a.b.', 'eyJ.eyJ.x', `${'a'.repeat(600)}.b.c`]) {
       it(`what looks like a token and is none: ${token.slice(0, 20)}`, async () => {
-        expect(await refusalOf(prove(token))).to.equal('token_invalid');
+        expect(await refusalOf(authenticate(token))).to.equal('token_invalid');
       });
     }
 
     it('a token of more than 16 KiB', async () => {
       const token = await issuer.sign({ ...granted, padding: 'x'.repeat(12_500) }, now);
       expect(token.length).to.be.greaterThan(16_384);
-      expect(await refusalOf(prove(token))).to.equal('token_invalid');
+      expect(await refusalOf(authenticate(token))).to.equal('token_invalid');
       const shorter = await issuer.sign({ ...granted, padding: 'x'.repeat(8_000) }, now);
-      expect(await refusalOf(prove(shorter))).to.equal(undefined);
+      expect(await refusalOf(authenticate(shorter))).to.equal(undefined);
     });
 
     it('every token where no issuer is configured', async () => {
       authenticator = new Authenticator({ store: new MemoryAccessStore({}), clock: { now: () => now } });
-      expect(await refusalOf(proveClaims({}))).to.equal('token_invalid');
+      expect(await refusalOf(authenticateClaims({}))).to.equal('token_invalid');
     });
   });
 
@@ -316,7 +322,7 @@ describe('jwtProof', () => {
     for (const alg of ['RS256', 'RS384', 'PS256', 'ES256', 'EdDSA', 'Ed25519']) {
       it(`include ${alg}`, async () => {
         issuer.use(await newSigningKey('only', alg));
-        expect(await proveClaims({})).to.include({ name: 'alice' });
+        expect(await authenticateClaims({})).to.include({ name: 'alice' });
       });
     }
   });
@@ -324,85 +330,85 @@ describe('jwtProof', () => {
   describe("the issuer's keys", () => {
     it('are fetched once for many tokens, also for those that come together', async () => {
       const token = await issuer.sign(granted, now);
-      await Promise.all(Array.from({ length: 20 }, () => prove(token)));
-      await prove(token);
+      await Promise.all(Array.from({ length: 20 }, () => authenticate(token)));
+      await authenticate(token);
       expect(issuer.paths).to.deep.equal(['/.well-known/openid-configuration', '/keys']);
     });
 
     it('are fetched anew for a token that names another one', async () => {
-      await proveClaims({});
+      await authenticateClaims({});
       issuer.use(await newSigningKey('second'));
       advance(keysCooldownMs);
-      expect(await proveClaims({})).to.include({ name: 'alice' });
+      expect(await authenticateClaims({})).to.include({ name: 'alice' });
     });
 
     it('that are no longer published are no longer good', async () => {
       const old = issuer.key;
-      await proveClaims({});
+      await authenticateClaims({});
       issuer.use(await newSigningKey('second'));
       advance(keysCooldownMs);
-      await proveClaims({});
-      expect(await refusalOf(proveClaims({}, { key: old }))).to.equal('token_invalid');
+      await authenticateClaims({});
+      expect(await refusalOf(authenticateClaims({}, { key: old }))).to.equal('token_invalid');
     });
 
     it('that it has just begun to use are fetched at once', async () => {
-      await proveClaims({});
+      await authenticateClaims({});
       issuer.use(await newSigningKey('second'));
-      expect(await proveClaims({})).to.include({ name: 'alice' });
+      expect(await authenticateClaims({})).to.include({ name: 'alice' });
     });
 
     it('that it has just begun to use are found however many key ids are made up', async () => {
       const forger = await newSigningKey('forger');
       const spam = async (): Promise<void> => {
         for (const kid of ['a', 'b', 'c', 'd', 'e', 'second']) {
-          await refusalOf(proveClaims({}, { key: forger, header: { kid } }));
+          await refusalOf(authenticateClaims({}, { key: forger, header: { kid } }));
         }
       };
       await spam();
       issuer.use(await newSigningKey('second'));
-      const waitMs = await retryAfterOf(proveClaims({}));
+      const waitMs = await retryAfterOf(authenticateClaims({}));
       expect(waitMs).to.be.within(1, keysCooldownMs);
       advance(waitMs);
       await spam();
-      expect(await proveClaims({})).to.include({ name: 'alice' });
+      expect(await authenticateClaims({})).to.include({ name: 'alice' });
       expect(issuer.paths.filter((path) => path === '/keys')).to.have.lengthOf(fetchesAtOnceMax + 1);
     });
 
     it('that it has just begun to use are found where its tokens name no key', async () => {
       const unnamed = { header: { kid: undefined } };
-      expect(await proveClaims({}, unnamed)).to.include({ name: 'alice' });
+      expect(await authenticateClaims({}, unnamed)).to.include({ name: 'alice' });
       const forged = { ...unnamed, key: await newSigningKey('second') };
-      expect(await refusalOf(proveClaims({}, forged))).to.equal('token_invalid');
+      expect(await refusalOf(authenticateClaims({}, forged))).to.equal('token_invalid');
       issuer.use(await newSigningKey('second'));
-      expect(await proveClaims({}, unnamed)).to.include({ name: 'alice' });
-      await refusalOf(proveClaims({}, forged));
+      expect(await authenticateClaims({}, unnamed)).to.include({ name: 'alice' });
+      await refusalOf(authenticateClaims({}, forged));
       issuer.use(await newSigningKey('third'));
-      advance(await retryAfterOf(proveClaims({}, unnamed)));
-      expect(await proveClaims({}, unnamed)).to.include({ name: 'alice' });
+      advance(await retryAfterOf(authenticateClaims({}, unnamed)));
+      expect(await authenticateClaims({}, unnamed)).to.include({ name: 'alice' });
     });
 
     it('decide nothing about a token that any key would refuse', async () => {
-      await proveClaims({});
+      await authenticateClaims({});
       const forger = await newSigningKey('forger');
       for (const claims of [{ iss: 'https://other.example' }, { exp: seconds - 61 }, { exp: 'never' }]) {
-        expect(await refusalOf(proveClaims(claims, { key: forger }))).to.equal('token_invalid');
+        expect(await refusalOf(authenticateClaims(claims, { key: forger }))).to.equal('token_invalid');
       }
       expect(issuer.paths.filter((path) => path === '/keys')).to.have.lengthOf(1);
     });
 
     it('that could not be fetched anew leave a token of another key undecided', async () => {
-      await proveClaims({});
+      await authenticateClaims({});
       issuer.override = (_, response) => response.writeHead(500).end();
       advance(keysCooldownMs);
       const key = await newSigningKey('second');
-      expect(await retryAfterOf(proveClaims({}, { key }))).to.be.within(1, keysCooldownMs);
+      expect(await retryAfterOf(authenticateClaims({}, { key }))).to.be.within(1, keysCooldownMs);
     });
 
     it('are fetched anew for made-up key ids a few times at once, then at most once a while', async () => {
       const forger = await newSigningKey('forger');
       const spam = async (): Promise<number> => {
         for (let kid = 0; kid < 20; kid += 1) {
-          await refusalOf(proveClaims({}, { key: forger, header: { kid: `made-up ${kid}` } }));
+          await refusalOf(authenticateClaims({}, { key: forger, header: { kid: `made-up ${kid}` } }));
         }
         return issuer.paths.filter((path) => path === '/keys').length;
       };
@@ -417,22 +423,22 @@ describe('jwtProof', () => {
 
     it('stay good for a while when the issuer can not be reached, and no longer', async () => {
       const token = await issuer.sign({ ...granted, exp: seconds + 86_400 }, now);
-      await prove(token);
+      await authenticate(token);
       issuer.override = (_, response) => response.writeHead(500).end();
       advance(keysUsableMs - 1);
-      expect(await prove(token)).to.include({ name: 'alice' });
+      expect(await authenticate(token)).to.include({ name: 'alice' });
       advance(keysCooldownMs);
-      expect(await refusalOf(prove(token))).to.equal('unavailable');
+      expect(await refusalOf(authenticate(token))).to.equal('unavailable');
     });
 
     it('are renewed when they are old, without anybody waiting for it', async () => {
       const token = await issuer.sign({ ...granted, exp: seconds + 86_400 }, now);
-      await prove(token);
+      await authenticate(token);
       const asked = Promise.withResolvers<void>();
       issuer.override = () => asked.resolve();
       advance(keysFreshMs);
       // The issuer does not answer at all.
-      expect(await prove(token)).to.include({ name: 'alice' });
+      expect(await authenticate(token)).to.include({ name: 'alice' });
       await asked.promise;
       expect(warnings).to.deep.equal([]);
     });
@@ -451,13 +457,13 @@ describe('jwtProof', () => {
         { kty: 'RSA', kid: 'weak', n: 'AQAB', e: 'AQAB', alg: 'RS256' },
         good.jwk,
       ];
-      expect(await proveClaims({})).to.include({ name: 'alice' });
+      expect(await authenticateClaims({})).to.include({ name: 'alice' });
     });
 
     for (const change of [{ use: 'enc' }, { key_ops: ['deriveBits'] }, { alg: 'ES384' }]) {
       it(`that are for something else sign nothing: ${JSON.stringify(change)}`, async () => {
         issuer.keys = [{ ...issuer.key.jwk, ...change }];
-        expect(await refusalOf(proveClaims({}))).to.equal('token_invalid');
+        expect(await refusalOf(authenticateClaims({}))).to.equal('token_invalid');
       });
     }
 
@@ -466,7 +472,7 @@ describe('jwtProof', () => {
       issuer.keys = [{ kty: 'RSA', kid: 'weak', n: 'AQAB', e: 'AQAB', alg: 'RS256' }];
       const [, payload, signature] = (await issuer.sign(granted, now, { key })).split('.');
       const header = Buffer.from(JSON.stringify({ alg: 'RS256', kid: 'weak' })).toString('base64url');
-      expect(await refusalOf(prove(`${header}.${payload}.${signature}`))).to.equal('token_invalid');
+      expect(await refusalOf(authenticate(`${header}.${payload}.${signature}`))).to.equal('token_invalid');
       expect(warnings.join()).to.include('damaged or too weak');
     });
   });
@@ -476,12 +482,12 @@ describe('jwtProof', () => {
       const token = await issuer.sign(granted, now);
       const { port } = new URL(issuer.url);
       await issuer.stop();
-      expect(await refusalOf(prove(token))).to.equal('unavailable');
+      expect(await refusalOf(authenticate(token))).to.equal('unavailable');
       await issuer.listen(Number(port));
       // It is not asked again at once.
-      expect(await refusalOf(prove(token))).to.equal('unavailable');
+      expect(await refusalOf(authenticate(token))).to.equal('unavailable');
       advance(keysCooldownMs);
-      expect(await prove(token)).to.include({ name: 'alice' });
+      expect(await authenticate(token)).to.include({ name: 'alice' });
       expect(warnings, warnings.join()).to.have.lengthOf(1);
       expect(warnings.join()).not.to.include(token);
     });
@@ -498,7 +504,7 @@ describe('jwtProof', () => {
     for (const [title, document] of Object.entries(broken)) {
       it(`${title} is not believed`, async () => {
         issuer.override = (_, response) => response.end(document());
-        expect(await refusalOf(proveClaims({}))).to.equal('unavailable');
+        expect(await refusalOf(authenticateClaims({}))).to.equal('unavailable');
         expect(issuer.paths).to.have.lengthOf(1);
         expect(warnings.join()).not.to.include('secret');
       });
@@ -506,7 +512,7 @@ describe('jwtProof', () => {
 
     it('whose key set is huge is not believed', async () => {
       issuer.keys = Array.from({ length: 3_000 }, (_, index) => ({ ...issuer.key.jwk, kid: String(index) }));
-      expect(await refusalOf(proveClaims({}))).to.equal('unavailable');
+      expect(await refusalOf(authenticateClaims({}))).to.equal('unavailable');
     });
 
     it('whose key set never ends is let go of', async () => {
@@ -521,7 +527,7 @@ describe('jwtProof', () => {
         response.once('close', () => closed.resolve());
         feed();
       };
-      expect(await refusalOf(proveClaims({}))).to.equal('unavailable');
+      expect(await refusalOf(authenticateClaims({}))).to.equal('unavailable');
       await closed.promise;
     });
 
@@ -529,7 +535,7 @@ describe('jwtProof', () => {
       await using elsewhere = await TestIssuer.start();
       issuer.override = (request, response) =>
         response.writeHead(302, { location: `${elsewhere.url}${request.url}` }).end();
-      expect(await refusalOf(proveClaims({}))).to.equal('unavailable');
+      expect(await refusalOf(authenticateClaims({}))).to.equal('unavailable');
       expect(elsewhere.paths).to.deep.equal([]);
     });
   });

@@ -2,14 +2,14 @@ import { VaultError, invalidToken } from '../vault/errors.ts';
 import type { ApiKey, UserAccess } from '../vault/identity/identity.ts';
 import type { Clock } from '../vault/time.ts';
 import type { Caller } from '../vault/caller.ts';
-import { narrowingOf } from '../vault/narrowing.ts';
-import { accessOfUser, checkExpiry, type Proof } from './proof.ts';
+import { keyScopeOf } from '../vault/key-scope.ts';
+import { accessOfUser, checkExpiry, type AuthenticationMethod } from './authentication-method.ts';
 import { apiKeyTokenPattern, hashToken } from './token-source.ts';
 
 /** Proves a caller by an API key: one of a workspace, or a personal one, which may do what its user may. */
-export const apiKeyProof: Proof = {
+export const apiKeyMethod: AuthenticationMethod = {
   accepts: (token) => apiKeyTokenPattern.test(token),
-  prove: async (token, { store, clock }, signal) => {
+  authenticate: async (token, { store, clock }, signal) => {
     const found = await store.findApiKey(hashToken(token), signal);
     if (!found) throw invalidToken('the API key is unknown');
     return callerOfApiKey(found, 'api_key', clock);
@@ -46,5 +46,5 @@ export function callerOfApiKey(
 function accessOf(apiKey: ApiKey, access: UserAccess): Pick<Caller, 'userId' | 'isOwner' | 'grants'> {
   const { workspaceId, userId, role, mayReveal } = apiKey;
   if (role === null) return accessOfUser(access);
-  return { userId, isOwner: false, grants: [{ workspaceId, role, mayReveal, ...narrowingOf(apiKey) }] };
+  return { userId, isOwner: false, grants: [{ workspaceId, role, mayReveal, ...keyScopeOf(apiKey) }] };
 }

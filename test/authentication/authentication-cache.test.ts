@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
-import { KnownProofs, knownProofsLimits, type SearchWay } from '../../src/authentication/known-proofs.ts';
-import type { GrantNotices } from '../../src/vault/identity/ports.ts';
+import {
+  AuthenticationCache,
+  authenticationCacheLimits,
+  type LookupOutcome,
+} from '../../src/authentication/authentication-cache.ts';
+import type { AccessChanges } from '../../src/vault/identity/ports.ts';
 import type { Membership, UserAccess } from '../../src/vault/identity/identity.ts';
-import { ManualNotices } from './manual-notices.ts';
+import { ManualAccessChanges } from './manual-access-changes.ts';
 import { someUser } from './memory-access-store.ts';
 
 interface Found {
@@ -18,26 +22,26 @@ function found(id: string, change: Partial<Found> = {}): Found {
   return { id, version: 1, access: { user: someUser({ id: `user of ${id}` }), memberships: [] }, ...change };
 }
 
-function knownProofs(notices: GrantNotices) {
-  const ways: SearchWay[] = [];
-  const known = new KnownProofs<Found>({
-    notices,
+function newCache(accessChanges: AccessChanges) {
+  const ways: LookupOutcome[] = [];
+  const known = new AuthenticationCache<Found>({
+    accessChanges,
     subject: ({ id }) => ({ kind: 'api_key', id }),
     extraBytes: () => 0,
     isWorthKeeping: ({ version }) => version >= 0,
-    onSearch: (way) => ways.push(way),
+    onLookup: (way) => ways.push(way),
   });
   return { known, ways };
 }
 
 describe('what is known of proofs', () => {
-  let notices: ManualNotices;
-  let known: KnownProofs<Found>;
-  let ways: SearchWay[];
+  let accessChanges: ManualAccessChanges;
+  let known: AuthenticationCache<Found>;
+  let ways: LookupOutcome[];
 
   beforeEach(() => {
-    notices = new ManualNotices();
-    ({ known, ways } = knownProofs(notices));
+    accessChanges = new ManualAccessChanges();
+    ({ known, ways } = newCache(accessChanges));
   });
 
   const find = (name: string, answer: Found | undefined = found(name)) => known.find(hashOf(name), async () => answer);
@@ -66,10 +70,10 @@ describe('what is known of proofs', () => {
 
   it('is passed by while notices can not be relied on, and nothing is learnt then', async () => {
     await find('a');
-    notices.current = false;
+    accessChanges.current = false;
     expect(await find('a', found('a', { version: 2 }))).to.deep.include({ version: 2 });
     expect(await find('b')).to.deep.equal(found('b'));
-    notices.current = true;
+    accessChanges.current = true;
     await find('b');
     expect(ways).to.deep.equal(['miss', 'bypassed', 'bypassed', 'miss']);
   });
@@ -82,16 +86,16 @@ describe('what is known of proofs', () => {
   ] as const) {
     it(`is forgotten when it is told that it has changed: ${change.kind}`, async () => {
       await find('a');
-      notices.tell(change);
+      accessChanges.tell(change);
       expect(await find('a', found('a', { version: 2 }))).to.deep.include({ version: 2 });
     });
   }
 
   it('stays when something else has changed', async () => {
     await find('a');
-    notices.tell({ kind: 'api_key', id: 'b' });
-    notices.tell({ kind: 'session', id: 'a' });
-    notices.tell({ kind: 'user', id: 'a' });
+    accessChanges.tell({ kind: 'api_key', id: 'b' });
+    accessChanges.tell({ kind: 'session', id: 'a' });
+    accessChanges.tell({ kind: 'user', id: 'a' });
     await find('a');
     expect(ways).to.deep.equal(['miss', 'hit']);
   });
@@ -99,7 +103,7 @@ describe('what is known of proofs', () => {
   it('is not what was searched for while something changed', async () => {
     const { promise, resolve } = Promise.withResolvers<Found>();
     const searching = known.find(hashOf('a'), () => promise);
-    notices.tell({ kind: 'api_key', id: 'a' });
+    accessChanges.tell({ kind: 'api_key', id: 'a' });
     resolve(found('a'));
     expect(await searching).to.deep.equal(found('a'));
     await find('a');
@@ -118,10 +122,10 @@ describe('what is known of proofs', () => {
   });
 
   it('is bounded in number, and the oldest goes first', async () => {
-    for (let index = 0; index <= knownProofsLimits.entries; index += 1) await find(String(index));
-    expect(known.size.entries).to.be.at.most(knownProofsLimits.entries);
+    for (let index = 0; index <= authenticationCacheLimits.entries; index += 1) await find(String(index));
+    expect(known.size.entries).to.be.at.most(authenticationCacheLimits.entries);
     ways.length = 0;
-    await find(String(knownProofsLimits.entries));
+    await find(String(authenticationCacheLimits.entries));
     await find('0');
     expect(ways).to.deep.equal(['hit', 'miss']);
   });
@@ -134,7 +138,7 @@ describe('what is known of proofs', () => {
       await find(id, found(id, { access: { user: someUser({ id }), memberships } }));
     }
     expect(known.size.entries).to.be.within(1, 199);
-    expect(known.size.bytes).to.be.within(1, knownProofsLimits.bytes);
+    expect(known.size.bytes).to.be.within(1, authenticationCacheLimits.bytes);
   });
 
   it('is not what would take most of the room alone', async () => {
@@ -147,11 +151,11 @@ describe('what is known of proofs', () => {
   it('takes no room for what is forgotten', async () => {
     await find('a');
     await find('b');
-    notices.tell({ kind: 'api_key', id: 'a' });
-    notices.tell({ kind: 'user', id: 'user of b' });
+    accessChanges.tell({ kind: 'api_key', id: 'a' });
+    accessChanges.tell({ kind: 'user', id: 'user of b' });
     expect(known.size).to.deep.equal({ entries: 0, bytes: 0 });
     await find('a');
-    notices.tell({ kind: 'any' });
+    accessChanges.tell({ kind: 'any' });
     expect(known.size).to.deep.equal({ entries: 0, bytes: 0 });
   });
 
@@ -166,8 +170,8 @@ describe('what is known of proofs', () => {
  */
 async function checkRandomHistory(seed: number): Promise<void> {
   const random = randomNumbers(seed);
-  const notices = new ManualNotices();
-  const { known } = knownProofs(notices);
+  const accessChanges = new ManualAccessChanges();
+  const { known } = newCache(accessChanges);
   const ids = ['a', 'b', 'c'];
   const versions = new Map(ids.map((id) => [id, 1]));
   const told = new Map(ids.map((id) => [id, 1]));
@@ -188,7 +192,9 @@ async function checkRandomHistory(seed: number): Promise<void> {
       const notice = late.shift();
       if (!notice) return;
       told.set(notice.id, notice.version);
-      notices.tell(random() < 0.5 ? { kind: 'api_key', id: notice.id } : { kind: 'user', id: `user of ${notice.id}` });
+      accessChanges.tell(
+        random() < 0.5 ? { kind: 'api_key', id: notice.id } : { kind: 'user', id: `user of ${notice.id}` },
+      );
     },
     (id: string) => {
       const leastVersion = told.get(id) ?? 0;
@@ -211,7 +217,7 @@ async function checkRandomHistory(seed: number): Promise<void> {
       if (random() > 0.1) return;
       late.length = 0;
       for (const [id, version] of versions) told.set(id, version);
-      notices.tell({ kind: 'any' });
+      accessChanges.tell({ kind: 'any' });
     },
   ];
   for (let step = 0; step < 200; step += 1) {

@@ -1,12 +1,12 @@
 import { expect } from 'chai';
 import { RandomPool } from '../../src/encryption/random.ts';
-import { RisingIds, shortIdOf } from '../../src/vault/ids.ts';
+import { MonotonicUuidV7, shortIdOf } from '../../src/vault/ids.ts';
 import { SystemClock } from '../../src/vault/time.ts';
 import { StandingClock } from '../encryption/fixtures.ts';
 
 describe('rising ids', () => {
   const clock = new StandingClock();
-  const ids = new RisingIds({ clock, random: new RandomPool() });
+  const ids = new MonotonicUuidV7({ clock, random: new RandomPool() });
 
   it('are UUIDv7 of the time', () => {
     expect(ids.next()).to.match(/^018cc251-f400-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
@@ -28,13 +28,13 @@ describe('rising ids', () => {
   });
 
   it('rise with the wall clock', () => {
-    const wall = new RisingIds({ clock: new SystemClock(), random: new RandomPool() });
+    const wall = new MonotonicUuidV7({ clock: new SystemClock(), random: new RandomPool() });
     expectRising(Array.from({ length: 20_000 }, () => wall.next()));
   });
 
   it('have short spellings of which none repeats', () => {
-    const spelt = Array.from({ length: 20_000 }, () => shortIdOf(ids.next()));
-    expect(new Set(spelt).size).to.equal(spelt.length);
+    const formatted = Array.from({ length: 20_000 }, () => shortIdOf(ids.next()));
+    expect(new Set(formatted).size).to.equal(formatted.length);
   });
 });
 

@@ -20,16 +20,16 @@ const signal = new AbortController().signal;
 const keyOf = (name: string, change: Partial<ApiKey> = {}): ApiKey =>
   someApiKey(token, { hash: hashCertificateName(name), prefix: name, name, ...change });
 
-const proveBy = (apiKeys: readonly ApiKey[], certificate = both, headers: Record<string, string> = {}) =>
+const authenticateBy = (apiKeys: readonly ApiKey[], certificate = both, headers: Record<string, string> = {}) =>
   new Authenticator({ store: new MemoryAccessStore({ apiKeys }), clock }).authenticate(
     new Headers(headers),
     signal,
     certificate,
   );
 
-describe('certificateProof', () => {
+describe('certificateMethod', () => {
   it("answers the key that was issued for the certificate's name", async () => {
-    expect(await proveBy([keyOf(host)])).to.deep.include({
+    expect(await authenticateBy([keyOf(host)])).to.deep.include({
       kind: 'api_key',
       name: host,
       authentication: 'client_certificate',
@@ -39,36 +39,38 @@ describe('certificateProof', () => {
   });
 
   it('takes the URI where both names are known', async () => {
-    expect(await proveBy([keyOf(host), keyOf(uri)])).to.include({ name: uri });
+    expect(await authenticateBy([keyOf(host), keyOf(uri)])).to.include({ name: uri });
   });
 
   it('proves nobody where no name is known', async () => {
-    expect(await proveBy([keyOf('DNS:other.example')])).to.equal(undefined);
+    expect(await authenticateBy([keyOf('DNS:other.example')])).to.equal(undefined);
   });
 
   it('proves nobody by the name of the subject', async () => {
-    expect(await proveBy([keyOf('DNS:client')])).to.equal(undefined);
+    expect(await authenticateBy([keyOf('DNS:client')])).to.equal(undefined);
   });
 
   it('refuses a key that was revoked, though another name has a living one', async () => {
-    expect(await refusalOf(proveBy([keyOf(uri, { revokedAt: now }), keyOf(host)]))).to.equal('token_invalid');
+    expect(await refusalOf(authenticateBy([keyOf(uri, { revokedAt: now }), keyOf(host)]))).to.equal('token_invalid');
   });
 
   it('refuses a key at the very moment of its expiry, and not before', async () => {
-    expect(await refusalOf(proveBy([keyOf(uri, { expiresAt: now })]))).to.equal('token_expired');
-    expect(await refusalOf(proveBy([keyOf(uri, { expiresAt: new Date(now.getTime() + 1) })]))).to.equal(undefined);
+    expect(await refusalOf(authenticateBy([keyOf(uri, { expiresAt: now })]))).to.equal('token_expired');
+    expect(await refusalOf(authenticateBy([keyOf(uri, { expiresAt: new Date(now.getTime() + 1) })]))).to.equal(
+      undefined,
+    );
   });
 
   it('refuses a certificate that has expired since its handshake', async () => {
-    expect(await refusalOf(proveBy([keyOf(uri)], certificateOf([uri], now)))).to.equal('token_expired');
+    expect(await refusalOf(authenticateBy([keyOf(uri)], certificateOf([uri], now)))).to.equal('token_expired');
   });
 
   it('does not count beside a token, be it good or bad', async () => {
     const apiKeys = [keyOf(uri), someApiKey(token)];
     const sent = { authorization: `Bearer ${token}` };
-    expect(await proveBy(apiKeys, both, sent)).to.include({ name: 'billing', authentication: 'api_key' });
+    expect(await authenticateBy(apiKeys, both, sent)).to.include({ name: 'billing', authentication: 'api_key' });
     for (const authorization of ['Bearer junk', `Bearer cof_${'u'.repeat(43)}`]) {
-      expect(await refusalOf(proveBy(apiKeys, both, { authorization }))).to.equal('token_invalid');
+      expect(await refusalOf(authenticateBy(apiKeys, both, { authorization }))).to.equal('token_invalid');
     }
   });
 
@@ -80,14 +82,14 @@ describe('certificateProof', () => {
   ];
   for (const headers of pages) {
     it(`does not count for a request of a browser: ${JSON.stringify(headers)}`, async () => {
-      expect(await proveBy([keyOf(uri)], both, headers)).to.equal(undefined);
+      expect(await authenticateBy([keyOf(uri)], both, headers)).to.equal(undefined);
     });
   }
 
   it('is not had by a token that spells the name', async () => {
     for (const text of [uri, `san:${uri}`, host]) {
       const headers = { authorization: `Bearer ${text}` };
-      expect(await refusalOf(proveBy([keyOf(uri)], certificateOf([]), headers)), text).to.equal('token_invalid');
+      expect(await refusalOf(authenticateBy([keyOf(uri)], certificateOf([]), headers)), text).to.equal('token_invalid');
     }
   });
 });

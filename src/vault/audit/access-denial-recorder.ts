@@ -7,7 +7,7 @@ import type { Clock } from '../time.ts';
 import type { IdSource } from '../ids.ts';
 
 /** What the recorder works with. */
-export interface DenialRecorderParts {
+export interface AccessDenialRecorderParts {
   readonly audit: AuditStore;
   readonly clock: Clock;
   readonly ids: IdSource;
@@ -33,11 +33,11 @@ interface RefusedCalls {
  * Puts calls that were not let in into the trail: those of known callers one by one, before they are answered; those of
  * unauthenticated callers counted per address (IPv6: per network of 64 bits), since anybody could fill the trail with them.
  */
-export class DenialRecorder {
-  readonly #parts: DenialRecorderParts;
+export class AccessDenialRecorder {
+  readonly #parts: AccessDenialRecorderParts;
   #refused = new Map<string, RefusedCalls>();
 
-  constructor(parts: DenialRecorderParts) {
+  constructor(parts: AccessDenialRecorderParts) {
     this.#parts = parts;
   }
 

@@ -16,7 +16,7 @@ describe('the plan for looking once more at proofs', () => {
 
   async function plans(): Promise<readonly string[]> {
     const places = [{ workspaceId: someId, value: someId, index: 0 }];
-    const { text } = findCredentials('id', places, { sealed: true, proofs: [someId] });
+    const { text } = findCredentials('id', places, { sealed: true, checkedIds: [someId] });
     await test.asSuperuser(`prepare finding as ${text}`);
     const explained: string[] = [];
     for (const mode of ['force_generic_plan', 'force_custom_plan']) {

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { VaultError } from '../vault/errors.ts';
-import type { RecordIdentity, WorkspaceSealer } from '../vault/workspaces/ports.ts';
+import type { RecordIdentity, WorkspaceCipher } from '../vault/workspaces/ports.ts';
 import type { Secret } from '../vault/secret.ts';
 import { decodeSealed, paddedBytesOf } from './sealed-format.ts';
 import type { SecretboxEncryptor } from './secretbox-encryptor.ts';
 import { secretUnreadable } from './unreadable-error.ts';
 import type { WorkspaceKey } from './workspace-key.ts';
 
-/** The keys of one workspace in clear. Wiped keys are gone for every sealer that shares them. */
+/** The keys of one workspace in clear. Wiped keys are gone for every cipher that shares them. */
 export class OpenedKeys {
   readonly workspaceId: string;
   #keys: readonly WorkspaceKey[];
@@ -42,7 +42,7 @@ export class OpenedKeys {
 }
 
 /** Seals and opens with the opened keys of one workspace. */
-export class KeyedSealer implements WorkspaceSealer {
+export class KeyedWorkspaceCipher implements WorkspaceCipher {
   readonly #encryptor: SecretboxEncryptor;
   readonly #keys: OpenedKeys;
 
@@ -84,6 +84,6 @@ export class KeyedSealer implements WorkspaceSealer {
   }
 
   #assertOwn({ workspaceId }: RecordIdentity): void {
-    assert(workspaceId === this.#keys.workspaceId, 'a sealer serves the records of its own workspace');
+    assert(workspaceId === this.#keys.workspaceId, 'a cipher serves the records of its own workspace');
   }
 }

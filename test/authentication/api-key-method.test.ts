@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { apiKeyProof } from '../../src/authentication/api-key-proof.ts';
+import { apiKeyMethod } from '../../src/authentication/api-key-method.ts';
 import type { ApiKey } from '../../src/vault/identity/identity.ts';
 import { clock, MemoryAccessStore, now, someApiKey, someUser } from './memory-access-store.ts';
 import { refusalOf } from './refusal.ts';
@@ -12,24 +12,24 @@ const memberships = [
   { workspaceId: '018cc251-f400-7000-8000-00000000000b', userId: owner.id, role: 'VIEWER', mayReveal: false },
 ] as const;
 
-const proveBy = (change: Partial<ApiKey>) => {
+const authenticateBy = (change: Partial<ApiKey>) => {
   const store = new MemoryAccessStore({ user: owner, memberships, apiKeys: [someApiKey(token, change)] });
-  return apiKeyProof.prove(token, { store, clock }, signal);
+  return apiKeyMethod.authenticate(token, { store, clock }, signal);
 };
 
-describe('apiKeyProof', () => {
+describe('apiKeyMethod', () => {
   it('refuses the personal key of a user who was deactivated, and no key that he issued for a workspace', async () => {
     const deactivated = someUser({ deactivatedAt: now });
     const refusals = { null: 'token_invalid', EDITOR: undefined };
     for (const role of [null, 'EDITOR'] as const) {
       const store = new MemoryAccessStore({ user: deactivated, apiKeys: [someApiKey(token, { role })] });
-      const refusal = await refusalOf(apiKeyProof.prove(token, { store, clock }, signal));
+      const refusal = await refusalOf(apiKeyMethod.authenticate(token, { store, clock }, signal));
       expect(refusal).to.equal(refusals[`${role}`]);
     }
   });
 
   it('gives a workspace key its own grant alone, although its issuer owns the instance', async () => {
-    expect(await proveBy({ role: 'RUNTIME', mayReveal: false, dialect: 'flowise' })).to.deep.equal({
+    expect(await authenticateBy({ role: 'RUNTIME', mayReveal: false, dialect: 'flowise' })).to.deep.equal({
       kind: 'api_key',
       id: '018cc251-f400-7000-8000-000000000002',
       name: 'billing',
@@ -45,7 +45,7 @@ describe('apiKeyProof', () => {
   });
 
   it('lets a personal key do what its user may', async () => {
-    const caller = await proveBy({ role: null });
+    const caller = await authenticateBy({ role: null });
     expect(caller).to.include({ kind: 'api_key', isOwner: true, userId: owner.id });
     expect(caller.grants).to.deep.equal([
       { workspaceId: '018cc251-f400-7000-8000-00000000000a', role: 'ADMIN', mayReveal: true },
@@ -54,27 +54,27 @@ describe('apiKeyProof', () => {
   });
 
   it('refuses a key that was revoked', async () => {
-    expect(await refusalOf(proveBy({ revokedAt: now }))).to.equal('token_invalid');
+    expect(await refusalOf(authenticateBy({ revokedAt: now }))).to.equal('token_invalid');
   });
 
   it('refuses a key at the very moment of its expiry, and not before', async () => {
-    expect(await refusalOf(proveBy({ expiresAt: now }))).to.equal('token_expired');
-    expect(await refusalOf(proveBy({ expiresAt: new Date(now.getTime() + 1) }))).to.equal(undefined);
+    expect(await refusalOf(authenticateBy({ expiresAt: now }))).to.equal('token_expired');
+    expect(await refusalOf(authenticateBy({ expiresAt: new Date(now.getTime() + 1) }))).to.equal(undefined);
   });
 
   it('says of a key that was revoked and has expired that it was revoked', async () => {
-    expect(await refusalOf(proveBy({ revokedAt: now, expiresAt: now }))).to.equal('token_invalid');
+    expect(await refusalOf(authenticateBy({ revokedAt: now, expiresAt: now }))).to.equal('token_invalid');
   });
 
   it('refuses a token that nobody has', async () => {
-    const proving = apiKeyProof.prove(token, { store: new MemoryAccessStore({}), clock }, signal);
+    const proving = apiKeyMethod.authenticate(token, { store: new MemoryAccessStore({}), clock }, signal);
     expect(await refusalOf(proving)).to.equal('token_invalid');
   });
 
   it('accepts cof_ and 43 base64url characters, and nothing else', () => {
-    expect(apiKeyProof.accepts(token)).to.equal(true);
+    expect(apiKeyMethod.accepts(token)).to.equal(true);
     for (const text of ['', 'cof_', token.slice(1), `${token}k`, `${token.slice(0, -1)}=`, `${token}\n`]) {
-      expect(apiKeyProof.accepts(text), JSON.stringify(text)).to.equal(false);
+      expect(apiKeyMethod.accepts(text), JSON.stringify(text)).to.equal(false);
     }
   });
 });

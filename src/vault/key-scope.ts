@@ -3,7 +3,7 @@ import { parseId } from './ids.ts';
 import { limits } from './limits.ts';
 
 /** Which credentials of its workspace an API key is for. A list that is empty does not limit them; all others must fit. */
-export interface Narrowing {
+export interface KeyScope {
   /** The provider must be one of these. */
   readonly providers: readonly string[];
   /** One of the tags must be one of these. */
@@ -13,17 +13,17 @@ export interface Narrowing {
 }
 
 /** What a key has that is for all credentials of its workspace. */
-export const notNarrowed: Narrowing = { providers: [], tags: [], credentialIds: [] };
+export const unscoped: KeyScope = { providers: [], tags: [], credentialIds: [] };
 
 /** Tells whether it limits anything. */
-export function isNarrowing({ providers, tags, credentialIds }: Narrowing): boolean {
+export function isScoped({ providers, tags, credentialIds }: KeyScope): boolean {
   return providers.length + tags.length + credentialIds.length > 0;
 }
 
 /** The grant's share of what an API key is limited to. */
-export function narrowingOf({ providers, tags, credentialIds }: Narrowing): { readonly narrowing?: Narrowing } {
-  const narrowing = { providers, tags, credentialIds };
-  return isNarrowing(narrowing) ? { narrowing } : {};
+export function keyScopeOf({ providers, tags, credentialIds }: KeyScope): { readonly keyScope?: KeyScope } {
+  const keyScope = { providers, tags, credentialIds };
+  return isScoped(keyScope) ? { keyScope } : {};
 }
 
 const listItemsMax = 100;
@@ -34,16 +34,16 @@ const listItemsMax = 100;
  * @returns the same, with ids as they are stored
  * @throws VaultError `invalid_argument`
  */
-export function checkNarrowing(narrowing: Narrowing): Narrowing {
-  checkTexts('providers', narrowing.providers, limits.shortTextCharacters);
-  checkTexts('tags', narrowing.tags, limits.tagCharacters);
-  checkTexts('credential_ids', narrowing.credentialIds, limits.shortTextCharacters);
-  const credentialIds = narrowing.credentialIds.map((text) => {
+export function checkKeyScope(keyScope: KeyScope): KeyScope {
+  checkTexts('providers', keyScope.providers, limits.shortTextCharacters);
+  checkTexts('tags', keyScope.tags, limits.tagCharacters);
+  checkTexts('credential_ids', keyScope.credentialIds, limits.shortTextCharacters);
+  const credentialIds = keyScope.credentialIds.map((text) => {
     const id = parseId(text);
     if (id === undefined) throw invalidArgument('credential_ids', 'must be UUIDs');
     return id;
   });
-  return { ...narrowing, credentialIds };
+  return { ...keyScope, credentialIds };
 }
 
 function checkTexts(field: string, texts: readonly string[], charactersMax: number): void {

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
-import type { GrantChange } from '../../../src/vault/identity/ports.ts';
+import type { AccessChange } from '../../../src/vault/identity/ports.ts';
 import type { User } from '../../../src/vault/identity/identity.ts';
-import { GrantChannel } from '../../../src/store/identity/grant-channel.ts';
+import { AccessChangeListener } from '../../../src/store/identity/access-change-listener.ts';
 import {
   addWorkspace,
   newApiKey,
-  eventOfEnding,
+  eventOfRevocation,
   newEvent,
   openTestStores,
   setUpInstance,
@@ -18,9 +18,9 @@ const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 describe('the channel of changed grants', () => {
   let test: TestStores;
-  let channel: GrantChannel;
+  let channel: AccessChangeListener;
   let owner: User;
-  const told: GrantChange[] = [];
+  const told: AccessChange[] = [];
 
   before(async () => {
     test = await openTestStores();
@@ -44,9 +44,11 @@ describe('the channel of changed grants', () => {
     await test.close();
   });
 
-  function openChannel(parts: Partial<ConstructorParameters<typeof GrantChannel>[0]> = {}): GrantChannel {
+  function openChannel(
+    parts: Partial<ConstructorParameters<typeof AccessChangeListener>[0]> = {},
+  ): AccessChangeListener {
     const { database, log, target } = test;
-    return new GrantChannel({ connection: target.connection, role: 'coffer_app', database, log, ...parts });
+    return new AccessChangeListener({ connection: target.connection, role: 'coffer_app', database, log, ...parts });
   }
 
   async function becomesCurrent(): Promise<void> {
@@ -56,7 +58,7 @@ describe('the channel of changed grants', () => {
     });
   }
 
-  async function isTold(change: GrantChange): Promise<void> {
+  async function isTold(change: AccessChange): Promise<void> {
     await until(async () => {
       await turn();
       return told.some((one) => JSON.stringify(one) === JSON.stringify(change));
@@ -127,7 +129,7 @@ describe('the channel of changed grants', () => {
       passwordHash: null,
       keep: 5,
       event: newEvent(),
-      eventOf: eventOfEnding,
+      eventOf: eventOfRevocation,
     };
     await test.stores.users.createSession(creation);
     await test.asSuperuser('delete from session');

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Client, Notification } from 'pg';
-import type { GrantChange, GrantNotices } from '../../vault/identity/ports.ts';
+import type { AccessChange, AccessChanges } from '../../vault/identity/ports.ts';
 import { endClient, SessionOpener } from '../postgres/connect/session-opener.ts';
 import type { Database, DatabaseOptions } from '../postgres/database.ts';
-import { grantChannel, parseNotice, tellNotice } from './grant-notice.ts';
+import { notifyChannel, parseNotice, tellNotice } from './access-change-notice.ts';
 import { SilentConnectionError } from '../postgres/connect/silence-watch.ts';
 import type { StoreLog } from '../postgres/connect/store-log.ts';
 
 /** What a channel works with. */
-export interface GrantChannelParts {
+export interface AccessChangeListenerParts {
   /** As the pool connects, and what it becomes. */
   readonly connection: DatabaseOptions['connection'];
   readonly role: DatabaseOptions['role'];
@@ -38,10 +38,10 @@ const pauseMsMax = 5_000;
  * @see docs/decisions/0015-cached-proofs.md
  * @see https://www.postgresql.org/docs/18/sql-notify.html
  */
-export class GrantChannel implements GrantNotices, AsyncDisposable {
-  readonly #parts: GrantChannelParts;
+export class AccessChangeListener implements AccessChanges, AsyncDisposable {
+  readonly #parts: AccessChangeListenerParts;
   readonly #opener: SessionOpener;
-  readonly #subscribers = new Set<(change: GrantChange) => void>();
+  readonly #subscribers = new Set<(change: AccessChange) => void>();
   #listener: Client | undefined;
   /** Ends the opening of the session that is about to become the listener. */
   #opening: AbortController | undefined;
@@ -53,7 +53,7 @@ export class GrantChannel implements GrantNotices, AsyncDisposable {
   #retry: NodeJS.Timeout | undefined;
   #isStopped = false;
 
-  constructor(parts: GrantChannelParts) {
+  constructor(parts: AccessChangeListenerParts) {
     this.#parts = parts;
     this.#opener = new SessionOpener(parts.connection);
   }
@@ -69,7 +69,7 @@ export class GrantChannel implements GrantNotices, AsyncDisposable {
     return nowMs < this.#currentUntilMs;
   }
 
-  subscribe(told: (change: GrantChange) => void): () => void {
+  subscribe(told: (change: AccessChange) => void): () => void {
     this.#subscribers.add(told);
     return () => this.#subscribers.delete(told);
   }
@@ -122,7 +122,7 @@ export class GrantChannel implements GrantNotices, AsyncDisposable {
     client.on('notification', (notice) => this.#hear(client, notice));
     try {
       if (this.#parts.role !== null) await client.query(`set role ${this.#parts.role}`);
-      await client.query(`listen ${grantChannel}`);
+      await client.query(`listen ${notifyChannel}`);
       return client;
     } catch (error) {
       await endClient(client);
@@ -180,7 +180,7 @@ export class GrantChannel implements GrantNotices, AsyncDisposable {
     this.#pauseMs = Math.min(2 * this.#pauseMs, pauseMsMax);
   }
 
-  #tell(change: GrantChange): void {
+  #tell(change: AccessChange): void {
     for (const told of this.#subscribers) told(change);
   }
 }

@@ -1,11 +1,11 @@
-import { accessOfUser, checkExpiry, type Proof } from './proof.ts';
+import { accessOfUser, checkExpiry, type AuthenticationMethod } from './authentication-method.ts';
 import { hashToken, sessionTokenPattern } from './token-source.ts';
 import { invalidToken } from '../vault/errors.ts';
 
 /** Proves a user by the session that his login began. */
-export const sessionProof: Proof = {
+export const sessionMethod: AuthenticationMethod = {
   accepts: (token) => sessionTokenPattern.test(token),
-  prove: async (token, { store, clock }, signal) => {
+  authenticate: async (token, { store, clock }, signal) => {
     const found = await store.findSession(hashToken(token), signal);
     if (!found) throw invalidToken('the session is unknown or has ended');
     const { session, access } = found;

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { ChooseDialect, SharedPathRequest } from '../gateway/routes/shared-path.ts';
+import type { ChooseDialect, SharedPathRequest } from '../gateway/routes/route-table.ts';
 import type { Caller } from '../vault/caller.ts';
 import type { CredentialVault } from '../vault/credentials/credential-vault.ts';
 import { VaultError } from '../vault/errors.ts';

@@ -4,7 +4,7 @@ import { Registry } from 'prom-client';
 import type { Config } from '../config/config.ts';
 import { startEmbeddedPostgres } from '../embedded/embedded-postgres.ts';
 import { createManagement, type ManagementParts } from '../gateway/system/management.ts';
-import { createMetricsTokenCheck } from '../gateway/system/metrics-token.ts';
+import { createMetricsTokenCheck } from '../gateway/system/serve-metrics.ts';
 import { withWarnings } from '../gateway/system/readiness.ts';
 import { countCommits, measureInstance, measureLostEvents } from '../metrics/instance-metrics.ts';
 import { measureProcess } from '../metrics/process-metrics.ts';

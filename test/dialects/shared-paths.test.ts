@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { dialectNames } from '../../src/dialects/index.ts';
 import { createDialectChoice } from '../../src/dialects/shared-paths.ts';
-import type { SharedPathRequest } from '../../src/gateway/routes/shared-path.ts';
+import type { SharedPathRequest } from '../../src/gateway/routes/route-table.ts';
 import type { Caller } from '../../src/vault/caller.ts';
 import { VaultError } from '../../src/vault/errors.ts';
 import { startCoffer, type TestCoffer } from '../support/coffer.ts';

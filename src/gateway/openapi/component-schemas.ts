@@ -1,14 +1,11 @@
 import type { DescEnum, DescField, DescMessage } from '@bufbuild/protobuf';
 import { FeatureSet_FieldPresence } from '@bufbuild/protobuf/wkt';
 import assert from 'node:assert/strict';
-import { isJsonObject, sameJson, type JsonObject } from '../../vault/json.ts';
+import { isJsonObject, sameJson, type JsonObject, type JsonValue } from '../../vault/json.ts';
 import type { RestStyle } from '../contract/dialect.ts';
-import { isRequiredField, isSecretField, wireNameOf } from '../routes/message-fields.ts';
-import { splitComment } from './comments.ts';
 import type { Documentation, MemberNote } from '../contract/documentation.ts';
-import { mergePatch } from './merge-patch.ts';
-import { facetsOf } from './rule-facets.ts';
-import { scalarSchema, wellKnownSchema } from './value-schemas.ts';
+import { isRequiredField, isSecretField, wireNameOf } from '../routes/message-fields.ts';
+import { splitComment, facetsOf, scalarSchema, wellKnownSchema } from './field-schemas.ts';
 
 /** Which way a message goes: what is required, and what may be null, depends on it. */
 export type Direction = 'request' | 'answer';
@@ -200,4 +197,18 @@ function referTo(name: string): JsonObject {
 
 function objectOr(value: JsonObject[string] | undefined): JsonObject {
   return isJsonObject(value) ? value : {};
+}
+
+/** Applies a JSON merge patch to an object: its members replace the object's, and null takes away. @see RFC 7396 */
+export function mergePatch(target: JsonObject, patch: JsonObject): JsonObject {
+  const members = new Map(Object.entries(target));
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) members.delete(name);
+    else members.set(name, patched(members.get(name), value));
+  }
+  return Object.fromEntries(members);
+}
+
+function patched(target: JsonValue | undefined, patch: JsonValue): JsonValue {
+  return isJsonObject(patch) ? mergePatch(isJsonObject(target) ? target : {}, patch) : patch;
 }

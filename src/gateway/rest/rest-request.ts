@@ -9,8 +9,7 @@ import { announcesBody, readJsonBody } from '../request/request-body.ts';
 import { headersByName, type RequestHeaders } from '../request/request-headers.ts';
 import { findMisencodedParameter, parametersMax, readQueryText, type BoundedQuery } from '../request/request-target.ts';
 import type { PathMatch } from '../routes/path-tree.ts';
-import type { Route } from '../routes/route-table.ts';
-import type { SharedPathRequest } from '../routes/shared-path.ts';
+import type { Route, SharedPathRequest } from '../routes/route-table.ts';
 
 /** The parts of a REST request. */
 export interface RestRequest extends BoundedQuery {

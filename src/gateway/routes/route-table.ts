@@ -1,13 +1,14 @@
-import { getOption, hasOption } from '@bufbuild/protobuf';
-import type { DescField, DescMethod } from '@bufbuild/protobuf';
+import { getOption, hasOption, type DescField, type DescMethod } from '@bufbuild/protobuf';
 import { http } from '../../../gen/google/api/annotations_pb.ts';
 import type { HttpRule } from '../../../gen/google/api/http_pb.ts';
+import type { Caller } from '../../vault/caller.ts';
+import type { JsonValue } from '../../vault/json.ts';
+import type { BoundRpc, BoundStream } from '../contract/bound-rpc.ts';
 import type { Dialect } from '../contract/dialect.ts';
+import type { RequestHeaders } from '../request/request-headers.ts';
 import { findField, resolveFieldPath } from './message-fields.ts';
 import { parsePathTemplate, shapeOf, type PathTemplate } from './path-template.ts';
 import { createPathTree, splitPath, type PathMatch, type PathTree, type SplitPath } from './path-tree.ts';
-import type { BoundRpc, BoundStream } from '../contract/bound-rpc.ts';
-import { answeringMethod, withHead } from './implied-methods.ts';
 
 /** What of a request its body holds. */
 export type BodyBinding =
@@ -164,3 +165,41 @@ function refuseDuplicates(routes: readonly Route[]): void {
 function unsupported(method: DescMethod, what: string): Error {
   return new Error(`${method.parent.typeName}.${method.name} has ${what}: google.api.http is not served like that`);
 }
+
+/**
+ * Adds `HEAD` where there is `GET`: a path that has the one has the other.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-9.1
+ */
+export function withHead(methods: readonly string[]): readonly string[] {
+  return [...new Set([...methods, ...(methods.includes('GET') ? ['HEAD'] : [])])].toSorted();
+}
+
+/** The method whose routes answer a request: `HEAD` is answered as `GET` is, but for the body. */
+export function answeringMethod(httpMethod: string): string {
+  return httpMethod === 'HEAD' ? 'GET' : httpMethod;
+}
+
+/** What a request shows of the dialect that it is meant for, when its path belongs to several. */
+export interface SharedPathRequest {
+  /** As it was sent, without the query. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: RequestHeaders;
+  /** Undefined where nobody has proved who he is. */
+  readonly caller: Caller | undefined;
+  /** The dialect that the caller's API key was issued for. */
+  readonly callerDialect: string | undefined;
+  /** Undefined where nobody has proved who he is, and where none was sent. */
+  readonly body: JsonValue | undefined;
+  /** What the path's variables hold, decoded, in their order. */
+  readonly pathValues: readonly string[];
+  /** Aborted when the client goes away. */
+  readonly signal: AbortSignal;
+}
+
+/** Chooses who answers a path that several dialects share; without a choice the first of them does. */
+export type ChooseDialect = (
+  candidates: readonly string[],
+  request: SharedPathRequest,
+) => string | undefined | Promise<string | undefined>;

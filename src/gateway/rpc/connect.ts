@@ -7,11 +7,16 @@ import { isDecodingKey, watchOutcome } from './connect-outcome.ts';
 import { refuseOddQuery } from './connect-request.ts';
 import { libraryMessageBytesMax } from '../request/request-body.ts';
 import { exchangeKey, type Exchange } from '../contract/exchange.ts';
-import { nameOfRpc } from '../contract/bound-rpc.ts';
-import { namedCredential } from '../contract/bound-rpc.ts';
-import { isDeniedUnread } from './denied-credential.ts';
+import { nameOfRpc, namedCredential } from '../contract/bound-rpc.ts';
+import {
+  isDeniedUnread,
+  binaryOptions,
+  jsonOptionsOf,
+  type RpcAttempt,
+  type RpcService,
+  type ServedRpc,
+} from './rpc-service.ts';
 import { createRequestJson } from './request-json.ts';
-import { binaryOptions, jsonOptionsOf, type RpcAttempt, type RpcService, type ServedRpc } from './rpc-service.ts';
 
 /** The rpcs of all dialects for Connect's router, and the gate that stands before them. */
 export interface ConnectService {

@@ -1,12 +1,12 @@
-import { createContextValues, type ConnectRouter, type HandlerContext } from '@connectrpc/connect';
+import { createContextValues, Code, type ConnectRouter, type HandlerContext } from '@connectrpc/connect';
 import { fastifyConnectPlugin } from '@connectrpc/connect-fastify';
-import assert from 'node:assert/strict';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { abortResponse } from '../request/unread-body.ts';
+import assert from 'node:assert/strict';
 import { exchangeKey, type Exchange } from '../contract/exchange.ts';
 import type { CallRegistry } from '../request/call-registry.ts';
 import { publicBodyBytesMax } from '../request/request-body.ts';
-import { answeringMethod } from '../routes/implied-methods.ts';
+import { abortResponse } from '../request/unread-body.ts';
+import { answeringMethod } from '../routes/route-table.ts';
 import { mendOddRequests } from './connect-request.ts';
 import { ConnectUnary } from './connect-unary.ts';
 import { createConnectService } from './connect.ts';
@@ -66,4 +66,40 @@ export async function registerRpcs(scope: FastifyInstance, parts: RpcRegistratio
     // Beside a text that another party chose, the length of compressed data reveals the secret (BREACH).
     compressMinBytes: Number.MAX_SAFE_INTEGER,
   });
+}
+
+const grpcType = /^application\/grpc(?:-web)?(?:\+|;|$)/;
+
+/** Tells whether a request that no rpc answers was meant for one: it speaks gRPC, gRPC-Web, or says that it speaks Connect. */
+export function isUnknownRpc({ method, raw }: FastifyRequest): boolean {
+  const { headers } = raw;
+  return method === 'POST' && (isGrpc(headers['content-type']) || headers['connect-protocol-version'] !== undefined);
+}
+
+/**
+ * Answers such a request with `unimplemented`, each protocol in its own way.
+ *
+ * @see https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md (Trailers-Only)
+ */
+export function refuseUnknownRpc({ raw }: FastifyRequest, reply: FastifyReply): void {
+  const contentType = raw.headers['content-type'];
+  const message = 'no such rpc';
+  if (!isGrpc(contentType)) {
+    reply.code(404).type('application/json').send({ code: 'unimplemented', message });
+    return;
+  }
+  // An answer without a message is one block of headers, which the framework would follow with an empty body.
+  reply.hijack();
+  const headers = {
+    ...reply.getHeaders(),
+    'content-type': contentType,
+    'grpc-status': Code.Unimplemented,
+    'grpc-message': message,
+  };
+  for (const [name, value] of Object.entries(headers)) if (value !== undefined) reply.raw.setHeader(name, value);
+  reply.raw.end();
+}
+
+function isGrpc(contentType: string | undefined): contentType is string {
+  return contentType !== undefined && grpcType.test(contentType);
 }

@@ -1,5 +1,6 @@
 import type { DescMethod, Message } from '@bufbuild/protobuf';
 import { ConnectError } from '@connectrpc/connect';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { VaultError } from '../../vault/errors.ts';
 import type { Clock } from '../../vault/time.ts';
@@ -9,7 +10,11 @@ import {
   type Authentication,
   type RequestAuthenticator,
 } from '../admission/authenticate.ts';
-import type { RequestHeaders } from '../request/request-headers.ts';
+import { reportDenial, type DenialObserver } from '../admission/denial-observer.ts';
+import type { Guard } from '../admission/guard.ts';
+import { nameOfRpc, namedCredential, type BoundRpc, type GuardedRpc, type RpcCall } from '../contract/bound-rpc.ts';
+import type { Dialect } from '../contract/dialect.ts';
+import { workFor, type Exchange } from '../contract/exchange.ts';
 import {
   absentWorkspace,
   connectErrorOf,
@@ -17,17 +22,12 @@ import {
   internalError,
   invalidRequestError,
 } from '../errors/connect-errors.ts';
-import { reportDenial, type DenialObserver } from '../admission/denial-observer.ts';
-import type { Dialect } from '../contract/dialect.ts';
-import type { CheckRoom } from '../port/unread-answers.ts';
-import { workFor, type Exchange } from '../contract/exchange.ts';
-import type { Guard } from '../admission/guard.ts';
-import { createBinaryMessageReader, type BinaryMessageReader } from '../messages/read-binary-message.ts';
-import { bodyLimitOf } from '../request/request-body.ts';
 import { renderProblem } from '../errors/rest-problems.ts';
-import { nameOfRpc, namedCredential, type BoundRpc, type GuardedRpc, type RpcCall } from '../contract/bound-rpc.ts';
-import { isDeniedUnread, nameCredential } from './denied-credential.ts';
 import { describeUnknownError } from '../errors/unknown-error.ts';
+import { createBinaryMessageReader, type BinaryMessageReader } from '../messages/read-binary-message.ts';
+import type { CheckRoom } from '../port/unread-answers.ts';
+import { bodyLimitOf } from '../request/request-body.ts';
+import type { RequestHeaders } from '../request/request-headers.ts';
 
 /** What gRPC, gRPC-Web and Connect are served with. */
 export interface RpcParts {
@@ -201,4 +201,26 @@ function serve(rpc: BoundRpc, dialect: Dialect, bytesMax: number): ServedRpc {
     headers,
     readBinary: createBinaryMessageReader(rpc.method.input),
   };
+}
+
+/** How long the answer to a denied call waits for the message that names the credential, in milliseconds. */
+const messageWaitMs = 1_000;
+
+/** Whether a known caller was denied the call before its message was read, which may name the credential. */
+export function isDeniedUnread(error: unknown, { served, exchange }: GuardedAttempt): boolean {
+  const isDenied = error instanceof VaultError && error.code === 'permission_denied';
+  return isDenied && exchange.found.caller !== undefined && served.rpc.access.kind === 'workspace';
+}
+
+/** Reads the message of a call that is denied already, within its own limits, for what the event of the denial names. */
+export async function nameCredential(
+  { served, exchange }: GuardedAttempt,
+  read: () => Promise<Message>,
+): Promise<void> {
+  const waiting = new AbortController();
+  const late = delay(messageWaitMs, undefined, { signal: waiting.signal }).catch(() => undefined);
+  // What is no message names nothing.
+  const message = await Promise.race([read().catch(() => undefined), late]);
+  waiting.abort();
+  if (message) exchange.found.credential = namedCredential(served.rpc, message);
 }

@@ -5,8 +5,8 @@ import type { Registry } from 'prom-client';
 import { isLocalRequest, isLocalServer } from '../request/local-request.ts';
 import { hasSeveralAuthorizations, hostOf } from '../request/request-headers.ts';
 import { describeUnknownError } from '../errors/unknown-error.ts';
-import type { IsMetricsToken } from './metrics-token.ts';
-import { healthAnswer, readinessAnswer } from './probes.ts';
+import type { IsMetricsToken } from './serve-metrics.ts';
+import { healthAnswer, readinessAnswer } from './readiness.ts';
 import type { Readiness } from './readiness.ts';
 
 /** What a management listener answers with. */

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { VaultError, type VaultErrorCode } from '../../vault/errors.ts';
@@ -6,10 +7,9 @@ import { authenticationInputOf, type Authentication, type RequestAuthenticator }
 import { logTokenFailure } from '../admission/denial-observer.ts';
 import type { RestAnswer } from '../contract/dialect.ts';
 import type { Exchange } from '../contract/exchange.ts';
+import { plainAnswer } from '../errors/rest-problems.ts';
 import type { CallRegistry } from '../request/call-registry.ts';
 import { headersByName } from '../request/request-headers.ts';
-import { plainAnswer } from '../errors/rest-problems.ts';
-import type { IsMetricsToken } from './metrics-token.ts';
 
 /** What metrics are served with. */
 export interface MetricsParts {
@@ -72,4 +72,26 @@ function refusalOf({ caller, refusal }: Authentication): RestAnswer {
     return { ...plainAnswer(status, refusal.code, refusal.message), ...(headers && { headers }) };
   }
   return { ...plainAnswer(401, 'unauthenticated', 'Not authenticated'), headers: { 'www-authenticate': 'Bearer' } };
+}
+
+/** Tells whether an `Authorization` header holds the token that metrics may be read with. */
+export type IsMetricsToken = (authorization: string | undefined) => boolean;
+
+/**
+ * Compares in constant time, and without the database, so that metrics can be read while it is away.
+ *
+ * @param token null where no token is configured; then no header holds it
+ */
+export function createMetricsTokenCheck(token: string | null): IsMetricsToken {
+  if (token === null) return () => false;
+  const expected = digest(token);
+  return (authorization = '') => {
+    const given = /^bearer +(\S+)$/i.exec(authorization)?.[1];
+    return given !== undefined && timingSafeEqual(digest(given), expected);
+  };
+}
+
+/** Makes texts of any length comparable. */
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
 }

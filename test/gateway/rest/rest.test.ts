@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { ChooseDialect } from '../../../src/gateway/routes/shared-path.ts';
+import type { ChooseDialect } from '../../../src/gateway/routes/route-table.ts';
 import { openRaw } from '../raw-connection.ts';
 import type { JsonValue } from '../../../src/vault/json.ts';
 import {

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { pino } from 'pino';
 import { Gauge, Registry } from 'prom-client';
 import { createManagement, type Management } from '../../../src/gateway/system/management.ts';
-import { createMetricsTokenCheck } from '../../../src/gateway/system/metrics-token.ts';
+import { createMetricsTokenCheck } from '../../../src/gateway/system/serve-metrics.ts';
 import { turnableReadiness } from '../library.ts';
 
 const token = 'a-token-for-metrics';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { mergePatch } from '../../../src/gateway/openapi/merge-patch.ts';
+import { mergePatch } from '../../../src/gateway/openapi/component-schemas.ts';
 import type { JsonObject } from '../../../src/vault/json.ts';
 
 describe('a JSON merge patch', () => {

@@ -2,7 +2,7 @@ import { create, setExtension, type MessageInitShape } from '@bufbuild/protobuf'
 import { FieldOptionsSchema } from '@bufbuild/protobuf/wkt';
 import { field as fieldRules, FieldRulesSchema } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js';
 import { expect } from 'chai';
-import { facetsOf } from '../../../src/gateway/openapi/rule-facets.ts';
+import { facetsOf, splitComment } from '../../../src/gateway/openapi/field-schemas.ts';
 import { CreateBookRequestSchema } from '../gen/example/v1/example_pb.ts';
 
 type Rules = MessageInitShape<typeof FieldRulesSchema>;
@@ -75,4 +75,17 @@ describe('the rules of a field', () => {
   for (const [title, [rules, expected]] of Object.entries(cases)) {
     it(`are said in JSON Schema: ${title}`, () => expect(facets(rules)).to.deep.equal(expected));
   }
+});
+
+describe('a comment of a field', () => {
+  it('says first how the field behaves', () => {
+    expect(splitComment('Output only. UUID.')).to.deep.equal({ behaviour: 'Output only', text: 'UUID.' });
+    expect(splitComment('Required.')).to.deep.equal({ behaviour: 'Required', text: '' });
+  });
+
+  it('is kept whole where it says it under a condition, or not at all', () => {
+    const comment = 'Required, unless `key` is there.';
+    expect(splitComment(comment)).to.deep.equal({ behaviour: undefined, text: comment });
+    expect(splitComment(undefined)).to.deep.equal({ behaviour: undefined, text: '' });
+  });
 });

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import type { Dialect } from '../contract/dialect.ts';
 
 /** No script, no style, nothing from elsewhere. */
 const contentSecurityPolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -28,4 +29,16 @@ export function serveFrontPage(fastify: FastifyInstance): void {
       return reply.header('content-security-policy', contentSecurityPolicy).type('text/html; charset=utf-8').send(page);
     },
   });
+}
+
+/** Serves what dialects always answer alike, at its documented path and below the mount prefix, with and without a last slash. */
+export function serveFixedAnswers(fastify: FastifyInstance, dialects: readonly Dialect[]): void {
+  for (const { fixedAnswers = [], name } of dialects) {
+    for (const { path, contentType, body } of fixedAnswers) {
+      const paths = path.endsWith('/*') ? [path] : [path, `${path}/`];
+      for (const one of paths.flatMap((documented) => [documented, `/${name}${documented}`])) {
+        fastify.get(one, async (_request, reply) => reply.type(contentType).send(body));
+      }
+    }
+  }
 }

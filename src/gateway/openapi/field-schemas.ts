@@ -1,8 +1,58 @@
-import { isFieldSet, isMessage, ScalarType, type DescField, type Message } from '@bufbuild/protobuf';
-import { FeatureSet_FieldPresence } from '@bufbuild/protobuf/wkt';
+import { ScalarType, isFieldSet, isMessage, type DescMessage, type DescField, type Message } from '@bufbuild/protobuf';
+import { isWrapperDesc, FeatureSet_FieldPresence } from '@bufbuild/protobuf/wkt';
 import { FieldRulesSchema, type FieldRules } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js';
 import type { JsonObject, JsonValue } from '../../vault/json.ts';
+import type { JsonStyle } from '../contract/dialect.ts';
 import { fieldReader, isRequiredField, rulesOf } from '../routes/message-fields.ts';
+
+/** The schema of a scalar, as the dialect spells it. @see https://protobuf.dev/programming-guides/json/ */
+export function scalarSchema(scalar: ScalarType, { int64 }: JsonStyle): JsonObject {
+  const schema = scalarSchemas[scalar];
+  return longs.has(scalar) && int64 === 'string' ? { ...schema, type: 'string' } : schema;
+}
+
+/** The schema of a message whose JSON is no object of its fields; undefined for any other. */
+export function wellKnownSchema(message: DescMessage, style: JsonStyle): JsonObject | undefined {
+  return isWrapperDesc(message) ? scalarSchema(message.fields[0].scalar, style) : wellKnownSchemas[message.typeName];
+}
+
+const integer32 = { type: 'integer', format: 'int32' } as const;
+const integer64 = { type: 'integer', format: 'int64' } as const;
+
+const scalarSchemas: Readonly<Record<ScalarType, JsonObject>> = {
+  [ScalarType.STRING]: { type: 'string' },
+  [ScalarType.BOOL]: { type: 'boolean' },
+  [ScalarType.BYTES]: { type: 'string', contentEncoding: 'base64' },
+  [ScalarType.DOUBLE]: { type: 'number', format: 'double' },
+  [ScalarType.FLOAT]: { type: 'number', format: 'float' },
+  [ScalarType.INT32]: integer32,
+  [ScalarType.SINT32]: integer32,
+  [ScalarType.SFIXED32]: integer32,
+  [ScalarType.UINT32]: { ...integer64, minimum: 0 },
+  [ScalarType.FIXED32]: { ...integer64, minimum: 0 },
+  [ScalarType.INT64]: integer64,
+  [ScalarType.SINT64]: integer64,
+  [ScalarType.SFIXED64]: integer64,
+  [ScalarType.UINT64]: integer64,
+  [ScalarType.FIXED64]: integer64,
+};
+
+const longs: ReadonlySet<ScalarType> = new Set([
+  ScalarType.INT64,
+  ScalarType.SINT64,
+  ScalarType.SFIXED64,
+  ScalarType.UINT64,
+  ScalarType.FIXED64,
+]);
+
+const wellKnownSchemas: Readonly<Record<string, JsonObject>> = {
+  'google.protobuf.Timestamp': { type: 'string', format: 'date-time' },
+  'google.protobuf.Duration': { type: 'string' },
+  'google.protobuf.FieldMask': { type: 'string' },
+  'google.protobuf.Struct': { type: 'object', additionalProperties: true },
+  'google.protobuf.ListValue': { type: 'array', items: {} },
+  'google.protobuf.Value': {},
+};
 
 /**
  * Says a field's protovalidate rules in JSON Schema's words, for lists and maps those of their items, too. Rules that it has no
@@ -70,3 +120,19 @@ function isPattern(text: unknown): text is string {
 function toJson(value: unknown): JsonValue {
   return typeof value === 'string' || typeof value === 'boolean' ? value : Number(value);
 }
+
+/** A comment of a proto, taken apart. */
+export interface SplitComment {
+  /** What a field's comment begins with. */
+  readonly behaviour: 'Required' | 'Optional' | 'Output only' | undefined;
+  /** The rest of it. */
+  readonly text: string;
+}
+
+/** Takes a comment apart: `Output only. UUID.` says that the field is output only, and that it is a UUID. */
+export function splitComment(comment = ''): SplitComment {
+  const behaviour = behaviours.find((word) => comment.startsWith(`${word}.`));
+  return { behaviour, text: behaviour ? comment.slice(behaviour.length + 1).trim() : comment };
+}
+
+const behaviours = ['Required', 'Optional', 'Output only'] as const;

@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import module from 'node:module';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import v8 from 'node:v8';
 
 ignoreSigusr1();
 
@@ -22,6 +23,9 @@ const compiled = fileURLToPath(new URL('../node_modules/.cache/coffer', import.m
 const flags = ['--disable-sigusr1', '--max-semi-space-size=8'];
 
 if (Number(major) >= least) {
+  // By default V8 lets the heap grow to about four times what is alive in it, and a process keeps the memory that it once had.
+  // The flag is read at each collection.
+  v8.setFlagsFromString('--heap-growing-percent=100');
   module.enableCompileCache(compiled);
   const { run } = await import('../src/main.ts');
   process.exitCode = await run(parameters);

@@ -2,8 +2,8 @@ import type { TrailFault } from '../vault/audit/verification.ts';
 import { VaultError } from '../vault/errors.ts';
 import type { WorkspaceCipherSource, WorkspaceCipher } from '../vault/workspaces/ports.ts';
 import type { VersionEvidence, VersionReader } from '../vault/audit/ports.ts';
-import type { VerificationProgress } from './verification-progress.ts';
-import { faultOfRow } from './verify-records.ts';
+import type { VerificationProgress } from './chain-verifier.ts';
+import { faultOfRow } from './verify-trail.ts';
 
 const table = 'credential_version';
 

@@ -1,9 +1,10 @@
+import { apiKeyMethod, certificateMethod, sessionMethod } from './lookup-methods.ts';
+import { jwtMethod } from './jwt-method.ts';
+import type { CertificateMethod, AuthenticationMethod, AuthenticationParts } from './authentication-method.ts';
 import type { X509Certificate } from 'node:crypto';
 import type { Caller } from '../vault/caller.ts';
-import type { AuthenticationParts } from './authentication-method.ts';
-import { certificateMethods, authenticationMethods } from './authentication-methods.ts';
 import { invalidToken } from '../vault/errors.ts';
-import { tokenOfHeaders } from './token-of-headers.ts';
+import { tokenOfHeaders } from './tokens.ts';
 
 /** Tells who is calling. */
 export class Authenticator {
@@ -47,3 +48,9 @@ export class Authenticator {
 function isFromPage(headers: Pick<Headers, 'has'>): boolean {
   return headers.has('origin') || headers.has('sec-fetch-site');
 }
+
+/** Every way to prove oneself by a token. Their forms exclude one another, so that the order says nothing. */
+export const authenticationMethods: readonly AuthenticationMethod[] = [apiKeyMethod, sessionMethod, jwtMethod];
+
+/** Every way to prove oneself by a certificate, each asked in turn. */
+export const certificateMethods: readonly CertificateMethod[] = [certificateMethod];

@@ -1,9 +1,8 @@
 import type { Grant } from '../vault/caller.ts';
 import { VaultError, invalidToken } from '../vault/errors.ts';
-import { claimedGrants } from './oidc/claimed-grants.ts';
-import { oidcUserId } from './oidc/oidc-user-id.ts';
+import { claimedGrants, oidcUserId } from './oidc/claims.ts';
 import type { AuthenticationMethod } from './authentication-method.ts';
-import { jwtPattern } from './token-of-headers.ts';
+import { jwtPattern } from './tokens.ts';
 
 /** Proves a caller by a JWT access token of the configured issuer, whose claims say what he may do. */
 export const jwtMethod: AuthenticationMethod = {

@@ -1,7 +1,5 @@
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { PasswordHasher } from '../vault/identity/ports.ts';
-import { parsePhc, formatPhc, type Argon2Hash } from './phc-string.ts';
-import { Semaphore } from './semaphore.ts';
 
 /** @see https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html#argon2id */
 const parameters = { memoryKib: 19_456, passes: 2, parallelism: 1 } as const;
@@ -45,4 +43,90 @@ function computeArgon2id(password: string, asked: Omit<Argon2Hash, 'tag'>, tagLe
     else resolve(tag);
   });
   return promise;
+}
+
+/** An Argon2id hash with what it was made with. */
+export interface Argon2Hash {
+  readonly memoryKib: number;
+  readonly passes: number;
+  readonly parallelism: number;
+  readonly salt: Buffer;
+  readonly tag: Buffer;
+}
+
+const phcPattern =
+  /^\$argon2id\$v=19\$m=([1-9]\d{0,6}),t=([1-9]\d?),p=([1-9]\d?)\$([A-Za-z0-9+/]{11,64})\$([A-Za-z0-9+/]{22,86})$/;
+
+/** A row of the database must not make a login take the machine's memory or time. */
+const bounds = { memoryKib: 1_048_576, passes: 16, parallelism: 16 } as const;
+
+/**
+ * Spells an Argon2id hash (version 1.3) in PHC string format.
+ *
+ * @see https://github.com/P-H-C/phc-string-format/blob/master/phc-sf-spec.md
+ */
+export function formatPhc({ memoryKib, passes, parallelism, salt, tag }: Argon2Hash): string {
+  return `$argon2id$v=19$m=${memoryKib},t=${passes},p=${parallelism}$${base64(salt)}$${base64(tag)}`;
+}
+
+/** Reads what `formatPhc` spells; anything else, and parameters out of bounds, are undefined. */
+export function parsePhc(text: string): Argon2Hash | undefined {
+  const [, memory, passes, parallelism, salt, tag] = phcPattern.exec(text) ?? [];
+  if (salt === undefined || tag === undefined) return undefined;
+  const parsed = {
+    memoryKib: Number(memory),
+    passes: Number(passes),
+    parallelism: Number(parallelism),
+    salt: Buffer.from(salt, 'base64'),
+    tag: Buffer.from(tag, 'base64'),
+  };
+  return isWithinBounds(parsed) && formatPhc(parsed) === text ? parsed : undefined;
+}
+
+/** Argon2 takes at least 8 KiB a lane and 8 bytes of salt. @see https://www.rfc-editor.org/rfc/rfc9106#section-3.1 */
+function isWithinBounds({ memoryKib, passes, parallelism }: Argon2Hash): boolean {
+  if (memoryKib < 8 * parallelism || memoryKib > bounds.memoryKib) return false;
+  return passes <= bounds.passes && parallelism <= bounds.parallelism;
+}
+
+function base64(bytes: Buffer): string {
+  return bytes.toString('base64').replaceAll('=', '');
+}
+
+/** Lets so many at once into a task, the others in the order of their coming. */
+export class Semaphore {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  /** @param limit at least 1 */
+  constructor(limit: number) {
+    this.#free = limit;
+  }
+
+  /** Runs the task when there is room, and answers or throws what it does. */
+  async run<Answer>(task: () => Promise<Answer>): Promise<Answer> {
+    await this.#enter();
+    try {
+      return await task();
+    } finally {
+      this.#leave();
+    }
+  }
+
+  async #enter(): Promise<void> {
+    if (this.#free > 0) {
+      this.#free -= 1;
+      return;
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push(resolve);
+    await promise;
+  }
+
+  /** The room passes straight to the next: nobody who comes meanwhile can take it. */
+  #leave(): void {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#free += 1;
+  }
 }

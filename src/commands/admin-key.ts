@@ -1,4 +1,4 @@
-import { RandomTokenSource } from '../authentication/token-source.ts';
+import { RandomTokenSource } from '../authentication/tokens.ts';
 import type { Config } from '../config/config.ts';
 import { adminKeyFile } from '../start/first-keys.ts';
 import { replaceKeyFile, writeKeyFile } from '../start/key-file.ts';

@@ -1,4 +1,4 @@
-import { encodeInput, type DerivationPart, type MacField } from './derivation-input.ts';
+import assert from 'node:assert/strict';
 import type { Key } from './key.ts';
 import type { Sodium } from './sodium.ts';
 
@@ -42,4 +42,85 @@ export function derive(sodium: Sodium, { key, label, parts, fields = [], length 
   } finally {
     input.fill(0);
   }
+}
+
+/** A part of what is hashed; text counts as UTF-8. */
+export type DerivationPart = string | Uint8Array;
+
+/** What a MAC is computed over, as it is given; null is not the empty value. */
+export type MacField = DerivationPart | null;
+
+const lengthBytes = 4;
+
+/** A field begins with one of these. */
+const marks = { absent: 0, present: 1 } as const;
+
+/** The most bytes that UTF-8 takes for a UTF-16 unit: two units make the characters that take four. */
+const bytesOfUnit = 3;
+
+/**
+ * Lays out what is hashed, in one pass over one array: each part behind its length in bytes, as 4 bytes big-endian, so that
+ * no two lists read alike; then the fields as such parts, `00` for null, else `01` and the bytes.
+ *
+ * @returns bytes that the caller wipes: they may lie in memory that other buffers follow in
+ */
+export function encodeInput(parts: readonly DerivationPart[], fields: readonly MacField[]): Uint8Array {
+  const partsMax = parts.reduce((sum, part) => sum + lengthBytes + bytesMaxOf(part), 0);
+  const bytesMax = fields.reduce((sum, field) => sum + lengthBytes + 1 + bytesMaxOf(field ?? ''), partsMax);
+  const bytes = Buffer.allocUnsafe(bytesMax);
+  const fieldsAt = parts.reduce((offset, part) => writePart(bytes, offset, part), 0);
+  const offset = fields.reduce((at, field) => writeField(bytes, at, field), fieldsAt);
+  return bytes.subarray(0, offset);
+}
+
+function bytesMaxOf(part: DerivationPart): number {
+  return typeof part === 'string' ? bytesOfUnit * part.length : part.length;
+}
+
+/** @returns where the next one begins */
+function writePart(bytes: Buffer, offset: number, part: DerivationPart): number {
+  return writeLength(bytes, offset, writeBytes(bytes, offset + lengthBytes, part));
+}
+
+function writeField(bytes: Buffer, offset: number, field: MacField): number {
+  const start = bytes.writeUInt8(field === null ? marks.absent : marks.present, offset + lengthBytes);
+  return writeLength(bytes, offset, field === null ? start : writeBytes(bytes, start, field));
+}
+
+function writeLength(bytes: Buffer, offset: number, end: number): number {
+  bytes.writeUInt32BE(end - offset - lengthBytes, offset);
+  return end;
+}
+
+function writeBytes(bytes: Buffer, offset: number, part: DerivationPart): number {
+  if (typeof part === 'string') return offset + bytes.write(part, offset);
+  bytes.set(part, offset);
+  return offset + part.length;
+}
+
+/** A UUID as its 16 bytes, so that its spelling in upper or lower case does not matter. */
+export function uuidBytes(uuid: string): Uint8Array {
+  const bytes = Buffer.from(uuid.replaceAll('-', ''), 'hex');
+  assert(bytes.length === 16 && uuid.length === 36, 'an id is a UUID');
+  return bytes;
+}
+
+/** A number from 0 to 2³² − 1 as 4 bytes, big-endian. */
+export function uint32Bytes(number: number): Uint8Array {
+  assert(Number.isInteger(number), 'a number is whole');
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(number);
+  return bytes;
+}
+
+/** A key of a workspace in clear, with the id that sealed bytes name it by. */
+export interface WorkspaceKey {
+  /** 8 bytes. */
+  readonly keyId: Uint8Array;
+  readonly key: Key;
+}
+
+/** Names a key by its own hash, so that another key can't pass for it. */
+export function identifyKey(sodium: Sodium, key: Key): WorkspaceKey {
+  return { keyId: derive(sodium, { key, label: derivationLabels.keyId, parts: [], length: 8 }), key };
 }

@@ -5,7 +5,7 @@ import type { Secret } from '../vault/secret.ts';
 import { decodeSealed, paddedBytesOf } from './sealed-format.ts';
 import type { SecretboxEncryptor } from './secretbox-encryptor.ts';
 import { secretUnreadable } from './unreadable-error.ts';
-import type { WorkspaceKey } from './workspace-key.ts';
+import type { WorkspaceKey } from './derive.ts';
 
 /** The keys of one workspace in clear. Wiped keys are gone for every cipher that shares them. */
 export class OpenedKeys {

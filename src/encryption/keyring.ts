@@ -1,17 +1,13 @@
 import type { AuditMac } from '../vault/audit/ports.ts';
 import type { GrantMac } from '../vault/identity/ports.ts';
 import type { WrappedWorkspaceKey } from '../vault/workspaces/ports.ts';
-import { KeyedAuditMac } from './audit-mac.ts';
-import { uuidBytes } from './derivation-input.ts';
-import { derivationLabels } from './derive.ts';
-import { KeyedGrantMac } from './grant-mac.ts';
+import { KeyedAuditMac, KeyedGrantMac } from './macs.ts';
+import { uuidBytes, derivationLabels, identifyKey, type WorkspaceKey } from './derive.ts';
 import { Key, keyBytes } from './key.ts';
 import type { MasterKey } from './master-key.ts';
 import type { RandomSource } from '../vault/ids.ts';
-import { unwrap, wrap } from './secretbox.ts';
-import type { Sodium } from './sodium.ts';
+import { unwrap, wrap, type Sodium } from './sodium.ts';
 import { secretUnreadable } from './unreadable-error.ts';
-import { identifyKey, type WorkspaceKey } from './workspace-key.ts';
 
 /** Wraps the keys of workspaces for storing, and unwraps them. */
 export interface KeyWrapping {

@@ -3,16 +3,13 @@ import { isJsonObject, type JsonValue } from '../vault/json.ts';
 import type { RecordIdentity } from '../vault/workspaces/ports.ts';
 import { parseJson } from '../vault/read-json.ts';
 import { Secret } from '../vault/secret.ts';
-import { uint32Bytes, uuidBytes } from './derivation-input.ts';
-import { derivationLabels, derive } from './derive.ts';
+import { uint32Bytes, uuidBytes, derivationLabels, derive, type WorkspaceKey } from './derive.ts';
 import { keyBytes } from './key.ts';
 import { padText, unpad } from './padding.ts';
 import type { RandomSource } from '../vault/ids.ts';
 import { encodeSealed, type SealedParts } from './sealed-format.ts';
-import { nonceBytes, openBox } from './secretbox.ts';
-import type { Sodium } from './sodium.ts';
+import { nonceBytes, openBox, type Sodium } from './sodium.ts';
 import { secretUnreadable } from './unreadable-error.ts';
-import type { WorkspaceKey } from './workspace-key.ts';
 
 /** A record key and the commitment to it: two views of one array, so that wiping `bytes` wipes both. */
 interface RecordKey {

@@ -1,4 +1,6 @@
 import wrappers, { ready } from 'libsodium-wrappers';
+import type { Key } from './key.ts';
+import type { RandomSource } from '../vault/ids.ts';
 
 /** libsodium, loaded and ready. */
 export type Sodium = typeof wrappers;
@@ -11,4 +13,50 @@ export type Sodium = typeof wrappers;
 export async function loadSodium(): Promise<Sodium> {
   await ready;
   return wrappers;
+}
+
+/** The length of a secretbox nonce in bytes: long enough to be chosen at random for ever. */
+export const nonceBytes = 24;
+
+const wrappingVersion = 0x01;
+
+/** What opens a secretbox. */
+export interface BoxOpening {
+  readonly box: Uint8Array;
+  readonly nonce: Uint8Array;
+  readonly key: Uint8Array;
+}
+
+/**
+ * Opens a secretbox into a fresh array, which the caller wipes; undefined where it is not genuine.
+ *
+ * @see https://doc.libsodium.org/secret-key_cryptography/secretbox
+ */
+export function openBox(sodium: Sodium, { box, nonce, key }: BoxOpening): Uint8Array | undefined {
+  try {
+    return sodium.crypto_secretbox_open_easy(box, nonce, key);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Wraps key material: format version, nonce, secretbox. @see docs/sealed-format.md */
+export function wrap(
+  sodium: Sodium,
+  random: RandomSource,
+  { key, content }: { key: Key; content: Uint8Array },
+): Uint8Array {
+  const nonce = random.take(nonceBytes);
+  return Buffer.concat([
+    Uint8Array.of(wrappingVersion),
+    nonce,
+    sodium.crypto_secretbox_easy(content, nonce, key.expose()),
+  ]);
+}
+
+/** Unwraps key material into a fresh array, which the caller wipes; undefined where it is not genuine. */
+export function unwrap(sodium: Sodium, { key, wrapped }: { key: Key; wrapped: Uint8Array }): Uint8Array | undefined {
+  if (wrapped[0] !== wrappingVersion) return undefined;
+  const nonce = wrapped.subarray(1, 1 + nonceBytes);
+  return openBox(sodium, { box: wrapped.subarray(1 + nonceBytes), nonce, key: key.expose() });
 }

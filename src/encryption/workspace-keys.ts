@@ -13,7 +13,7 @@ import type { RandomSource } from '../vault/ids.ts';
 import { SecretboxEncryptor } from './secretbox-encryptor.ts';
 import type { Sodium } from './sodium.ts';
 import { secretUnreadable } from './unreadable-error.ts';
-import { identifyKey, type WorkspaceKey } from './workspace-key.ts';
+import { identifyKey, type WorkspaceKey } from './derive.ts';
 
 /** What the keys of workspaces need. */
 export interface WorkspaceKeysOptions {

@@ -1,7 +1,7 @@
 import { TrailDamagedError } from '../audit/chain-verifier.ts';
 import { ConfigError } from '../config/config.ts';
 import { EmbeddedPostgresError } from '../embedded/embedded-error.ts';
-import { KeyringDamagedError, KeyringMissingError, WrongMasterKeyError } from '../encryption/keyring-errors.ts';
+import { KeyringDamagedError, KeyringMissingError, WrongMasterKeyError } from '../encryption/open-keyring.ts';
 import { ExposedInspectorError } from './exposed-inspector.ts';
 import { KeyFileError } from './key-file.ts';
 import { ListenError } from './listen.ts';

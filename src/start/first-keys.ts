@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { IssuedToken, TokenSource } from '../vault/identity/ports.ts';
 import type { KeyStore } from '../vault/workspaces/ports.ts';
-import { apiKeyTokenPattern, issueApiKeyToken } from '../authentication/token-source.ts';
+import { apiKeyTokenPattern, issueApiKeyToken } from '../authentication/tokens.ts';
 import type { Config } from '../config/config.ts';
 import { parseMasterKey } from '../encryption/master-key.ts';
 import type { MasterKeySource } from '../encryption/open-keyring.ts';

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { Tracer } from '@opentelemetry/api';
 import type { Client } from 'pg';
 import type { Logger } from 'pino';
-import { issueApiKeyToken, RandomTokenSource } from '../authentication/token-source.ts';
+import { issueApiKeyToken, RandomTokenSource } from '../authentication/tokens.ts';
 import { ChainVerifier } from '../audit/chain-verifier.ts';
 import { KeyedAuditChain } from '../audit/keyed-audit-chain.ts';
 import type { Config } from '../config/config.ts';

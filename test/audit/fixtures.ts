@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { KeyedAuditChain } from '../../src/audit/keyed-audit-chain.ts';
-import { KeyedAuditMac } from '../../src/encryption/audit-mac.ts';
+import { KeyedAuditMac } from '../../src/encryption/macs.ts';
 import { Key } from '../../src/encryption/key.ts';
 import { loadSodium } from '../../src/encryption/sodium.ts';
 import type { WorkspaceCipherSource } from '../../src/vault/workspaces/ports.ts';

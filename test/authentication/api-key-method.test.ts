@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { apiKeyMethod } from '../../src/authentication/api-key-method.ts';
+import { apiKeyMethod } from '../../src/authentication/lookup-methods.ts';
 import type { ApiKey } from '../../src/vault/identity/identity.ts';
 import { clock, MemoryAccessStore, now, someApiKey, someUser } from './memory-access-store.ts';
 import { refusalOf } from './refusal.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { authenticationMethods } from '../../src/authentication/authentication-methods.ts';
-import { RandomTokenSource } from '../../src/authentication/token-source.ts';
+import { authenticationMethods } from '../../src/authentication/authenticator.ts';
+import { RandomTokenSource } from '../../src/authentication/tokens.ts';
 
 describe('proofs', () => {
   it('has exactly one way for each kind of token', () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { X509Certificate } from 'node:crypto';
 import { Authenticator } from '../../src/authentication/authenticator.ts';
-import { hashCertificateName } from '../../src/authentication/token-source.ts';
+import { hashCertificateName } from '../../src/authentication/tokens.ts';
 import type { ApiKey } from '../../src/vault/identity/identity.ts';
 import { createAuthority } from '../gateway/certificates.ts';
 import { clock, MemoryAccessStore, now, someApiKey } from './memory-access-store.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { assert, constantFrom, array, property, string } from 'fast-check';
 import { X509Certificate } from 'node:crypto';
-import { certificateNames, certificateNamesMax } from '../../src/authentication/certificate-names.ts';
+import { certificateNames, certificateNamesMax } from '../../src/authentication/lookup-methods.ts';
 import { createAuthority } from '../gateway/certificates.ts';
 
 const listOf = (length: number) => Array.from({ length }, (_, index) => `DNS:h${index}.example`).join(', ');

@@ -3,8 +3,12 @@ import { SignJWT, UnsecuredJWT } from 'jose';
 import { createPublicKey } from 'node:crypto';
 import { Authenticator } from '../../src/authentication/authenticator.ts';
 import { createOidcAccess } from '../../src/authentication/oidc/oidc-access.ts';
-import { fetchesAtOnceMax, keysCooldownMs } from '../../src/authentication/oidc/fetch-allowance.ts';
-import { keysFreshMs, keysUsableMs } from '../../src/authentication/oidc/signing-keys.ts';
+import {
+  fetchesAtOnceMax,
+  keysCooldownMs,
+  keysFreshMs,
+  keysUsableMs,
+} from '../../src/authentication/oidc/signing-keys.ts';
 import type { Caller } from '../../src/vault/caller.ts';
 import { VaultError } from '../../src/vault/errors.ts';
 import { refersTo, formatShortId, type Reference } from '../../src/vault/ids.ts';

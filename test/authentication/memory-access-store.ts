@@ -1,7 +1,7 @@
 import type { Membership, ApiKey, Session, User } from '../../src/vault/identity/identity.ts';
 import type { AccessStore } from '../../src/vault/identity/ports.ts';
 import type { Clock } from '../../src/vault/time.ts';
-import { hashToken } from '../../src/authentication/token-source.ts';
+import { hashToken } from '../../src/authentication/tokens.ts';
 
 /** The moment at which the tests happen. */
 export const now = new Date('2024-01-01T00:00:00.000Z');

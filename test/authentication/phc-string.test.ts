@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { parsePhc, formatPhc } from '../../src/authentication/phc-string.ts';
+import { parsePhc, formatPhc } from '../../src/authentication/password-hasher.ts';
 
 const salt = Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex');
 const tag = Buffer.alloc(32, 0xff);

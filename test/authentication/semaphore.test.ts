@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { Semaphore } from '../../src/authentication/semaphore.ts';
+import { Semaphore } from '../../src/authentication/password-hasher.ts';
 
 describe('Semaphore', () => {
   it('lets no more in at once than it was told, and each of them in the end', async () => {

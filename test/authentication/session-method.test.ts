@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { sessionMethod } from '../../src/authentication/session-method.ts';
+import { sessionMethod } from '../../src/authentication/lookup-methods.ts';
 import type { Session } from '../../src/vault/identity/identity.ts';
 import { clock, MemoryAccessStore, now, someSession, someUser } from './memory-access-store.ts';
 import { refusalOf } from './refusal.ts';

@@ -1,7 +1,12 @@
 import { expect } from 'chai';
-import { KeyringDamagedError, KeyringMissingError, WrongMasterKeyError } from '../../src/encryption/keyring-errors.ts';
+import {
+  KeyringDamagedError,
+  KeyringMissingError,
+  WrongMasterKeyError,
+  openKeyring,
+  type MasterKeySource,
+} from '../../src/encryption/open-keyring.ts';
 import type { Keyring } from '../../src/encryption/keyring.ts';
-import { openKeyring, type MasterKeySource } from '../../src/encryption/open-keyring.ts';
 import { RandomPool } from '../../src/encryption/random.ts';
 import { loadSodium } from '../../src/encryption/sodium.ts';
 import type { StoredKeyring } from '../../src/vault/workspaces/ports.ts';

@@ -8,7 +8,7 @@ import { RandomPool } from '../../src/encryption/random.ts';
 import { decodeSealed } from '../../src/encryption/sealed-format.ts';
 import { SecretboxEncryptor } from '../../src/encryption/secretbox-encryptor.ts';
 import { loadSodium, type Sodium } from '../../src/encryption/sodium.ts';
-import { identifyKey } from '../../src/encryption/workspace-key.ts';
+import { identifyKey } from '../../src/encryption/derive.ts';
 import { VaultError } from '../../src/vault/errors.ts';
 import type { JsonObject } from '../../src/vault/json.ts';
 import { Secret } from '../../src/vault/secret.ts';

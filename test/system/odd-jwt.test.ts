@@ -5,7 +5,7 @@ import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { AccessService } from '../../gen/coffer/v1/access_service_pb.ts';
 import { RetryInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
-import { fetchesAtOnceMax } from '../../src/authentication/oidc/fetch-allowance.ts';
+import { fetchesAtOnceMax } from '../../src/authentication/oidc/signing-keys.ts';
 import { audience, newSigningKey, TestIssuer, type SigningKey } from '../authentication/oidc/test-issuer.ts';
 import { startCoffer, type TestCoffer } from '../support/coffer.ts';
 

@@ -1,6 +1,12 @@
-import { uint32Bytes, uuidBytes } from '../../src/encryption/derivation-input.ts';
-import { derivationLabels, derive, type DerivationLabel } from '../../src/encryption/derive.ts';
-import { KeyedGrantMac } from '../../src/encryption/grant-mac.ts';
+import {
+  uint32Bytes,
+  uuidBytes,
+  derivationLabels,
+  derive,
+  type DerivationLabel,
+  identifyKey,
+} from '../../src/encryption/derive.ts';
+import { KeyedGrantMac } from '../../src/encryption/macs.ts';
 import { Key } from '../../src/encryption/key.ts';
 import { Keyring } from '../../src/encryption/keyring.ts';
 import { MasterKey } from '../../src/encryption/master-key.ts';
@@ -8,7 +14,6 @@ import { openKeyring } from '../../src/encryption/open-keyring.ts';
 import { padText } from '../../src/encryption/padding.ts';
 import { SecretboxEncryptor } from '../../src/encryption/secretbox-encryptor.ts';
 import { loadSodium, type Sodium } from '../../src/encryption/sodium.ts';
-import { identifyKey } from '../../src/encryption/workspace-key.ts';
 import type { JsonObject } from '../../src/vault/json.ts';
 import { Secret } from '../../src/vault/secret.ts';
 import {

@@ -1,8 +1,7 @@
 import { decodeJwt, decodeProtectedHeader, errors, jwtVerify, type JWTPayload, type JWTVerifyResult } from 'jose';
 import { VaultError, invalidToken } from '../../vault/errors.ts';
 import type { Clock } from '../../vault/time.ts';
-import { fetchSigningKeys } from './fetch-signing-keys.ts';
-import type { Fetch } from './issuer-documents.ts';
+import { fetchSigningKeys, type Fetch } from './issuer-documents.ts';
 import { SigningKeys, type IssuerLog, type KeySet } from './signing-keys.ts';
 import { clockSkewSeconds, findClaimFault, findHeaderFault, reasonOf } from './token-faults.ts';
 

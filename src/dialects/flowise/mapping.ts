@@ -9,7 +9,7 @@ import type {
 } from '../../../gen/flowise/v1/credential_service_pb.ts';
 import { mayReveal, type Call } from '../../vault/caller.ts';
 import { draftDefaults, type CredentialDraft } from '../../vault/credentials/credential-rules.ts';
-import type { CredentialChange } from '../../vault/credentials/credential-change.ts';
+import type { CredentialChange, SecretChange } from '../../vault/credentials/credential-change.ts';
 import type {
   DescribedSecret,
   RevealedSecret,
@@ -20,7 +20,6 @@ import { invalidArgument } from '../../vault/errors.ts';
 import { sameJson, type JsonObject } from '../../vault/json.ts';
 import { findProvider, spellingsOf } from '../shared/provider-catalogue.ts';
 import { Secret } from '../../vault/secret.ts';
-import type { SecretChange } from '../../vault/credentials/secret-change.ts';
 import { toStruct, toTimestamp } from '../shared/well-known-types.ts';
 import { blankValues, dialectName, mergedOver, replacedBy, showUrls, withoutMarkers } from './secrets.ts';
 

@@ -2,7 +2,7 @@ import { findField, isFreeForm } from '../shared/provider-catalogue.ts';
 import type { JsonObject, JsonValue } from '../../vault/json.ts';
 import { Secret } from '../../vault/secret.ts';
 import type { Credential } from '../../vault/credentials/credential.ts';
-import type { SecretChange } from '../../vault/credentials/secret-change.ts';
+import type { SecretChange } from '../../vault/credentials/credential-change.ts';
 import { containsMask, isMask, unmask } from '../shared/masks.ts';
 import { inStoredNames, secretFieldsOf } from '../shared/secret-fields.ts';
 

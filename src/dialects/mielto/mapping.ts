@@ -6,11 +6,10 @@ import type {
   UpdateCredentialRequest,
 } from '../../../gen/mielto/v1/credential_service_pb.ts';
 import { draftDefaults, type CredentialDraft } from '../../vault/credentials/credential-rules.ts';
-import type { CredentialChange } from '../../vault/credentials/credential-change.ts';
+import type { CredentialChange, SecretChange } from '../../vault/credentials/credential-change.ts';
 import { stateOf, type Credential, type CredentialState } from '../../vault/credentials/credential.ts';
 import type { CredentialFilter } from '../../vault/credentials/ports.ts';
 import { Secret } from '../../vault/secret.ts';
-import type { SecretChange } from '../../vault/credentials/secret-change.ts';
 import { containsMask, isMask, unmask } from '../shared/masks.ts';
 import { inStoredNames } from '../shared/secret-fields.ts';
 import { toTimestamp } from '../shared/well-known-types.ts';

@@ -1,8 +1,7 @@
 import type { InferEntity } from '@mikro-orm/postgresql';
 import type { AuditEvent } from '../../vault/audit/audit-event.ts';
-import { parseCertificateName } from '../../vault/identity/certificate-name.ts';
+import { parseCertificateName, type ApiKey, type UsedApiKey, type User } from '../../vault/identity/identity.ts';
 import { VaultError } from '../../vault/errors.ts';
-import type { ApiKey, UsedApiKey, User } from '../../vault/identity/identity.ts';
 import type { ApiKeyStore } from '../../vault/identity/ports.ts';
 import type { ApiKeyUse } from '../../vault/usage/usage-recorder.ts';
 import {

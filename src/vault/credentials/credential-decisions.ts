@@ -4,7 +4,7 @@ import type { CredentialDraft } from './credential-rules.ts';
 import { etagOf, stateOf, type Credential, type SealedVersion } from './credential.ts';
 import { credentialUnreadable, notFound, VaultError, workspaceKeyUnreadable } from '../errors.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
-import { newSecretOf, openCurrentVersion, versionMissing, type Resealing } from './secret-change.ts';
+import { newSecretOf, openCurrentVersion, versionMissing, type Resealing } from './credential-change.ts';
 import type { Clock } from '../time.ts';
 import type { Decision, FoundCredential, RevocationCheck } from './ports.ts';
 import type { IdSource } from '../ids.ts';

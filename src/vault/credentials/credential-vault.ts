@@ -6,6 +6,8 @@ import {
   type CredentialChangeMaker,
   type ProviderAfter,
   type UpdateOptions,
+  replaceSecret,
+  type SecretChange,
 } from './credential-change.ts';
 import {
   decideCreation,
@@ -30,7 +32,6 @@ import { limits } from '../limits.ts';
 import type { Clock } from '../time.ts';
 import type { CredentialReference, CredentialStore } from './ports.ts';
 import type { WorkspaceCipherSource, WorkspaceCipher } from '../workspaces/ports.ts';
-import { replaceSecret, type SecretChange } from './secret-change.ts';
 import type { Secret } from '../secret.ts';
 import type { UseRecorder } from '../usage/usage-recorder.ts';
 

@@ -1,12 +1,11 @@
 import { auditEvent, type AuditAction, type AuditEvent } from '../audit/audit-event.ts';
 import { authorize, authorizeOwner, checkGranting, type Call, type Caller, type Grant } from '../caller.ts';
-import { parseCertificateName } from './certificate-name.ts';
+import { parseCertificateName, type ApiKey, type UsedApiKey, type User } from './identity.ts';
 import { invalidArgument, notFound, VaultError } from '../errors.ts';
 import { parseId, type IdSource } from '../ids.ts';
 import { limits } from '../limits.ts';
 import { checkKeyScope, isScoped, type KeyScope } from '../key-scope.ts';
 import type { Role } from '../permissions.ts';
-import type { ApiKey, UsedApiKey, User } from './identity.ts';
 import type { ApiKeyStore, CertificateSource, TokenSource } from './ports.ts';
 import type { Clock } from '../time.ts';
 

@@ -2,8 +2,7 @@ import { auditEvent, type AuditAction, type AuditOutcome, type AuditEvent } from
 import type { AnonymousCall, Call, Caller } from '../caller.ts';
 import { VaultError } from '../errors.ts';
 import { parseReference } from '../ids.ts';
-import { loginThrottled, type LoginAttempt } from './login-throttle.ts';
-import type { Guess, LoginThrottles } from './login-throttles.ts';
+import { loginThrottled, type LoginAttempt, type Guess, type LoginThrottles } from './login-throttle.ts';
 import { checkPassword, isTooLong, isPassword } from './passwords.ts';
 import type { AuditStore } from '../audit/ports.ts';
 import type { PasswordHasher, Revocation, AccountStore } from './ports.ts';

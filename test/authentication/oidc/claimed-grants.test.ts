@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { claimedGrants, claimedGrantsMax } from '../../../src/authentication/oidc/claimed-grants.ts';
+import { claimedGrants, claimedGrantsMax } from '../../../src/authentication/oidc/claims.ts';
 
 const id = '018cc251-f400-7000-8000-00000000000a';
 const other = '018cc251-f400-7000-8000-00000000000b';

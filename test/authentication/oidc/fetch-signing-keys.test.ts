@@ -1,6 +1,5 @@
 import { expect } from 'chai';
-import { keySetUrlOf } from '../../../src/authentication/oidc/fetch-signing-keys.ts';
-import { IssuerDocumentError } from '../../../src/authentication/oidc/issuer-documents.ts';
+import { keySetUrlOf, IssuerDocumentError } from '../../../src/authentication/oidc/issuer-documents.ts';
 import type { JsonValue } from '../../../src/vault/json.ts';
 
 const urlOf = (issuer: string, url: JsonValue) => keySetUrlOf({ jwks_uri: url }, issuer);

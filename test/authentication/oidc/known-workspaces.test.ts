@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { KnownWorkspaces, knownForMs } from '../../../src/authentication/oidc/known-workspaces.ts';
+import { KnownWorkspaces, knownForMs } from '../../../src/authentication/oidc/oidc-access.ts';
 import type { Reference } from '../../../src/vault/ids.ts';
 import { ManualAccessChanges } from '../manual-access-changes.ts';
 import { now } from '../memory-access-store.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { oidcUserId } from '../../../src/authentication/oidc/oidc-user-id.ts';
+import { oidcUserId } from '../../../src/authentication/oidc/claims.ts';
 import { parseId } from '../../../src/vault/ids.ts';
 
 describe('oidcUserId', () => {

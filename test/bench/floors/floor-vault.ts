@@ -1,8 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Pool } from 'pg';
 import { RandomPool } from '../../../src/encryption/random.ts';
-import { nonceBytes, openBox } from '../../../src/encryption/secretbox.ts';
-import { loadSodium } from '../../../src/encryption/sodium.ts';
+import { nonceBytes, openBox, loadSodium } from '../../../src/encryption/sodium.ts';
 
 /** What a vault can't do without, and nothing else: no caller, no permission, no version, no event, one key for all. */
 export interface FloorVault {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { array, assert, asyncProperty, boolean, date, dictionary, jsonValue, option, record, string } from 'fast-check';
-import { KeyedGrantMac } from '../../../src/encryption/grant-mac.ts';
+import { KeyedGrantMac } from '../../../src/encryption/macs.ts';
 import { Key } from '../../../src/encryption/key.ts';
 import { loadSodium } from '../../../src/encryption/sodium.ts';
 import { signCredentialsOnce, type Signing } from '../../../src/store/upgrade/sign-credentials.ts';

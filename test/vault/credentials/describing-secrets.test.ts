@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { replaceSecret } from '../../../src/vault/credentials/secret-change.ts';
+import { replaceSecret } from '../../../src/vault/credentials/credential-change.ts';
 import { callIn, openRealVault, refusalOf, someDraft, someSecret, type RealVault } from '../real-vault.ts';
 
 describe('naming the fields of a secret', () => {

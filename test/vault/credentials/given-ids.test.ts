@@ -4,7 +4,7 @@ import type { CredentialDraft } from '../../../src/vault/credentials/credential-
 import type { GivenCreation } from '../../../src/vault/credentials/credential-vault.ts';
 import type { JsonObject } from '../../../src/vault/json.ts';
 import { Secret } from '../../../src/vault/secret.ts';
-import type { SecretChange } from '../../../src/vault/credentials/secret-change.ts';
+import type { SecretChange } from '../../../src/vault/credentials/credential-change.ts';
 import { callIn, openRealVault, refusalOf, someDraft, someSecret, type RealVault } from '../real-vault.ts';
 
 const id = '00000000-0000-4000-8000-00000000abcd';

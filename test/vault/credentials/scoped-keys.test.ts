@@ -4,7 +4,7 @@ import type { CredentialDraft } from '../../../src/vault/credentials/credential-
 import type { Credential } from '../../../src/vault/credentials/credential.ts';
 import { unscoped, type KeyScope } from '../../../src/vault/key-scope.ts';
 import { permits, type Permission } from '../../../src/vault/permissions.ts';
-import { replaceSecret } from '../../../src/vault/credentials/secret-change.ts';
+import { replaceSecret } from '../../../src/vault/credentials/credential-change.ts';
 import { callIn, openRealVault, refusalOf, someDraft, someSecret, type RealVault } from '../real-vault.ts';
 
 const absent = '018cc251-f400-7000-8000-00000000dead';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { Secret } from '../../../src/vault/secret.ts';
-import { replaceSecret, type SecretChange } from '../../../src/vault/credentials/secret-change.ts';
+import { replaceSecret, type SecretChange } from '../../../src/vault/credentials/credential-change.ts';
 import type { JsonObject } from '../../../src/vault/json.ts';
 import type { Credential } from '../../../src/vault/credentials/credential.ts';
 import { callIn, openRealVault, refusalOf, someDraft, someSecret, type RealVault } from '../real-vault.ts';

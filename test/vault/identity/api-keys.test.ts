@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { RandomTokenSource } from '../../../src/authentication/token-source.ts';
+import { RandomTokenSource } from '../../../src/authentication/tokens.ts';
 import { ApiKeyDirectory } from '../../../src/vault/identity/api-keys.ts';
 import type { Call, Caller } from '../../../src/vault/caller.ts';
 import { unscoped } from '../../../src/vault/key-scope.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { certificateNameCharactersMax, parseCertificateName } from '../../../src/vault/identity/certificate-name.ts';
+import { certificateNameCharactersMax, parseCertificateName } from '../../../src/vault/identity/identity.ts';
 
 describe('parseCertificateName', () => {
   for (const name of [

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { LoginThrottles } from '../../../src/vault/identity/login-throttles.ts';
+import { LoginThrottles } from '../../../src/vault/identity/login-throttle.ts';
 
 async function guesses(count: number, one: (index: number) => Promise<boolean>): Promise<number> {
   let allowed = 0;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { JWTPayload } from 'jose';
 import { parseReference, type Reference } from '../../vault/ids.ts';
 import { roles, type Role } from '../../vault/permissions.ts';
@@ -43,4 +44,23 @@ function textsOf(claims: JWTPayload, name: string): readonly string[] {
 /** An owner of the instance is none by a token. */
 function parseRole(text: string | undefined): Role | undefined {
   return roles.find((role) => role === text);
+}
+
+/**
+ * The id of a person whom an issuer knows: always the same for the same issuer and subject, and of nobody else. A UUIDv8 of
+ * SHA-256 over the length-prefixed names.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9562#section-5.8
+ */
+export function oidcUserId(issuer: string, subject: string): string {
+  const hash = createHash('sha256').update('coffer/v1/oidc-user');
+  for (const part of [issuer, subject].map((text) => Buffer.from(text))) {
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(part.length);
+    hash.update(length).update(part);
+  }
+  const bytes = hash.digest().subarray(0, 16);
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }

@@ -1,8 +1,7 @@
 import { expect } from 'chai';
-
-import { KeyedGrantMac } from '../../src/encryption/grant-mac.ts';
+import { KeyedGrantMac } from '../../src/encryption/macs.ts';
 import { Key } from '../../src/encryption/key.ts';
-import type { MacField } from '../../src/encryption/derivation-input.ts';
+import type { MacField } from '../../src/encryption/derive.ts';
 import { loadSodium, type Sodium } from '../../src/encryption/sodium.ts';
 import { changedOnes, hex } from './fixtures.ts';
 

@@ -1,9 +1,9 @@
-import { timingSafeEqual } from 'node:crypto';
-import type { GrantMac } from '../vault/identity/ports.ts';
-import type { MacField } from './derivation-input.ts';
-import { derivationLabels, derive } from './derive.ts';
+import type { AuditMac } from '../vault/audit/ports.ts';
+import { type MacField, derivationLabels, derive } from './derive.ts';
 import type { Key } from './key.ts';
 import type { Sodium } from './sodium.ts';
+import { timingSafeEqual } from 'node:crypto';
+import type { GrantMac } from '../vault/identity/ports.ts';
 
 const macBytes = 32;
 
@@ -24,5 +24,21 @@ export class KeyedGrantMac implements GrantMac {
 
   verify(table: string, fields: readonly MacField[], mac: Uint8Array): boolean {
     return mac.length === macBytes && timingSafeEqual(this.compute(table, fields), mac);
+  }
+}
+
+/** `AuditMac` by keyed BLAKE2b; what is hashed is written down in `docs/sealed-format.md`. */
+export class KeyedAuditMac implements AuditMac {
+  readonly #sodium: Sodium;
+  readonly #key: Key;
+
+  constructor(sodium: Sodium, key: Key) {
+    this.#sodium = sodium;
+    this.#key = key;
+  }
+
+  compute(fields: readonly MacField[]): Uint8Array {
+    const label = derivationLabels.auditMac;
+    return derive(this.#sodium, { key: this.#key, label, parts: [], fields, length: macBytes });
   }
 }

@@ -1,6 +1,6 @@
-import { expect } from 'chai';
 import * as fc from 'fast-check';
-import { encodeInput, type DerivationPart, type MacField } from '../../src/encryption/derivation-input.ts';
+import { expect } from 'chai';
+import { encodeInput, type DerivationPart, type MacField } from '../../src/encryption/derive.ts';
 
 const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 300 }), fc.string({ unit: 'grapheme', maxLength: 300 }));
 const part = fc.oneof(text, fc.uint8Array({ maxLength: 300 }));

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { createHash } from 'node:crypto';
-import { hashToken, issueApiKeyToken, RandomTokenSource } from '../../src/authentication/token-source.ts';
+import { hashToken, issueApiKeyToken, RandomTokenSource } from '../../src/authentication/tokens.ts';
 
 describe('RandomTokenSource', () => {
   const source = new RandomTokenSource();

@@ -31,9 +31,9 @@ function needsOf(access: Access): string {
 function lowestOf(access: Access): string {
   switch (access.kind) {
     case 'public':
-      return 'anybody';
+      return 'any client';
     case 'authenticated':
-      return 'whoever has proved who he is';
+      return 'any authenticated caller';
     case 'owner':
       return '`OWNER`';
     case 'workspace':
@@ -44,5 +44,5 @@ function lowestOf(access: Access): string {
 
 function lowestIn(permission: Permission): string {
   const role = leastRole(permission);
-  return role === undefined ? 'nobody' : `\`${role}\`${permission === 'secrets.reveal' ? ', with reveal' : ''}`;
+  return role === undefined ? 'no role' : `\`${role}\`${permission === 'secrets.reveal' ? ', with reveal' : ''}`;
 }

@@ -35,7 +35,7 @@ const pauseMsMax = 5_000;
  * while after that: a link that is dead, a pooler that swallows notices, and a process that is too busy to read them all
  * end that by themselves. It is renewed only while somebody asks.
  *
- * @see docs/decisions/0015-cached-proofs.md
+ * @see docs/decisions/0015-cached-authentications.md
  * @see https://www.postgresql.org/docs/18/sql-notify.html
  */
 export class AccessChangeListener implements AccessChanges, AsyncDisposable {

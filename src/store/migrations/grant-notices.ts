@@ -21,7 +21,7 @@ const notices = [
  * Every change of a row that grants something is told to all processes, in the transaction that makes it: also one that an
  * operator makes by hand.
  *
- * @see docs/decisions/0015-cached-proofs.md
+ * @see docs/decisions/0015-cached-authentications.md
  */
 export class GrantNoticesMigration extends Migration {
   override up(): void {

@@ -40,7 +40,7 @@ interface CompiledQuery {
  *
  * Compiling takes about 0.1 ms, so statements that every call needs are written out instead.
  *
- * @see docs/decisions/0004-transactions-of-our-own.md
+ * @see docs/decisions/0004-explicit-transactions.md
  */
 export class EntityStatements {
   readonly #em: EntityManager;

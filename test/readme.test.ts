@@ -64,3 +64,17 @@ describe('a document about security', () => {
     });
   }
 });
+describe('a decision', () => {
+  const folder = resolve(root, 'docs/decisions');
+
+  for (const name of readdirSync(folder)) {
+    it(`states what was decided, why, the consequences and the price, on one page: ${name}`, () => {
+      const lines = readFileSync(resolve(folder, name), 'utf8').trimEnd().split('\n');
+      expect(lines.length).to.be.at.most(40);
+      expect(lines.filter((line) => line.length > 120)).to.deep.equal([]);
+      expect(lines[0]).to.match(new RegExp(`^# ${Number(name.slice(0, 4))}\\. `));
+      const headings = lines.filter((line) => line.startsWith('## '));
+      expect(headings).to.deep.equal(['## Decision', '## Why', '## Consequences', '## Price']);
+    });
+  }
+});

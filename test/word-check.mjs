@@ -41,7 +41,7 @@ const pending = [/^src\//, /^test\//];
 const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { encoding: 'utf8' })
   .split('\n')
   .filter((path) => existsSync(path) && !foreign.test(path) && !pending.some((pattern) => pattern.test(path)));
-const findings = files.flatMap((path) => [...search(path, path, forbidden), ...findingsOf(path)]);
+const findings = files.flatMap((path) => search(path, path, forbidden).concat(findingsOf(path)));
 for (const { path, line, word, instead } of findings) {
   process.stderr.write(`${path}:${line}: "${word}"; write ${instead}, or rephrase\n`);
 }
@@ -52,7 +52,7 @@ function findingsOf(path) {
     return search(path, read(path), forbidden);
   if (!/^test\/.*\.(ts|mjs)$/.test(path) || path === 'test/word-check.mjs') return [];
   const text = read(path);
-  return [...search(path, text, [pronouns]), ...search(path, titlesOf(text), forbidden.slice(1))];
+  return search(path, text, [pronouns]).concat(search(path, titlesOf(text), forbidden.slice(1)));
 }
 
 /** The text without what is exempt, of the same length and lines. */

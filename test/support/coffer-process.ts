@@ -51,10 +51,15 @@ export async function runCoffer(parameters: readonly string[], environment: Envi
 
 function spawnCoffer(parameters: readonly string[], environment: Environment): ChildProcess {
   return spawn(process.execPath, [program, ...parameters], {
-    // The second is how coverage reaches into other processes.
-    env: { PATH: process.env['PATH'], NODE_V8_COVERAGE: process.env['NODE_V8_COVERAGE'], ...environment },
+    env: { ...inherited(), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+}
+
+/** `NODE_V8_COVERAGE` is how coverage reaches into other processes. */
+function inherited(): Environment {
+  const { PATH, NODE_V8_COVERAGE, TMPDIR } = process.env;
+  return { PATH, NODE_V8_COVERAGE, TMPDIR };
 }
 
 function collect(child: ChildProcess): () => string {

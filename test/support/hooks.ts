@@ -1,4 +1,7 @@
+import { useMemoryForFiles } from './memory-folder.ts';
 import { dropInheritedDatabases, shareWithWorkers, stopSharedPostgres } from './postgres.ts';
+
+useMemoryForFiles();
 
 /** What mocha passes to global fixtures as `this`. */
 type Run = { readonly isParallelMode: () => boolean };

@@ -10,11 +10,11 @@ import type {
 import type { CommitQueue } from '../commits/commit-queue.ts';
 import type { AuditHead, ChainedEvent, LedgerEntry, UnreadableEvent } from '../../vault/audit/audit-chain.ts';
 import type { GrantMac } from '../../vault/identity/ports.ts';
-import { auditEventOf, type AuditEventRow, chainedEventOf, type PlacedEventRow } from '../trail/audit-event-row.ts';
+import { auditEventOf, type AuditEventRow, chainedEventOf, type NumberedEventRow } from '../trail/audit-event-row.ts';
 import type { Database } from '../postgres/database.ts';
 import { SqlRecordReader, SqlVersionReader } from '../trail/record-reader.ts';
 import type { Statement } from '../postgres/statements/statement.ts';
-import { readAhead } from '../trail/read-ahead.ts';
+import { readAhead } from '../postgres/statements/pages.ts';
 import {
   estimateRecords,
   findLedger,
@@ -25,10 +25,10 @@ import {
 } from '../trail/trail-statements.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
 
-/** What such an event changes: of no workspace anything. As a decision it shares the commit of others. */
+/** The target of an event that changes nothing. As a decision, the event shares the commit of others. */
 const nothing = { workspaceId: nilUuid, signal: new AbortController().signal };
 
-/** Events that stand alone. All others are written in the transaction of what they tell. */
+/** Writes events without a change. All others are written in the transaction of the change that they record. */
 export class SqlAuditStore implements AuditStore {
   readonly #commits: CommitQueue;
 
@@ -41,18 +41,17 @@ export class SqlAuditStore implements AuditStore {
   }
 }
 
-/** How many events are read at a time. */
-const eventsAtATime = 1_000;
+const pageSize = 1_000;
 
-/** The trail in PostgreSQL, for reading. */
+/** Reads the trail from PostgreSQL. */
 export class SqlAuditTrailStore implements AuditTrailStore {
   readonly versions: VersionReader;
   readonly #database: Database;
-  /** For reading the whole trail. */
+  /** With the time limits for reading the whole trail. */
   readonly #longWork: Database;
   readonly #mac: GrantMac;
 
-  /** @param mac of the rows that the trail is held against */
+  /** @param mac of the rows that are compared with the trail */
   constructor(database: Database, mac: GrantMac) {
     this.#database = database;
     this.#longWork = database.forLongWork();
@@ -65,16 +64,16 @@ export class SqlAuditTrailStore implements AuditTrailStore {
     return rows.map(auditEventOf);
   }
 
-  /** Each part is read by itself: whoever is slow to take it keeps no transaction open. */
+  /** Each page is read in its own transaction, so that a slow consumer keeps none open. */
   readEvents(): AsyncIterable<readonly (ChainedEvent | UnreadableEvent)[]> {
-    return readInChunks((statement) => this.#longWork.query<PlacedEventRow>(statement), new Map());
+    return readInChunks((statement) => this.#longWork.query<NumberedEventRow>(statement), new Map());
   }
 
   async readTrail<Result>(work: (trail: AuditTrailReader) => Promise<Result>, signal?: AbortSignal): Promise<Result> {
     return this.#longWork.transact({ isSnapshot: true, ...(signal && { signal }) }, async (transaction) => {
       const ledger = await transaction.run<LedgerEntry>(findLedger);
       const records = new SqlRecordReader(transaction, this.#mac);
-      const read = (after: Heads) => readInChunks((statement) => transaction.run<PlacedEventRow>(statement), after);
+      const read = (after: Heads) => readInChunks((statement) => transaction.run<NumberedEventRow>(statement), after);
       return work({ ledger, read, records, estimateTotal: (after) => estimateTotal(transaction, after) });
     });
   }
@@ -83,25 +82,25 @@ export class SqlAuditTrailStore implements AuditTrailStore {
 type Heads = ReadonlyMap<string, AuditHead>;
 
 async function* readInChunks(
-  run: (statement: Statement) => Promise<readonly PlacedEventRow[]>,
+  run: (statement: Statement) => Promise<readonly NumberedEventRow[]>,
   after: Heads,
 ): AsyncGenerator<readonly (ChainedEvent | UnreadableEvent)[]> {
-  const pages = readAhead<PlacedEventRow>(
-    (last) => run(readEvents(last && placeAfter(last, after), eventsAtATime)),
-    eventsAtATime,
+  const pages = readAhead<NumberedEventRow>(
+    (last) => run(readEvents(last && placeAfter(last, after), pageSize)),
+    pageSize,
   );
   for await (const rows of pages) {
     yield rows.filter(({ seq, stream }) => seq >= (after.get(stream)?.sequence ?? seq)).map(chainedEventOf);
   }
 }
 
-/** Where to go on reading: past the events of its stream that are left out. */
-function placeAfter({ place, seq, stream }: PlacedEventRow, after: Heads): { stream: string; place: string } {
+/** The position to continue after, past the events of its stream that are omitted. */
+function placeAfter({ place, seq, stream }: NumberedEventRow, after: Heads): { stream: string; place: string } {
   const first = after.get(stream)?.sequence ?? 0;
   return { stream, place: seq < first ? String(first - 1) : place };
 }
 
-/** By the ends of the streams, and what the server has counted of the rows. */
+/** Estimates from the ends of the streams and the statistics of the server. */
 async function estimateTotal(transaction: Transaction, after: Heads): Promise<number> {
   const streams = await transaction.run<StreamSpan>(findStreamSpans);
   const rows = await transaction.run<{ readonly rows: number }>(estimateRecords);

@@ -1,19 +1,15 @@
 import type { AuditChain, TrailLossStore } from '../../vault/audit/ports.ts';
-import { type LedgerEntry, continuableLines } from '../../vault/audit/audit-chain.ts';
+import type { LedgerEntry } from '../../vault/audit/audit-chain.ts';
 import type { Clock } from '../../vault/time.ts';
 import type { IdSource } from '../../vault/ids.ts';
-import { systemEvent } from '../../vault/audit/audit-event.ts';
-import { formatLoss, lostEventCount, unacknowledgedLosses, type TrailLoss } from '../../vault/audit/trail-loss.ts';
+import { formatLoss, unacknowledgedLosses, type TrailLoss } from '../../vault/audit/trail-loss.ts';
 import type { CommitQueue } from '../commits/commit-queue.ts';
 import type { Database } from '../postgres/database.ts';
-import { combine } from '../postgres/statements/statement.ts';
-import type { Transaction } from '../postgres/sessions/transaction.ts';
-import { insertLedgerEntry } from '../trail/audit-event-row.ts';
-import { findLoss, headOf } from '../trail/ledger.ts';
+import { findLoss, headOf, LockedLedger, lossEvent } from '../trail/ledger.ts';
 import type { TrailWriter } from '../trail/trail-writer.ts';
-import { findLastEvent, findLedger, findLossLines, lockLedger, type HeadRow } from '../trail/trail-statements.ts';
+import { findLastEvent, findLossLines, type HeadRow } from '../trail/trail-statements.ts';
 
-/** What losses are found and acknowledged with. */
+/** The dependencies of a trail loss store. */
 export interface TrailLossStoreParts {
   readonly database: Database;
   readonly commits: CommitQueue;
@@ -23,7 +19,7 @@ export interface TrailLossStoreParts {
   readonly ids: IdSource;
 }
 
-/** Lost events, as the ledger and this process's own stream show them. */
+/** Lost events, found in the ledger and at the end of this process's stream. */
 export class SqlTrailLossStore implements TrailLossStore {
   readonly #parts: TrailLossStoreParts;
 
@@ -40,22 +36,26 @@ export class SqlTrailLossStore implements TrailLossStore {
   }
 
   async acknowledge(): Promise<readonly TrailLoss[]> {
-    return this.#parts.commits.run({}, async (transaction) => {
-      await transaction.run(lockLedger);
-      const ledger = continuableLines(await transaction.run<LedgerEntry>(findLedger));
-      const losses = unacknowledgedLosses(ledger);
-      await this.#writeAcknowledgements(transaction, ledger.at(-1), losses);
-      return { answer: losses, events: losses.map((loss) => this.#eventOf(loss)) };
+    const { chain, clock, commits } = this.#parts;
+    return commits.run({}, async (transaction) => {
+      const ledger = await LockedLedger.open(transaction, chain);
+      const losses = unacknowledgedLosses(ledger.lines);
+      for (const loss of losses) {
+        const heads = formatLoss(loss);
+        await ledger.append({ kind: 'acknowledge', stream: loss.stream, time: clock.now(), heads });
+      }
+      const events = losses.map((loss) => lossEvent(this.#parts, 'audit.acknowledge_loss', loss));
+      return { answer: losses, events };
     });
   }
 
-  /** The head is read first: the database must hold at least that. */
+  /** The head is read before the database, which must have at least that event. */
   async #findOwn(): Promise<TrailLoss | undefined> {
     const head = this.#parts.trail.head();
     return head && findLoss(head.stream, head, (statement) => this.#parts.database.query(statement));
   }
 
-  /** @returns whether the database could be written; then the ledger has what was really lost */
+  /** @returns whether the database could be written: the ledger has the actual loss then */
   async #record(): Promise<boolean> {
     this.#parts.trail.doubtHead();
     return this.#parts.commits
@@ -66,7 +66,7 @@ export class SqlTrailLossStore implements TrailLossStore {
       );
   }
 
-  /** Events are back where the lost server is the primary again. */
+  /** Lost events reappear when the lost server becomes the primary again. */
   async #stillMissing(losses: readonly TrailLoss[]): Promise<readonly TrailLoss[]> {
     const missing: TrailLoss[] = [];
     for (const loss of losses) {
@@ -74,23 +74,5 @@ export class SqlTrailLossStore implements TrailLossStore {
       if (!last || headOf(last).sequence < loss.lost.sequence) missing.push(loss);
     }
     return missing;
-  }
-
-  async #writeAcknowledgements(
-    transaction: Transaction,
-    last: LedgerEntry | undefined,
-    losses: readonly TrailLoss[],
-  ): Promise<void> {
-    let previous = last;
-    for (const loss of losses) {
-      const line = { kind: 'acknowledge', stream: loss.stream, time: this.#parts.clock.now() } as const;
-      previous = this.#parts.chain.enter(previous, { ...line, heads: formatLoss(loss) });
-      await transaction.run(combine(insertLedgerEntry(previous)));
-    }
-  }
-
-  #eventOf(loss: TrailLoss) {
-    const action = { action: 'audit.acknowledge_loss', resourceKind: 'audit_stream', resourceId: loss.stream } as const;
-    return { ...systemEvent(this.#parts, action), count: lostEventCount(loss) };
   }
 }

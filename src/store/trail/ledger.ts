@@ -1,10 +1,48 @@
-import type { QueryResultRow } from 'pg';
-import { type AuditHead, type LedgerEntry, parseHead } from '../../vault/audit/audit-chain.ts';
-import type { TrailLoss } from '../../vault/audit/trail-loss.ts';
-import type { Statement } from '../postgres/statements/statement.ts';
-import { findLastEvent, findLedger, type HeadRow } from './trail-statements.ts';
+import { continuableLines, parseHead, type AuditHead, type LedgerEntry } from '../../vault/audit/audit-chain.ts';
+import type { AuditEvent } from '../../vault/audit/audit-event.ts';
+import { systemEvent } from '../../vault/audit/audit-event.ts';
+import type { AuditChain } from '../../vault/audit/ports.ts';
+import { lostEventCount, type TrailLoss } from '../../vault/audit/trail-loss.ts';
+import type { Transaction } from '../postgres/sessions/transaction.ts';
+import { combine, insertInto, type Fragment, type Statement } from '../postgres/statements/statement.ts';
+import { findLastEvent, findLedger, lockLedger, type HeadRow } from './trail-statements.ts';
 
-/** The heads that a line of the ledger tells, as they are spelt, by stream; what is none is left out. */
+type Run = <Row extends object>(statement: Statement) => Promise<readonly Row[]>;
+
+/** The ledger of the trail, locked in a transaction so that no other process appends to it until the transaction ends. */
+export class LockedLedger {
+  /** The lines that a new one may follow, in order. */
+  readonly lines: readonly LedgerEntry[];
+  readonly #transaction: Transaction;
+  readonly #chain: AuditChain;
+  #last: LedgerEntry | undefined;
+
+  private constructor(transaction: Transaction, chain: AuditChain, lines: readonly LedgerEntry[]) {
+    this.#transaction = transaction;
+    this.#chain = chain;
+    this.lines = lines;
+    this.#last = lines.at(-1);
+  }
+
+  static async open(transaction: Transaction, chain: AuditChain): Promise<LockedLedger> {
+    await transaction.run(lockLedger);
+    return new LockedLedger(transaction, chain, continuableLines(await transaction.run<LedgerEntry>(findLedger)));
+  }
+
+  /** The statement that appends a line after the last one. */
+  enter(line: Parameters<AuditChain['enter']>[1]): Fragment {
+    this.#last = this.#chain.enter(this.#last, line);
+    const { number, kind, stream, time, heads, mac } = this.#last;
+    return insertInto('audit_ledger', { number, kind, stream, time, heads, mac });
+  }
+
+  /** Appends a line after the last one. */
+  async append(line: Parameters<AuditChain['enter']>[1]): Promise<void> {
+    await this.#transaction.run(combine(this.enter(line)));
+  }
+}
+
+/** The heads in a ledger line by stream, in their serialized form; entries that are not valid are omitted. */
 export function readHeads(heads: string): Readonly<Record<string, string>> {
   try {
     const parsed: unknown = JSON.parse(heads);
@@ -15,34 +53,39 @@ export function readHeads(heads: string): Readonly<Record<string, string>> {
       ),
     );
   } catch {
-    // The verifier tells of a line that was tampered with; it must not keep the trail from going on.
+    // The verifier reports a line that was tampered with; it must not stop the trail.
     return {};
   }
 }
 
-/** The place that a row tells of. */
+/** The head in a row. */
 export function headOf({ seq, mac }: HeadRow): AuditHead {
   return { sequence: seq, mac };
 }
 
-type Run = <Row extends QueryResultRow>(statement: Statement) => Promise<readonly Row[]>;
-
-/**
- * What the database lacks of a stream up to an event that was committed; undefined where it lacks nothing, or what it lacks was
- * pruned.
- */
+/** The events of a stream that the database has lost up to a committed one; undefined if it has them, or they were pruned. */
 export async function findLoss(stream: string, committed: AuditHead, run: Run): Promise<TrailLoss | undefined> {
   if (committed.sequence === 0) return undefined;
   const [row] = await run<HeadRow>(findLastEvent(stream));
   const kept = row && headOf(row);
   if (kept && kept.sequence >= committed.sequence) return undefined;
-  if (!kept && (await prunedUpTo(stream, run)) >= committed.sequence) return undefined;
+  if (!kept && (await lastPruned(stream, run)) >= committed.sequence) return undefined;
   return { stream, kept, lost: committed };
 }
 
-/** The number of a stream's last event that was pruned; 0 where none was. */
-async function prunedUpTo(stream: string, run: Run): Promise<number> {
+/** The event that records a loss, or its acknowledgement. */
+export function lossEvent(
+  parts: Parameters<typeof systemEvent>[0],
+  action: 'audit.lose' | 'audit.acknowledge_loss',
+  loss: TrailLoss,
+): AuditEvent {
+  const event = systemEvent(parts, { action, resourceKind: 'audit_stream', resourceId: loss.stream });
+  return { ...event, count: lostEventCount(loss) };
+}
+
+/** The number of the last event of a stream that was pruned; 0 if none was. */
+async function lastPruned(stream: string, run: Run): Promise<number> {
   const lines = (await run<LedgerEntry>(findLedger)).filter(({ kind }) => kind === 'prune');
-  const heads = lines.map(({ heads: ofLine }) => parseHead(readHeads(ofLine)[stream] ?? ''));
+  const heads = lines.map((line) => parseHead(readHeads(line.heads)[stream] ?? ''));
   return Math.max(0, ...heads.map((head) => head?.sequence ?? 0));
 }

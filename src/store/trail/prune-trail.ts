@@ -1,44 +1,35 @@
-import { continuableLines, formatHead, type AuditHead, type LedgerEntry } from '../../vault/audit/audit-chain.ts';
+import { formatHead, type AuditHead, type LedgerEntry } from '../../vault/audit/audit-chain.ts';
 import type { AuditChain } from '../../vault/audit/ports.ts';
 import type { Clock } from '../../vault/time.ts';
-import { insertLedgerEntry } from './audit-event-row.ts';
 import type { Database } from '../postgres/database.ts';
-import { headOf, readHeads } from './ledger.ts';
-import { combine } from '../postgres/statements/statement.ts';
-import {
-  deleteEvents,
-  findCut,
-  findLastEvent,
-  findLastOlder,
-  findLedger,
-  lockLedger,
-  type HeadRow,
-} from './trail-statements.ts';
+import { headOf, LockedLedger, readHeads } from './ledger.ts';
+import { deleteEvents, findCut, findLastEvent, findLastOlder, findLedger, type HeadRow } from './trail-statements.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
 
-/** What pruning works with. */
+/** The dependencies of pruning, and its limit. */
 export interface Pruning {
-  /** As the owner of the tables: the server's role may delete no event. */
+  /** Connected as the owner of the tables: the role of the server may not delete events. */
   readonly database: Database;
   readonly chain: AuditChain;
   readonly clock: Clock;
-  /** Events of this time and later stay. */
+  /** Events of this time and later are kept. */
   readonly before: Date;
 }
 
-/** What was pruned of a stream. */
+/** The number of events that were pruned from a stream in one transaction. */
 export interface PrunedEvents {
   readonly stream: string;
   readonly count: number;
 }
 
-/** How many events go in one transaction: others wait for the ledger meanwhile. */
-const eventsAtATime = 20_000;
+/** The most events that are deleted in one transaction, which locks the ledger meanwhile. */
+const batchSize = 20_000;
 
 /**
- * Deletes the oldest events of each stream, as far as they lie before a time. The ledger is told in the same transaction how
- * far, so that they are not missed. The last event of a stream stays until a later start has put it down in the ledger: until
- * then nothing else would tell where the stream ends. It must have been verified before; what is wrong could be pruned away.
+ * Deletes the events of each stream that are older than a given time. The same transaction records in the ledger how far, so that
+ * verification does not report them as missing. The last event of a stream is kept until a later start has recorded it in the
+ * ledger: before that, nothing else shows where the stream ends. The trail must have been verified first, since pruning removes
+ * the evidence of tampering.
  */
 export async function* pruneTrail(pruning: Pruning): AsyncGenerator<PrunedEvents> {
   const ledger = await pruning.database.query<LedgerEntry>(findLedger);
@@ -55,7 +46,7 @@ export async function* pruneTrail(pruning: Pruning): AsyncGenerator<PrunedEvents
   }
 }
 
-/** What of a stream is to go: all up to a number. */
+/** The events of a stream up to a number. */
 interface PruningTarget {
   readonly stream: string;
   readonly end: number;
@@ -66,21 +57,19 @@ async function pruneSome(
   { stream, end: older }: PruningTarget,
   { chain, clock }: Pruning,
 ): Promise<number> {
-  await transaction.run(lockLedger);
-  const ledger = continuableLines(await transaction.run<LedgerEntry>(findLedger));
+  const ledger = await LockedLedger.open(transaction, chain);
   const [last] = await transaction.run<HeadRow>(findLastEvent(stream));
   if (!last) return 0;
-  const end = Math.min(isTold(ledger, stream, headOf(last)) ? last.seq : last.seq - 1, older);
-  const [cut] = await transaction.run<HeadRow>(findCut({ stream, end, count: eventsAtATime }));
+  const end = Math.min(isRecorded(ledger.lines, stream, headOf(last)) ? last.seq : last.seq - 1, older);
+  const [cut] = await transaction.run<HeadRow>(findCut({ stream, end, count: batchSize }));
   if (!cut) return 0;
   const heads = JSON.stringify({ [stream]: formatHead(headOf(cut)) });
-  const line = chain.enter(ledger.at(-1), { kind: 'prune', stream, time: clock.now(), heads });
-  await transaction.run(combine(insertLedgerEntry(line)));
+  await ledger.append({ kind: 'prune', stream, time: clock.now(), heads });
   const deleted = await transaction.run(deleteEvents(stream, cut.seq));
   return deleted.length;
 }
 
-function isTold(ledger: readonly LedgerEntry[], stream: string, head: AuditHead): boolean {
+function isRecorded(lines: readonly LedgerEntry[], stream: string, head: AuditHead): boolean {
   const serialized = formatHead(head);
-  return ledger.some(({ heads, kind }) => kind === 'begin' && readHeads(heads)[stream] === serialized);
+  return lines.some(({ heads, kind }) => kind === 'begin' && readHeads(heads)[stream] === serialized);
 }

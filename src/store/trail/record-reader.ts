@@ -37,29 +37,29 @@ import {
   tableCursor,
   workspaceKeysCursor,
 } from './record-statements.ts';
-import { readAhead } from './read-ahead.ts';
+import { readAhead } from '../postgres/statements/pages.ts';
 import { workspaceProperties, type WorkspaceRow } from '../workspaces/workspace-statements.ts';
 import type { Statement } from '../postgres/statements/statement.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
 import type { Session } from '../../vault/identity/identity.ts';
 import type { WrappedWorkspaceKey } from '../../vault/workspaces/ports.ts';
 
-const rowsAtATime = 1_000;
-/** Their sealed secrets may be large. */
-const versionsAtATime = 100;
-const firstPlace = { credentialId: nilUuid, version: 0 };
+const pageSize = 1_000;
+/** Smaller, since sealed secrets may be large. */
+const versionsPageSize = 100;
+const beforeFirst = { credentialId: nilUuid, version: 0 };
 
 type WithMac<Row> = Row & { readonly mac: Uint8Array };
-/** All but the place null where a credential has no version. */
+/** A version with its credential. Only the ids are set for a credential without a version. */
 type VersionRow = VersionRecord & Omit<VersionEvidence, 'isGenuine' | 'version'> & Signed;
-type ToldRow = SignedRow & {
-  readonly toldId: string | null;
-  readonly toldRevision: number | null;
-  readonly toldState: string | null;
+type RecordedRow = SignedRow & {
+  readonly recordedId: string | null;
+  readonly recordedRevision: number | null;
+  readonly recordedState: string | null;
   readonly isForked: boolean | null;
 };
 
-/** Reads all rows that decide something, within a snapshot. One of its methods at a time. */
+/** Reads all rows that affect decisions, in one snapshot. Its methods must not run at the same time. */
 export class SqlRecordReader implements RecordReader {
   readonly #transaction: Transaction;
   readonly #mac: GrantMac;
@@ -74,7 +74,7 @@ export class SqlRecordReader implements RecordReader {
   async *credentials(): AsyncGenerator<readonly CredentialEvidence[]> {
     for (const { id } of await this.#workspaces()) {
       await this.#transaction.run(enterWorkspace(id));
-      for await (const rows of this.#read<ToldRow>(credentialsCursor)) {
+      for await (const rows of this.#read<RecordedRow>(credentialsCursor)) {
         yield rows.map((row) => this.#evidenceOf(id, row));
       }
     }
@@ -106,12 +106,15 @@ export class SqlRecordReader implements RecordReader {
     return this.#transaction.run<{ readonly id: string }>(findRecordedWorkspaces);
   }
 
-  #evidenceOf(workspaceId: string, row: ToldRow): CredentialEvidence {
-    const { isForked, toldId, toldRevision, toldState } = row;
-    const told = toldRevision === null || toldState === null ? undefined : { revision: toldRevision, state: toldState };
+  #evidenceOf(workspaceId: string, row: RecordedRow): CredentialEvidence {
+    const { isForked, recordedId, recordedRevision, recordedState } = row;
+    const told =
+      recordedRevision === null || recordedState === null
+        ? undefined
+        : { revision: recordedRevision, state: recordedState };
     const base = { workspaceId, told, isForked: isForked === true };
-    // Of a full join, one side may be all null.
-    if (!isThere(row)) return { ...base, id: toldId ?? '', row: undefined };
+    // In a full join, all columns of one side may be null.
+    if (!isPresent(row)) return { ...base, id: recordedId ?? '', row: undefined };
     const isGenuine = this.#guard.isGenuine(row);
     const state = row.mac ? formatCredentialState(credentialOf(row), row.mac) : undefined;
     const isReadable = isReadableRow([row.lastUsedAt, row.useCount]);
@@ -126,7 +129,7 @@ export class SqlRecordReader implements RecordReader {
     for await (const rows of this.#read<Row>(statement)) yield this.#changed(table, rows);
   }
 
-  /** Its keys are sealed, and were opened at the start: only what is not sealed can be wrong unnoticed. */
+  /** The keys of the keyring are authenticated when they are opened at the start, so only its other columns need a check. */
   async *#checkKeyring(): AsyncGenerator<readonly GrantEvidence[]> {
     for await (const rows of this.#read<{ readonly id: number }>(tableCursor('keyring', ['id', 'createdAt']))) {
       const unreadable = rows.filter((row) => !isReadableRow(row));
@@ -143,12 +146,12 @@ export class SqlRecordReader implements RecordReader {
 
   async *#read<Row extends QueryResultRow>(declare: Statement): AsyncGenerator<readonly Row[]> {
     await this.#transaction.run(declare);
-    yield* readAhead<Row>(() => this.#transaction.run<Row>(fetchRows(rowsAtATime)), rowsAtATime);
+    yield* readAhead<Row>(() => this.#transaction.run<Row>(fetchRows(pageSize)), pageSize);
     await this.#transaction.run(closeCursor);
   }
 }
 
-function isThere({ id }: { readonly id: string | null }): boolean {
+function isPresent({ id }: { readonly id: string | null }): boolean {
   return id !== null;
 }
 
@@ -177,14 +180,14 @@ export class SqlVersionReader implements VersionReader {
     signal: AbortSignal | undefined,
   ): AsyncGenerator<readonly VersionEvidence[]> {
     const pages = readAhead<VersionRow>(async (last) => {
-      const place = last ? { credentialId: last.credentialId, version: last.version ?? 0 } : firstPlace;
-      const statement = findVersions(workspaceId, place, versionsAtATime);
+      const after = last ? { credentialId: last.credentialId, version: last.version ?? 0 } : beforeFirst;
+      const statement = findVersions(workspaceId, after, versionsPageSize);
       const [rows = []] = await this.#database.read<VersionRow>(
         { workspaces: [workspaceId], ...(signal && { signal }) },
         [statement],
       );
       return rows;
-    }, versionsAtATime);
+    }, versionsPageSize);
     for await (const rows of pages) {
       yield rows.map((row) => evidenceOfVersion(row, this.#mac));
     }

@@ -1,10 +1,10 @@
 import { credentialProperties } from '../credentials/credential-row.ts';
 import { selectList, type Statement } from '../postgres/statements/statement.ts';
 
-/** The id that an event names; null where somebody has written one that is no UUID. */
+/** The resource id of an event; null for a tampered one that is no UUID. */
 const resourceUuid = `case when resource_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then resource_id::uuid end`;
 
-/** The workspaces that are there, and those that the trail tells of, but not those that were deleted. */
+/** The workspaces that exist or that the trail mentions, without those that were deleted. */
 export const findRecordedWorkspaces: Statement = {
   name: '',
   text: `
@@ -18,7 +18,7 @@ export const findRecordedWorkspaces: Statement = {
   values: [],
 };
 
-/** Lets the rest of the transaction read one workspace. */
+/** Makes the rows of one workspace visible to the rest of the transaction. */
 export function enterWorkspace(workspaceId: string): Statement {
   return {
     name: '',
@@ -27,15 +27,15 @@ export function enterWorkspace(workspaceId: string): Statement {
   };
 }
 
-/** The workspace that was entered. Row-level security shows no other, and yet no index is used for its sake. */
+/** The workspace that was entered. Row-level security shows no other, but the planner uses an index only for this condition. */
 const entered = `current_setting('coffer.workspaces')::uuid`;
 
-/** How an event spells the state of a credential; what is not so was written by somebody else, which the chain tells. */
+/** The format of a credential's state in an event. Verification of the chain reports tampered events that have another. */
 const state = '^[0-9]{1,9}[.][0-9]{1,9}[.][0-9a-f]{32}$';
 
-/** The credentials of the workspace that was entered, beside the newest states that its events tell. */
+/** The credentials of the workspace that was entered, each with the newest state that its events record. */
 export const credentialsCursor = cursor(`
-  with told as (
+  with recorded as (
     select resource_id as id, split_part(resource_state, '.', 1)::int as revision,
       min(resource_state) as state, min(resource_state) <> max(resource_state) as is_forked
     from (
@@ -47,9 +47,9 @@ export const credentialsCursor = cursor(`
     group by 1, 2
   ), newest as (
     select distinct on (id) id, revision, state, bool_or(is_forked) over (partition by id) as is_forked
-    from told order by id, revision desc
+    from recorded order by id, revision desc
   )
-  select n.id as "toldId", n.revision as "toldRevision", n.state as "toldState", n.is_forked as "isForked",
+  select n.id as "recordedId", n.revision as "recordedRevision", n.state as "recordedState", n.is_forked as "isForked",
     ${selectList('c', [...credentialProperties, 'mac'])}
   from (select * from credential where workspace_id = ${entered}) c
   full join newest n on n.id = c.id::text
@@ -60,23 +60,24 @@ export const workspaceKeysCursor = cursor(`
   select ${selectList('k', ['workspaceId', 'keyId', 'wrapped', 'masterFingerprint', 'createdAt', 'mac'])}
   from workspace_key k where k.workspace_id = ${entered}`);
 
-/** Rows of a table that any workspace may see. */
+/** The rows of a table without row-level security. */
 export function tableCursor(table: string, properties: readonly string[]): Statement {
   return cursor(`select ${selectList('t', properties)} from "${table}" t`);
 }
 
-/** What of the MAC of a row in `t` events tell. */
+/** The part of the MAC of a row in `t` that events record. */
 const stateOfRow = `encode(substr(t.mac, 1, 16), 'hex')`;
 
-/** What is told first of a row that is wrong in several ways. */
+/** The order in which the flaws of a row with several are reported. */
 const flawsInOrder = `array['removed', 'restored', 'revived', 'reverted', 'forked']`;
 
 /**
- * Rows that are not what the trail tells: gone though they were made, there though they were ended, or in a state that ended. No
- * state of a user or a membership comes twice, so that the order of events does not matter where they tell states.
+ * Rows that contradict the trail: missing although they were created, present although they were deleted or revoked, or restored
+ * to a former state. A user or a membership never has the same state twice, so the order of the events that record states does
+ * not matter.
  */
 export const contradictionsCursor = cursor(`
-  with told as (
+  with recorded as (
     select distinct on (resource_kind, workspace_id, resource_id) action, workspace_id, resource_id, resource_state
     from audit_event e
     where outcome = 'OK' and action in ('members.add', 'members.remove')
@@ -98,7 +99,7 @@ export const contradictionsCursor = cursor(`
   ), flaws as (
     select 'membership' as "table", t.resource_id || '/' || t.workspace_id as id,
       case when m.user_id is null then 'removed' else 'restored' end as flaw
-    from told t left join membership m on m.user_id::text = t.resource_id and m.workspace_id = t.workspace_id
+    from recorded t left join membership m on m.user_id::text = t.resource_id and m.workspace_id = t.workspace_id
     where (m.user_id is null) = (t.action = 'members.add') and t.workspace_id not in (select workspace_id from deleted)
       and (m.event_id is null or t.resource_state is null)
     union all
@@ -141,15 +142,15 @@ export const contradictionsCursor = cursor(`
   select distinct on ("table", id) "table", id, flaw from flaws
   order by "table", id, array_position(${flawsInOrder}, flaw)`);
 
-/** Reads on in the cursor that is open. */
+/** Reads the next rows of the open cursor. */
 export function fetchRows(count: number): Statement {
   return { name: '', text: `fetch ${Math.trunc(count)} from records`, values: [] };
 }
 
-/** Ends the cursor. */
+/** Closes the cursor. */
 export const closeCursor: Statement = { name: '', text: 'close records', values: [] };
 
-/** Versions of a workspace's credentials, in their order, behind a place; a credential without any is there, too. */
+/** The versions of a workspace's credentials in order, after a given version; credentials without any version are included. */
 export function findVersions(
   workspaceId: string,
   { credentialId, version }: { readonly credentialId: string; readonly version: number },
@@ -168,12 +169,12 @@ export function findVersions(
   };
 }
 
-/** Whether a workspace is there. */
+/** A row if the workspace exists and is not deleted. */
 export function findExistingWorkspace(workspaceId: string): Statement {
   return { name: '', text: 'select id from workspace where id = $1 and deleted_at is null', values: [workspaceId] };
 }
 
-/** So that neither the rows nor what is sorted for them are ever in memory at once. */
+/** A cursor, so that the rows and their sort keys are never all in memory at once. */
 function cursor(query: string): Statement {
   return { name: '', text: `declare records no scroll cursor for ${query}`, values: [] };
 }

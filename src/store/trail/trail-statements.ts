@@ -3,24 +3,24 @@ import { advisoryLocks } from '../postgres/statements/advisory-locks.ts';
 import { auditEventTypes } from './audit-event-row.ts';
 import { selectList, type Statement } from '../postgres/statements/statement.ts';
 
-/** Times that an event may have; rows with others are left to the verifier. */
+/** The times that an event can have. Rows with others were tampered with, and only verification reports them. */
 const isReadableTime = `e.time >= '0001-01-01T00:00:00Z' and e.time < '10000-01-01T00:00:00Z'`;
 
-/** The place of an event. */
+/** The number and the MAC of an event. */
 export interface HeadRow {
   readonly stream: string;
   readonly seq: number;
   readonly mac: Uint8Array;
 }
 
-/** Holds off all others who add to the ledger, until the transaction ends. */
+/** Prevents other processes from appending to the ledger until the transaction ends. */
 export const lockLedger: Statement = {
   name: 'lock ledger',
   text: 'select pg_advisory_xact_lock($1, $2)',
   values: [...advisoryLocks.ledger],
 };
 
-/** The whole ledger, in order: a line a start, and one each time that events were pruned. */
+/** The whole ledger in order: a line for each start, and each time that events were pruned. */
 export const findLedger: Statement = {
   name: 'ledger',
   text: 'select number, kind, stream, time, heads, mac from audit_ledger order by number',
@@ -45,7 +45,7 @@ export function findLastEvent(stream: string): Statement {
   };
 }
 
-/** The last event of every stream that the ledger knows, but for rows that no head can name. */
+/** The last event of every stream in the ledger, without rows whose number or MAC no event has. */
 export const findHeadsOfStreams: Statement = {
   name: 'heads of streams',
   text: `
@@ -66,7 +66,7 @@ export interface StreamSpan {
   readonly last: number;
 }
 
-/** The ends of every stream that the ledger knows. */
+/** The first and the last number of every stream in the ledger. */
 export const findStreamSpans: Statement = {
   name: 'stream spans',
   text: `
@@ -79,7 +79,7 @@ export const findStreamSpans: Statement = {
   values: [],
 };
 
-/** About how many credentials and versions there are, as statistics have it. */
+/** Estimates the number of credentials and versions from the statistics of the server. */
 export const estimateRecords: Statement = {
   name: 'estimate records',
   text: `
@@ -88,18 +88,18 @@ export const estimateRecords: Statement = {
   values: [],
 };
 
-/** Which of a stream's oldest events are to go. */
+/** Selects the oldest events of a stream for pruning. */
 export interface CutRequest {
   readonly stream: string;
-  /** The number of the last one that may go. */
+  /** The number of the last event that may be deleted. */
   readonly end: number;
   readonly count: number;
 }
 
 /**
- * The last event of a stream that is older than a time, and written before the first one that is not. Events are in the order in
- * which they were written, so that all before an older one are older, whatever their times say; one that is dated in the future
- * says nothing.
+ * The last event of a stream that is older than a time and precedes the first one that is not. Events are numbered in the order
+ * in which they were written, so that all events before an older one are older, whatever their times; events dated in the future
+ * are ignored.
  */
 export function findLastOlder({
   stream,
@@ -122,7 +122,7 @@ export function findLastOlder({
   };
 }
 
-/** The last one of a stream's oldest events that are to go. */
+/** The last of the events that are to be deleted. */
 export function findCut({ stream, end, count }: CutRequest): Statement {
   return {
     name: 'cut of a stream',
@@ -133,7 +133,7 @@ export function findCut({ stream, end, count }: CutRequest): Statement {
   };
 }
 
-/** Deletes the events of a stream up to a number, and answers a row for each. */
+/** Deletes the events of a stream up to a number, and returns a row for each. */
 export function deleteEvents(stream: string, last: number): Statement {
   return {
     name: 'delete events',
@@ -142,7 +142,7 @@ export function deleteEvents(stream: string, last: number): Statement {
   };
 }
 
-/** Events in the order of their streams and numbers, from the first on, or behind a place; whatever somebody has stored. */
+/** Events in the order of their streams and numbers, from the first or after a position, including rows that were tampered with. */
 export function readEvents(
   last: { readonly stream: string; readonly place: string } | undefined,
   count: number,
@@ -158,8 +158,8 @@ export function readEvents(
 }
 
 /**
- * Events of a workspace, or of none, the newest first. It is not prepared, since its text varies. They are all of one
- * workspace; that the order names it lets those of none be read off the index as well.
+ * Lists events of a workspace, or of none, the newest first. It is not prepared, since its text varies. The order includes the
+ * workspace, although all events have the same, so that the index serves events without a workspace as well.
  */
 export function listEvents(request: Omit<AuditEventRequest, 'signal'>): Statement {
   const { workspaceId, after, from, until, actorId, action, resourceId, size } = request;

@@ -1,22 +1,16 @@
-import { type AuditEvent, systemEvent } from '../../vault/audit/audit-event.ts';
-import {
-  continuableLines,
-  formatHead,
-  type AuditHead,
-  type LedgerEntry,
-  type StreamHead,
-} from '../../vault/audit/audit-chain.ts';
+import type { AuditEvent } from '../../vault/audit/audit-event.ts';
+import { formatHead, type AuditHead, type StreamHead } from '../../vault/audit/audit-chain.ts';
 import type { AuditChain } from '../../vault/audit/ports.ts';
 import type { Clock } from '../../vault/time.ts';
 import type { IdSource } from '../../vault/ids.ts';
-import { formatLoss, lostEventCount, type TrailLoss } from '../../vault/audit/trail-loss.ts';
-import { insertAuditEvents, insertLedgerEntry } from './audit-event-row.ts';
-import { findLoss, headOf, readHeads } from './ledger.ts';
+import { formatLoss, type TrailLoss } from '../../vault/audit/trail-loss.ts';
+import { insertAuditEvents } from './audit-event-row.ts';
+import { findLoss, headOf, LockedLedger, lossEvent, readHeads } from './ledger.ts';
 import type { Fragment } from '../postgres/statements/statement.ts';
-import { findHeadsOfStreams, findLastEvent, findLedger, lockLedger, type HeadRow } from './trail-statements.ts';
+import { findHeadsOfStreams, findLastEvent, type HeadRow } from './trail-statements.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
 
-/** What the trail is written with. */
+/** The dependencies of a trail writer. */
 export interface TrailWriterParts {
   readonly chain: AuditChain;
   readonly clock: Clock;
@@ -24,11 +18,11 @@ export interface TrailWriterParts {
 }
 
 /**
- * The stream of this process: gives events their places, and knows what of them is durable. Its head moves on only when a
- * transaction has been committed. The stream begins, with a line in the ledger, together with its first event.
+ * Writes the stream of this process: it numbers and chains events, and keeps track of which are durable. The head advances only
+ * when a transaction was committed. A stream begins with a ledger line, in the transaction of its first event.
  *
- * Events are added only behind the head. Where the database no longer has that, another stream begins, and the ledger and an
- * event name what was lost.
+ * Events are appended only if the database still has the head. Otherwise a new stream begins, and the ledger and an event record
+ * the loss.
  *
  * @see docs/decisions/0039-events-that-a-failover-loses.md
  */
@@ -36,11 +30,11 @@ export class TrailWriter {
   readonly #parts: TrailWriterParts;
   #stream: string;
   #head: AuditHead;
-  /** Where the head goes if the transaction that is under way commits. */
+  /** The head after the current transaction, if it commits. */
   #next: StreamHead | undefined;
-  /** The database may lack the head: it is looked for before the next events are added. */
+  /** The database may have lost the head: it is looked up before the next events are appended. */
   #isHeadDoubted = false;
-  /** What the transaction that is under way has found to be lost. */
+  /** The loss that the current transaction has found. */
   #loss: TrailLoss | undefined;
 
   constructor(parts: TrailWriterParts) {
@@ -49,7 +43,7 @@ export class TrailWriter {
     this.#head = parts.chain.origin;
   }
 
-  /** Whoever writes to the stream holds this advisory lock until his transaction ends. */
+  /** The advisory lock that a transaction which writes to the stream holds until it ends. */
   get lock(): bigint {
     return BigInt.asIntN(64, BigInt(`0x${this.#stream.slice(-17).replace('-', '')}`));
   }
@@ -59,45 +53,45 @@ export class TrailWriter {
     return this.#head.sequence === 0 ? undefined : { ...this.#head, stream: this.#stream };
   }
 
-  /** Whether a transaction ended in which it was not told what became of its events. */
+  /** Whether the outcome of the last transaction is unknown. */
   get isInDoubt(): boolean {
     return this.#next !== undefined;
   }
 
-  /** Whether the head has to be looked for, by `findHead`, before the next events are added. */
+  /** Whether `findHead` has to be called before the next events are appended. */
   get isHeadDoubted(): boolean {
     return this.#isHeadDoubted;
   }
 
-  /** The database may lack the head: to be called where events were refused for that, or a look at the database showed it. */
+  /** To be called when the database may have lost the head: it refused events for that reason, or a look-up did not find it. */
   doubtHead(): void {
     this.#isHeadDoubted = this.#head.sequence > 0;
   }
 
-  /** Looks for the head, in the transaction that is to add the next events, and holds the lock. */
+  /** Looks up the head, in the transaction that appends the next events and holds the lock. */
   async findHead(transaction: Transaction): Promise<void> {
     this.#loss = await findLoss(this.#stream, this.#head, (statement) => transaction.run(statement));
   }
 
-  /** What writes events to the stream, in a transaction that holds the lock. */
+  /** The statements that append events to the stream, in a transaction that holds the lock. */
   async append(transaction: Transaction, events: readonly AuditEvent[]): Promise<Fragment[]> {
     const loss = this.#loss;
     if (events.length === 0 && !loss) return [];
     const [stream, origin] = loss ? [this.#parts.ids.next(), this.#parts.chain.origin] : [this.#stream, this.#head];
     const beginning = origin.sequence === 0 ? await this.#begin(transaction, stream, loss) : [];
     let head = origin;
-    const chained = [...(loss ? [this.#eventOf(loss)] : []), ...events].map((event) => {
+    const chained = [...(loss ? [lossEvent(this.#parts, 'audit.lose', loss)] : []), ...events].map((event) => {
       const linked = this.#parts.chain.link(stream, head, event);
       head = linked;
       return linked;
     });
     this.#next = { stream, sequence: head.sequence, mac: head.mac };
-    // A head that was pruned or changed is no loss, and nothing to wait for.
+    // A head in doubt that was pruned or tampered with is no loss, and must not block the stream.
     const isChecked = origin.sequence > 0 && !this.#isHeadDoubted;
     return [...beginning, insertAuditEvents(chained, isChecked ? { ...origin, stream } : undefined)];
   }
 
-  /** To be told when the transaction has been committed. */
+  /** To be called when the transaction was committed. */
   committed(): void {
     this.#loss = undefined;
     if (!this.#next) return;
@@ -108,12 +102,12 @@ export class TrailWriter {
     this.#isHeadDoubted = false;
   }
 
-  /** To be told when the transaction has certainly not been committed. */
+  /** To be called when the transaction was certainly not committed. */
   rolledBack(): void {
     this.#next = undefined;
   }
 
-  /** Begins another stream, where somebody else has written to this one. */
+  /** Begins a new stream, because another writer has used this one. */
   abandon(): void {
     this.#next = undefined;
     this.#loss = undefined;
@@ -123,9 +117,9 @@ export class TrailWriter {
   }
 
   /**
-   * Finds out whether the transaction in doubt was committed, from one that holds the lock: the other one has ended then.
+   * Finds out whether the transaction in doubt was committed. The transaction given holds the lock, so the other one has ended.
    *
-   * @returns true also where nothing is in doubt
+   * @returns true also if no transaction is in doubt
    */
   async settle(transaction: Transaction): Promise<boolean> {
     const next = this.#next;
@@ -146,25 +140,17 @@ export class TrailWriter {
     return false;
   }
 
-  #eventOf(loss: TrailLoss): AuditEvent {
-    const action = { action: 'audit.lose', resourceKind: 'audit_stream', resourceId: loss.stream } as const;
-    return { ...systemEvent(this.#parts, action), count: lostEventCount(loss) };
-  }
-
-  /** The ledger's line tells all heads that no line has told yet. */
+  /** The ledger line records all heads that no earlier line has recorded. */
   async #begin(transaction: Transaction, stream: string, loss: TrailLoss | undefined): Promise<Fragment[]> {
     const { chain, clock } = this.#parts;
-    await transaction.run(lockLedger);
-    const entries = continuableLines(await transaction.run<LedgerEntry>(findLedger));
-    const told = new Set(entries.flatMap(({ heads }) => Object.entries(readHeads(heads)).map(String)));
+    const ledger = await LockedLedger.open(transaction, chain);
+    const recorded = new Set(ledger.lines.flatMap((line) => Object.entries(readHeads(line.heads)).map(String)));
     const rows = await transaction.run<HeadRow>(findHeadsOfStreams);
     const found = rows.map((row) => [row.stream, formatHead(headOf(row))]);
-    const heads = JSON.stringify(Object.fromEntries(found.filter((head) => !told.has(String(head)))));
+    const heads = JSON.stringify(Object.fromEntries(found.filter((head) => !recorded.has(String(head)))));
     const time = clock.now();
-    const lossLine = loss && { kind: 'loss' as const, stream: loss.stream, time, heads: formatLoss(loss) };
-    const lossEntry = lossLine && chain.enter(entries.at(-1), lossLine);
-    const entry = chain.enter(lossEntry ?? entries.at(-1), { kind: 'begin', stream, time, heads });
-    return [...(lossEntry ? [lossEntry] : []), entry].map(insertLedgerEntry);
+    const lossLine = loss && ledger.enter({ kind: 'loss', stream: loss.stream, time, heads: formatLoss(loss) });
+    return [...(lossLine ? [lossLine] : []), ledger.enter({ kind: 'begin', stream, time, heads })];
   }
 }
 

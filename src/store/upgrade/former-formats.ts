@@ -7,7 +7,7 @@ type FormerUser = Pick<User, 'id' | 'isOwner' | 'defaultWorkspaceId'> & {
   readonly deactivatedAt?: Date | null | undefined;
 };
 
-/** Users as they were signed before names were under their MAC. Read at the upgrade only. */
+/** The format of users before their names were signed. Used only by the upgrade. */
 export const formerUserGrants: GrantTable<FormerUser> = {
   name: 'user',
   label: 'user',
@@ -31,7 +31,7 @@ type FormerApiKey = Pick<
   readonly revokedAt?: Date | null | undefined;
 };
 
-/** API keys as they were signed before names were under their MAC. Read at the upgrade only. */
+/** The format of API keys before their names were signed. Used only by the upgrade. */
 export const formerApiKeyGrants: GrantTable<FormerApiKey> = {
   name: 'api_key',
   label: 'api_key',

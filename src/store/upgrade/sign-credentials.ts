@@ -1,16 +1,16 @@
-import { nilUuid } from '../../vault/ids.ts';
-import { continuableLines, type LedgerEntry } from '../../vault/audit/audit-chain.ts';
+import type { LedgerEntry } from '../../vault/audit/audit-chain.ts';
 import type { AuditChain } from '../../vault/audit/ports.ts';
 import type { Clock } from '../../vault/time.ts';
 import type { GrantMac } from '../../vault/identity/ports.ts';
-import { insertLedgerEntry } from '../trail/audit-event-row.ts';
+import { nilUuid } from '../../vault/ids.ts';
+import { LockedLedger } from '../trail/ledger.ts';
 import { CredentialGuard } from '../credentials/credential-guard.ts';
 import { credentialOf, credentialProperties, type CredentialRow } from '../credentials/credential-row.ts';
 import type { Database } from '../postgres/database.ts';
 import { selectList, type Statement, combine, updateRows } from '../postgres/statements/statement.ts';
-import { findLedger, lockLedger } from '../trail/trail-statements.ts';
+import { findLedger } from '../trail/trail-statements.ts';
 
-/** What signing works with. */
+/** The dependencies of signing. */
 export interface Signing {
   readonly database: Database;
   readonly grantMac: GrantMac;
@@ -19,30 +19,28 @@ export interface Signing {
 }
 
 const macTypes = { workspaceId: 'uuid', id: 'uuid', mac: 'bytea' } as const;
-/** How many rows are signed in one transaction. */
-const rowsAtATime = 1_000;
+/** The most rows that are signed in one transaction. */
+const batchSize = 1_000;
 
 /**
- * Signs the credentials from before there were MACs on them, at the first start that knows of MACs. A line in the ledger says
- * that it was done, so that it is never done again: what is without a MAC from then on was put in by somebody else. To be
- * called under the migration lock, while no process that writes without MACs is running.
+ * Signs the credentials of releases that did not sign them, once, at the first start of a release that does. A ledger line records
+ * that this was done: a row without a MAC is not genuine from then on. To be called under the migration lock, while no process of
+ * such a release is running.
  *
- * Where the line is missing since somebody has cut the ledger, rows are not signed, but the line is written: only rows whose
- * trail began before are. So a database that was new when there were MACs is never signed, since its line is the first one.
+ * Nothing is signed if the line may have been removed, or if the trail has events of a release that signs credentials. The line
+ * is written in any case, so in a new database it is the first one.
  */
 export async function signCredentialsOnce(signing: Signing): Promise<void> {
   const { chain, clock, database, grantMac } = signing;
   const ledger = await database.query<LedgerEntry>(findLedger);
   if (isSigned(chain, ledger)) return;
-  if (await isFromBefore(database, ledger)) {
+  if (await hasUnsignedRelease(database, ledger)) {
     const guard = new CredentialGuard(grantMac);
     for (const { id } of await database.query<{ id: string }>(findWorkspaces)) await signWorkspace(database, guard, id);
   }
   await database.transact({}, async (transaction) => {
-    await transaction.run(lockLedger);
-    const entries = continuableLines(await transaction.run<LedgerEntry>(findLedger));
-    const line = { kind: 'sign', stream: nilUuid, time: clock.now(), heads: '{}' } as const;
-    await transaction.run(combine(insertLedgerEntry(chain.enter(entries.at(-1), line))));
+    const lines = await LockedLedger.open(transaction, chain);
+    await lines.append({ kind: 'sign', stream: nilUuid, time: clock.now(), heads: '{}' });
   });
 }
 
@@ -54,12 +52,11 @@ function findUnsigned(workspaceId: string): Statement {
     text: `
       select ${selectList('c', credentialProperties)} from credential c
       where c.workspace_id = $1 and c.mac is null order by c.id limit $2 for no key update`,
-    values: [workspaceId, rowsAtATime],
+    values: [workspaceId, batchSize],
   };
 }
 
-/** A line about all streams names none. */
-/** Where a line was removed or changed, it may have been the one: then nothing is signed any more. */
+/** Whether the ledger has the line, or may have lost it: a line was removed or changed. */
 function isSigned(chain: AuditChain, ledger: readonly LedgerEntry[]): boolean {
   return ledger.some((entry, index) => {
     const previous = ledger[index - 1];
@@ -67,8 +64,8 @@ function isSigned(chain: AuditChain, ledger: readonly LedgerEntry[]): boolean {
   });
 }
 
-/** Whether rows may be older than MACs: there were streams without any line on signing, and none that tells of MACs or lost its own line. */
-async function isFromBefore(database: Database, ledger: readonly LedgerEntry[]): Promise<boolean> {
+/** Whether a release without MACs has used the database: there are streams, none with states of MACs or without its ledger line. */
+async function hasUnsignedRelease(database: Database, ledger: readonly LedgerEntry[]): Promise<boolean> {
   if (!ledger.some(({ kind }) => kind === 'begin')) return false;
   return (await database.query(findLaterEvents)).length === 0;
 }
@@ -92,6 +89,6 @@ async function signWorkspace(database: Database, guard: CredentialGuard, workspa
       if (signed.length > 0) await transaction.run(combine(updateRows('credential', macTypes, fragment)));
       return signed.length;
     });
-    if (count < rowsAtATime) return;
+    if (count < batchSize) return;
   }
 }

@@ -1,21 +1,21 @@
-import { nilUuid } from '../../vault/ids.ts';
-import { continuableLines, type LedgerEntry } from '../../vault/audit/audit-chain.ts';
+import type { LedgerEntry } from '../../vault/audit/audit-chain.ts';
 import type { AuditChain } from '../../vault/audit/ports.ts';
 import type { Clock } from '../../vault/time.ts';
 import type { GrantMac } from '../../vault/identity/ports.ts';
 import type { WorkspaceCipherSource } from '../../vault/workspaces/ports.ts';
 import type { Database } from '../postgres/database.ts';
-import { type Statement, combine } from '../postgres/statements/statement.ts';
+import type { Statement } from '../postgres/statements/statement.ts';
 import type { StoreLog } from '../postgres/connect/store-log.ts';
-import { insertLedgerEntry } from '../trail/audit-event-row.ts';
-import { findLedger, lockLedger } from '../trail/trail-statements.ts';
+import { nilUuid } from '../../vault/ids.ts';
+import { LockedLedger } from '../trail/ledger.ts';
+import { findLedger } from '../trail/trail-statements.ts';
 import { apiKeyUpgrade, signTable, userUpgrade, workspaceUpgrade } from './sign-tables.ts';
 import { signVersions } from './sign-versions.ts';
 
-/** What signing rows in a new format works with. */
+/** The dependencies of signing rows in a new format. */
 export interface FormatSigning {
   readonly database: Database;
-  /** Opens the database as the owner of its tables, for changing rows that the server's own role may not. */
+  /** Opens the database as the owner of its tables, for rows that the role of the server may not change. */
   readonly openOwner: () => Promise<Database>;
   readonly grantMac: GrantMac;
   readonly ciphers: WorkspaceCipherSource;
@@ -24,16 +24,16 @@ export interface FormatSigning {
   readonly log: StoreLog;
 }
 
-/** What a table is signed with. */
+/** The dependencies of signing one table. */
 export interface TableSigning {
-  /** Of the owner of the tables. */
+  /** Connected as the owner of the tables. */
   readonly database: Database;
   readonly grantMac: GrantMac;
   readonly ciphers: WorkspaceCipherSource;
   readonly progress: SigningProgress;
 }
 
-/** Signs all rows of a table that may be. */
+/** A table with its present format. */
 interface TableFormat {
   readonly table: string;
   readonly format: string;
@@ -48,13 +48,13 @@ const formats: readonly TableFormat[] = [
 ];
 
 /**
- * Signs the rows of each table once in its present format, at the first start that knows the format. A line in the ledger
- * records each table, so that it is never done again: a row in a former format, or without a MAC, is not genuine from then on.
- * What was interrupted goes on at the next start, since rows that are signed are passed over. To be called under the migration
- * lock, while no process of an earlier release is running.
+ * Signs the rows of each table once in its present format, at the first start that knows the format. A ledger line records each
+ * table, so that this is never repeated: a row in a former format, or without a MAC, is not genuine from then on. After an
+ * interruption the next start continues, since signed rows are skipped. To be called under the migration lock, while no process
+ * of an earlier release is running.
  *
- * Nothing is signed where a line of the ledger was removed or changed, since it may have been one of these, nor where a stream
- * has lost its line.
+ * Nothing is signed if a ledger line was removed or changed, since it may have been one of these, or if the line of a stream is
+ * missing.
  *
  * @see docs/decisions/0030-names-under-macs.md
  */
@@ -67,7 +67,7 @@ export async function signFormatsOnce(signing: FormatSigning): Promise<void> {
     log.error({}, 'the ledger of the audit trail is not as it was written: no row is signed in a new format');
     return;
   }
-  const isUpgrade = await holdsEarlierRows(signing, ledger);
+  const isUpgrade = await hasEarlierRows(signing, ledger);
   await using stack = new AsyncDisposableStack();
   const owner = isUpgrade ? stack.adopt(await signing.openOwner(), (opened) => opened.close()) : undefined;
   for (const { table, format, sign } of missing) {
@@ -94,8 +94,8 @@ function isDamaged(chain: AuditChain, ledger: readonly LedgerEntry[]): boolean {
   return ledger.some((entry, index) => entry.number !== index + 1 || !chain.follows(ledger[index - 1], entry));
 }
 
-/** Whether there are rows of an earlier release: of a new database there are none, nor has any stream begun. */
-async function holdsEarlierRows({ database, log }: FormatSigning, ledger: readonly LedgerEntry[]): Promise<boolean> {
+/** Whether there are rows of an earlier release. A new database has neither rows nor streams. */
+async function hasEarlierRows({ database, log }: FormatSigning, ledger: readonly LedgerEntry[]): Promise<boolean> {
   const [found] = await database.query<{ readonly isNew: boolean; readonly isCut: boolean }>(findEvidence);
   if (!found || found.isNew) return false;
   if (!found.isCut && ledger.some(({ kind }) => kind === 'begin')) return true;
@@ -114,17 +114,14 @@ const findEvidence: Statement = {
   values: [],
 };
 
-/** A line about all streams names none. */
 async function record({ chain, clock, database }: FormatSigning, format: Readonly<Record<string, string>>) {
   await database.transact({}, async (transaction) => {
-    await transaction.run(lockLedger);
-    const entries = continuableLines(await transaction.run<LedgerEntry>(findLedger));
-    const line = { kind: 'format', stream: nilUuid, time: clock.now(), heads: JSON.stringify(format) } as const;
-    await transaction.run(combine(insertLedgerEntry(chain.enter(entries.at(-1), line))));
+    const ledger = await LockedLedger.open(transaction, chain);
+    await ledger.append({ kind: 'format', stream: nilUuid, time: clock.now(), heads: JSON.stringify(format) });
   });
 }
 
-/** What is counted for. */
+/** The dependencies of signing progress. */
 export interface SigningProgressParts {
   readonly table: string;
   readonly format: string;
@@ -132,10 +129,10 @@ export interface SigningProgressParts {
 }
 
 const logEveryMs = 5_000;
-/** The most rows that the log names, of each table. */
+/** The most rows per table that the log names. */
 const namedMax = 100;
 
-/** Counts the rows that are signed, and writes to the log how far it is. */
+/** Counts signed rows, and logs the progress. */
 export class SigningProgress {
   readonly #parts: SigningProgressParts;
   readonly #startedAtMs = performance.now();
@@ -147,7 +144,7 @@ export class SigningProgress {
     this.#parts = parts;
   }
 
-  /** Counts rows that were signed. */
+  /** Counts signed rows. */
   add(count: number): void {
     this.#signed += count;
     const nowMs = performance.now();
@@ -156,7 +153,7 @@ export class SigningProgress {
     this.#log('rows are being signed');
   }
 
-  /** Counts a row that is not as it was written, and so stays as it is. */
+  /** Counts a row that was tampered with, and therefore is not signed. */
   fail(id: string): void {
     this.#failed += 1;
     const { log, table } = this.#parts;

@@ -10,14 +10,14 @@ import { workspaceProperties, type WorkspaceRow } from '../workspaces/workspace-
 import { formerApiKeyGrants, formerUserGrants } from './former-formats.ts';
 import type { TableSigning } from './sign-formats.ts';
 
-/** How the rows of a table that is no tenant's get their new format. */
+/** How to sign the rows of a table without row-level security. */
 export interface TableUpgrade<Row extends Signed> {
   readonly table: GrantTable<Omit<Row, 'mac'>>;
   readonly properties: readonly string[];
-  /** The table as it was signed until now; absent where its rows had no MAC. */
+  /** The format that the rows are signed in until now; absent if they have no MAC. */
   readonly former?: GrantTable<Omit<Row, 'mac'>>;
-  /** States that events record as ended, as ids and halves of MACs: a row in one was put back. */
-  readonly endedStates?: Statement;
+  /** Former states in events, as ids and MAC prefixes: a row in such a state was restored by an attacker. */
+  readonly formerStates?: Statement;
 }
 
 export const workspaceUpgrade: TableUpgrade<WorkspaceRow> = { table: workspaceGrants, properties: workspaceProperties };
@@ -26,7 +26,7 @@ export const userUpgrade: TableUpgrade<UserRow> = {
   table: userGrants,
   former: formerUserGrants,
   properties: userProperties,
-  endedStates: {
+  formerStates: {
     name: '',
     text: `
       select resource_id as id, resource_state as state from audit_event
@@ -41,22 +41,22 @@ export const apiKeyUpgrade: TableUpgrade<ApiKeyRow> = {
   properties: apiKeyProperties,
 };
 
-/** How many rows are signed in one transaction. */
-export const rowsAtATime = 1_000;
+/** The most rows that are signed in one transaction. */
+export const batchSize = 1_000;
 
 const macTypes = { id: 'uuid', mac: 'bytea' } as const;
 
-/** Signs rows in the order of their ids, those aside that are signed already. */
+/** Signs rows in the order of their ids, and skips those that are signed already. */
 export async function signTable<Row extends Signed & QueryResultRow & { readonly id: string }>(
   signing: TableSigning,
   upgrade: TableUpgrade<Row>,
 ): Promise<void> {
-  const ended = upgrade.endedStates ? await readEnded(signing, upgrade.endedStates) : new Set<string>();
+  const formerStates = upgrade.formerStates ? await readFormerStates(signing, upgrade.formerStates) : new Set<string>();
   let last: string | undefined = nilUuid;
   while (last !== undefined) {
     const after: string = last;
     last = await signing.database.transact({}, (transaction) =>
-      signSome(transaction, { signing, upgrade, ended, after }),
+      signSome(transaction, { signing, upgrade, formerStates, after }),
     );
   }
 }
@@ -64,31 +64,33 @@ export async function signTable<Row extends Signed & QueryResultRow & { readonly
 interface Step<Row extends Signed> {
   readonly signing: TableSigning;
   readonly upgrade: TableUpgrade<Row>;
-  readonly ended: ReadonlySet<string>;
+  readonly formerStates: ReadonlySet<string>;
   readonly after: string;
 }
 
-/** @returns the last id, where there may be more */
+/** @returns the last id if there may be more rows */
 async function signSome<Row extends Signed & QueryResultRow & { readonly id: string }>(
   transaction: Transaction,
-  { after, ended, signing: { grantMac, progress }, upgrade }: Step<Row>,
+  { after, formerStates, signing: { grantMac, progress }, upgrade }: Step<Row>,
 ): Promise<string | undefined> {
   const { former, table } = upgrade;
   const rows = await transaction.run<Row>(findRows(table.name, upgrade.properties, after));
   const unsigned = rows.filter((row) => !hasGenuineMac(grantMac, table, row));
   const isSound = (row: Row) =>
-    former ? hasGenuineMac(grantMac, former, row) && !isEnded(ended, row) : row.mac === null || row.mac === undefined;
+    former
+      ? hasGenuineMac(grantMac, former, row) && !isFormerState(formerStates, row)
+      : row.mac === null || row.mac === undefined;
   const sound = unsigned.filter(isSound);
   const signed = sound.map((row) => ({ id: row.id, mac: grantMac.compute(table.label, table.fields(row)) }));
   if (signed.length > 0)
     await transaction.run(combine(updateRows(table.name, macTypes, { keys: ['id'], rows: signed })));
   for (const row of unsigned) if (!sound.includes(row)) progress.fail(row.id);
   progress.add(signed.length);
-  return rows.length < rowsAtATime ? undefined : rows.at(-1)?.id;
+  return rows.length < batchSize ? undefined : rows.at(-1)?.id;
 }
 
-function isEnded(ended: ReadonlySet<string>, row: Signed & { readonly id: string }): boolean {
-  return row.mac instanceof Uint8Array && ended.has(`${row.id} ${formatMacPrefix(row.mac)}`);
+function isFormerState(states: ReadonlySet<string>, row: Signed & { readonly id: string }): boolean {
+  return row.mac instanceof Uint8Array && states.has(`${row.id} ${formatMacPrefix(row.mac)}`);
 }
 
 function findRows(table: string, properties: readonly string[], after: string): Statement {
@@ -96,12 +98,12 @@ function findRows(table: string, properties: readonly string[], after: string): 
     name: `rows of ${table} to sign`,
     text:
       `select ${selectList('t', properties)} from "${table}" t` +
-      ` where t.id > $1 order by t.id limit ${rowsAtATime} for no key update`,
+      ` where t.id > $1 order by t.id limit ${batchSize} for no key update`,
     values: [after],
   };
 }
 
-async function readEnded({ database }: TableSigning, statement: Statement): Promise<ReadonlySet<string>> {
+async function readFormerStates({ database }: TableSigning, statement: Statement): Promise<ReadonlySet<string>> {
   return database.transact({}, async (transaction) => {
     const rows = await transaction.run<{ readonly id: string; readonly state: string }>(statement);
     return new Set(rows.map(({ id, state }) => `${id} ${state}`));

@@ -1,50 +1,50 @@
-import { nilUuid } from '../../vault/ids.ts';
 import type { WorkspaceCipherSource, WorkspaceCipher } from '../../vault/workspaces/ports.ts';
+import { nilUuid } from '../../vault/ids.ts';
 import { VaultError } from '../../vault/errors.ts';
 import type { Database } from '../postgres/database.ts';
 import { selectList, type Statement, combine, updateRows } from '../postgres/statements/statement.ts';
 import { versionGrants, type VersionRecord } from '../identity/grant-tables.ts';
 import type { TableSigning } from './sign-formats.ts';
-import { rowsAtATime } from './sign-tables.ts';
+import { batchSize } from './sign-tables.ts';
 
-/** How many workspaces are in one part: their keys are opened together. */
-const workspacesAtATime = 100;
-/** Enough of the sealed bytes for recognizing their place, however large the secret is. */
+/** The number of workspaces in a batch, whose keys are opened at once. */
+const workspacesPerBatch = 100;
+/** Enough of the sealed bytes to verify which version they belong to, whatever the size of the secret. */
 const sealedBytesRead = 145;
 
 const macTypes = { workspaceId: 'uuid', credentialId: 'uuid', version: 'int', mac: 'bytea' } as const;
 const keys = ['workspaceId', 'credentialId', 'version'] as const;
 
 type UnsignedVersion = VersionRecord & { readonly sealed: Uint8Array };
-type Place = Pick<VersionRecord, (typeof keys)[number]>;
+type VersionKey = Pick<VersionRecord, (typeof keys)[number]>;
 
 /**
- * Signs the rows of versions that have no MAC, workspace by workspace in the order of their keys: those whose sealed bytes were
- * made for their place, under the key that the row names. Those of deleted workspaces are left to the purge.
+ * Signs the versions without a MAC in the order of their keys: those whose sealed bytes belong to their credential and version,
+ * under the key that the row names. Versions of deleted workspaces are left to the purge.
  */
 export async function signVersions(signing: TableSigning): Promise<void> {
   const { database } = signing;
   for (let last = nilUuid; ;) {
     const workspaces = (await database.query<{ readonly id: string }>(findWorkspaces(last))).map(({ id }) => id);
-    await signPart(signing, workspaces);
+    await signBatch(signing, workspaces);
     const [end] = workspaces.slice(-1);
-    if (end === undefined || workspaces.length < workspacesAtATime) return;
+    if (end === undefined || workspaces.length < workspacesPerBatch) return;
     last = end;
   }
 }
 
-async function signPart(signing: TableSigning, workspaces: readonly string[]): Promise<void> {
+async function signBatch(signing: TableSigning, workspaces: readonly string[]): Promise<void> {
   if (workspaces.length === 0) return;
   const { database, progress } = signing;
   const ciphers = await openCiphers(signing.ciphers, workspaces);
-  const firstPlace = { workspaceId: nilUuid, credentialId: nilUuid, version: 0 };
-  let rows = await readSome(database, workspaces, firstPlace);
+  const beforeFirst = { workspaceId: nilUuid, credentialId: nilUuid, version: 0 };
+  let rows = await readSome(database, workspaces, beforeFirst);
   while (rows.length > 0) {
     const sound = rows.filter((row) => ciphers.get(row.workspaceId)?.recognizes(row, row));
     for (const row of rows) if (!sound.includes(row)) progress.fail(versionGrants.id(row));
     const [last] = rows.slice(-1);
-    // The next ones are read while these are written.
-    const next = last && rows.length === rowsAtATime ? readSome(database, workspaces, last) : [];
+    // The next rows are read while these are written.
+    const next = last && rows.length === batchSize ? readSome(database, workspaces, last) : [];
     const [following] = await Promise.all([next, writeSome(signing, workspaces, sound)]);
     progress.add(sound.length);
     rows = following;
@@ -63,7 +63,7 @@ async function openCipher(source: WorkspaceCipherSource, workspaceId: string): P
   try {
     return await source.cipherFor(workspaceId);
   } catch (error) {
-    // Keys that are missing or tampered with: no version under them can be recognized.
+    // The keys are missing or were tampered with, so that no version under them can be verified.
     if (error instanceof VaultError && error.code === 'secret_unreadable') return undefined;
     throw error;
   }
@@ -72,7 +72,7 @@ async function openCipher(source: WorkspaceCipherSource, workspaceId: string): P
 async function readSome(
   database: Database,
   workspaces: readonly string[],
-  after: Place,
+  after: VersionKey,
 ): Promise<readonly UnsignedVersion[]> {
   const [rows = []] = await database.read<UnsignedVersion>({ workspaces }, [findUnsigned(workspaces, after)]);
   return rows;
@@ -90,23 +90,27 @@ async function writeSome(
     return { workspaceId, credentialId, version: number, mac };
   });
   await database.transact({ workspaces }, async (transaction) => {
-    await transaction.run(commitLater);
+    await transaction.run(commitAsynchronously);
     await transaction.run(combine(updateRows('credential_version', macTypes, { keys, rows })));
   });
 }
 
-/** What a crash loses is signed again; the line in the ledger is durable only together with all that was written before it. */
-const commitLater: Statement = { name: '', text: `select set_config('synchronous_commit', 'off', true)`, values: [] };
+/** Rows that a crash loses are signed again: the ledger line becomes durable only after everything that was written before it. */
+const commitAsynchronously: Statement = {
+  name: '',
+  text: `select set_config('synchronous_commit', 'off', true)`,
+  values: [],
+};
 
 function findWorkspaces(after: string): Statement {
   return {
     name: 'workspaces with versions to sign',
-    text: `select id from workspace where deleted_at is null and id > $1 order by id limit ${workspacesAtATime}`,
+    text: `select id from workspace where deleted_at is null and id > $1 order by id limit ${workspacesPerBatch}`,
     values: [after],
   };
 }
 
-function findUnsigned(workspaces: readonly string[], after: Place): Statement {
+function findUnsigned(workspaces: readonly string[], after: VersionKey): Statement {
   const properties = ['workspaceId', 'credentialId', 'version', 'state', 'keyId', 'createdBy', 'createdAt'];
   return {
     name: 'versions to sign',
@@ -114,7 +118,7 @@ function findUnsigned(workspaces: readonly string[], after: Place): Statement {
       select ${selectList('v', properties)}, substr(v.sealed, 1, ${sealedBytesRead}) as sealed from credential_version v
       where (v.workspace_id, v.credential_id, v.version) > ($1, $2, $3) and v.workspace_id <= $4
         and v.workspace_id = any ($5) and v.mac is null
-      order by v.workspace_id, v.credential_id, v.version limit ${rowsAtATime}`,
+      order by v.workspace_id, v.credential_id, v.version limit ${batchSize}`,
     values: [after.workspaceId, after.credentialId, after.version, workspaces.at(-1), workspaces],
   };
 }

@@ -112,7 +112,7 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
       server.drain();
       if (config.drainMs > 0) await delay(config.drainMs);
       // After this time only a database that does not respond can delay the stop.
-      const cut = setTimeout(() => database.cut(), callsMs + lastResponsesMs);
+      const cut = setTimeout(() => database.abort(), callsMs + lastResponsesMs);
       await opened.disposeAsync();
       clearTimeout(cut);
     },

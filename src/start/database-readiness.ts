@@ -5,7 +5,7 @@ import type { DatabaseProbe } from '../store/postgres/database-probe.ts';
 
 /** What readiness is found out with. */
 export interface DatabaseReadinessParts {
-  readonly probe: Pick<DatabaseProbe, 'look'>;
+  readonly probe: Pick<DatabaseProbe, 'check'>;
   /** Of the database that calls use. */
   readonly health: DatabaseHealth;
   readonly log: Logger;
@@ -61,7 +61,7 @@ export class DatabaseReadiness implements Readiness {
     const failing = isAnyDone || (outage && passing.has(outage)) ? undefined : outage;
     const isBroken = failing !== undefined || this.#trouble !== undefined;
     const isUnproven = nowMs > this.#wroteAtMs + writeProvesForMs;
-    const found = await probe.look(isBroken ? 'page' : isUnproven ? 'row' : undefined);
+    const found = await probe.check(isBroken ? 'page' : isUnproven ? 'row' : undefined);
     if (found) health.failed(found);
     else if (isBroken || isUnproven) this.#wroteAtMs = nowMs;
     return found ?? failing;

@@ -8,7 +8,7 @@ import { ListenError } from './listen.ts';
 import { OwnerMissingError, WrongKeySettingError } from './instance-checks.ts';
 import { DatabaseFailure } from '../store/postgres/connect/database-failure.ts';
 import { NotMemberError } from '../store/schema/app-role.ts';
-import { DatabaseAwayError } from '../store/postgres/connect/await-database.ts';
+import { DatabaseUnreachableError } from '../store/postgres/connect/await-database.ts';
 import { DatabaseUrlError } from '../store/postgres/connect/database-connection.ts';
 import { SharedSessionsError } from '../store/postgres/connect/session-checks.ts';
 import { DatabaseTlsError } from '../store/postgres/connect/tls-options.ts';
@@ -23,7 +23,7 @@ import { VaultError } from '../vault/errors.ts';
 /** Failures whose message says what is wrong and what to do; of any other, the stack is wanted. */
 const forOperators = [
   ConfigError,
-  DatabaseAwayError,
+  DatabaseUnreachableError,
   DatabaseTlsError,
   DatabaseUrlError,
   EmbeddedPostgresError,

@@ -168,7 +168,7 @@ export class CommitQueue {
       return deferred;
     } catch (error) {
       if (writes.length === 1 && !isRepeated && mayRepeat(error)) return this.#commit(group, true);
-      // One at a time, the write that fails is rejected alone. A database that is unavailable fails all of them.
+      // One at a time, only the write that fails is rejected. An unavailable database fails all of them.
       if (writes.length > 1 && !isUnavailable(error)) for (const write of writes) await this.#commitNext([write]);
       else for (const write of writes) write.reject(translateFailure(error, scope.signal));
       return [];

@@ -1,7 +1,7 @@
 import { DatabaseFailure, NoServerError, sqlStateOf, UnfitServerError } from './connect/database-failure.ts';
 import { SilentConnectionError } from './connect/silence-watch.ts';
 
-/** Why the database does not serve: the label of the metric, and what an operator reads. */
+/** The reasons why the database does not serve: the label of the metric, and the text for an operator. */
 export const outageReasons = {
   disk_full: 'disk full',
   read_only: 'read-only',
@@ -19,7 +19,7 @@ export const outageReasons = {
 export type OutageReason = keyof typeof outageReasons;
 
 /** @see https://www.postgresql.org/docs/18/errcodes-appendix.html */
-const ofSqlStates: Readonly<Record<string, OutageReason>> = {
+const reasonOfState: Readonly<Record<string, OutageReason>> = {
   '25006': 'read_only',
   '42501': 'not_permitted',
   '53100': 'disk_full',
@@ -33,15 +33,15 @@ const ofSqlStates: Readonly<Record<string, OutageReason>> = {
   '58000': 'storage_failure',
   '58030': 'storage_failure',
 };
-const ofSqlClasses: Readonly<Record<string, OutageReason>> = { '08': 'unreachable', '28': 'login_refused' };
-/** pg says these by their messages only. */
+const reasonOfClass: Readonly<Record<string, OutageReason>> = { '08': 'unreachable', '28': 'login_refused' };
+/** pg identifies these only by their message. */
 const silentMessage = /^(Query read timeout|timeout e|Connection terminated due to connection timeout)/;
 
-/** What is wrong with the database, by what it or the way to it failed with. */
+/** The reason of an outage, from an error of the database or of the connection to it. */
 export function outageReasonOf(error: unknown): OutageReason {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const sqlState = cause instanceof DatabaseFailure ? cause.sqlState : sqlStateOf(cause);
-    if (sqlState !== undefined) return ofSqlStates[sqlState] ?? ofSqlClasses[sqlState.slice(0, 2)] ?? 'other';
+    if (sqlState !== undefined) return reasonOfState[sqlState] ?? reasonOfClass[sqlState.slice(0, 2)] ?? 'other';
     if (cause instanceof UnfitServerError) return 'read_only';
     if (cause instanceof NoServerError) return outageReasonOf(cause.decisive);
     if (cause instanceof SilentConnectionError || silentMessage.test(cause.message)) return 'no_answer';
@@ -50,20 +50,20 @@ export function outageReasonOf(error: unknown): OutageReason {
   return 'other';
 }
 
-/** What became of the writes since it was last asked. */
+/** The outcomes of writes since the last call of `takeWrites`. */
 export interface WriteOutcomes {
   readonly isAnyDone: boolean;
-  /** Of the last one that failed. */
+  /** The reason of the last one that failed. */
   readonly outage: OutageReason | undefined;
 }
 
-/** What calls and probes find out about the database by using it. */
+/** The health of the database, as the results of calls and probes show it. */
 export class DatabaseHealth {
   readonly #counts = new Map<OutageReason, number>();
   #isAnyDone = false;
   #outage: OutageReason | undefined;
 
-  /** How often statements, transactions and probes have failed, by the reason. */
+  /** The number of failed statements, transactions and probes by reason. */
   get failures(): ReadonlyMap<OutageReason, number> {
     return this.#counts;
   }
@@ -80,7 +80,7 @@ export class DatabaseHealth {
     this.#isAnyDone = true;
   }
 
-  /** Forgets what it answers. */
+  /** Returns the outcomes, and resets them. */
   takeWrites(): WriteOutcomes {
     const taken = { isAnyDone: this.#isAnyDone, outage: this.#outage };
     this.#isAnyDone = false;

@@ -4,20 +4,20 @@ import type { DedicatedSession } from './sessions/dedicated-session.ts';
 import { SilentConnectionError } from './connect/silence-watch.ts';
 import type { Statement } from './statements/statement.ts';
 
-/** What a probe works with. */
+/** The dependencies of a probe. */
 export interface DatabaseProbeParts {
-  /** Used by nothing else. */
+  /** A session that only the probe uses. */
   readonly session: Pick<DedicatedSession, 'run' | 'renew'>;
-  /** What the session may become, for writing. */
+  /** The role for writing. */
   readonly role: DatabaseOptions['role'];
   readonly database: Database;
 }
 
-/** How much a probe writes: a row, or a row that needs a page of its own. */
+/** The size of a probe's write: a small row, or a row that needs a new page. */
 export type ProbeWrite = 'row' | 'page';
 
 const answerWithinMs = 2_000;
-/** Ends a write that waits for a lock before the probe gives up its session. */
+/** The statement timeout of a write that waits for a lock, so that it ends before the session is closed. */
 const writeWithinMs = 1_500;
 
 const readState: Statement = {
@@ -27,10 +27,10 @@ const readState: Statement = {
 };
 
 /**
- * Finds out whether the database serves, over a session of its own and in bounded time.
+ * Checks in bounded time whether the database serves, over a dedicated session.
  *
- * A write adds an event to the audit trail, without which no secret is revealed, and is rolled back: it needs the same rights,
- * locks and room, and leaves nothing but a dead row.
+ * A write inserts an audit event, as every reveal does, and is rolled back: it needs the same rights, locks and space, and leaves
+ * only a dead row.
  */
 export class DatabaseProbe {
   readonly #parts: DatabaseProbeParts;
@@ -39,31 +39,31 @@ export class DatabaseProbe {
     this.#parts = parts;
   }
 
-  /** @returns why it does not serve; undefined where it does */
-  async look(write: ProbeWrite | undefined): Promise<OutageReason | undefined> {
+  /** @returns the reason why the database does not serve; undefined if it does */
+  async check(write: ProbeWrite | undefined): Promise<OutageReason | undefined> {
     const { database, session } = this.#parts;
     const startedAtMs = performance.now();
     try {
       const [state] = await session.run({ text: readState.text }, answerWithinMs);
-      if (state?.['isReadOnly'] !== false) return this.#lookElsewhere();
+      if (state?.['isReadOnly'] !== false) return this.#replaceSessions();
       if (write) await session.run({ text: this.#rolledBack(write) }, answerWithinMs);
       return undefined;
     } catch (error) {
       const outage = outageReasonOf(error);
       if (isSilent(error)) database.closeIdleSince(startedAtMs);
-      return outage === 'too_many_connections' ? this.#lookOverPool() : outage;
+      return outage === 'too_many_connections' ? this.#checkOverPool() : outage;
     }
   }
 
-  /** Another server may have become the primary: all sessions look for it anew. */
-  #lookElsewhere(): OutageReason {
+  /** Makes all sessions search for the server again, since another one may have become the primary. */
+  #replaceSessions(): OutageReason {
     this.#parts.session.renew();
     this.#parts.database.replaceSessions();
     return 'read_only';
   }
 
-  /** Where there is no connection for the probe, those of the pool may still serve calls. */
-  async #lookOverPool(): Promise<OutageReason | undefined> {
+  /** If there is no connection for the probe, those of the pool may still serve calls. */
+  async #checkOverPool(): Promise<OutageReason | undefined> {
     try {
       const [state] = await this.#parts.database.query<{ isReadOnly: boolean }>(
         readState,
@@ -91,7 +91,7 @@ function isSilent(error: unknown): boolean {
   return error instanceof Error && (error instanceof SilentConnectionError || isSilent(error.cause));
 }
 
-/** Digits that do not compress, so that they fill most of a page. */
+/** Random digits, which do not compress, to fill most of a page. */
 const filling = `(select string_agg(md5(random()::text), '') from generate_series(1, 200))`;
 
 function insertEvent(write: ProbeWrite): string {

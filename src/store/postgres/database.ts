@@ -20,46 +20,45 @@ import { callLimits, connectWithinMs, longWorkLimits, type TimeLimits } from './
 import { readInOneRoundTrip, runOutsideTransaction, type SessionSource } from './sessions/session.ts';
 import { inTransaction, type Transaction, type TransactionScope } from './sessions/transaction.ts';
 
-/** What a database is opened with. */
+/** The options of a database. */
 export interface DatabaseOptions {
   readonly connection: DatabaseConnection;
-  /** The most connections at a time; one more cancels statements. */
+  /** The size of the pool. One more connection cancels statements. */
   readonly poolMax: number;
-  /** What every connection becomes; null stays the user of the connection. See `withMigratedDatabase`. */
+  /** The role of every pool session; null keeps the user of the connection. See `withMigratedDatabase`. */
   readonly role: 'coffer_app' | null;
   readonly log: StoreLog;
 }
 
-/** What a database is made of. */
+/** The parts of a database. */
 export interface DatabaseParts {
   readonly orm: MikroORM;
   readonly source: SessionSource;
-  /** Cancels what the pool's connections run, and so is of the same user. */
+  /** Cancels statements of the pool's connections, as the same user. */
   readonly cancelling: DedicatedSession;
   readonly log: StoreLog;
   readonly health: DatabaseHealth;
 }
 
-/** How many connections a pool has, and how many calls wait for one. */
+/** The number of connections of a pool, and of the calls that wait for one. */
 export interface Connections {
   readonly total: number;
-  /** Those of the total that nobody uses. */
+  /** The unused ones of the total. */
   readonly idle: number;
   readonly waiting: number;
 }
 
-/** How often the log tells that the database is away. */
+/** The shortest interval between two log lines about an outage. */
 const warnEveryMs = 1_000;
-/** How long closing waits for connections to be ended in good order. */
+/** The time for connections to close in an orderly way. */
 const endWithinMs = 500;
 
 /**
- * The database: entities for finding, statements for what is found often, and transactions for writing, over one pool.
- * What they throw is translated: VaultError `unavailable` where the database can't be reached or gave up, `canceled`
- * where the signal was aborted, and a `DatabaseFailure`, which is a bug, for what else the database refused.
+ * The database over one pool: `find` reads entities, `query` and `read` run statements, `transact` runs transactions. Errors are
+ * translated: VaultError `unavailable` if the database cannot be reached or gave up, `canceled` if the signal was aborted, and a
+ * `DatabaseFailure`, which is a bug, for anything else that the database refused.
  */
 export class Database {
-  /** What was found out about the database by using it. */
   readonly health: DatabaseHealth;
   readonly #parts: DatabaseParts;
   readonly #orm: MikroORM;
@@ -75,12 +74,12 @@ export class Database {
     this.#log = parts.log;
   }
 
-  /** The same connections under the limits of work that takes its time, such as verification, export and pruning. */
+  /** The same connections with the limits of long work, such as verification, export and pruning. */
   forLongWork(): Database {
     return this.#withLimits(longWorkLimits);
   }
 
-  /** Finds entities, of tenant tables those of the scope's workspaces alone. */
+  /** Finds entities; in tenant tables only those of the scope's workspaces. */
   async find<Entity extends object>(
     scope: TransactionScope,
     entity: EntityName<Entity>,
@@ -91,13 +90,13 @@ export class Database {
     return this.transact(scope, (transaction) => transaction.run<Entity>(statement));
   }
 
-  /** Runs one statement on the tables that are not a tenant's. */
+  /** Runs one statement on tables without row-level security. */
   async query<Row extends object>(statement: Statement, signal?: AbortSignal): Promise<readonly Row[]> {
     return this.#translated(signal, () => runOutsideTransaction<Row>(this.#source, statement, signal));
   }
 
   /**
-   * Reads rows of some workspaces' tables in one round trip.
+   * Reads rows of tenant tables in one round trip.
    *
    * @returns the rows of each statement
    */
@@ -109,9 +108,9 @@ export class Database {
   }
 
   /**
-   * Runs work in one transaction, and once more where it collided with another one.
+   * Runs work in one transaction, and once more if that collides with another one.
    *
-   * @param work perhaps runs twice; nothing of the first time is kept
+   * @param work may run twice; the first run is rolled back then
    */
   async transact<Result>(
     scope: TransactionScope,
@@ -128,7 +127,7 @@ export class Database {
     });
   }
 
-  /** As `transact`, but once only, and with errors as pg and `inTransaction` throw them: for those who know what they mean. */
+  /** Like `transact`, but without a retry, and with the errors of pg and `inTransaction` unchanged. */
   async attempt<Result>(scope: TransactionScope, work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
     try {
       const result = await inTransaction(this.#source, scope, work);
@@ -142,45 +141,44 @@ export class Database {
     }
   }
 
-  /** What the pool's connections are doing. */
   connections(): Connections {
     const { totalCount: total, idleCount: idle, waitingCount: waiting } = this.#source.pool;
     return { total, idle, waiting };
   }
 
-  /** Waits for what is under way, then closes all connections. */
+  /** Waits for running work, then closes all connections. */
   async close(): Promise<void> {
     const { pool, size, watch } = this.#source;
     size.close();
     await this.#orm.close();
-    // The ORM ends only a pool that it has used itself.
+    // The ORM closes the pool only if it has used it.
     if (!pool.ending) await pool.end();
-    // The pool does not wait for connections to be closed, and over a silent one they never would be.
+    // The pool does not wait until its connections are closed, and a silent one never would be.
     await watch.ended(endWithinMs);
-    watch.cut();
+    watch.abort();
     await this.#parts.cancelling[Symbol.asyncDispose]();
   }
 
-  /** Closes idle connections over which nothing has come since a time of `performance.now()`: they may be silent as well. */
+  /** Closes idle connections that have received nothing since a time of `performance.now()`, and may be silent. */
   closeIdleSince(sinceMs: number): void {
     this.#source.watch.closeIdleSince(sinceMs);
   }
 
-  /** Has new sessions take the place of all, which look for their server anew. */
+  /** Replaces all sessions by new ones, which search for the server again. */
   replaceSessions(): void {
     this.#source.replaceSessions();
   }
 
-  /** Closes all connections at once, which fails what is under way and all that is yet to come. */
-  cut(): void {
-    this.#source.watch.cut();
+  /** Closes all connections at once. Running and future work fails. */
+  abort(): void {
+    this.#source.watch.abort();
   }
 
   #withLimits(limits: TimeLimits): Database {
     return new Database({ ...this.#parts, source: { ...this.#source, limits } });
   }
 
-  /** Callers are told no cause, so that an operator must find it here. */
+  /** Logs the cause, which callers do not see. */
   #report(error: unknown): void {
     if (!(error instanceof VaultError) || error.code !== 'unavailable') return;
     const outage = outageReasonOf(error);
@@ -202,14 +200,14 @@ export class Database {
   }
 }
 
-/** Whether a write failed for a reason that other writes fail for as well: neither its own content nor its caller's leaving. */
+/** Whether other writes would fail for the same reason: neither the content nor a cancellation is the cause. */
 function isOutage(failure: unknown, error: unknown): boolean {
   const isOfDatabase =
     failure instanceof DatabaseFailure || (failure instanceof VaultError && failure.code === 'unavailable');
   return isOfDatabase && !isCollision(error) && constraintOf(error) === undefined;
 }
 
-/** Opens a database that has been migrated. It connects when it is first used. */
+/** Opens a migrated database. It connects at the first use. */
 export async function openDatabase({ connection, log, poolMax, role }: DatabaseOptions): Promise<Database> {
   const watch = new SilenceWatch(log);
   const opener = new SessionOpener(connection);

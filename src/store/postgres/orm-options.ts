@@ -5,10 +5,10 @@ import { poolSessionsOf, releaseEndedClients } from './sessions/pool-session.ts'
 import { SessionOpener } from './connect/session-opener.ts';
 import type { StoreLog } from './connect/store-log.ts';
 
-/** What every ORM of ours has in common. It does not connect before it is used. */
+/** The options of every ORM instance. It connects at the first use. */
 export function ormOptionsOf(connection: DatabaseConnection, log: StoreLog) {
   return {
-    // The ORM keeps its contexts by name, and two instances of one name would share transactions.
+    // Two instances with the same context name would share transactions.
     contextName: randomUUID(),
     dbName: databaseNameOf(connection),
     ensureDatabase: false,
@@ -18,7 +18,7 @@ export function ormOptionsOf(connection: DatabaseConnection, log: StoreLog) {
   };
 }
 
-/** What every pool of ours has in common. */
+/** The options of every pool. */
 export function driverOptionsOf(connection: DatabaseConnection, opener = new SessionOpener(connection)) {
   return { ...clientConfigOf(connection), Client: poolSessionsOf(opener), onPoolCreated: releaseEndedClients };
 }

@@ -1,12 +1,12 @@
 import type { Client } from 'pg';
 import { sqlStateOf } from '../postgres/connect/database-failure.ts';
 
-/** The role that the server works as; it owns nothing, and logs in only where the whole cluster is Coffer's. */
+/** The role of the server. It owns nothing, and logs in only if the whole cluster belongs to Coffer. */
 export const appRole = 'coffer_app';
 
 /**
- * All that the role may do. What is not here it may not: the trail is only added to, and keys are never changed. Of the tables of
- * tenants, a policy lets only what is of deleted workspaces be deleted.
+ * All rights of the role. It can append to the trail but not change it, and cannot change keys. In tenant tables, a policy limits
+ * deletion to rows of deleted workspaces.
  */
 const grants: Readonly<Record<string, string>> = {
   workspace: 'select, insert, update (deleted_at, purged_at, mac)',
@@ -23,7 +23,7 @@ const grants: Readonly<Record<string, string>> = {
   schema_migration: 'select',
 };
 
-/** The user of the database is neither the owner of the tables nor may become the role that may use them. */
+/** The database user neither owns the tables nor may set the role that can use them. */
 export class NotMemberError extends Error {
   constructor() {
     super(
@@ -34,36 +34,36 @@ export class NotMemberError extends Error {
   }
 }
 
-/** duplicate_object, or the unique_violation that a race for the same role ends in. */
+/** duplicate_object, or the unique_violation of a concurrent creation. */
 const existsAlready = new Set(['42710', '23505']);
 
 /**
- * Makes the role where it is missing, and grants it what it needs. Roles belong to the whole cluster, where other
- * databases of Coffer may be making it at the same moment; so this is no migration, and is done at every start.
+ * Creates the role if it is missing, and grants it its rights. This is done at every start instead of in a migration, since roles
+ * belong to the whole cluster, where another database of Coffer may create the role at the same time.
  *
- * @param owner a session of the tables' owner
- * @param logsIn lets the role begin sessions of its own; whoever reaches the server must be let in without a password
- * @returns null where this user may neither create the role nor become it
+ * @param owner a session of the owner of the tables
+ * @param logsIn whether the role may log in; the cluster must authenticate without a password
+ * @returns null if this user may neither create the role nor set it
  */
 export async function prepareAppRole(owner: Client, logsIn: boolean): Promise<typeof appRole | null> {
   await attempt(owner, `create role ${appRole} nologin`);
-  if (!(await mayBecome(owner))) await attempt(owner, `grant ${appRole} to current_user`);
-  if (!(await mayBecome(owner))) return null;
+  if (!(await maySetRole(owner))) await attempt(owner, `grant ${appRole} to current_user`);
+  if (!(await maySetRole(owner))) return null;
   if (logsIn) await owner.query(`alter role ${appRole} login`);
   await owner.query(grantStatements());
   return appRole;
 }
 
-/** In the simple protocol several statements are one transaction: the role never has half of its rights. */
+/** In the simple protocol, several statements are one transaction, so the role never has only a part of its rights. */
 function grantStatements(): string {
   const statements = Object.entries(grants).map(([table, rights]) => `grant ${rights} on "${table}" to ${appRole}`);
   return statements.join('; ');
 }
 
 /**
- * Does some work as the role, in a session of a user who is a member of it and owns nothing.
+ * Runs work as the role, in a session of a user who is a member of it and owns nothing.
  *
- * @throws NotMemberError where the user is no member
+ * @throws NotMemberError if the user is not a member
  */
 export async function asAppRole<Result>(client: Client, work: () => Promise<Result>): Promise<Result> {
   if (!(await attempt(client, `set role ${appRole}`))) throw new NotMemberError();
@@ -74,13 +74,13 @@ export async function asAppRole<Result>(client: Client, work: () => Promise<Resu
   }
 }
 
-async function mayBecome(owner: Client): Promise<boolean> {
+async function maySetRole(owner: Client): Promise<boolean> {
   if (!(await attempt(owner, `set role ${appRole}`))) return false;
   await owner.query('reset role');
   return true;
 }
 
-/** Answers whether it was done; insufficient_privilege and undefined_object are answers as well. */
+/** Returns whether a statement succeeded; false for insufficient_privilege and undefined_object. */
 async function attempt(owner: Client, statement: string): Promise<boolean> {
   try {
     await owner.query(statement);

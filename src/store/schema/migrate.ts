@@ -12,29 +12,29 @@ import { endClient, SessionOpener } from '../postgres/connect/session-opener.ts'
 import { migrations } from '../migrations/index.ts';
 import { driverOptionsOf, ormOptionsOf } from '../postgres/orm-options.ts';
 import { requireOwnSessions, warnIfUnencrypted } from '../postgres/connect/session-checks.ts';
-import { isServingUser, refuseUnchained, refuseUnknown, requireSchema } from './schema-check.ts';
+import { isServingUser, rejectUnchainedTrail, rejectUnknownMigrations, requireSchema } from './schema-check.ts';
 import type { StoreLog } from '../postgres/connect/store-log.ts';
 import { answerGraceMs } from '../postgres/connect/time-limits.ts';
 
-/** What a migration works with. */
+/** The options of a migration. */
 export interface MigrationOptions {
-  /** The owner of the tables, or who is to become it. */
+  /** Connects as the present or future owner of the tables. */
   readonly connection: DatabaseConnection;
   readonly log: StoreLog;
   /**
-   * The server's sessions begin as its role, and so can never become the owner: for a cluster that is Coffer's alone, and
-   * lets in without a password whoever reaches it. Otherwise they begin as the owner, and become the role.
+   * Whether sessions of the server log in as its role, so that they can never become the owner. This requires a cluster only for
+   * Coffer that authenticates without a password. Otherwise they log in as the owner, and set the role.
    */
   readonly roleLogsIn?: boolean;
-  /** How long to wait for another process that is migrating, and for each lock of a table. */
+  /** The time to wait for another process that is migrating, and for each lock of a table. */
   readonly lockTimeoutMs?: number;
-  /** Whether a schema is made or brought up to date, as by default, or has to be that of this release already. */
+  /** Whether the schema may be created or updated, as by default; otherwise it must be that of this release. */
   readonly mayMigrate?: boolean;
-  /** How long to wait for a database that is not there yet; not at all by default. */
+  /** The time to wait for a database that is not available yet; 0 by default. */
   readonly waitMs?: number;
-  /** Ends that waiting. */
+  /** Aborts that wait. */
   readonly signal?: AbortSignal | undefined;
-  /** Looks at what is there, under the migration lock, before anything is changed. */
+  /** Inspects the database under the migration lock before anything is changed. */
   readonly check?: (owner: Client) => Promise<void>;
 }
 
@@ -43,11 +43,12 @@ const lockTimeoutMsDefault = 60_000;
 const migrationWithinMs = 3_600_000;
 
 /**
- * Brings the schema up to date, and then does the work that must be done by one process at a time as well, such as
- * making the first keys. Several processes may start at once: the others wait, and then find everything done.
+ * Migrates the schema, and then runs work that one process does at a time as well, such as creating the first keys. If several
+ * processes start at once, the others wait and then find everything done.
  *
- * @param work is given how the server is to connect, and what it is to work as, for `openDatabase`
- * @throws SchemaTooNewError; NoVaultError and SchemaTooOldError where it may not migrate; VaultError `unavailable` also where another process holds the lock for too long
+ * @param work receives the connection and the role of the server for `openDatabase`
+ * @throws SchemaTooNewError; NoVaultError and SchemaTooOldError if it may not migrate; VaultError `unavailable`, also if another
+ *   process has the lock for too long
  */
 export async function withMigratedDatabase<Result>(
   options: MigrationOptions,
@@ -58,11 +59,11 @@ export async function withMigratedDatabase<Result>(
   owner.on('error', () => log.warn({}, 'the connection that holds the migration lock was lost'));
   try {
     warnIfUnencrypted(owner, log);
-    if ('url' in connection) await requireWholeSessions(owner, connection);
+    if ('url' in connection) await checkSessions(owner, connection);
     const role = await prepare(owner, { ...options, lockTimeoutMs });
     return await work(roleLogsIn ? logInAsRole(connection) : { connection, role });
   } finally {
-    // The lock goes with its session.
+    // The lock ends with its session.
     await endClient(owner);
   }
 }
@@ -78,7 +79,7 @@ async function connect({ connection, log, signal, waitMs = 0 }: MigrationOptions
   }
 }
 
-async function requireWholeSessions(owner: Client, connection: DatabaseConnection): Promise<void> {
+async function checkSessions(owner: Client, connection: DatabaseConnection): Promise<void> {
   try {
     await requireOwnSessions(owner, new SessionOpener(connection));
   } catch (error) {
@@ -86,7 +87,7 @@ async function requireWholeSessions(owner: Client, connection: DatabaseConnectio
   }
 }
 
-/** Statements rather than startup parameters, as all settings of sessions. */
+/** Statements instead of startup parameters, like all settings of sessions. */
 function settingsOf(lockTimeoutMs: number): string {
   return `set lock_timeout = ${Math.trunc(lockTimeoutMs)}; set jit = off`;
 }
@@ -103,12 +104,12 @@ async function prepare(owner: Client, options: Preparation): Promise<DatabaseOpt
       return appRole;
     }
     if (!mayMigrate) await requireSchema(owner);
-    await refuseUnchained(owner);
+    await rejectUnchainedTrail(owner);
     await check?.(owner);
-    if ('url' in connection) await warnOfSuperuser(owner, log);
+    if ('url' in connection) await warnIfSuperuser(owner, log);
     if (mayMigrate) await migrate(options);
     const role = await prepareAppRole(owner, roleLogsIn);
-    if (role === null) await warnOfOwner(owner, log);
+    if (role === null) await warnIfOwner(owner, log);
     return role;
   } catch (error) {
     throw translateFailure(error);
@@ -116,7 +117,7 @@ async function prepare(owner: Client, options: Preparation): Promise<DatabaseOpt
 }
 
 function logInAsRole(connection: DatabaseConnection): Pick<DatabaseOptions, 'connection' | 'role'> {
-  assert(!('url' in connection), 'a server decides by itself who may log in');
+  assert(!('url' in connection), 'only the embedded server can let the role log in');
   return { connection: { ...connection, user: appRole }, role: null };
 }
 
@@ -139,30 +140,33 @@ async function migrate({ connection, log, lockTimeoutMs }: Preparation): Promise
     },
   });
   try {
-    refuseUnknown((await orm.migrator.getExecuted()).map(({ name }) => name));
+    rejectUnknownMigrations((await orm.migrator.getExecuted()).map(({ name }) => name));
     for (const { name } of await orm.migrator.up()) log.info({ migration: name }, 'the schema was migrated');
   } finally {
     await orm.close();
   }
 }
 
-async function warnOfSuperuser(owner: Client, log: StoreLog): Promise<void> {
+async function warnIfSuperuser(owner: Client, log: StoreLog): Promise<void> {
   const { rows } = await owner.query<{ isSuper: boolean }>(
     'select rolsuper as "isSuper" from pg_roles where rolname = current_user',
   );
   if (rows[0]?.isSuper === true) {
-    log.warn({}, 'the user of COFFER_DATABASE_URL is a superuser of the database: give Coffer a user of less rights');
+    log.warn(
+      {},
+      'the user of COFFER_DATABASE_URL is a superuser of the database: give Coffer a user with fewer rights',
+    );
   }
 }
 
-async function warnOfOwner(owner: Client, log: StoreLog): Promise<void> {
+async function warnIfOwner(owner: Client, log: StoreLog): Promise<void> {
   const { rows } = await owner.query<{ bypasses: boolean }>(
     'select rolbypassrls as bypasses from pg_roles where rolname = current_user',
   );
   log.warn(
     {},
     rows[0]?.bypasses === true
-      ? 'the database user may not become coffer_app and bypasses row-level security: tenants are kept apart by queries alone'
-      : 'the database user may not become coffer_app: the server works as the owner of its tables, whom forced row-level security binds',
+      ? 'the database user may not become coffer_app and bypasses row-level security: only queries keep tenants apart'
+      : 'the database user may not become coffer_app: the server works as the owner of its tables, subject to forced row-level security',
   );
 }

@@ -3,7 +3,7 @@ import { migrations } from '../migrations/index.ts';
 
 const firstChained = '005-audit-chain';
 
-/** The database was migrated by a newer Coffer, and may hold what this one would misread. */
+/** A newer release has migrated the database, which may contain data that this one would misread. */
 export class SchemaTooNewError extends Error {
   constructor(unknown: readonly string[]) {
     super(`the database belongs to a newer Coffer: this one does not know its migrations ${unknown.join(', ')}`);
@@ -11,7 +11,7 @@ export class SchemaTooNewError extends Error {
   }
 }
 
-/** The database was migrated by an older Coffer, and only a server changes that. */
+/** The database has the schema of an older release, which only a server migrates. */
 export class SchemaTooOldError extends Error {
   constructor(missing: readonly string[]) {
     super(
@@ -21,7 +21,7 @@ export class SchemaTooOldError extends Error {
   }
 }
 
-/** There is no vault where a command that needs one looks. */
+/** A command needs a vault, and there is none. */
 export class NoVaultError extends Error {
   constructor(place: string) {
     super(
@@ -32,7 +32,7 @@ export class NoVaultError extends Error {
   }
 }
 
-/** The database was written by a build from before the chained audit trail, whose events no later migration can keep. */
+/** A build before the chained audit trail has written the database; no migration can preserve its events. */
 export class UnchainedTrailError extends Error {
   constructor() {
     super(
@@ -43,15 +43,15 @@ export class UnchainedTrailError extends Error {
   }
 }
 
-/** Refuses a schema with migrations that this release does not know. */
-export function refuseUnknown(executed: readonly string[]): void {
+/** Rejects a schema with migrations that this release does not know. */
+export function rejectUnknownMigrations(executed: readonly string[]): void {
   const known = new Set(migrations.map(({ name }) => name));
   const unknown = executed.filter((name) => !known.has(name));
   if (unknown.length > 0) throw new SchemaTooNewError(unknown);
 }
 
-/** Refuses a database whose trail the migration that chains it would delete. */
-export async function refuseUnchained(owner: Client): Promise<void> {
+/** Rejects a database whose trail would be deleted by the migration that chains it. */
+export async function rejectUnchainedTrail(owner: Client): Promise<void> {
   const executed = await executedMigrations(owner);
   if (executed.length > 0 && !executed.includes(firstChained)) throw new UnchainedTrailError();
 }
@@ -64,12 +64,12 @@ export async function refuseUnchained(owner: Client): Promise<void> {
 export async function requireSchema(owner: Client): Promise<void> {
   const executed = await executedMigrations(owner);
   if (executed.length === 0) throw new NoVaultError(`the database ${owner.database}`);
-  refuseUnknown(executed);
+  rejectUnknownMigrations(executed);
   const missing = migrations.map(({ name }) => name).filter((name) => !executed.includes(name));
   if (missing.length > 0) throw new SchemaTooOldError(missing);
 }
 
-/** Whether the tables are there and belong to another user, whose rights this one does not have: they are migrated apart. */
+/** Whether the tables belong to another user whose rights this one does not have, so that they are migrated separately. */
 export async function isServingUser(client: Client): Promise<boolean> {
   const { rows } = await client.query<{ isOwner: boolean }>(
     `select pg_has_role(relowner, 'usage') as "isOwner" from pg_class where oid = to_regclass('credential')`,

@@ -38,8 +38,8 @@ export const auditEventTypes = {
 const missingPredecessor = 'the event before these is missing';
 
 /**
- * Appends events to the trail. Written by hand, since every create and reveal runs it: one prepared statement whose text does not
- * depend on the number of events (`npm run bench -- --only rest`, REST create and REST reveal).
+ * Appends events to the trail. Every create and reveal runs this, as one prepared statement whose text does not depend on
+ * the number of events (`npm run bench -- --only rest`, REST create and REST reveal).
  *
  * @param previous the event that must exist for them to be appended; undefined appends them unconditionally
  */

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { Client } from 'pg';
-import { DatabaseAwayError } from '../../../src/store/postgres/connect/await-database.ts';
+import { DatabaseUnreachableError } from '../../../src/store/postgres/connect/await-database.ts';
 import { openDatabase } from '../../../src/store/postgres/database.ts';
 import { withMigratedDatabase } from '../../../src/store/schema/migrate.ts';
 import { SchemaTooNewError } from '../../../src/store/schema/schema-check.ts';
@@ -120,7 +120,7 @@ describe('migrating', () => {
   it('says that the database is unavailable where nobody listens', async () => {
     const nowhere = { ...target.connection, host: '/nowhere' };
     const refused = await rejectionOf(withMigratedDatabase({ connection: nowhere, log: recordingLog() }, nothing));
-    expect(refused).to.be.instanceOf(DatabaseAwayError);
+    expect(refused).to.be.instanceOf(DatabaseUnreachableError);
   });
 
   describe('by a user who may not create roles', () => {

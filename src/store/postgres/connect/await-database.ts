@@ -6,22 +6,22 @@ import type { SessionOpener } from './session-opener.ts';
 import type { StoreLog } from './store-log.ts';
 import { DatabaseTlsError } from './tls-options.ts';
 
-/** How a database that is not there yet is waited for. */
+/** How to wait for a database that is not available yet. */
 export interface DatabaseWait {
   readonly waitMs: number;
   readonly log: StoreLog;
-  /** Beyond what the connection says. */
+  /** Settings of pg in addition to those of the connection. */
   readonly config?: ClientConfig;
-  /** Ends the waiting. */
+  /** Aborts the wait. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The database did not answer for as long as was waited for it; names where it was looked for, never the user or password. */
-export class DatabaseAwayError extends Error {
+/** The database was not available in time. The message names its hosts, never the user or the password. */
+export class DatabaseUnreachableError extends Error {
   constructor(place: string, waitMs: number, cause: unknown) {
     const waited = waitMs > 0 ? ` for ${waitMs} ms` : '';
     super(`the database at ${place} is not available${waited} (${reasonOf(cause)})`, { cause });
-    this.name = 'DatabaseAwayError';
+    this.name = 'DatabaseUnreachableError';
   }
 }
 
@@ -32,10 +32,10 @@ const startingUp = '57P03';
 const tooManyConnections = '53300';
 
 /**
- * Opens a session. A server that is not there yet, is starting, may not be written to, or has no session left is waited for; any
- * other failure, such as a wrong password, is final at once.
+ * Opens a session. It retries while the server is unreachable, starting, read-only or out of connections; any other failure, such
+ * as a wrong password, is final.
  *
- * @throws DatabaseAwayError when the time is over, the signal's reason when it is aborted
+ * @throws DatabaseUnreachableError when the time is over, the signal's reason when it is aborted
  */
 export async function connectWithRetry(
   opener: SessionOpener,
@@ -48,10 +48,10 @@ export async function connectWithRetry(
     try {
       return await opener.open({ config, ...(signal && { signal }) });
     } catch (error) {
-      if (!isPassing(error)) throw error;
+      if (!isTemporary(error)) throw error;
       const { place } = opener;
       const now = performance.now();
-      if (now + pauseMs > deadline) throw new DatabaseAwayError(place, waitMs, error);
+      if (now + pauseMs > deadline) throw new DatabaseUnreachableError(place, waitMs, error);
       if (now > reportedAtMs + reportEveryMs) {
         log.warn({ database: place, reason: reasonOf(error) }, 'waiting for the database');
         reportedAtMs = now;
@@ -61,8 +61,8 @@ export async function connectWithRetry(
   }
 }
 
-function isPassing(error: unknown): boolean {
-  if (error instanceof NoServerError) return error.errors.every(isPassing);
+function isTemporary(error: unknown): boolean {
+  if (error instanceof NoServerError) return error.errors.every(isTemporary);
   const sqlState = error instanceof Error ? sqlStateOf(error) : undefined;
   if (sqlState !== undefined) return sqlState === startingUp || sqlState === tooManyConnections;
   return !(error instanceof DatabaseTlsError) && translateFailure(error) instanceof VaultError;

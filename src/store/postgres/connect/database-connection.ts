@@ -5,12 +5,12 @@ import { type DatabaseServers, DatabaseUrlFault, parseDatabaseUrl } from './data
 import { connectWithinMs, keepAliveAfterMs } from './time-limits.ts';
 import { neverEncrypted } from './tls-options.ts';
 
-/** Where the database is: fields, such as those of a Unix socket (`host` is its folder), or a `postgres://` URL. */
+/** The location of the database: a host (the folder of a Unix socket, for example) with its port, or a `postgres://` URL. */
 export type DatabaseConnection =
   | { readonly host: string; readonly port: number; readonly user: string; readonly database: string }
   | { readonly url: string };
 
-/** Where the servers are, and how sessions begin there. */
+/** The servers of a connection, and the settings of their sessions. */
 export function serversOf(connection: DatabaseConnection): DatabaseServers {
   if ('url' in connection) return parseDatabaseUrl(connection.url);
   const { host, port, user, database } = connection;
@@ -25,7 +25,7 @@ export function serversOf(connection: DatabaseConnection): DatabaseServers {
   };
 }
 
-/** The settings of pg for a connection but for its host, with a bound on the time that connecting may take. */
+/** The settings of pg for a connection without its host, with a limit for the time to connect. */
 export function clientConfigOf(connection: DatabaseConnection): ClientConfig {
   const { database, password, startup, user } = serversOf(connection);
   return {
@@ -40,12 +40,12 @@ export function clientConfigOf(connection: DatabaseConnection): ClientConfig {
   };
 }
 
-/** The name of the database that a connection leads to. */
+/** The name of the database. */
 export function databaseNameOf(connection: DatabaseConnection): string {
   return serversOf(connection).database;
 }
 
-/** A database URL that names a file which can't be used. It quotes nothing of the URL. */
+/** A file in the database URL cannot be used. The message quotes no part of the URL. */
 export class DatabaseUrlError extends Error {
   constructor(problem: string) {
     super(`COFFER_DATABASE_URL: ${problem}`);
@@ -58,8 +58,8 @@ const hostPattern = /^(?:\[[0-9a-f:.%]+\]|[^\s:[\]]*)(?::\d{1,5})?$/i;
 const unencoded = 'must have # / ? @ : % in its user and password percent-encoded, such as # as %23';
 
 /**
- * Says what is wrong with a database URL, for the name of its setting to stand before, and quotes nothing of it: where a
- * password is not percent-encoded, parts of it would pass for the host or the database, and be shown by later errors.
+ * The problem of a database URL, to be shown after the name of its setting; undefined for a valid URL. It quotes no part of the
+ * URL: parts of a password that is not percent-encoded would look like the host or the database.
  *
  * @see https://www.postgresql.org/docs/18/libpq-connect.html#LIBPQ-CONNSTRING-URIS
  */
@@ -70,7 +70,7 @@ export function faultOfDatabaseUrl(url: string): string | undefined {
   const at = authority.lastIndexOf('@');
   const hosts = authority.slice(at + 1).split(',');
   const isWhole = hosts.every((host) => hostPattern.test(host)) && isDecodable(authority.slice(0, Math.max(at, 0)));
-  // These two may hold an address of mail, as some hosts of databases want.
+  // These two may be an e-mail address, as some database providers require.
   const rest = path + query.replaceAll(/([?&](?:user|password)=)[^&]*/g, '$1');
   return isWhole && !url.includes('#') && !rest.includes('@') ? faultOfParameters(url) : unencoded;
 }
@@ -85,14 +85,14 @@ function faultOfParameters(url: string): string | undefined {
   }
 }
 
-/** Where the database is, such as `db.example:5432`; several hosts are separated by commas. Nothing else of the URL is told. */
+/** The hosts of a database URL, such as `db.example:5432`, separated by commas, without any other part of it. */
 export function databasePlaceOf(url: string): string {
   const [, authority = '', query = ''] = /^\w+:\/\/([^/?]*)[^?]*\??(.*)$/.exec(url) ?? [];
   const hosts = authority.slice(authority.lastIndexOf('@') + 1);
   return new URLSearchParams(query).get('host') || decodeURIComponent(hosts) || 'localhost';
 }
 
-/** pg encodes a percent sign that begins no escape. */
+/** Whether a text can be decoded. pg encodes a percent sign that begins no escape. */
 function isDecodable(text: string): boolean {
   if (/%(?![0-9a-f]{2})/i.test(text)) return true;
   try {
@@ -103,9 +103,9 @@ function isDecodable(text: string): boolean {
 }
 
 /**
- * Looks at the files that a database URL names, which are read as sessions begin.
+ * Checks the files in a database URL, which are read each time a session begins.
  *
- * @throws DatabaseUrlError where one can't be read, and where that of the authorities holds none
+ * @throws DatabaseUrlError if a file cannot be read, or the one of the authorities contains no certificate
  */
 export async function checkDatabaseFiles(url: string): Promise<void> {
   const parameters = new URLSearchParams(url.split('?', 2)[1] ?? '');
@@ -113,14 +113,14 @@ export async function checkDatabaseFiles(url: string): Promise<void> {
     const path = parameters.get(name);
     if (path === null || path === '') continue;
     const text = await readFile(path, 'utf8').catch(() => undefined);
-    if (text === undefined) throw new DatabaseUrlError(`the file of ${name} can not be read`);
-    if (name === 'sslrootcert' && !holdsCertificate(text)) {
-      throw new DatabaseUrlError('the file of sslrootcert must hold certificates of authorities in PEM');
+    if (text === undefined) throw new DatabaseUrlError(`the file of ${name} cannot be read`);
+    if (name === 'sslrootcert' && !hasCertificate(text)) {
+      throw new DatabaseUrlError('the file of sslrootcert must contain certificates of authorities in PEM');
     }
   }
 }
 
-function holdsCertificate(text: string): boolean {
+function hasCertificate(text: string): boolean {
   try {
     return new X509Certificate(text).raw.length > 0;
   } catch {

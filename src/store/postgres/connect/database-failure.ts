@@ -2,7 +2,7 @@ import { VaultError } from '../../../vault/errors.ts';
 import { SilentConnectionError } from './silence-watch.ts';
 import { DatabaseTlsError } from './tls-options.ts';
 
-/** A server answers, and its sessions are of no use: it is a standby, or lets nobody write. */
+/** A server accepts sessions but cannot serve: it is a standby, or read-only. */
 export class UnfitServerError extends Error {
   constructor(problem: string) {
     super(problem);
@@ -10,7 +10,7 @@ export class UnfitServerError extends Error {
   }
 }
 
-/** None of several hosts takes a session that is of use. Names each host with its reason, never the user or password. */
+/** None of several hosts can serve. The message names each host with its reason, never the user or the password. */
 export class NoServerError extends Error {
   readonly errors: readonly unknown[];
 
@@ -20,24 +20,24 @@ export class NoServerError extends Error {
     this.errors = errors;
   }
 
-  /** The failure that says most: that of a server which answered, if any did. */
+  /** The most significant failure: that of a server which answered, if one did. */
   get decisive(): unknown {
     return this.errors.find((error) => error instanceof UnfitServerError) ?? this.errors[0];
   }
 }
 
-/** The code of a failure, or pg's own words about the connection, which hold no setting. */
+/** The code of a failure, or the message of pg about the connection, which contains no setting. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
-  // Several addresses of one host fail together, without a message.
+  // The addresses of a host fail as one error without a message.
   const [first] = error instanceof AggregateError ? error.errors : [error];
   const code: unknown = first instanceof Error ? Reflect.get(first, 'code') : undefined;
   return typeof code === 'string' ? code : error.message;
 }
 
 /**
- * A failure of the database that is nobody's fault outside: a bug, or a tampered schema. Its message names the SQLSTATE,
- * the constraint and the table; PostgreSQL's own message and detail are left out, since they quote the values of rows.
+ * The database refused a statement because of a bug or a tampered schema, not because of the caller. The message names the
+ * SQLSTATE, the constraint and the table; it omits the message and detail of PostgreSQL, which quote the values of rows.
  *
  * @see https://www.postgresql.org/docs/18/errcodes-appendix.html
  */
@@ -54,7 +54,7 @@ export class DatabaseFailure extends Error {
   }
 }
 
-/** The connection was lost while a commit was under way: the server may have made it, or may yet. */
+/** The connection was lost during a commit: the server may have done it, or may do it later. */
 export class CommitUnknownError extends Error {
   constructor(cause: unknown) {
     super('the connection was lost during a commit', { cause });
@@ -62,7 +62,7 @@ export class CommitUnknownError extends Error {
   }
 }
 
-/** Conditions of the server or of the way to it; the same call may succeed a moment later. */
+/** Conditions of the server or the network, after which the same call may succeed a moment later. */
 const unavailableSqlStates = new Set([
   '25006', // read_only_sql_transaction: a replica, after a failover
   '25P03', // idle_in_transaction_session_timeout
@@ -71,7 +71,7 @@ const unavailableSqlStates = new Set([
   '40P01', // deadlock_detected
   '55000', // object_not_in_prerequisite_state: the database accepts no connections
   '55P03', // lock_not_available: lock_timeout
-  '57014', // query_canceled, where nobody aborted: statement_timeout
+  '57014', // query_canceled by the server: statement_timeout
   '58000', // system_error
   '58030', // io_error
 ]);
@@ -92,7 +92,7 @@ const systemCodes = new Set([
   'ETIMEDOUT',
 ]);
 
-/** pg and its pool tell these by their message alone. */
+/** pg and its pool identify these only by their message. */
 const connectionMessages = [
   /^Connection terminated/,
   /^timeout exceeded when trying to connect$/,
@@ -105,9 +105,8 @@ const connectionMessages = [
 const connectionErrors = [DatabaseTlsError, NoServerError, UnfitServerError];
 
 /**
- * Tells what a failure means to the caller: `canceled` where the signal was aborted, `unavailable` where the database
- * can't be reached or gave up, a `DatabaseFailure` for what else it refused. Anything that is not of the database is
- * answered as it is.
+ * Translates a failure for the caller: `canceled` if the signal was aborted, `unavailable` if the database cannot be reached or
+ * gave up, a `DatabaseFailure` for anything else that it refused. Errors that are not of the database are returned unchanged.
  */
 export function translateFailure(error: unknown, signal?: AbortSignal): unknown {
   if (signal?.aborted && isAbort(error, signal)) return canceled(signal);
@@ -122,37 +121,37 @@ export function translateFailure(error: unknown, signal?: AbortSignal): unknown 
   return new DatabaseFailure(sqlState, textOf(error, 'constraint'), textOf(error, 'table'));
 }
 
-/** The refusal of a call whose signal was aborted; the cause is the signal's reason. */
+/** The error of a call whose signal was aborted; its cause is the reason of the signal. */
 export function canceled(signal: AbortSignal): VaultError {
   return new VaultError('canceled', 'the call was canceled', {}, { cause: signal.reason });
 }
 
-/** Tells whether another try of the same transaction may succeed: the two ways in which transactions collide. */
+/** Whether a retry of the transaction may succeed: it failed to serialize, or was in a deadlock. */
 export function isCollision(error: unknown): boolean {
   const sqlState = error instanceof Error ? sqlStateOf(error) : undefined;
   return sqlState === '40001' || sqlState === '40P01';
 }
 
-/** The constraint that a statement violated, of an error of pg's or of ours. */
+/** The constraint that a statement violated, from an error of pg or a `DatabaseFailure`. */
 export function constraintOf(error: unknown): string | undefined {
   return error instanceof Error ? textOf(error, 'constraint') : undefined;
 }
 
-/** Tells whether a connection is of no more use after an error: it was lost, or the server is about to close it. */
+/** Whether a connection is unusable after an error: it was lost, or the server is about to close it. */
 export function endsSession(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (error instanceof CommitUnknownError) return true;
   const sqlState = sqlStateOf(error);
-  // By code, since the word FATAL comes in the server's language: admin_shutdown and its like, and the idle timeouts.
+  // By code, since the word FATAL is in the language of the server: admin_shutdown and similar, and the idle timeouts.
   return sqlState === undefined ? isConnectionFailure(error) : /^(08...|57P..|25P03|25P04)$/.test(sqlState);
 }
 
-/** Whether the server lets nobody write (read_only_sql_transaction), as when it has become a standby. */
+/** Whether the server refuses writes (read_only_sql_transaction), for example since it became a standby. */
 export function isReadOnly(error: unknown): boolean {
   return error instanceof Error && sqlStateOf(error) === '25006';
 }
 
-/** The SQLSTATE of an error of PostgreSQL, whether pg or the ORM throws it; undefined for any other error. */
+/** The SQLSTATE of an error of PostgreSQL that pg or the ORM throws; undefined for any other error. */
 export function sqlStateOf(error: Error): string | undefined {
   const code = textOf(error, 'code');
   return code !== undefined && 'severity' in error && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;

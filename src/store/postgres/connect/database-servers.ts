@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os';
 import { parseTlsSettings, type TlsSettings } from './tls-options.ts';
 
-/** Where a server of the database listens. */
+/** The address of a database server. */
 export interface DatabaseHost {
   /** A name, an address, or the folder of a Unix socket. */
   readonly host: string;
@@ -9,23 +9,23 @@ export interface DatabaseHost {
 }
 
 const targets = ['any', 'read-write', 'primary'] as const;
-/** Which servers take a session: `any`, those that let it write, or those that are no standby. */
+/** The servers that may be used: any, those that accept writes, or those that are no standby. */
 export type DatabaseTarget = (typeof targets)[number];
 
-/** What a URL says about the database. */
+/** A parsed database URL. */
 export interface DatabaseServers {
-  /** In the order in which they are tried; at least one. */
+  /** At least one, in the order of preference. */
   readonly hosts: readonly DatabaseHost[];
   readonly user: string;
   readonly password: string | undefined;
   readonly database: string;
   readonly target: DatabaseTarget;
   readonly tls: TlsSettings;
-  /** Settings that are sent as a session begins. */
+  /** Startup parameters of sessions. */
   readonly startup: Readonly<Record<string, string>>;
 }
 
-/** A URL that cannot be used. Names parameters of libpq, and quotes nothing else of the URL. */
+/** A URL that cannot be used. The message names parameters of libpq, and quotes no other part of the URL. */
 export class DatabaseUrlFault extends Error {
   constructor(fault: string) {
     super(fault);
@@ -36,11 +36,11 @@ export class DatabaseUrlFault extends Error {
 const portDefault = '5432';
 const startupParameters = new Set(['application_name', 'options']);
 const urlPattern = /^postgres(?:ql)?:\/\/(?<authority>[^/?#]*)(?:\/(?<path>[^?#]*))?(?:\?(?<query>[^#]*))?$/;
-const placePattern = /^(?:\[(?<address>[0-9a-f:.]+(?:%25[\w.]+)?)\]|(?<name>[^:[\]]*))(?::(?<port>\d{0,5}))?$/i;
+const hostPattern = /^(?:\[(?<address>[0-9a-f:.]+(?:%25[\w.]+)?)\]|(?<name>[^:[\]]*))(?::(?<port>\d{0,5}))?$/i;
 
 /**
- * Reads a URL with libpq's meaning: several hosts, `target_session_attrs`, and `sslmode` and its files. Without
- * `target_session_attrs`, one host takes any session, while of several only one that lets sessions write is of use.
+ * Parses a URL as libpq does, with several hosts, `target_session_attrs`, and `sslmode` with its files. The default of
+ * `target_session_attrs` is `any` for one host, and `read-write` for several.
  *
  * @throws DatabaseUrlFault
  * @see https://www.postgresql.org/docs/18/libpq-connect.html#LIBPQ-CONNSTRING-URIS
@@ -79,18 +79,18 @@ function parametersOf(query: string): ReadonlyMap<string, string> {
   );
 }
 
-/** The parameters `host` and `port` come before what stands in the place of both. */
+/** The parameters `host` and `port` override the host list of the URL. */
 function hostsOf(list: string, parameters: ReadonlyMap<string, string>): readonly DatabaseHost[] {
-  const places = list.split(',').map(placeOf);
-  const hosts = parameters.get('host')?.split(',') ?? places.map(({ host }) => host);
-  const ports = parameters.get('port')?.split(',') ?? places.map(({ port }) => port);
+  const parsed = list.split(',').map(parseHost);
+  const hosts = parameters.get('host')?.split(',') ?? parsed.map(({ host }) => host);
+  const ports = parameters.get('port')?.split(',') ?? parsed.map(({ port }) => port);
   if (ports.length > 1 && ports.length !== hosts.length)
     throw new DatabaseUrlFault('must give one port, or one for each host');
   return hosts.map((host, index) => ({ host: host || 'localhost', port: portOf(ports[index] ?? ports[0]) }));
 }
 
-function placeOf(text: string): { readonly host: string; readonly port: string } {
-  const groups = placePattern.exec(text)?.groups;
+function parseHost(text: string): { readonly host: string; readonly port: string } {
+  const groups = hostPattern.exec(text)?.groups;
   if (!groups) throw new DatabaseUrlFault('must list hosts as HOST:PORT, an IPv6 address in brackets');
   return { host: decoded(groups['address'] ?? groups['name'] ?? ''), port: groups['port'] ?? '' };
 }
@@ -114,7 +114,7 @@ function textOf(encoded = ''): string | undefined {
   return encoded === '' ? undefined : decoded(encoded);
 }
 
-/** A percent sign that begins no escape stands for itself. */
+/** A percent sign that begins no escape is literal. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text.replaceAll(/%(?![0-9a-f]{2})/gi, '%25'));

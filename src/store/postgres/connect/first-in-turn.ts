@@ -1,26 +1,26 @@
-/** One of several ways to the same end. Its signal is aborted when another way has led there. */
-export type Try<Result> = (signal: AbortSignal) => Promise<Result>;
+/** One of several alternatives. Its signal is aborted when another one has succeeded. */
+export type Attempt<Result> = (signal: AbortSignal) => Promise<Result>;
 
-/** How ways are tried. */
-export interface Turns<Result> {
-  /** The next one begins when one has failed, or has taken so long. */
+/** How alternatives are tried. */
+export interface StaggeredRace<Result> {
+  /** The next attempt begins when one has failed, or after this time. */
   readonly patienceMs: number;
-  /** Whether no other way is to be tried after a failure. */
+  /** Whether a failure ends the race. */
   readonly isFinal: (error: unknown) => boolean;
-  /** Takes back what is reached a second time. */
+  /** Disposes of the result of another attempt that succeeds as well. */
   readonly discard: (result: Result) => void;
   readonly signal: AbortSignal | undefined;
 }
 
 /**
- * Tries ways in their order, without waiting long for one that says nothing.
+ * Runs attempts in order until one succeeds, each beginning a little after the one before.
  *
- * @returns what the first that succeeds answers
- * @throws the final failure, or AggregateError with all, in the order of the ways
+ * @returns the result of the first attempt that succeeds
+ * @throws the final failure, or AggregateError with all failures in the order of the attempts
  */
-export async function firstInTurn<Result>(
-  tries: readonly Try<Result>[],
-  { discard, isFinal, patienceMs, signal }: Turns<Result>,
+export async function raceStaggered<Result>(
+  attempts: readonly Attempt<Result>[],
+  { discard, isFinal, patienceMs, signal }: StaggeredRace<Result>,
 ): Promise<Result> {
   const { promise, reject, resolve } = Promise.withResolvers<Result>();
   const settled = new AbortController();
@@ -28,8 +28,8 @@ export async function firstInTurn<Result>(
   const stop = AbortSignal.any([settled.signal, ...(signal ? [signal] : [])]);
   let begun = 0;
   const begin = (index: number): void => {
-    const one = tries[index];
-    if (!one || begun > index || stop.aborted) return;
+    const attempt = attempts[index];
+    if (!attempt || begun > index || stop.aborted) return;
     begun = index + 1;
     const timer = setTimeout(() => begin(index + 1), patienceMs);
     const succeed = (result: Result): void => {
@@ -41,13 +41,13 @@ export async function firstInTurn<Result>(
     const fail = (error: unknown): void => {
       clearTimeout(timer);
       failures.set(index, error);
-      const isLast = failures.size === tries.length;
+      const isLast = failures.size === attempts.length;
       if (isLast || stop.aborted || isFinal(error)) {
         settled.abort();
-        reject(isLast && tries.length > 1 ? new AggregateError(tries.map((_, at) => failures.get(at))) : error);
+        reject(isLast && attempts.length > 1 ? new AggregateError(attempts.map((_, at) => failures.get(at))) : error);
       } else begin(index + 1);
     };
-    one(stop).then(succeed, fail);
+    attempt(stop).then(succeed, fail);
   };
   begin(0);
   return promise;

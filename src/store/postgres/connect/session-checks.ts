@@ -5,26 +5,26 @@ import { TLSSocket } from 'node:tls';
 import { endClient, type SessionOpener } from './session-opener.ts';
 import type { StoreLog } from './store-log.ts';
 
-/** A pooler gives statements of one session to several sessions of the server. */
+/** A pooler distributes the statements of one session over several sessions of the server. */
 export class SharedSessionsError extends Error {
   constructor() {
     super(
       'a pooler stands before the database and mixes sessions (pgbouncer with pool_mode=transaction or statement): ' +
-        'Coffer needs sessions of its own, for its locks, its role and LISTEN; give the address of the database itself, or of a pool with pool_mode=session',
+        'Coffer needs dedicated sessions for its locks, its role and LISTEN; give the address of the database itself, or of a pool with pool_mode=session',
     );
     this.name = 'SharedSessionsError';
   }
 }
 
-/** Once is enough for a pooler that nobody else uses. */
+/** One round detects a pooler without other clients. */
 const rounds = 3;
 
 /**
- * Checks that each of two sessions finds what it has set itself. A pooler that mixes them would let locks and roles end up in
- * sessions of others, so this comes before any lock is taken.
+ * Checks that each of two sessions keeps its settings. In a pooler that mixes sessions, locks and roles would end up in sessions
+ * of other clients, so this check precedes any lock.
  *
- * The order of reading is that of writing turned round: whichever of its idle sessions a pooler takes next, the last one used or
- * the one that has waited longest, one of the two reads what the other has set, or nothing.
+ * The sessions read in the opposite order of writing: whether a pooler takes the most or the least recently used of its idle
+ * sessions next, one of the two reads the setting of the other, or none.
  *
  * @throws SharedSessionsError
  */
@@ -48,10 +48,10 @@ async function requireMark(client: Client, mark: string): Promise<void> {
   if (rows[0]?.mark !== mark) throw new SharedSessionsError();
 }
 
-/** Of this machine: IPv4, IPv6, and IPv4 written as IPv6. */
+/** Loopback addresses: IPv4, IPv6, and IPv4-mapped IPv6. */
 const loopback = /^(127\.|::1$|::ffff:127\.)/;
 
-/** Warns of sessions that anybody between this machine and that of the database can read and change. */
+/** Warns if sessions cross a network without encryption. */
 export function warnIfUnencrypted({ connection, host }: Client, log: StoreLog): void {
   const { stream } = connection;
   // A Unix socket has no address.

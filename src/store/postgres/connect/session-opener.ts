@@ -2,56 +2,56 @@ import { Client, type ClientConfig } from 'pg';
 import { clientConfigOf, type DatabaseConnection, serversOf } from './database-connection.ts';
 import { NoServerError, sqlStateOf, UnfitServerError } from './database-failure.ts';
 import type { DatabaseHost, DatabaseServers } from './database-servers.ts';
-import { firstInTurn } from './first-in-turn.ts';
+import { raceStaggered } from './first-in-turn.ts';
 import { explainTls, refusesTls, tlsOptionsOf } from './tls-options.ts';
 
-/** A host, and how sessions there are encrypted. */
-export type Way = DatabaseHost & Pick<ClientConfig, 'ssl'>;
+/** A host with its settings of TLS. */
+export type Endpoint = DatabaseHost & Pick<ClientConfig, 'ssl'>;
 
-/** What a session may be opened with beyond what its connection says. */
+/** Options of a session in addition to its connection. */
 export interface OpeningOptions {
   readonly config?: ClientConfig | undefined;
-  /** Ends the opening, and the connection that is under way. */
+  /** Aborts the attempt, and closes the connection that is being opened. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A host that says nothing is not waited for any longer before the next one is tried as well. */
+/** The next host is tried as well if one has not answered within this time. */
 const patienceMs = 500;
-/** Codes of a server that is there and takes no session now: 57P03 cannot_connect_now, 53300 too_many_connections. */
-const notNow = new Set(['57P03', '53300']);
+/** Codes of a reachable server without a free session: 57P03 cannot_connect_now, 53300 too_many_connections. */
+const busyStates = new Set(['57P03', '53300']);
 const wrongAuthentication = '28000';
 
 /**
- * Opens sessions at the first host of a connection that takes them: hosts are tried in order, and standbys and servers that let
- * nobody write are passed over where writing is wanted. All sessions but those of the embedded PostgreSQL's keeper begin here.
+ * Opens sessions at the first suitable host of a connection. Hosts are tried in order; standbys and read-only servers are skipped
+ * if the connection requires writes. All sessions except those of the embedded PostgreSQL's supervisor begin here.
  *
  * @see docs/postgresql.md
  */
 export class SessionOpener {
   readonly #connection: DatabaseConnection;
   readonly #servers: DatabaseServers;
-  #found: Way | undefined;
-  #finding: Promise<Way> | undefined;
+  #found: Endpoint | undefined;
+  #finding: Promise<Endpoint> | undefined;
 
   constructor(connection: DatabaseConnection) {
     this.#connection = connection;
     this.#servers = serversOf(connection);
   }
 
-  /** Where is looked, such as `a:5432, b:5432`. */
+  /** The hosts, such as `a:5432, b:5432`. */
   get place(): string {
     return this.#servers.hosts.map(nameOf).join(', ');
   }
 
   /**
-   * @throws what the only host threw, or what is final, such as a wrong password; NoServerError where no host takes sessions;
-   *   UnfitServerError, DatabaseTlsError
+   * @throws NoServerError if none of several hosts can serve; otherwise the failure of the only host, or a final one such as a
+   *   wrong password, UnfitServerError or DatabaseTlsError
    */
   async open({ config, signal }: OpeningOptions = {}): Promise<Client> {
     const { hosts } = this.#servers;
-    const tries = hosts.map((host) => (stop: AbortSignal) => this.#openAt(host, { config, signal: stop }));
+    const attempts = hosts.map((host) => (stop: AbortSignal) => this.#openAt(host, { config, signal: stop }));
     try {
-      return await firstInTurn(tries, { patienceMs, isFinal, discard, signal });
+      return await raceStaggered(attempts, { patienceMs, isFinal, discard, signal });
     } catch (error) {
       throw error instanceof AggregateError && hosts.length > 1
         ? new NoServerError(hosts.map(nameOf), error.errors)
@@ -59,19 +59,19 @@ export class SessionOpener {
     }
   }
 
-  /** The way of the last session that was opened; where none is known any more, one is opened to find it. */
-  async find(): Promise<Way> {
+  /** The endpoint of the last session; if there is none, a session is opened to find one. */
+  async find(): Promise<Endpoint> {
     if (this.#found) return this.#found;
     this.#finding ??= this.#findNow().finally(() => (this.#finding = undefined));
     return this.#finding;
   }
 
-  /** Has the next session look for its host anew. */
+  /** Makes the next session search for a host again. */
   forget(): void {
     this.#found = undefined;
   }
 
-  /** @throws UnfitServerError where this session is of no use */
+  /** @throws UnfitServerError if the server of this session cannot serve */
   async requireFit(client: Client): Promise<void> {
     const { target } = this.#servers;
     if (target === 'any') return;
@@ -83,12 +83,12 @@ export class SessionOpener {
     if (isReadOnly && target === 'read-write') throw new UnfitServerError('is read-only');
   }
 
-  async #findNow(): Promise<Way> {
+  async #findNow(): Promise<Endpoint> {
     const { hosts, target, tls } = this.#servers;
     const [only] = hosts;
-    // There is nothing to choose.
-    if (only && hosts.length === 1 && target === 'any' && waysOf(only, tls.order).length === 1) {
-      return this.#wayTo(only, waysOf(only, tls.order)[0] === 'tls');
+    // Only one endpoint is possible.
+    if (only && hosts.length === 1 && target === 'any' && tlsOrderOf(only, tls.order).length === 1) {
+      return this.#endpointOf(only, tlsOrderOf(only, tls.order)[0] === 'tls');
     }
     const client = await this.open();
     await endClient(client);
@@ -96,13 +96,13 @@ export class SessionOpener {
     return this.#found;
   }
 
-  /** Tries an encrypted and a plain session, as far as both are wanted. */
+  /** Tries an encrypted and a plain session, in the order of the settings. */
   async #openAt(host: DatabaseHost, options: OpeningOptions): Promise<Client> {
-    const ways = waysOf(host, this.#servers.tls.order);
+    const order = tlsOrderOf(host, this.#servers.tls.order);
     let refused: unknown;
-    for (const way of ways) {
+    for (const mode of order) {
       try {
-        return await this.#openBy(await this.#wayTo(host, way === 'tls'), options);
+        return await this.#openBy(await this.#endpointOf(host, mode === 'tls'), options);
       } catch (error) {
         refused = explainTls(error, host);
         if (!isOfEncryption(error)) break;
@@ -111,45 +111,45 @@ export class SessionOpener {
     throw refused;
   }
 
-  async #openBy(way: Way, { config, signal }: OpeningOptions): Promise<Client> {
-    const client = new Client({ ...clientConfigOf(this.#connection), ...config, ...way });
+  async #openBy(endpoint: Endpoint, { config, signal }: OpeningOptions): Promise<Client> {
+    const client = new Client({ ...clientConfigOf(this.#connection), ...config, ...endpoint });
     client.on('error', () => undefined);
-    const giveUp = () => void endClient(client);
-    signal?.addEventListener('abort', giveUp, { once: true });
+    const close = () => void endClient(client);
+    signal?.addEventListener('abort', close, { once: true });
     try {
       signal?.throwIfAborted();
       await client.connect();
       await this.requireFit(client);
       signal?.throwIfAborted();
-      this.#found = way;
+      this.#found = endpoint;
       return client;
     } catch (error) {
       await endClient(client);
       throw error;
     } finally {
-      signal?.removeEventListener('abort', giveUp);
+      signal?.removeEventListener('abort', close);
     }
   }
 
-  async #wayTo({ host, port }: DatabaseHost, isEncrypted: boolean): Promise<Way> {
+  async #endpointOf({ host, port }: DatabaseHost, isEncrypted: boolean): Promise<Endpoint> {
     return { host, port, ssl: isEncrypted ? await tlsOptionsOf(this.#servers.tls) : false };
   }
 }
 
-/** Nobody is between the two ends of a Unix socket. */
-function waysOf({ host }: DatabaseHost, order: readonly ('tls' | 'plain')[]): readonly ('tls' | 'plain')[] {
+/** Sessions over a Unix socket are never encrypted. */
+function tlsOrderOf({ host }: DatabaseHost, order: readonly ('tls' | 'plain')[]): readonly ('tls' | 'plain')[] {
   return host.startsWith('/') ? ['plain'] : order;
 }
 
-/** A server may take encrypted sessions alone, or plain ones alone: it says so by refusing the user. */
+/** Whether the other mode may succeed. A server that requires or forbids encryption refuses the user. */
 function isOfEncryption(error: unknown): boolean {
   return refusesTls(error) || (error instanceof Error && sqlStateOf(error) === wrongAuthentication);
 }
 
-/** As with libpq, a server that answers with a refusal is the one that was meant. */
+/** As in libpq, a server that answers with a refusal ends the search. */
 function isFinal(error: unknown): boolean {
   const sqlState = error instanceof Error ? sqlStateOf(error) : undefined;
-  return sqlState !== undefined && !notNow.has(sqlState);
+  return sqlState !== undefined && !busyStates.has(sqlState);
 }
 
 function discard(client: Client): void {
@@ -162,7 +162,7 @@ function nameOf({ host, port }: DatabaseHost): string {
 
 const graceMs = 100;
 
-/** Closes a connection at once, also one whose other end is gone without a word. */
+/** Closes a connection at once, even if its other end no longer answers. */
 export async function endClient(client: Client): Promise<void> {
   const ended = client.end().catch(() => undefined);
   const { promise: late, resolve } = Promise.withResolvers<void>();

@@ -3,7 +3,7 @@ import type { Client } from 'pg';
 import type { StoreLog } from './store-log.ts';
 import { answerGraceMs, callLimits } from './time-limits.ts';
 
-/** No answer came in time over a connection, which is therefore closed. */
+/** A connection was closed because no answer arrived in time. */
 export class SilentConnectionError extends Error {
   constructor() {
     super('the database did not answer in time');
@@ -11,15 +11,15 @@ export class SilentConnectionError extends Error {
   }
 }
 
-/** What is known of a connection, in milliseconds of `performance.now()`. */
+/** The state of a connection, in milliseconds of `performance.now()`. */
 interface Watched {
   heardAtMs: number;
   sentAtMs: number;
-  /** When the answer must be there; infinite while none is awaited. */
+  /** The deadline of the answer; infinite while none is awaited. */
   dueAtMs: number;
-  /** Found overdue once already: answers that are there but not read yet, after a pause of this process, get another chance. */
+  /** Whether the deadline had passed at the previous check: after a pause of this process, answers may have arrived unread. */
   isOverdue: boolean;
-  /** Whether it is closed after the answer that is awaited. */
+  /** Whether to close the connection after the current answer. */
   isReplaced: boolean;
 }
 
@@ -27,30 +27,30 @@ const checkEveryMs = 250;
 const callWaitsMs = callLimits.statementMs + answerGraceMs;
 
 /**
- * Closes connections on which an answer does not come in time, as when the other host is dead, has lost its address, or is
- * frozen: no error would ever say so. One timer watches all connections, so that a statement costs two assignments.
+ * Closes connections without an answer in time, for example because the other host is down, has lost its address, or is frozen,
+ * which causes no error. One timer watches all connections, so that a statement costs two assignments.
  *
- * Where one connection is silent, all others are closed as well over which nothing has come since: of those that are idle
- * each would otherwise cost one more call its time. Long work is left to its own limit.
+ * If one connection is silent, it also closes all others that have received nothing since then: each idle one would otherwise
+ * delay another call. Long-running statements keep their own limit.
  */
 export class SilenceWatch {
   readonly #log: StoreLog;
   readonly #watched = new Map<Client, Watched>();
-  /** Those of connections that are being opened as well. */
+  /** Includes the sockets of connections that are being opened. */
   readonly #sockets = new Set<Socket>();
   #timer: NodeJS.Timeout | undefined;
-  #isCut = false;
+  #isAborted = false;
 
   constructor(log: StoreLog) {
     this.#log = log;
   }
 
-  /** Makes the socket of a connection that is to be opened. */
+  /** Creates the socket of a new connection. */
   openSocket(): Socket {
     const socket = new Socket();
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
-    if (this.#isCut) setImmediate(() => socket.destroy(new SilentConnectionError()));
+    if (this.#isAborted) setImmediate(() => socket.destroy(new SilentConnectionError()));
     return socket;
   }
 
@@ -76,7 +76,7 @@ export class SilenceWatch {
     watched.dueAtMs = watched.sentAtMs + answerWithinMs;
   }
 
-  /** To be called when the answer to what was sent is complete. */
+  /** To be called when the answer is complete. */
   answered(client: Client): void {
     const watched = this.#watched.get(client);
     if (!watched) return;
@@ -86,7 +86,7 @@ export class SilenceWatch {
     if (watched.isReplaced) client.connection.stream.destroy();
   }
 
-  /** Closes all connections, those that an answer is awaited on after it: others take their places. */
+  /** Closes all connections, busy ones after their current answer, so that new ones replace them. */
   replaceAll(): void {
     for (const [client, watched] of this.#watched) {
       watched.isReplaced = true;
@@ -94,7 +94,7 @@ export class SilenceWatch {
     }
   }
 
-  /** Resolves when all connections have ended, at the latest after a time. */
+  /** Resolves when all connections have ended, or after the given time. */
   async ended(withinMs: number): Promise<void> {
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, withinMs);
@@ -103,7 +103,7 @@ export class SilenceWatch {
     clearTimeout(timer);
   }
 
-  /** Closes the idle connections over which nothing has come since a time. */
+  /** Closes the idle connections that have received nothing since the given time. */
   closeIdleSince(sinceMs: number): void {
     for (const [client, { dueAtMs, heardAtMs }] of this.#watched) {
       if (heardAtMs > sinceMs || dueAtMs !== Number.POSITIVE_INFINITY) continue;
@@ -111,9 +111,9 @@ export class SilenceWatch {
     }
   }
 
-  /** Closes all connections at once, and those that are yet to be opened. */
-  cut(): void {
-    this.#isCut = true;
+  /** Closes all connections at once, and all future ones. */
+  abort(): void {
+    this.#isAborted = true;
     for (const socket of this.#sockets) socket.destroy(new SilentConnectionError());
   }
 

@@ -1,29 +1,29 @@
-/** How long a statement may run, and how long a transaction may wait for its next one. */
+/** The limits of statements and of idle transactions. */
 export interface TimeLimits {
-  /** At the server; this process waits `answerGraceMs` longer for the answer, then gives up the connection. */
+  /** Enforced by the server. This process waits `answerGraceMs` longer, then closes the connection. */
   readonly statementMs: number;
-  /** A session that is idle in a transaction for longer is ended by the server, which releases its locks. */
+  /** The server ends a session that is idle in a transaction for longer, which releases its locks. */
   readonly idleInTransactionMs: number;
 }
 
-/** Of the statements of calls: none takes so long except while it waits for a lock. */
+/** For the statements of calls, which exceed this only while they wait for a lock. */
 export const callLimits: TimeLimits = { statementMs: 7_000, idleInTransactionMs: 5_000 };
 
-/** Of work that reads or rewrites whole tables: verification, export, pruning, and signing after an upgrade. */
+/** For work that reads or rewrites whole tables: verification, export, pruning, and signing after an upgrade. */
 export const longWorkLimits: TimeLimits = { statementMs: 600_000, idleInTransactionMs: 60_000 };
 
-/** How much longer than the server this process waits. */
+/** The additional time that this process waits for the server. */
 export const answerGraceMs = 1_000;
 
-/** How long opening a connection may take, and how long a call waits for one. */
+/** The time limit for opening a connection, and for waiting for one of the pool. */
 export const connectWithinMs = 5_000;
 
-/** An idle connection is probed after this time; the system gives it up ten seconds later. */
+/** TCP probes an idle connection after this time, and closes it ten seconds later. */
 export const keepAliveAfterMs = 2_000;
 
 /**
- * What a session of calls begins with. Statements rather than startup parameters, of which poolers know few. The settings of
- * TCP have the server end a session whose client is gone without a word, and are ignored for Unix sockets.
+ * The first statements of each pool session. They are statements since poolers support few startup parameters. The TCP settings
+ * make the server end the session of a client that has disappeared; Unix sockets ignore them.
  *
  * @see https://www.postgresql.org/docs/18/runtime-config-connection.html#GUC-TCP-USER-TIMEOUT
  */

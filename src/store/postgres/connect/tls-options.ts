@@ -5,18 +5,18 @@ import { type ConnectionOptions, createSecureContext } from 'node:tls';
 /** How the server is authenticated: not at all, by its authority, or by its authority and its name. */
 export type TlsVerification = 'none' | 'authority' | 'full';
 
-/** How sessions at the database are encrypted, as its URL asks for it. */
+/** The encryption of database sessions, as its URL requires. */
 export interface TlsSettings {
-  /** In which order encrypted and plain sessions are tried; of a Unix socket, sessions are never encrypted. */
+  /** The order of trying encrypted and plain sessions. Sessions over a Unix socket are never encrypted. */
   readonly order: readonly ('tls' | 'plain')[];
   readonly verification: TlsVerification;
-  /** Paths of PEM files. Without an authority, Node's own list of public ones is used. */
+  /** The path of a PEM file, as the next two. Without one, the public authorities of Node are used. */
   readonly authorityFile: string | undefined;
   readonly certificateFile: string | undefined;
   readonly keyFile: string | undefined;
 }
 
-/** As on a Unix socket. */
+/** The settings of a Unix socket. */
 export const neverEncrypted: TlsSettings = {
   order: ['plain'],
   verification: 'none',
@@ -27,7 +27,7 @@ export const neverEncrypted: TlsSettings = {
 
 type Mode = Pick<TlsSettings, 'order' | 'verification'>;
 
-/** What libpq means by each, and pg's own `no-verify`. @see https://www.postgresql.org/docs/18/libpq-ssl.html */
+/** The modes of libpq, and `no-verify` of pg. @see https://www.postgresql.org/docs/18/libpq-ssl.html */
 const modes: Readonly<Record<string, Mode>> = {
   disable: { order: ['plain'], verification: 'none' },
   allow: { order: ['plain', 'tls'], verification: 'none' },
@@ -37,7 +37,7 @@ const modes: Readonly<Record<string, Mode>> = {
   'verify-ca': { order: ['tls'], verification: 'authority' },
   'verify-full': { order: ['tls'], verification: 'full' },
 };
-/** pg's shorter way, which is also that of JDBC. */
+/** The values of the parameter `ssl` of pg and JDBC. */
 const modesOfSsl: Readonly<Record<string, string>> = {
   true: 'verify-full',
   1: 'verify-full',
@@ -46,14 +46,14 @@ const modesOfSsl: Readonly<Record<string, string>> = {
   'no-verify': 'no-verify',
 };
 const known = new Set(['ssl', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey']);
-/** Parameters that somebody relies on to be safe: one that is not understood is not passed over. */
+/** Parameters that affect security: unsupported ones are an error instead of being ignored. */
 const aboutSecurity = /^(ssl|tls|require|min_protocol|max_protocol)/;
 const systemAuthorities = 'system';
 
 /**
- * Reads `sslmode` and its files.
+ * Parses `sslmode` and its files.
  *
- * @param problem makes the error that is thrown for what cannot be done
+ * @param problem creates the error to be thrown
  */
 export function parseTlsSettings(
   parameters: ReadonlyMap<string, string>,
@@ -78,19 +78,19 @@ export function parseTlsSettings(
     keyFile: parameters.get('sslkey') || undefined,
   };
   if ((files.certificateFile === undefined) !== (files.keyFile === undefined)) {
-    throw problem('needs sslcert and sslkey together');
+    throw problem('needs both sslcert and sslkey');
   }
   return { ...mode, ...files, ...authorityOf(name, mode, authority) };
 }
 
-/** A file of authorities is used wherever it is given, as by libpq. */
+/** As in libpq, a given file of authorities is always used. */
 function authorityOf(name: string, { verification }: Mode, file: string | undefined) {
   const isFile = file !== undefined && file !== systemAuthorities;
   const isRaised = isFile && verification === 'none' && name !== 'no-verify';
   return { authorityFile: isFile ? file : undefined, verification: isRaised ? ('authority' as const) : verification };
 }
 
-/** A session at the database could not be encrypted as its URL asks for. */
+/** A database session could not be encrypted as its URL requires. */
 export class DatabaseTlsError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -101,7 +101,7 @@ export class DatabaseTlsError extends Error {
 const wrongAuthority = 'has a certificate of an authority that is not trusted: give its authority as sslrootcert';
 const refusedCertificate = 'does not accept the client certificate, or wants one: see sslcert and sslkey';
 
-/** What is wrong, by the codes of Node and OpenSSL. @see https://nodejs.org/api/tls.html#x509-certificate-error-codes */
+/** The problems by the codes of Node and OpenSSL. @see https://nodejs.org/api/tls.html#x509-certificate-error-codes */
 const faults: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'has a certificate that has expired',
   CERT_NOT_YET_VALID: 'has a certificate that is not valid yet: are the clocks right?',
@@ -123,16 +123,16 @@ const faults: Readonly<Record<string, string>> = {
   ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: refusedCertificate,
 };
 const anyTlsCode = /^(ERR_SSL_|ERR_TLS_|EPROTO$)/;
-/** pg says these in messages alone. */
+/** pg identifies these only by their message. */
 const withoutTls = /^The server does not support SSL connections$/;
 const noPostgres = /^There was an error establishing an SSL connection$/;
 
-/** Whether a server has answered that it does not encrypt. */
+/** Whether a server does not support encryption. */
 export function refusesTls(error: unknown): boolean {
   return error instanceof Error && withoutTls.test(error.message);
 }
 
-/** An error of TLS as one sentence for an operator; any other error as it is. */
+/** Describes an error of TLS in one sentence for an operator; returns any other error unchanged. */
 export function explainTls(error: unknown, { host, port }: { readonly host: string; readonly port: number }): unknown {
   const fault = error instanceof Error ? faultOf(error) : undefined;
   return fault === undefined
@@ -149,12 +149,12 @@ function faultOf(error: Error): string | undefined {
 }
 
 /**
- * The settings of TLS for a session. The files are read each time, so that renewed ones are used.
+ * The TLS options of a session. The files are read each time, so that renewed ones take effect.
  *
  * @throws DatabaseTlsError for a file that cannot be read or used
  */
-export async function tlsOptionsOf(wish: TlsSettings): Promise<ConnectionOptions> {
-  const { authorityFile, certificateFile, keyFile, verification } = wish;
+export async function tlsOptionsOf(settings: TlsSettings): Promise<ConnectionOptions> {
+  const { authorityFile, certificateFile, keyFile, verification } = settings;
   const [ca, cert, key] = await Promise.all([
     readPem('sslrootcert', authorityFile),
     readPem('sslcert', certificateFile),

@@ -3,20 +3,20 @@ import { canceled, sqlStateOf } from '../connect/database-failure.ts';
 import { connectWithinMs } from '../connect/time-limits.ts';
 import type { StoreLog } from '../connect/store-log.ts';
 
-/** A pool, and how many connections it may have. */
+/** A pool with its variable size. */
 export interface SizedPool {
   readonly pool: Pool;
   readonly size: PoolSize;
 }
 
 /**
- * Waits for a connection no longer than the signal lets; one that comes too late goes straight back. Where the server allows
- * no further one, waits for one of those that are open.
+ * Acquires a connection from a pool, or fails when the signal is aborted; a connection that arrives later is returned at once. If
+ * the server refuses another connection, it waits for one of those that are open.
  */
 export async function acquireClient(source: SizedPool, signal: AbortSignal | undefined): Promise<PoolClient> {
   if (signal?.aborted) throw canceled(signal);
-  const lending = connect(source);
-  if (!signal) return lending;
+  const acquiring = connect(source);
+  if (!signal) return acquiring;
   return new Promise((resolve, reject) => {
     let isWanted = true;
     const onAbort = () => {
@@ -29,7 +29,7 @@ export async function acquireClient(source: SizedPool, signal: AbortSignal | und
       else client.release();
     };
     signal.addEventListener('abort', onAbort, { once: true });
-    lending.then(receive, (error: Error) => {
+    acquiring.then(receive, (error: Error) => {
       signal.removeEventListener('abort', onAbort);
       reject(error);
     });
@@ -63,14 +63,14 @@ function isTooMany(error: unknown): boolean {
   return error instanceof Error && sqlStateOf(error) === '53300';
 }
 
-/** How often a pool that was shrunk may open one more connection. */
+/** The interval after which a shrunk pool may open one more connection. */
 const growEveryMs = 2_000;
-/** How often the log reports it. */
+/** The shortest interval between two log lines about it. */
 const reportEveryMs = 60_000;
 
 /**
- * Keeps a pool to the connections that the server allows, where these are fewer than it would like: calls then share those
- * that are open. It grows again by one connection at a time.
+ * Limits a pool to the number of connections that the server accepts, if this is less than configured. Calls share the open
+ * connections then. The pool grows again by one connection at a time.
  */
 export class PoolSize {
   readonly #pool: Pool;
@@ -86,9 +86,9 @@ export class PoolSize {
   }
 
   /**
-   * To be called when the server has refused one more connection.
+   * To be called when the server has refused another connection.
    *
-   * @returns false where none is open, for which a call could wait
+   * @returns false if no connection is open for which a call could wait
    */
   shrink(): boolean {
     const { options, totalCount } = this.#pool;

@@ -4,15 +4,15 @@ import { translateFailure } from '../connect/database-failure.ts';
 import { endClient, SessionOpener } from '../connect/session-opener.ts';
 import { SilentConnectionError } from '../connect/silence-watch.ts';
 
-/** A statement in the simple form that pg takes. */
+/** A statement as pg accepts it. */
 export interface PlainStatement {
   readonly text: string;
   readonly values?: unknown[];
 }
 
 /**
- * One session beside the pool, for what must not wait for a connection of the pool. It is opened when it is first needed, kept,
- * and opened again after it was lost. It stays the user that it logged in as. Statements are run one at a time.
+ * One session outside the pool, for statements that must not wait for a connection of the pool. It is opened by the first
+ * statement, and again after it was lost. It keeps the role of its login. Statements run one at a time.
  */
 export class DedicatedSession implements AsyncDisposable {
   readonly #opener: SessionOpener;
@@ -25,10 +25,10 @@ export class DedicatedSession implements AsyncDisposable {
   }
 
   /**
-   * Runs a statement, and opens the session before where there is none.
+   * Runs a statement, and opens the session first if there is none.
    *
-   * @param withinMs the time for both; a session on which nothing has come back by then is given up
-   * @returns the rows of a single statement
+   * @param withinMs the time limit for both, after which the session is closed
+   * @returns the rows of the statement
    * @throws VaultError `unavailable`, or DatabaseFailure
    */
   async run(statement: PlainStatement, withinMs: number): Promise<readonly QueryResultRow[]> {
@@ -37,16 +37,16 @@ export class DedicatedSession implements AsyncDisposable {
     try {
       return await Promise.race([this.#run(statement), late]);
     } catch (error) {
-      this.#giveUp();
+      this.#close();
       throw translateFailure(error);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  /** Has the next statement open another session. */
+  /** Makes the next statement open a new session. */
   renew(): void {
-    this.#giveUp();
+    this.#close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -76,7 +76,7 @@ export class DedicatedSession implements AsyncDisposable {
     return client;
   }
 
-  #giveUp(): void {
+  #close(): void {
     this.#opening?.abort(new Error('Connection terminated'));
     const client = this.#client;
     this.#client = undefined;

@@ -6,8 +6,8 @@ import { explainTls } from '../connect/tls-options.ts';
 type Connected = (error: Error | null, client: Client) => void;
 
 /**
- * The class of a pool's sessions, which go where the opener has found a server. The pool makes them before that is known, and
- * pg takes host and encryption when it connects.
+ * The client class of a pool whose sessions connect to the server that the opener has found. The pool creates clients before the
+ * server is known, so that host and encryption are set when they connect.
  */
 export function poolSessionsOf(opener: SessionOpener): new (config: ClientConfig) => Client {
   return class PoolSession extends Client {
@@ -22,7 +22,7 @@ export function poolSessionsOf(opener: SessionOpener): new (config: ClientConfig
       this.on('error', () => opener.forget());
       try {
         const { host, port, ssl = false } = await opener.find();
-        // Whoever closes all connections does not wait for those that are about to be opened.
+        // Closing the pool does not wait for connections that are about to be opened.
         if (this.connection.stream.destroyed) throw new Error('Connection terminated');
         Object.assign(this, { host, port, ssl });
         Object.assign(this.connection, { ssl });
@@ -38,22 +38,22 @@ export function poolSessionsOf(opener: SessionOpener): new (config: ClientConfig
   };
 }
 
-/** A holder that notices the loss by itself releases within this time; releasing twice would throw in its face. */
+/** A user of the connection that notices the loss releases it within this time. Releasing twice would throw. */
 const graceMs = 250;
 
 /**
- * Gives back the pool's slots of connections that ended while they were lent out. Kysely, on which the ORM runs, does
- * not release a connection that is lost inside a transaction: the slot would be gone for ever, and closing would hang.
+ * Releases connections of a pool that ended while they were in use. Kysely, which the ORM uses, does not release a connection that
+ * is lost in a transaction: the pool would never get its slot back, and closing it would hang.
  *
  * @see https://github.com/kysely-org/kysely/issues/1990
  */
 export function releaseEndedClients(pool: Pool): void {
-  const lent = new Set<PoolClient>();
-  pool.on('acquire', (client) => lent.add(client));
-  pool.on('release', (_error, client) => lent.delete(client));
+  const acquired = new Set<PoolClient>();
+  pool.on('acquire', (client) => acquired.add(client));
+  pool.on('release', (_error, client) => acquired.delete(client));
   pool.on('connect', (client) => {
     client.once('end', () => {
-      setTimeout(() => lent.has(client) && client.release(true), graceMs);
+      setTimeout(() => acquired.has(client) && client.release(true), graceMs);
     });
   });
 }

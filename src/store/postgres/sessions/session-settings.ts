@@ -3,7 +3,7 @@ import type { Client } from 'pg';
 import type { Statement } from '../statements/statement.ts';
 import { callLimits, limitSettings, type TimeLimits } from '../connect/time-limits.ts';
 
-/** Gives a transaction other limits than those that each session has. */
+/** Overrides the limits of the session for a transaction. */
 export function overrideLimits(limits: TimeLimits): readonly Statement[] {
   if (limits === callLimits) return [];
   const text = `
@@ -11,7 +11,7 @@ export function overrideLimits(limits: TimeLimits): readonly Statement[] {
   return [{ name: 'set limits', text, values: [String(limits.statementMs), String(limits.idleInTransactionMs)] }];
 }
 
-/** Lets the transaction see the rows of tenant tables of some workspaces, and of no others. */
+/** Makes the rows of the given workspaces visible to the transaction, and no other rows of tenant tables. */
 export function showWorkspaces(workspaces: readonly string[]): Statement {
   const text = `select set_config('coffer.workspaces', $1, true)`;
   return { name: 'set workspaces', text, values: [workspaceListOf(workspaces)] };
@@ -19,28 +19,28 @@ export function showWorkspaces(workspaces: readonly string[]): Statement {
 
 const workspaceListPattern = /^[0-9a-f-]{36}(,[0-9a-f-]{36})*$/;
 
-/** The value of the session variable that row-level security reads: the ids, comma-separated. */
+/** The value of the session variable that row-level security reads: the ids, separated by commas. */
 function workspaceListOf(workspaces: readonly string[]): string {
   const list = workspaces.join(',');
   assert.match(list, workspaceListPattern, 'workspace ids must be UUIDs');
   return list;
 }
 
-/** Waits for an advisory lock, and holds it until the transaction ends. */
+/** Takes an advisory lock until the transaction ends. */
 export function takeAdvisoryLock(number: bigint): Statement {
   return { name: 'take advisory lock', text: 'select pg_advisory_xact_lock($1)', values: [number] };
 }
 
 /**
- * All that is looked up has an index. On a small table the planner would read the whole, and a prepared statement keeps such a
- * plan while the table grows.
+ * Plans that the planner must avoid. Each look-up has an index, but on a small table the planner would read all rows, and a
+ * prepared statement keeps such a plan while the table grows.
  *
  * @see docs/decisions/0014-plans-that-do-not-flip.md
  */
 const unwanted = ['seqscan', 'bitmapscan', 'hashjoin', 'mergejoin', 'material', 'sort'] as const;
 /**
- * All plans go by keys, whatever the values: what is prepared is planned once a session, not for each group of callers. Before
- * PostgreSQL 18, what is switched off above makes plans look so dear that they are compiled, which takes longer than they run.
+ * All plans use keys, whatever the values, so that a prepared statement is planned once per session. Compilation is disabled since
+ * before PostgreSQL 18 the settings above raise the estimated cost, and compiling takes longer than running.
  */
 const planning = [
   ...unwanted.map((means) => `set enable_${means} = off`),
@@ -49,8 +49,8 @@ const planning = [
 ];
 
 /**
- * Gives a session of the pool its limits, its way of planning and its role, all by statements: poolers know few startup parameters.
- * A pooler also answers with a process number of its own making, by which no statement could be canceled.
+ * Sets the limits, the planner settings and the role of a pool session. They are statements since poolers support few startup
+ * parameters. The process id is read as well: a pooler invents one, by which no statement could be canceled.
  */
 export async function configureSession(client: Client, role: string | null): Promise<void> {
   const roles = role === null ? [] : [`set role ${role}`];

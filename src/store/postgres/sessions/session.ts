@@ -9,19 +9,19 @@ import { type Cancellation, cancelOnAbort, type StatementCanceller } from './sta
 import { acquireClient, type SizedPool } from './acquire-client.ts';
 import { overrideLimits, showWorkspaces } from './session-settings.ts';
 
-/** Where connections come from, and what they have prepared. */
+/** A pool of connections with everything that their sessions share. */
 export interface SessionSource extends SizedPool {
   readonly prepared: PreparedStatements;
   readonly entities: EntityStatements;
   readonly canceller: StatementCanceller;
   readonly watch: SilenceWatch;
-  /** Of each statement and transaction. */
+  /** The limits of each statement and transaction. */
   readonly limits: TimeLimits;
-  /** Has new sessions take the place of all: the server has become a standby, or lets nobody write. */
+  /** Replaces all sessions, because the server has become a standby or read-only. */
   readonly replaceSessions: () => void;
 }
 
-/** A connection that is lent. */
+/** A connection acquired from the pool. */
 export class Session {
   readonly #client: PoolClient;
   readonly #source: SessionSource;
@@ -48,8 +48,8 @@ export class Session {
 }
 
 /**
- * Works with a connection of the pool, whose statements end with the signal. After a failure that is more than a refused
- * statement the connection is closed: the server may have said that it ends the session, and not have ended it yet.
+ * Runs work on a connection of the pool, whose statements are canceled when the signal is aborted. The connection is closed after
+ * a failure other than a refused statement: the server may have announced the end of the session without having ended it yet.
  */
 export async function withSession<Result>(
   source: SessionSource,
@@ -67,21 +67,21 @@ export async function withSession<Result>(
     throw error;
   } finally {
     await cancellation.settle();
-    // Without the handshake of an orderly end, for which a silent server would have to be waited for.
+    // Without the closing handshake, which a silent server would never answer.
     if (isBroken) client.connection.stream.destroy();
     client.release(isBroken);
   }
 }
 
-/** The rows of an answer, of the shape that whoever wrote the statement says they have. */
-// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- nothing but the statement's text tells it
+/** The rows of an answer. The caller knows their type from the text of the statement. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- only the text of the statement determines the type
 export function rowsOf<Row extends object>(answer: Answer | undefined): readonly Row[];
 export function rowsOf(answer: Answer | undefined): readonly object[] {
   return answer?.rows ?? [];
 }
 
 /**
- * Runs one statement outside of a transaction, which therefore sees no rows of tenant tables.
+ * Runs one statement outside of a transaction, where no rows of tenant tables are visible.
  *
  * @throws VaultError `canceled` when the signal is aborted while it waits for a connection; errors of pg as they are
  */
@@ -96,8 +96,8 @@ export async function runOutsideTransaction<Row extends object>(
 }
 
 /**
- * Reads rows of some workspaces in one round trip, each statement at its own moment. What travels together is a transaction
- * of its own, with whose end what it may see is forgotten.
+ * Reads rows of some workspaces in one round trip, each statement with its own snapshot. PostgreSQL runs the batch as an implicit
+ * transaction, at whose end the visible workspaces are reset.
  *
  * @throws as `runOutsideTransaction`
  */

@@ -3,28 +3,28 @@ import type { DedicatedSession } from './dedicated-session.ts';
 
 /** A request to cancel what a session of the server runs. */
 export interface CancelRequest {
-  /** Takes the request back; where it is on its way already, resolves once it has reached the server or failed. */
+  /** Withdraws the request; if it was sent already, resolves once it has reached the server or failed. */
   settle(): Promise<void>;
 }
 
 interface Waiting {
   readonly processId: number;
-  /** Set once it has been sent. */
+  /** Set once the request has been sent. */
   arrival?: Promise<void>;
 }
 
 const arriveWithinMs = 2_000;
 
 /**
- * Cancels statements over one session, however many callers break off: those that are asked for while a request is on its
- * way share the next one. Where it fails, the statement timeout ends the statement.
+ * Cancels statements over one session, whatever the number of canceled calls: requests that arrive while one is under way share
+ * the next one. If a request fails, the statement timeout ends the statement.
  */
 export class StatementCanceller {
   readonly #session: Pick<DedicatedSession, 'run'>;
   #waiting = new Set<Waiting>();
   #isUnderWay = false;
 
-  /** @param session of the same user as the sessions whose statements it cancels */
+  /** @param session of the same database user as the sessions whose statements it cancels */
   constructor(session: Pick<DedicatedSession, 'run'>) {
     this.#session = session;
   }
@@ -59,18 +59,18 @@ export class StatementCanceller {
   }
 }
 
-/** Holds a connection's statements to a signal. */
+/** The cancellation of a connection's statements by a signal. */
 export interface Cancellation {
-  /** From here on the signal is ignored; resolves once a cancellation that is under way has reached the server. */
+  /** Ignores the signal from now on; resolves once a cancellation that is under way has reached the server. */
   settle(): Promise<void>;
 }
 
-/** Most statements end by themselves within this time after their caller broke off. */
+/** Most statements end within this time after the call was canceled, without a request. */
 const graceMs = 100;
 
 /**
- * Cancels what a lent connection runs some time after the signal was aborted, unless it has ended by then, so that the server
- * does not go on working for a caller who is gone. The session itself lives on.
+ * Cancels the statement of a connection shortly after the signal was aborted, unless it has ended by then, so that the server does
+ * not continue to work for a canceled call. The session remains usable.
  */
 export function cancelOnAbort(
   canceller: StatementCanceller,
@@ -94,7 +94,7 @@ export function cancelOnAbort(
   };
 }
 
-/** The types of pg leave out the process id that the server sends with each session. */
+/** The process id of the session at the server, which the types of pg omit. */
 function processIdOf(client: PoolClient): number {
   const processId: unknown = Reflect.get(client, 'processID');
   if (typeof processId !== 'number') throw new Error('the session has no process id');

@@ -8,14 +8,14 @@ import { rowsOf, withSession, type Session, type SessionSource } from './session
 import type { Statement } from '../statements/statement.ts';
 import type { TimeLimits } from '../connect/time-limits.ts';
 
-/** What a transaction may see, and how long it is wanted. */
+/** The visibility and the lifetime of a transaction. */
 export interface TransactionScope {
-  /** Whose rows of tenant tables are seen and may be written; none where absent. */
+  /** The workspaces whose rows of tenant tables are visible and writable; none by default. */
   readonly workspaces?: readonly string[];
   readonly signal?: AbortSignal;
-  /** Is waited for, and held until the transaction ends. */
+  /** Taken at the beginning, and held until the transaction ends. */
   readonly advisoryLock?: bigint;
-  /** Sees the database as it is at the first statement, and writes nothing. */
+  /** Reads the database as of the first statement, and cannot write. */
   readonly isSnapshot?: boolean;
 }
 
@@ -26,19 +26,19 @@ interface Waiting {
 }
 
 /**
- * Replaces the last statements of a transaction, by `runLast` once more, after a constraint has refused them.
+ * Replaces the last statements of a transaction by calling `runLast` again, after a constraint has refused them.
  *
- * @returns false lets the transaction fail
+ * @returns false to let the transaction fail
  */
 export type Amendment = () => Promise<boolean>;
 
 /**
- * A transaction. It begins with its first statement, in the same round trip; statements that are run in one go, without
- * waiting for one another, share a round trip as well, and none is run behind one that failed.
+ * A transaction, which begins in the round trip of its first statement. Statements that are run without awaiting one another share
+ * a round trip, and none is run after one that failed.
  */
 export class Transaction {
   readonly #session: Session;
-  /** What begins it, until that has been sent. */
+  /** The statements that begin it, until they are sent. */
   #beginning: readonly Statement[];
   #waiting: Waiting[] = [];
   #last: readonly Statement[] = [];
@@ -49,7 +49,7 @@ export class Transaction {
     this.#beginning = beginning;
   }
 
-  /** Runs a statement whose rows are of a known shape. */
+  /** Runs a statement. */
   async run<Row extends object>(statement: Statement): Promise<readonly Row[]> {
     return rowsOf(await this.#add(statement));
   }
@@ -96,19 +96,20 @@ export class Transaction {
   }
 
   /**
-   * Runs a statement together with the commit, and so after all others; nothing can depend on what it answers.
+   * Sends a statement with the commit, after all others. Its rows are not available.
    *
-   * @param amend is called where a constraint refuses the last statements, of which alone nothing is left then
+   * @param amend called if a constraint refuses the last statements, after only these were rolled back
    */
   runLast(statement: Statement, amend?: Amendment): void {
     this.#last = [...this.#last, statement];
     this.#amend = amend;
   }
 
-  /** @throws CommitUnknownError where the connection is lost before the answer */
+  /** @throws CommitUnknownError if the connection is lost before the answer */
   async commit(): Promise<void> {
     if (this.#beginning.length > 0 && this.#last.length === 0) return;
-    // Where its answer is lost, who then takes the same lock must find it held until the commit is done or never will be.
+    // The lock must be taken before the commit is sent. If its answer is lost, another session that takes the lock waits until the
+    // commit is done, or never will be.
     if (this.#beginning.length > 0) await this.#send([]);
     while (!(await this.#tryCommit()));
   }
@@ -117,12 +118,12 @@ export class Transaction {
     if (this.#beginning.length === 0) await this.#session.send([rollback]);
   }
 
-  /** @returns false where the last statements were refused and others have taken their place */
+  /** @returns false if the last statements were refused and have been replaced */
   async #tryCommit(): Promise<boolean> {
     const amend = this.#amend;
     try {
       const answers = await this.#send([...(amend ? [savepoint] : []), ...this.#last, commit]);
-      assert.equal(answers.at(-1)?.command, 'COMMIT', 'a failed statement of the transaction was passed over');
+      assert.equal(answers.at(-1)?.command, 'COMMIT', 'a failed statement of the transaction was ignored');
       return true;
     } catch (error) {
       if (endsSession(error)) throw new CommitUnknownError(error);
@@ -153,7 +154,7 @@ export class Transaction {
     }
   }
 
-  /** @returns the answers without those of the beginning */
+  /** @returns the answers without those of the statements that begin the transaction */
   async #send(statements: readonly Statement[]): Promise<readonly Answer[]> {
     const beginning = this.#beginning;
     this.#beginning = [];
@@ -163,10 +164,10 @@ export class Transaction {
 }
 
 /**
- * Runs work in a transaction and commits it. What the work throws rolls back.
+ * Runs work in a transaction and commits it, or rolls it back if the work throws.
  *
- * @throws VaultError `canceled` when the signal is aborted before the commit begins; CommitUnknownError where the
- *   connection is lost while the commit is under way; errors of pg as they are
+ * @throws VaultError `canceled` if the signal is aborted before the commit begins; CommitUnknownError if the connection is lost
+ *   during the commit; errors of pg unchanged
  */
 export async function inTransaction<Result>(
   source: SessionSource,
@@ -177,7 +178,7 @@ export async function inTransaction<Result>(
     const transaction = new Transaction(session, beginningOf(scope, source.limits));
     try {
       const result = await work(transaction);
-      // A commit is not cut short: its outcome would be anybody's guess.
+      // A commit is not canceled, since its outcome would be unknown.
       await cancellation.settle();
       if (scope.signal?.aborted) throw canceled(scope.signal);
       await transaction.commit();

@@ -3,9 +3,9 @@ import { columnReaderOf, type ColumnReader } from './column-readers.ts';
 import { parameterOf, type Parameter } from './parameters.ts';
 import type { Statement } from './statement.ts';
 
-/** What a statement answered. */
+/** The answer to a statement. */
 export interface Answer {
-  /** What was done, such as `COMMIT`; with the number of rows for those that touch any. */
+  /** The command tag, such as `COMMIT` or `UPDATE 1`. */
   readonly command: string;
   readonly rows: readonly object[];
 }
@@ -15,10 +15,10 @@ interface Column {
   readonly read: ColumnReader;
 }
 
-/** What the rows of a statement are made of. */
+/** The columns of a statement's rows. */
 interface RowShape {
   readonly columns: readonly Column[];
-  /** A row whose columns are all null. */
+  /** A row with null in all columns. */
   readonly empty: Readonly<Record<string, null>>;
 }
 
@@ -29,7 +29,7 @@ interface PreparedStatement {
 
 const withoutColumns: RowShape = { columns: [], empty: {} };
 
-/** What each connection has prepared, by the names of the statements. */
+/** The prepared statements of each connection, by name. */
 export class PreparedStatements {
   readonly #ofConnections = new WeakMap<Connection, Map<string, PreparedStatement>>();
 
@@ -43,31 +43,33 @@ export class PreparedStatements {
 }
 
 /**
- * Statements that travel together: the server runs one after the other, leaves out those behind one that fails, and answers
- * once. Outside of a transaction they are one; each sees what those before it did. A statement with a name is parsed and
- * described once a connection.
+ * Statements in one round trip: the server runs them in order, skips those after one that fails, and answers once. Outside of a
+ * transaction they form an implicit one, and each sees the changes of those before it. A statement with a name is parsed and
+ * described once per connection.
  *
- * pg knows it as one query of a class of its own, and calls the methods whose names begin with `handle`.
+ * It replaces the query class of pg, which sends one statement per round trip and describes it each time. That pays for itself in
+ * every call (`npm run bench -- --only rest`). pg calls the methods whose names begin with `handle`.
+ *
+ * @see docs/decisions/0018-statements-that-travel-together.md
  *
  * @see https://www.postgresql.org/docs/18/protocol-flow.html#PROTOCOL-FLOW-EXT-QUERY
  */
 export class Batch implements Submittable {
   /** The answers, in the order of the statements. */
   readonly answers: Promise<readonly Answer[]>;
-  /** What it runs, in order. */
   readonly statements: readonly Statement[];
   readonly #parameters: readonly Parameter[][];
   readonly #prepared: PreparedStatements;
   #known = new Map<string, PreparedStatement>();
   readonly #answers: Answer[] = [];
   #rows: object[] = [];
-  /** Of the statement whose answer is awaited; absent where it has not been described yet. */
+  /** The shape of the current statement's rows; undefined before its description has arrived. */
   #shape: RowShape | undefined;
   #failure: unknown;
   #resolve: (answers: readonly Answer[]) => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
 
-  /** @throws TypeError for a value that no parameter can have */
+  /** @throws TypeError for a value that cannot be a parameter */
   constructor(statements: readonly Statement[], prepared: PreparedStatements) {
     this.statements = statements;
     this.#parameters = statements.map(({ values }) => values.map(parameterOf));
@@ -78,7 +80,7 @@ export class Batch implements Submittable {
     });
   }
 
-  /** @returns what pg is to call `handleError` with, nothing having been sent */
+  /** @returns an error that pg passes to `handleError` because nothing was sent; null otherwise */
   submit(connection: Connection): Error | null {
     this.#known = this.#prepared.of(connection);
     const wrong = this.statements.find((statement) => this.#isOfAnotherText(statement));
@@ -103,7 +105,7 @@ export class Batch implements Submittable {
     try {
       this.#rows.push(rowOf(this.#shape ?? withoutColumns, fields));
     } catch (error) {
-      // Thrown from here it would end the process.
+      // An exception in this callback would end the process.
       this.#failure ??= error;
     }
   }
@@ -128,7 +130,7 @@ export class Batch implements Submittable {
   }
 
   handleError(error: unknown): void {
-    // Whether it was parsed is not known, and its plan may be what was wrong.
+    // It may not have been parsed, and its plan may be the cause.
     this.#known.delete(this.statements[this.#answers.length]?.name ?? '');
     this.#reject(error);
   }
@@ -151,7 +153,7 @@ function send(
 ): void {
   const isKnown = known.has(name);
   if (!isKnown) {
-    // It may be there from a time when its first run failed.
+    // The server may have it from a first run that failed.
     if (name !== '') connection.close({ type: 'S', name }, true);
     connection.parse({ name, text, types: [] }, true);
   }
@@ -160,7 +162,7 @@ function send(
   connection.execute(null, true);
 }
 
-/** Rows of one statement are copies of one object, so that they have the same shape and are filled without growing. */
+/** Rows are copies of one object, so that all have the same hidden class and never grow. */
 function rowOf({ columns, empty }: RowShape, fields: readonly (string | null)[]): object {
   const row: Record<string, unknown> = { ...empty };
   for (let index = 0; index < columns.length; index += 1) {

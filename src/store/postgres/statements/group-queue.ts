@@ -1,8 +1,8 @@
-/** What a group queue is made of. */
+/** The parts of a group queue. */
 export interface GroupQueueParts<Member> {
   /**
-   * Works for the members of a group in their order; answers those that it leaves to the next group, which must be fewer. It
-   * never rejects: what fails is told to whoever asked for it.
+   * Processes the members of a group in order, and returns those that it defers to the next group, which must be fewer. It never
+   * rejects: failures are reported to the callers of the members.
    */
   readonly work: (group: readonly Member[]) => Promise<readonly Member[]>;
   /** The most members of a group. */
@@ -10,8 +10,8 @@ export interface GroupQueueParts<Member> {
 }
 
 /**
- * Lets calls share work, such as a commit or a query: one group is under way at a time, and what arrives meanwhile forms the
- * next one. What arrives while none is under way goes at once, alone.
+ * Lets calls share work, such as a commit or a query. One group is under way at a time, and calls that arrive meanwhile form the
+ * next one. A call that finds the queue idle starts at once as a group of one.
  */
 export class GroupQueue<Member> {
   readonly #parts: GroupQueueParts<Member>;

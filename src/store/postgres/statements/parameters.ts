@@ -1,13 +1,13 @@
 import { formatTime } from '../../../vault/time.ts';
 
-/** A parameter as it travels: text, or the binary form of what bytes are in. */
+/** A parameter in the protocol: text, or bytes in binary form. */
 export type Parameter = string | Buffer | null;
 
 /**
- * Spells a value as PostgreSQL reads it. Times are told in UTC, to the millisecond; objects as JSON; bytes, and arrays of
- * bytes, in binary form, which needs no quoting and is half as long.
+ * Serializes a value as a parameter of PostgreSQL: times in UTC to the millisecond, objects as JSON, bytes and arrays of bytes in
+ * binary form, which needs no quoting and is half as long.
  *
- * @throws TypeError for what no column can hold, such as an invalid date
+ * @throws TypeError for a value that no column can store, such as an invalid date
  */
 export function parameterOf(value: unknown): Parameter {
   if (value === null || value === undefined) return null;
@@ -21,12 +21,12 @@ function scalarText(value: unknown): string {
   if (value instanceof Date) return timeText(value);
   if (typeof value === 'object') return JSON.stringify(value);
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
-  throw new TypeError(`a parameter can not be of type ${typeof value}`);
+  throw new TypeError(`a parameter cannot be of type ${typeof value}`);
 }
 
 /** @see https://www.postgresql.org/docs/18/arrays.html#ARRAYS-IO */
 function arrayText(values: readonly unknown[]): string {
-  // Most are, and joining makes one text where adding makes one an element.
+  // The common case: joining is faster than concatenating.
   if (values.length > 0 && values.every(isPlainText)) return `{"${values.join('","')}"}`;
   let text = '';
   for (const value of values) text += text === '' ? elementText(value) : `,${elementText(value)}`;
@@ -47,7 +47,7 @@ function elementText(value: unknown): string {
   return special.test(text) ? `"${text.replaceAll(/["\\]/g, (sign) => `\\${sign}`)}"` : `"${text}"`;
 }
 
-/** Years that ISO 8601 spells with a sign PostgreSQL spells without, those before the first one as `BC`. */
+/** PostgreSQL writes years above 9999 without the sign of ISO 8601, and years before the first one as `BC`. */
 function timeText(time: Date): string {
   const text = formatTime(time);
   if (text.startsWith('+')) return text.slice(1);
@@ -58,7 +58,7 @@ function timeText(time: Date): string {
 
 const byteaOid = 17;
 
-/** One dimension from 1, no nulls. @see array_send in PostgreSQL's arrayfuncs.c */
+/** One dimension with the lower bound 1 and without nulls. @see array_send in PostgreSQL's arrayfuncs.c */
 function byteaArray(values: readonly Uint8Array[]): Buffer {
   const lengths = values.reduce((sum, { length }) => sum + 4 + length, 0);
   const bytes = Buffer.allocUnsafe(20 + lengths);

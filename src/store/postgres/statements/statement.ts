@@ -1,14 +1,14 @@
 import { parameterOf } from './parameters.ts';
 
-/** A statement to be prepared once a connection under its name, with the values of this run. */
+/** A statement that each connection prepares once under its name, with the values of this run. */
 export interface Statement {
-  /** At most 63 bytes; one name always stands for the same text. */
+  /** At most 63 bytes; a name always has the same text. Without a name, the statement is not prepared. */
   readonly name: string;
   readonly text: string;
   readonly values: readonly unknown[];
 }
 
-/** A statement before its parameters are numbered, so that several can become one. */
+/** A statement whose parameters are not numbered yet, so that several can be combined. */
 export interface Fragment {
   readonly name: string;
   readonly values: readonly unknown[];
@@ -16,15 +16,15 @@ export interface Fragment {
   readonly text: (first: number) => string;
 }
 
-/** The values of a row, by the properties of its entity. */
+/** The values of a row by the properties of its entity. */
 export type RowValues = object;
 
-/** The column of an entity's property, as the ORM's naming strategy has it: `workspaceId` is `workspace_id`. */
+/** The column of a property by the naming strategy of the ORM: `workspace_id` for `workspaceId`. */
 export function columnOf(property: string): string {
   return property.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-/** The columns of a table's alias under their properties' names: `c."auth_type" as "authType"`. */
+/** A select list of columns under the names of their properties: `c."auth_type" as "authType"`. */
 export function selectList(alias: string, properties: readonly string[]): string {
   return properties.map((property) => `${alias}."${columnOf(property)}" as "${property}"`).join(', ');
 }
@@ -55,7 +55,7 @@ export function updateRow(table: string, key: RowValues, changes: RowValues): Fr
   };
 }
 
-/** Makes one statement, and so one round trip, of several writes: all but the last become common table expressions. */
+/** Combines several writes into one statement: all but the last become common table expressions. */
 export function combine(...fragments: readonly [Fragment, ...Fragment[]]): Statement {
   let first = 1;
   const texts = fragments.map(({ text, values }) => {
@@ -72,13 +72,13 @@ export function combine(...fragments: readonly [Fragment, ...Fragment[]]): State
   };
 }
 
-/** The SQL types of a table's columns, by their properties. */
+/** The SQL types of columns by their properties. */
 export type ColumnTypes = Readonly<Record<string, string>>;
 
 /**
- * Inserts any number of rows by one statement, whose text does not depend on how many: each column is one array.
+ * Inserts any number of rows by one statement, whose text does not depend on their number: each column is one array.
  *
- * @param rows all with the same properties in the same order; at least one
+ * @param rows at least one, all with the same properties in the same order
  */
 export function insertRows(table: string, types: ColumnTypes, rows: readonly RowValues[]): Fragment {
   const columns = columnsOf(types, rows);
@@ -92,9 +92,9 @@ export function insertRows(table: string, types: ColumnTypes, rows: readonly Row
 }
 
 /**
- * Sets columns of any number of rows by one statement, as `insertRows`.
+ * Updates any number of rows by one statement, as `insertRows`.
  *
- * @param keys which of the properties name the row
+ * @param keys the properties that identify a row
  */
 export function updateRows(
   table: string,
@@ -114,14 +114,14 @@ export function updateRows(
 
 interface Column {
   readonly name: string;
-  /** Of the parameter, without its brackets. */
+  /** The element type of the parameter. */
   readonly type: string;
-  /** How the value is read from the row. */
+  /** The expression that reads the value from the row. */
   readonly read: string;
   readonly values: readonly unknown[];
 }
 
-/** `unnest` would flatten arrays of arrays: those travel as the text of an array. */
+/** `unnest` would flatten arrays of arrays, so these are sent as the text of an array. */
 function columnsOf(types: ColumnTypes, rows: readonly RowValues[]): Column[] {
   const table = rows.map((row) => Object.values(row));
   return Object.keys(rows[0] ?? {}).map((property, index) => {
@@ -144,23 +144,23 @@ function rowsFrom(columns: readonly Column[], first: number): string {
   return `unnest(${parameters}) as r (${columns.map(({ name }) => `"${name}"`).join(', ')})`;
 }
 
-/** How many texts of one kind are prepared; the server keeps each on every connection. */
+/** The most texts of one kind that are prepared. The server keeps each for every connection. */
 const namesMax = 64;
 
 /**
- * Names texts that are put together as they are needed, so that those that come first, which are those that come often, are
- * prepared. Beyond a bound there is no name for a text that is not known, and it is parsed each time.
+ * Names statements whose text varies, so that the first texts, which are the frequent ones, are prepared. Beyond a limit, a new
+ * text has no name and is parsed each time.
  */
 export class StatementNames {
   readonly #kind: string;
   readonly #names = new Map<string, string>();
 
-  /** @param kind begins all names; no other statement's name may begin with it */
+  /** @param kind the prefix of all names; no other statement's name may begin with it */
   constructor(kind: string) {
     this.#kind = kind;
   }
 
-  /** The name of a text; empty where it has none. */
+  /** The name of a text; empty if it has none. */
   nameOf(text: string): string {
     const known = this.#names.get(text);
     if (known !== undefined || this.#names.size === namesMax) return known ?? '';

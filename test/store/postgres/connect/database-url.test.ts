@@ -60,10 +60,10 @@ describe('a database URL', () => {
         () => undefined,
         (error: unknown) => (error instanceof Error ? error.message : error),
       );
-    expect(await problem()).to.equal('COFFER_DATABASE_URL: the file of sslrootcert can not be read');
+    expect(await problem()).to.equal('COFFER_DATABASE_URL: the file of sslrootcert cannot be read');
     await writeFile(file, createAuthority().issue('localhost').privateKey);
     expect(await problem()).to.equal(
-      'COFFER_DATABASE_URL: the file of sslrootcert must hold certificates of authorities in PEM',
+      'COFFER_DATABASE_URL: the file of sslrootcert must contain certificates of authorities in PEM',
     );
     await writeFile(file, createAuthority().certificate);
     expect(await problem()).to.equal(undefined);

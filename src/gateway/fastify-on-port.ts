@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
-import { requestIdOf } from './request/request-headers.ts';
-import { toOriginForm } from './request/request-target.ts';
-import { describeUnknownError } from './errors/unknown-error.ts';
 import { plainAnswer, serializeAnswer } from './errors/rest-problems.ts';
-import { sendAnswer } from './rest/send-answer.ts';
-import type { Connections } from './port/connections.ts';
+import { describeUnknownError } from './errors/unknown-error.ts';
 import {
   createPort,
   defaultPortTimeouts,
@@ -14,53 +10,42 @@ import {
   type Port,
   type PortOptions,
   type PortTimeouts,
-  type PortTls,
 } from './port/port.ts';
+import { requestIdOf } from './request/request-headers.ts';
+import { toOriginForm } from './request/request-target.ts';
+import { sendAnswer } from './rest/send-answer.ts';
 
-/** What a fastify instance on a port of ours is made of. */
-export interface FastifyOnPortParts {
+/** What a fastify instance on a port needs. */
+export interface FastifyOnPortParts extends Omit<PortOptions, 'timeouts' | 'onAcceptError'> {
   readonly log: Logger;
-  readonly tls?: PortTls;
   readonly timeouts?: Partial<PortTimeouts>;
-  /** Paths whose requests may take as long as they like. */
-  readonly untimedPaths: PortOptions['untimedPaths'];
-  readonly connections: Connections;
-  readonly takeStream: PortOptions['takeStream'];
-  /** Called for each request that passes no hook. */
+  /** Called for each request that the router refuses before any hook. */
   readonly begin: (request: FastifyRequest, reply: FastifyReply) => void;
 }
 
-/** Creates a fastify instance whose connections come through a port of ours, which has HTTP/1.1, HTTP/2 and TLS. */
+/** Creates a fastify instance whose connections come through a `Port`. */
 export function createFastifyOnPort(parts: FastifyOnPortParts): {
   readonly fastify: FastifyInstance;
   readonly port: Port;
 } {
-  const { begin, connections, log, takeStream, tls, untimedPaths } = parts;
+  const { begin, log } = parts;
   const timeouts = { ...defaultPortTimeouts, ...parts.timeouts };
   const onAcceptError = (error: Error): void =>
     log.error({ error: describeUnknownError(error) }, 'a connection was not accepted');
   let port: Port | undefined;
   const fastify = Fastify({
     serverFactory(listener) {
-      port = createPort(listener, {
-        timeouts,
-        untimedPaths,
-        connections,
-        takeStream,
-        onAcceptError,
-        ...(tls && { tls }),
-      });
+      port = createPort(listener, { ...parts, timeouts, onAcceptError });
       return port.http1;
     },
     genReqId: ({ headers }) => requestIdOf(headers),
     return503OnClosing: false,
     exposeHeadRoutes: true,
     rewriteUrl: toOriginForm,
-    // The port answers what is no request.
+    // The port answers what is not a request.
     clientErrorHandler: () => undefined,
-    // Queries are read where they are needed, and no further than they may go.
+    // Queries are read where they are needed, up to their limit.
     routerOptions: { maxParamLength: headerBytesMax, querystringParser: () => ({}) },
-    // What the router itself refuses passes no hook.
     frameworkErrors: (_error, request, reply) => {
       begin(request, reply);
       const refusal = plainAnswer(400, 'invalid_argument', 'the path is not properly percent-encoded');

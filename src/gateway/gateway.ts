@@ -22,7 +22,7 @@ import { createFastifyOnPort } from './fastify-on-port.ts';
 import { serveDocuments } from './openapi/serve-documents.ts';
 import { createPeerFinder } from './port/peer-address.ts';
 import type { Port, PortTimeouts } from './port/port.ts';
-import type { PortTls } from './port/tls-listener.ts';
+import type { PortTls } from './port/protocol-detection.ts';
 import { createRoomCheck, type UnreadLimits } from './port/unread-answers.ts';
 import { CallRegistry } from './request/call-registry.ts';
 import { isLocalServer } from './request/local-request.ts';

@@ -1,6 +1,6 @@
 import { isFetchable } from '../authentication/oidc/issuer-documents.ts';
 import { parseConfig, type Config, type Environment } from '../config/config.ts';
-import { compileTrustedProxies } from '../gateway/port/trusted-proxies.ts';
+import { compileTrustedProxies } from '../gateway/port/peer-address.ts';
 import { faultOfDatabaseUrl } from '../store/postgres/connect/database-connection.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { VaultError } from '../../vault/errors.ts';
 import { networkOf } from '../../vault/network.ts';
-import type { IsTrustedProxy } from '../port/trusted-proxies.ts';
+import type { IsTrustedProxy } from '../port/peer-address.ts';
 import type { CallInFlight, EnterCall } from '../request/request-log.ts';
 import { refusedAuthentication, type RequestAuthenticator } from './authenticate.ts';
 

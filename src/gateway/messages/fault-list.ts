@@ -1,13 +1,18 @@
 import type { Fault, Problem } from '../contract/dialect.ts';
 import { faultsMax, quote } from '../errors/refusal-limits.ts';
-import type { PlacedFault } from './request-checker.ts';
 
-/** What is wrong with a request, as far as a refusal lists it. */
+/** A fault with its place: the positions of fields and items from the root of the message. */
+export interface PlacedFault {
+  readonly fault: Fault;
+  readonly order: readonly number[];
+}
+
+/** The faults of a request that a refusal lists. */
 export type FaultList = Omit<Extract<Problem, { kind: 'invalid_request' }>, 'kind'>;
 
 const sourceRanks: Readonly<Record<Fault['source'], number>> = { path: 0, query: 1, body: 2, header: 3 };
 
-/** Lists faults in the model's order, each name cut to what a refusal quotes, and no more than 100 of them. */
+/** Lists at most 100 faults, in the order of the message's fields, with each name shortened to what a refusal quotes. */
 export function faultListOf(found: readonly PlacedFault[]): FaultList {
   const faults = found
     .toSorted(compare)
@@ -16,17 +21,14 @@ export function faultListOf(found: readonly PlacedFault[]): FaultList {
   return { faults, ...(found.length > faultsMax && { hasMore: true }) };
 }
 
-/**
- * Makes the test whether a place overlaps with those of faults: where one stands at or above the other, the first one found says
- * enough.
- */
+/** Creates the test whether a place is the place of a fault, or above or below one; then a second fault would be redundant. */
 export function overlapWith(faults: readonly PlacedFault[]): (order: readonly number[]) => boolean {
   const at = new Set(faults.map(({ order }) => order.join()));
   const above = new Set(faults.flatMap(({ order }) => prefixesOf(order)));
   return (order) => above.has(order.join()) || prefixesOf(order).some((prefix) => at.has(prefix));
 }
 
-/** A place and all that it stands in, each by its positions joined. */
+/** A place and its ancestors, each as its joined positions. */
 function prefixesOf(order: readonly number[]): string[] {
   return Array.from({ length: order.length + 1 }, (_, length) => order.slice(0, length).join());
 }
@@ -35,7 +37,7 @@ function quoteFault(fault: Fault): Fault {
   return { ...fault, path: quotePath(fault.path) };
 }
 
-/** The most bytes that all names of a path take; what stands deeper is left out. */
+/** The most bytes that the names of a path take; deeper ones are left out. */
 const pathBytesMax = 4_096;
 
 function quotePath(path: Fault['path']): Fault['path'] {

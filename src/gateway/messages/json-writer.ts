@@ -23,34 +23,34 @@ import type { JsonStyle } from '../contract/dialect.ts';
 import { isJson } from '../request/json-guard.ts';
 import { fieldReader, wireNameOf } from '../routes/message-fields.ts';
 
-/** Spells a message, or one value of a field, as JSON text, as `JSON.stringify` spells it. */
+/** Serializes a message, or one value of a field, as JSON text, exactly as `JSON.stringify` would. */
 export type JsonWriter = (value: unknown) => string;
 
-/** Makes writers in one style; each message type is compiled once. */
+/** Creates writers in one style; each message type is compiled once. */
 export interface JsonWriters {
   ofMessage(message: DescMessage): JsonWriter;
-  /** The writer of what one field of a message holds; an unset field is null, whatever the style says. */
+  /** The writer of the value of one field; an unset field is null in every style. */
   ofField(field: DescField): (message: Message) => string;
 }
 
-/** How one field of a message is spelt. */
+/** How one field of a message is written. */
 interface Member {
-  /** Its name where it is the first of its object, and where others precede it. */
+  /** Its name with punctuation, as the first member of its object and as a further one. */
   readonly first: string;
   readonly next: string;
   readonly read: (message: object) => unknown;
   readonly write: JsonWriter;
-  /** What stands for it where it is not set; undefined where nothing does. */
+  /** What is written for an unset field; undefined for nothing. */
   readonly unset: string | undefined;
 }
 
-/** Makes the writers of a style. @see https://protobuf.dev/programming-guides/json/ */
+/** Creates the writers of a style. @see https://protobuf.dev/programming-guides/json/ */
 export function createJsonWriters(style: JsonStyle): JsonWriters {
   const compiled = new Map<DescMessage, JsonWriter>();
   const ofMessage = (message: DescMessage): JsonWriter => {
     const known = compiled.get(message);
     if (known) return known;
-    // Entered before its members are compiled, since messages may hold their own kind.
+    // Entered before its members are compiled, because a type may contain itself.
     const members: Member[] = [];
     const writer = wellKnownWriters[message.typeName]?.(style) ?? writeMembers(members);
     compiled.set(message, writer);
@@ -103,7 +103,7 @@ function compileValue(field: DescField, style: JsonStyle, ofMessage: (message: D
     case 'enum':
       return writeEnum(field.enum);
     case 'message':
-      // A wrapper outside of a oneof is kept as the bare value.
+      // Outside of a oneof, a wrapper is represented by its value.
       return isWrapperDesc(field.message) && !field.oneof
         ? writeScalar(wrapped(field.message), style)
         : messageValue(field.message, ofMessage);
@@ -141,7 +141,7 @@ function elementWriter(
   return writeScalar(field.scalar, style);
 }
 
-/** A Struct is kept as the JSON object that it is. */
+/** A Struct is represented by its JSON object. */
 function messageValue(message: DescMessage, ofMessage: (message: DescMessage) => JsonWriter): JsonWriter {
   return message.typeName === 'google.protobuf.Struct' ? writeJson : ofMessage(message);
 }
@@ -151,7 +151,7 @@ function writeJson(value: unknown): string {
   return JSON.stringify(value);
 }
 
-/** What stands in JSON as it is; surrogates may be alone, which JSON.stringify escapes. */
+/** Text that needs no escapes. Surrogates are excluded, because JSON.stringify escapes unpaired ones. */
 const plainText = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/;
 
 function quote(text: string): string {
@@ -178,7 +178,7 @@ function writeScalar(scalar: ScalarType, style: JsonStyle): JsonWriter {
   return style.int64 === 'number' ? writeWithNumbers : writeWithStrings;
 }
 
-/** JSON has no spelling for what is not finite. */
+/** JSON has no literal for what is not finite. */
 function writeFloat(value: unknown): string {
   assert(typeof value === 'number');
   return Number.isFinite(value) ? String(value) : `"${value}"`;
@@ -197,7 +197,7 @@ function writeWithStrings(value: unknown): string {
   return String(value);
 }
 
-/** The year 9999 ends with the second before. */
+/** The first second of the year 10000. */
 const plainSecondsMax = 253_402_300_800n;
 
 /** Messages whose JSON is not an object of their fields. */
@@ -228,7 +228,7 @@ function writeWrapper(kind: string, style: JsonStyle): JsonWriter {
   };
 }
 
-/** Times of whole milliseconds, which are all that the vault keeps, are spelt without the library, which takes its time. */
+/** Times in whole milliseconds, the only ones that the vault stores, are formatted without the library, which is slow. */
 function writeTimestamp(value: unknown): string {
   assert(isMessage(value, TimestampSchema));
   const { seconds, nanos } = value;

@@ -4,8 +4,8 @@ import { limits } from '../../vault/limits.ts';
 
 type Members = Record<string, JsonValue>;
 
-/** What a `google.protobuf.Value` holds so far: of several kinds the last counts, and objects and lists of several pieces are one. */
-interface Held {
+/** The content of a `google.protobuf.Value` so far. Of several kinds the last counts; several objects or lists are merged. */
+interface Content {
   scalar: JsonValue;
   members: Members | undefined;
   items: JsonValue[] | undefined;
@@ -14,8 +14,8 @@ interface Held {
 /**
  * Reads the bytes of a `google.protobuf.Struct` as JSON.
  *
- * @throws Error for what is none, for objects and lists that are nested more than 64 deep, and for more members and items than
- *   JSON of `limits.jsonMarks` has
+ * @throws Error for malformed bytes, for objects and lists nested more than 64 deep, and for more members and items than JSON of
+ *   `limits.jsonMarks` has
  * @see https://protobuf.dev/reference/protobuf/google.protobuf/#struct
  */
 export function readBinaryStruct(bytes: Uint8Array): JsonObject {
@@ -25,13 +25,13 @@ export function readBinaryStruct(bytes: Uint8Array): JsonObject {
   return members;
 }
 
-/** A member of JSON has a comma and a colon; an item of a list, and an object or list itself, have one mark. */
+/** The punctuation of JSON: a member has a comma and a colon; an item has a comma; an object or list counts as one. */
 const marks = { member: 2, item: 1, container: 1 } as const;
 
 class StructReader extends BinaryReader {
   #marks = 0;
 
-  /** @throws RangeError where there are more marks than JSON may have */
+  /** @throws RangeError for more marks than JSON may have */
   count(added: number): void {
     this.#marks += added;
     if (this.#marks > limits.jsonMarks) throw new RangeError('the Struct has too many values');
@@ -52,18 +52,18 @@ function readMembers(reader: StructReader, end: number, members: Members, depth:
 
 function readMember(reader: StructReader, end: number, members: Members, depth: number): void {
   let name = '';
-  const held = nothingHeld();
+  const content = emptyContent();
   readRecords(reader, end, (number, wireType) => {
     if (wireType !== WireType.LengthDelimited) return false;
     if (number === numbers.key) name = reader.string(true);
-    else if (number === numbers.memberValue) readValue(reader, endOf(reader), held, depth);
+    else if (number === numbers.memberValue) readValue(reader, endOf(reader), content, depth);
     else return false;
     return true;
   });
-  setMember(members, name, valueOf(held));
+  setMember(members, name, valueOf(content));
 }
 
-/** The name `__proto__` would set the prototype; it is refused later, by its name. */
+/** An assignment to `__proto__` would set the prototype; a later check refuses the name. */
 function setMember(members: Members, name: string, value: JsonValue): void {
   if (name !== '__proto__') members[name] = value;
   else Object.defineProperty(members, name, { value, configurable: true, enumerable: true, writable: true });
@@ -73,23 +73,23 @@ function readItems(reader: StructReader, end: number, items: JsonValue[], depth:
   readRecords(reader, end, (number, wireType) => {
     if (number !== numbers.values || wireType !== WireType.LengthDelimited) return false;
     reader.count(marks.item);
-    const held = nothingHeld();
-    readValue(reader, endOf(reader), held, depth);
-    items.push(valueOf(held));
+    const content = emptyContent();
+    readValue(reader, endOf(reader), content, depth);
+    items.push(valueOf(content));
     return true;
   });
 }
 
-function readValue(reader: StructReader, end: number, held: Held, depth: number): void {
+function readValue(reader: StructReader, end: number, content: Content, depth: number): void {
   readRecords(reader, end, (number, wireType) => {
     if (wireType !== wireTypes[number]) return false;
-    if (number === kinds.object || number === kinds.list) readContainer(reader, number, held, depth + 1);
-    else hold(held, { scalar: readScalar(reader, number) });
+    if (number === kinds.object || number === kinds.list) readContainer(reader, number, content, depth + 1);
+    else setContent(content, { scalar: readScalar(reader, number) });
     return true;
   });
 }
 
-/** By the numbers of a Value's fields. */
+/** By the field numbers of `google.protobuf.Value`. */
 const wireTypes: Readonly<Record<number, WireType>> = {
   [kinds.null]: WireType.Varint,
   [kinds.number]: WireType.Bit64,
@@ -107,36 +107,36 @@ function readScalar(reader: StructReader, number: number): JsonValue {
   return null;
 }
 
-function readContainer(reader: StructReader, number: number, held: Held, depth: number): void {
+function readContainer(reader: StructReader, number: number, content: Content, depth: number): void {
   if (depth > limits.jsonDepth) throw new Error('the Struct is nested too deep');
   reader.count(marks.container);
   const end = endOf(reader);
   if (number === kinds.object) {
-    const members = held.members ?? {};
+    const members = content.members ?? {};
     readMembers(reader, end, members, depth);
-    hold(held, { members });
+    setContent(content, { members });
   } else {
-    const items = held.items ?? [];
+    const items = content.items ?? [];
     readItems(reader, end, items, depth);
-    hold(held, { items });
+    setContent(content, { items });
   }
 }
 
-function nothingHeld(): Held {
+function emptyContent(): Content {
   return { scalar: null, members: undefined, items: undefined };
 }
 
-function hold(held: Held, { scalar = null, members, items }: Partial<Held>): void {
-  held.scalar = scalar;
-  held.members = members;
-  held.items = items;
+function setContent(content: Content, { scalar = null, members, items }: Partial<Content>): void {
+  content.scalar = scalar;
+  content.members = members;
+  content.items = items;
 }
 
-function valueOf({ scalar, members, items }: Held): JsonValue {
+function valueOf({ scalar, members, items }: Content): JsonValue {
   return members ?? items ?? scalar;
 }
 
-/** Reads records up to an end; those that `read` does not take are skipped. */
+/** Reads records up to an end, and skips those that `read` does not take. */
 function readRecords(reader: StructReader, end: number, read: (number: number, wireType: WireType) => boolean): void {
   while (reader.pos < end) {
     const [number, wireType] = reader.tag();
@@ -145,7 +145,7 @@ function readRecords(reader: StructReader, end: number, read: (number: number, w
   if (reader.pos !== end) throw new RangeError('premature end');
 }
 
-/** Where what begins with its length ends. */
+/** The end of a record that begins with its length. */
 function endOf(reader: BinaryReader): number {
   const length = reader.uint32();
   const end = reader.pos + length;

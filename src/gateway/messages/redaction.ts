@@ -3,17 +3,17 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.
 import { quote, quotedBytesMax } from '../errors/refusal-limits.ts';
 import { findField, isSecretField } from '../routes/message-fields.ts';
 
-/** What stands in an error for a value that must not be shown. */
+/** Replaces a secret value in an error. */
 export const redacted = '[redacted]';
 
-/** Hides a value, unless there is nothing to hide: null and the empty string stay. */
+/** Hides a value; null and the empty string stay. */
 export function hide(value: JsonValue): JsonValue {
   return value === null || value === '' ? value : redacted;
 }
 
 /**
- * Copies the beginning of what was sent for a message, without its secrets: fields marked `debug_redact`, whatever stands where a
- * message with such fields belongs, and members that the message does not have, since a secret under a misspelt name is one, too.
+ * Copies the beginning of the JSON sent for a message, without secrets: fields marked `debug_redact`, any other value in the
+ * place of a message with such fields, and unknown members, because a secret may have been sent under a misspelled name.
  *
  * @returns a text of at most 256 bytes, or other JSON that takes no more
  */
@@ -21,35 +21,35 @@ export function redactMessage(message: DescMessage, sent: JsonValue): JsonValue 
   return showMessage(message)(sent, new Room()) ?? null;
 }
 
-/** Copies the beginning of what was sent for a field, without its secrets; as `redactMessage`. */
+/** Copies the beginning of the JSON sent for a field, as `redactMessage` does. */
 export function redactField(field: DescField, sent: JsonValue): JsonValue {
   return showField(field)(sent, new Room()) ?? null;
 }
 
-/** Copies the beginning of a value that holds no secret; as `redactMessage`. */
+/** Copies the beginning of a value that contains no secret, as `redactMessage` does. */
 export function quoteValue(sent: JsonValue): JsonValue {
   return showValue(sent, new Room()) ?? null;
 }
 
-/** Tells whether a value is a JSON array. */
+/** Whether a value is a JSON array. */
 export function isJsonList(value: JsonValue | undefined): value is readonly JsonValue[] {
   return Array.isArray(value);
 }
 
-/** How many bytes of JSON a copy may still take. */
+/** The bytes of JSON that a copy may still take. */
 class Room {
   #bytesLeft: number = quotedBytesMax;
-  /** Nothing has been copied yet: a text that is all of the copy is measured without its quotes. */
+  /** Nothing has been copied yet: a text that is the whole copy is measured without its quotes. */
   #isWhole = true;
 
-  /** Takes a value that is no container; undefined where it does not fit, and then nothing else does. */
+  /** Takes a scalar value; undefined if it does not fit, and then nothing else does. */
   take(value: JsonValue): JsonValue | undefined {
     const kept = typeof value === 'string' ? quote(value, this.#textBytesMax()) : value;
     if (this.#isWhole) return kept;
     return this.takeBytes(Buffer.byteLength(JSON.stringify(kept))) ? kept : undefined;
   }
 
-  /** Takes bytes of JSON; false where there are fewer left. */
+  /** Takes bytes of JSON; false if there are fewer left. */
   takeBytes(bytes: number): boolean {
     this.#isWhole = false;
     const fits = bytes <= this.#bytesLeft;
@@ -62,7 +62,7 @@ class Room {
   }
 }
 
-/** Copies as much of a value as there is room for; undefined where there is none. */
+/** Copies as much of a value as there is room for; undefined if there is none. */
 type Show = (sent: JsonValue, room: Room) => JsonValue | undefined;
 
 const showHidden: Show = (sent, room) => room.take(hide(sent));
@@ -74,7 +74,7 @@ const showValue: Show = (sent, room) => {
 
 function showMessage(message: DescMessage): Show {
   return (sent, room) => {
-    if (!isJsonObject(sent)) return holdsSecrets(message) ? showHidden(sent, room) : showValue(sent, room);
+    if (!isJsonObject(sent)) return hasSecrets(message) ? showHidden(sent, room) : showValue(sent, room);
     if (message.typeName.startsWith('google.protobuf.')) return showValue(sent, room);
     return showMembers(sent, room, (name) => {
       const field = findField(message, name);
@@ -119,9 +119,9 @@ function showMembers(sent: JsonObject, room: Room, showOf: (name: string) => Sho
   return Object.fromEntries(shown);
 }
 
-function holdsSecrets(message: DescMessage, above: readonly DescMessage[] = []): boolean {
+function hasSecrets(message: DescMessage, above: readonly DescMessage[] = []): boolean {
   if (above.includes(message)) return false;
   return message.fields.some(
-    (field) => isSecretField(field) || (field.message && holdsSecrets(field.message, [...above, message])),
+    (field) => isSecretField(field) || (field.message && hasSecrets(field.message, [...above, message])),
   );
 }

@@ -6,34 +6,29 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.
 import type { Fault, FaultRule } from '../contract/dialect.ts';
 import { faultsMax } from '../errors/refusal-limits.ts';
 import { isRequiredField, isSecretField, itemsMaxOf, wireNameOf } from '../routes/message-fields.ts';
+import type { PlacedFault } from './fault-list.ts';
 import { hide, isJsonList, quoteValue, redactField, redactMessage } from './redaction.ts';
 import { enumCheck, scalarCheck, textMessageCheck, type Refusal, type ValueCheck } from './scalar-checks.ts';
 
-/** A fault with its place in the order of the model: positions of fields and items from the root. */
-export interface PlacedFault {
-  readonly fault: Fault;
-  readonly order: readonly number[];
-}
-
-/** What a check found. */
+/** The result of a check. */
 export interface CheckedObject {
-  /** The members that are in order, by their proto names; `fromJson` takes them all. */
+  /** The valid members, by their proto names; `fromJson` accepts them all. */
   readonly json: JsonObject;
-  /** Where there are more than `faultsMax`, the check has stopped, and the members are not complete. */
+  /** If there are more than `faultsMax`, the check has stopped, and the members are incomplete. */
   readonly faults: readonly PlacedFault[];
 }
 
-/** Looks at raw JSON before it becomes a message, and finds every fault at once, up to one more than `faultsMax`. */
+/** Checks JSON before it becomes a message, and finds all faults at once, up to one more than `faultsMax`. */
 export type RequestCheck = (sent: JsonObject) => CheckedObject;
 
-/** How a request's members are named and treated, and where they come from. */
+/** How the members of a request are named and treated, and where they come from. */
 export interface CheckStyle {
   readonly names: 'proto' | 'json';
   readonly unknownMembers: 'ignore' | 'refuse';
   readonly source: Fault['source'];
 }
 
-/** Where a value stands, as a chain up to the root. */
+/** The place of a value, as a chain up to the root. */
 interface Place {
   readonly parent: Place | undefined;
   readonly name: string | number;
@@ -45,14 +40,14 @@ interface Walk extends CheckStyle {
   readonly faults: PlacedFault[];
 }
 
-/** Undefined where the value is at fault. */
+/** Returns undefined if the value is at fault. */
 type FieldCheck = (value: JsonValue, place: Place, walk: Walk) => JsonValue | undefined;
 
-/** A field, with all that is asked of it for every request. */
+/** A field, with what is compiled once for all requests. */
 interface Member {
   readonly field: DescField;
-  /** Under any of these it may be sent. */
-  readonly spellings: readonly string[];
+  /** The names by which it may be sent. */
+  readonly names: readonly string[];
   readonly wireName: string;
   readonly position: number;
   readonly isRequired: boolean;
@@ -60,11 +55,11 @@ interface Member {
   readonly check: FieldCheck;
 }
 
-/** Behind all that the model knows. */
+/** After all known fields. */
 const unknownPosition = Number.MAX_SAFE_INTEGER;
 
 /**
- * Makes the check of a message.
+ * Creates the check of a message type.
  *
  * @param fields those of the message that may come from this source
  */
@@ -81,7 +76,7 @@ export function createRequestCheck(
     compiled.set(nested, members);
     return members;
   };
-  // Members are compiled when a message first comes, since a message may hold its own kind.
+  // Members are compiled when a message type is first met, because a type may contain itself.
   const ofMessage =
     (nested: DescMessage): FieldCheck =>
     (value, place, walk) =>
@@ -98,7 +93,7 @@ export function createRequestCheck(
 function compileMember(field: DescField, style: CheckStyle, ofMessage: (message: DescMessage) => FieldCheck): Member {
   return {
     field,
-    spellings: [...new Set([field.name, field.jsonName])],
+    names: [...new Set([field.name, field.jsonName])],
     wireName: wireNameOf(field, style.names),
     position: field.parent.fields.indexOf(field),
     isRequired: isRequiredField(field),
@@ -118,10 +113,10 @@ function checkMembers(
   let known = 0;
   for (const member of members) {
     if (hasEnough(walk)) return json;
-    const spellings = spellingsOf(member, sent);
-    known += spellings.length;
-    if (spellings.length === 0 && !member.isRequired) continue;
-    const value = checkMember(message, member, spellings, sent, parent, walk);
+    const names = namesIn(sent, member);
+    known += names.length;
+    if (names.length === 0 && !member.isRequired) continue;
+    const value = checkMember(message, member, names, sent, parent, walk);
     if (value !== undefined) json[member.field.name] = value;
   }
   if (walk.unknownMembers === 'refuse' && known < Object.keys(sent).length) {
@@ -132,10 +127,10 @@ function checkMembers(
 
 const notSent: readonly string[] = [];
 
-/** Under which of its spellings a member was sent. Most were under none, which costs no array and no closure. */
-function spellingsOf({ spellings }: Member, sent: JsonObject): readonly string[] {
+/** The names by which a member was sent. Most members are absent, which costs no allocation. */
+function namesIn(sent: JsonObject, { names }: Member): readonly string[] {
   let found: string[] | undefined;
-  for (const name of spellings) if (Object.hasOwn(sent, name)) (found ??= []).push(name);
+  for (const name of names) if (Object.hasOwn(sent, name)) (found ??= []).push(name);
   return found ?? notSent;
 }
 
@@ -151,7 +146,7 @@ function checkMember(
   const here: Place = { parent, name: wireName, position, isSecret: isSecret || isWithinSecret };
   const value = name === undefined ? undefined : sent[name];
   if (value === undefined) {
-    // Nothing was sent for it: what is shown is the object that it is missing from.
+    // Shows the object that the field is missing from.
     const around = walk.source === 'body' ? () => redactMessage(message, sent) : notShown;
     return refuse({ rule: 'missing' }, around, { ...here, isSecret: isWithinSecret }, walk);
   }
@@ -161,7 +156,7 @@ function checkMember(
 }
 
 function refuseUnknown(members: readonly Member[], sent: JsonObject, parent: Place | undefined, walk: Walk): void {
-  const known = new Set(members.flatMap(({ spellings }) => spellings));
+  const known = new Set(members.flatMap(({ names }) => names));
   for (const name of Object.keys(sent)) {
     if (hasEnough(walk)) return;
     if (known.has(name)) continue;
@@ -189,7 +184,7 @@ function compileValue(field: DescField, ofMessage: (message: DescMessage) => Fie
   return special ? shapeCheck(special.rule, special.fits) : ofMessage(message);
 }
 
-/** Messages that are any JSON of a kind. */
+/** Messages that accept any JSON of a kind. */
 const specialMessages: Readonly<
   Record<string, { readonly rule: FaultRule; readonly fits: (value: JsonValue) => boolean }>
 > = {
@@ -209,7 +204,7 @@ function leafCheck(check: ValueCheck): FieldCheck {
   };
 }
 
-/** With one bad item the whole list is left out, so that what is found later counts no items wrongly. */
+/** A list with a bad item is left out, so that the indexes of later findings are right. */
 function listCheck(field: DescField, check: FieldCheck): FieldCheck {
   const itemsMax = itemsMaxOf(field);
   return (value, place, walk) => {
@@ -247,7 +242,7 @@ function mapCheck(field: DescField, check: FieldCheck, key: ScalarType): FieldCh
   };
 }
 
-/** What a list or a map holds is not looked at where there is too much of it. */
+/** The items of a list or map with too many of them are not checked. */
 function refuseTooMany(field: DescField, value: JsonValue, place: Place, walk: Walk): undefined {
   return refuse({ rule: 'too_many', expected: itemsMaxOf(field) }, () => redactField(field, value), place, walk);
 }
@@ -256,14 +251,14 @@ function within(parent: Place, name: string | number, position: number): Place {
   return { parent, name, position, isSecret: parent.isSecret };
 }
 
-/** Whether there are more faults than a refusal lists: then nothing more is looked at. */
+/** Whether there are more faults than a refusal lists; then the check stops. */
 function hasEnough({ faults }: Walk): boolean {
   return faults.length > faultsMax;
 }
 
 const notShown = (): undefined => undefined;
 
-/** @param show makes what is shown of the value */
+/** @param show returns what the refusal shows of the value */
 function refuse(refusal: Refusal, show: () => JsonValue | undefined, place: Place, walk: Walk): undefined {
   if (hasEnough(walk)) return undefined;
   const input = show();

@@ -2,15 +2,15 @@ import { create, ScalarType } from '@bufbuild/protobuf';
 import type { DescField, DescMessage, Message } from '@bufbuild/protobuf';
 import type { Violation } from '@bufbuild/protovalidate';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.ts';
-import type { RequestHeaders } from '../request/request-headers.ts';
 import type { Fault } from '../contract/dialect.ts';
 import { faultsMax } from '../errors/refusal-limits.ts';
-import { faultListOf, overlapWith, type FaultList } from './fault-list.ts';
 import { findUnstorable } from '../request/json-guard.ts';
-import { createJsonMessageReader } from './read-json-message.ts';
+import type { RequestHeaders } from '../request/request-headers.ts';
 import { findField, isRequiredField, resolveFieldPath } from '../routes/message-fields.ts';
-import { createRequestCheck, type PlacedFault } from './request-checker.ts';
 import type { BodyBinding, Route } from '../routes/route-table.ts';
+import { faultListOf, overlapWith, type FaultList, type PlacedFault } from './fault-list.ts';
+import { createJsonMessageReader } from './message-readers.ts';
+import { createRequestCheck } from './request-checker.ts';
 import {
   mergeTrees,
   pathsOfVariables,
@@ -21,94 +21,64 @@ import {
 } from './text-values.ts';
 import { faultOfViolation } from './violation-faults.ts';
 
-/** What a REST request has beside its path. */
+/** The parts of a REST request beside its path. */
 export interface RequestParts {
   readonly query: URLSearchParams;
   readonly headers: RequestHeaders;
-  /** Undefined where none was sent, or the route takes none. */
+  /** Undefined if none was sent, or the route takes none. */
   readonly body: JsonValue | undefined;
 }
 
-/** Makes messages out of the requests of one route. */
+/** Builds messages from the requests of one route. */
 export interface RequestReader {
-  /** Whether a request without a body lacks something that it must have. */
+  /** Whether a request without a body lacks a required field. */
   readonly needsBody: boolean;
-  /** Reads what the path holds, which can be known before the rest. */
-  readPath(variables: Readonly<Record<string, string>>): BegunRequest;
+  /** Reads the path, which is known before the rest. */
+  readPath(variables: PathVariables): BegunRequest;
 }
 
-/** A request of which the path is read. */
+type PathVariables = Readonly<Record<string, string>>;
+
+/** A request whose path has been read. */
 export interface BegunRequest {
-  /** What the path tells, and nothing else; a variable of the wrong type is left out. */
+  /** The fields given by the path; a variable of the wrong type is left out. */
   readonly message: Message;
-  /** The whole message, or what is wrong with the request. */
+  /** Returns the whole message, or the faults of the request. */
   readRest(parts: RequestParts): { readonly message: Message } | FaultList;
 }
 
-/** @param validate what finds the broken rules of a message */
-export function createRequestReader(
-  route: Route,
-  validate: (schema: DescMessage, message: Message) => readonly Violation[],
-): RequestReader {
+/** Finds the rules that a message breaks. */
+type Validate = (schema: DescMessage, message: Message) => readonly Violation[];
+
+/** Creates the reader of a route. */
+export function createRequestReader(route: Route, validate: Validate): RequestReader {
   const { input } = route.rpc.method;
-  const { names } = route.dialect.rest.json;
-  const { unknownMembers } = route.dialect.rest;
   const origins = originsOf(route);
-  const style = { names, unknownMembers };
-  const ofPath = createRequestCheck(input, origins.path, { ...style, source: 'path' });
-  const ofQuery = createRequestCheck(input, origins.query, { ...style, source: 'query' });
-  const ofBody = createRequestCheck(input, origins.body, { ...style, source: 'body' });
-
+  const check = createPartChecks(route, origins);
   const decode = createDecoder(input);
-  const variablePaths = pathsOfVariables(input, route.template);
   const headerFields = fieldsOfHeaders(route);
-
-  const checkPath = (variables: Readonly<Record<string, string>>): Checked => {
-    const checked = ofPath(readVariables(variablePaths, variables));
-    // The message around a nested variable comes from elsewhere; only the variables themselves are this source's to judge.
-    return { json: checked.json, faults: checked.faults.filter(({ order }) => origins.variables.has(order.join())) };
-  };
-  const checkQuery = (query: URLSearchParams): Checked => {
-    const { sent, unknown, twice } = readQuery(input, query);
-    const faults = (unknownMembers === 'refuse' ? unknown.slice(0, faultsMax + 1) : []).map((name) => ({
-      fault: unknownParameter(name),
-      order: [Number.MAX_SAFE_INTEGER],
-    }));
-    const checked = ofQuery(sent);
-    return { json: checked.json, faults: [...checked.faults, ...twice.map(sentTwice), ...faults] };
-  };
-  const checkBody = (body: JsonValue | undefined): Checked => {
-    const checked = ofBody(bodyTree(route.body, body));
-    return { json: checked.json, faults: checked.faults.filter(({ order }) => !origins.variables.has(order.join())) };
-  };
-  const findViolations = (json: JsonObject, message: Message): PlacedFault[] =>
-    validate(input, message).map((violation) =>
-      faultOfViolation(violation, { message: input, names, sent: json, sourceOf: origins.sourceOf }),
-    );
-  const withoutQuery = checkQuery(new URLSearchParams());
-
+  const violationsOf = createViolationSearch(route, origins, validate);
+  const withoutQuery = check.query(new URLSearchParams());
   return {
     needsBody: needsBody(route, origins),
     readPath(variables) {
-      const ofVariables = checkPath(variables);
-      const named = decode(ofVariables.json);
+      const ofPath = check.path(variables);
+      const named = decode(ofPath.json);
       return {
         message: named ?? create(input),
         readRest({ query, headers, body }) {
-          const flaw = findFlaw(variables, query, body);
-          if (flaw) return faultListOf([{ fault: flaw, order: [] }]);
-          const checked = [ofVariables, query.size === 0 ? withoutQuery : checkQuery(query), checkBody(body)];
+          const unstorable = unstorableFault(variables, query, body);
+          if (unstorable) return faultListOf([{ fault: unstorable, order: [] }]);
+          const checked = [ofPath, query.size === 0 ? withoutQuery : check.query(query), check.body(body)];
           const ofHeaders = readHeaders(headerFields, headers);
           const ofRest = checked.reduceRight((tree, part) => mergeTrees(part.json, tree), {});
           const json = mergeTrees(ofRest, ofHeaders.json);
           const faults = [...checked, ofHeaders].flatMap((part) => part.faults);
           faults.push(...faultsBesideHeaders(headerFields, origins, ofRest, ofHeaders.json));
           if (faults.length > faultsMax) return faultListOf(faults);
-          const message = json === ofVariables.json ? named : decode(json);
+          const message = json === ofPath.json ? named : decode(json);
           if (!message) return faultListOf([...faults, undecodable]);
-          const overlaps = overlapWith(faults);
-          const violations = findViolations(json, message).filter(({ order }) => !overlaps(order));
-          const all = [...faults, ...violations];
+          const all = [...faults, ...violationsOf(json, message, faults)];
           return all.length === 0 ? { message } : faultListOf(all);
         },
       };
@@ -121,17 +91,64 @@ interface Checked {
   readonly faults: readonly PlacedFault[];
 }
 
-/** Where each field of a request's root comes from. */
+/** Compiles the checks of the path, the query and the body. */
+function createPartChecks({ body: binding, dialect, rpc, template }: Route, origins: Origins) {
+  const { input } = rpc.method;
+  const { json, unknownMembers } = dialect.rest;
+  const style = { names: json.names, unknownMembers };
+  const pathCheck = createRequestCheck(input, origins.path, { ...style, source: 'path' });
+  const queryCheck = createRequestCheck(input, origins.query, { ...style, source: 'query' });
+  const bodyCheck = createRequestCheck(input, origins.body, { ...style, source: 'body' });
+  const variablePaths = pathsOfVariables(input, template);
+  const isVariable = ({ order }: PlacedFault): boolean => origins.variables.has(order.join());
+  return {
+    /** The message around a nested variable comes from elsewhere, so that only faults of the variables count. */
+    path(variables: PathVariables): Checked {
+      const checked = pathCheck(readVariables(variablePaths, variables));
+      return { json: checked.json, faults: checked.faults.filter(isVariable) };
+    },
+    query(query: URLSearchParams): Checked {
+      const { sent, unknown, twice } = readQuery(input, query);
+      const unknownFaults = unknownMembers === 'refuse' ? unknown.slice(0, faultsMax + 1).map(unknownParameter) : [];
+      const checked = queryCheck(sent);
+      const further = [...twice.map(sentTwice), ...unknownFaults].map((fault) => ({ fault, order: atEnd }));
+      return { json: checked.json, faults: [...checked.faults, ...further] };
+    },
+    body(body: JsonValue | undefined): Checked {
+      const checked = bodyCheck(bodyTree(binding, body));
+      return { json: checked.json, faults: checked.faults.filter((fault) => !isVariable(fault)) };
+    },
+  };
+}
+
+/** After all fields. */
+const atEnd: readonly number[] = [Number.MAX_SAFE_INTEGER];
+
+/** Creates the search for broken rules in places without an earlier fault. */
+function createViolationSearch({ dialect, rpc }: Route, { sourceOf }: Origins, validate: Validate) {
+  const { input } = rpc.method;
+  const { names } = dialect.rest.json;
+  return (json: JsonObject, message: Message, faults: readonly PlacedFault[]): PlacedFault[] => {
+    const violations = validate(input, message);
+    if (violations.length === 0) return [];
+    const overlaps = overlapWith(faults);
+    return violations
+      .map((violation) => faultOfViolation(violation, { message: input, names, sent: json, sourceOf }))
+      .filter(({ order }) => !overlaps(order));
+  };
+}
+
+/** Where each top field of a request comes from. */
 export interface Origins {
   readonly path: readonly DescField[];
   readonly query: readonly DescField[];
   readonly body: readonly DescField[];
-  /** The places of the path's variables, their positions joined. */
+  /** The places of the path's variables, each as its joined positions. */
   readonly variables: ReadonlySet<string>;
   readonly sourceOf: (field: DescField | undefined) => Fault['source'];
 }
 
-/** Tells which fields of a request its path, its query and its body hold. */
+/** Determines which fields of a request come from its path, its query and its body. */
 export function originsOf(route: Route): Origins {
   const { fields } = route.rpc.method.input;
   const paths = route.template.variables.flatMap(
@@ -154,7 +171,7 @@ export function originsOf(route: Route): Origins {
   };
 }
 
-/** Tells whether a request without a body lacks something that it must have. */
+/** Whether a request without a body lacks a required field. */
 export function needsBody({ body }: Route, origins: Origins): boolean {
   if (body.kind === 'none') return false;
   if (body.kind === 'all') return origins.body.some(isRequiredField);
@@ -173,7 +190,7 @@ interface HeaderField {
   readonly name: string;
 }
 
-/** The text fields that a header may hold. */
+/** The text fields that a header may set. */
 function fieldsOfHeaders({ dialect, rpc }: Route): readonly HeaderField[] {
   return Object.entries(dialect.rest.fieldsByHeader ?? {}).flatMap(([header, name]) => {
     const field = findField(rpc.method.input, name);
@@ -183,7 +200,7 @@ function fieldsOfHeaders({ dialect, rpc }: Route): readonly HeaderField[] {
   });
 }
 
-/** What headers hold for fields. An empty one would be a field that is not set, although its client has meant something by it. */
+/** Reads the fields set by headers. An empty header is a fault: it would leave its field unset, which the client did not intend. */
 function readHeaders(fields: readonly HeaderField[], headers: RequestHeaders): Checked {
   const json: Record<string, string> = {};
   const faults: PlacedFault[] = [];
@@ -196,16 +213,13 @@ function readHeaders(fields: readonly HeaderField[], headers: RequestHeaders): C
   return { json, faults };
 }
 
-function sentTwice(name: string): PlacedFault {
-  return {
-    fault: { source: 'query', path: [name], rule: 'sent_twice', input: undefined },
-    order: [Number.MAX_SAFE_INTEGER],
-  };
+function sentTwice(name: string): Fault {
+  return { source: 'query', path: [name], rule: 'sent_twice', input: undefined };
 }
 
 /**
- * What else sets a field that a header may set, such as a condition: empty it would be no condition, and where it is another than
- * the header's, one of the two would be dropped in silence.
+ * Finds the fields with a header, such as a condition, that the body or query sets to an empty text, which would be no condition,
+ * or to another value than the header, so that one of the two would be dropped silently.
  */
 function faultsBesideHeaders(
   fields: readonly HeaderField[],
@@ -223,29 +237,29 @@ function faultsBesideHeaders(
   });
 }
 
-function findFlaw(
-  variables: Readonly<Record<string, string>>,
+function unstorableFault(
+  variables: PathVariables,
   query: URLSearchParams,
   body: JsonValue | undefined,
 ): Fault | undefined {
   return (
-    flawIn('path', variables) ??
-    (query.size === 0 ? undefined : flawIn('query', Object.fromEntries(valuesByName(query)))) ??
-    (body === undefined ? undefined : flawIn('body', body))
+    unstorableIn('path', variables) ??
+    (query.size === 0 ? undefined : unstorableIn('query', Object.fromEntries(valuesByName(query)))) ??
+    (body === undefined ? undefined : unstorableIn('body', body))
   );
 }
 
-function flawIn(source: Fault['source'], part: JsonValue): Fault | undefined {
-  const flaw = findUnstorable(part);
-  if (!flaw) return undefined;
+function unstorableIn(source: Fault['source'], part: JsonValue): Fault | undefined {
+  const found = findUnstorable(part);
+  if (!found) return undefined;
   // All values of a parameter are one member.
-  const path = source === 'query' ? flaw.path.slice(0, 1) : flaw.path;
+  const path = source === 'query' ? found.path.slice(0, 1) : found.path;
   return { source, path, rule: 'other', input: undefined };
 }
 
 const undecodable: PlacedFault = { fault: { source: 'body', path: [], rule: 'other', input: undefined }, order: [] };
 
-/** What the checker lets pass decodes; should it not, the reader's own words are dropped, since they quote values. */
+/** What the checks accept can be decoded. If not, the decoder's message is dropped, because it quotes values. */
 function createDecoder(schema: DescMessage): (json: JsonObject) => Message | undefined {
   const read = createJsonMessageReader(schema, { ignoreUnknownFields: true });
   return (json) => {

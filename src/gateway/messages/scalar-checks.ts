@@ -5,10 +5,10 @@ import type { JsonValue } from '../../vault/json.ts';
 import { parseTime, formatTime } from '../../vault/time.ts';
 import type { Fault } from '../contract/dialect.ts';
 
-/** What a value breaks. */
+/** The rule that a value breaks. */
 export type Refusal = Pick<Fault, 'rule' | 'expected'>;
 
-/** Looks at one value that has no members of its own; answers what `fromJson` takes, or what is wrong with it. */
+/** Checks one scalar value; returns what `fromJson` takes, or the rule that is broken. */
 export type ValueCheck = (value: JsonValue) => { readonly json: JsonValue } | { readonly refusal: Refusal };
 
 /** The check of a scalar type. @see https://protobuf.dev/programming-guides/json/ */
@@ -16,7 +16,7 @@ export function scalarCheck(scalar: ScalarType): ValueCheck {
   return scalarChecks[scalar];
 }
 
-/** The check of an enum: a name of it, or the number of one. */
+/** The check of an enum: the name or the number of a value. */
 export function enumCheck(enumeration: DescEnum): ValueCheck {
   const names = enumeration.values.map(({ name }) => name);
   const numbers = new Set(enumeration.values.map(({ number }) => number));
@@ -27,7 +27,7 @@ export function enumCheck(enumeration: DescEnum): ValueCheck {
       : { refusal: { rule: 'not_in_enum', expected } };
 }
 
-/** The check of a message that is spelt as one string; undefined for any other. */
+/** The check of a message whose JSON is one string; undefined for any other message. */
 export function textMessageCheck(message: DescMessage): ValueCheck | undefined {
   return textMessageChecks[message.typeName];
 }
@@ -72,10 +72,10 @@ const textMessageChecks: Readonly<Record<string, ValueCheck>> = {
   'google.protobuf.FieldMask': checkFieldMask,
 };
 
-/** A whole number, or its decimal digits as a string. */
+/** An integer, or its decimal digits as a string. */
 function integerCheck(least: bigint, greatest: bigint): ValueCheck {
   return (value) => {
-    const whole = wholeNumberOf(value);
+    const whole = integerOf(value);
     if (whole === undefined) return refuse('not_integer');
     if (whole < least) return refuse('too_small', Number(least));
     if (whole > greatest) return refuse('too_large', Number(greatest));
@@ -83,7 +83,7 @@ function integerCheck(least: bigint, greatest: bigint): ValueCheck {
   };
 }
 
-function wholeNumberOf(value: JsonValue): bigint | undefined {
+function integerOf(value: JsonValue): bigint | undefined {
   if (typeof value === 'number') return Number.isInteger(value) ? BigInt(value) : undefined;
   return typeof value === 'string' && /^-?\d{1,40}$/.test(value) ? BigInt(value) : undefined;
 }
@@ -98,13 +98,13 @@ function numberCheck(greatest: number): ValueCheck {
   };
 }
 
-/** Without what is finer than a millisecond, which the vault does not keep. */
+/** Truncated to milliseconds, because the vault stores nothing finer. */
 function checkTimestamp(value: JsonValue): ReturnType<ValueCheck> {
   const time = typeof value === 'string' ? parseTime(value) : undefined;
   return time ? { json: formatTime(time) } : refuse('not_timestamp');
 }
 
-/** Paths by comma; their names in either spelling, where protobuf JSON knows the camel case alone. */
+/** Paths separated by commas. Their names may be in snake_case, which protobuf's reader does not accept. */
 function checkFieldMask(value: JsonValue): ReturnType<ValueCheck> {
   if (typeof value !== 'string') return refuse('not_string');
   const paths = value.split(',').map((path) => path.trim());
@@ -118,7 +118,7 @@ function refuse(rule: Refusal['rule'], expected?: number): { readonly refusal: R
   return { refusal: expected === undefined ? { rule } : { rule, expected } };
 }
 
-/** The reader's own words are dropped: they quote the value. */
+/** The reader's message is dropped, because it quotes the value. */
 function accepts(read: () => unknown): boolean {
   try {
     read();

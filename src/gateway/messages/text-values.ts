@@ -7,7 +7,7 @@ import type { Fault } from '../contract/dialect.ts';
 import { resolveFieldPath, type FieldPath } from '../routes/message-fields.ts';
 import type { PathTemplate } from '../routes/path-template.ts';
 
-/** Members that may still be added. */
+/** An object under construction. */
 export interface MutableObject {
   [name: string]: JsonValue | MutableObject;
 }
@@ -20,11 +20,11 @@ const truthValues: ReadonlyMap<string, boolean> = new Map([
 ]);
 
 /**
- * Makes a tree of JSON out of a query's parameters: `a.b=1` is nested, a list is given by repetition or as `a[]=`, a field
- * mask also by commas. Of several values of a field that holds one, the last counts. A value that does not fit its field's
- * type stays text, for the checker to refuse.
+ * Builds JSON from the parameters of a query: `a.b=1` is nested; a list is given by repetition or as `a[]=`, a field mask also
+ * with commas. Of several values for a single-valued field the last counts. A value that does not fit the type of its field stays
+ * text, for the checker to refuse.
  *
- * @returns the tree, by proto names, the names that are no field, and the second names of fields that have come under both
+ * @returns the JSON by proto names, the parameters that match no field, and the second names of fields sent by both names
  */
 export function readQuery(
   message: DescMessage,
@@ -50,7 +50,7 @@ export function readQuery(
   return { sent, unknown, twice };
 }
 
-/** The values of each parameter of a query, in their order. */
+/** The values of each parameter of a query, in order. */
 export function valuesByName(query: URLSearchParams): ReadonlyMap<string, readonly string[]> {
   const values = new Map<string, string[]>();
   for (const [name, value] of query) {
@@ -61,10 +61,10 @@ export function valuesByName(query: URLSearchParams): ReadonlyMap<string, readon
   return values;
 }
 
-/** The fields that the variables of a template stand for, by the variables' names. */
+/** The fields of the variables of a template, by the names of the variables. */
 export type VariablePaths = readonly (readonly [name: string, path: FieldPath])[];
 
-/** Finds the fields of a template's variables, once for all requests. */
+/** Finds the fields of the variables of a template, once for all requests. */
 export function pathsOfVariables(message: DescMessage, { variables }: PathTemplate): VariablePaths {
   return variables.map(({ fieldPath }) => {
     const path = resolveFieldPath(message, fieldPath);
@@ -73,14 +73,14 @@ export function pathsOfVariables(message: DescMessage, { variables }: PathTempla
   });
 }
 
-/** Makes a tree of JSON out of what a path's variables hold. */
+/** Builds JSON from the values of the variables of a path. */
 export function readVariables(paths: VariablePaths, variables: Readonly<Record<string, string>>): JsonObject {
   const sent: MutableObject = {};
   for (const [name, path] of paths) place(sent, path, valueOf(path.last, [variables[name] ?? '']));
   return sent;
 }
 
-/** Adds the members of one tree to another, which wins where both have a value; where one is empty, it is the other itself. */
+/** Merges two objects. Where both have a value, the first wins; if one is empty, the result is the other itself. */
 export function mergeTrees(winner: JsonObject, other: JsonObject): JsonObject {
   if (isEmpty(other)) return winner;
   if (isEmpty(winner)) return other;
@@ -96,12 +96,12 @@ function isEmpty(tree: JsonObject): boolean {
   return Object.keys(tree).length === 0;
 }
 
-/** The source of a fault whose member is unknown. */
+/** The fault of a parameter that matches no field. */
 export function unknownParameter(name: string): Fault {
   return { source: 'query', path: [name], rule: 'unknown_member', input: undefined };
 }
 
-/** Tells whether text can stand for a field: no map, and no message but those that are spelt as text or as a scalar. */
+/** Whether a field can be given as text: a scalar, an enum, or a message whose JSON is text or a scalar, or a list of them. */
 export function isTextField(field: DescField): boolean {
   if (field.fieldKind === 'map') return false;
   return !field.message || isWrapperDesc(field.message) || textMessages.has(field.message.typeName);
@@ -116,7 +116,7 @@ function valueOf(field: DescField, texts: readonly string[]): JsonValue {
   return scalarOf(field, texts.at(-1) ?? '');
 }
 
-/** Numbers stay text: the checker takes their digits, and what is refused is shown as it was sent. */
+/** Numbers stay text: the checker accepts digits, and a refusal shows the value as it was sent. */
 function scalarOf(field: DescField, text: string): JsonValue {
   const { message } = field;
   const scalar = message && isWrapperDesc(message) ? message.fields[0].scalar : field.scalar;

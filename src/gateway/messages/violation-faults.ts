@@ -8,16 +8,16 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.
 import type { Fault, FaultRule } from '../contract/dialect.ts';
 import { fieldReader, isSecretField, rulesOf, wireNameOf } from '../routes/message-fields.ts';
 import { hide, isJsonList, quoteValue, redactField } from './redaction.ts';
-import type { PlacedFault } from './request-checker.ts';
+import type { PlacedFault } from './fault-list.ts';
 import type { Refusal } from './scalar-checks.ts';
 
-/** What is needed to tell of a violation in the wire's words. */
+/** What is needed to describe a violation by the names and values of the request. */
 export interface ViolationContext {
   readonly message: DescMessage;
   readonly names: 'proto' | 'json';
-  /** Where a field of the message's root comes from. */
+  /** Where a top field of the message comes from. */
   readonly sourceOf: (field: DescField | undefined) => Fault['source'];
-  /** The request's members by proto names, as they were sent. */
+  /** The members of the request as they were sent, by proto names. */
   readonly sent: JsonObject;
 }
 
@@ -29,7 +29,7 @@ interface Trail {
   sent: JsonValue | undefined;
 }
 
-/** Turns what protovalidate found into a fault of the request. */
+/** Converts a violation found by protovalidate into a fault of the request. */
 export function faultOfViolation(violation: Violation, context: ViolationContext): PlacedFault {
   const trail = followPath(violation.field, context);
   const first = violation.field[0];
@@ -79,7 +79,7 @@ function enterField(trail: Trail, field: DescField, names: 'proto' | 'json'): vo
   trail.sent = memberOf(trail.sent, field.name) ?? memberOf(trail.sent, field.jsonName);
 }
 
-/** A oneof stands where its first field does. */
+/** A oneof has the place of its first field. */
 function enterOneof(trail: Trail, oneof: DescOneof): void {
   const first = oneof.fields[0];
   trail.path.push(oneof.name);
@@ -126,7 +126,7 @@ const rules: Readonly<Record<string, FaultRule>> = {
   'string.uuid_empty': 'pattern',
 };
 
-/** A field without presence counts as unset when it holds its zero value: then it was sent, but is too short. */
+/** A field without presence counts as unset if it has its zero value: if it was sent, it is too short. */
 function requiredRefusal({ field, sent }: Trail): Refusal {
   if (sent === undefined || sent === null || !field) return { rule: 'missing' };
   if (field.enum) return { rule: 'not_in_enum', expected: field.enum.values.slice(1).map(({ name }) => name) };
@@ -135,7 +135,7 @@ function requiredRefusal({ field, sent }: Trail): Refusal {
   return { rule: 'too_short', expected: Math.max(least, 1) };
 }
 
-/** What the rule that was broken says, such as 100 for `max_len = 100`. */
+/** The bound of the broken rule, such as 100 for `max_len = 100`. */
 function boundOf(violation: Violation, field: DescField | undefined): unknown {
   return readRule(violation.rule, field && rulesOf(field));
 }
@@ -149,7 +149,7 @@ function readRule(path: Path, rule: FieldRules | undefined): unknown {
   return value;
 }
 
-/** One rule id stands for both ends of a range, as in `int32.gte_lte`: the value tells which one was passed. */
+/** A rule id such as `int32.gte_lte` covers both ends of a range; the value shows which one it exceeds. */
 function rangeRefusal(violation: Violation, trail: Trail): Refusal | undefined {
   const bounds = readRule(violation.rule.slice(0, -1), trail.field && rulesOf(trail.field));
   if (!isMessage(bounds) || typeof trail.sent === 'object') return undefined;
@@ -160,7 +160,7 @@ function rangeRefusal(violation: Violation, trail: Trail): Refusal | undefined {
   return greatest !== undefined && value > greatest ? { rule: 'too_large', expected: greatest } : undefined;
 }
 
-/** @param step from an excluded bound to the next number that is allowed */
+/** @param step from an excluded bound to the next allowed number */
 function boundIn(bounds: object, oneof: string, excluding: string, step: number): number | undefined {
   const chosen: unknown = Reflect.get(bounds, oneof);
   assert(typeof chosen === 'object' && chosen !== null);

@@ -1,24 +1,24 @@
 import type { Socket } from 'node:net';
 
-/** An answer that is being sent: a response of HTTP/1.1 or a stream of HTTP/2. */
+/** An answer that is being sent: an HTTP/1.1 response or an HTTP/2 stream. */
 export interface OpenAnswer {
-  /** Bytes that wait for the client to take them. */
+  /** Bytes that the client has not taken yet. */
   readonly writableLength: number;
   readonly writableFinished: boolean;
   on(event: 'drain', listener: () => void): unknown;
-  /** Resets a stream of HTTP/2. */
+  /** Resets an HTTP/2 stream. */
   readonly close?: (code: number) => void;
 }
 
-/** How the calls of a connection end, by its protocol. */
+/** How a connection is ended, by its protocol. */
 export interface ConnectionEnd {
-  /** Takes no further call; those in flight finish. */
+  /** Accepts no further call; those in flight finish. */
   readonly refuseCalls: (connection: Connection) => void;
   /** Closes the connection, which has no call in flight. */
   readonly close: () => void;
 }
 
-/** What a connection reports of itself. */
+/** Observes a connection. */
 export interface ConnectionObserver {
   /** It has become idle or busy, or has been authenticated. */
   readonly changed: (connection: Connection) => void;
@@ -26,18 +26,18 @@ export interface ConnectionObserver {
   readonly expired: (connection: Connection) => void;
 }
 
-/** One TCP connection: whether a call on it was authenticated, and which answers are in flight. */
+/** A TCP connection: whether a call on it was authenticated, and which answers are in flight. */
 export class Connection {
   readonly socket: Socket;
-  /** The canonical address of the peer, or of its network of 64 bits. */
+  /** The canonical address of the peer; for IPv6 its network of 64 bits. */
   readonly network: string;
-  /** Its calls come from many clients, whose addresses it names. */
+  /** Forwards the calls of many clients, and names their addresses. */
   readonly isTrustedProxy: boolean;
   /** The answers in flight. */
   readonly answers = new Set<OpenAnswer>();
-  /** Bytes of answers that have not been handed to the socket yet. */
+  /** Bytes of answers that the socket does not have yet. */
   heldBytes = 0;
-  /** When its client last took the end of an answer, by the monotonic clock. */
+  /** When its client last took a whole answer, by the monotonic clock. */
   lastTakenMs = Number.NEGATIVE_INFINITY;
   #isAuthenticated = false;
   #isEnding = false;
@@ -61,12 +61,12 @@ export class Connection {
     return this.#isAuthenticated || this.isTrustedProxy;
   }
 
-  /** Whether it takes no further call. */
+  /** Whether it accepts no further call. */
   get isEnding(): boolean {
     return this.#isEnding;
   }
 
-  /** Whether its protocol is known; before, it cannot have calls. */
+  /** Whether its protocol is known, so that it can have calls. */
   get isOpen(): boolean {
     return this.#end !== undefined;
   }
@@ -78,7 +78,7 @@ export class Connection {
     return bytes;
   }
 
-  /** Opens it for calls, the first authenticated one of which must come within the time. */
+  /** Opens it for calls, of which one must be authenticated within the time. */
   open(end: ConnectionEnd, unauthenticatedMs: number): void {
     this.#end = end;
     if (this.isAuthenticated) return;
@@ -107,16 +107,21 @@ export class Connection {
     if (this.#isEnding && this.answers.size === 0) this.#end?.close();
   }
 
-  /** Closes it by a reset, so that its client does not take what it has for the whole. */
+  /** Resets it, so that its client does not take a part of an answer for the whole. */
   reset(): void {
     this.socket.resetAndDestroy();
   }
 
-  /** Ends it as soon as its calls have ended. */
+  /** Ends it once its calls have ended. */
   end(): void {
     if (this.#isEnding) return;
     this.#isEnding = true;
     this.#end?.refuseCalls(this);
     if (this.answers.size === 0) this.#end?.close();
   }
+}
+
+/** Accounts for bytes of an answer that the socket does not have yet; a negative number releases them. */
+export function hold({ connection }: { readonly connection: Connection | undefined }, bytes: number): void {
+  if (connection) connection.heldBytes += bytes;
 }

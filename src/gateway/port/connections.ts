@@ -1,13 +1,12 @@
 import type { Socket } from 'node:net';
 import { networkOf } from '../../vault/network.ts';
-import { canonicalSocketAddress } from './canonical-address.ts';
 import { Connection, type ConnectionEnd } from './connection.ts';
-import type { IsTrustedProxy } from './trusted-proxies.ts';
+import { canonicalSocketAddress, type IsTrustedProxy } from './peer-address.ts';
 
 /** How many connections there may be, and for how long without authentication. */
 export interface ConnectionLimits {
   readonly connectionsMax: number;
-  /** Of one address, of IPv6 one network of 64 bits; 0 is without a limit. Trusted proxies are exempt. */
+  /** Per address, for IPv6 per network of 64 bits; 0 means no limit. Trusted proxies are exempt. */
   readonly perAddressMax: number;
   /** From the first bytes, or from the end of the TLS handshake, until the first authenticated call. */
   readonly unauthenticatedMs: number;
@@ -25,7 +24,7 @@ export const closeReasons = [
 ] as const;
 export type CloseReason = (typeof closeReasons)[number];
 
-/** Is called when the server closes a connection by one of its limits. */
+/** Called when the server closes a connection because of a limit. */
 export type OnClose = (reason: CloseReason, connection: Connection) => void;
 
 /** The connections of a port. */
@@ -34,11 +33,11 @@ export class Connections {
   readonly #onClose: OnClose;
   readonly #all = new Set<Connection>();
   readonly #countByNetwork = new Map<string, number>();
-  /** Those whose protocol is not known yet, by their peers: a TLS socket is another object than the TCP socket below it. */
+  /** Those whose protocol is not known yet, by peer: a TLS socket is not the same object as the TCP socket below it. */
   readonly #undecided = new Map<string, Connection>();
-  /** By their sockets and sessions. */
+  /** By socket or session. */
   readonly #bySource = new WeakMap<object, Connection>();
-  /** Those without authentication, in the order of their last activity: the one idle longest is the first. */
+  /** Those without authentication, in the order of their last activity: the longest idle is the first. */
   readonly #idle = new Set<Connection>();
   readonly #busy = new Set<Connection>();
 
@@ -56,9 +55,9 @@ export class Connections {
   }
 
   /**
-   * Admits a connection. Where the port is full, the one that is idle longest without authentication makes room.
+   * Admits a connection. If the port is full, the longest idle one without authentication is closed.
    *
-   * @returns undefined where there is no room; then it has been closed
+   * @returns undefined if there is no room; the connection has then been closed
    */
   admit(socket: Socket): Connection | undefined {
     const address = canonicalSocketAddress(socket.remoteAddress ?? '');
@@ -74,7 +73,7 @@ export class Connections {
     return connection;
   }
 
-  /** Opens a connection for calls, which are found by their source: the socket, or the session of HTTP/2. */
+  /** Opens a connection for calls; its source, by which `of` finds it, is the socket or the HTTP/2 session. */
   open(socket: Socket, source: object, end: ConnectionEnd): void {
     const peer = peerOf(socket);
     const connection = this.#undecided.get(peer);
@@ -84,7 +83,7 @@ export class Connections {
     connection.open(end, this.#limits.unauthenticatedMs);
   }
 
-  /** The connection of a socket or of a session of HTTP/2. */
+  /** The connection of a socket or of an HTTP/2 session. */
   of(source: object | undefined): Connection | undefined {
     return source && this.#bySource.get(source);
   }
@@ -95,7 +94,7 @@ export class Connections {
     this.#onClose(reason, connection);
   }
 
-  /** Closes those at once whose protocol is not known yet. */
+  /** Closes the connections whose protocol is not known yet. */
   closeUndecided(): void {
     for (const { socket } of this.#undecided.values()) socket.destroy();
   }
@@ -126,7 +125,7 @@ export class Connections {
     });
   }
 
-  /** A connection that makes room counts no longer, although its socket has yet to close. */
+  /** A connection that is closed to make room no longer counts, although its socket has yet to close. */
   #remove(connection: Connection): void {
     if (!this.#all.delete(connection)) return;
     this.#idle.delete(connection);

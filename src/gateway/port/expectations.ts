@@ -3,10 +3,10 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Http2Server } from 'node:http2';
 
 /**
- * Has a server of HTTP/1.1 send `100 Continue` only once a body is read, so that a client keeps a body to itself that is refused
- * by its headers alone. Unless it was sent, the connection ends with the answer: its client may or may not send the body.
+ * Makes an HTTP/1.1 server send `100 Continue` only when the body is read, so that a client does not send a body that its headers
+ * already make refusable. If it was not sent, the connection ends with the answer, because the client may or may not send the body.
  *
- * @param mayKeepAlive whether connections are still kept at all
+ * @param mayKeepAlive whether the connection of a response may stay open
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
  */
 export function continueWhenRead(server: Server, mayKeepAlive: (response: ServerResponse) => boolean): void {
@@ -21,11 +21,11 @@ export function continueWhenRead(server: Server, mayKeepAlive: (response: Server
     server.emit('request', request, response);
   };
   server.on('checkContinue', receive);
-  // Other expectations are refused as every request is: with an answer of the gateway's own.
+  // The gateway refuses other expectations as it refuses any malformed request.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
 }
 
-/** The same over HTTP/2, whose streams end by themselves. */
+/** Does the same for HTTP/2, whose streams end without their connection. */
 export function continueStreamWhenRead(server: Http2Server): void {
   server.on('checkContinue', (request, response) => {
     onceRead(request, () => {
@@ -36,7 +36,7 @@ export function continueStreamWhenRead(server: Http2Server): void {
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
 }
 
-/** Whoever reads a body listens for its data: this way or the other. */
+/** Calls back when something begins to read a body: it listens for one of two events. */
 function onceRead(request: EventEmitter, read: () => void): void {
   const onListener = (event: string | symbol): void => {
     if (event !== 'data' && event !== 'readable') return;

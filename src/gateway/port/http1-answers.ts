@@ -1,20 +1,19 @@
-import { ServerResponse, type Server } from 'node:http';
+import { ServerResponse, STATUS_CODES, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { formatRefusal, refusalOfClientError, unknownMethod, type ClientError } from './client-errors.ts';
 import type { ConnectionEnd } from './connection.ts';
 import type { Connections } from './connections.ts';
 import { continueWhenRead } from './expectations.ts';
 
-/** Knows the HTTP/1.1 answers in flight of a server, in order to close their connections behind them. */
+/** The HTTP/1.1 answers in flight of a server. */
 export interface Http1Answers {
-  /** Keeps no connection behind an answer from now on. */
+  /** From now on, closes each connection after its answer. */
   closeAll(): void;
-  /** Keeps none of those of now. */
+  /** Closes the connections of now after their answers. */
   endOpen(): void;
 }
 
-/** Follows a server's HTTP/1.1 answers, and gives those that no request gets: to what is none. */
+/** Tracks the HTTP/1.1 answers of a server, and answers what is not a request. */
 export function trackHttp1Answers(server: Server, connections: Connections): Http1Answers {
   const leaving = new WeakSet<ServerResponse>();
   const inFlight = new Set<ServerResponse>();
@@ -22,7 +21,7 @@ export function trackHttp1Answers(server: Server, connections: Connections): Htt
   const mayKeepAlive = (response: ServerResponse): boolean =>
     !isClosing && !leaving.has(response) && connections.of(response.req.socket)?.isEnding !== true;
   server.prependListener('request', (request, response) => {
-    // Requests of HTTP/2 pass here, too.
+    // Requests of HTTP/2 pass through here, too.
     if (!(response instanceof ServerResponse)) return;
     const connection = connections.of(request.socket);
     response.shouldKeepAlive &&= mayKeepAlive(response);
@@ -35,7 +34,7 @@ export function trackHttp1Answers(server: Server, connections: Connections): Htt
     });
   });
   continueWhenRead(server, mayKeepAlive);
-  // A tunnel is none of this server's business.
+  // This server is not a proxy, and opens no tunnels.
   server.on('connect', (_request, socket: Duplex) => socket.end(formatRefusal(unknownMethod)));
   server.on('clientError', (error: ClientError, socket: Duplex) => {
     const isAnswering = [...inFlight].some((response) => response.socket === socket && response.headersSent);
@@ -57,7 +56,7 @@ export function trackHttp1Answers(server: Server, connections: Connections): Htt
   };
 }
 
-/** How a connection of HTTP/1.1 ends: with the answer in flight, which says so where its headers have not been sent yet. */
+/** Ends a connection of HTTP/1.1 with its answer in flight, which announces the end if its headers have not been sent yet. */
 export function endOfHttp1(socket: Socket): ConnectionEnd {
   return {
     refuseCalls({ answers }) {
@@ -67,4 +66,66 @@ export function endOfHttp1(socket: Socket): ConnectionEnd {
     },
     close: () => socket.destroySoon(),
   };
+}
+
+interface Refusal {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Faults found by the HTTP/1.1 parser, by its error codes. */
+const refusals: Readonly<Record<string, Refusal>> = {
+  HPE_HEADER_OVERFLOW: { status: 431, code: 'resource_exhausted', message: 'the headers are too large' },
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: {
+    status: 413,
+    code: 'resource_exhausted',
+    message: 'the extensions of a chunk are too large',
+  },
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    status: 408,
+    code: 'deadline_exceeded',
+    message: 'the request has not come whole in the time that it may take',
+  },
+};
+const unreadable: Refusal = {
+  status: 400,
+  code: 'invalid_argument',
+  message: 'the request is not readable as HTTP/1.1',
+};
+/** Also the answer to CONNECT. */
+const unknownMethod: Refusal = {
+  status: 501,
+  code: 'unimplemented',
+  message: 'this method is not known',
+};
+
+/** A method, a target and a version. The parser accepts only the methods that it knows. */
+const requestLine = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64} \S+ HTTP\/1\.[01]\r?\n/;
+
+/** An error of the parser, with what it was reading. */
+export interface ClientError extends Error {
+  readonly code?: string;
+  readonly rawPacket?: Buffer;
+}
+
+/** The answer to what is not a request. Like every refusal, it quotes nothing of it. */
+export function refusalOfClientError({ code = '', rawPacket }: ClientError): Refusal {
+  const isUnknownMethod = code === 'HPE_INVALID_METHOD' && requestLine.test(rawPacket?.toString('latin1') ?? '');
+  return isUnknownMethod ? unknownMethod : (refusals[code] ?? unreadable);
+}
+
+/** Formats such an answer as an HTTP/1.1 response that ends its connection. */
+export function formatRefusal({ status, code, message }: Refusal): string {
+  const body = JSON.stringify({ code, message });
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
+    `date: ${new Date().toUTCString()}`,
+    'content-type: application/json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'cache-control: no-store',
+    'x-content-type-options: nosniff',
+    'connection: close',
+  ];
+  return `${head.join('\r\n')}\r\n\r\n${body}`;
 }

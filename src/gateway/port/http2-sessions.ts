@@ -3,25 +3,25 @@ import type { Http2Server, Http2Session, ServerHttp2Stream } from 'node:http2';
 import type { ConnectionEnd } from './connection.ts';
 import type { Connections } from './connections.ts';
 
-/** Knows the HTTP/2 sessions of a server, in order to end them. */
+/** The HTTP/2 sessions of a server. */
 export interface Http2Sessions {
-  /** Tells every client that no further stream will be taken (GOAWAY); those that are open may finish. */
+  /** From now on, refuses further streams on every session (GOAWAY); open streams may finish. */
   closeAll(): void;
-  /** Tells the same to the clients of now alone. */
+  /** Does the same for the sessions of now. */
   endOpen(): void;
 }
 
-/** How long clients may take over HTTP/2. */
+/** How long clients may take on HTTP/2. */
 export interface Http2Patience {
-  /** Without a stream on a session, whatever else its client sends: pings, or a request's headers that never end. */
+  /** Without a stream on a session, even if its client sends pings or endless headers of a request. */
   readonly sessionIdleMs: number;
-  /** Until all of a request has come; and until a session has ended that was told to for being idle. */
+  /** Until a request is complete; also until an idle session has ended after GOAWAY. */
   readonly requestMs: number;
   /** Paths whose requests are not timed. */
   readonly untimedPaths: ReadonlySet<string>;
 }
 
-/** Follows a server's sessions, and ends those that have had no stream for a while, and requests that take too long. */
+/** Tracks the sessions of a server, and ends sessions without a stream for too long, and requests that take too long. */
 export function trackHttp2Sessions(
   server: Http2Server,
   connections: Connections,
@@ -42,7 +42,7 @@ export function trackHttp2Sessions(
     connection?.begin(stream);
     stream.once('close', () => connection?.finish(stream));
   });
-  // A session's failure is its client's: the session is destroyed, and its calls are aborted by their streams.
+  // The client has broken the protocol: the session is destroyed, and its streams abort their calls.
   server.on('sessionError', (_error, session: Http2Session) => session.destroy());
 
   const endOpen = (): void => {
@@ -57,14 +57,14 @@ export function trackHttp2Sessions(
   };
 }
 
-/** For how long a client may take GOAWAY before its connection is closed, in milliseconds. */
-const lastWordsMs = 500;
+/** How long a client has to receive GOAWAY before its connection is closed, in milliseconds. */
+const goawayMs = 500;
 
-/** How a connection of HTTP/2 ends: by GOAWAY, and at once when no stream is left, even amid the headers of another. */
+/** Ends an HTTP/2 connection by GOAWAY, and closes it when no stream is left, even if the headers of another are arriving. */
 export function endOfHttp2(session: Http2Session): ConnectionEnd {
   return {
     refuseCalls: () => session.close(),
-    close: () => void setTimeout(() => session.destroy(), lastWordsMs).unref(),
+    close: () => void setTimeout(() => session.destroy(), goawayMs).unref(),
   };
 }
 
@@ -73,13 +73,13 @@ interface StreamCount {
   add(stream: ServerHttp2Stream): void;
 }
 
-/** Ends a session that has no stream for too long; a quiet stream, such as a watch, is no reason to. */
+/** Ends a session without a stream for too long. A silent stream, such as a watch, keeps its session. */
 function countStreams(session: Http2Session, { sessionIdleMs, requestMs }: Http2Patience): StreamCount {
   let open = 0;
   let timer: NodeJS.Timeout | undefined;
   const end = (): void => {
     session.close();
-    // One in the midst of a request's headers would wait for them.
+    // Otherwise a session would wait for the headers of an unfinished request.
     timer = setTimeout(() => session.destroy(), requestMs);
   };
   const waitIfIdle = (): void => {
@@ -99,7 +99,7 @@ function countStreams(session: Http2Session, { sessionIdleMs, requestMs }: Http2
   };
 }
 
-/** HTTP/2 has no timeout of its own for this. */
+/** Node has no request timeout for HTTP/2. */
 function cutSlowRequest(stream: ServerHttp2Stream, requestMs: number): void {
   if (isRequestComplete(stream)) return;
   const timer = setTimeout(() => {

@@ -6,20 +6,19 @@ import { createServer as createTcpServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import type { Connections } from './connections.ts';
 import { continueStreamWhenRead } from './expectations.ts';
-import { awaitFirstBytes, type SpokenProtocol } from './first-bytes.ts';
 import { endOfHttp1, trackHttp1Answers } from './http1-answers.ts';
 import { endOfHttp2, trackHttp2Sessions } from './http2-sessions.ts';
-import { contextOptionsOf, listenWithTls, type PortTls } from './tls-listener.ts';
+import { awaitFirstBytes, contextOptionsOf, listenWithTls, type HandOver, type PortTls } from './protocol-detection.ts';
 
-export type { PortTls } from './tls-listener.ts';
+export type { PortTls } from './protocol-detection.ts';
 
 /** How long a client may take, in milliseconds. */
 export interface PortTimeouts {
-  /** Until its first bytes, or until the TLS handshake is done. */
+  /** Until its first bytes, or until the TLS handshake is complete. */
   readonly firstBytesMs: number;
-  /** Until all headers of an HTTP/1.1 request have come. */
+  /** Until all headers of an HTTP/1.1 request have arrived. */
   readonly headersMs: number;
-  /** Until all of a request has come. */
+  /** Until a request is complete. */
   readonly requestMs: number;
   /** Between two requests on one HTTP/1.1 connection. */
   readonly keepAliveMs: number;
@@ -27,13 +26,13 @@ export interface PortTimeouts {
   readonly sessionIdleMs: number;
   /** From the first bytes, or from the end of the TLS handshake, until the first authenticated call of a connection. */
   readonly unauthenticatedMs: number;
-  /** Without taking any byte of the answers that wait. */
+  /** Without taking any byte of the waiting answers. */
   readonly unreadMs: number;
-  /** How often the limits of HTTP/1.1 connections are looked at. */
+  /** How often the timeouts of HTTP/1.1 connections are checked. */
   readonly checkEveryMs: number;
 }
 
-/** What a port allows unless it is told otherwise. */
+/** The default timeouts. */
 export const defaultPortTimeouts: PortTimeouts = {
   firstBytesMs: 10_000,
   headersMs: 15_000,
@@ -48,78 +47,65 @@ export const defaultPortTimeouts: PortTimeouts = {
 /** The most bytes that the headers of one request may take. */
 export const headerBytesMax = 16_384;
 
-/** The most calls that one HTTP/2 connection may have open at once; its client keeps others waiting. */
+/** The most calls that an HTTP/2 connection may have open at once; its client queues others. */
 export const streamsPerConnectionMax = 100;
 
 /**
- * The most connections unless it is told otherwise. With 16 KiB for each of the calls that anybody may make, whoever fills
- * all of them takes some 1.6 GiB.
+ * The default limit of connections. An attacker that fills all of them with public calls of 16 KiB, 100 on each connection, takes
+ * about 1.6 GiB.
  */
 export const connectionsMaxDefault = 1_000;
 
-/** One listening port that speaks HTTP/1.1 and HTTP/2, and calls one listener for the requests of both. */
+/** One listening port for HTTP/1.1 and HTTP/2, with one listener for the requests of both. */
 export interface Port {
-  /** The HTTP/1.1 server, which never listens by itself; the web framework wants to know one. */
+  /** The HTTP/1.1 server, which never listens itself; the web framework needs one. */
   readonly http1: Http1Server;
   /** Port 0 lets the system choose. */
   listen(host: string, port: number): Promise<{ readonly address: string; readonly port: number }>;
   /**
-   * Uses another certificate and other authorities from now on. Where the authorities change, every connection that was made
-   * under those before ends as soon as its calls have.
+   * Uses another certificate and other client authorities from now on. If the authorities change, the connections of now end once
+   * their calls have ended.
    *
-   * @throws Error where they can't be used; then nothing changes
+   * @throws Error if they cannot be used; then nothing changes
    */
   renewTls(tls: PortTls): void;
-  /** Takes no further connection or request; resolves when every connection has ended. */
+  /** Accepts no further connection or request; resolves when every connection has ended. */
   drain(): Promise<void>;
   /** Ends every connection at once. */
   cut(): void;
 }
 
-/** What a port is made of. */
+/** What a port needs. */
 export interface PortOptions {
   readonly tls?: PortTls;
   readonly timeouts: PortTimeouts;
-  /** Paths whose requests may take as long as they like: those of calls that stream both ways. */
+  /** Paths without a request timeout: those of bidirectional streams. */
   readonly untimedPaths: ReadonlySet<string>;
-  /** Asked first for each stream of HTTP/2; what it does not take comes to the listener. */
+  /** Called first for each HTTP/2 stream; what it does not take goes to the listener. */
   readonly takeStream: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: string[]) => boolean;
-  /** Admits the connections, and knows those that are open. */
+  /** Admits connections, and tracks the open ones. */
   readonly connections: Connections;
-  /** Is called when a connection could not be accepted. */
+  /** Called when a connection could not be accepted. */
   readonly onAcceptError: (error: Error) => void;
 }
 
-/** Makes a port; it does not listen yet. */
+/** Creates a port; it does not listen yet. */
 export function createPort(listener: RequestListener, options: PortOptions): Port {
   const { connections, timeouts } = options;
-  const http1 = createHttp1(listener, timeouts);
-  const http2 = createHttp2(http1, options);
-  const sessions = trackHttp2Sessions(http2, connections, { ...timeouts, untimedPaths: options.untimedPaths });
-  const answers = trackHttp1Answers(http1, connections);
-  let clientAuthorities = options.tls?.clientAuthorities;
-
-  const handOver = (protocol: SpokenProtocol, socket: Socket): void => {
-    // HTTP/1.1 may go on answering a client that has ended its side; a session of HTTP/2 has ended then.
-    socket.allowHalfOpen = protocol === 'http1';
-    if (protocol === 'http2') return openHttp2(http2, connections, socket);
-    connections.open(socket, socket, endOfHttp1(socket));
-    http1.emit('connection', socket);
-    socket.resume();
-  };
+  const { http1, answers, sessions, handOver } = createServers(listener, options);
   const secure = options.tls && listenWithTls(options.tls, timeouts.firstBytesMs, handOver);
   const outer = secure ?? createTcpServer({ allowHalfOpen: true, noDelay: true, keepAlive: true });
   outer.on('connection', (socket: Socket) => {
     const isAdmitted = connections.admit(socket) !== undefined;
     if (isAdmitted && !secure) awaitFirstBytes(socket, timeouts.firstBytesMs, handOver);
   });
-
+  let clientAuthorities = options.tls?.clientAuthorities;
   return {
     http1,
     async listen(host, port) {
       await listening(outer, host, port);
       outer.on('error', options.onAcceptError);
-      // An HTTP/1.1 server looks at its timeouts from this event on, and this one is not listening by itself.
+      // An HTTP/1.1 server checks its timeouts from this event on, and this one does not listen itself.
       http1.emit('listening');
       const address = outer.address();
       if (address === null || typeof address === 'string') throw new Error('the port has no address');
@@ -148,6 +134,27 @@ export function createPort(listener: RequestListener, options: PortOptions): Por
   };
 }
 
+/** Creates the servers of both protocols; neither listens itself, they get their connections handed over. */
+function createServers(listener: RequestListener, options: PortOptions) {
+  const { connections, timeouts, untimedPaths } = options;
+  const http1 = createHttp1(listener, timeouts);
+  const http2 = createHttp2(http1, options);
+  const handOver: HandOver = (protocol, socket) => {
+    // HTTP/1.1 may go on answering a client that has ended its side; an HTTP/2 session has ended then.
+    socket.allowHalfOpen = protocol === 'http1';
+    if (protocol === 'http2') return openHttp2(http2, connections, socket);
+    connections.open(socket, socket, endOfHttp1(socket));
+    http1.emit('connection', socket);
+    socket.resume();
+  };
+  return {
+    http1,
+    sessions: trackHttp2Sessions(http2, connections, { ...timeouts, untimedPaths }),
+    answers: trackHttp1Answers(http1, connections),
+    handOver,
+  };
+}
+
 function createHttp1(listener: RequestListener, timeouts: PortTimeouts): Http1Server {
   return createHttp1Server(
     {
@@ -156,7 +163,7 @@ function createHttp1(listener: RequestListener, timeouts: PortTimeouts): Http1Se
       requestTimeout: timeouts.requestMs,
       keepAliveTimeout: timeouts.keepAliveMs,
       connectionsCheckingInterval: timeouts.checkEveryMs,
-      // The gateway refuses requests without a host, with an answer of its own.
+      // The gateway refuses requests without a host itself.
       requireHostHeader: false,
     },
     listener,
@@ -168,8 +175,8 @@ function createHttp2(http1: Http1Server, { takeStream }: Pick<PortOptions, 'take
     settings: { maxConcurrentStreams: streamsPerConnectionMax, maxHeaderListSize: headerBytesMax },
     maxHeaderListPairs: 128,
   });
-  // One listener for both: requests of HTTP/2 come in the shape of HTTP/1.1 (Node's compatibility API), which a server gives
-  // to all of its streams or to none.
+  // Node's compatibility API makes HTTP/2 requests look like HTTP/1.1, so that one listener serves both. A server applies it to
+  // all of its streams or to none, so a second server gets the streams that are not taken.
   const compatible = createHttp2Server();
   compatible.on('request', (request, response) => http1.emit('request', request, response));
   continueStreamWhenRead(compatible);
@@ -179,7 +186,7 @@ function createHttp2(http1: Http1Server, { takeStream }: Pick<PortOptions, 'take
   return http2;
 }
 
-/** The server makes a session of a socket at once, unless the socket has ended. */
+/** The server creates the session of a socket synchronously, unless the socket has ended. */
 function openHttp2(http2: Http2Server, connections: Connections, socket: Socket): void {
   const onSession = (session: Http2Session): void => connections.open(socket, session, endOfHttp2(session));
   http2.prependOnceListener('session', onSession);

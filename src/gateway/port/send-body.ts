@@ -1,52 +1,40 @@
 import type { Writable } from 'node:stream';
-import type { Connection } from './connection.ts';
+import { hold, type Connection } from './connection.ts';
 
-/** As much as is handed to a socket at once, so that a slow client shows that it takes some of a long answer. */
+/** The most bytes passed to a socket at once, so that the progress of a slow client with a long answer is visible. */
 const pieceBytes = 65_536;
 
-/** Ends an answer with its body, which is handed over no faster than the client takes it. */
-export function sendBody(
-  answer: Pick<Writable, 'write' | 'end' | 'once'>,
-  body: string | Uint8Array,
-  connection: Connection | undefined,
-): void {
-  if (body.length <= pieceBytes) {
-    answer.end(body);
-    return;
-  }
-  sendInPieces(answer, Buffer.from(body), connection);
+/** Ends an answer with its body, which is passed to the socket only as fast as the client takes it. */
+export function sendBody(answer: BodyTarget, body: string | Uint8Array, connection: Connection | undefined): void {
+  if (body.length <= pieceBytes) answer.end(body);
+  else sendInPieces(answer, Buffer.from(body), connection);
 }
 
-function sendInPieces(
-  answer: Pick<Writable, 'write' | 'end' | 'once'>,
-  body: Buffer,
-  connection: Connection | undefined,
-): void {
+type BodyTarget = Pick<Writable, 'write' | 'end' | 'once'>;
+
+function sendInPieces(answer: BodyTarget, body: Buffer, connection: Connection | undefined): void {
   let sent = 0;
-  const hold = (bytes: number): void => {
-    if (connection) connection.heldBytes += bytes;
-  };
   const sendNext = (): void => {
     for (;;) {
       const piece = body.subarray(sent, sent + pieceBytes);
       sent += piece.length;
-      hold(-piece.length);
+      hold({ connection }, -piece.length);
       if (sent === body.length) return void answer.end(piece);
       if (!answer.write(piece)) return void answer.once('drain', sendNext);
     }
   };
-  hold(body.length);
+  hold({ connection }, body.length);
   answer.once('close', () => {
-    hold(sent - body.length);
+    hold({ connection }, sent - body.length);
     sent = body.length;
   });
   sendNext();
 }
 
 /**
- * Writes a part of an answer, no faster than the client takes it.
+ * Writes a part of an answer, only as fast as the client takes it.
  *
- * @throws Error where the client goes away, or the signal is aborted
+ * @throws Error if the client goes away or the signal is aborted
  */
 export async function writePart(answer: Writable, part: string, signal: AbortSignal): Promise<void> {
   const bytes = Buffer.from(part);

@@ -3,31 +3,31 @@ import { VaultError } from '../../vault/errors.ts';
 import type { Connection, OpenAnswer } from './connection.ts';
 import type { Connections } from './connections.ts';
 
-/** How many bytes of answers may wait for their clients, and for how long. */
+/** How many bytes of answers may wait to be read by their clients, and for how long. */
 export interface UnreadLimits {
   readonly bytesPerConnection: number;
-  /** Of all connections together. */
+  /** On all connections. */
   readonly bytesMax: number;
-  /** For how long a connection, or a stream of HTTP/2, may take none of its bytes. */
+  /** How long a client may take none of the bytes of a connection or of an HTTP/2 stream. */
   readonly unreadMs: number;
 }
 
-/** What is allowed unless other limits are given. */
+/** The default limits. */
 export const unreadBytesDefaults = { bytesPerConnection: 16 * 1_048_576, bytesMax: 128 * 1_048_576 } as const;
 
-/** An answer of fewer bytes is not counted before it is sent: 100 streams of such take 1.6 MiB. */
+/** An answer of fewer bytes is not counted before it is sent: 100 streams of them take 1.6 MiB. */
 const smallBytes = 16_384;
-/** A connection that has taken nothing for so long makes room for the answers of others. */
+/** How long a client must have taken nothing before its connection is closed to make room for others. */
 const makesRoomAfterMs = 1_000;
 const sweepEveryMsMax = 700;
 
-/** When a client last took bytes, as far as two looks at what waits can show it. */
+/** When a client last took bytes, judged by comparing the waiting bytes at intervals. */
 class Progress {
   #lastBytes = 0;
   #stalledSinceMs: number | undefined;
   #hasDrained = false;
 
-  /** @returns for how long nothing has been taken */
+  /** @returns how long nothing has been taken */
   look(waitingBytes: number, nowMs: number): number {
     const hasTaken = this.#hasDrained || waitingBytes < this.#lastBytes;
     this.#hasDrained = false;
@@ -43,15 +43,15 @@ class Progress {
 }
 
 /**
- * Watches the bytes of answers that wait for their clients. A connection that takes none of them in the time is closed, a
- * stream of HTTP/2 is reset; and an answer that would exceed the limits is not sent.
+ * Watches the bytes of answers that wait to be read. A connection whose client takes none of them in time is closed, an HTTP/2
+ * stream is reset, and an answer that would exceed the limits is not sent.
  */
 export class UnreadAnswers implements Disposable {
   readonly #connections: Connections;
   readonly #limits: UnreadLimits;
   readonly #timer: NodeJS.Timeout;
   readonly #progress = new WeakMap<OpenAnswer, Progress>();
-  /** For how long each connection has taken none of its bytes, as of the last look. */
+  /** How long each connection has taken none of its bytes, as of the last look. */
   #stalledMs = new Map<Connection, number>();
   #waitingBytes = 0;
 
@@ -62,14 +62,14 @@ export class UnreadAnswers implements Disposable {
     this.#timer.unref();
   }
 
-  /** Of all connections, as of the last look. */
+  /** On all connections, as of the last look. */
   get waitingBytes(): number {
     return this.#waitingBytes;
   }
 
   /**
-   * Decides whether an answer may be sent. Where all connections together have too many bytes waiting, the one that has taken
-   * nothing for longest is closed to make room.
+   * Decides whether an answer may be sent. If too many bytes wait on all connections, the connection that has taken nothing for
+   * the longest time is closed to make room.
    */
   hasRoomFor(connection: Connection, bytes: number): boolean {
     if (bytes <= smallBytes) return true;
@@ -111,7 +111,7 @@ export class UnreadAnswers implements Disposable {
     this.#stalledMs = stalledMs;
   }
 
-  /** @returns for how long the client has taken nothing of any answer */
+  /** @returns how long the client has taken nothing of any answer */
   #lookAt(connection: Connection, nowMs: number): number {
     let leastMs = Number.POSITIVE_INFINITY;
     const stalled: OpenAnswer[] = [];
@@ -124,7 +124,7 @@ export class UnreadAnswers implements Disposable {
       if (ms >= this.#limits.unreadMs) stalled.push(answer);
     }
     if (leastMs === Number.POSITIVE_INFINITY) return 0;
-    // Only HTTP/2 resets single answers: those of HTTP/1.1 wait for one another on their connection.
+    // Only HTTP/2 can reset a single answer; those of HTTP/1.1 wait for one another on their connection.
     for (const answer of stalled) answer.close?.(constants.NGHTTP2_CANCEL);
     return Math.min(leastMs, nowMs - connection.lastTakenMs);
   }
@@ -153,9 +153,4 @@ export function createRoomCheck(unreadAnswers: UnreadAnswers): CheckRoom {
     const message = 'too many answers of this connection wait to be read';
     throw new VaultError('resource_exhausted', message, { retryAfterMs: 1_000 });
   };
-}
-
-/** Accounts for bytes of an answer that the socket does not have yet; a negative number releases them. */
-export function hold({ connection }: { readonly connection: Connection | undefined }, bytes: number): void {
-  if (connection) connection.heldBytes += bytes;
 }

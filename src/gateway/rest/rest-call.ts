@@ -9,7 +9,8 @@ import { isStream, namedCredential, type BoundRpc, type BoundStream, type RpcCal
 import type { Exchange } from '../contract/exchange.ts';
 import { errorOrCancellation } from '../errors/connect-errors.ts';
 import { ProblemError, problemOf, renderProblem } from '../errors/rest-problems.ts';
-import { hold, type CheckRoom } from '../port/unread-answers.ts';
+import { hold } from '../port/connection.ts';
+import type { CheckRoom } from '../port/unread-answers.ts';
 import { bodyLimitOf } from '../request/request-body.ts';
 import type { PathMatch } from '../routes/path-tree.ts';
 import type { Route } from '../routes/route-table.ts';

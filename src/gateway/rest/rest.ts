@@ -11,7 +11,7 @@ import {
   serializeAnswer,
   type SerializedAnswer,
 } from '../errors/rest-problems.ts';
-import { hold } from '../port/unread-answers.ts';
+import { hold } from '../port/connection.ts';
 import type { CallRegistry } from '../request/call-registry.ts';
 import { sendConnectionClose } from '../request/unread-body.ts';
 import type { PathMatch } from '../routes/path-tree.ts';

@@ -5,17 +5,11 @@ import assert from 'node:assert/strict';
 import type { Authentication } from '../admission/authenticate.ts';
 import { isDecodingKey, watchOutcome } from './connect-outcome.ts';
 import { refuseOddQuery } from './connect-request.ts';
+import { binaryOptions } from '../messages/message-readers.ts';
 import { libraryMessageBytesMax } from '../request/request-body.ts';
 import { exchangeKey, type Exchange } from '../contract/exchange.ts';
 import { nameOfRpc, namedCredential } from '../contract/bound-rpc.ts';
-import {
-  isDeniedUnread,
-  binaryOptions,
-  jsonOptionsOf,
-  type RpcAttempt,
-  type RpcService,
-  type ServedRpc,
-} from './rpc-service.ts';
+import { isDeniedUnread, jsonOptionsOf, type RpcAttempt, type RpcService, type ServedRpc } from './rpc-service.ts';
 import { createRequestJson } from './request-json.ts';
 
 /** The rpcs of all dialects for Connect's router, and the gate that stands before them. */

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
-import type { DescMessage, JsonValue } from '@bufbuild/protobuf';
+import type { DescField, DescMessage, JsonValue } from '@bufbuild/protobuf';
 import type { ConnectError } from '@connectrpc/connect';
 import { VaultError } from '../../vault/errors.ts';
 import { describeTextFlaw, placeOfFlaw } from '../../vault/json-scan.ts';
 import { hasEscapedName } from '../../vault/json-tokens.ts';
-import { sameJson } from '../../vault/json.ts';
+import { isJsonObject, sameJson, type JsonValue as ReadonlyJsonValue } from '../../vault/json.ts';
 import { readJson } from '../../vault/read-json.ts';
+import { parseTime } from '../../vault/time.ts';
 import { isReadableByProtobuf } from '../request/json-guard.ts';
-import { createTimestampSearch } from '../messages/timestamp-search.ts';
 import { connectErrorOf } from '../errors/connect-errors.ts';
 
 /** Reads the JSON of an rpc's requests, for whichever protocol carries it. */
@@ -58,4 +58,49 @@ function isReadRight(text: string, json: JsonValue): boolean {
 
 function refusal(field: string, message: string): ConnectError {
   return connectErrorOf(new VaultError('invalid_argument', message, { field }));
+}
+
+/** Finds the first text in the JSON of a message that is invalid as a timestamp; returns its path. */
+type TimestampSearch = (json: ReadonlyJsonValue) => string | undefined;
+
+interface TimedMember {
+  readonly names: readonly string[];
+  readonly name: string;
+  readonly find: TimestampSearch;
+}
+
+/**
+ * Creates the search of a message type; undefined if it has no timestamp. Protobuf's reader takes 30 February for 1 March and the
+ * hour 24 for the next day. Lists and maps of messages are not searched, because no request has times in them.
+ */
+function createTimestampSearch(
+  message: DescMessage,
+  within: ReadonlySet<DescMessage> = new Set(),
+): TimestampSearch | undefined {
+  if (within.has(message)) return undefined;
+  const members = message.fields.flatMap((field) => timedMember(field, new Set([...within, message])) ?? []);
+  return members.length === 0 ? undefined : (json) => findIn(members, json);
+}
+
+function timedMember(field: DescField, within: ReadonlySet<DescMessage>): TimedMember | undefined {
+  if (field.fieldKind !== 'message') return undefined;
+  const isTimestamp = field.message.typeName === 'google.protobuf.Timestamp';
+  const find = isTimestamp ? findInTime : createTimestampSearch(field.message, within);
+  return find && { names: [...new Set([field.name, field.jsonName])], name: field.name, find };
+}
+
+function findIn(members: readonly TimedMember[], json: ReadonlyJsonValue): string | undefined {
+  if (!isJsonObject(json)) return undefined;
+  for (const { names, name, find } of members) {
+    for (const sent of names) {
+      const path = Object.hasOwn(json, sent) ? find(json[sent] ?? null) : undefined;
+      if (path !== undefined) return path === '' ? name : `${name}.${path}`;
+    }
+  }
+  return undefined;
+}
+
+/** Anything but text is refused by protobuf's reader. */
+function findInTime(json: ReadonlyJsonValue): string | undefined {
+  return typeof json !== 'string' || parseTime(json) !== undefined ? undefined : '';
 }

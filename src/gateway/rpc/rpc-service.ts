@@ -24,7 +24,7 @@ import {
 } from '../errors/connect-errors.ts';
 import { renderProblem } from '../errors/rest-problems.ts';
 import { describeUnknownError } from '../errors/unknown-error.ts';
-import { createBinaryMessageReader, type BinaryMessageReader } from '../messages/read-binary-message.ts';
+import { createBinaryMessageReader, type BinaryMessageReader } from '../messages/message-readers.ts';
 import type { CheckRoom } from '../port/unread-answers.ts';
 import { bodyLimitOf } from '../request/request-body.ts';
 import type { RequestHeaders } from '../request/request-headers.ts';
@@ -187,9 +187,6 @@ export function jsonOptionsOf({ rest }: Dialect) {
     alwaysEmitImplicit: true,
   } as const;
 }
-
-/** How protobuf's binary format is read: nothing looks at unknown fields, and a message may hold hundreds of thousands. */
-export const binaryOptions = { readUnknownFields: false } as const;
 
 function serve(rpc: BoundRpc, dialect: Dialect, bytesMax: number): ServedRpc {
   const headers = dialect.rest.headers?.[rpc.method.name] ?? {};

@@ -10,8 +10,9 @@ import type { OpenStreams } from '../admission/open-streams.ts';
 import { bodyLimitOf } from '../request/request-body.ts';
 import { namedCredential, type BoundStream } from '../contract/bound-rpc.ts';
 import { createRequestJson } from './request-json.ts';
+import { binaryOptions } from '../messages/message-readers.ts';
 import { itemsUntilAborted } from '../request/call-registry.ts';
-import { binaryOptions, jsonOptionsOf, type GuardedAttempt, type RpcService } from './rpc-service.ts';
+import { jsonOptionsOf, type GuardedAttempt, type RpcService } from './rpc-service.ts';
 
 /** What streams are served with. */
 export interface StreamParts {

@@ -4,7 +4,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import { ForwardedCalls } from '../admission/forwarded-calls.ts';
 import { Connections, closeReasons, type CloseReason, type ConnectionLimits } from '../port/connections.ts';
 import { connectionsMaxDefault, defaultPortTimeouts, type PortTimeouts } from '../port/port.ts';
-import { compileTrustedProxies } from '../port/trusted-proxies.ts';
+import { compileTrustedProxies } from '../port/peer-address.ts';
 import { UnreadAnswers, unreadBytesDefaults, type UnreadLimits } from '../port/unread-answers.ts';
 
 /** What connections are limited with, as `GatewayOptions` has it. */

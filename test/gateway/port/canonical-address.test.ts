@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { canonicalAddress, canonicalSocketAddress } from '../../../src/gateway/port/canonical-address.ts';
+import { canonicalAddress, canonicalSocketAddress } from '../../../src/gateway/port/peer-address.ts';
 
 describe('the canonical text of an address', () => {
   const spellings: Readonly<Record<string, readonly string[]>> = {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { compileTrustedProxies } from '../../../src/gateway/port/trusted-proxies.ts';
+import { compileTrustedProxies } from '../../../src/gateway/port/peer-address.ts';
 
 describe('proxies that are trusted', () => {
   const rows: readonly [texts: readonly string[], trusted: readonly string[], strangers: readonly string[]][] = [

@@ -3,9 +3,9 @@ import { StructSchema } from '@bufbuild/protobuf/wkt';
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { CreateCredentialRequestSchema } from '../../../gen/coffer/v1/credential_service_pb.ts';
-import { createBinaryMessageReader } from '../../../src/gateway/messages/read-binary-message.ts';
+import { createBinaryMessageReader } from '../../../src/gateway/messages/message-readers.ts';
 import { readBinaryStruct } from '../../../src/gateway/messages/read-binary-struct.ts';
-import { createJsonMessageReader } from '../../../src/gateway/messages/read-json-message.ts';
+import { createJsonMessageReader } from '../../../src/gateway/messages/message-readers.ts';
 
 const schema = CreateCredentialRequestSchema;
 const readBinary = createBinaryMessageReader(schema);

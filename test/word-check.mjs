@@ -36,7 +36,7 @@ const exempt = [
 ];
 
 /** Where the check does not hold yet. */
-const pending = [/^src\//, /^test\//];
+const pending = [/^src\//, /^test\/(authentication|audit|dialects|encryption|gateway|store|vault)\//];
 
 const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { encoding: 'utf8' })
   .split('\n')

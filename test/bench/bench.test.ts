@@ -86,7 +86,7 @@ describe('the benchmark', () => {
     });
   });
 
-  it('tells by how much memory rises', () => {
+  it('reports by how much memory rises', () => {
     const turns = Array.from({ length: 100 }, (_, at) => ({ ...turnOf(1), residentMiB: 100 + at / 10 }));
     expect(driftOf({ sliceSeconds: 6, connections: 1, turns })).to.be.closeTo(1, 1e-9);
     expect(driftOf({ sliceSeconds: 6, connections: 1, turns: turns.map(() => turnOf(1)) })).to.equal(undefined);
@@ -113,7 +113,7 @@ describe('the benchmark', () => {
     ]);
   });
 
-  it('asks a group at 32 connections, unless it is told otherwise', () => {
+  it('asks a group at 32 connections, by default', () => {
     expect(parseOptions(['--only', 'processes']).connections).to.deep.equal([32]);
     expect(parseOptions(['--only', 'scale', '--connections', '4']).connections).to.deep.equal([4]);
     expect(parseOptions(['--only', 'soak', '--soak-seconds', '5'])).to.deep.include({ scenarios: [], soakSeconds: 5 });
@@ -132,7 +132,7 @@ describe('the benchmark', () => {
     expect(create).to.deep.include({ limit: 1, isReached: true, measured: { median: 1, least: 0.5, most: 1.5 } });
   });
 
-  it('says that a goal is missed', () => {
+  it('reports a missed goal', () => {
     const lanes = [lane('REST reveal', [70]), lane('F1 read', [100])];
     expect(judge({ lanes, starts: undefined })[0]).to.deep.include({ limit: 0.75, isReached: false });
   });

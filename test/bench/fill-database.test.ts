@@ -4,7 +4,7 @@ import { sharedPostgres } from '../support/postgres.ts';
 import { fillerOf } from './fill-database.ts';
 
 describe('the filling of a database', () => {
-  it('is of copies of what Coffer has written, as many as it is told', async () => {
+  it('is of copies of what Coffer has written, as many as requested', async () => {
     const { connection, url } = await (await sharedPostgres()).createDatabase();
     const session = new Client(url);
     await session.connect();

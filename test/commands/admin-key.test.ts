@@ -41,7 +41,7 @@ describe('coffer admin-key', () => {
     });
   }
 
-  it('expels whoever had the old key: his sessions end, his password is withdrawn, and all that is in the trail', async () => {
+  it('locks out the holder of the old key: sessions are revoked, the password is withdrawn, and all of it is in the trail', async () => {
     const thief = 'the password of a thief';
     expect(await post('/api/auth/setup', { password: thief, confirm: thief }, started().adminToken)).to.equal(200);
     const session = textOf(parseObject((await send('/api/auth/login', { password: thief })).text), 'token');

@@ -99,7 +99,7 @@ describe('the commands for the audit trail', () => {
   }
 
   describe('audit-export', () => {
-    it('prints every event as a line of JSON, with its place and all that it says, and no secret', async () => {
+    it('prints every event as a line of JSON, with its position and all its fields, and no secret', async () => {
       const rows = await stored();
       const lines = await exported();
       expect(rows.length).to.be.greaterThan(2);
@@ -117,7 +117,7 @@ describe('the commands for the audit trail', () => {
       expect(await exported('--from', '2099-01-01', '--to', '2099-01-02')).to.deep.equal([]);
     });
 
-    it('prints more than is read at a time, and tells when its reader has gone before the end', async function () {
+    it('prints more than is read at a time, and fails when its reader has gone before the end', async function () {
       this.timeout(60_000);
       await superuser.query('create table kept as select * from audit_event');
       const columns = `stream, prev, mac, time, workspace_id, actor_kind, actor_id, actor_name, authentication, action,
@@ -169,7 +169,7 @@ describe('the commands for the audit trail', () => {
       expect(await verify()).to.include({ intact: true });
     });
 
-    it('deletes nothing where a row is not what the trail tells, unless it is told to', async () => {
+    it('deletes nothing where a row differs from the trail, unless that is requested', async () => {
       const before = await stored();
       await superuser.query('update credential set is_active = not is_active');
       const options = ['audit-prune', '--before', '2020-01-01'];
@@ -182,7 +182,7 @@ describe('the commands for the audit trail', () => {
       await superuser.query('update credential set is_active = not is_active');
     });
 
-    it('prunes beside a running server, says what, and leaves a trail that verifies and shows what is removed', async () => {
+    it('prunes beside a running server, prints what, and leaves a trail that verifies and shows what is removed', async () => {
       const heads = parseObject(JSON.stringify((await verify())['heads']));
       const ended = (await stored()).length;
       const { database, environment } = coffer;
@@ -238,7 +238,7 @@ describe('a line of the export', () => {
     chain = await newChain();
   });
 
-  it('is one line whatever an event says', () => {
+  it('is one line whatever an event contains', () => {
     const event = newEvent({ actorName: 'two\nlines "and" \u2028 more' });
     const line = formatEvent(chain.link('018cc251-f400-7000-8000-00000000000a', chain.origin, event));
     expect(line.indexOf('\n')).to.equal(line.length - 1);

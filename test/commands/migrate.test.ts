@@ -146,7 +146,7 @@ describe('starting on an external database', () => {
     expect(pruned.exitCode).to.equal(0);
   });
 
-  it('says what to grant to a user that is neither owner nor member', async () => {
+  it('names what to grant to a user that is neither owner nor member', async () => {
     await (await startCofferProcess(folder, settings({ COFFER_ADMIN_API_KEY: token() }))).stop();
     const stranger = await addUser(`${database}_stranger`);
     const { exitCode, output } = await runCoffer([], settings({ COFFER_DATABASE_URL: stranger }));

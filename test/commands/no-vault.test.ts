@@ -28,7 +28,7 @@ describe('a command that works on a vault', () => {
 
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
-  it('makes no vault in a folder that has none, and says where to run it instead', async () => {
+  it('makes no vault in a folder that has none, and explains where to run it instead', async () => {
     for (const parameters of commands) {
       for (const dataDir of [folder, join(folder, 'absent')]) {
         const { exitCode, output } = await runCoffer(parameters, { COFFER_DATA_DIR: dataDir });
@@ -96,7 +96,7 @@ describe('coffer admin-key beside an external database', () => {
   const statusOf = async (key: string): Promise<number> =>
     (await fetch(`${origin}/v1/whoami`, { headers: { authorization: `Bearer ${key}` } })).status;
 
-  it('wants to know where the key goes, and leaves the file of another vault alone', async () => {
+  it('requires to know where the key goes, and does not touch the file of another vault', async () => {
     const refused = await runCoffer(['admin-key'], environment);
     expect(refused.exitCode).to.equal(2);
     expect(refused.output).to.match(/^coffer: with COFFER_DATABASE_URL, --out FILE or --print is needed\n/);
@@ -122,7 +122,7 @@ describe('coffer admin-key beside an external database', () => {
     expect(await Promise.all([statusOf(first), statusOf(second)])).to.deep.equal([401, 200]);
   });
 
-  it('is told of by a start where its file is in the data directory, and a file of another vault is not', async () => {
+  it('is printed by a start where its file is in the data directory, and a file of another vault is not', async () => {
     const beside = join(folder, 'beside');
     await mkdir(beside);
     await runCoffer(['admin-key', '--out', join(beside, 'admin.key')], environment);

@@ -26,7 +26,7 @@ describe('coffer start', () => {
     await rm(dataDir, { recursive: true, force: true });
   });
 
-  it('makes both keys for their owner alone, tells the path of the admin key, and never a key', async () => {
+  it('makes both keys for their owner only, prints the path of the admin key, and never a key', async () => {
     coffer = await startCofferProcess(dataDir);
     const masterKey = (await readFile(join(dataDir, 'master.key'), 'utf8')).trim();
     expect(coffer.output()).to.include(`the admin API key is in ${join(dataDir, 'admin.key')}\n`);
@@ -59,7 +59,7 @@ describe('coffer start', () => {
     expect(await readFile(join(dataDir, 'master.key'), 'utf8')).to.equal(masterKey);
   });
 
-  it('refuses another master key by naming both fingerprints, and says so when the key is missing', async () => {
+  it('refuses another master key by naming both fingerprints, and reports a missing key', async () => {
     coffer = await startCofferProcess(dataDir);
     await coffer.stop();
     coffer = undefined;
@@ -127,7 +127,7 @@ describe('coffer start', () => {
     expect(await reveal(coffer, await store(coffer, 'sk'))).to.deep.equal({ key: 'sk' });
   });
 
-  it('says that its port is taken', async () => {
+  it('reports that its port is taken', async () => {
     coffer = await startCofferProcess(dataDir);
     const other = await mkdtemp(join(tmpdir(), 'coffer-start-'));
     const { port } = new URL(coffer.origin);
@@ -139,7 +139,7 @@ describe('coffer start', () => {
     );
   });
 
-  it('tells every problem of the configuration at once, with exit code 1', async () => {
+  it('reports every problem of the configuration at once, with exit code 1', async () => {
     const refused = await runCoffer([], { COFFER_PORT: 'x', COFFER_LOG_LEVEL: 'y', COFFER_NONSENSE: 'z' });
     expect(refused.exitCode).to.equal(1);
     for (const name of ['COFFER_PORT', 'COFFER_LOG_LEVEL', 'COFFER_NONSENSE']) expect(refused.output).to.include(name);
@@ -178,7 +178,7 @@ describe('coffer start', () => {
     expect(refused.output).to.include('COFFER_ADMIN_API_KEY must be given');
   });
 
-  it('says in a sentence what is wrong with a database that it can not use', async () => {
+  it('explains in a sentence what is wrong with a database that it cannot use', async () => {
     const { url } = await (await sharedPostgres()).createDatabase();
     const keys = { COFFER_MASTER_KEY: randomBytes(32).toString('base64'), COFFER_LOG_LEVEL: 'silent' };
     const missing = await runCoffer([], { ...keys, COFFER_DATABASE_URL: `${url}_of_another_name` });
@@ -192,7 +192,7 @@ describe('coffer start', () => {
     expect([missing.exitCode, away.exitCode]).to.deep.equal([1, 1]);
   });
 
-  it('stops gracefully when it is npm that a supervisor tells to stop', async () => {
+  it('stops gracefully when a supervisor stops npm', async () => {
     const npm = spawn('npm', ['start', '--silent'], {
       cwd: resolve(import.meta.dirname, '../..'),
       env: { PATH: process.env['PATH'], HOME: tmpdir(), COFFER_DATA_DIR: dataDir, COFFER_PORT: '0' },
@@ -239,7 +239,7 @@ describe('coffer start', () => {
     expect(await stopped).to.equal(0);
   });
 
-  it('works in sessions that began as a role which owns nothing, and can become nobody else', async () => {
+  it('works in sessions that began as a role which owns nothing, and can become no other', async () => {
     coffer = await startCofferProcess(dataDir);
     await store(coffer, 'sk-of-a-role');
     const superuser = await attachEmbeddedPostgres(dataDir);

@@ -66,7 +66,7 @@ async function laterThan(path: string): Promise<void> {
 }
 
 describe('a cluster', () => {
-  it('is left alone when it was made by another version of PostgreSQL', () =>
+  it('is not touched when it was made by another version of PostgreSQL', () =>
     withCluster(async (dataDir, cluster) => {
       await writeFile(join(cluster, 'PG_VERSION'), '17\n');
       const error = await start(dataDir);
@@ -78,7 +78,7 @@ describe('a cluster', () => {
       await postgres.stop();
     }));
 
-  it('is left alone when it is not one', () =>
+  it('is not touched when it is not one', () =>
     inFolder(async (folder) => {
       const cluster = join(folder, 'data', 'postgres');
       await mkdir(join(cluster, 'base'), { recursive: true });
@@ -87,7 +87,7 @@ describe('a cluster', () => {
       expect(await readdir(cluster)).to.deep.equal(['base']);
     }));
 
-  it('is called damaged, with what PostgreSQL said of it as the cause, when a file is missing or cut', () =>
+  it('is called damaged, with the message of PostgreSQL as the cause, when a file is missing or cut', () =>
     withCluster(async (dataDir, cluster) => {
       await truncate(join(cluster, 'global', 'pg_control'), 100);
       const cut = await start(dataDir);
@@ -141,7 +141,7 @@ describe('a cluster', () => {
     if (!mounted) this.skip();
   });
 
-  it('says so when it can not be started on a full disk, and starts when there is space again', async function () {
+  it('reports that it cannot be started on a full disk, and starts when there is space again', async function () {
     if (!isRoot) this.skip();
     const mounted = await onSmallDisk(120, async (disk) => {
       const dataDir = join(disk, 'data');

@@ -157,7 +157,7 @@ for (const { who, find } of users) {
         await server.stop();
       }));
 
-    it('lets nobody but its owner near the data or the socket', () =>
+    it('lets only its owner access the data or the socket', () =>
       at(async ({ dataDir, account }) => {
         const server = serve(dataDir, account);
         const { host } = await server.ready();
@@ -263,7 +263,7 @@ describe('the embedded PostgreSQL', () => {
       expect(log).to.include('database system is ready to accept connections').and.not.to.include('secret-');
     }));
 
-  it('tells when another one took the directory while its postmaster was away', () =>
+  it('notices when another one took the directory while its postmaster was away', () =>
     inFolder(async (folder) => {
       const dataDir = join(folder, 'data');
       const first = serve(dataDir);

@@ -27,7 +27,7 @@ describe('the binaries', () => {
       expect(await readdir(folder)).to.deep.equal([]);
     }));
 
-  it('are copied once, to be read by all and written by root alone, where the account can not enter the checkout', async function () {
+  it('are copied once, to be read by all and written by root only, where the account cannot enter the checkout', async function () {
     if (!isRoot) this.skip();
     await inFolder(async (folder) => {
       const account = await chooseAccount(undefined);

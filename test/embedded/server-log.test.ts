@@ -5,7 +5,7 @@ import { limitServerLog, openServerLog, readServerLog, serverLogBytes } from '..
 import { inFolder, refusal } from './support.ts';
 
 describe('the log of PostgreSQL', () => {
-  it('is readable by its owner alone and is added to', () =>
+  it('is readable by its owner only and is added to', () =>
     inFolder(async (folder) => {
       const path = join(folder, 'postgres.log');
       for (const line of ['one\n', 'two\n']) {
@@ -24,7 +24,7 @@ describe('the log of PostgreSQL', () => {
       expect(await refusal(openServerLog(join(folder, 'postgres.log')))).to.include({ code: 'start_failed' });
     }));
 
-  it('is put aside beyond 1 MiB, while whoever holds it open writes on', () =>
+  it('is put aside beyond 1 MiB, while a process that has it open writes on', () =>
     inFolder(async (folder) => {
       const path = join(folder, 'postgres.log');
       const log = await openServerLog(path);

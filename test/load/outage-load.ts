@@ -66,7 +66,7 @@ export function startLoad(parts: {
   };
   const running = protocols.flatMap((protocol) => Array.from({ length: callersOfEach }, () => run(protocol)));
   return {
-    /** Resolves once the callers of every protocol were told so much, or one of them something that he should not have been. */
+    /** Resolves once the callers of every protocol got that many answers, or one of them a wrong one. */
     until: (isEnough: (one: Told) => boolean) =>
       new Promise<void>((resolve) => {
         const look = () => {

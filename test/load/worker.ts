@@ -27,7 +27,7 @@ const operations: readonly (readonly [share: number, operation: Operation])[] = 
   [1, (worker) => worker.revealForbidden()],
 ];
 
-/** One caller: he makes one call at a time, but where two of his own are to compete. */
+/** One caller: it makes one call at a time, unless two of its calls are to compete. */
 export class Worker {
   readonly #parts: WorkerParts;
   readonly #own: string[] = [];

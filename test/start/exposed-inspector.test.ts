@@ -34,7 +34,7 @@ describe('the inspector of Node', () => {
     });
   }
 
-  it('is refused by a value in a parameter of its own', () => {
+  it('is refused by a value in a separate parameter', () => {
     expect(refuse(['--inspect-port', '0.0.0.0:9229'])).to.throw('--inspect-port in the command line');
     expect(refuse([], '--inspect-port 0.0.0.0')).to.throw('--inspect-port in NODE_OPTIONS');
     expect(refuse(['--inspect-port', '9229', '--inspect'])).not.to.throw();

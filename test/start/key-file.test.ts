@@ -23,7 +23,7 @@ describe('a key file', () => {
     await rm(folder, { recursive: true });
   });
 
-  it('holds the key that was written, for its owner alone, and leaves nothing beside it', async () => {
+  it('holds the key that was written, for its owner only, and leaves nothing beside it', async () => {
     await writeKeyFile(path, 'the-key');
     expect(await readKeyFile(path)).to.equal('the-key');
     expect((await stat(path)).mode & 0o777).to.equal(0o600);

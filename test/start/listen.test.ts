@@ -17,7 +17,7 @@ describe('the address that a Coffer listens on', () => {
     });
   }
 
-  it('has brackets around IPv6 alone', () => {
+  it('has brackets around IPv6 only', () => {
     expect(formatAuthority({ host: '::', port: 3978 })).to.equal('[::]:3978');
     expect(formatAuthority({ host: '127.0.0.1', port: 3978 })).to.equal('127.0.0.1:3978');
     expect(formatAuthority({ host: 'localhost', port: 80 })).to.equal('localhost:80');

@@ -100,7 +100,7 @@ describe('the TLS files', () => {
       expect(lines).to.have.lengthOf(1);
     });
 
-    it('are left alone while they do not', async () => {
+    it('are not read again while they do not', async () => {
       await put(first);
       await watch.look();
       await watch.look();
@@ -116,7 +116,7 @@ describe('the TLS files', () => {
       expect(await servedCertificate()).to.equal(formatted(second));
     });
 
-    it('stay in use as they were where the new ones are broken or gone, which is told once', async () => {
+    it('stay in use as they were where the new ones are broken or gone, which is logged once', async () => {
       await writeFile(path('key.pem'), 'broken');
       await watch.look();
       await watch.look();
@@ -129,7 +129,7 @@ describe('the TLS files', () => {
       expect(lines.join()).not.to.include('-----');
     });
 
-    it('tell of trouble anew after it had been over', async () => {
+    it('log a failure again after it had been over', async () => {
       for (const key of ['broken', first.privateKey, 'broken']) {
         await writeFile(path('key.pem'), key);
         await watch.look();

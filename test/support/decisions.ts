@@ -7,12 +7,12 @@ import { permits, type Role } from '../../src/vault/permissions.ts';
 /** What became of a call before its handler was asked. REST does not always show why it is refused. */
 export type Decision = 'let in' | 'nobody' | 'lacks the permission' | 'lacks the workspace' | 'refused' | 'failed';
 
-/** A caller as the matrix knows him. */
+/** A caller of the matrix. */
 export interface MatrixCaller {
   readonly title: string;
   /** Undefined for nobody. */
   readonly token: string | undefined;
-  /** What he has in his own workspace. */
+  /** The caller's role in their own workspace. */
   readonly grant: { readonly role: Role; readonly mayReveal: boolean; readonly keyScope?: object } | undefined;
   readonly isOwner: boolean;
 }
@@ -34,7 +34,7 @@ export function expectedDecision(access: Access, caller: MatrixCaller, isInReach
   if (access.kind === 'authenticated') return undefined;
   if (access.kind === 'owner') return caller.isOwner ? 'let in' : 'lacks the permission';
   const isPermitted = caller.grant !== undefined && permits(caller.grant, access.permission);
-  // An rpc's gate refuses whoever may make the call nowhere, before it is known where he means.
+  // An rpc's gate refuses a caller who may make the call in no workspace, before it is known which one is meant.
   if (!isPermitted) return 'lacks the permission';
   return isInReach ? 'let in' : 'lacks the workspace';
 }

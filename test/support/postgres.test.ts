@@ -4,7 +4,7 @@ import { Client } from 'pg';
 import { sharedPostgres } from './postgres.ts';
 
 describe('the shared PostgreSQL of the tests', () => {
-  it('gives each caller an empty database of its own', async () => {
+  it('gives each caller a separate, empty database', async () => {
     const postgres = await sharedPostgres();
     const [one, other] = await Promise.all([postgres.createDatabase(), postgres.createDatabase()]);
     const session = new Client(one.connection);

@@ -13,7 +13,7 @@ interface Found {
 const hash = Buffer.alloc(32, 1);
 const changes = 400;
 
-describe('proofs in memory, with the notices of a real PostgreSQL', () => {
+describe('cached authentications, with the notifications of a real PostgreSQL', () => {
   let test: TestStores;
   let channel: AccessChangeListener;
 

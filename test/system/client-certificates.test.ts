@@ -149,7 +149,7 @@ describe('a Coffer that asks for client certificates', () => {
     expect(fromBinary(WhoAmIResponseSchema, answer ?? Buffer.alloc(0)).id).to.equal(keyId);
   });
 
-  it('writes down how he proved himself', async () => {
+  it('records the authentication method', async () => {
     const created = await coffer.native('POST', '/v1/workspaces/default/credentials', {
       credential: { name: 'GitHub' },
       secret: { token: 'ghp_example' },
@@ -179,7 +179,7 @@ describe('a Coffer that asks for client certificates', () => {
     expect((await whoAmI(known, { authorization: 'Bearer junk' })).status).to.equal(401);
   });
 
-  it('lets nobody in by a name that has no key, but by a token', async () => {
+  it('does not authenticate by a name that has no key, but by a token', async () => {
     const stranger = clientOf('DNS:billing.example', 'URI:spiffe://example.org/billing2');
     expect((await whoAmI(stranger)).status).to.equal(401);
     expect((await whoAmI(stranger, { authorization: `Bearer ${coffer.adminToken}` })).status).to.equal(200);
@@ -220,13 +220,13 @@ describe('a Coffer that asks for client certificates', () => {
     host: '127.0.0.1',
   });
 
-  it('knows the holder again when his TLS session is resumed', async () => {
+  it('authenticates a resumed TLS session', async () => {
     const { isReused, text } = await resume(known, await sessionOf(known));
     expect(isReused).to.equal(true);
     expect(text).to.include(keyId);
   });
 
-  it('tells a caller whose name has no key that nobody was proved, over gRPC', async () => {
+  it('answers a caller whose name has no key that they are not authenticated, over gRPC', async () => {
     const nodeOptions = tlsOf(clientOf('DNS:nobody.example'));
     const access = createClient(AccessService, createGrpcTransport({ baseUrl: secured.origin, nodeOptions }));
     const code = await access.whoAmI({}).catch((reason: unknown) => ConnectError.from(reason).code);
@@ -261,7 +261,7 @@ describe('a Coffer that asks for client certificates', () => {
       expect(response.status).to.equal(403);
     });
 
-    it('refuses a name that another living key has, and takes it again once that one was revoked', async () => {
+    it('refuses a name that another valid key has, and accepts it once that one was revoked', async () => {
       const name = 'DNS:once.example';
       const first = await issue(name);
       const other = await coffer.createWorkspace('other');

@@ -41,7 +41,7 @@ describe('a Coffer over a primary and its streaming standby', function () {
     await expectMoved();
   });
 
-  it('moves to the standby once that is promoted, though the former primary keeps its sessions and lets nobody write', async () => {
+  it('moves to the standby once that is promoted, though the former primary keeps its sessions and refuses writes', async () => {
     await primary.query('alter system set default_transaction_read_only = on');
     await primary.reload();
     expect((await create('meanwhile')).status).to.equal(503);

@@ -180,7 +180,7 @@ describe('the methods of HTTP', () => {
     }
   });
 
-  it('OPTIONS says the same where pages of other origins may call', async () => {
+  it('OPTIONS answers the same where pages of other origins may call', async () => {
     const page = 'https://page.example';
     const open = await startCoffer({ environment: { COFFER_CORS_ORIGINS: page } });
     try {

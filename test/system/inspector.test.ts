@@ -72,7 +72,7 @@ describe("Node's inspector", function () {
     });
   }
 
-  it('is opened by SIGUSR1 in a program that does not prevent it, and says so', async () => {
+  it('is opened by SIGUSR1 in a program that does not prevent it, and reports its address', async () => {
     const started = start([process.execPath, '-e', `setInterval(() => {}, 1000); console.log('ready')`], anyPort);
     await until(() => started.output().includes('ready'), started);
     started.child.kill('SIGUSR1');

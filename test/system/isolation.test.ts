@@ -108,7 +108,7 @@ describe('a credential of one workspace, for the admin of another', () => {
     it(`is out of reach by the rpc ${method.parent.typeName}.${method.name}`, async () => {
       for (const naming of namings()) {
         const response = await sendRpc(method, naming);
-        // The name that the caller himself asked for may be repeated to him; then the status tells.
+        // The name that the caller sent may be repeated in the response; then the status decides.
         if (isByName(method)) expect([403, 404], naming.title).to.include(response.status);
         else await expectOutOfReach(naming.title, undefined, response);
       }
@@ -116,7 +116,7 @@ describe('a credential of one workspace, for the admin of another', () => {
     });
   }
 
-  it('is within reach of its own admin by the very same requests', async () => {
+  it('can be reached by its admin with the same requests', async () => {
     for (const [index, route] of routes.filter(namesThing).entries()) {
       const credentialName = `own-${index}`;
       const [credential, apiKey] = [await createCredential(credentialName), await createApiKey('own')];

@@ -80,14 +80,14 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
   after(() => coffer.stop());
 
   for (const one of served) {
-    it(`decides as the table says, and alike for what is foreign and absent, by the rpc ${nameOfRpc(one.rpc.method)}`, async () => {
+    it(`decides as in the table, and alike for what is foreign and absent, by the rpc ${nameOfRpc(one.rpc.method)}`, async () => {
       await expectDecisions(one, (caller, target) => requests.sendRpc(one, caller, target));
     });
   }
 
   for (const one of streams) {
     for (const protocol of protocolsOfStreams) {
-      it(`decides as the table says, and alike for what is foreign and absent, by the stream ${nameOfRpc(one.rpc.method)} over ${protocol}`, async () => {
+      it(`decides as in the table, and alike for what is foreign and absent, by the stream ${nameOfRpc(one.rpc.method)} over ${protocol}`, async () => {
         await expectDecisions(one, (caller, target) => requests.openStream(one, protocol, caller, target));
       });
     }
@@ -100,7 +100,7 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
 
   for (const route of routes) {
     const name = nameOfRpc(route.method);
-    it(`decides as the table says, and alike for what is foreign and absent, by ${route.httpMethod} ${route.template} (${name})`, async () => {
+    it(`decides as in the table, and alike for what is foreign and absent, by ${route.httpMethod} ${route.template} (${name})`, async () => {
       const one = [...served, ...streams].find(({ rpc }) => nameOfRpc(rpc.method) === name);
       if (!one) throw new Error('the rpc is not served');
       const check = async (caller: MatrixCaller, prefix: string): Promise<void> => {
@@ -124,7 +124,7 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
   }
 
   for (const one of served.filter(mayNameCredential)) {
-    it(`lets keys for some credentials alone reach those as any key by the rpc ${nameOfRpc(one.rpc.method)}`, async () => {
+    it(`lets keys that are limited to some credentials reach those as any key by the rpc ${nameOfRpc(one.rpc.method)}`, async () => {
       await expectWithinReach((caller, target) => requests.sendRpc(one, caller, target));
     });
   }
@@ -132,7 +132,7 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
   for (const route of routes) {
     const one = served.find(({ rpc }) => nameOfRpc(rpc.method) === nameOfRpc(route.method));
     if (!one || !mayNameCredential(one)) continue;
-    it(`lets keys for some credentials alone reach those as any key by ${route.httpMethod} ${route.template} (${nameOfRpc(route.method)})`, async () => {
+    it(`lets keys that are limited to some credentials reach those as any key by ${route.httpMethod} ${route.template} (${nameOfRpc(route.method)})`, async () => {
       await expectWithinReach((caller, target) =>
         requests.sendRest({ one, route, prefix: `/${one.dialect.name}` }, caller, target),
       );
@@ -153,7 +153,7 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
     expect(reachedWithin).to.be.above(20 * Object.keys(keyScopes).length);
   });
 
-  it('has left the credentials of the foreign workspace, and beyond all limits, alone', async () => {
+  it('has not touched the credentials of the foreign workspace, or those beyond all limits', async () => {
     const names = `name in ('${foreignName}', '${beyondName}')`;
     const { rows } = await query(
       `select name, deleted_at, revision, use_count::int from credential where ${names} order by name`,
@@ -219,7 +219,7 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
     await Promise.all(callersOf(one).map(check));
   }
 
-  /** Each on a credential of his own, since what is let in may delete it. */
+  /** Each on a separate credential, since an admitted call may delete it. */
   async function expectWithinReach(
     ask: (caller: MatrixCaller, target: Target) => Promise<MatrixAnswer>,
   ): Promise<void> {

@@ -42,7 +42,7 @@ describe('the metrics of a whole Coffer', () => {
     await metricsThat(read, fits);
   });
 
-  it('tell how many calls share a commit', async () => {
+  it('count how many calls share a commit', async () => {
     const before = parseMetrics(await read());
     const names = Array.from({ length: 24 }, (_, index) => `shared ${index}`);
     const path = `/v1/workspaces/${coffer.defaultWorkspaceId}/credentials`;
@@ -54,7 +54,7 @@ describe('the metrics of a whole Coffer', () => {
     expect(growth('coffer_commit_group_size_count')).to.be.within(1, names.length - 1);
   });
 
-  it('tell what the pool, the process and its loop are doing', async () => {
+  it('describe the pool, the process and its event loop', async () => {
     const samples = parseMetrics(await read());
     const value = (metric: string) => sumOf(samples, metric);
     expect(value('coffer_ready')).to.equal(1);
@@ -74,7 +74,7 @@ describe('the metrics of a whole Coffer', () => {
     for (const { value: seconds } of delays) expect(seconds).to.be.within(0, 60);
   });
 
-  it('tell that the keys are at hand, and something of how many there are', async () => {
+  it('show that the keys are in memory, and about how many there are', async () => {
     const samples = parseMetrics(await read());
     expect(sumOf(samples, 'coffer_sealed')).to.equal(0);
     for (const metric of ['coffer_workspace_keys', 'coffer_sealed_versions']) {
@@ -85,7 +85,7 @@ describe('the metrics of a whole Coffer', () => {
     }
   });
 
-  it('tell nothing of workspaces, credentials, callers and addresses', async () => {
+  it('reveal nothing about workspaces, credentials, callers and addresses', async () => {
     const text = await read();
     const hidden = [
       secretText,
@@ -98,7 +98,7 @@ describe('the metrics of a whole Coffer', () => {
     for (const one of [...hidden, '127.0.0.1']) expect(text).not.to.contain(one);
   });
 
-  it('are those of one Coffer alone, even where another one is in the process', async () => {
+  it('are those of one Coffer only, even where another one is in the process', async () => {
     const other = await startCoffer();
     try {
       const samples = parseMetrics(await (await fetch(`${other.origin}/metrics`)).text());

@@ -68,7 +68,7 @@ describe('a Coffer that believes an issuer of tokens', () => {
     }
   }
 
-  it('tells the holder of a token who he is', async () => {
+  it('identifies the holder of a token', async () => {
     const { status, body } = await call('GET', '/v1/whoami', await tokenOf({}));
     expect(status).to.equal(200);
     expect(body).to.include({ kind: 'user', name: 'alice', default_workspace_id: coffer.defaultWorkspaceId });
@@ -76,7 +76,7 @@ describe('a Coffer that believes an issuer of tokens', () => {
     expect(textOf(body, 'user_id')).to.equal(textOf(body, 'id'));
   });
 
-  it('lets him do what his role allows, and writes down who did it and how he proved himself', async () => {
+  it('permits what the role allows, and records who acted and the authentication method', async () => {
     const token = await tokenOf({ sub: 'carol' });
     const created = await create(token);
     expect(created.status).to.equal(200);
@@ -92,7 +92,7 @@ describe('a Coffer that believes an issuer of tokens', () => {
     }
   });
 
-  it('lets him do no more than his role allows', async () => {
+  it('permits no more than the role allows', async () => {
     expect((await create(await tokenOf({ coffer_role: 'VIEWER' }))).status).to.equal(403);
     expect((await create(await tokenOf({ coffer_role: 'RUNTIME' }))).status).to.equal(403);
     const made = await call('POST', '/v1/workspaces', await tokenOf({ coffer_role: 'ADMIN' }), {
@@ -101,7 +101,7 @@ describe('a Coffer that believes an issuer of tokens', () => {
     expect(made.status).to.equal(403);
   });
 
-  it('shows him no workspace but those that his token names', async () => {
+  it('shows only the workspaces of the token', async () => {
     const other = await coffer.createWorkspace('other');
     const token = await tokenOf({ coffer_role: 'ADMIN' });
     const foreign = await call('GET', `/v1/workspaces/${other}/credentials`, token);
@@ -113,7 +113,7 @@ describe('a Coffer that believes an issuer of tokens', () => {
     expect((await call('GET', `/v1/workspaces/${other}/credentials`, both)).status).to.equal(200);
   });
 
-  it('lets an admin issue an API key, which acts in his name and has its own end', async () => {
+  it('lets an admin issue an API key, which acts on their behalf and has its own expiry', async () => {
     const admin = await tokenOf({ sub: 'dave', coffer_role: 'ADMIN' });
     const path = `/v1/workspaces/default/apiKeys`;
     const issued = await call('POST', path, admin, { name: 'ci', role: 'EDITOR' });

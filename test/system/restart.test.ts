@@ -71,7 +71,7 @@ describe('a Coffer whose database is restarted in the middle of load', function 
     expect(others).to.be.within(othersBefore, othersBefore + 1);
   });
 
-  it('has lost nothing that was acknowledged, and has nothing that nobody asked for', async () => {
+  it('has lost nothing that was acknowledged, and has nothing that was not requested', async () => {
     const found = await namesById(native);
     const acknowledged = Array.from(told.values(), (one) => Array.from(one.acknowledged)).flat();
     const unknown = new Set(Array.from(told.values(), (one) => Array.from(one.unknown)).flat());
@@ -84,7 +84,7 @@ describe('a Coffer whose database is restarted in the middle of load', function 
     }
   });
 
-  it('has a trail that tells of each credential once, and verifies', async () => {
+  it('has a trail that records each credential once, and verifies', async () => {
     const { body } = await native({ method: 'POST', path: '/v1/auditTrail:verify', body: {} });
     expect(body['intact']).to.equal(true);
     const [counted] = await query(

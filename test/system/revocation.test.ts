@@ -138,7 +138,7 @@ describe('what proves a caller, over three processes with one database', () => {
     for (const lastMs of await Promise.all(clients.map(letIn))) expect(lastMs).to.be.below(promisedMs);
   });
 
-  it('is refused by all when an operator revokes a key by hand', async () => {
+  it('is refused by all when an operator revokes a key in SQL', async () => {
     const { id, token } = await issueKey();
     await becomeKnown(token);
     await superuser.query('update api_key set revoked_at = now() where id = $1', [id]);
@@ -159,7 +159,7 @@ describe('what proves a caller, over three processes with one database', () => {
     await untilAll('/v1/whoami', token, 401);
   });
 
-  it('grants more at all of them once a member is added, and no more once he is removed', async () => {
+  it('grants more at all of them once a member is added, and no more once the member is removed', async () => {
     const { id, token } = await logIn('carol');
     await becomeKnown(token);
     const members = '/v1/workspaces/default/members';

@@ -45,7 +45,7 @@ describe('versions of a secret, where somebody writes to the database', () => {
     return all.map((fault) => textOf(fault, 'message')).filter((message) => message.includes(id));
   }
 
-  it('are as the trail tells', async () => {
+  it('are as the trail records', async () => {
     await replace();
     expect(await reveal()).to.equal('second');
     expect(await faults()).to.deep.equal([]);
@@ -60,7 +60,7 @@ describe('versions of a secret, where somebody writes to the database', () => {
     expect(second).to.include(`version 2 of credential ${id}`).and.include('was put in');
   });
 
-  it('open when all that was written of an earlier one is put back, which the trail tells', async () => {
+  it('open when all that was written of an earlier one is restored, which the trail reveals', async () => {
     await tamper(
       'create table kept as select current_version, revision, updated_at, mac from credential where id = $1',
       id,

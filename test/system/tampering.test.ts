@@ -99,7 +99,7 @@ describe('a row that somebody else has written', () => {
     await scene.close();
   });
 
-  it('is told of nothing where nobody has', async () => {
+  it('reports nothing where nothing was changed', async () => {
     const id = await newCredential(scene, { metadata: { b: [1.5e300, -0, 'ü\u2028'], a: null }, description: 'd' });
     await newMember(scene, scene.coffer.defaultWorkspaceId);
     await scene.coffer.native('POST', `${credentials}/${id}:deactivate`, {});
@@ -111,7 +111,7 @@ describe('a row that somebody else has written', () => {
     expect({ intact, faults }).to.deep.equal({ intact: true, faults: [] });
   });
 
-  it('is told of nothing where a whole workspace was deleted', async () => {
+  it('reports nothing where a whole workspace was deleted', async () => {
     const name = 'short-lived';
     const workspaceId = await scene.coffer.createWorkspace(name);
     const body = { credential: { name: 'n', provider: 'openai' }, secret: { key: 'k' } };
@@ -425,7 +425,7 @@ describe('a row that somebody else has written', () => {
   const setRole = (user_id: string, role: string) =>
     scene.coffer.native('POST', members, { member: { user_id, role } });
 
-  it('is named where it is a member whose earlier role was put back, though he has that role again', async () => {
+  it('is reported where it is a member whose earlier role was restored, though the member has that role again', async () => {
     const id = await newMember(scene, scene.coffer.defaultWorkspaceId);
     const name = `membership ${id}/${scene.coffer.defaultWorkspaceId}`;
     await setRole(id, 'EDITOR');
@@ -456,7 +456,7 @@ describe('a row that somebody else has written', () => {
     }
   });
 
-  /** Writes what a user's row says of his password once more, which his other rows may refer to. */
+  /** Writes the password of a user's row again, to which other rows may refer. */
   async function passwordOf(id: string): Promise<() => Promise<void>> {
     const [{ password_hash, mac } = {}] = await scene.tamper('select password_hash, mac from "user" where id = $1', id);
     return async () => {
@@ -476,7 +476,7 @@ describe('a row that somebody else has written', () => {
   const changePassword = async (user: string, current_password: string, new_password: string) =>
     callAs(await logIn(user, current_password), '/v1/changePassword', { current_password, new_password });
 
-  it('is named where it is a user whose earlier password was put back, which lets him in until it is', async () => {
+  it('is reported where it is a user whose earlier password was restored, which is accepted until then', async () => {
     const id = await newUser(scene);
     const putBack = await passwordOf(id);
     expect(await changePassword(id, 'correct horse', 'another horse')).to.equal(200);
@@ -489,7 +489,7 @@ describe('a row that somebody else has written', () => {
     expect((await scene.toldOf(id)).join()).to.include(`${told}, and changed again`);
   });
 
-  it('is none of a user for what changes nothing of him', async () => {
+  it('is none of a user for what changes nothing of the user', async () => {
     const id = await newUser(scene);
     const tokens = [];
     for (let count = 0; count < 7; count += 1) tokens.push(await logIn(id));
@@ -626,7 +626,7 @@ describe('a table that somebody has emptied', () => {
     await scene.close();
   });
 
-  it('is told by all that were in it', async () => {
+  it('is reported by all that were in it', async () => {
     await scene.tamper('truncate credential_version');
     expect((await scene.toldOf(credential)).join()).to.include(`version 1 of credential ${credential}`);
     await scene.tamper('truncate credential cascade');
@@ -638,7 +638,7 @@ describe('a table that somebody has emptied', () => {
     expect((await scene.toldOf(String(stream))).join()).to.include('STREAM_MISSING');
   });
 
-  it('is told by the keys, the users, the members and the workspaces that were in it', async () => {
+  it('is reported by the keys, the users, the members and the workspaces that were in it', async () => {
     const workspace = scene.coffer.defaultWorkspaceId;
     await scene.tamper('truncate workspace_key');
     expect(await scene.toldOf(`workspace_key ${workspace}`)).to.have.length(1);

@@ -32,7 +32,7 @@ const lists = [
   '/miniflow/frontend/workspaces/WSP-0000000000000000/credentials',
 ];
 
-describe('a token that proves nobody', () => {
+describe('a token that authenticates no caller', () => {
   let coffer: TestCoffer;
   let real: string;
   let other: string;
@@ -128,7 +128,7 @@ describe('a token that proves nobody', () => {
     });
   }
 
-  it('is no obstacle where anybody may call, and proves nobody there', async () => {
+  it('is no obstacle where authentication is not needed, and authenticates no caller there', async () => {
     await all(Object.entries(oddTokens(real)), async ([name, token]) => {
       const { status, text } = await overHttp1('/api/auth/status', [['authorization', `Bearer ${token}`]]);
       expect(status, name).to.be.oneOf([200, 400, 431]);

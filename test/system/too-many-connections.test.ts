@@ -61,7 +61,7 @@ describe('a Coffer whose database allows fewer connections than its pool would l
   const ofPool = async (): Promise<number> =>
     sumOf(parseMetrics(await (await fetch(`${coffer.origin}/metrics`)).text()), 'coffer_database_connections');
 
-  it('answers all calls over those that are open, stays ready, and says so in the log', async () => {
+  it('answers all calls over those that are open, stays ready, and reports it in the log', async () => {
     await admin.query(`alter role ${user} connection limit 8`);
     for (let round = 0; round < 3; round += 1) {
       expect(await statuses()).to.deep.equal(Array(callsAtOnce).fill(200));

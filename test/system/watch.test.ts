@@ -97,7 +97,7 @@ describe('watching credentials, over two processes with one database', () => {
   const revoke = (id: string) => here.native('POST', `/v1/workspaces/default/apiKeys/${id}:revoke`);
 
   for (const [protocol, transport] of Object.entries(transports)) {
-    it(`tells what happens at either process, over ${protocol}`, async () => {
+    it(`streams what happens at either process, over ${protocol}`, async () => {
       await using watching = watch(there, { transport });
       expect((await watching.next()).event).to.equal(undefined);
       const id = await create(here);
@@ -126,7 +126,7 @@ describe('watching credentials, over two processes with one database', () => {
     });
   }
 
-  it('ends when its key is revoked by hand', async () => {
+  it('ends when its key is revoked in SQL', async () => {
     const { id, token } = await issueKey();
     await using watching = watch(there, { token });
     await watching.next();
@@ -180,7 +180,7 @@ describe('watching credentials, over two processes with one database', () => {
     expect(rawMessage).to.include('resume_token');
   });
 
-  it('tells a key nothing of credentials that it is not for', async () => {
+  it('streams nothing to a key about credentials beyond its scope', async () => {
     const { token } = await issueKey('RUNTIME', { providers: ['openai'] });
     await using watching = watch(here, { token });
     await watching.next();
@@ -189,7 +189,7 @@ describe('watching credentials, over two processes with one database', () => {
     expect(await watching.nextChange()).to.deep.equal([CREATED, id]);
   });
 
-  it('tells nothing of other workspaces', async () => {
+  it('streams nothing about other workspaces', async () => {
     const workspaceId = await here.createWorkspace('other');
     await using watching = watch(here, { workspaceId });
     await watching.next();

@@ -13,7 +13,7 @@ describe('finding a tracer', () => {
   const tracing = new MemoryTracing(() => undefined);
   beforeEach(() => (logged = ''));
 
-  it('finds none where no SDK has been registered, and says nothing of it', () => {
+  it('finds none where no SDK has been registered, and logs nothing', () => {
     expect(findTracer(log)).to.equal(undefined);
     trace.getTracer('something else');
     expect(findTracer(log)).to.equal(undefined);

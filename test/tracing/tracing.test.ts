@@ -81,7 +81,7 @@ describe('a Coffer that is traced', () => {
     for (const { context } of spans) expect(context.traceId).to.equal(request.context.traceId);
   });
 
-  it('tells how many calls share a commit or a query', async () => {
+  it('contains how many calls share a commit or a query', async () => {
     const path = `/v1/workspaces/default/credentials/${credentialId}`;
     await using locked = await lockCredentials();
     const calls = Array.from({ length: 40 }, (_, index) => (index % 2 ? reveal() : coffer.native('GET', path)));
@@ -99,7 +99,7 @@ describe('a Coffer that is traced', () => {
     expect(parents.size).to.equal(20);
   });
 
-  it('tells the code alone of what was refused', async () => {
+  it('contains only the code of a refusal', async () => {
     const absent = '018cc251-f400-7000-8000-000000000009';
     const url = `${coffer.origin}/v1/workspaces/default/credentials/${absent}:reveal`;
     await fetch(url, { method: 'POST', headers: { authorization: 'Bearer cof_nobody' } });
@@ -109,7 +109,7 @@ describe('a Coffer that is traced', () => {
     expect(proof?.status.code).to.equal(SpanStatusCode.UNSET);
   });
 
-  it('tells the issuer of tokens of the trace', async () => {
+  it('passes the trace on to the issuer of tokens', async () => {
     issuer.use(await newSigningKey('second'));
     issuer.override = (request, response) => {
       received.push(String(request.headers['traceparent']));

@@ -38,7 +38,7 @@ export async function auditPrune(
   const database = await openDatabase({ connection, poolMax: 1, role: null, log: pino({ level: 'silent' }) });
   stack.defer(() => database.close());
   const total = await pruneAndReport({ database: database.forLongWork(), chain, clock, before }, instanceId);
-  const resource = { resourceKind: 'audit_trail', resourceId: before.toISOString() };
+  const resource = { resourceKind: 'audit_trail', resourceId: before.toISOString() } as const;
   if (total > 0) await stores.audit.append(systemEvent({ clock, ids }, { action: 'audit.prune', ...resource }));
   return 0;
 }

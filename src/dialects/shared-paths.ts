@@ -1,3 +1,4 @@
+import { BoundedMap } from '../vault/bounded-map.ts';
 import type { Logger } from 'pino';
 import type { ChooseDialect, SharedPathRequest } from '../gateway/routes/route-table.ts';
 import type { Caller } from '../vault/caller.ts';
@@ -96,7 +97,7 @@ interface KeyAnswers {
 /** Records in which dialects each API key is answered on shared paths, and logs a hint for keys that get several. */
 export class SharedPathHints {
   readonly #parts: HintParts;
-  readonly #answersByKey = new Map<string, KeyAnswers>();
+  readonly #answersByKey = new BoundedMap<string, KeyAnswers>(hintedKeysMax);
 
   constructor(parts: HintParts) {
     this.#parts = parts;
@@ -121,8 +122,6 @@ export class SharedPathHints {
   #answersOf(id: string): KeyAnswers {
     const known = this.#answersByKey.get(id);
     if (known) return known;
-    const [oldest] = this.#answersByKey.keys();
-    if (oldest !== undefined && this.#answersByKey.size >= hintedKeysMax) this.#answersByKey.delete(oldest);
     const answers = { dialects: new Set<string>(), hintedMs: Number.NEGATIVE_INFINITY };
     this.#answersByKey.set(id, answers);
     return answers;

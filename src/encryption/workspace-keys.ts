@@ -1,3 +1,4 @@
+import { BoundedMap } from '../vault/bounded-map.ts';
 import { VaultError } from '../vault/errors.ts';
 import type { Clock } from '../vault/time.ts';
 import type {
@@ -50,7 +51,7 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
   readonly #options: Required<WorkspaceKeysOptions>;
   readonly #encryptor: SecretboxEncryptor;
   /** The least recently used first. */
-  readonly #cache = new Map<string, CachedCipher>();
+  readonly #cache: BoundedMap<string, CachedCipher>;
   readonly #loading = new Map<string, Loading>();
   /** All keys in clear, also those that left the cache while their cipher is still held. */
   readonly #opened = new Set<OpenedKeys>();
@@ -60,6 +61,7 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
 
   constructor(options: WorkspaceKeysOptions) {
     this.#options = { workspacesMax: 10_000, timeToLiveMs: 300_000, ...options };
+    this.#cache = new BoundedMap(this.#options.workspacesMax);
     this.#encryptor = new SecretboxEncryptor(options.sodium, options.random);
     this.#sweeping = setInterval(() => this.dropExpired(), this.#options.timeToLiveMs).unref();
   }
@@ -112,12 +114,11 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
   }
 
   #cached(workspaceId: string): KeyedWorkspaceCipher | undefined {
-    const cached = this.#cache.get(workspaceId);
+    const cached = this.#cache.use(workspaceId);
     if (!cached) return undefined;
+    if (cached.expiresAtMs > this.#options.clock.now().getTime()) return cached.cipher;
     this.#cache.delete(workspaceId);
-    if (cached.expiresAtMs <= this.#options.clock.now().getTime()) return undefined;
-    this.#cache.set(workspaceId, cached);
-    return cached.cipher;
+    return undefined;
   }
 
   async #loadOnce(workspaceId: string): Promise<KeyedWorkspaceCipher> {
@@ -151,15 +152,11 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
   }
 
   #admit(keys: OpenedKeys): KeyedWorkspaceCipher {
-    const { clock, timeToLiveMs, workspacesMax } = this.#options;
+    const { clock, timeToLiveMs } = this.#options;
     const cipher = new KeyedWorkspaceCipher(this.#encryptor, keys);
     this.#opened.add(keys);
     this.#abandoned.register(cipher, keys);
     this.#cache.set(keys.workspaceId, { cipher, expiresAtMs: clock.now().getTime() + timeToLiveMs });
-    for (const workspaceId of this.#cache.keys()) {
-      if (this.#cache.size <= workspacesMax) break;
-      this.#cache.delete(workspaceId);
-    }
     return cipher;
   }
 

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { AccessDenialRecorder } from '../vault/audit/access-denial-recorder.ts';
-import { KeyUseRecorder, UseRecorder } from '../vault/usage/usage-recorder.ts';
+import { usedKeysMax, UsageRecorder } from '../vault/usage/usage-recorder.ts';
 import type { Clock } from '../vault/time.ts';
 import { WorkspacePurge } from '../vault/workspaces/workspace-purge.ts';
 import type { Instance } from './instance.ts';
@@ -20,8 +20,8 @@ export interface BackgroundParts {
 
 /** What calls record, to be written by the background work. */
 export interface Recorders {
-  readonly uses: UseRecorder;
-  readonly keyUses: KeyUseRecorder;
+  readonly usage: UsageRecorder;
+  readonly apiKeyUsage: UsageRecorder;
   readonly denials: AccessDenialRecorder;
 }
 
@@ -32,18 +32,18 @@ export function startBackgroundWork({ clock, instance, log }: BackgroundParts, s
     work().catch((error: unknown) => log.warn({ err: error }, problem));
 
   stack.use(logHeads(stores.auditHead, log));
-  const uses = new UseRecorder(stores.credentials);
+  const usage = new UsageRecorder(stores.credentials);
   stack.use(
     flushEvery(
       useFlushEveryMs,
-      retrying(() => uses.flush(), 'uses could not be written yet'),
+      retrying(() => usage.flush(), 'uses could not be written yet'),
     ),
   );
-  const keyUses = new KeyUseRecorder(stores.apiKeys);
+  const apiKeyUsage = new UsageRecorder(stores.apiKeys, usedKeysMax);
   stack.use(
     flushEvery(
       useFlushEveryMs,
-      retrying(() => keyUses.flush(), 'uses of API keys could not be written yet'),
+      retrying(() => apiKeyUsage.flush(), 'uses of API keys could not be written yet'),
     ),
   );
   const denials = new AccessDenialRecorder({ audit: stores.audit, clock, ids });
@@ -62,7 +62,7 @@ export function startBackgroundWork({ clock, instance, log }: BackgroundParts, s
       if (kind === 'workspace') void runPurge();
     }),
   );
-  return { uses, keyUses, denials };
+  return { usage, apiKeyUsage, denials };
 }
 
 /** Runs `flush` periodically, and a last time when it is disposed. */

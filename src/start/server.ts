@@ -21,7 +21,7 @@ import { ApiKeyDirectory } from '../vault/identity/api-keys.ts';
 import { CredentialWatch } from '../vault/credentials/credential-watch.ts';
 import { CredentialVault } from '../vault/credentials/credential-vault.ts';
 import type { AccessDenialRecorder } from '../vault/audit/access-denial-recorder.ts';
-import type { KeyUseRecorder, UseRecorder } from '../vault/usage/usage-recorder.ts';
+import type { UsageRecorder } from '../vault/usage/usage-recorder.ts';
 import { LoginThrottle, LoginThrottles } from '../vault/identity/login-throttle.ts';
 import { Login } from '../vault/identity/login.ts';
 import { MemberDirectory } from '../vault/identity/members.ts';
@@ -34,8 +34,8 @@ import { WorkspaceDirectory } from '../vault/workspaces/workspaces.ts';
 export interface ServerParts {
   readonly config: Config;
   readonly instance: Instance;
-  readonly uses: UseRecorder;
-  readonly keyUses: KeyUseRecorder;
+  readonly usage: UsageRecorder;
+  readonly apiKeyUsage: UsageRecorder;
   readonly denials: AccessDenialRecorder;
   readonly readiness: Readiness;
   readonly tls: GatewayTls | undefined;
@@ -48,7 +48,7 @@ export interface ServerParts {
 
 /** Builds the gateway with the vault and its dialects. It neither listens nor reads the environment. */
 export async function buildServer(parts: ServerParts): Promise<Gateway> {
-  const { clock, config, keyUses, log, readiness, tls, tracer } = parts;
+  const { apiKeyUsage, clock, config, log, readiness, tls, tracer } = parts;
   const authenticator = await buildAuthenticator(parts);
   const vaultParts = buildVault(parts);
   const version = productVersion();
@@ -59,7 +59,7 @@ export async function buildServer(parts: ServerParts): Promise<Gateway> {
     authenticate: async (headers, signal, certificate) => {
       const authenticate = () => authenticator.authenticate(headers, signal, certificate);
       const caller = await (tracer ? inSpan(tracer, { name: 'authenticate' }, authenticate) : authenticate());
-      if (caller?.kind === 'api_key') keyUses.note(caller.id, clock.now());
+      if (caller?.kind === 'api_key') apiKeyUsage.record(caller.defaultWorkspaceId, caller.id, clock.now());
       return caller;
     },
     denials: parts.denials,
@@ -113,11 +113,19 @@ async function buildAuthenticator({
   });
 }
 
-function buildVault({ clock, config, instance, uses }: ServerParts) {
+function buildVault({ clock, config, instance, usage }: ServerParts) {
   const { ids, ciphers, stores, tokens } = instance;
   const { secretBytesMax } = config;
   return {
-    vault: new CredentialVault({ store: stores.credentials, ciphers, uses, clock, ids, secretBytesMax, providerAfter }),
+    vault: new CredentialVault({
+      store: stores.credentials,
+      ciphers,
+      usage,
+      clock,
+      ids,
+      secretBytesMax,
+      providerAfter,
+    }),
     workspaces: new WorkspaceDirectory({ store: stores.workspaces, ciphers, clock, ids }),
     members: new MemberDirectory({ store: stores.members, clock, ids }),
     watch: new CredentialWatch({ store: stores.credentials, changes: stores.changes, clock, wait }),

@@ -1,71 +1,74 @@
 import { VaultError } from './errors.ts';
 import { parseReference, refersTo } from './ids.ts';
-import type { KeyScope } from './key-scope.ts';
+import { isWithin, type KeyScope, type ScopedRecord } from './key-scope.ts';
 import { includesRole, permits, type Permission, type Role } from './permissions.ts';
 
 /** What a caller may do in one workspace. */
 export interface Grant {
   readonly workspaceId: string;
   readonly role: Role;
-  /** False for an editor that was issued without the right to reveal. */
+  /** False for an editor or admin without the right to reveal secrets. */
   readonly mayReveal: boolean;
-  /** Only these credentials, and nothing but them; all where absent. */
+  /** The credentials that the grant is for; all of the workspace where absent. */
   readonly keyScope?: KeyScope;
 }
 
-/** What a key scope is compared with: a credential. */
-export interface ScopedRecord {
-  readonly id: string;
-  readonly provider: string;
-  readonly tags: readonly string[];
-}
-
-/** Who is calling, as proved by a token or a certificate. */
+/** An authenticated caller. */
 export interface Caller {
   readonly kind: 'user' | 'api_key';
   /** The id of the user or of the API key. */
   readonly id: string;
   readonly name: string;
-  /** The user on whose behalf things are created: himself, or the one who issued the API key. */
+  /** The user on whose behalf things are created: the caller, or the issuer of the API key. */
   readonly userId: string;
   readonly authentication: 'api_key' | 'session' | 'oidc' | 'client_certificate';
-  /** The session that was proved by, if any. */
+  /** The session that the caller was authenticated by, if any. */
   readonly sessionId: string | null;
-  /** When the API key ends that was proved by; null where it has no end, and where a user was proved. */
+  /** When the API key expires; null for a key that does not expire, and for users. */
   readonly expiresAt: Date | null;
-  /** Manages the instance; reads no secret of a workspace in which it has no grant. */
+  /** Whether the caller administers the instance. This by itself does not grant access to secrets. */
   readonly isOwner: boolean;
-  /** Where calls go that name no workspace. */
+  /** The workspace of calls that name none. */
   readonly defaultWorkspaceId: string;
   readonly grants: readonly Grant[];
-  /** The dialect that the API key was issued for, which then answers paths shared by several. */
+  /** The dialect that the API key was issued for, which then answers on paths that several dialects share. */
   readonly dialect: string | null;
 }
 
 /** One authenticated call, for authorization and for the audit trail. */
 export interface Call {
   readonly caller: Caller;
-  /** The workspace that the call acts in: one that the caller was resolved to, though not yet authorized for. */
+  /** The workspace that the call acts in: the caller has a grant in it, which may not be sufficient. */
   readonly workspaceId: string;
   readonly protocol: string;
   readonly dialect: string;
   /** The address of the peer. */
   readonly peer: string;
   readonly requestId: string;
-  /** Aborted when the deadline passes or the client goes away. */
+  /** Aborted when the deadline passes or the client disconnects. */
   readonly signal: AbortSignal;
 }
 
-/** A call that anybody may make; `caller` is there where a valid token came with it. */
+declare const authorizedFor: unique symbol;
+
+/** A call that `authorize` has accepted for a permission. It exists for the compiler only; at run time it is the call. */
+export interface Authorized<P extends Permission> extends Call {
+  readonly [authorizedFor]: (permission: P) => void;
+}
+
+/** A call that needs no authentication; `caller` is present if a valid token came with it. */
 export interface AnonymousCall extends Omit<Call, 'caller' | 'workspaceId'> {
   readonly caller: Caller | undefined;
-  /** The peer is on this machine, and neither a proxy nor a foreign origin stands between. */
+  /** Whether the peer is on this machine, without a proxy and without a foreign origin between. */
   readonly isLocal: boolean;
 }
 
+/** The part of a call that grants depend on. */
+type Acting = Pick<Call, 'caller' | 'workspaceId'>;
+
 /**
- * Finds the workspace that a caller means, among those that it has a grant in, without asking the database: an unknown
- * workspace and a foreign one are answered alike, and in the same time.
+ * Finds the workspace that a caller names among those in which the caller has a grant, without a query: an unknown workspace
+ * and one of others get the same answer in the same time.
  *
  * @param text a UUID, a `WSP-…` id, or `default`
  * @throws VaultError `workspace_denied`
@@ -77,26 +80,37 @@ export function resolveWorkspace(caller: Caller, text: string): string {
   return grant.workspaceId;
 }
 
+/** The caller's grant in the call's workspace, if any. */
+export function grantOf({ caller, workspaceId }: Acting): Grant | undefined {
+  return caller.grants.find((grant) => grant.workspaceId === workspaceId);
+}
+
 /**
- * Lets a call pass whose caller has the permission in the workspace, and answers what he has there.
+ * Requires that the caller has a permission in the call's workspace. Functions that act for the caller take an `Authorized`
+ * call, so that a call without this check does not compile.
  *
- * @throws VaultError `workspace_denied` without any grant there, `permission_denied` where the role is too low
+ * @throws VaultError `workspace_denied` without any grant in the workspace, `permission_denied` if the role is too low
  */
-export function authorize(caller: Caller, workspaceId: string, permission: Permission): Grant {
+export function authorize<P extends Permission>(call: Call, permission: P): asserts call is Authorized<P> {
+  requireGrant(call.caller, call.workspaceId, permission);
+}
+
+/** As `authorize`, before there is a call; returns the grant. */
+export function requireGrant(caller: Caller, workspaceId: string, permission: Permission): Grant {
   const grant = caller.grants.find((candidate) => candidate.workspaceId === workspaceId);
   if (!grant) throw workspaceDenied(workspaceId);
   if (!permits(grant, permission)) throw permissionDenied(permission, workspaceId);
   return grant;
 }
 
-/** Whether the caller of a call may reveal secrets in its workspace. */
-export function mayReveal({ caller, workspaceId }: Pick<Call, 'caller' | 'workspaceId'>): boolean {
-  const grant = caller.grants.find((candidate) => candidate.workspaceId === workspaceId);
+/** Whether the caller may reveal secrets in the call's workspace. */
+export function mayReveal(call: Acting): boolean {
+  const grant = grantOf(call);
   return grant !== undefined && permits(grant, 'secrets.reveal');
 }
 
 /**
- * Refuses a call early, before it is known which workspace it names, whose caller has the permission in none at all.
+ * Requires that the caller has a permission in at least one workspace: the early check, before the request names its workspace.
  *
  * @throws VaultError `permission_denied`
  */
@@ -105,7 +119,7 @@ export function authorizeSomewhere(caller: Caller, permission: Permission): void
 }
 
 /**
- * Lets a call pass that manages the instance.
+ * Requires an owner of the instance.
  *
  * @throws VaultError `permission_denied`
  */
@@ -114,14 +128,36 @@ export function authorizeOwner(caller: Caller, permission: Permission): void {
 }
 
 /**
- * Lets nobody grant more than he has himself.
+ * Requires that a caller grants no more than their own grant includes.
  *
- * @param what is granted it, as the refusal names it: `a key`
+ * @param what is granted it, for the message: `a key`
  * @throws VaultError `permission_denied`
  */
 export function checkGranting(issuer: Grant, granted: Pick<Grant, 'role' | 'mayReveal'>, what: string): void {
   if (includesRole(issuer.role, granted.role) && (issuer.mayReveal || !granted.mayReveal)) return;
-  throw new VaultError('permission_denied', `${what} can not be granted more than its issuer has`, { field: 'role' });
+  throw new VaultError('permission_denied', `${what} cannot be granted more than its issuer has`, { field: 'role' });
+}
+
+/** The scope of the caller's API key in the call's workspace, as a condition of a list. */
+export function keyScopeOfCall(call: Acting): Pick<Grant, 'keyScope'> {
+  const keyScope = grantOf(call)?.keyScope;
+  return keyScope ? { keyScope } : {};
+}
+
+/** Whether a credential of the call's workspace is within the scope of the caller's key. */
+export function isVisible(call: Acting, credential: ScopedRecord): boolean {
+  const keyScope = grantOf(call)?.keyScope;
+  return keyScope === undefined || isWithin(keyScope, credential);
+}
+
+/**
+ * Requires that a new or changed credential stays within the scope of the caller's key.
+ *
+ * @throws VaultError `permission_denied`
+ */
+export function checkVisible(call: Acting, credential: ScopedRecord): void {
+  if (isVisible(call, credential)) return;
+  throw new VaultError('permission_denied', 'this key is not for such credentials', { reason: 'KEY_NARROWED' });
 }
 
 function workspaceDenied(workspace: string): VaultError {
@@ -131,32 +167,4 @@ function workspaceDenied(workspace: string): VaultError {
 function permissionDenied(permission: Permission, workspace?: string): VaultError {
   const details = { permission, ...(workspace !== undefined && { workspace }) };
   return new VaultError('permission_denied', `permission ${permission} is needed`, details);
-}
-
-/** What limits the caller in the workspace of his call; for the conditions of a list. */
-export function keyScopeOfCall({ caller, workspaceId }: Pick<Call, 'caller' | 'workspaceId'>): Pick<Grant, 'keyScope'> {
-  const keyScope = caller.grants.find((grant) => grant.workspaceId === workspaceId)?.keyScope;
-  return keyScope ? { keyScope } : {};
-}
-
-/** Tells whether the caller may know of a credential of the call's workspace. */
-export function isVisible(call: Pick<Call, 'caller' | 'workspaceId'>, credential: ScopedRecord): boolean {
-  const { keyScope } = keyScopeOfCall(call);
-  if (!keyScope) return true;
-  const { providers, tags, credentialIds } = keyScope;
-  return (
-    (providers.length === 0 || providers.includes(credential.provider)) &&
-    (tags.length === 0 || credential.tags.some((tag) => tags.includes(tag))) &&
-    (credentialIds.length === 0 || credentialIds.includes(credential.id))
-  );
-}
-
-/**
- * Lets nobody make or leave a credential that he then may not know of.
- *
- * @throws VaultError `permission_denied`
- */
-export function checkVisible(call: Call, credential: ScopedRecord): void {
-  if (isVisible(call, credential)) return;
-  throw new VaultError('permission_denied', 'this key is not for such credentials', { reason: 'KEY_NARROWED' });
 }

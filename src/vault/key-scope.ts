@@ -1,37 +1,54 @@
 import { invalidArgument } from './errors.ts';
 import { parseId } from './ids.ts';
 import { limits } from './limits.ts';
+import { checkText } from './text-rules.ts';
 
-/** Which credentials of its workspace an API key is for. A list that is empty does not limit them; all others must fit. */
+/** The credentials of a workspace that an API key may access. A credential must match every list that is not empty. */
 export interface KeyScope {
-  /** The provider must be one of these. */
+  /** Its provider must be one of these. */
   readonly providers: readonly string[];
-  /** One of the tags must be one of these. */
+  /** At least one of its tags must be one of these. */
   readonly tags: readonly string[];
-  /** The id must be one of these. */
+  /** Its id must be one of these. */
   readonly credentialIds: readonly string[];
 }
 
-/** What a key has that is for all credentials of its workspace. */
+/** What a scope is compared with: a credential. */
+export interface ScopedRecord {
+  readonly id: string;
+  readonly provider: string;
+  readonly tags: readonly string[];
+}
+
+/** The scope of a key for all credentials of its workspace. */
 export const unscoped: KeyScope = { providers: [], tags: [], credentialIds: [] };
 
-/** Tells whether it limits anything. */
+/** Whether a scope excludes any credential. */
 export function isScoped({ providers, tags, credentialIds }: KeyScope): boolean {
   return providers.length + tags.length + credentialIds.length > 0;
 }
 
-/** The grant's share of what an API key is limited to. */
+/** The scope that the grant of an API key has, if any. */
 export function keyScopeOf({ providers, tags, credentialIds }: KeyScope): { readonly keyScope?: KeyScope } {
   const keyScope = { providers, tags, credentialIds };
   return isScoped(keyScope) ? { keyScope } : {};
 }
 
+/** Whether a record is within a scope. */
+export function isWithin({ providers, tags, credentialIds }: KeyScope, record: ScopedRecord): boolean {
+  return (
+    (providers.length === 0 || providers.includes(record.provider)) &&
+    (tags.length === 0 || record.tags.some((tag) => tags.includes(tag))) &&
+    (credentialIds.length === 0 || credentialIds.includes(record.id))
+  );
+}
+
 const listItemsMax = 100;
 
 /**
- * Checks what a key is to be limited to.
+ * Checks the scope of a new key.
  *
- * @returns the same, with ids as they are stored
+ * @returns the scope with ids in the form in which they are stored
  * @throws VaultError `invalid_argument`
  */
 export function checkKeyScope(keyScope: KeyScope): KeyScope {
@@ -48,11 +65,5 @@ export function checkKeyScope(keyScope: KeyScope): KeyScope {
 
 function checkTexts(field: string, texts: readonly string[], charactersMax: number): void {
   if (texts.length > listItemsMax) throw invalidArgument(field, `must be at most ${listItemsMax}`);
-  for (const text of texts) {
-    if (text === '') throw invalidArgument(field, 'must not hold an empty text');
-    if (Array.from(text).length > charactersMax) {
-      throw invalidArgument(field, `must each be at most ${charactersMax} characters`);
-    }
-    if (text.includes('\0')) throw invalidArgument(field, 'must not contain U+0000');
-  }
+  for (const text of texts) checkText(field, text, charactersMax);
 }

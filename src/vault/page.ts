@@ -1,4 +1,16 @@
+import { invalidArgument } from './errors.ts';
 import { limits } from './limits.ts';
+
+/** Which items of a list are requested: at most `size`, after the item with the id `after`. */
+export interface PageRange {
+  readonly after?: string;
+  readonly size: number;
+}
+
+/** @throws VaultError `invalid_argument` for a page size that is not an integer from 1 to `most` */
+export function checkPageSize(size: number, most: number = limits.pageSize): void {
+  if (!(Number.isInteger(size) && size >= 1 && size <= most)) throw invalidArgument('page_size', 'is out of range');
+}
 
 /** A page as it was found. */
 export interface FoundPage<Item> {

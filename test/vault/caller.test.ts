@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import {
-  authorize,
+  requireGrant,
   authorizeOwner,
   authorizeSomewhere,
   resolveWorkspace,
@@ -60,14 +60,14 @@ describe('a caller', () => {
   });
 
   it('is refused as a stranger where it has no grant, even as an owner', () => {
-    expect(refusal(() => authorize(caller, foreign, 'credentials.read'))).to.equal('workspace_denied');
-    expect(refusal(() => authorize(callerWith([], true), own, 'secrets.reveal'))).to.equal('workspace_denied');
+    expect(refusal(() => requireGrant(caller, foreign, 'credentials.read'))).to.equal('workspace_denied');
+    expect(refusal(() => requireGrant(callerWith([], true), own, 'secrets.reveal'))).to.equal('workspace_denied');
   });
 
   it('is refused what its role does not carry, by the name of the permission', () => {
-    expect(refusal(() => authorize(caller, second, 'credentials.write'))).to.equal('permission_denied');
-    expect(refusal(() => authorize(caller, own, 'secrets.reveal'))).to.equal('permission_denied');
-    expect(authorize(caller, own, 'credentials.write').role).to.equal('EDITOR');
+    expect(refusal(() => requireGrant(caller, second, 'credentials.write'))).to.equal('permission_denied');
+    expect(refusal(() => requireGrant(caller, own, 'secrets.reveal'))).to.equal('permission_denied');
+    expect(requireGrant(caller, own, 'credentials.write').role).to.equal('EDITOR');
   });
 
   it('is refused before its workspace is known where it has the permission in none', () => {

@@ -13,7 +13,7 @@ import { CredentialVault } from '../../src/vault/credentials/credential-vault.ts
 import { VaultError } from '../../src/vault/errors.ts';
 import type { JsonObject } from '../../src/vault/json.ts';
 import { Secret } from '../../src/vault/secret.ts';
-import { UseRecorder } from '../../src/vault/usage/usage-recorder.ts';
+import { UsageRecorder } from '../../src/vault/usage/usage-recorder.ts';
 import { WorkspaceDirectory } from '../../src/vault/workspaces/workspaces.ts';
 import { StandingClock } from '../encryption/fixtures.ts';
 import { sharedPostgres } from '../support/postgres.ts';
@@ -128,11 +128,11 @@ export function someSecret(fields: JsonObject = { key: 'k1' }): Secret {
 }
 
 function vaultOf({ ids, ciphers, stores }: Instance, clock: StandingClock): CredentialVault {
-  const uses = new UseRecorder(stores.credentials);
+  const usage = new UsageRecorder(stores.credentials);
   return new CredentialVault({
     store: stores.credentials,
     ciphers,
-    uses,
+    usage,
     clock,
     ids,
     secretBytesMax: 1_000,

@@ -1,3 +1,4 @@
+import { BoundedMap } from '../../vault/bounded-map.ts';
 import type { Reference } from '../../vault/ids.ts';
 import type { Clock } from '../../vault/time.ts';
 import type { AccessChanges } from '../../vault/identity/ports.ts';
@@ -46,7 +47,7 @@ interface Answer {
  */
 export class KnownWorkspaces {
   readonly #parts: KnownWorkspacesParts;
-  readonly #answers = new Map<string, Answer>();
+  readonly #answers = new BoundedMap<string, Answer>(answersMax);
   /** How many changes were told: what was asked for while one came may be from before it. */
   #changes = 0;
 
@@ -73,10 +74,6 @@ export class KnownWorkspaces {
   }
 
   #remember(key: string, answer: Answer): void {
-    // A map keeps the order of insertion: the first is the oldest.
-    this.#answers.delete(key);
-    const [oldest] = this.#answers.size >= answersMax ? this.#answers.keys() : [];
-    if (oldest !== undefined) this.#answers.delete(oldest);
     this.#answers.set(key, answer);
   }
 }

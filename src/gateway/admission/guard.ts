@@ -1,6 +1,6 @@
 import type { DescMessage, Message } from '@bufbuild/protobuf';
 import { createValidator, type Violation } from '@bufbuild/protovalidate';
-import { authorize, authorizeOwner, authorizeSomewhere, resolveWorkspace, type Caller } from '../../vault/caller.ts';
+import { authorizeOwner, authorizeSomewhere, requireGrant, resolveWorkspace, type Caller } from '../../vault/caller.ts';
 import { invalidArgument, VaultError } from '../../vault/errors.ts';
 import type { BoundRpc, RpcCall } from '../contract/bound-rpc.ts';
 import type { Dialect } from '../contract/dialect.ts';
@@ -114,6 +114,6 @@ function admit({ dialect, rpc, caller, headers, message }: Attempt): string | un
   if (named !== undefined) dialect.checkWorkspaceSpelling?.(named);
   const header = dialect.workspaceHeader === undefined ? undefined : headers.get(dialect.workspaceHeader) || undefined;
   const workspaceId = resolveWorkspace(caller, named ?? header ?? 'default');
-  authorize(caller, workspaceId, access.permission);
+  requireGrant(caller, workspaceId, access.permission);
   return workspaceId;
 }

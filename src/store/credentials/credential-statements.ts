@@ -1,4 +1,4 @@
-import type { CredentialUse } from '../../vault/usage/usage-recorder.ts';
+import type { Usage } from '../../vault/usage/usage-recorder.ts';
 import {
   changeableValuesOf,
   credentialProperties,
@@ -144,7 +144,7 @@ export function insertVersions(versions: readonly SignedVersion[]): Fragment {
  * Adds uses, in one statement. Each row is looked up by its key. The rows are locked in the order of their ids, so that processes which flush at the same
  * time wait for one another instead of deadlocking; and a revision is not touched, so that etags stay as they are.
  */
-export function addUses(uses: readonly CredentialUse[]): Statement {
+export function addUses(uses: readonly Usage[]): Statement {
   return {
     name: 'add uses',
     text: `
@@ -166,7 +166,7 @@ export function addUses(uses: readonly CredentialUse[]): Statement {
       where c.workspace_id = locked.workspace_id and c.id = locked.id`,
     values: [
       uses.map(({ workspaceId }) => workspaceId),
-      uses.map(({ credentialId }) => credentialId),
+      uses.map(({ id }) => id),
       uses.map(({ lastUsedAt }) => lastUsedAt),
       uses.map((use) => use.uses),
     ],

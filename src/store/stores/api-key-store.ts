@@ -3,7 +3,7 @@ import type { AuditEvent } from '../../vault/audit/audit-event.ts';
 import { parseCertificateName, type ApiKey, type UsedApiKey, type User } from '../../vault/identity/identity.ts';
 import { VaultError } from '../../vault/errors.ts';
 import type { ApiKeyStore } from '../../vault/identity/ports.ts';
-import type { ApiKeyUse } from '../../vault/usage/usage-recorder.ts';
+import type { Usage } from '../../vault/usage/usage-recorder.ts';
 import {
   apiKeyOf,
   apiKeyProperties,
@@ -95,7 +95,7 @@ export class SqlApiKeyStore implements ApiKeyStore {
     });
   }
 
-  async recordUses(uses: readonly ApiKeyUse[]): Promise<void> {
+  async recordUses(uses: readonly Pick<Usage, 'id' | 'lastUsedAt'>[]): Promise<void> {
     if (uses.length > 0) await this.#database.query(addKeyUses(uses));
   }
 }
@@ -136,7 +136,7 @@ function lockApiKey(workspaceId: string, id: string): Statement {
 }
 
 /** The rows are locked in the order of their ids, so that processes wait for one another instead of deadlocking. */
-function addKeyUses(uses: readonly ApiKeyUse[]): Statement {
+function addKeyUses(uses: readonly Pick<Usage, 'id' | 'lastUsedAt'>[]): Statement {
   return {
     name: 'add key uses',
     text: `

@@ -9,7 +9,7 @@ import type {
   FoundCredential,
   PageRequest,
 } from '../../vault/credentials/ports.ts';
-import type { CredentialUse } from '../../vault/usage/usage-recorder.ts';
+import type { Usage } from '../../vault/usage/usage-recorder.ts';
 import { countCredentials, isSoughtBackwards, listPage } from '../credentials/credential-criteria.ts';
 import { idTaken, nameTaken } from '../credentials/credential-claims.ts';
 import { CredentialLookups } from '../credentials/credential-lookups.ts';
@@ -89,7 +89,7 @@ export class SqlCredentialStore implements CredentialStore {
     return rows?.[0]?.count ?? 0;
   }
 
-  async recordUses(uses: readonly CredentialUse[]): Promise<void> {
+  async recordUses(uses: readonly Usage[]): Promise<void> {
     if (uses.length === 0) return;
     const workspaces = [...new Set(uses.map(({ workspaceId }) => workspaceId))];
     await this.#database.transact({ workspaces }, (transaction) => transaction.run(addUses(uses)));

@@ -1,97 +1,95 @@
-import { auditEvent } from './audit-event.ts';
 import type { Call, Caller } from '../caller.ts';
 import type { VaultError, VaultErrorCode } from '../errors.ts';
 import { networkOf } from '../network.ts';
+import { auditEvent, type EventSource } from './audit-event.ts';
 import type { AuditStore } from './ports.ts';
-import type { Clock } from '../time.ts';
-import type { IdSource } from '../ids.ts';
 
-/** What the recorder works with. */
-export interface AccessDenialRecorderParts {
+export interface AccessDenialRecorderParts extends EventSource {
   readonly audit: AuditStore;
-  readonly clock: Clock;
-  readonly ids: IdSource;
 }
 
-/** A call by a known caller that was refused. */
+/** A call by an authenticated caller that was denied. */
 export type DeniedCall = Omit<Call, 'workspaceId' | 'signal'>;
 
 const denials: ReadonlySet<VaultErrorCode> = new Set(['permission_denied', 'workspace_denied']);
-const refusals: ReadonlySet<VaultErrorCode> = new Set(['token_missing', 'token_invalid', 'token_expired']);
+const unauthenticated: ReadonlySet<VaultErrorCode> = new Set(['token_missing', 'token_invalid', 'token_expired']);
 
-/** The most networks that are counted apart. */
+/** The most networks that are counted separately. */
 const networksMax = 1_000;
+/** Stands for the network of all calls beyond that. */
+const otherNetworks = 'others';
 
-/** Calls of one network. */
-interface RefusedCalls {
-  /** The address, or the network where several of its addresses called. */
+/** The unauthenticated calls of one network. */
+interface NetworkCalls {
+  /** The address, or the network if several of its addresses called. */
   readonly peer: string;
   readonly count: number;
 }
 
 /**
- * Puts calls that were not let in into the trail: those of known callers one by one, before they are answered; those of
- * unauthenticated callers counted per address (IPv6: per network of 64 bits), since anybody could fill the trail with them.
+ * Records denied calls in the trail. A denial of an authenticated caller is one event, written before the response.
+ * Unauthenticated calls are counted per address (IPv6: per network of 64 bits), because anyone can send any number of them.
  */
 export class AccessDenialRecorder {
   readonly #parts: AccessDenialRecorderParts;
-  #refused = new Map<string, RefusedCalls>();
+  #unauthenticated = new Map<string, NetworkCalls>();
 
   constructor(parts: AccessDenialRecorderParts) {
     this.#parts = parts;
   }
 
   /**
-   * Records a call of a known caller that lacked a right. The caller may be wrong about the workspace.
+   * Records the denial of a call by an authenticated caller.
    *
-   * @param credential what the request names, if any: it is recorded as it is named, and never looked up
+   * @param credential as the request names it, if it names one; it is not looked up
    */
   async recordDenied(call: DeniedCall, { code, details }: VaultError, credential?: string): Promise<void> {
     if (!denials.has(code)) return;
-    const { audit, clock, ids } = this.#parts;
     const workspaceId = ownWorkspace(call.caller, details.workspace);
-    const resource = credential
-      ? { resourceKind: 'credential', resourceId: storableName(credential) }
-      : { resourceKind: 'permission', resourceId: details.permission ?? null };
-    const deed = {
-      id: ids.next(),
-      time: clock.now(),
-      action: 'access.denied',
-      outcome: 'DENIED',
-      ...resource,
-    } as const;
-    await audit.append(auditEvent({ ...call, workspaceId, signal: neverAborted }, deed));
+    const denied = { action: 'access.denied', outcome: 'DENIED' } as const;
+    const event = credential
+      ? auditEvent(
+          this.#parts,
+          { ...call, workspaceId },
+          { ...denied, resourceKind: 'credential', resourceId: storableName(credential) },
+        )
+      : auditEvent(
+          this.#parts,
+          { ...call, workspaceId },
+          { ...denied, resourceKind: 'permission', resourceId: details.permission ?? null },
+        );
+    await this.#parts.audit.append(event);
   }
 
-  /** Counts an unauthenticated call for the network of its peer; beyond a thousand networks, the others are counted together. */
+  /** Counts an unauthenticated call for the network of its peer; beyond 1,000 networks, the others share one count. */
   countUnauthenticated(peer: string, { code }: VaultError): void {
-    if (!refusals.has(code)) return;
+    if (!unauthenticated.has(code)) return;
     const network = networkOf(peer);
-    const isCounted = this.#refused.has(network) || this.#refused.size < networksMax;
+    const isCounted = this.#unauthenticated.has(network) || this.#unauthenticated.size < networksMax;
     if (isCounted) this.#add(network, { peer, count: 1 });
-    else this.#add(otherAddresses, { peer: otherAddresses, count: 1 });
+    else this.#add(otherNetworks, { peer: otherNetworks, count: 1 });
   }
 
-  /** Writes what was counted, an event for each network; what cannot be written is counted on, and the failure is thrown. */
+  /** Writes one event for each network. What cannot be written is kept for the next flush, and the failure is thrown. */
   async flush(): Promise<void> {
-    const refused = [...this.#refused];
-    this.#refused = new Map();
-    const written = await Promise.allSettled(refused.map(([, calls]) => this.#append(calls)));
+    const counted = [...this.#unauthenticated];
+    this.#unauthenticated = new Map();
+    const written = await Promise.allSettled(counted.map(([, calls]) => this.#append(calls)));
     const failure = written.find((one) => one.status === 'rejected');
     if (!failure) return;
-    for (const [index, [network, calls]] of refused.entries()) {
+    for (const [index, [network, calls]] of counted.entries()) {
       if (written[index]?.status === 'rejected') this.#add(network, calls);
     }
     throw failure.reason;
   }
 
-  #add(network: string, { peer, count }: RefusedCalls): void {
-    const before = this.#refused.get(network);
+  #add(network: string, { peer, count }: NetworkCalls): void {
+    const before = this.#unauthenticated.get(network);
     const isOneAddress = before === undefined || before.peer === peer;
-    this.#refused.set(network, { peer: isOneAddress ? peer : network, count: count + (before?.count ?? 0) });
+    this.#unauthenticated.set(network, { peer: isOneAddress ? peer : network, count: count + (before?.count ?? 0) });
   }
 
-  async #append({ peer, count }: RefusedCalls): Promise<void> {
+  async #append({ peer, count }: NetworkCalls): Promise<void> {
     const { audit, clock, ids } = this.#parts;
     await audit.append({
       id: ids.next(),
@@ -117,16 +115,13 @@ export class AccessDenialRecorder {
 /** No id and no name of a credential is longer. */
 const nameCharactersMax = 255;
 
-/** A text of a caller's as the trail can keep it: bounded, and with U+FFFD for each control character and lone surrogate. */
+/** The caller's text in a form that the trail can store: bounded, with U+FFFD for control characters and unpaired surrogates. */
 function storableName(text: string): string {
   const characters = Array.from(text.slice(0, 2 * nameCharactersMax)).slice(0, nameCharactersMax);
   return characters.join('').replaceAll(/[\p{Cc}\p{Cs}]/gu, '\ufffd');
 }
 
-const otherAddresses = 'others';
-const neverAborted = new AbortController().signal;
-
-/** Where the event belongs: what a caller names and has nothing to do with is not his to write into. */
+/** The workspace of the event: a caller must not write events into a workspace in which they have no grant. */
 function ownWorkspace(caller: Caller, named: string | undefined): string {
   const own = caller.grants.find(({ workspaceId }) => workspaceId === named);
   return own?.workspaceId ?? caller.defaultWorkspaceId;

@@ -1,8 +1,8 @@
-import type { Clock } from '../time.ts';
-import type { IdSource } from '../ids.ts';
 import type { Call, Caller } from '../caller.ts';
+import type { IdSource } from '../ids.ts';
+import type { Clock } from '../time.ts';
 
-/** What happened, as the trail names it. */
+/** The actions that the trail records. */
 export type AuditAction =
   | 'instance.set_up'
   | 'workspaces.create'
@@ -34,53 +34,80 @@ export type AuditAction =
 
 export type AuditOutcome = 'OK' | 'DENIED' | 'FAILED';
 
-/** One line of the audit trail; it holds ids and names, never a secret, token or key. */
+/** The kinds of resources that events name. */
+export type AuditResourceKind =
+  | 'credential'
+  | 'workspace'
+  | 'api_key'
+  | 'user'
+  | 'member'
+  | 'session'
+  | 'permission'
+  | 'audit_stream'
+  | 'audit_trail';
+
+/** One event of the audit trail. It contains ids and names, never a secret, token or key. */
 export interface AuditEvent {
   /** UUIDv7. */
   readonly id: string;
   readonly time: Date;
-  /** Null for what concerns the instance. */
+  /** Null for an event of the instance. */
   readonly workspaceId: string | null;
   readonly actorKind: 'user' | 'api_key' | 'system' | 'anonymous';
   readonly actorId: string | null;
   readonly actorName: string;
   readonly authentication: Caller['authentication'] | 'password' | 'local' | 'none';
   readonly action: AuditAction;
-  /** `credential`, `workspace`, `api_key`, `user`, `member` or `session`, and its id; a member's is his user's. */
+  /** An `AuditResourceKind`, unless the row was tampered with. */
   readonly resourceKind: string;
+  /** The id of the resource; for a member, the id of the user. */
   readonly resourceId: string | null;
   readonly outcome: AuditOutcome;
   readonly protocol: string;
   readonly dialect: string;
   readonly peer: string;
   readonly requestId: string;
-  /** How many alike it stands for; 1 where absent. */
+  /** How many equal calls the event stands for; 1 where absent. */
   readonly count?: number;
   /**
-   * As its store spells it: the state of a credential behind the event, or that of a user or a member which ends with it; null
-   * where there is none to tell.
+   * In the store's serialization: the state of a credential after the event, or the last state of a user or membership that
+   * the event changes or deletes; null where there is none.
    */
   readonly resourceState?: string | null;
 }
 
-/** What a call did, for its line in the trail. */
-export interface AuditedDeed {
-  readonly id: string;
-  readonly time: Date;
+/** Where the id and the time of an event come from. */
+export interface EventSource {
+  readonly clock: Clock;
+  readonly ids: IdSource;
+}
+
+/** What an event records about a call. */
+export interface AuditedAction {
   readonly action: AuditAction;
-  readonly resourceKind: string;
+  readonly resourceKind: AuditResourceKind;
   readonly resourceId: string | null;
-  readonly outcome: AuditOutcome;
-  /** The workspace of the call, unless the deed concerns another one or the instance. */
+  /** `OK` where absent. */
+  readonly outcome?: AuditOutcome;
+  /** The workspace of the call where absent; null for an event of the instance. */
   readonly workspaceId?: string | null;
 }
 
-/** The event of a deed by an authenticated caller. */
-export function auditEvent(call: Call, deed: AuditedDeed): AuditEvent {
+/** Creates the event of an action by an authenticated caller. */
+export function auditEvent(
+  { clock, ids }: EventSource,
+  call: Omit<Call, 'signal'>,
+  { action, resourceKind, resourceId, outcome = 'OK', workspaceId = call.workspaceId }: AuditedAction,
+): AuditEvent {
   const { caller } = call;
   return {
-    workspaceId: call.workspaceId,
-    ...deed,
+    id: ids.next(),
+    time: clock.now(),
+    workspaceId,
+    action,
+    resourceKind,
+    resourceId,
+    outcome,
     actorKind: caller.kind,
     actorId: caller.id,
     actorName: caller.name,
@@ -92,12 +119,11 @@ export function auditEvent(call: Call, deed: AuditedDeed): AuditEvent {
   };
 }
 
-/** The event of what Coffer does by itself, or at the command line of its own machine. */
+/** Creates the event of an action by Coffer itself, or by a command on its machine. */
 export function systemEvent(
-  { clock, ids }: { readonly clock: Clock; readonly ids: IdSource },
-  deed: Pick<AuditEvent, 'action' | 'resourceKind' | 'resourceId'>,
+  { clock, ids }: EventSource,
+  { action, resourceKind, resourceId }: Pick<AuditedAction, 'action' | 'resourceKind' | 'resourceId'>,
 ): AuditEvent {
-  const { action, resourceKind, resourceId } = deed;
   return {
     id: ids.next(),
     time: clock.now(),

@@ -3,7 +3,7 @@ import { parseHead, type AuditHead } from './audit-chain.ts';
 import { authorize, authorizeOwner, type Call } from '../caller.ts';
 import { invalidArgument } from '../errors.ts';
 import { parseId } from '../ids.ts';
-import { limits } from '../limits.ts';
+import { checkPageSize } from '../page.ts';
 import type { AuditEventRequest, AuditTrailStore, TrailVerifier } from './ports.ts';
 import { followVerification, type VerificationNews, type TrailVerification } from './verification.ts';
 
@@ -32,7 +32,7 @@ export class AuditTrail {
 
   /** The events of the call's workspace, the newest first; for its admins. */
   async listAuditEvents(call: Call, page: AuditEventPage): Promise<readonly AuditEvent[]> {
-    authorize(call.caller, call.workspaceId, 'audit.read');
+    authorize(call, 'audit.read');
     return this.#list({ ...page, workspaceId: call.workspaceId, signal: call.signal });
   }
 
@@ -69,7 +69,7 @@ export class AuditTrail {
   }
 
   async #list(request: AuditEventRequest): Promise<readonly AuditEvent[]> {
-    if (!(request.size >= 1 && request.size <= limits.pageSize)) throw invalidArgument('page_size', 'is out of range');
+    checkPageSize(request.size);
     return this.#parts.store.listAuditEvents(request);
   }
 }

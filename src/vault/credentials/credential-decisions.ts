@@ -230,13 +230,12 @@ function seal(cipher: WorkspaceCipher, identity: RecordIdentity, secret: Secret)
 }
 
 function credentialEvent(
-  { call, clock, ids }: DecisionParts,
+  parts: DecisionParts,
   action: AuditAction,
-  credentialId: string,
+  resourceId: string,
   outcome: AuditOutcome = 'OK',
 ): AuditEvent {
-  const resource = { resourceKind: 'credential', resourceId: credentialId };
-  return auditEvent(call, { id: ids.next(), time: clock.now(), action, ...resource, outcome });
+  return auditEvent(parts, parts.call, { action, resourceKind: 'credential', resourceId, outcome });
 }
 
 function refusalToReveal(credential: Credential, now: Date): VaultError | undefined {

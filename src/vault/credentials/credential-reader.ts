@@ -1,8 +1,8 @@
-import { authorize, type Call, isVisible, keyScopeOfCall } from '../caller.ts';
+import { authorize, type Call, grantOf, isVisible, keyScopeOfCall } from '../caller.ts';
 import type { Credential } from './credential.ts';
 import { invalidArgument, notFound, VaultError } from '../errors.ts';
 import { parseId, parseReference, type Reference } from '../ids.ts';
-import { fillPage } from '../page.ts';
+import { checkPageSize, fillPage } from '../page.ts';
 import { limits } from '../limits.ts';
 import { permits } from '../permissions.ts';
 import type { Clock } from '../time.ts';
@@ -34,7 +34,7 @@ export class CredentialReader {
 
   /** @throws VaultError `not_found` */
   async describeCredential(call: Call, id: string): Promise<Credential> {
-    authorize(call.caller, call.workspaceId, 'credentials.read');
+    authorize(call, 'credentials.read');
     return this.#describe(call, id, credentialReferenceOf(id));
   }
 
@@ -44,7 +44,7 @@ export class CredentialReader {
    * @throws VaultError `not_found`
    */
   async describeByName(call: Call, name: string): Promise<Credential> {
-    authorize(call.caller, call.workspaceId, 'credentials.read');
+    authorize(call, 'credentials.read');
     return this.#describe(call, name, nameReferenceOf(name));
   }
 
@@ -55,7 +55,7 @@ export class CredentialReader {
    *   and, with the reason `CURSOR_UNKNOWN`, for an `after` or `before` that no credential of the workspace ever had
    */
   async listCredentials(call: Call, page: CredentialPage): Promise<readonly Credential[]> {
-    authorize(call.caller, call.workspaceId, 'credentials.read');
+    authorize(call, 'credentials.read');
     checkPage(page);
     return this.#list(call, page);
   }
@@ -68,7 +68,7 @@ export class CredentialReader {
     call: Call,
     page: CredentialPage,
   ): Promise<{ readonly credentials: readonly Credential[]; readonly hasMore: boolean }> {
-    authorize(call.caller, call.workspaceId, 'credentials.read');
+    authorize(call, 'credentials.read');
     checkPage(page);
     const isSoughtBackwards = page.before !== undefined && page.after === undefined;
     const { skip: _skip, ...behindFirst } = page;
@@ -86,7 +86,7 @@ export class CredentialReader {
 
   /** Counts the whole list. */
   async countCredentials(call: Call, filter: CredentialFilter = {}): Promise<number> {
-    authorize(call.caller, call.workspaceId, 'credentials.read');
+    authorize(call, 'credentials.read');
     checkFilter(filter);
     const { workspaceId, signal } = call;
     const scoped = keyScopeOfCall(call);
@@ -110,8 +110,8 @@ export class CredentialReader {
    * unknown or may not be read is undefined.
    */
   async originOf(call: Pick<Call, 'caller' | 'workspaceId' | 'signal'>, id: string): Promise<string | undefined> {
-    const { caller, workspaceId, signal } = call;
-    const grant = caller.grants.find((candidate) => candidate.workspaceId === workspaceId);
+    const { workspaceId, signal } = call;
+    const grant = grantOf(call);
     const reference = parseReference('credential', id);
     if (!grant || !reference || !permits(grant, 'credentials.read')) return undefined;
     const credential = await this.#parts.store.find({ workspaceId, reference, deletedToo: true, signal });
@@ -173,9 +173,7 @@ function cursorUnknown(field: string): VaultError {
 }
 
 function checkPage(page: CredentialPage): void {
-  if (!(Number.isInteger(page.size) && page.size >= 1 && page.size <= limits.pageSizeOfDialects)) {
-    throw invalidArgument('page_size', 'is out of range');
-  }
+  checkPageSize(page.size, limits.pageSizeOfDialects);
   if (page.skip !== undefined && !(Number.isSafeInteger(page.skip) && page.skip >= 0)) {
     throw invalidArgument('skip', 'is out of range');
   }

@@ -2,6 +2,7 @@ import { invalidArgument, VaultError } from '../errors.ts';
 import type { JsonObject } from '../json.ts';
 import { limits } from '../limits.ts';
 import { isStorableTime } from '../time.ts';
+import { checkCharacters, checkOptionalText, checkText } from '../text-rules.ts';
 import type { Secret } from '../secret.ts';
 
 /** What a caller chooses of a credential's metadata. */
@@ -83,25 +84,6 @@ function secretTooLarge(bytesMax: number): VaultError {
 
 function checkTime(field: string, time: Date | null): void {
   if (time !== null && !isStorableTime(time)) throw invalidArgument(field, 'must be a time of the years 1 to 9999');
-}
-
-function checkText(field: string, text: string, charactersMax: number): void {
-  if (text === '') throw invalidArgument(field, 'must not be empty');
-  // Code points are never more than UTF-16 units: most texts need no counting.
-  if (text.length > charactersMax && Array.from(text).length > charactersMax) {
-    throw invalidArgument(field, `must be at most ${charactersMax} characters`);
-  }
-  checkCharacters(field, text);
-}
-
-/** PostgreSQL stores neither. */
-function checkCharacters(field: string, text: string): void {
-  if (text.includes('\0')) throw invalidArgument(field, 'must not contain U+0000');
-  if (!text.isWellFormed()) throw invalidArgument(field, 'must not contain half of a surrogate pair');
-}
-
-function checkOptionalText(field: string, text: string | null, charactersMax: number): void {
-  if (text !== null && text !== '') checkText(field, text, charactersMax);
 }
 
 function checkTags(tags: readonly string[]): void {

@@ -33,7 +33,7 @@ import type { Clock } from '../time.ts';
 import type { CredentialReference, CredentialStore } from './ports.ts';
 import type { WorkspaceCipherSource, WorkspaceCipher } from '../workspaces/ports.ts';
 import type { Secret } from '../secret.ts';
-import type { UseRecorder } from '../usage/usage-recorder.ts';
+import type { UsageRecorder } from '../usage/usage-recorder.ts';
 
 export type { DescribedSecret, PlainField, RevealedSecret, SealedCredential } from './credential-decisions.ts';
 export type { CredentialPage, CredentialWalk } from './credential-reader.ts';
@@ -43,7 +43,7 @@ export type { CredentialChange, CredentialChangeMaker, UpdateOptions } from './c
 export interface CredentialVaultParts {
   readonly store: CredentialStore;
   readonly ciphers: WorkspaceCipherSource;
-  readonly uses: UseRecorder;
+  readonly usage: UsageRecorder;
   readonly clock: Clock;
   readonly ids: IdSource;
   /** The greatest secret, in bytes of its JSON. */
@@ -93,7 +93,7 @@ export class CredentialVault extends CredentialReader {
     secret: Secret,
     { mayBeEmpty = false }: SecretRules = {},
   ): Promise<SealedCredential> {
-    authorize(call.caller, call.workspaceId, 'credentials.write');
+    authorize(call, 'credentials.write');
     this.#checkCreation(draft, secret, mayBeEmpty);
     const cipher = await this.#cipherForWriting(call.workspaceId);
     const parts = { ...this.#parts, call };
@@ -111,7 +111,7 @@ export class CredentialVault extends CredentialReader {
    *   that of another credential
    */
   async createOrReplaceCredential(call: Call, creation: GivenCreation): Promise<SealedCredential> {
-    authorize(call.caller, call.workspaceId, 'credentials.write');
+    authorize(call, 'credentials.write');
     const id = parseId(creation.id);
     if (id === undefined) throw invalidArgument('id', 'must be a UUID');
     this.#checkCreation(creation.draft, creation.secret, creation.mayBeEmpty === true);
@@ -184,13 +184,13 @@ export class CredentialVault extends CredentialReader {
    * @throws VaultError `credential_inactive`, `credential_expired`, or `secret_unreadable` where the bytes do not open
    */
   async revealSecret(call: Call, id: string): Promise<RevealedSecret> {
-    authorize(call.caller, call.workspaceId, 'secrets.reveal');
+    authorize(call, 'secrets.reveal');
     return this.#reveal(call, id, credentialReferenceOf(id));
   }
 
   /** As `revealSecret`, of the credential that `describeByName` shows. */
   async revealByName(call: Call, name: string): Promise<RevealedSecret> {
-    authorize(call.caller, call.workspaceId, 'secrets.reveal');
+    authorize(call, 'secrets.reveal');
     return this.#reveal(call, name, nameReferenceOf(name));
   }
 
@@ -201,7 +201,7 @@ export class CredentialVault extends CredentialReader {
    * @throws VaultError `secret_unreadable` where the bytes do not open
    */
   async describeSecret(call: Call, id: string, isPlain: PlainField = () => false): Promise<DescribedSecret> {
-    authorize(call.caller, call.workspaceId, 'credentials.read');
+    authorize(call, 'credentials.read');
     const { workspaceId, signal } = call;
     const reference = credentialReferenceOf(id);
     const cipher = await this.#parts.ciphers.cipherFor(workspaceId);
@@ -233,7 +233,7 @@ export class CredentialVault extends CredentialReader {
 
   async #reveal(call: Call, id: string, reference: CredentialReference): Promise<RevealedSecret> {
     const { workspaceId, signal } = call;
-    const { clock, ciphers, store, uses } = this.#parts;
+    const { clock, ciphers, store, usage } = this.#parts;
     const parts = { ...this.#parts, call, cipher: await ciphers.cipherFor(workspaceId) };
     const now = clock.now();
     const revocationCheck = revocationCheckOf(parts);
@@ -241,7 +241,7 @@ export class CredentialVault extends CredentialReader {
       if (!found || !isVisible(call, found.credential)) throw notFound('credential', id);
       return decideReveal(parts, now, found);
     });
-    uses.note(workspaceId, revealed.credential.id, now);
+    usage.record(workspaceId, revealed.credential.id, now);
     return revealed;
   }
 
@@ -252,7 +252,7 @@ export class CredentialVault extends CredentialReader {
   }
 
   async #change(call: Call, { id, secret, ...update }: Change): Promise<Changed> {
-    authorize(call.caller, call.workspaceId, 'credentials.write');
+    authorize(call, 'credentials.write');
     const { workspaceId, signal } = call;
     const reference = credentialReferenceOf(id);
     const resealing = secret && { cipher: await this.#cipherForWriting(workspaceId), secret };

@@ -84,7 +84,7 @@ export class CredentialWatch {
    * @throws VaultError `invalid_argument` for what is no such token, `resource_exhausted` where too many watch
    */
   async *watchCredentials(call: Call, resumeToken?: string): AsyncGenerator<WatchNews> {
-    authorize(call.caller, call.workspaceId, 'credentials.read');
+    authorize(call, 'credentials.read');
     const sinceMs = resumeToken === undefined ? undefined : timeOfToken(resumeToken);
     this.#begin(call.workspaceId);
     try {

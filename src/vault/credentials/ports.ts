@@ -3,7 +3,7 @@ import type { Credential, CredentialState, SealedVersion } from './credential.ts
 import type { VaultError } from '../errors.ts';
 import type { Reference } from '../ids.ts';
 import type { KeyScope } from '../key-scope.ts';
-import type { CredentialUse } from '../usage/usage-recorder.ts';
+import type { Usage } from '../usage/usage-recorder.ts';
 
 /** A credential as it was found for a decision. */
 export interface FoundCredential {
@@ -138,5 +138,5 @@ export interface CredentialStore {
   list(request: PageRequest): Promise<readonly Credential[]>;
   count(request: CountRequest): Promise<number>;
   /** Adds uses in id order, without touching revisions. */
-  recordUses(uses: readonly CredentialUse[]): Promise<void>;
+  recordUses(uses: readonly Usage[]): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import { BoundedMap } from '../bounded-map.ts';
 import { networkOf } from '../network.ts';
 import type { Clock } from '../time.ts';
 import { VaultError } from '../errors.ts';
@@ -145,15 +146,14 @@ export class LoginThrottles {
   }
 }
 
-/** Keeps so many throttles, those that were used last; a map is in the order in which its keys were set. */
+/** Finds the throttle of a key; so many are kept, those used last. */
 function lastUsed(clock: Clock, limits: LoginLimits, throttlesMax: number): (key: string) => LoginThrottle {
-  const throttles = new Map<string, LoginThrottle>();
+  const throttles = new BoundedMap<string, LoginThrottle>(throttlesMax);
   return (key) => {
-    const throttle = throttles.get(key) ?? new LoginThrottle(clock, limits);
-    throttles.delete(key);
+    const known = throttles.use(key);
+    if (known) return known;
+    const throttle = new LoginThrottle(clock, limits);
     throttles.set(key, throttle);
-    const [oldest] = throttles.keys();
-    if (oldest !== undefined && throttles.size > throttlesMax) throttles.delete(oldest);
     return throttle;
   };
 }

@@ -55,8 +55,8 @@ export class Login {
     const passwordHash = await this.#parts.hasher.hash(password);
     const first = owner ? ownerWith(owner, passwordHash) : await this.#newEditor(passwordHash);
     const { user } = first;
-    const deed = { action: 'users.set_up', outcome: 'OK', resourceKind: 'user', resourceId: user.id } as const;
-    const event = loginEvent(this.#parts, call, user, { ...deed, authentication: setUpAuthentication(call) });
+    const setUp = { action: 'users.set_up', outcome: 'OK', resourceKind: 'user', resourceId: user.id } as const;
+    const event = loginEvent(this.#parts, call, user, { ...setUp, authentication: setUpAuthentication(call) });
     if (!(await this.#parts.users.setFirstPassword({ ...first, event }))) throw alreadySetUp();
   }
 
@@ -87,10 +87,9 @@ export class Login {
   /** Ends the caller's session; for an API key there is none to end. */
   async logout(call: Call): Promise<void> {
     if (call.caller.sessionId === null) return;
-    const { clock, ids, users } = this.#parts;
-    const resource = { resourceKind: 'session', resourceId: call.caller.sessionId };
-    const deed = { id: ids.next(), time: clock.now(), action: 'sessions.logout', outcome: 'OK', ...resource } as const;
-    await users.deleteSession(call.caller.sessionId, auditEvent(call, deed));
+    const { sessionId } = call.caller;
+    const logout = { action: 'sessions.logout', resourceKind: 'session', resourceId: sessionId } as const;
+    await this.#parts.users.deleteSession(sessionId, auditEvent(this.#parts, call, logout));
   }
 
   /** The one who set the first password; comparing against one user costs the same whatever was sent. */

@@ -1,29 +1,25 @@
-import { auditEvent, type AuditAction, type AuditEvent } from '../audit/audit-event.ts';
-import { authorize, checkGranting, type Call, type Caller, type Grant } from '../caller.ts';
-import { invalidArgument, notFound, VaultError } from '../errors.ts';
-import { parseReference, type IdSource } from '../ids.ts';
-import { limits } from '../limits.ts';
+import { auditEvent, type AuditAction, type AuditEvent, type EventSource } from '../audit/audit-event.ts';
+import { authorize, checkGranting, requireGrant, type Call, type Caller } from '../caller.ts';
+import { notFound, VaultError } from '../errors.ts';
+import { parseReference } from '../ids.ts';
+import { checkPageSize, type PageRange } from '../page.ts';
+import type { Role } from '../permissions.ts';
 import type { Member, Membership, User } from './identity.ts';
 import type { MemberChange, MemberStore } from './ports.ts';
-import type { Role } from '../permissions.ts';
-import type { Clock } from '../time.ts';
 
-/** What the directory works with. */
-export interface MemberDirectoryParts {
+export interface MemberDirectoryParts extends EventSource {
   readonly store: MemberStore;
-  readonly clock: Clock;
-  readonly ids: IdSource;
 }
 
-/** What a member is to have. */
+/** The grant of a new or changed member. */
 export interface MemberDraft {
-  /** The user's id, in either spelling. */
+  /** The user's id in either form. */
   readonly userId: string;
   readonly role: Role;
   readonly mayReveal: boolean;
 }
 
-/** Says who the members of a workspace are, for its admins. Each method first authorizes the call in its workspace. */
+/** Adds, removes and lists the members of a workspace, for its admins. */
 export class MemberDirectory {
   readonly #parts: MemberDirectoryParts;
 
@@ -32,50 +28,45 @@ export class MemberDirectory {
   }
 
   /**
-   * Makes a user a member, or gives a member what the draft says instead of what he had.
+   * Adds a member, or replaces the grant of a member.
    *
-   * @throws VaultError `permission_denied` where he would be granted more than the caller has or outlive him, `not_found` for an
-   *   unknown or deactivated user, or `invalid_argument` with the reason `LAST_ADMIN` where nobody else would be ADMIN
+   * @throws VaultError `permission_denied` for a grant that exceeds the caller's own or would outlive it, `not_found` for an
+   *   unknown or deactivated user, or `invalid_argument` with the reason `LAST_ADMIN` if no other member would be ADMIN
    */
   async addMember(call: Call, { userId: text, role, mayReveal }: MemberDraft): Promise<Member> {
-    const grant = this.#authorize(call);
+    const grant = requireGrant(call.caller, call.workspaceId, 'members.manage');
     checkPermanence(call.caller);
     checkGranting(grant, { role, mayReveal }, 'a member');
     const user = await this.#findUser(call, text);
     if (user.deactivatedAt !== null) throw notFound('user', text);
     const { workspaceId } = call;
     const membership = { workspaceId, userId: user.id, role, mayReveal };
-    const event = this.#event(call, 'members.add', user.id);
-    settle(await this.#parts.store.setMember(membership, event), text);
+    requireDone(await this.#parts.store.setMember(membership, this.#event(call, 'members.add', user.id)), text);
     return { ...membership, name: user.name };
   }
 
   /**
-   * Ends what a member may do in the workspace, at once.
+   * Removes a member at once.
    *
-   * @throws VaultError `not_found` for whoever is no member, or `invalid_argument` with the reason `LAST_ADMIN`
+   * @throws VaultError `not_found` for a user who is not a member, or `invalid_argument` with the reason `LAST_ADMIN`
    */
   async removeMember(call: Call, text: string): Promise<Member> {
-    this.#authorize(call);
+    authorize(call, 'members.manage');
     const { signal, workspaceId } = call;
     const reference = parseReference('user', text);
-    // Among the members alone: whether there is such a user elsewhere is not the caller's business.
+    // Searched among the members only: the caller must not learn which other users exist.
     const member = reference && (await this.#parts.store.findMember({ workspaceId, reference, signal }));
     if (!member) throw notFound('user', text);
     const { name, userId } = member;
     const event = this.#event(call, 'members.remove', userId);
-    return { ...settle(await this.#parts.store.removeMember({ workspaceId, userId, event }), text), name };
+    return { ...requireDone(await this.#parts.store.removeMember({ workspaceId, userId, event }), text), name };
   }
 
   /** The members in the order of their ids. */
-  async listMembers(call: Call, page: { readonly after?: string; readonly size: number }): Promise<readonly Member[]> {
-    this.#authorize(call);
-    if (!(page.size >= 1 && page.size <= limits.pageSize)) throw invalidArgument('page_size', 'is out of range');
+  async listMembers(call: Call, page: PageRange): Promise<readonly Member[]> {
+    authorize(call, 'members.manage');
+    checkPageSize(page.size);
     return this.#parts.store.listMembers({ ...page, workspaceId: call.workspaceId, signal: call.signal });
-  }
-
-  #authorize(call: Call): Grant {
-    return authorize(call.caller, call.workspaceId, 'members.manage');
   }
 
   async #findUser(call: Call, text: string): Promise<User> {
@@ -85,23 +76,21 @@ export class MemberDirectory {
     return user;
   }
 
-  #event(call: Call, action: AuditAction, userId: string): AuditEvent {
-    const { clock, ids } = this.#parts;
-    const resource = { resourceKind: 'member', resourceId: userId };
-    return auditEvent(call, { id: ids.next(), time: clock.now(), action, outcome: 'OK', ...resource });
+  #event(call: Call, action: AuditAction, resourceId: string): AuditEvent {
+    return auditEvent(this.#parts, call, { action, resourceKind: 'member', resourceId });
   }
 }
 
-/** Whom a key that ends could add would stay behind. */
+/** An expiring key may not add members, because the membership would outlive the key. */
 function checkPermanence({ expiresAt }: Caller): void {
   if (expiresAt === null) return;
-  throw new VaultError('permission_denied', 'a key that ends can not add members, who would stay');
+  throw new VaultError('permission_denied', 'an expiring key cannot add members');
 }
 
-/** The membership that was set or removed; throws where there is none. */
-function settle(change: MemberChange, text: string): Membership {
+/** The membership that was set or removed. */
+function requireDone(change: MemberChange, text: string): Membership {
   if (change.kind === 'done') return change.membership;
   if (change.kind === 'absent') throw notFound('user', text);
   const details = { field: 'user_id', reason: 'LAST_ADMIN' };
-  throw new VaultError('invalid_argument', 'the last ADMIN among the members must stay one', details);
+  throw new VaultError('invalid_argument', 'the workspace must keep at least one ADMIN', details);
 }

@@ -122,13 +122,11 @@ export class NamedLogin {
   }
 
   #revocationEvent(call: Call, { action, resourceKind, resourceId }: Revocation): AuditEvent {
-    return { ...this.#event(call, action, 'OK', resourceId), resourceKind };
+    return auditEvent(this.#parts, call, { action, workspaceId: null, resourceKind, resourceId });
   }
 
   #event(call: Call, action: AuditAction, outcome: AuditOutcome, resourceId: string): AuditEvent {
-    const { clock, ids } = this.#parts;
-    const resource = { workspaceId: null, resourceKind: 'user', resourceId };
-    return auditEvent(call, { id: ids.next(), time: clock.now(), action, outcome, ...resource });
+    return auditEvent(this.#parts, call, { action, outcome, workspaceId: null, resourceKind: 'user', resourceId });
   }
 }
 

@@ -1,7 +1,7 @@
 import type { AuditEvent } from '../audit/audit-event.ts';
 import type { Reference } from '../ids.ts';
 import type { Membership, User, ApiKey, Session, Member, UsedApiKey, UserAccess } from './identity.ts';
-import type { ApiKeyUse } from '../usage/usage-recorder.ts';
+import type { Usage } from '../usage/usage-recorder.ts';
 
 /** The end of something that proved a user. */
 export interface Revocation {
@@ -124,7 +124,7 @@ export interface ApiKeyStore {
     readonly signal: AbortSignal;
   }): Promise<readonly UsedApiKey[]>;
   /** Only moves times forward, and takes no heed of keys that are gone. */
-  recordUses(uses: readonly ApiKeyUse[]): Promise<void>;
+  recordUses(uses: readonly Pick<Usage, 'id' | 'lastUsedAt'>[]): Promise<void>;
   /** Answers false where it is absent; revoking once more keeps the first time. */
   revokeApiKey(revocation: {
     readonly workspaceId: string;

@@ -26,7 +26,7 @@ export interface SessionParts {
 }
 
 /** What a call did that let somebody in, or did not. */
-export type LoginDeed = Pick<AuditEvent, 'action' | 'outcome' | 'resourceKind' | 'resourceId' | 'authentication'>;
+export type LoginEvent = Pick<AuditEvent, 'action' | 'outcome' | 'resourceKind' | 'resourceId' | 'authentication'>;
 
 /**
  * Begins a session of a user whose password was right.
@@ -39,8 +39,8 @@ export async function beginSession(parts: SessionParts, call: AnonymousCall, use
   const createdAt = clock.now();
   const expiresAt = new Date(createdAt.getTime() + sessionLifetimeMs);
   const session = { id: ids.next(), userId: user.id, hash, expiresAt, createdAt };
-  const deed = { action: 'sessions.login', outcome: 'OK', resourceKind: 'session', resourceId: session.id } as const;
-  const event = loginEvent(parts, call, user, { ...deed, authentication: 'password' });
+  const login = { action: 'sessions.login', outcome: 'OK', resourceKind: 'session', resourceId: session.id } as const;
+  const event = loginEvent(parts, call, user, { ...login, authentication: 'password' });
   const eventOf = (revocation: Revocation) =>
     loginEvent(parts, call, user, { ...revocation, outcome: 'OK', authentication: 'password' });
   const { passwordHash } = user;
@@ -54,10 +54,10 @@ export function loginEvent(
   { clock, ids }: Pick<SessionParts, 'clock' | 'ids'>,
   { protocol, dialect, peer, requestId }: AnonymousCall,
   user: User | undefined,
-  deed: LoginDeed,
+  recorded: LoginEvent,
 ): AuditEvent {
   return {
-    ...deed,
+    ...recorded,
     id: ids.next(),
     time: clock.now(),
     workspaceId: user?.defaultWorkspaceId ?? null,

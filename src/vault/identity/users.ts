@@ -1,38 +1,35 @@
-import { type Reference, parseReference, type IdSource } from '../ids.ts';
-import { auditEvent, type AuditAction, type AuditEvent } from '../audit/audit-event.ts';
+import { auditEvent, type AuditAction, type AuditEvent, type EventSource } from '../audit/audit-event.ts';
 import { authorizeOwner, type Call } from '../caller.ts';
 import { invalidArgument, notFound, VaultError } from '../errors.ts';
-import { limits } from '../limits.ts';
-import { checkPassword } from './passwords.ts';
-import type { Clock } from '../time.ts';
-import type { PasswordHasher, Revocation, AccountStore } from './ports.ts';
+import { parseReference, type Reference } from '../ids.ts';
+import { checkPageSize, type PageRange } from '../page.ts';
+import { checkName } from '../text-rules.ts';
 import type { User } from './identity.ts';
+import { checkPassword } from './passwords.ts';
+import type { AccountStore, PasswordHasher } from './ports.ts';
 
-/** What the directory works with. */
-export interface UserDirectoryParts {
-  readonly store: AccountStore;
-  readonly workspaces: WorkspaceFinder;
-  readonly hasher: PasswordHasher;
-  readonly clock: Clock;
-  readonly ids: IdSource;
-}
-
-/** Finds a new user's default workspace. */
+/** Finds the default workspace of a new user. */
 export interface WorkspaceFinder {
   findWorkspace(reference: Reference, signal: AbortSignal): Promise<{ readonly id: string } | undefined>;
 }
 
-/** What an owner chooses of a new user. */
+export interface UserDirectoryParts extends EventSource {
+  readonly store: AccountStore;
+  readonly workspaces: WorkspaceFinder;
+  readonly hasher: PasswordHasher;
+}
+
+/** What an owner chooses for a new user. */
 export interface UserDraft {
-  /** What he logs in by. */
+  /** The name that the user logs in by. */
   readonly name: string;
   readonly isOwner: boolean;
-  /** A workspace's id in either spelling, or `default`. */
+  /** A workspace's id in either form, or `default`. */
   readonly defaultWorkspace: string;
   readonly password: string;
 }
 
-/** Makes and shows the users of the instance, for its owners. What users may do is granted by the admins of workspaces. */
+/** Creates, shows and deactivates users, for owners of the instance. Access to a workspace is granted by its admins. */
 export class UserDirectory {
   readonly #parts: UserDirectoryParts;
 
@@ -41,13 +38,15 @@ export class UserDirectory {
   }
 
   /**
-   * Makes a user, who is a member of nothing yet.
+   * Creates a user without any membership.
    *
    * @throws VaultError `permission_denied`, `invalid_argument`, `not_found` for the workspace, or `name_taken`
    */
   async createUser(call: Call, draft: UserDraft): Promise<User> {
     authorizeOwner(call.caller, 'users.manage');
-    checkName(draft.name);
+    checkName('user.name', draft.name);
+    // A name in the form of an id could be another user's id.
+    if (parseReference('user', draft.name)) throw invalidArgument('user.name', 'must not be an id');
     checkPassword('password', draft.password);
     const defaultWorkspaceId = await this.#findWorkspace(call, draft.defaultWorkspace);
     const { clock, hasher, ids, store } = this.#parts;
@@ -68,39 +67,35 @@ export class UserDirectory {
     return user;
   }
 
-  /** All users in the order of their ids, those too whom an issuer of tokens vouches for and who have issued a key. */
-  async listUsers(call: Call, page: { readonly after?: string; readonly size: number }): Promise<readonly User[]> {
+  /** All users in the order of their ids, including users of a token issuer who have issued an API key. */
+  async listUsers(call: Call, page: PageRange): Promise<readonly User[]> {
     authorizeOwner(call.caller, 'users.manage');
-    if (!(page.size >= 1 && page.size <= limits.pageSize)) throw invalidArgument('page_size', 'is out of range');
+    checkPageSize(page.size);
     return this.#parts.store.listUsers({ ...page, signal: call.signal });
   }
 
   /**
-   * Ends all that proves a user, at once and for good: his password, his sessions and his personal keys. Keys that he issued
-   * for workspaces stay, since they are the workspaces'. Deactivating him again changes nothing.
+   * Revokes all authentication of a user permanently: the password, the sessions and the personal API keys. API keys that the
+   * user issued for workspaces stay valid, because they belong to the workspaces. A second deactivation changes nothing.
    *
-   * @throws VaultError `permission_denied`, `not_found`, or `invalid_argument`, with the reason `LAST_OWNER` where no other owner
-   *   would be left, and with `USER_OF_ISSUER` for whom an issuer of tokens vouches, who must do it
+   * @throws VaultError `permission_denied`, `not_found`, or `invalid_argument`: with the reason `LAST_OWNER` if no other owner
+   *   would remain, with `USER_OF_ISSUER` for a user of a token issuer, where they must be deactivated
    */
   async deactivateUser(call: Call, text: string): Promise<User> {
     const user = await this.describeUser(call, text);
     if (user.passwordHash === null && !user.isOwner) throw userOfIssuer();
-    const deactivation = {
+    const deactivated = await this.#parts.store.deactivateUser({
       userId: user.id,
       deactivatedAt: this.#parts.clock.now(),
       event: this.#event(call, 'users.deactivate', user.id),
-      eventOf: ({ action, resourceKind, resourceId }: Revocation) => ({
-        ...this.#event(call, action, resourceId),
-        resourceKind,
-      }),
-    };
-    const deactivated = await this.#parts.store.deactivateUser(deactivation);
+      eventOf: (revocation) => auditEvent(this.#parts, call, { ...revocation, workspaceId: null }),
+    });
     if (deactivated.kind === 'absent') throw notFound('user', text);
     if (deactivated.kind === 'last_owner') throw lastOwner();
     return deactivated.user;
   }
 
-  /** Owners know of all workspaces. */
+  /** Owners may refer to every workspace. */
   async #findWorkspace({ caller, signal }: Call, text: string): Promise<string> {
     const reference = text === 'default' ? { id: caller.defaultWorkspaceId } : parseReference('workspace', text);
     const workspace = reference && (await this.#parts.workspaces.findWorkspace(reference, signal));
@@ -109,28 +104,16 @@ export class UserDirectory {
   }
 
   #event(call: Call, action: AuditAction, resourceId: string): AuditEvent {
-    const { clock, ids } = this.#parts;
-    const resource = { workspaceId: null, resourceKind: 'user', resourceId };
-    return auditEvent(call, { id: ids.next(), time: clock.now(), action, outcome: 'OK', ...resource });
+    return auditEvent(this.#parts, call, { action, workspaceId: null, resourceKind: 'user', resourceId });
   }
 }
 
 function userOfIssuer(): VaultError {
   const details = { field: 'user_id', reason: 'USER_OF_ISSUER' };
-  return new VaultError('invalid_argument', 'the issuer of this user’s tokens must deactivate him', details);
+  return new VaultError('invalid_argument', 'this user must be deactivated at the issuer of their tokens', details);
 }
 
 function lastOwner(): VaultError {
   const details = { field: 'user_id', reason: 'LAST_OWNER' };
-  return new VaultError('invalid_argument', 'the last owner of the instance must stay one', details);
-}
-
-/** A name that reads as an id could be another user's. */
-function checkName(name: string): void {
-  if (name.trim() === '') throw invalidArgument('user.name', 'must not be empty');
-  if (Array.from(name).length > limits.nameCharacters) {
-    throw invalidArgument('user.name', `must be at most ${limits.nameCharacters} characters`);
-  }
-  if (name.includes('\0')) throw invalidArgument('user.name', 'must not contain U+0000');
-  if (parseReference('user', name)) throw invalidArgument('user.name', 'must not be an id');
+  return new VaultError('invalid_argument', 'the last owner of the instance cannot be deactivated', details);
 }

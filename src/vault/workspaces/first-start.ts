@@ -1,24 +1,19 @@
+import { systemEvent, type EventSource } from '../audit/audit-event.ts';
 import { VaultError } from '../errors.ts';
-import { unscoped } from '../key-scope.ts';
 import type { ApiKey, User } from '../identity/identity.ts';
-import type { Clock } from '../time.ts';
-import type { IdSource } from '../ids.ts';
-import type { IssuedToken } from '../identity/ports.ts';
-import type { WorkspaceCipherSource, InstanceStore } from './ports.ts';
-import { systemEvent } from '../audit/audit-event.ts';
 import { withdrawnPassword } from '../identity/passwords.ts';
+import type { IssuedToken } from '../identity/ports.ts';
+import { unscoped } from '../key-scope.ts';
+import type { InstanceStore, WorkspaceCipherSource } from './ports.ts';
 
-/** What the first start works with. */
-export interface FirstStartParts {
+export interface FirstStartParts extends EventSource {
   readonly users: InstanceStore;
   readonly ciphers: WorkspaceCipherSource;
-  readonly clock: Clock;
-  readonly ids: IdSource;
 }
 
 /**
- * Makes the default workspace, its key, the first owner and his personal API key. To be called under the migration lock,
- * and only where no owner exists.
+ * Creates the default workspace, its key, the first owner and their personal API key. The caller holds the migration lock and
+ * has checked that no owner exists.
  */
 export async function createFirstOwner(parts: FirstStartParts, token: IssuedToken): Promise<void> {
   const { clock, ids, ciphers, users } = parts;
@@ -45,10 +40,11 @@ export async function createFirstOwner(parts: FirstStartParts, token: IssuedToke
 }
 
 /**
- * Gives the first owner a new personal API key in place of all that proved him before: his personal keys and his sessions end
- * at once, and his password is withdrawn. He sets another with the new key; for whoever has none, the set-up stays over.
+ * Gives the first owner a new personal API key and revokes all other authentication: their personal keys and sessions end at
+ * once, and their password is withdrawn. The owner sets a new password with the new key; for other callers the set-up stays
+ * closed.
  *
- * @throws VaultError `not_found` where there is no owner yet
+ * @throws VaultError `not_found` if there is no owner yet
  */
 export async function replaceAdminKey(parts: FirstStartParts, token: IssuedToken): Promise<void> {
   const owner = await parts.users.findFirstOwner();
@@ -64,20 +60,20 @@ export async function replaceAdminKey(parts: FirstStartParts, token: IssuedToken
   });
 }
 
-function personalKey(parts: FirstStartParts, owner: User, token: IssuedToken): ApiKey {
+function personalKey({ clock, ids }: EventSource, owner: User, { hash, prefix }: IssuedToken): ApiKey {
   return {
-    id: parts.ids.next(),
+    id: ids.next(),
     workspaceId: owner.defaultWorkspaceId,
     userId: owner.id,
     name: 'admin',
-    hash: token.hash,
-    prefix: token.prefix,
+    hash,
+    prefix,
     role: null,
     mayReveal: true,
     dialect: null,
     ...unscoped,
     expiresAt: null,
     revokedAt: null,
-    createdAt: parts.clock.now(),
+    createdAt: clock.now(),
   };
 }

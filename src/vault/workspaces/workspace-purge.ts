@@ -1,19 +1,18 @@
 import type { Clock } from '../time.ts';
 import type { PurgeStore, WorkspaceCipherSource, UnpurgedWorkspace } from './ports.ts';
 
-/** What purging works with. */
 export interface WorkspacePurgeParts {
   readonly store: PurgeStore;
   readonly ciphers: Pick<WorkspaceCipherSource, 'forget'>;
   readonly clock: Clock;
 }
 
-/** For how long calls may still be under way that began before the deletion, and may leave something behind. */
+/** How long calls that began before a deletion may still write to the workspace, in milliseconds. */
 const settlesAfterMs = 3_600_000;
 
 /**
- * Clears away what is left of deleted workspaces: their keys in the memory of this process, whichever one deleted them, and
- * their credentials, which nobody can open any more, a few at a time.
+ * Removes what remains of deleted workspaces: their keys in the memory of this process, whichever process deleted them, and
+ * their credentials, which can no longer be opened, in small batches.
  */
 export class WorkspacePurge {
   readonly #parts: WorkspacePurgeParts;
@@ -24,13 +23,13 @@ export class WorkspacePurge {
     this.#parts = parts;
   }
 
-  /** Does all there is to do now; who calls it meanwhile waits for the same. Throws what the store throws. */
+  /** Purges everything that can be purged now; concurrent calls wait for the same run. Throws what the store throws. */
   async run(): Promise<void> {
     this.#running ??= this.#purgeAll().finally(() => (this.#running = undefined));
     return this.#running;
   }
 
-  /** Leaves the rest for the next start, and waits for what is under way. */
+  /** Stops after the current batch; the rest is purged after the next start. */
   async end(): Promise<void> {
     this.#isEnding = true;
     await this.#running;

@@ -1,10 +1,15 @@
-import { auditEvent } from '../audit/audit-event.ts';
-import { authorize, authorizeOwner, resolveWorkspace, type Call } from '../caller.ts';
+import { auditEvent, type EventSource } from '../audit/audit-event.ts';
+import { authorizeOwner, requireGrant, resolveWorkspace, type Call } from '../caller.ts';
 import { invalidArgument, notFound, VaultError } from '../errors.ts';
-import { parseReference, type IdSource } from '../ids.ts';
-import { limits } from '../limits.ts';
-import type { Clock } from '../time.ts';
+import { parseReference } from '../ids.ts';
+import { checkPageSize, type PageRange } from '../page.ts';
+import { checkName } from '../text-rules.ts';
 import type { WorkspaceCipherSource, Workspace, WorkspaceStore } from './ports.ts';
+
+export interface WorkspaceDirectoryParts extends EventSource {
+  readonly store: WorkspaceStore;
+  readonly ciphers: WorkspaceCipherSource;
+}
 
 /** Creates, shows and deletes workspaces. */
 export class WorkspaceDirectory {
@@ -15,70 +20,64 @@ export class WorkspaceDirectory {
   }
 
   /**
-   * Creates a workspace with a key of its own; its maker becomes ADMIN there. For owners of the instance.
+   * Creates a workspace with its own key; the caller becomes its first ADMIN. For owners of the instance.
    *
    * @throws VaultError `permission_denied` or `invalid_argument`
    */
   async createWorkspace(call: Call, name: string): Promise<Workspace> {
     authorizeOwner(call.caller, 'workspaces.manage');
-    checkName(name);
+    checkName('workspace.name', name);
     const { clock, ids, ciphers, store } = this.#parts;
+    const { userId } = call.caller;
     const id = ids.next();
-    const now = clock.now();
-    const workspace = { id, name, createdBy: call.caller.userId, createdAt: now };
-    const resource = { workspaceId: id, resourceKind: 'workspace', resourceId: id };
+    const workspace = { id, name, createdBy: userId, createdAt: clock.now() };
+    const resource = { workspaceId: id, resourceKind: 'workspace', resourceId: id } as const;
     await store.createWorkspace({
       workspace,
       key: ciphers.newWorkspaceKey(id),
-      maker: { workspaceId: id, userId: call.caller.userId, role: 'ADMIN', mayReveal: true },
-      event: auditEvent(call, { id: ids.next(), time: now, action: 'workspaces.create', outcome: 'OK', ...resource }),
+      maker: { workspaceId: id, userId, role: 'ADMIN', mayReveal: true },
+      event: auditEvent(this.#parts, call, { action: 'workspaces.create', ...resource }),
     });
     return workspace;
   }
 
-  /** Shows a workspace to its members and to owners; to others it is `not_found`. */
+  /** Shows a workspace to its members and to owners; for other callers it is `not_found`. */
   async describeWorkspace(call: Call, text: string): Promise<Workspace> {
-    const reference = call.caller.isOwner && text !== 'default' ? parseReference('workspace', text) : undefined;
-    const workspace = await this.#parts.store.findWorkspace(
-      reference ?? { id: this.#authorizedId(call, text) },
-      call.signal,
-    );
+    const { caller, signal } = call;
+    const reference = caller.isOwner && text !== 'default' ? parseReference('workspace', text) : undefined;
+    const workspace = await this.#parts.store.findWorkspace(reference ?? { id: authorizedId(call, text) }, signal);
     if (!workspace) throw notFound('workspace', text);
     return workspace;
   }
 
-  /** The workspaces that the caller has a grant in, for an owner all of them, in the order of creation. */
-  async listWorkspaces(
-    call: Call,
-    page: { readonly after?: string; readonly size: number },
-  ): Promise<readonly Workspace[]> {
-    if (!(page.size >= 1 && page.size <= limits.pageSize)) throw invalidArgument('page_size', 'is out of range');
+  /** The workspaces in which the caller has a grant, or all of them for an owner, in the order of creation. */
+  async listWorkspaces(call: Call, page: PageRange): Promise<readonly Workspace[]> {
+    checkPageSize(page.size);
     const { isOwner, grants } = call.caller;
     const among = isOwner ? {} : { among: grants.map(({ workspaceId }) => workspaceId) };
     return this.#parts.store.listWorkspaces({ ...page, ...among, signal: call.signal });
   }
 
   /**
-   * Deletes a workspace for good: its keys are destroyed at once, so that nothing that was sealed in it opens again, its API
-   * keys are revoked, its memberships end, and its credentials follow. For owners of the instance.
+   * Deletes a workspace permanently. Its keys are destroyed at once, so that nothing that was sealed in it opens again; its API
+   * keys are revoked and its memberships removed; its credentials are deleted afterwards. For owners of the instance.
    *
-   * @param name the workspace's, so that no mistaken id destroys another one
-   * @throws VaultError `permission_denied`, `not_found`, or `invalid_argument` where the name is another, and, with the reason
+   * @param name the workspace's name, so that a mistaken id deletes nothing
+   * @throws VaultError `permission_denied`, `not_found`, or `invalid_argument` for a different name and, with the reason
    *   `DEFAULT_WORKSPACE`, for the default workspace of the instance
    */
   async deleteWorkspace(call: Call, text: string, name: string): Promise<Workspace> {
     authorizeOwner(call.caller, 'workspaces.manage');
-    const { clock, ids, ciphers, store } = this.#parts;
+    const { clock, ciphers, store } = this.#parts;
     const workspace = await this.#findForOwner(call, text);
     if (workspace.name !== name) throw invalidArgument('name', 'must be the name of the workspace');
     const { id } = workspace;
-    const deletedAt = clock.now();
-    // Nobody is left to read the workspace's own events: the instance's tell of it.
-    const resource = { workspaceId: null, resourceKind: 'workspace', resourceId: id };
-    const deed = { id: ids.next(), time: deletedAt, action: 'workspaces.delete', outcome: 'OK', ...resource } as const;
-    const deletion = await store.deleteWorkspace({ workspaceId: id, deletedAt, event: auditEvent(call, deed) });
+    // An event of the instance: no one can read the events of a deleted workspace.
+    const resource = { workspaceId: null, resourceKind: 'workspace', resourceId: id } as const;
+    const event = auditEvent(this.#parts, call, { action: 'workspaces.delete', ...resource });
+    const deletion = await store.deleteWorkspace({ workspaceId: id, deletedAt: clock.now(), event });
     if (deletion === 'absent') throw notFound('workspace', text);
-    if (deletion === 'default') throw defaultStays();
+    if (deletion === 'default') throw defaultWorkspaceStays();
     ciphers.forget(id);
     return workspace;
   }
@@ -89,31 +88,15 @@ export class WorkspaceDirectory {
     if (!workspace) throw notFound('workspace', text);
     return workspace;
   }
-
-  #authorizedId(call: Call, text: string): string {
-    const id = resolveWorkspace(call.caller, text);
-    authorize(call.caller, id, 'workspaces.read');
-    return id;
-  }
 }
 
-/** What the directory works with. */
-export interface WorkspaceDirectoryParts {
-  readonly store: WorkspaceStore;
-  readonly ciphers: WorkspaceCipherSource;
-  readonly clock: Clock;
-  readonly ids: IdSource;
+function authorizedId({ caller }: Call, text: string): string {
+  const id = resolveWorkspace(caller, text);
+  requireGrant(caller, id, 'workspaces.read');
+  return id;
 }
 
-function defaultStays(): VaultError {
+function defaultWorkspaceStays(): VaultError {
   const details = { field: 'workspace_id', reason: 'DEFAULT_WORKSPACE' };
-  return new VaultError('invalid_argument', 'the default workspace of the instance must stay', details);
-}
-
-function checkName(name: string): void {
-  if (name.trim() === '') throw invalidArgument('workspace.name', 'must not be empty');
-  if (Array.from(name).length > limits.nameCharacters) {
-    throw invalidArgument('workspace.name', `must be at most ${limits.nameCharacters} characters`);
-  }
-  if (name.includes('\0')) throw invalidArgument('workspace.name', 'must not contain U+0000');
+  return new VaultError('invalid_argument', 'the default workspace of the instance cannot be deleted', details);
 }

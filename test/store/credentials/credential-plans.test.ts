@@ -67,7 +67,7 @@ describe('the plans for credentials', () => {
   const shortPlace = () => ({ workspaceId, value: shortIdOf(newId()), index: 0 });
   const page = (changes: Partial<PageRequest> = {}) =>
     listPage({ workspaceId, order: 'ascending', size: 10, now: createdAt, signal: patience, ...changes }, names);
-  const use = () => ({ workspaceId, credentialId: newId(), lastUsedAt: createdAt, uses: 1 });
+  const use = () => ({ workspaceId, id: newId(), lastUsedAt: createdAt, uses: 1 });
 
   /** The check of the foreign key when a version is added, which runs as the owner of the tables. */
   const foreignKeyCheck = (): Statement => ({

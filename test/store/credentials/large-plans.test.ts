@@ -61,7 +61,7 @@ describe('the plans at a hundred thousand credentials', function () {
     'find taken ids': () => findTakenIds([newCredential(workspaceId)]),
     'list credentials': () =>
       listPage({ workspaceId, order: 'ascending', size: 10, now: createdAt, signal: patience }, names),
-    'count uses': () => addUses([{ workspaceId, credentialId: newId(), lastUsedAt: createdAt, uses: 1 }]),
+    'count uses': () => addUses([{ workspaceId, id: newId(), lastUsedAt: createdAt, uses: 1 }]),
     'find API keys': () => findApiKeyAccess(Buffer.alloc(32)),
     'find sessions': () => findSessionAccess(Buffer.alloc(32)),
     'find the last event': () => findLastEvent(newId()),

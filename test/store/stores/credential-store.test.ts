@@ -387,12 +387,12 @@ describe('the credential store', () => {
       const late = new Date('2024-03-01T00:00:00.001Z');
       const early = new Date('2024-02-01T00:00:00.002Z');
       await test.stores.credentials.recordUses([
-        { workspaceId, credentialId: one.id, lastUsedAt: early, uses: 2 },
-        { workspaceId, credentialId: one.id, lastUsedAt: late, uses: 1 },
-        { workspaceId: otherWorkspaceId, credentialId: other.id, lastUsedAt: early, uses: 5 },
-        { workspaceId, credentialId: newId(), lastUsedAt: late, uses: 1 },
+        { workspaceId, id: one.id, lastUsedAt: early, uses: 2 },
+        { workspaceId, id: one.id, lastUsedAt: late, uses: 1 },
+        { workspaceId: otherWorkspaceId, id: other.id, lastUsedAt: early, uses: 5 },
+        { workspaceId, id: newId(), lastUsedAt: late, uses: 1 },
       ]);
-      await test.stores.credentials.recordUses([{ workspaceId, credentialId: one.id, lastUsedAt: early, uses: 4 }]);
+      await test.stores.credentials.recordUses([{ workspaceId, id: one.id, lastUsedAt: early, uses: 4 }]);
       expect(await find(one.id)).to.deep.equal({ ...one, lastUsedAt: late, useCount: 7 });
       expect(await find(other.id, otherWorkspaceId)).to.deep.equal({ ...other, lastUsedAt: early, useCount: 5 });
     });
@@ -401,8 +401,8 @@ describe('the credential store', () => {
       const one = await addCredential(test, newCredential(workspaceId));
       const other = await addCredential(test, newCredential(otherWorkspaceId));
       await test.stores.credentials.recordUses([
-        { workspaceId, credentialId: other.id, lastUsedAt: createdAt, uses: 1 },
-        { workspaceId: otherWorkspaceId, credentialId: one.id, lastUsedAt: createdAt, uses: 1 },
+        { workspaceId, id: other.id, lastUsedAt: createdAt, uses: 1 },
+        { workspaceId: otherWorkspaceId, id: one.id, lastUsedAt: createdAt, uses: 1 },
       ]);
       expect((await find(one.id))?.useCount).to.equal(0);
       expect((await find(other.id, otherWorkspaceId))?.useCount).to.equal(0);
@@ -412,7 +412,7 @@ describe('the credential store', () => {
       const ids = await Promise.all(
         Array.from({ length: 20 }, async () => (await addCredential(test, newCredential(workspaceId))).id),
       );
-      const uses = ids.map((credentialId) => ({ workspaceId, credentialId, lastUsedAt: createdAt, uses: 1 }));
+      const uses = ids.map((id) => ({ workspaceId, id, lastUsedAt: createdAt, uses: 1 }));
       await Promise.all(
         Array.from({ length: 16 }, (_, index) =>
           test.stores.credentials.recordUses(index % 2 === 0 ? uses : uses.toReversed()),

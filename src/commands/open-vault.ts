@@ -1,9 +1,8 @@
 import { resolve } from 'node:path';
 import { pino } from 'pino';
 import type { Config } from '../config/config.ts';
-import { attachEmbeddedPostgres } from '../embedded/attach.ts';
+import { attachEmbeddedPostgres, startEmbeddedPostgres } from '../embedded/embedded-postgres.ts';
 import { clusterOwner } from '../embedded/cluster.ts';
-import { startEmbeddedPostgres } from '../embedded/embedded-postgres.ts';
 import { openInstance, type Instance } from '../start/instance.ts';
 import type { StopRequests } from '../start/stop-requests.ts';
 import type { DatabaseConnection } from '../store/postgres/connect/database-connection.ts';

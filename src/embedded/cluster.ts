@@ -1,22 +1,19 @@
 import { chown, mkdir, open, readFile, readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ownUserId, type Account } from './account.ts';
-import { namedFolder, type DataDirectoryAccess } from './data-directory-access.ts';
-import { program } from './binaries.ts';
+import { type Account, type DataDirectoryAccess, namedFolder, ownUserId } from './account.ts';
+import { program, type RunnableBinaries } from './binaries.ts';
 import { discard, temporaryPath } from './data-directory.ts';
-import { EmbeddedPostgresError, errorCodeOf } from './embedded-error.ts';
-import { fileSystemError, serverError } from './failure.ts';
+import { EmbeddedPostgresError, errorCodeOf, fileSystemError, serverError } from './errors.ts';
 import { runCommand } from './run-command.ts';
-import type { RunnableBinaries } from './runnable-binaries.ts';
 
-/** The superuser that owns the cluster. It has no password: whoever may enter the socket's folder is let in. */
+/** The superuser that owns the cluster. It has no password: access to the socket's folder is the authentication. */
 export const clusterUser = 'coffer';
 
 /** How a cluster is made: the same on every machine. */
 export const initdbOptions = [
   '--data-checksums',
   '--encoding=UTF8',
-  // PostgreSQL's own C.UTF-8 sorts alike everywhere: no index breaks when libc or ICU change beneath it.
+  // PostgreSQL's built-in C.UTF-8 sorts the same everywhere, so an update of libc or ICU cannot break an index.
   '--locale=C',
   '--locale-provider=builtin',
   '--builtin-locale=C.UTF-8',
@@ -25,7 +22,7 @@ export const initdbOptions = [
   '--auth-host=reject',
 ];
 
-/** Where the cluster of a data directory lies. */
+/** The path of the cluster in a data directory. */
 export function clusterPath(dataDir: string): string {
   return join(dataDir, 'postgres');
 }
@@ -42,10 +39,11 @@ export async function clusterOwner(dataDir: string): Promise<number | undefined>
 }
 
 /**
- * Makes the cluster when there is none, else checks that it is one that these binaries and this account can serve.
- * It is built in a temporary folder and renamed, so that an interrupted first start leaves nothing half-made, and of two
- * starts at the same moment the second takes what the first one made. An existing cluster is never changed or removed.
- * @throws EmbeddedPostgresError `wrong_owner`, `incompatible_version`, `corrupted`, or what initdb or the file system say
+ * Creates the cluster where there is none, or else checks that these binaries and this account can serve it. A new cluster
+ * is built in a temporary folder and renamed, so that an interrupted start leaves no partial one, and two concurrent starts
+ * use the same one. An existing cluster is never changed or removed.
+ *
+ * @throws EmbeddedPostgresError `wrong_owner`, `incompatible_version`, `corrupted`, or an error of initdb or the file system
  */
 export async function ensureCluster(
   access: DataDirectoryAccess,
@@ -74,7 +72,7 @@ async function makeCluster(access: DataDirectoryAccess, binaries: RunnableBinari
     if (!initdb.succeeded) throw await serverError('make', cluster, initdb.output);
     await rename(temporary, cluster);
   } catch (error) {
-    // Should that fail, too (the disk is full), the first error tells more, and the next start removes the folder.
+    // Where that fails too, as on a full disk, the first error is more specific, and the next start removes the folder.
     await discard(temporary).catch(() => undefined);
     if (errorCodeOf(error) === 'ENOTEMPTY' || errorCodeOf(error) === 'EEXIST') return false;
     throw error;
@@ -83,7 +81,7 @@ async function makeCluster(access: DataDirectoryAccess, binaries: RunnableBinari
   return true;
 }
 
-/** initdb has synced what it wrote; the rename lasts only once the folder above is on the disk, too. */
+/** initdb syncs its files; the rename is durable only after the parent folder is synced, too. */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder);
   try {
@@ -98,7 +96,7 @@ async function holdsFiles(cluster: string): Promise<boolean> {
     return (await readdir(cluster)).length > 0;
   } catch (error) {
     if (errorCodeOf(error) === 'ENOENT') return false;
-    // A folder that we may not read is someone's cluster; checkCluster says whose.
+    // A folder that cannot be read is a cluster of another account, which checkCluster names.
     if (errorCodeOf(error) === 'EACCES') return true;
     throw error;
   }
@@ -132,7 +130,7 @@ async function readVersion(cluster: string): Promise<number> {
   if (version !== undefined) return Number(version);
   throw new EmbeddedPostgresError(
     'corrupted',
-    `${cluster} holds files but no readable PG_VERSION, so it is left alone: ` +
+    `${cluster} holds files but no readable PG_VERSION, so it is not changed: ` +
       'restore it from a backup, or move it away to start with an empty database',
   );
 }

@@ -3,22 +3,21 @@ import { dirname, join, resolve } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import process from 'node:process';
 import { ownUserId } from './account.ts';
-import { EmbeddedPostgresError, errorCodeOf } from './embedded-error.ts';
-import { fileSystemError } from './failure.ts';
-import { isAlive } from './process-role.ts';
+import { EmbeddedPostgresError, errorCodeOf, fileSystemError } from './errors.ts';
+import { isAlive } from './postmaster-process.ts';
 
-// What Coffer itself keeps in the folder, or the file system of a volume; a folder with other things in it is not ours to
-// close or open.
+// Entries of Coffer, or of a volume's file system. The permissions of a folder with other entries are not changed.
 const ownEntry = /^(postgres|socket|runtime-.+|.+\.key|lost\+found)$|^postgres\.|\.(new|old)-\d+-[0-9a-f]+$/;
 const temporaryEntry = /^(?:postgres|runtime-.+)\.(?:new|old)-(\d+)-[0-9a-f]+$/;
 const temporarySuffix = /\.(?:new|old)-\d+-[0-9a-f]+$/;
-// No initdb takes an hour, so this catches folders whose process id was given out again.
+// No initdb takes an hour, so an older folder is a leftover even where its process id was reused.
 const temporaryAgeMsMax = 3_600_000;
 
 /**
- * Makes the data directory, or checks the one that is there, and answers its real path. It is 0700; as root 0711, so
- * that PostgreSQL's account can pass through to its own folder. Parents that exist are left as they are.
- * @throws EmbeddedPostgresError `wrong_owner`, `unsafe_directory`, or what the file system says
+ * Creates the data directory or checks an existing one, and returns its real path. Its mode is 0700, or 0711 for root, so
+ * that PostgreSQL's account can pass through to its own folder. Existing parents are not changed.
+ *
+ * @throws EmbeddedPostgresError `wrong_owner`, `unsafe_directory`, or an error of the file system
  */
 export async function prepareDataDirectory(dataDir: string): Promise<string> {
   try {
@@ -31,12 +30,12 @@ export async function prepareDataDirectory(dataDir: string): Promise<string> {
   }
 }
 
-/** A fresh name beside `path`, told apart from finished folders, to build in before the rename. */
+/** A new temporary name next to `path`, to build a folder under before it is renamed. */
 export function temporaryPath(path: string, purpose: 'new' | 'old'): string {
   return `${path}.${purpose}-${process.pid}-${randomBytes(6).toString('hex')}`;
 }
 
-/** Deletes a folder with a temporary name. Renamed first, so that nobody can put it to use half deleted. */
+/** Deletes a folder with a temporary name. It is renamed first, so that a partly deleted folder is never used. */
 export async function discard(path: string): Promise<void> {
   const doomed = temporaryPath(path.replace(temporarySuffix, ''), 'old');
   try {
@@ -49,7 +48,7 @@ export async function discard(path: string): Promise<void> {
   await rm(doomed, { recursive: true, force: true, maxRetries: 10 });
 }
 
-/** Removes what interrupted starts left behind. Only folders with a temporary name are touched, never a cluster. */
+/** Removes what interrupted starts left. Only folders with a temporary name are deleted, never a cluster. */
 export async function removeLeftovers(dataDir: string): Promise<readonly string[]> {
   const removed: string[] = [];
   try {
@@ -71,7 +70,7 @@ async function makeFolder(path: string): Promise<void> {
   } catch (error) {
     if (errorCodeOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
     await makeFolder(dirname(path));
-    // Some file systems, such as /proc, answer ENOENT to every mkdir: once is enough.
+    // Tried only once more: some file systems, such as /proc, fail with ENOENT for every mkdir.
     await makeOneFolder(path);
   }
 }
@@ -84,7 +83,7 @@ async function makeOneFolder(path: string): Promise<void> {
     if (errorCodeOf(error) === 'EEXIST') return;
     throw error;
   }
-  // mkdir subtracts the umask, which may be as strict as 077.
+  // mkdir applies the umask, which may be as strict as 077.
   await chmod(path, mode);
 }
 
@@ -118,7 +117,7 @@ async function isLeftover(path: string, processId: number): Promise<boolean> {
   );
   if (Number.isNaN(madeMs)) return false;
   if (Date.now() - madeMs > temporaryAgeMsMax) return true;
-  // In a container every Coffer has the same process id; what is older than this process is not its own.
+  // In a container every Coffer has the same process id: a folder older than this process is from an earlier one.
   if (processId === process.pid) return madeMs < Date.now() - process.uptime() * 1000;
   return !isAlive(processId);
 }

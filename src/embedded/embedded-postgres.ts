@@ -1,44 +1,45 @@
+import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'pg';
-import { chooseAccount } from './account.ts';
-import { locateBinaries } from './binaries.ts';
+import { chooseAccount, findAccess } from './account.ts';
+import { ensureRunnable, locateBinaries } from './binaries.ts';
 import { clusterOwner, clusterPath, ensureCluster } from './cluster.ts';
-import { findAccess } from './data-directory-access.ts';
 import { prepareDataDirectory, removeLeftovers } from './data-directory.ts';
-import { EmbeddedPostgresError } from './embedded-error.ts';
-import type { EmbeddedLog } from './embedded-log.ts';
+import { EmbeddedPostgresError, errorCodeOf, fileSystemError } from './errors.ts';
+import { type EmbeddedLog, PostmasterKeeper } from './postmaster-keeper.ts';
+import { lookForPostmaster } from './obtain-postmaster.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
-import { PostmasterKeeper } from './postmaster-keeper.ts';
 import type { PostmasterSettings } from './postmaster.ts';
-import { ensureRunnable } from './runnable-binaries.ts';
 import { ensureSocketDirectory } from './socket-directory.ts';
 
-/** The database that Coffer keeps its tables in; the lock lives in `postgres`, apart from them. */
+/** The database with Coffer's tables. The lock of the data directory is taken in the database `postgres`. */
 export const embeddedDatabase = 'coffer';
 
 /** How to start the embedded PostgreSQL. */
 export type EmbeddedPostgresOptions = {
-  /** Made when missing. Holds `postgres/`, `socket/`, `postgres.log` and, where a copy was needed, `runtime-<version>/`. */
+  /** Created where it is missing. Contains `postgres/`, `socket/`, `postgres.log` and, where a copy was needed, `runtime-<version>/`. */
   readonly dataDir: string;
   readonly log: EmbeddedLog;
-  /** Told when a postmaster died and another Coffer took the data directory before it was ours again: stop serving. */
+  /** Called when a postmaster died and another Coffer took the data directory meanwhile: stop serving. */
   readonly onLost?: (error: EmbeddedPostgresError) => void;
-  /** Aborted when this process is about to end without `stop`: the postmaster is asked to stop, and not waited for. */
+  /** Aborted when this process is about to exit without `stop`: the postmaster is asked to stop, without waiting. */
   readonly abandon?: AbortSignal;
 };
 
 /** A PostgreSQL that is running, and is kept running until `stop`. */
 export type EmbeddedPostgres = {
-  /** As a superuser, who prepares the database; what serves should log in as somebody less. It stays the same when the postmaster is started again. */
+  /** As a superuser, to prepare the database; a server should use a lesser role. It survives restarts of the postmaster. */
   readonly connection: PostgresConnection;
-  /** Ends the sessions that are open, writes a checkpoint and lets go of the data directory. May be called again. */
+  /** Ends open sessions, writes a checkpoint and releases the data directory. May be called again. */
   readonly stop: () => Promise<void>;
 };
 
 /**
- * Starts PostgreSQL on a data directory, or takes over the one that a killed Coffer left behind, and holds the data
- * directory against any other Coffer. 0.9 s the first time, 0.1 s after.
- * @throws EmbeddedPostgresError with what is wrong and what to do
+ * Starts PostgreSQL on a data directory, or takes over the one that a killed Coffer left running, and locks the data
+ * directory. The first start takes 0.9 s, later ones 0.1 s.
+ *
+ * @throws EmbeddedPostgresError
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const { log, onLost = () => undefined } = options;
@@ -81,4 +82,45 @@ async function prepareSettings(dataDir: string, log: EmbeddedLog): Promise<Postm
 async function ensureDatabase(session: Client): Promise<void> {
   const { rowCount } = await session.query('select from pg_database where datname = $1', [embeddedDatabase]);
   if (rowCount === 0) await session.query(`create database ${embeddedDatabase}`);
+}
+
+const busyMsMax = 30_000;
+const pollMs = 50;
+
+/**
+ * Finds the PostgreSQL that serves a data directory, for commands on the machine of a running Coffer. It starts, locks and
+ * changes nothing.
+ *
+ * @returns undefined where no PostgreSQL serves the directory
+ * @throws EmbeddedPostgresError where the directory cannot be read, or its PostgreSQL is starting or stopping for 30 s
+ */
+export async function attachEmbeddedPostgres(dataDir: string): Promise<PostgresConnection | undefined> {
+  const path = await existingPath(dataDir);
+  if (path === undefined) return undefined;
+  const deadline = performance.now() + busyMsMax;
+  for (;;) {
+    const sighting = await lookForPostmaster(clusterPath(path));
+    if (sighting.state === 'ready') {
+      const { connection, session } = sighting.postmaster;
+      await session.end();
+      return { ...connection, database: embeddedDatabase };
+    }
+    if (sighting.state === 'absent' && sighting.role !== 'postmaster') return undefined;
+    if (performance.now() > deadline) {
+      throw new EmbeddedPostgresError(
+        'start_failed',
+        `The PostgreSQL of ${path} is still starting or stopping: try again`,
+      );
+    }
+    await delay(pollMs);
+  }
+}
+
+async function existingPath(dataDir: string): Promise<string | undefined> {
+  try {
+    return await realpath(dataDir);
+  } catch (error) {
+    if (errorCodeOf(error) === 'ENOENT') return undefined;
+    throw fileSystemError('look at', dataDir, error);
+  }
 }

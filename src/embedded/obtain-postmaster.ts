@@ -5,16 +5,19 @@ import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'pg';
 import { clusterUser } from './cluster.ts';
-import { EmbeddedPostgresError } from './embedded-error.ts';
-import { serverError } from './failure.ts';
+import { EmbeddedPostgresError, serverError } from './errors.ts';
 import { probe, type PostgresConnection } from './postgres-connection.ts';
-import { readPostmasterFile } from './postmaster-file.ts';
+import {
+  clearDamagedFile,
+  clearStaleFiles,
+  processRole,
+  type ProcessRole,
+  readPostmasterFile,
+} from './postmaster-process.ts';
 import { spawnPostmaster, type PostmasterSettings } from './postmaster.ts';
-import { processRole, type ProcessRole } from './process-role.ts';
 import { readServerLog, serverLogBytes } from './server-log.ts';
-import { clearDamagedFile, clearStaleFiles } from './stale-files.ts';
 
-/** A postmaster that answers, and the session that was opened to see it. */
+/** A postmaster that accepts sessions, with the session that was opened to test it. */
 export type ServingPostmaster = {
   readonly processId: number;
   readonly connection: PostgresConnection;
@@ -26,16 +29,16 @@ type Sighting =
   | { readonly state: 'busy' | 'absent'; readonly role: ProcessRole; readonly processId: number | undefined };
 
 const pollMs = 20;
-// Without any sign of life. A postmaster that says it is recovering may take as long as that takes.
+// Without any response. Recovery has no time limit while the postmaster reports it.
 const silenceMsMax = 60_000;
 
-/** Looks once for the postmaster of a cluster. The session of one that is ready belongs to the caller. */
+/** Looks once for the postmaster of a cluster. The caller must end the session of one that is ready. */
 export async function lookForPostmaster(cluster: string): Promise<Sighting> {
   const file = await readPostmasterFile(cluster);
   if (file === undefined) return { state: 'absent', role: 'gone', processId: undefined };
   const { processId, socket } = file;
   const role = await processRole(processId, cluster);
-  // Asked even if the process seems to be gone: seen from another container, it would.
+  // Tried even if the process seems to be gone, because processes of other containers are invisible.
   const connection = socket && { ...socket, user: clusterUser, database: 'postgres' };
   const answer = connection && (await probe(connection));
   if (answer?.state !== 'ready' || connection === undefined) {
@@ -44,14 +47,16 @@ export async function lookForPostmaster(cluster: string): Promise<Sighting> {
   if (role === 'postmaster' || (await servesFrom(answer.session, cluster))) {
     return { state: 'ready', postmaster: { processId, connection, session: answer.session } };
   }
-  // The data directory is a copy, and its file speaks of the original.
+  // The data directory is a copy, and its lock file describes the postmaster of the original.
   await answer.session.end();
   return { state: 'absent', role, processId };
 }
 
 /**
- * Finds the postmaster that a killed Coffer left behind, waits for one that is starting or ending, or starts one.
- * @throws EmbeddedPostgresError that says why PostgreSQL did not start; `stopped` when the signal says to give up
+ * Finds the postmaster that a killed Coffer left running, waits for one that is starting or stopping, or starts one.
+ *
+ * @param stop aborted to cancel the start
+ * @throws EmbeddedPostgresError with the reason why PostgreSQL did not start; `stopped` where it was cancelled
  */
 export async function obtainPostmaster(settings: PostmasterSettings, stop: AbortSignal): Promise<ServingPostmaster> {
   let deadline = performance.now() + silenceMsMax;
@@ -60,18 +65,18 @@ export async function obtainPostmaster(settings: PostmasterSettings, stop: Abort
     const sighting = await lookForPostmaster(settings.cluster);
     if (sighting.state === 'ready') return sighting.postmaster;
     if (sighting.state === 'busy' && !stop.aborted) deadline = performance.now() + silenceMsMax;
-    // A busy one is waited for even then: once it is ready it can be stopped in an orderly way.
-    if (stop.aborted && sighting.state === 'absent') throw await giveUp(attempt);
+    // A busy postmaster is waited for even then: once it is ready, it can be shut down cleanly.
+    if (stop.aborted && sighting.state === 'absent') throw await cancelStart(attempt);
     const late = performance.now() > deadline;
     if (attempt !== undefined && hasEnded(attempt.child)) {
       const error = await attempt.explain();
       if (error.code !== 'in_use' || late) throw error;
       attempt = undefined;
     }
-    if (late) throw await tooLate(settings, attempt);
+    if (late) throw await startTimeout(settings, attempt);
     if (sighting.state === 'absent' && sighting.role !== 'postmaster' && attempt === undefined) {
       if (sighting.processId !== undefined) await clearStaleFiles(settings, sighting.processId, sighting.role);
-      // Elsewhere than on Linux PostgreSQL itself refuses such a file, and says so.
+      // On systems other than Linux, PostgreSQL itself rejects such a file with a message.
       const mayBeStarting = (await clearDamagedFile(settings.cluster)) && process.platform === 'linux';
       if (!mayBeStarting) attempt = await startAttempt(settings);
     }
@@ -92,7 +97,7 @@ function hasEnded(child: ChildProcess): boolean {
   return child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
 }
 
-async function giveUp(attempt: Attempt | undefined): Promise<EmbeddedPostgresError> {
+async function cancelStart(attempt: Attempt | undefined): Promise<EmbeddedPostgresError> {
   if (attempt !== undefined && !hasEnded(attempt.child)) {
     const ended = new Promise((resolve) => attempt.child.once('exit', resolve));
     attempt.child.ref();
@@ -102,19 +107,22 @@ async function giveUp(attempt: Attempt | undefined): Promise<EmbeddedPostgresErr
   return new EmbeddedPostgresError('stopped', 'Coffer was stopped before its PostgreSQL was ready');
 }
 
-async function tooLate({ cluster }: PostmasterSettings, attempt: Attempt | undefined): Promise<EmbeddedPostgresError> {
+async function startTimeout(
+  { cluster }: PostmasterSettings,
+  attempt: Attempt | undefined,
+): Promise<EmbeddedPostgresError> {
   attempt?.child.kill('SIGQUIT');
   const processId = attempt?.child.pid ?? (await readPostmasterFile(cluster))?.processId;
   return new EmbeddedPostgresError(
     'start_failed',
-    `The PostgreSQL of ${cluster} (process ${processId ?? 'unknown'}) has not answered for ${silenceMsMax / 1000} s: ` +
+    `The PostgreSQL of ${cluster} (process ${processId ?? 'unknown'}) has not responded for ${silenceMsMax / 1000} s: ` +
       'stop that process and start again',
   );
 }
 
 /**
- * Whether the server at the other end has our cluster, and not one that ours is a copy of: no copy has the change time
- * of its original. Paths would not tell: folders are moved and mounted, and `/proc/self/cwd` is everybody's.
+ * Whether the server has this cluster, and not the original of a copy, which differs in its change time. Paths cannot be
+ * compared, because folders are moved and mounted, and every postmaster may have been started with `/proc/self/cwd`.
  */
 async function servesFrom(session: Client, cluster: string): Promise<boolean> {
   const { rows } = await session.query<{ changed: string }>(

@@ -1,16 +1,16 @@
 import { Client } from 'pg';
-import { errorCodeOf } from './embedded-error.ts';
+import { errorCodeOf } from './errors.ts';
 
-/** How to reach a PostgreSQL over its Unix socket; pg and MikroORM take these fields as they are. */
+/** The address of a PostgreSQL on its Unix socket. pg and MikroORM accept these fields directly. */
 export type PostgresConnection = {
-  /** The folder that holds the socket; an absolute path, which is how pg knows it from a host name. */
+  /** The folder of the socket as an absolute path, by which pg distinguishes it from a host name. */
   readonly host: string;
   readonly port: number;
   readonly user: string;
   readonly database: string;
 };
 
-/** What trying to connect tells: a session, a server that is there but not serving yet (or any more), or nobody. */
+/** The result of a connection attempt: a session, a server that is starting or stopping, or no server. */
 export type Probe = { readonly state: 'ready'; readonly session: Client } | { readonly state: 'busy' | 'absent' };
 
 const connectTimeoutMs = 5_000;
@@ -19,14 +19,14 @@ const connectTimeoutMs = 5_000;
 const busyCodes = new Set(['57P03', '53300']);
 const absentCodes = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOTDIR']);
 
-/** Tries to open a session. The caller ends it. Errors that waiting won't cure are thrown. */
+/** Tries to open a session, which the caller must end. Throws errors that do not pass with time. */
 export async function probe(connection: PostgresConnection): Promise<Probe> {
   const session = new Client({
     ...connection,
     application_name: 'coffer embedded',
     connectionTimeoutMillis: connectTimeoutMs,
   });
-  // The end of a session arrives as an error, too, and one without a listener would end the process; `end` tells it.
+  // The end of a session is emitted as an error as well, which would end the process without a listener.
   session.on('error', () => undefined);
   try {
     await session.connect();
@@ -39,7 +39,7 @@ export async function probe(connection: PostgresConnection): Promise<Probe> {
 function stateOf(error: unknown): 'busy' | 'absent' {
   const code = errorCodeOf(error);
   if (code !== undefined && busyCodes.has(code)) return 'busy';
-  // A postmaster that dies while we speak to it ends the stream without a code.
+  // A postmaster that dies during the handshake ends the stream without a code.
   if (code === undefined || absentCodes.has(code)) return 'absent';
   throw error;
 }

@@ -1,14 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'pg';
-import { takeDataDirectoryLock } from './data-directory-lock.ts';
-import { EmbeddedPostgresError } from './embedded-error.ts';
-import type { EmbeddedLog } from './embedded-log.ts';
+import { EmbeddedPostgresError, errorCodeOf } from './errors.ts';
 import { obtainPostmaster } from './obtain-postmaster.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
-import { askToStop, stopPostmaster, type PostmasterSettings } from './postmaster.ts';
+import { askToStop, type PostmasterSettings, stopPostmaster } from './postmaster.ts';
 import { limitServerLog } from './server-log.ts';
 
-/** What a keeper is given; `onLost` is told when it has to give the data directory up. */
+type Write = (fields: Readonly<Record<string, unknown>>, message: string) => void;
+
+/** The log of this folder, such as a pino logger. Fields are folders, process ids, account names and error codes. */
+export type EmbeddedLog = { readonly info: Write; readonly warn: Write; readonly error: Write };
+
+/** What a keeper works with. `onLost` is called when another Coffer has taken the data directory. */
 export type PostmasterKeeperOptions = {
   readonly settings: PostmasterSettings;
   readonly dataDir: string;
@@ -17,13 +20,13 @@ export type PostmasterKeeperOptions = {
 };
 
 const restartDelayMsMin = 100;
-/** As long as a full disk may be full: with the time that recovery takes, service is back within 10 s of room. */
+/** Including recovery, service resumes within 10 s after a full disk has space again. */
 const restartDelayMsMax = 3_000;
 const logCheckMs = 60_000;
 
 /**
- * Holds the lock of a data directory on a session of its own, and starts the postmaster again when that session ends
- * before it was told to stop. Its end tells of every way in which a postmaster can go, whoever started it.
+ * Holds the lock of a data directory on a dedicated session, and restarts the postmaster when that session ends before a
+ * stop. The end of the session covers every way in which a postmaster can die, including one that was taken over.
  */
 export class PostmasterKeeper {
   readonly #options: PostmasterKeeperOptions;
@@ -40,8 +43,9 @@ export class PostmasterKeeper {
   }
 
   /**
-   * Finds or starts the postmaster and takes the lock. Answers the superuser's connection to the database `postgres`.
-   * @throws EmbeddedPostgresError `in_use` when another Coffer holds the lock; its postmaster is then left alone
+   * Finds or starts the postmaster and takes the lock. Returns the superuser's connection to the database `postgres`.
+   *
+   * @throws EmbeddedPostgresError `in_use` where another Coffer holds the lock; its postmaster is then not touched
    */
   async open(): Promise<{ readonly connection: PostgresConnection; readonly session: Client }> {
     const { dataDir, log, settings } = this.#options;
@@ -66,8 +70,9 @@ export class PostmasterKeeper {
   }
 
   /**
-   * Stops the postmaster and lets go of the lock, in that order: nobody takes over a postmaster that is stopping.
+   * Stops the postmaster and then releases the lock, so that no other Coffer takes over a postmaster that is stopping.
    * May be called at any time and more than once.
+   *
    * @throws EmbeddedPostgresError `stop_failed`
    */
   stop(): Promise<void> {
@@ -75,7 +80,7 @@ export class PostmasterKeeper {
     return this.#stopped;
   }
 
-  /** Asks the postmaster to stop, without waiting for it: it finishes when this process has ended. */
+  /** Asks the postmaster to stop, without waiting; it finishes after this process has exited. */
   abandon(): void {
     this.#stop.abort();
     if (this.#held) askToStop(this.#held.processId);
@@ -126,5 +131,28 @@ export class PostmasterKeeper {
     } catch (error) {
       this.#options.log.warn({ err: error }, 'the log of the embedded PostgreSQL could not be cut');
     }
+  }
+}
+
+// "coffer" in ASCII. Any number works, as long as it never changes.
+const lockKey = 0x636f66666572;
+// The session of a killed Coffer ends within milliseconds, but not immediately.
+const lockTimeoutMs = 3_000;
+const lockNotAvailable = '55P03';
+
+/**
+ * Takes the lock that allows only one Coffer per data directory. It lasts as long as the session, so kill -9 releases it.
+ * Advisory locks belong to one database, so this one is always taken in `postgres`.
+ *
+ * @returns whether it was granted within 3 s
+ */
+async function takeDataDirectoryLock(session: Client): Promise<boolean> {
+  try {
+    await session.query(`set lock_timeout = ${lockTimeoutMs}`);
+    await session.query('select pg_advisory_lock($1::bigint)', [lockKey]);
+    return true;
+  } catch (error) {
+    if (errorCodeOf(error) === lockNotAvailable) return false;
+    throw error;
   }
 }

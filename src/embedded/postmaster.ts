@@ -2,15 +2,14 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { program, type PostgresBinaries } from './binaries.ts';
-import { namedFolder, type DataDirectoryAccess } from './data-directory-access.ts';
-import { EmbeddedPostgresError, errorCodeOf } from './embedded-error.ts';
-import { readPostmasterFile } from './postmaster-file.ts';
-import { processRole } from './process-role.ts';
+import { namedFolder, type DataDirectoryAccess } from './account.ts';
+import { EmbeddedPostgresError, errorCodeOf } from './errors.ts';
+import { processRole, readPostmasterFile } from './postmaster-process.ts';
 import { childEnvironment } from './run-command.ts';
 import { openServerLog } from './server-log.ts';
 import { socketPort } from './socket-directory.ts';
 
-/** All that is needed to start the postmaster of a cluster. */
+/** What the postmaster of a cluster is started with. */
 export type PostmasterSettings = {
   readonly cluster: string;
   readonly binaries: PostgresBinaries;
@@ -27,9 +26,9 @@ const fixedSettings = [
   'timezone=UTC',
   'log_timezone=UTC',
   'logging_collector=off',
-  // A query of a Coffer that was killed ends within this time, and lets go of its locks.
+  // A query of a killed Coffer ends within this time, and releases its locks.
   'client_connection_check_interval=1s',
-  // Statements and their errors stay out of the log: they hold what callers sent. The caller is told, not the disk.
+  // Statements and their errors contain values that callers sent, so they are not logged.
   'log_min_messages=log',
   'log_statement=none',
   'log_min_duration_statement=-1',
@@ -38,18 +37,18 @@ const fixedSettings = [
 ];
 
 const stopSteps = [
-  // Fast shutdown: sessions are ended, a checkpoint is written.
+  // Fast shutdown: ends sessions and writes a checkpoint.
   { signal: 'SIGINT', waitMs: 30_000 },
-  // Immediate shutdown: nothing is lost, the next start recovers from the write-ahead log.
+  // Immediate shutdown: the next start recovers from the write-ahead log, without loss.
   { signal: 'SIGQUIT', waitMs: 15_000 },
 ] as const;
 
 const pollMs = 20;
 
 /**
- * Starts `postgres` itself rather than `pg_ctl start`: we learn its process id and its end at once, and it needs neither
- * a shell nor a second wait for readiness. It gets a session of its own, so that Ctrl-C in the terminal does not stop
- * the database before Coffer has finished with it; it lives on when Coffer is killed, for the next start to find.
+ * Starts `postgres` directly rather than with `pg_ctl start`, which needs a shell and its own wait for readiness, and hides
+ * the process id and exit. It runs in its own terminal session, so that Ctrl-C does not stop the database before Coffer has
+ * finished with it. It survives when Coffer is killed, and the next start takes it over.
  */
 export async function spawnPostmaster(settings: PostmasterSettings): Promise<ChildProcess> {
   const { access, binaries, cluster, socketDirectory } = settings;
@@ -64,7 +63,7 @@ export async function spawnPostmaster(settings: PostmasterSettings): Promise<Chi
       detached: true,
       ...(access.account === undefined ? {} : { uid: access.account.uid, gid: access.account.gid }),
     });
-    // What can't be started has no process id, which whoever waits for it looks at.
+    // A process that could not be started has no process id, which the caller checks.
     child.once('error', () => undefined);
     child.unref();
     return child;
@@ -79,7 +78,8 @@ export function askToStop(processId: number): void {
 }
 
 /**
- * Stops a postmaster, ours or one that we found, and waits for its end: first fast, then immediate.
+ * Stops a postmaster that was started or taken over, first by a fast shutdown, then by an immediate one, and waits for its end.
+ *
  * @throws EmbeddedPostgresError `stop_failed`
  */
 export async function stopPostmaster(cluster: string, processId: number): Promise<void> {
@@ -103,7 +103,7 @@ async function endsWithin(cluster: string, processId: number, waitMs: number): P
   return true;
 }
 
-/** A postmaster removes its file as the last thing it does; one that was killed can't, but is gone. */
+/** A postmaster removes its lock file last. A killed one cannot, but its process is gone. */
 async function isServing(cluster: string, processId: number): Promise<boolean> {
   if ((await readPostmasterFile(cluster))?.processId !== processId) return false;
   const role = await processRole(processId, cluster);
@@ -118,7 +118,7 @@ function send(processId: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** The setting is a list of file names; quoted as one, it may hold commas and spaces. */
+/** The setting is a list of file names. A quoted name may contain commas and spaces. */
 function quoted(path: string): string {
   return `"${path.replaceAll('"', '""')}"`;
 }

@@ -1,20 +1,20 @@
 import { spawn } from 'node:child_process';
 
-/** How a command ended, and the last of what it printed on both streams. */
+/** Whether a command succeeded, and the last part of its output on both streams. */
 export type CommandResult = { readonly succeeded: boolean; readonly output: string };
 
-/** The whole environment of every child: the same messages everywhere, and nothing of ours (secrets least of all). */
+/** The complete environment of every child process: untranslated messages, and no variable of Coffer, such as a secret. */
 export const childEnvironment = { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C' } as const;
 
 const outputLengthMax = 16_384;
 
-/** As whom to run a command (else as ourselves), and in which folder (else `/`). */
+/** The account of the command, by default that of this process, and its working folder, by default `/`. */
 export type CommandOptions = {
   readonly account?: { readonly uid: number; readonly gid: number } | undefined;
   readonly workingFolder?: string;
 };
 
-/** Runs a program to its end. Never throws: what can't be run has not succeeded. */
+/** Runs a program to its end. Never throws: a program that cannot be run has not succeeded. */
 export function runCommand(
   program: string,
   args: readonly string[],
@@ -25,7 +25,7 @@ export function runCommand(
       cwd: workingFolder,
       env: childEnvironment,
       stdio: ['ignore', 'pipe', 'pipe'],
-      // Apart from the terminal: Ctrl-C stops Coffer, and Coffer decides what happens to an initdb.
+      // In its own terminal session: Ctrl-C stops only Coffer, which decides when an initdb ends.
       detached: true,
       ...(account === undefined ? {} : { uid: account.uid, gid: account.gid }),
     });

@@ -1,14 +1,13 @@
 import { constants } from 'node:fs';
 import { copyFile, open, stat, truncate, type FileHandle } from 'node:fs/promises';
-import { errorCodeOf } from './embedded-error.ts';
-import { fileSystemError } from './failure.ts';
+import { errorCodeOf, fileSystemError } from './errors.ts';
 
 const logBytesMax = 1024 * 1024;
 const tailBytesMax = 4096;
 
 /**
- * Opens the file that PostgreSQL writes its log to, 0600 and append only. It is a file and not a pipe, because a
- * postmaster outlives a Coffer that is killed.
+ * Opens the log file of PostgreSQL, with mode 0600 and append only. A pipe would not work, because a postmaster outlives a
+ * killed Coffer.
  */
 export async function openServerLog(path: string): Promise<FileHandle> {
   try {
@@ -18,7 +17,7 @@ export async function openServerLog(path: string): Promise<FileHandle> {
   }
 }
 
-/** Keeps the log within 1 MiB, and as much again in `<path>.1`: copied and emptied, since PostgreSQL holds the file open. */
+/** Limits the log to 1 MiB, and as much again in `<path>.1`. It is copied and truncated, since PostgreSQL keeps it open. */
 export async function limitServerLog(path: string): Promise<void> {
   if ((await serverLogBytes(path)) <= logBytesMax) return;
   await copyFile(path, `${path}.1`);
@@ -35,7 +34,7 @@ export async function serverLogBytes(path: string): Promise<number> {
   }
 }
 
-/** What was written after the given offset, at most the last 4 KiB of it. */
+/** The text after the given offset, at most its last 4 KiB. */
 export async function readServerLog(path: string, offset: number): Promise<string> {
   const handle = await open(path, 'r');
   try {

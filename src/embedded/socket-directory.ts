@@ -3,22 +3,21 @@ import { chown, lstat, mkdir, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
-import { ownUserId, type Account } from './account.ts';
-import { requireReachable, type DataDirectoryAccess } from './data-directory-access.ts';
-import { EmbeddedPostgresError, errorCodeOf } from './embedded-error.ts';
-import { fileSystemError } from './failure.ts';
+import { type Account, type DataDirectoryAccess, ownUserId, requireReachable } from './account.ts';
+import { EmbeddedPostgresError, errorCodeOf, fileSystemError } from './errors.ts';
 
-/** The port in the socket's name; each socket has a folder of its own, so that it needs no choosing. */
+/** The port in the socket's name. It is fixed, because each socket has its own folder. */
 export const socketPort = 5432;
 
-// sockaddr_un.sun_path, less the closing zero byte.
+// The size of sockaddr_un.sun_path without the terminating zero byte.
 const socketPathBytesMax = process.platform === 'linux' ? 107 : 103;
 
 /**
- * Makes or checks the 0700 folder that PostgreSQL's socket is made in: `<dataDir>/socket`, or a short one below the
- * temporary directory when the path of the socket would be too long for the kernel, or can't be walked by the account. Entering it is the whole
- * authentication, so a folder that someone else made, or that others may enter, is refused.
- * @throws EmbeddedPostgresError `unsafe_directory`, or what the file system says
+ * Creates or checks the folder of PostgreSQL's socket, with mode 0700. It is `<dataDir>/socket`, or a folder in the temporary
+ * directory where the path would be too long for the kernel or the account cannot reach it. Access to the folder is the only
+ * authentication, so a folder of another owner, or one that others may enter, is rejected.
+ *
+ * @throws EmbeddedPostgresError `unsafe_directory`, or an error of the file system
  */
 export async function ensureSocketDirectory(access: DataDirectoryAccess): Promise<string> {
   const { account, dataDir } = access;
@@ -46,7 +45,7 @@ function chooseFolder({ byPath, dataDir }: DataDirectoryAccess): string {
 }
 
 async function refuseForeignFolder(folder: string, account?: Account): Promise<void> {
-  // lstat: a link would lead wherever its owner wants.
+  // lstat, because a link could lead to a folder of its owner's choice.
   const found = await lstat(folder);
   const owned = found.uid === ownUserId() || found.uid === account?.uid;
   if (found.isDirectory() && owned && (found.mode & 0o777) === 0o700) return;
@@ -59,7 +58,7 @@ async function refuseForeignFolder(folder: string, account?: Account): Promise<v
 
 async function refuseUnsafeParent(parent: string): Promise<void> {
   const { mode } = await stat(parent);
-  // Without the sticky bit everyone who may write there could put another folder in the place of ours.
+  // Without the sticky bit, any account with write access could replace the folder.
   if ((mode & 0o022) === 0 || (mode & 0o1000) !== 0) return;
   throw new EmbeddedPostgresError(
     'unsafe_directory',

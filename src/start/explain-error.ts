@@ -1,6 +1,6 @@
 import { TrailDamagedError } from '../audit/chain-verifier.ts';
 import { ConfigError } from '../config/config.ts';
-import { EmbeddedPostgresError } from '../embedded/embedded-error.ts';
+import { EmbeddedPostgresError } from '../embedded/errors.ts';
 import { KeyringDamagedError, KeyringMissingError, WrongMasterKeyError } from '../encryption/open-keyring.ts';
 import { ExposedInspectorError } from './exposed-inspector.ts';
 import { KeyFileError } from './key-file.ts';
@@ -20,7 +20,7 @@ import {
 } from '../store/schema/schema-check.ts';
 import { VaultError } from '../vault/errors.ts';
 
-/** Failures whose message says what is wrong and what to do; of any other, the stack is wanted. */
+/** Errors whose message has the problem and the remedy. Other errors are printed with their stack. */
 const forOperators = [
   ConfigError,
   DatabaseUnreachableError,
@@ -44,7 +44,7 @@ const forOperators = [
   WrongMasterKeyError,
 ];
 
-/** What an operator does about a database that refuses. @see https://www.postgresql.org/docs/18/errcodes-appendix.html */
+/** Explanations of database errors for an operator, by SQLSTATE. @see https://www.postgresql.org/docs/18/errcodes-appendix.html */
 const bySqlState: Readonly<Record<string, string>> = {
   '28000': 'the user of COFFER_DATABASE_URL is unknown to the database, or may not log in',
   '28P01': 'the password in COFFER_DATABASE_URL is wrong',
@@ -55,7 +55,7 @@ const bySqlState: Readonly<Record<string, string>> = {
   '53100': "the database's disk is full",
 };
 
-/** Tells an operator why a command failed: in a sentence where he can mend it, otherwise with the stack. */
+/** Explains to an operator why a command failed: in a sentence where they can fix it, otherwise with the stack. */
 export function explainError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (isForOperators(error)) return error.message;
@@ -68,7 +68,7 @@ function isForOperators(error: Error): boolean {
   return forOperators.some((type) => error instanceof type);
 }
 
-/** The core's own messages are for callers; an operator also wants to know what is behind them. */
+/** The messages of the core are for callers; an operator also needs their cause. */
 function withCause({ cause, message }: VaultError): string {
   if (cause instanceof Error && isForOperators(cause)) return cause.message;
   if (cause instanceof DatabaseFailure) return `${message}: ${bySqlState[cause.sqlState] ?? cause.message}`;

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { attachEmbeddedPostgres } from '../../src/embedded/attach.ts';
+import { attachEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
 import { runCoffer, startCofferProcess, type CofferProcess } from '../support/coffer-process.ts';
 import { parseObject, textOf } from '../support/json.ts';
 

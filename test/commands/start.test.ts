@@ -7,7 +7,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Client } from 'pg';
-import { attachEmbeddedPostgres } from '../../src/embedded/attach.ts';
+import { attachEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
 import { productVersion } from '../../src/start/product-version.ts';
 import { runCoffer, startCofferProcess, type CofferProcess } from '../support/coffer-process.ts';
 import { sharedPostgres } from '../support/postgres.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { attachEmbeddedPostgres } from '../../src/embedded/attach.ts';
+import { attachEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
 import { inFolder, ordinaryAccount, isRoot, query, refusal, serve } from './support.ts';
 
 describe('attaching to the embedded PostgreSQL of a data directory', () => {

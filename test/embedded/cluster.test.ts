@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { chmod, chown, mkdir, open, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
-import type { EmbeddedPostgresError } from '../../src/embedded/embedded-error.ts';
+import type { EmbeddedPostgresError } from '../../src/embedded/errors.ts';
 import { runCommand } from '../../src/embedded/run-command.ts';
 import {
   inFolder,

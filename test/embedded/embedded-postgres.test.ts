@@ -3,8 +3,7 @@ import { mkdir, readFile, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import type { Account } from '../../src/embedded/account.ts';
-import { attachEmbeddedPostgres } from '../../src/embedded/attach.ts';
-import { startEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
+import { attachEmbeddedPostgres, startEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
 import {
   eventually,
   inFolder,

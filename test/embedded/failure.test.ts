@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { tmpdir } from 'node:os';
-import { fileSystemError, serverError } from '../../src/embedded/failure.ts';
+import { fileSystemError, serverError } from '../../src/embedded/errors.ts';
 
 const messages = [
   ['FATAL:  could not write lock file "postmaster.pid": No space left on device', 'disk_full'],

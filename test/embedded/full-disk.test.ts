@@ -2,8 +2,7 @@ import { expect } from 'chai';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { errorCodeOf } from '../../src/embedded/embedded-error.ts';
-import { serverError } from '../../src/embedded/failure.ts';
+import { errorCodeOf, serverError } from '../../src/embedded/errors.ts';
 import { runCommand } from '../../src/embedded/run-command.ts';
 import { eventually, isRoot, postmasterOf, query, serve, stopAnyPostmaster } from './support.ts';
 

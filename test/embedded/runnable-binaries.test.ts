@@ -1,12 +1,10 @@
 import { expect } from 'chai';
 import { chmod, cp, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { chooseAccount } from '../../src/embedded/account.ts';
-import { locateBinaries, program } from '../../src/embedded/binaries.ts';
-import { findAccess } from '../../src/embedded/data-directory-access.ts';
+import { chooseAccount, findAccess } from '../../src/embedded/account.ts';
+import { ensureRunnable, locateBinaries, program } from '../../src/embedded/binaries.ts';
 import { prepareDataDirectory } from '../../src/embedded/data-directory.ts';
 import { runCommand } from '../../src/embedded/run-command.ts';
-import { ensureRunnable } from '../../src/embedded/runnable-binaries.ts';
 import { inFolder, isRoot, refusal } from './support.ts';
 
 /** A copy of the platform package's files in `<folder>/checkout/native`, as a checkout of its own would hold them. */

@@ -1,7 +1,7 @@
 // A process of its own that runs an embedded PostgreSQL: `node serve.ts <data directory>`. It reports in lines of JSON on
 // standard output, stops when standard input ends, and can be killed, signalled and run as another user.
 import { startEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
-import { EmbeddedPostgresError } from '../../src/embedded/embedded-error.ts';
+import { EmbeddedPostgresError } from '../../src/embedded/errors.ts';
 
 const report = (event: Readonly<Record<string, unknown>>): boolean =>
   process.stdout.write(`${JSON.stringify(event)}\n`);

@@ -7,12 +7,11 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import { chooseAccount, type Account } from '../../src/embedded/account.ts';
-import { EmbeddedPostgresError } from '../../src/embedded/embedded-error.ts';
-import type { EmbeddedLog } from '../../src/embedded/embedded-log.ts';
+import { EmbeddedPostgresError } from '../../src/embedded/errors.ts';
+import type { EmbeddedLog } from '../../src/embedded/postmaster-keeper.ts';
 import type { PostgresConnection } from '../../src/embedded/postgres-connection.ts';
 import { stopPostmaster } from '../../src/embedded/postmaster.ts';
-import { readPostmasterFile } from '../../src/embedded/postmaster-file.ts';
-import { processRole } from '../../src/embedded/process-role.ts';
+import { processRole, readPostmasterFile } from '../../src/embedded/postmaster-process.ts';
 import { runCommand } from '../../src/embedded/run-command.ts';
 
 /** A log that keeps nothing. */

@@ -6,11 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, type ClientConfig } from 'pg';
 import type { PostgresConnection } from '../../src/embedded/postgres-connection.ts';
-import { chooseAccount } from '../../src/embedded/account.ts';
+import { chooseAccount, findAccess } from '../../src/embedded/account.ts';
 import { clusterUser, initdbOptions } from '../../src/embedded/cluster.ts';
-import { locateBinaries, program } from '../../src/embedded/binaries.ts';
-import { findAccess } from '../../src/embedded/data-directory-access.ts';
-import { ensureRunnable } from '../../src/embedded/runnable-binaries.ts';
+import { ensureRunnable, locateBinaries, program } from '../../src/embedded/binaries.ts';
 import { childEnvironment, runCommand } from '../../src/embedded/run-command.ts';
 
 /** Programs of PostgreSQL, in one folder. */

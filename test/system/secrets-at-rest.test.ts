@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { attachEmbeddedPostgres } from '../../src/embedded/attach.ts';
+import { attachEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
 import type { JsonObject, JsonValue } from '../../src/vault/json.ts';
 import { parseObject, textOf } from '../support/json.ts';
 import { startCofferProcess, type CofferProcess } from '../support/coffer-process.ts';

@@ -7,7 +7,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { hasProcesses } from '../../src/embedded/process-role.ts';
+import { hasProcesses } from '../../src/embedded/postmaster-process.ts';
 import { startCofferProcess } from '../support/coffer-process.ts';
 
 const rounds = Number(process.env['STOP_ROUNDS'] ?? 1);

@@ -1,5 +1,42 @@
 import { statfs } from 'node:fs/promises';
-import { EmbeddedPostgresError, errorCodeOf, type EmbeddedPostgresErrorCode } from './embedded-error.ts';
+
+/** Why the embedded PostgreSQL could not be started, kept or stopped. */
+export type EmbeddedPostgresErrorCode =
+  | 'unsupported_platform'
+  | 'binaries_missing'
+  | 'no_account'
+  | 'unreachable_directory'
+  | 'unsafe_directory'
+  | 'wrong_owner'
+  | 'permission_denied'
+  | 'read_only'
+  | 'disk_full'
+  | 'incompatible_version'
+  | 'corrupted'
+  | 'in_use'
+  | 'stopped'
+  | 'start_failed'
+  | 'stop_failed';
+
+/**
+ * The only error class of this folder. The message has the problem and the remedy, and names folders and accounts, never
+ * values. The cause has the last lines of PostgreSQL's output, or the error of the operating system.
+ */
+export class EmbeddedPostgresError extends Error {
+  override readonly name = 'EmbeddedPostgresError';
+  readonly code: EmbeddedPostgresErrorCode;
+
+  constructor(code: EmbeddedPostgresErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+  }
+}
+
+/** The code of an error of the operating system (`ENOENT`) or of PostgreSQL (`57P03`); undefined where it has none. */
+export function errorCodeOf(error: unknown): string | undefined {
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
+  return undefined;
+}
 
 type Explanation = { readonly code: EmbeddedPostgresErrorCode; readonly remedy: string };
 
@@ -21,7 +58,7 @@ const operatingSystemErrors: Readonly<Record<string, Explanation>> = {
   EPERM: denied,
 };
 
-// In the order in which they are tried: a full disk also leaves later, less telling lines behind.
+// The first match counts: a full disk also causes later, less specific messages.
 const serverMessages: readonly { readonly pattern: RegExp; readonly explanation: Explanation }[] = [
   { pattern: /No space left on device|Disk quota exceeded/, explanation: diskFull },
   { pattern: /Read-only file system/, explanation: readOnly },
@@ -49,18 +86,18 @@ const serverMessages: readonly { readonly pattern: RegExp; readonly explanation:
     },
   },
   {
-    // Not every PANIC: one that names no file of the cluster has another cause, such as a disk that fails.
+    // Not every PANIC: one without a file of the cluster has another cause, such as a failing disk.
     pattern:
       /pg_control|incorrect checksum in control file|could not locate (a valid|required) checkpoint record|invalid data in file|invalid line|could not (open|read) (file|directory) [^\n]*(No such file|Is a directory|Not a directory|read \d+ of \d+)/,
     explanation: { code: 'corrupted', remedy: 'files are missing or damaged: restore the folder from a backup' },
   },
 ];
 
-// A segment of the write-ahead log and some more: with less, PostgreSQL neither recovers nor can it say, in a log on the
-// same disk, that the disk is full. What looks like damage then is most often a file that could not be made.
+// Slightly more than a segment of the write-ahead log. With less, PostgreSQL can neither recover nor log to the same disk that
+// it is full, and apparent damage is usually a file that could not be created.
 const freeBytesMin = 24 * 1024 * 1024;
 
-/** Turns an error of the file system into the one that names the folder and the remedy; anything else becomes `start_failed`. */
+/** Converts an error of the file system into one with the folder and the remedy; unknown errors become `start_failed`. */
 export function fileSystemError(action: string, path: string, cause: unknown): EmbeddedPostgresError {
   const explanation = operatingSystemErrors[errorCodeOf(cause) ?? ''];
   return explanation === undefined
@@ -68,7 +105,7 @@ export function fileSystemError(action: string, path: string, cause: unknown): E
     : new EmbeddedPostgresError(explanation.code, `Could not ${action} ${path}: ${explanation.remedy}`, cause);
 }
 
-/** Turns what `initdb` or `postgres` printed before it ended into the error that names the folder and the remedy. */
+/** Converts the output of `initdb` or `postgres` into an error with the folder and the remedy. */
 export async function serverError(action: string, path: string, output: string): Promise<EmbeddedPostgresError> {
   const found = serverMessages.find(({ pattern }) => pattern.test(output))?.explanation;
   const mayBeFull = found === undefined || found.code === 'corrupted';

@@ -7,16 +7,13 @@ import { refuseExposedInspector } from './start/exposed-inspector.ts';
 import { StopRequests } from './start/stop-requests.ts';
 import { productVersion } from './start/product-version.ts';
 
-/** A command, which is given the parameters after its name, and answers the exit code. */
+/** A command. It receives the parameters after its name, and returns the exit code. */
 type Command = (parameters: readonly string[], stopping: StopRequests) => Promise<number>;
 
-/** As shells report a process that was interrupted: 128 and the number of SIGINT. */
+/** The exit code of an interrupted process, as shells report it: 128 plus the number of SIGINT. */
 const stoppedExitCode = 130;
 
-/**
- * Each loads its own code alone: what a server never needs takes neither its time to start nor its memory, and what only
- * prints does not wait for a server's code.
- */
+/** Each command loads only its own code, which saves time at the start and memory. */
 const commands: Readonly<Record<CommandName, Command>> = {
   start: withoutOptions(async (stopping) => (await import('./commands/start.ts')).start(await loadConfig(), stopping)),
   'admin-key': async (parameters, stopping) =>
@@ -36,7 +33,7 @@ const commands: Readonly<Record<CommandName, Command>> = {
   help,
 };
 
-/** Options that stand for a command where they come first. */
+/** Options that stand for a command as the first parameter. */
 const optionCommands: Readonly<Record<string, CommandName>> = {
   '--version': 'version',
   '--help': 'help',
@@ -44,7 +41,7 @@ const optionCommands: Readonly<Record<string, CommandName>> = {
 };
 
 /**
- * Carries out a command line. A failure that an operator can mend is explained in a sentence; any other with its stack.
+ * Runs a command line. A failure that an operator can fix is explained in a sentence, any other with its stack.
  *
  * @returns the exit code
  */
@@ -90,7 +87,7 @@ function withoutOptions(command: (stopping: StopRequests) => Promise<number>): C
   };
 }
 
-/** The environment wins over `.env`, but for what Kubernetes injects in the name of a setting. */
+/** The environment takes precedence over `.env`, except for variables of Kubernetes that have the name of a setting. */
 async function loadConfig(): Promise<Config> {
   const { readConfig } = await import('./start/read-config.ts');
   const { findForeignVariables } = await import('./config/foreign-variables.ts');

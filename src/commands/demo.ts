@@ -32,7 +32,7 @@ export async function demo(stopping: StopRequests): Promise<number> {
 }
 
 async function showAll(client: DemoClient, origin: string, adminKey: string): Promise<void> {
-  print(`Coffer is listening on ${origin}, with a PostgreSQL of its own in a temporary folder.`);
+  print(`Coffer is listening on ${origin}, with its own PostgreSQL in a temporary folder.`);
   print('$KEY below stands for its admin API key, from admin.key in that folder.');
   await createThroughDialects(client);
 

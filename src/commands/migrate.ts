@@ -6,9 +6,9 @@ import { databaseNameOf } from '../store/postgres/connect/database-connection.ts
 import { UsageError } from './usage.ts';
 
 /**
- * Brings the schema of a server's database to this release, as the user of COFFER_MIGRATE_DATABASE_URL, or else of
- * COFFER_DATABASE_URL. With that, the user of the server needs nothing but to be a member of `coffer_app`. It makes neither
- * keys nor an owner. Progress goes to the standard error as JSON lines.
+ * Migrates the schema of an external database to this release, as the user of COFFER_MIGRATE_DATABASE_URL, or else of
+ * COFFER_DATABASE_URL. The server's user then only needs to be a member of `coffer_app`. The command makes neither keys nor
+ * an owner. Progress is logged to the standard error as JSON lines.
  *
  * @returns the exit code
  * @throws UsageError for the embedded database, which every start migrates

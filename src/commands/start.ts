@@ -4,18 +4,18 @@ import type { Config } from '../config/config.ts';
 import { SystemClock } from '../vault/time.ts';
 import { aborted, type StopRequests } from '../start/stop-requests.ts';
 
-/** As shells report a process that Ctrl-C ended: 128 and the number of SIGINT. */
+/** The exit code of an interrupted process, as shells report it: 128 plus the number of SIGINT. */
 const interruptedExitCode = 130;
 
 /**
- * Log lines are written some together, in bytes, and at the latest after so many milliseconds: each write by itself wakes a
- * thread, which was a twentieth of what a create costs. What is left is written when the process exits.
+ * Log lines are buffered up to a number of bytes or milliseconds, because each write wakes a thread, which was 5 % of the cost
+ * of a create. The rest is written when the process exits.
  */
-const linesTogether = { minLength: 4096, periodicFlush: 100 } as const;
+const logBuffer = { minLength: 4096, periodicFlush: 100 } as const;
 
 /**
- * Serves until it is asked to stop, then stops gracefully, once; a further request after two seconds ends it at once. The
- * address is printed to the standard output, logs go to the standard error as JSON lines.
+ * Serves until a stop is requested, then stops gracefully; another request after two seconds exits immediately. The address
+ * is printed to the standard output, and log lines go to the standard error as JSON.
  *
  * @returns the exit code
  */
@@ -23,7 +23,7 @@ export async function start(config: Config, stopping: StopRequests): Promise<num
   const log = openLog(config);
   const lost = new AbortController();
   stopping.listen();
-  // The embedded PostgreSQL has listened for the same longer, and been sent its signal by then.
+  // The embedded PostgreSQL subscribed earlier, so it has been signaled by then.
   void aborted(stopping.insisted).then(() => process.exit(interruptedExitCode));
   const coffer = await startCoffer(config, {
     clock: new SystemClock(),
@@ -49,9 +49,9 @@ function finish(log: Logger, exitCode: number): number {
   return exitCode;
 }
 
-/** A terminal that is closed takes the standard streams along, which must not end the process before it has stopped. */
+/** Closing a terminal closes the standard streams, which must not end the process before it has stopped. */
 function openLog(config: Config): Logger {
-  const destination = pino.destination({ dest: 2, sync: false, ...linesTogether });
+  const destination = pino.destination({ dest: 2, sync: false, ...logBuffer });
   destination.on('error', () => undefined);
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   return pino({ level: config.logLevel, base: null }, destination);

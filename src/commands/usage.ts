@@ -1,10 +1,10 @@
-/** What `--help` prints of a command. */
+/** The help of a command. */
 export interface CommandUsage {
-  /** The command lines that it takes, without the program's name. */
+  /** Its command lines, without the program's name. */
   readonly lines: readonly string[];
-  /** What it does, in a few words for the list of all commands. */
+  /** A short description for the list of all commands. */
   readonly summary: string;
-  /** What it does, and what its options mean. */
+  /** What it does, with its options. */
   readonly details: string;
 }
 
@@ -59,13 +59,13 @@ Connects as the user of COFFER_MIGRATE_DATABASE_URL where that is given, since o
 ${besideServer}
 
   --before TIME   the first time that is kept
-  --despite-rows  prune also where rows are not as the trail says, as long as the trail itself is whole
+  --despite-rows  prune although rows differ from the trail, if the trail itself is intact
 
 ${times}`,
   },
   'audit-verify': {
     lines: ['audit-verify [--heads FILE [--continue]]'],
-    summary: 'verify the audit trail, and the rows that it tells of',
+    summary: 'verify the audit trail, and the rows that it describes',
     details: `Shows progress and faults on the standard error, and prints the last event of each stream to the standard output, as a
 line of JSON to be kept where the database's writers do not reach. It exits with 0 where everything is as it was
 written, and with 1 where it is not.
@@ -100,7 +100,7 @@ Only needed where the server's own user may not change the schema.`,
   },
   help: {
     lines: ['help [COMMAND]', '[COMMAND] --help'],
-    summary: 'print this, or how a command is used',
+    summary: 'print this, or the help of a command',
     details: '',
   },
 } as const satisfies Readonly<Record<string, CommandUsage>>;
@@ -118,7 +118,7 @@ export function describeProgram(): string {
   return `usage: coffer [COMMAND] [OPTIONS]\n\n${rows.join('\n')}\n\ncoffer COMMAND --help describes a command.\n${configuration}\n`;
 }
 
-/** How one command is used. */
+/** The help text of one command. */
 export function describeCommand(name: CommandName): string {
   const { details, lines, summary } = usages[name];
   const synopsis = lines.map((line) => `coffer ${line}`).join('\n       ');

@@ -2,10 +2,10 @@ import { SettingReader, type Environment, type SettingName } from './setting-rea
 
 export { ConfigError, settingNames, type Environment } from './setting-reader.ts';
 
-/** Where Coffer's data are kept: in a PostgreSQL of its own, or on a server. */
+/** The database: the embedded PostgreSQL, or an external server. */
 export type DatabaseConfig = { readonly kind: 'embedded' } | { readonly kind: 'server'; readonly url: string };
 
-/** How the master key is had; `file` is `<data>/master.key`, made on the very first start. */
+/** The source of the master key; `file` is `<data>/master.key`, which the first start makes. */
 export type MasterKeyConfig =
   | { readonly kind: 'password'; readonly password: string }
   | { readonly kind: 'key'; readonly key: string }
@@ -15,67 +15,67 @@ export type MasterKeyConfig =
 export interface TlsConfig {
   readonly certFile: string;
   readonly keyFile: string;
-  /** Where set, clients must show a certificate that it signed. */
+  /** Where it is set, clients must present a certificate that this authority signed. */
   readonly clientCaFile: string | null;
 }
 
-/** Whose access tokens are believed, and what their claims are called. */
+/** The issuer whose access tokens are accepted, and the names of their claims. */
 export interface OidcConfig {
-  /** As its tokens' `iss` says it. */
+  /** The `iss` of its tokens. */
   readonly issuer: string;
-  /** What its tokens' `aud` must name. */
+  /** An `aud` that its tokens must have. */
   readonly audience: string;
   readonly workspaceClaim: string;
   readonly roleClaim: string;
 }
 
-/** Where probes and scrapers may ask, beside the one port. */
+/** The address of the second listener, for probes and metrics. */
 export interface ManagementConfig {
   readonly host: string;
-  /** 0 picks a free one. */
+  /** 0 selects a free port. */
   readonly port: number;
 }
 
-/** Everything that the environment decides. @see docs/configuration.md */
+/** All settings. @see docs/configuration.md */
 export interface Config {
   readonly host: string;
-  /** 0 picks a free one. */
+  /** 0 selects a free port. */
   readonly port: number;
   readonly dataDir: string;
   readonly database: DatabaseConfig;
-  /** The most sessions of the process at the database. */
+  /** The maximum number of database sessions of the process. */
   readonly databasePoolMax: number;
-  /** Of these, those that are left to calls. */
+  /** The sessions of these that calls may use. */
   readonly databaseCallsMax: number;
-  /** How long a start waits for a database that is not there yet. */
+  /** How long a start waits for a database that is not reachable yet. */
   readonly databaseWaitMs: number;
-  /** The database as the owner of its tables sees it, for the commands migrate and audit-prune; null where that is the server's own user. */
+  /** The database URL of the tables' owner, for the commands migrate and audit-prune; null where it is the server's user. */
   readonly migrateDatabaseUrl: string | null;
   readonly masterKey: MasterKeyConfig;
-  /** The first owner's key; null has one made, or is an error where the database is a server and has no owner. */
+  /** The first owner's key. Where it is null, one is made; with an external database that has no owner, null is an error. */
   readonly adminApiKey: string | null;
   readonly tls: TlsConfig | null;
   readonly oidc: OidcConfig | null;
   readonly corsOrigins: readonly string[];
   readonly trustedProxies: readonly string[];
-  /** Calls a second of one key or user; 0 is without a limit. */
+  /** Calls per second of one key or user; 0 disables the limit. */
   readonly rateLimitPerKey: number;
-  /** Calls a second from one address; 0 is without a limit. */
+  /** Calls per second from one address; 0 disables the limit. */
   readonly rateLimitPerAddress: number;
-  /** Connections of one address, and calls in flight of one behind trusted proxies; 0 is without a limit. */
+  /** Connections of one address, or its calls in flight through trusted proxies; 0 disables the limit. */
   readonly connectionsPerAddress: number;
-  /** With it, metrics may be read by those that are not owners. */
+  /** Grants access to the metrics without an owner's key. */
   readonly metricsToken: string | null;
-  /** Where health and metrics are served apart, in clear; null is nowhere. */
+  /** A second listener for health and metrics, without TLS; null disables it. */
   readonly management: ManagementConfig | null;
   readonly logLevel: LogLevel;
-  /** How long readiness is denied before the port is closed. */
+  /** How long a stop reports not ready before it closes the port. */
   readonly drainMs: number;
   readonly shutdownTimeoutMs: number;
   readonly secretBytesMax: number;
-  /** Paths of the files that hold keys and passwords. */
+  /** Paths of the files that contain keys and passwords. */
   readonly keyFiles: readonly string[];
-  /** Variables that look like settings and are not, such as those that Kubernetes injects; they have no effect. */
+  /** Variables named like settings that have no effect, such as those that Kubernetes injects. */
   readonly foreignVariables: readonly string[];
 }
 
@@ -84,7 +84,7 @@ export type LogLevel = (typeof logLevels)[number];
 
 const portRange = { from: 0, to: 65_535 } as const;
 const rateLimitRange = { from: 0, to: 1_000_000, otherwise: 0 } as const;
-/** By default a quarter of the connections that the port takes. */
+/** The default is a quarter of the connections that the port accepts. */
 const connectionsRange = { from: 0, to: 1_000_000, otherwise: 250 } as const;
 const masterPasswordCharactersMin = 12;
 const masterKeyPattern = /^[A-Za-z0-9+/]{43}=$/;
@@ -161,12 +161,9 @@ function parseDatabaseUrl(reader: SettingReader, name: SettingName, formats: Set
   return url ?? null;
 }
 
-/**
- * Sessions that calls do not use: LISTEN, readiness and cancelling take one each, and the lock of an embedded PostgreSQL's data
- * directory another.
- */
+/** Sessions reserved for LISTEN, readiness and cancelling, and for the lock of an embedded PostgreSQL's data directory. */
 const sessionsBesideCalls = { server: 3, embedded: 4 } as const;
-/** One reads the trail for as long as a verification takes, while keys are loaded on another. */
+/** A verification reads the trail on one for its whole duration, while keys are loaded on another. */
 const callSessionsMin = 2;
 
 function parseDatabaseSessions(reader: SettingReader): Pick<Config, 'databasePoolMax' | 'databaseCallsMax'> {

@@ -1,14 +1,14 @@
 import { isIP } from 'node:net';
 import type { Environment } from './setting-reader.ts';
 
-/** What a client of Coffer is configured with, which may share the environment of a server. */
+/** Settings of Coffer's clients, which may share the environment of a server. */
 const clientNames = new Set(
   ['COFFER_URL', 'COFFER_TOKEN', 'COFFER_WORKSPACE'].flatMap((name) => [name, `${name}_FILE`]),
 );
 
 /**
- * Finds the variables named `COFFER_…` that are not meant for the server: those of a client, and those that Kubernetes injects
- * for a Service named `coffer` or `coffer-…`. Of the latter, one that has the name of a setting counts only with the value that
+ * Finds the variables named `COFFER_…` that are not for the server: those of a client, and those that Kubernetes injects for a
+ * Service named `coffer` or `coffer-…`. A variable with the name of a setting is one of the latter only with a value that
  * Kubernetes gives it, such as `COFFER_PORT=tcp://10.0.0.11:3978`.
  *
  * @see https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables
@@ -27,7 +27,7 @@ function isOfService(rest: string, value: string | undefined, isPrefixed: boolea
   return /^_(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)$/.test(rest);
 }
 
-/** IPv6 stands in brackets. */
+/** An IPv6 address is in brackets. */
 function isServiceAddress(value: string): boolean {
   const [, v6 = '', v4 = '', port] = /^tcp:\/\/(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(value) ?? [];
   return (isIP(v6) === 6 || isIP(v4) === 4) && Number(port) >= 1 && Number(port) <= 65_535;

@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { findForeignVariables } from './foreign-variables.ts';
 
-/** Every problem of an environment at once. The messages name variables, never their values. */
+/** All problems of an environment. The messages name variables, never their values. */
 export class ConfigError extends Error {
   readonly problems: readonly string[];
 
@@ -51,7 +51,7 @@ export const settingNames = [
 /** The name of a setting. */
 export type SettingName = (typeof settingNames)[number];
 
-/** Whose values are secrets, or hold one. */
+/** Settings whose values are or contain secrets. */
 const secretNames: readonly SettingName[] = [
   'COFFER_DATABASE_URL',
   'COFFER_MIGRATE_DATABASE_URL',
@@ -64,17 +64,17 @@ const secretNames: readonly SettingName[] = [
 const hostPattern = /^[\w.:%-]{1,255}$/;
 const pathBytesMax = 4_096;
 
-/** What is none may be a key or a certificate, given where its path is wanted. */
+/** Anything else may be a key or a certificate that was given instead of its path. */
 function isPath(text: string): boolean {
   return Buffer.byteLength(text) < pathBytesMax && !/[\p{Cc}\ufffd]|-----BEGIN /u.test(text);
 }
 
-/** URLs write an IPv6 address in brackets; sockets take it without. */
+/** URLs have an IPv6 address in brackets; sockets take it without. */
 function withoutBrackets(host: string): string {
   return /^\[(.*)\]$/.exec(host)?.[1] ?? host;
 }
 
-/** Reads single settings, and gathers what is wrong with them in words that quote no value. */
+/** Reads single settings, and collects their problems, which never quote a value. */
 export class SettingReader {
   readonly #environment: Environment;
   readonly #readFile: (path: string) => string;
@@ -102,7 +102,7 @@ export class SettingReader {
     if (this.#problems.length > 0) throw new ConfigError(this.#problems);
   }
 
-  /** An empty value counts as none, as in most shells' way of unsetting. */
+  /** An empty value counts as unset. */
   text(name: SettingName): string | undefined {
     return this.#texts.get(name);
   }
@@ -133,7 +133,7 @@ export class SettingReader {
     return host;
   }
 
-  /** Errors show the path, and so must not show what a file holds that is none. */
+  /** Later errors show the path, so it must not be the content of a wrong file. */
   folder(name: SettingName): string | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
@@ -145,8 +145,8 @@ export class SettingReader {
   }
 
   /**
-   * The path of a PEM file. With `_FILE`, the file may be the PEM file itself, which is then watched for changes like any
-   * other, or hold its path.
+   * The path of a PEM file. With `_FILE`, the file may be the PEM file itself, which is then watched for changes, or contain
+   * its path.
    */
   pemFile(name: SettingName): string | undefined {
     const text = this.text(name);

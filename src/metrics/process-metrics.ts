@@ -5,8 +5,8 @@ import { addGauge } from './gauge.ts';
 const resolutionMs = 10;
 
 /**
- * Adds what the process uses, most of it under the names that dashboards for Node know: processor, memory, and for how long
- * the event loop is held up. Nothing is measured but the loop's delay until somebody reads; dispose it to end that.
+ * Adds processor time, memory and the delay of the event loop, mostly under the names that dashboards for Node expect. Only
+ * the delay is measured continuously; disposing it ends that.
  */
 export function measureProcess(registry: Registry): Disposable {
   const startedAtSeconds = Math.floor(Date.now() / 1_000 - process.uptime());
@@ -60,7 +60,7 @@ function loopDelay(delay: ReturnType<typeof monitorEventLoopDelay>): Gauge {
   });
 }
 
-/** @param nanoseconds between two looks, of which the first `resolutionMs` are no delay; before the second look, far too many */
+/** @param nanoseconds between two samples, of which `resolutionMs` are expected; a huge value before the second sample */
 function latenessSeconds(nanoseconds: number): number {
   const seconds = nanoseconds / 1e9 - resolutionMs / 1_000;
   return seconds > 0 && seconds < 1e6 ? seconds : 0;

@@ -3,23 +3,22 @@ import type { Readiness } from '../gateway/system/readiness.ts';
 import { type DatabaseHealth, type OutageReason, outageReasons } from '../store/postgres/database-health.ts';
 import type { DatabaseProbe } from '../store/postgres/database-probe.ts';
 
-/** What readiness is found out with. */
+/** What readiness is determined with. */
 export interface DatabaseReadinessParts {
   readonly probe: Pick<DatabaseProbe, 'check'>;
-  /** Of the database that calls use. */
   readonly health: DatabaseHealth;
   readonly log: Logger;
 }
 
 const checkEveryMs = 1_000;
-/** How long a write proves that others can be written. */
-const writeProvesForMs = 5_000;
-/** A probe says more about these than a call that failed. */
-const passing: ReadonlySet<OutageReason> = new Set(['no_answer', 'unreachable', 'starting_or_stopping']);
+/** How long a successful write shows that the database can be written to. */
+const writeCountsForMs = 5_000;
+/** For these, the result of a probe counts rather than a failed call. */
+const transient: ReadonlySet<OutageReason> = new Set(['no_answer', 'unreachable', 'starting_or_stopping']);
 
 /**
- * Ready while the database can be read and written, since no secret is revealed without an event in the audit trail. It is
- * probed once a second; the probe writes only where calls have not written lately, or could not.
+ * Ready while the database can be read and written, because every reveal writes to the audit trail. The database is probed
+ * every second; the probe writes only where calls have not written recently, or failed to.
  */
 export class DatabaseReadiness implements Readiness {
   readonly #parts: DatabaseReadinessParts;
@@ -42,9 +41,9 @@ export class DatabaseReadiness implements Readiness {
     return () => this.#listeners.delete(changed);
   }
 
-  /** Resolves after the first answer; from then on it keeps asking until `stop`. */
+  /** Resolves after the first probe; further probes follow until `stop`. */
   async start(): Promise<void> {
-    this.#change(await this.#ask());
+    this.#change(await this.#probe());
     if (!this.#isStopped) this.#timer = setTimeout(() => void this.start(), checkEveryMs);
   }
 
@@ -53,17 +52,17 @@ export class DatabaseReadiness implements Readiness {
     clearTimeout(this.#timer);
   }
 
-  async #ask(): Promise<OutageReason | undefined> {
+  async #probe(): Promise<OutageReason | undefined> {
     const { health, probe } = this.#parts;
     const { isAnyDone, outage } = health.takeWrites();
     const nowMs = performance.now();
     if (isAnyDone) this.#wroteAtMs = nowMs;
-    const failing = isAnyDone || (outage && passing.has(outage)) ? undefined : outage;
+    const failing = isAnyDone || (outage && transient.has(outage)) ? undefined : outage;
     const isBroken = failing !== undefined || this.#trouble !== undefined;
-    const isUnproven = nowMs > this.#wroteAtMs + writeProvesForMs;
-    const found = await probe.check(isBroken ? 'page' : isUnproven ? 'row' : undefined);
+    const isUnconfirmed = nowMs > this.#wroteAtMs + writeCountsForMs;
+    const found = await probe.check(isBroken ? 'page' : isUnconfirmed ? 'row' : undefined);
     if (found) health.failed(found);
-    else if (isBroken || isUnproven) this.#wroteAtMs = nowMs;
+    else if (isBroken || isUnconfirmed) this.#wroteAtMs = nowMs;
     return found ?? failing;
   }
 

@@ -1,4 +1,4 @@
-/** The inspector of Node, through which every key in the process can be read, would listen for other machines. */
+/** Node's inspector, through which every key in the process can be read, would listen for other machines. */
 export class ExposedInspectorError extends Error {
   constructor(source: string) {
     super(
@@ -9,17 +9,17 @@ export class ExposedInspectorError extends Error {
   }
 }
 
-/** Where the process may have been told to open its inspector. */
+/** Where the inspector may have been enabled. */
 export interface InspectorSources {
   /** Node's own parameters on the command line. */
   readonly parameters: readonly string[];
   /** `NODE_OPTIONS`. */
   readonly options: string | undefined;
-  /** Where it listens already, by whatever setting. */
+  /** Where the inspector already listens, by any setting. */
   readonly url: string | undefined;
 }
 
-/** Those that open the inspector, and those that say where a later request opens it. */
+/** Flags that open the inspector, or set the address for opening it later. */
 const inspectorFlags = /^--(?:inspect(?:-brk|-wait|-port)?|debug-port)$/;
 
 /** @throws ExposedInspectorError, which names a flag and no value */
@@ -36,7 +36,7 @@ export function refuseExposedInspector({ parameters, options = '', url }: Inspec
   if (url !== undefined && !isLoopback(new URL(url).hostname)) throw new ExposedInspectorError('a setting of Node');
 }
 
-/** Node takes underscores for hyphens, and the value of a flag that needs one from the next parameter as well. */
+/** Node accepts underscores as hyphens, and a required value as the next parameter. */
 function isExposed(values: readonly string[], index: number): boolean {
   const [name, value] = splitFlag(values[index] ?? '');
   if (!inspectorFlags.test(name)) return false;

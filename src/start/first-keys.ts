@@ -8,19 +8,19 @@ import { parseMasterKey } from '../encryption/master-key.ts';
 import type { MasterKeySource } from '../encryption/open-keyring.ts';
 import { KeyFileError, readKeyFile, writeKeyFile } from './key-file.ts';
 
-/** Where the embedded default keeps the master key, below the data directory. */
+/** The file of the master key in the data directory. */
 export function masterKeyFile(config: Config): string {
   return join(config.dataDir, 'master.key');
 }
 
-/** Where the embedded default keeps the first admin key, below the data directory. */
+/** The file of the first admin key in the data directory. */
 export function adminKeyFile(config: Config): string {
   return join(config.dataDir, 'admin.key');
 }
 
 /**
- * Finds the master key. The very first start of the embedded default makes one, on the disk before anything is sealed
- * with it; where data exist, none is ever made.
+ * Finds the master key. Without settings, the first start makes one, and syncs it to disk before anything is sealed with it.
+ * Where data exist, none is made.
  *
  * @throws KeyFileError where the file is missing, unreadable or not a key
  */
@@ -48,7 +48,7 @@ export async function findMasterKey(
 }
 
 /**
- * Checks that the first owner's key is given where it cannot be made: the embedded default alone has a place for it.
+ * Checks that the first owner's key is given for an external database: only the embedded one has a place to keep a new key.
  *
  * @throws KeyFileError
  */
@@ -59,8 +59,8 @@ export function requireAdminKey({ adminApiKey, database }: Config): void {
 }
 
 /**
- * Finds the first owner's key, or makes it on the disk before its row commits. A file that an interrupted first start
- * left is used.
+ * Finds the first owner's key, or makes it and syncs it to disk before its row commits. It uses the file of an interrupted
+ * first start.
  *
  * @returns the key, and the path of its file where it has one
  * @throws KeyFileError where it must be given, or the file is not a key

@@ -35,10 +35,10 @@ import type { Clock } from '../vault/time.ts';
 export interface Instance {
   readonly instanceId: string;
   readonly database: Database;
-  /** Probes the database over a session beside its pool, which goes with the stack. */
+  /** Opens a probe of the database on a session outside the pool, which the stack closes. */
   readonly openProbe: (stack: AsyncDisposableStack) => DatabaseProbe;
   readonly stores: Stores;
-  /** Of changes that any process makes; listens once it is started. */
+  /** Notifies of changes that any process makes, once it is started. */
   readonly accessChangeListener: AccessChangeListener;
   readonly ciphers: WorkspaceKeys;
   readonly auditChain: AuditChain;
@@ -52,21 +52,21 @@ export interface Instance {
 /** What an instance is opened with. */
 export interface InstanceParts {
   readonly config: Config;
-  /** Of the tables' owner, who migrates; for the embedded PostgreSQL its superuser, whom the server never works as. */
+  /** As the tables' owner, who migrates; for the embedded PostgreSQL its superuser, which the server never works as. */
   readonly connection: DatabaseConnection;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Whether a new vault is made where there is none: only for a server, never for a command that works on one. */
+  /** Whether a new vault is made where there is none: for a server, not for a command. */
   readonly mayBegin: boolean;
-  /** Ends the waiting for a database that is not there yet. */
+  /** Cancels waiting for a database that is not reachable yet. */
   readonly signal?: AbortSignal | undefined;
   /** See `StoresParts`. */
   readonly onCommit?: (groupSize: number) => void;
-  /** Records spans of what the stores do for requests. */
+  /** Records spans of the stores' calls within requests. */
   readonly tracer?: Tracer | undefined;
 }
 
-/** Rows are read and written at the same time while they are signed. */
+/** Signing reads and writes rows at the same time. */
 const ownerPoolMax = 2;
 
 type Opened = Pick<Instance, 'database' | 'accessChangeListener' | 'openProbe'> &
@@ -76,15 +76,15 @@ type Opened = Pick<Instance, 'database' | 'accessChangeListener' | 'openProbe'> 
   };
 
 /**
- * Migrates the database, opens its keys, and on the very first start makes them together with the first owner: all that
- * under the migration lock, so that several processes may start at once. What is opened is put on the stack.
+ * Migrates the database and opens its keys; the first start makes the keys and the first owner. All of it holds the
+ * migration lock, so that several processes may start at the same time. The stack closes what is opened.
  */
 export async function openInstance(parts: InstanceParts, stack: AsyncDisposableStack): Promise<Instance> {
   return openMigrated(parts, stack, parts.mayBegin, (opened) => openKeys(parts, opened, stack));
 }
 
 /**
- * Migrates the database as the owner of its tables, and signs rows of earlier releases where it has keys; it makes none.
+ * Migrates the database as the owner of its tables, and signs rows of earlier releases where it has keys. It makes no keys.
  *
  * @throws what `openInstance` throws
  */
@@ -192,7 +192,7 @@ async function ensureFirstOwner(
   return file;
 }
 
-/** The file beside an external database may be of another instance. */
+/** With an external database, the file may belong to another instance. */
 async function findKeptAdminKey({ access }: Stores, config: Config): Promise<string | undefined> {
   const path = adminKeyFile(config);
   if (config.database.kind === 'embedded') return existsSync(path) ? path : undefined;
@@ -205,7 +205,7 @@ async function isKeyOfOwner(access: Stores['access'], key: string): Promise<bool
   return found?.access.user.isOwner === true;
 }
 
-/** The setting is read on the very first start; changed later, it looks as if it replaced the key, and does not. */
+/** The setting is read only on the first start. A later change appears to replace the key, but does not. */
 async function warnOfUnusedAdminKey({ access }: Stores, { adminApiKey }: Config, log: Logger): Promise<void> {
   if (adminApiKey === null || (await isKeyOfOwner(access, adminApiKey))) return;
   log.warn(

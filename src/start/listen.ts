@@ -9,12 +9,12 @@ interface Address {
   readonly port: number;
 }
 
-/** An address with the names of the settings that it comes from. */
+/** An address with the names of its settings. */
 interface ConfiguredAddress extends Address {
   readonly settings: string;
 }
 
-/** The configured address can't be listened on. */
+/** Listening on the configured address failed. */
 export class ListenError extends Error {
   constructor({ settings, ...address }: ConfiguredAddress, problem: string, options: ErrorOptions) {
     super(`${settings}: can't listen${describeAddress(address)}, ${problem}`, options);
@@ -22,12 +22,12 @@ export class ListenError extends Error {
   }
 }
 
-/** A name is left out: the setting may have been given what is none, such as a key. */
+/** A host that is not an address is omitted, because the value may be something else by mistake, such as a key. */
 function describeAddress(address: Address): string {
   return isIP(address.host) === 0 ? '' : ` on ${formatAuthority(address)}`;
 }
 
-/** The ways in which an address can't be had that an operator can mend. */
+/** Explanations of errors that an operator can fix. */
 const problems: Readonly<Record<string, string>> = {
   EADDRINUSE: 'the port is in use',
   EACCES: 'the port may not be used by this account',
@@ -37,7 +37,7 @@ const problems: Readonly<Record<string, string>> = {
 };
 
 /**
- * Takes the configured addresses and lets them go again, so that a start which cannot serve changes nothing.
+ * Listens briefly on the configured addresses, so that a start that cannot serve changes nothing.
  *
  * @throws ListenError
  */
@@ -49,7 +49,7 @@ export async function checkAddresses(config: Config): Promise<void> {
 async function checkAddress(address: ConfiguredAddress): Promise<void> {
   const { host, port } = address;
   if (port === 0) return;
-  await inWords(address, async () => {
+  await explaining(address, async () => {
     const server = createServer();
     try {
       server.listen({ host, port, exclusive: true });
@@ -61,21 +61,21 @@ async function checkAddress(address: ConfiguredAddress): Promise<void> {
 }
 
 /**
- * Listens where the configuration says; answers where that is.
+ * Listens on the configured address, and returns the actual one.
  *
  * @throws ListenError
  */
 export async function listen(server: Pick<Gateway, 'listen'>, config: Config): Promise<Address> {
-  return inWords(mainAddress(config), () => server.listen());
+  return explaining(mainAddress(config), () => server.listen());
 }
 
 /**
- * Has the management listener listen where the configuration says; answers where that is.
+ * Starts the management listener on its configured address, and returns the actual one.
  *
  * @throws ListenError
  */
 export async function listenForManagement(management: Management, config: ManagementConfig): Promise<Address> {
-  return inWords(managementAddress(config), () => management.listen());
+  return explaining(managementAddress(config), () => management.listen());
 }
 
 function mainAddress({ host, port }: Config): ConfiguredAddress {
@@ -86,7 +86,7 @@ function managementAddress({ host, port }: ManagementConfig): ConfiguredAddress 
   return { host, port, settings: 'COFFER_MANAGEMENT_HOST and COFFER_MANAGEMENT_PORT' };
 }
 
-async function inWords<Result>(address: ConfiguredAddress, work: () => Promise<Result>): Promise<Result> {
+async function explaining<Result>(address: ConfiguredAddress, work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
   } catch (error) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { isJsonObject, type JsonValue } from '../vault/json.ts';
 
-/** The version of this Coffer, as its package says it: `0.1.0`. */
+/** The version in package.json, such as `0.1.0`. */
 export function productVersion(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
   const manifest: JsonValue = JSON.parse(text);

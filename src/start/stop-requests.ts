@@ -1,24 +1,24 @@
-/** What asks a server to stop: a supervisor, Ctrl-C, Ctrl-\, and a terminal that is closed. */
+/** The signals of a supervisor, Ctrl-C, Ctrl-\, and a terminal that is closed. */
 const signals = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const;
 
-/** A terminal, npm and a launcher each pass on the same Ctrl-C; what follows within this time repeats the first request. */
+/** A terminal, npm and a launcher each forward the same Ctrl-C, so signals within this time repeat the first request. */
 const sameRequestMs = 2_000;
 
-/** Where the signals come from; `disconnect` means that the launcher that started this process has ended. */
+/** The source of signals, such as the process. `disconnect` means that the launcher of this process has exited. */
 export interface SignalSource {
   on(event: string, listener: () => void): unknown;
   removeListener(event: string, listener: () => void): unknown;
 }
 
-/** What listening depends on: the process, and a clock in milliseconds that never goes back. */
+/** The source of signals, and a monotonic clock in milliseconds. */
 export interface StopRequestParts {
   readonly source: SignalSource;
   readonly nowMs?: () => number;
 }
 
 /**
- * Turns signals into one request to stop. Repetitions within two seconds belong to it; a later one insists. Signals are
- * taken from the first call of `listen` until disposal; before and after, each has its default effect.
+ * Turns signals into one stop request. Signals within two seconds belong to it; a later one requests an immediate exit.
+ * Signals are handled from the first call of `listen` until disposal; before and after, each has its default effect.
  */
 export class StopRequests implements Disposable {
   readonly #source: SignalSource;
@@ -38,7 +38,7 @@ export class StopRequests implements Disposable {
     return this.#requested.signal;
   }
 
-  /** Aborted by a request more than two seconds after the first: end at once. */
+  /** Aborted by a signal more than two seconds after the first: exit immediately. */
   get insisted(): AbortSignal {
     return this.#insisted.signal;
   }

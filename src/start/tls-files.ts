@@ -5,13 +5,12 @@ import type { TlsConfig } from '../config/config.ts';
 import type { GatewayTls } from '../gateway/gateway.ts';
 import { KeyFileError } from './key-file.ts';
 
-/** How often the files are looked at, in milliseconds. */
-const lookEveryMs = 2_000;
+const checkEveryMs = 2_000;
 
 /**
  * Reads the certificate, its private key and the authorities of clients.
  *
- * @throws KeyFileError where one can't be read or is none, and where certificate and key do not belong together
+ * @throws KeyFileError where a file cannot be read or is invalid, and where certificate and key do not match
  */
 export async function readTls({ certFile, clientCaFile, keyFile }: TlsConfig): Promise<GatewayTls> {
   const [certificate, privateKey] = await Promise.all([
@@ -29,52 +28,52 @@ export async function readTls({ certFile, clientCaFile, keyFile }: TlsConfig): P
 
 type Write = (fields: Readonly<Record<string, unknown>>, message: string) => void;
 
-/** What a watch of the files works with. */
+/** What the watch of the files works with. */
 export interface TlsWatchParts {
   readonly config: TlsConfig;
-  /** What is in use at first. */
+  /** What the server uses at first. */
   readonly inUse: GatewayTls;
   readonly use: (tls: GatewayTls) => void;
   readonly log: { readonly info: Write; readonly warn: Write };
 }
 
-/** Has the server use its TLS files anew when they have changed; what can't be used is told once, and leaves the old ones. */
+/** Renews the server's TLS when its files have changed. Unusable files are logged once, and the previous ones stay in use. */
 export class TlsWatch {
   readonly #parts: TlsWatchParts;
   #inUse: string;
-  #trouble: string | undefined;
+  #problem: string | undefined;
 
   constructor(parts: TlsWatchParts) {
     this.#parts = parts;
     this.#inUse = serialize(parts.inUse);
   }
 
-  /** Looks at the files every two seconds, by their content: whoever replaces them may do so by links or by renaming. */
+  /** Compares the contents of the files every two seconds, because they may be replaced by links or by renaming. */
   start(): Disposable {
-    let looking: Promise<void> | undefined;
+    let checking: Promise<void> | undefined;
     const timer = setInterval(() => {
-      looking ??= this.look().finally(() => (looking = undefined));
-    }, lookEveryMs);
+      checking ??= this.check().finally(() => (checking = undefined));
+    }, checkEveryMs);
     timer.unref();
     return { [Symbol.dispose]: () => clearInterval(timer) };
   }
 
-  /** Looks at the files once. */
-  async look(): Promise<void> {
+  /** Checks the files once. */
+  async check(): Promise<void> {
     const { config, log, use } = this.#parts;
     try {
       const tls = await readTls(config);
       const serialized = serialize(tls);
-      this.#trouble = undefined;
+      this.#problem = undefined;
       if (serialized === this.#inUse) return;
       use(tls);
       this.#inUse = serialized;
       log.info({}, 'the TLS files have changed and are in use');
     } catch (error) {
-      const trouble = error instanceof Error ? error.message : 'unknown';
-      if (trouble === this.#trouble) return;
-      this.#trouble = trouble;
-      log.warn({ problem: trouble }, 'the TLS files have changed and can not be used: the ones before stay in use');
+      const problem = error instanceof Error ? error.message : 'unknown';
+      if (problem === this.#problem) return;
+      this.#problem = problem;
+      log.warn({ problem }, 'the TLS files have changed and can not be used: the ones before stay in use');
     }
   }
 }
@@ -83,7 +82,7 @@ function serialize({ certificate, privateKey, clientAuthorities }: GatewayTls): 
   return JSON.stringify([certificate, privateKey, clientAuthorities ?? null]);
 }
 
-/** An empty list would have Node trust every public authority instead, and a damaged one fewer than was meant. */
+/** With an empty list, Node would trust every public authority; with a damaged one, fewer authorities than intended. */
 async function readAuthorities(path: string): Promise<string> {
   const text = await readPem('COFFER_TLS_CLIENT_CA', path);
   const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
@@ -102,7 +101,7 @@ function isCertificate(pem: string): boolean {
   }
 }
 
-/** What can't be read may be no path but a key, given in its place, and is not shown. */
+/** The error omits the path, because the value may be a key by mistake. */
 async function readPem(setting: string, path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');

@@ -95,35 +95,35 @@ describe('the TLS files', () => {
     it('are used for new connections', async () => {
       expect(await servedCertificate()).to.equal(formatted(first));
       await put(second);
-      await watch.look();
+      await watch.check();
       expect(await servedCertificate()).to.equal(formatted(second));
       expect(lines).to.have.lengthOf(1);
     });
 
     it('are not read again while they do not', async () => {
       await put(first);
-      await watch.look();
-      await watch.look();
+      await watch.check();
+      await watch.check();
       expect(lines).to.deep.equal([]);
     });
 
     it('wait until the last of them is there', async () => {
       await writeFile(path('cert.pem'), second.certificate);
-      await watch.look();
+      await watch.check();
       expect(await servedCertificate()).to.equal(formatted(first));
       await put(second);
-      await watch.look();
+      await watch.check();
       expect(await servedCertificate()).to.equal(formatted(second));
     });
 
     it('stay in use as they were where the new ones are broken or gone, which is logged once', async () => {
       await writeFile(path('key.pem'), 'broken');
-      await watch.look();
-      await watch.look();
+      await watch.check();
+      await watch.check();
       expect(lines).to.have.lengthOf(1);
       await rm(path('key.pem'));
-      await watch.look();
-      await watch.look();
+      await watch.check();
+      await watch.check();
       expect(lines).to.have.lengthOf(2);
       expect(await servedCertificate()).to.equal(formatted(first));
       expect(lines.join()).not.to.include('-----');
@@ -132,7 +132,7 @@ describe('the TLS files', () => {
     it('log a failure again after it had been over', async () => {
       for (const key of ['broken', first.privateKey, 'broken']) {
         await writeFile(path('key.pem'), key);
-        await watch.look();
+        await watch.check();
       }
       expect(lines).to.have.lengthOf(2);
     });

@@ -105,7 +105,7 @@ describe('the architecture', () => {
     expect([...folders].toSorted()).to.deep.equal(known.toSorted());
   });
 
-  it('reads the environment in src/main.ts alone', () => {
+  it('reads the environment in src/main.ts only', () => {
     const readers = globSync('src/**/*.ts', { cwd: root }).filter((file) => /process\s*\.\s*env/.test(read(file)));
     expect(readers).to.deep.equal(['src/main.ts']);
   });

@@ -22,7 +22,7 @@ function split(text: string): { readonly before: string; readonly table: string;
 describe('the permission that an rpc needs', () => {
   const served = allGuardedRpcs();
 
-  it('is told by one row of the table, for every rpc of every proto', async () => {
+  it('is in one row of the table, for every rpc of every proto', async () => {
     const [services, routes] = [await allServices(), await allRoutes()];
     const declared = services.flatMap(({ methods }) => methods.map(nameOfRpc));
     const table = await permissionTable(served, routes);
@@ -33,7 +33,7 @@ describe('the permission that an rpc needs', () => {
     }
   });
 
-  it('is what docs/permissions.md says; if not, run "npm run permissions"', async () => {
+  it('is that of docs/permissions.md; if not, run "npm run permissions"', async () => {
     const fresh = await permissionTable(served, await allRoutes());
     const { before, table, after } = split(await readFile(page, 'utf8'));
     if (process.env['WRITE_PERMISSIONS'] === '1') await writeFile(page, before + fresh + after);

@@ -21,7 +21,10 @@ const forbidden = [
   { words: /\bgiven up\b/gi, instead: 'canceled, closed' },
   { words: /\blone\b/gi, instead: 'standalone, single' },
   { words: /\btroubles?\b/gi, instead: 'failure, problem' },
-  { words: /\bof (its|their|our) own\b/gi, instead: 'its own, separate, dedicated' },
+  {
+    words: /\bof (its|their|our) own\b(?! (?!and|or|that|which|but|for|in|on|at|with|by|from|to|is|are)[a-z])/gi,
+    instead: 'its own, separate, dedicated',
+  },
   { words: /\bby hand\b/gi, instead: 'manually' },
   { words: /\balone\b/gi, instead: 'only' },
 ];
@@ -36,7 +39,7 @@ const exempt = [
 ];
 
 /** Where the check does not hold yet. */
-const pending = [/^src\//, /^test\/(authentication|audit|dialects|encryption|gateway|store|vault)\//];
+const pending = [/^src\//];
 
 const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { encoding: 'utf8' })
   .split('\n')

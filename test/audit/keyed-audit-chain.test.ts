@@ -110,7 +110,7 @@ describe('the chain of the audit trail', () => {
     expect((await newChain()).isGenuine(first)).to.equal(false);
   });
 
-  it('takes an event that says nothing of a count for one', () => {
+  it('takes an event without a count for one', () => {
     const { count, ...uncounted } = event;
     expect(count).to.equal(1);
     expect(chain.isGenuine({ ...first, event: uncounted })).to.equal(true);
@@ -129,7 +129,7 @@ describe('the chain of the audit trail', () => {
       expect(chain.follows(two, two)).to.equal(false);
     });
 
-    it('covers all that a line says', () => {
+    it('covers all fields of a line', () => {
       const one = chain.enter(undefined, line);
       const others = [
         { number: 2 },
@@ -147,7 +147,7 @@ describe('the chain of the audit trail', () => {
     });
   });
 
-  describe('spells heads', () => {
+  describe('formats heads', () => {
     it('so that they can be read again', () => {
       expect(parseHead(formatHead(second))).to.deep.equal({ sequence: 2, mac: Uint8Array.from(second.mac) });
     });

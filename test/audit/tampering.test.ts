@@ -61,7 +61,7 @@ describe('the audit trail, where somebody writes to the database', () => {
 
   const tamper = (text: string, values: unknown[] = []) => test.asSuperuser(text, values);
 
-  it('is whole where nobody did, and tells its heads', async () => {
+  it('is intact where nothing was changed, and returns its heads', async () => {
     const { intact, eventCount, heads, faults: found } = await verify();
     expect({ intact, eventCount, found }).to.deep.equal({ intact: true, eventCount: 18, found: [] });
     expect([...heads.keys()]).to.have.members(streams);
@@ -199,7 +199,7 @@ describe('the audit trail, where somebody writes to the database', () => {
     expect(await faults()).to.include('CHANGED ledger 2');
   });
 
-  it('tells no more than a hundred faults, however many there are', async () => {
+  it('reports at most a hundred faults, however many there are', async () => {
     await Promise.all(Array.from({ length: 300 }, () => last.audit.append(newEvent())));
     await tamper(`update audit_event set peer = 'x'`);
     const { intact, faults: found } = await verify();

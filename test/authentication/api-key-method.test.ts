@@ -18,7 +18,7 @@ const authenticateBy = (change: Partial<ApiKey>) => {
 };
 
 describe('apiKeyMethod', () => {
-  it('refuses the personal key of a user who was deactivated, and no key that he issued for a workspace', async () => {
+  it('refuses the personal key of a deactivated user, and no key that the user issued for a workspace', async () => {
     const deactivated = someUser({ deactivatedAt: now });
     const refusals = { null: 'token_invalid', EDITOR: undefined };
     for (const role of [null, 'EDITOR'] as const) {
@@ -28,7 +28,7 @@ describe('apiKeyMethod', () => {
     }
   });
 
-  it('gives a workspace key its own grant alone, although its issuer owns the instance', async () => {
+  it('gives a workspace key only its own grant, although its issuer owns the instance', async () => {
     expect(await authenticateBy({ role: 'RUNTIME', mayReveal: false, dialect: 'flowise' })).to.deep.equal({
       kind: 'api_key',
       id: '018cc251-f400-7000-8000-000000000002',
@@ -62,11 +62,11 @@ describe('apiKeyMethod', () => {
     expect(await refusalOf(authenticateBy({ expiresAt: new Date(now.getTime() + 1) }))).to.equal(undefined);
   });
 
-  it('says of a key that was revoked and has expired that it was revoked', async () => {
+  it('reports a key that was revoked and has expired as revoked', async () => {
     expect(await refusalOf(authenticateBy({ revokedAt: now, expiresAt: now }))).to.equal('token_invalid');
   });
 
-  it('refuses a token that nobody has', async () => {
+  it('refuses an unknown token', async () => {
     const proving = apiKeyMethod.authenticate(token, { store: new MemoryAccessStore({}), clock }, signal);
     expect(await refusalOf(proving)).to.equal('token_invalid');
   });

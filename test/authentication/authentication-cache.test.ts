@@ -34,7 +34,7 @@ function newCache(accessChanges: AccessChanges) {
   return { known, ways };
 }
 
-describe('what is known of proofs', () => {
+describe('what is cached of authentications', () => {
   let accessChanges: ManualAccessChanges;
   let known: AuthenticationCache<Found>;
   let ways: LookupOutcome[];
@@ -62,7 +62,7 @@ describe('what is known of proofs', () => {
     expect(await find('a')).to.deep.equal(found('a'));
   });
 
-  it('is not what proves nobody for good', async () => {
+  it('is not a token that can never authenticate', async () => {
     await find('a', found('a', { version: -1 }));
     await find('a');
     expect(ways).to.deep.equal(['miss', 'miss']);
@@ -84,7 +84,7 @@ describe('what is known of proofs', () => {
     { kind: 'workspace', id: 'some' },
     { kind: 'any' },
   ] as const) {
-    it(`is forgotten when it is told that it has changed: ${change.kind}`, async () => {
+    it(`is forgotten when it is notified of a change: ${change.kind}`, async () => {
       await find('a');
       accessChanges.tell(change);
       expect(await find('a', found('a', { version: 2 }))).to.deep.include({ version: 2 });
@@ -141,7 +141,7 @@ describe('what is known of proofs', () => {
     expect(known.size.bytes).to.be.within(1, authenticationCacheLimits.bytes);
   });
 
-  it('is not what would take most of the room alone', async () => {
+  it('is not what would take most of the room', async () => {
     await find('small');
     const memberships = JSON.parse(`[${Array.from({ length: 20_000 }, () => '{}').join()}]`);
     await find('large', found('large', { access: { user: someUser(), memberships } }));
@@ -159,7 +159,7 @@ describe('what is known of proofs', () => {
     expect(known.size).to.deep.equal({ entries: 0, bytes: 0 });
   });
 
-  it('is never older than what was told, whatever the order of changes, notices and searches', async () => {
+  it('is never older than the last notification, whatever the order of changes, notifications and lookups', async () => {
     for (let seed = 1; seed <= 300; seed += 1) await checkRandomHistory(seed);
   });
 });

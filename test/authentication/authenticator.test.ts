@@ -83,7 +83,7 @@ describe('Authenticator', () => {
     expect(asked.lookups).to.equal(0);
   });
 
-  it('lets nobody in by any text that is not the token, and fails in no other way', async () => {
+  it('refuses any text that is not the token, and fails in no other way', async () => {
     const piece = oneof(
       constantFrom('Bearer ', 'bearer', ' ', ',', '\t', '"', 'cof_', 'fn_sess_', 'k'.repeat(42), token.slice(4)),
       string({ unit: 'binary', maxLength: 5 }),

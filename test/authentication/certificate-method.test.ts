@@ -42,15 +42,15 @@ describe('certificateMethod', () => {
     expect(await authenticateBy([keyOf(host), keyOf(uri)])).to.include({ name: uri });
   });
 
-  it('proves nobody where no name is known', async () => {
+  it('authenticates no caller where no name is known', async () => {
     expect(await authenticateBy([keyOf('DNS:other.example')])).to.equal(undefined);
   });
 
-  it('proves nobody by the name of the subject', async () => {
+  it('does not authenticate by the name of the subject', async () => {
     expect(await authenticateBy([keyOf('DNS:client')])).to.equal(undefined);
   });
 
-  it('refuses a key that was revoked, though another name has a living one', async () => {
+  it('refuses a key that was revoked, though another name has a valid one', async () => {
     expect(await refusalOf(authenticateBy([keyOf(uri, { revokedAt: now }), keyOf(host)]))).to.equal('token_invalid');
   });
 
@@ -86,7 +86,7 @@ describe('certificateMethod', () => {
     });
   }
 
-  it('is not had by a token that spells the name', async () => {
+  it('is not had by a token that contains the name', async () => {
     for (const text of [uri, `san:${uri}`, host]) {
       const headers = { authorization: `Bearer ${text}` };
       expect(await refusalOf(authenticateBy([keyOf(uri)], certificateOf([]), headers)), text).to.equal('token_invalid');

@@ -109,7 +109,7 @@ describe('jwtMethod', () => {
     expect(await authenticate(await issuer.sign(granted, now), 'x-api-key')).to.include({ name: 'alice' });
   });
 
-  it('knows the same subject again, and tells subjects apart', async () => {
+  it('recognizes the same subject, and distinguishes subjects', async () => {
     const [alice, again, bob] = [
       await authenticateClaims({}),
       await authenticateClaims({}),
@@ -197,7 +197,7 @@ describe('jwtMethod', () => {
       expect(await refusalOf(authenticateClaims({ nbf: seconds + 60, iat: seconds + 60 }))).to.equal(undefined);
     });
 
-    it('a forged token without telling that it would be over', async () => {
+    it('a forged token without revealing that it has expired', async () => {
       const forger = await newSigningKey('first');
       expect(await refusalOf(authenticateClaims({ exp: seconds - 600 }, { key: forger }))).to.equal('token_invalid');
     });
@@ -265,7 +265,7 @@ describe('jwtMethod', () => {
       expect(await refusalOf(authenticateClaims({}))).to.equal('token_invalid');
     });
 
-    it('a key that the token brings along or says where to fetch', async () => {
+    it('a key that the token contains, or names where to fetch', async () => {
       const forger = await newSigningKey('forger');
       await using elsewhere = await TestIssuer.start();
       elsewhere.use(forger);
@@ -471,7 +471,7 @@ describe('jwtMethod', () => {
       });
     }
 
-    it('that are too weak refuse the token, and the log says so', async () => {
+    it('that are too weak refuse the token, and are logged', async () => {
       const { key } = issuer;
       issuer.keys = [{ kty: 'RSA', kid: 'weak', n: 'AQAB', e: 'AQAB', alg: 'RS256' }];
       const [, payload, signature] = (await issuer.sign(granted, now, { key })).split('.');

@@ -6,7 +6,7 @@ const tag = Buffer.alloc(32, 0xff);
 const text = `$argon2id$v=19$m=19456,t=2,p=1$AAECAwQFBgcICQoLDA0ODw$${'/'.repeat(42)}8`;
 
 describe('PHC strings', () => {
-  it('are spelt with the parameters in order and base64 without padding', () => {
+  it('are written with the parameters in order and base64 without padding', () => {
     expect(formatPhc({ memoryKib: 19_456, passes: 2, parallelism: 1, salt, tag })).to.equal(text);
   });
 

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { Semaphore } from '../../src/authentication/password-hasher.ts';
 
 describe('Semaphore', () => {
-  it('lets no more in at once than it was told, and each of them in the end', async () => {
+  it('admits no more at once than its limit, and each of them in the end', async () => {
     const semaphore = new Semaphore(2);
     const gates = Array.from({ length: 5 }, () => Promise.withResolvers<void>());
     const inside = new Set<number>();

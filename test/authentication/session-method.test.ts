@@ -17,7 +17,7 @@ const authenticateBy = (change: Partial<Session>) => {
 };
 
 describe('sessionMethod', () => {
-  it('answers the user who logged in, with his memberships and the session', async () => {
+  it('answers the user who logged in, with memberships and session', async () => {
     expect(await authenticateBy({})).to.deep.equal({
       kind: 'user',
       id: user.id,

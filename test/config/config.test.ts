@@ -58,7 +58,7 @@ describe('the configuration', () => {
     ]);
   });
 
-  it('limits no calls unless it is told to', () => {
+  it('limits no calls by default', () => {
     expect(parse({})).to.include({ rateLimitPerKey: 0, rateLimitPerAddress: 0 });
     expect(parse({})).to.include({ connectionsPerAddress: connectionsMaxDefault / 4 });
     expect(parse({ COFFER_CONNECTIONS_PER_ADDRESS: '0' })).to.include({ connectionsPerAddress: 0 });
@@ -133,7 +133,7 @@ describe('the configuration', () => {
     expect(parse({ COFFER_MASTER_KEY_FILE: '/key' }, { '/key': key }).keyFiles).to.deep.equal(['/key']);
   });
 
-  it('tells every problem at once, and none of the values', () => {
+  it('reports every problem at once, and none of the values', () => {
     const problems = problemsOf({
       COFFER_PORT: '70000',
       COFFER_MASTER_KEY: 'not-a-key',

@@ -68,7 +68,7 @@ describe('the type and the coding of a body', () => {
   }
 
   for (const dialect of ['mielto', 'scale']) {
-    it(`is told by ${dialect} as its original does: 422`, async () => {
+    it(`is answered by ${dialect} as its original does: 422`, async () => {
       for (const route of routes.filter((one) => dialectOf(one) === dialect)) {
         for (const type of ['text/plain', 'text', '']) {
           const { status, body } = await send(route, { 'content-type': type }, Buffer.from('{}'));

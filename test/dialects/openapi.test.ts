@@ -55,7 +55,7 @@ describe('the OpenAPI documents', () => {
       expect(documented).to.have.members(served);
     });
 
-    it(`give every operation an id of its own, a tag and a success: ${name}`, () => {
+    it(`give every operation a unique id, a tag and a success: ${name}`, () => {
       const operations = operationsOf(documentOf(name));
       const ids = operations.map(({ operation }) => operation['operationId']);
       expect(new Set(ids).size).to.equal(ids.length);
@@ -106,7 +106,7 @@ describe('the OpenAPI documents', () => {
     for (const name of dialectNames) expect(memberOf(documentOf(name), 'info', 'version'), name).to.equal(version);
   });
 
-  it('tell of bodies that are too large, of too many calls and of a vault that is away', () => {
+  it('document bodies that are too large, too many calls and a vault that is away', () => {
     for (const name of ['coffer', 'flowise', 'fishnet']) {
       for (const { operation, path } of operationsOf(documentOf(name))) {
         expect(operation['responses'], `${name} ${path}`).to.include.keys('429', '503');
@@ -183,14 +183,14 @@ describe('the OpenAPI documents', () => {
       .and.not.have.property('writeOnly');
   });
 
-  it('name members as each dialect spells them', () => {
+  it('name members as each dialect does', () => {
     const flowise = memberOf(documentOf('flowise'), 'components', 'schemas', 'Credential', 'properties');
     expect(flowise).to.include.keys('credentialName', 'encryptedData', 'createdDate');
     const native = memberOf(documentOf('coffer'), 'components', 'schemas', 'Credential', 'properties');
     expect(native).to.include.keys('short_id', 'workspace_id', 'expires_at');
   });
 
-  it('spell 64-bit integers and times as each dialect does', () => {
+  it('describe 64-bit integers and times as each dialect does', () => {
     expect(schemaMember('fishnet', 'Credential', 'created_at')).to.include({ type: 'integer', format: 'int64' });
     expect(schemaMember('fishnet', 'Credential', 'last_used_at')).to.deep.include({
       anyOf: [{ type: 'integer', format: 'int64' }, { type: 'null' }],
@@ -199,7 +199,7 @@ describe('the OpenAPI documents', () => {
     expect(schemaMember('coffer', 'Credential', 'expires_at')).to.include({ type: 'string', format: 'date-time' });
   });
 
-  it('tell what of the native credential is sent from what is only answered', () => {
+  it('distinguish what of the native credential is sent from what is only answered', () => {
     expect(schemaMember('coffer', 'CredentialInput', 'id')).to.include({ readOnly: true });
     expect(schemaMember('coffer', 'CredentialInput', 'name')).to.include({ minLength: 1, maxLength: 255 });
     const input = memberOf(documentOf('coffer'), 'components', 'schemas', 'CredentialInput');
@@ -227,7 +227,7 @@ describe('the OpenAPI documents', () => {
     expect(names).to.include.members(['workspace_id', 'credential_id', 'update_mask', 'etag', 'if-match']);
   });
 
-  it('wrap what miniflow answers into its envelope, and tell the documented refusals', () => {
+  it('wrap what miniflow answers into its envelope, and document its refusals', () => {
     const path = '/frontend/workspaces/{workspace_id}/credentials/{credential_id}';
     const responses = memberOf(operationAt('miniflow', 'GET', path), 'responses');
     expect(responses).to.have.all.keys('200', '401', '403', '404', '500');
@@ -253,11 +253,11 @@ describe('the OpenAPI documents', () => {
     }
   });
 
-  it('tell the status of success that is not 200', () => {
+  it('document a status of success that is not 200', () => {
     expect(memberOf(operationAt('fishnet', 'POST', '/api/credentials'), 'responses')).to.include.keys('201');
   });
 
-  it('ask for no proof where none is needed', () => {
+  it('require no authentication where none is needed', () => {
     expect(operationAt('fishnet', 'POST', '/api/auth/login')['security']).to.deep.equal([]);
     expect(operationAt('fishnet', 'GET', '/api/credentials')['security']).to.deep.equal([{ sessionToken: [] }]);
   });

@@ -151,7 +151,7 @@ describe('mielto, scale and miniflow', () => {
         expect(id).to.match(/^CRD-[0-9A-F]{16}$/);
       });
 
-      it('refuse what their rules refuse, what is blank, and whoever is unknown', async () => {
+      it('refuse what their rules refuse, what is blank, and unknown callers', async () => {
         const scale = createClient(ScaleService, transport);
         const unfit = await refusalOf(scale.createCredential({ type: 'key', payload: 'sk-shown' }, { headers }));
         expect(unfit.code).to.equal(Code.InvalidArgument);

@@ -159,7 +159,7 @@ describe('/api/v1/credentials over HTTP', () => {
     return restClient(coffer.origin)({ path: url, headers });
   }
 
-  it('tells two clients apart by their bodies, with one key, on either spelling of the path', async () => {
+  it('distinguishes two clients by their bodies, with one key, on either spelling of the path', async () => {
     const headers = await keyFor();
     for (const url of [path, `${path}/`]) {
       expect((await post(url, flowise, headers)).body).to.have.property('encryptedData');

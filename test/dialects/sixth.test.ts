@@ -56,7 +56,7 @@ describe('a sixth dialect', () => {
     expect(await call({ method: 'POST', path: `/locker/locker/doors/${id}:open/`, token })).to.include({ status: 200 });
   });
 
-  it('refuses as it says, by the rules of its proto', async () => {
+  it('refuses by the rules of its proto', async () => {
     const refused = await call({ method: 'POST', path: '/locker/doors', token, body: { code: '123' } });
     expect(refused.status).to.equal(400);
     expect(refused.body).to.deep.equal({
@@ -81,7 +81,7 @@ describe('a sixth dialect', () => {
     expect(await call({ path: `/mielto/api/v1/credentials/${String(id)}`, token })).to.include({ status: 200 });
   });
 
-  it('has an API document, with what its proto says', async () => {
+  it('has an API document, with the comments of its proto', async () => {
     const { text } = await call({ path: '/openapi/locker.json' });
     const document = parseObject(text);
     expect(memberOf(document, 'paths')).to.have.all.keys('/locker/doors', '/locker/doors/{id}:open');

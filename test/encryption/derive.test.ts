@@ -18,7 +18,7 @@ function inputOf(parts: readonly DerivationPart[], fields: readonly MacField[]):
 }
 
 describe('what is hashed', () => {
-  it('is laid out as the format says, whatever the parts and fields are', () => {
+  it('is laid out as in the format, whatever the parts and fields are', () => {
     fc.assert(
       fc.property(fc.array(part, { maxLength: 8 }), fc.array(field, { maxLength: 8 }), (parts, fields) => {
         expect(Buffer.from(encodeInput(parts, fields)).equals(inputOf(parts, fields))).to.equal(true);

@@ -38,7 +38,7 @@ describe('the MAC of a granting row', () => {
     expect(new Set(rows.map(([table, fields]) => hex(grantMac.compute(table, fields)))).size).to.equal(rows.length);
   });
 
-  it('takes bytes and the text that they spell alike', () => {
+  it('treats bytes and the same text alike', () => {
     expect(grantMac.compute('user', ['pässword'])).to.deep.equal(grantMac.compute('user', [Buffer.from('pässword')]));
   });
 

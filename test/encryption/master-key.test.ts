@@ -62,7 +62,7 @@ describe('the master key', () => {
     }
   });
 
-  it('keeps a copy, so that the caller can wipe his own', () => {
+  it('keeps a copy, so that the caller can wipe the original', () => {
     const bytes = new CountingBytes().take(32);
     const master = MasterKey.fromBytes(sodium, bytes);
     const before = lend(master);

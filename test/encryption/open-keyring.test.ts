@@ -28,7 +28,7 @@ describe('the keyring', () => {
     expect(opened.grantMac.verify('user', ['a'], made.grantMac.compute('user', ['a']))).to.equal(true);
   });
 
-  it('is made with a salt of its own for a password, and opened again with it', async () => {
+  it('is made with a new salt for a password, and opened again with it', async () => {
     const store = new MemoryKeyStore();
     const made = await open(store, password);
     expect(stored(store).derivation).to.equal('argon2id');
@@ -68,7 +68,7 @@ describe('the keyring', () => {
     expect(`${needed}${got}`).to.match(/^[0-9a-f]{32}$/);
   });
 
-  it('says so where a key was given for a password', async () => {
+  it('reports a key that was given for a password', async () => {
     const store = new MemoryKeyStore();
     const needed = (await open(store, password)).masterFingerprint;
     const got = (await open(new MemoryKeyStore(), key)).masterFingerprint;
@@ -79,7 +79,7 @@ describe('the keyring', () => {
       .that.equals(`needs key ${needed}, derived from a password; got ${got}, given as 32 bytes`);
   });
 
-  it('says so where a password was given for a key, and does not show it', async () => {
+  it('reports a password that was given for a key, and does not show it', async () => {
     const store = new MemoryKeyStore();
     const needed = (await open(store, key)).masterFingerprint;
     const error = await rejectionOf(open(store, password));
@@ -131,7 +131,7 @@ describe('the keyring', () => {
     expect(await rejectionOf(open(store, password))).to.be.instanceOf(KeyringDamagedError);
   });
 
-  it('refuses a keyring that says it needs another key', async () => {
+  it('refuses a keyring that requires another key', async () => {
     const store = new MemoryKeyStore();
     await open(store, key);
     store.keyring = { ...stored(store), masterFingerprint: '0'.repeat(16) };

@@ -13,7 +13,7 @@ describe('the sealed format', () => {
     );
   });
 
-  it('tells the parts apart again', () => {
+  it('separates the parts again', () => {
     expect(decodeSealed(encodeSealed(parts))).to.deep.equal(parts);
   });
 

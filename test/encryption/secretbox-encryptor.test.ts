@@ -159,7 +159,7 @@ describe('sealing a secret', () => {
     expect(refusalOf(() => cipher.open(identity, mixed))).to.equal('box_invalid');
   });
 
-  it('tells a wrong key from tampered bytes, to the operator alone', () => {
+  it('distinguishes a wrong key from tampered bytes, for the operator only', () => {
     const sealed = seal({ api_key: 'a' });
     const wrongKey = refused(() => cipherWith([new Uint8Array(32).fill(0x22)]).open(identity, sealed));
     const tampered = refused(() => cipher.open(identity, changedOnes(sealed).at(-1) ?? sealed));

@@ -48,7 +48,7 @@ describe('the test vectors', () => {
     }
   });
 
-  it('of padding agree with Padmé spelt otherwise', () => {
+  it('of padding agree with another formulation of Padmé', () => {
     for (const { contentBytes, paddedBytes } of paddings) {
       expect(padIndependently('x'.repeat(contentBytes)), `${contentBytes} bytes`).to.have.lengthOf(paddedBytes);
     }

@@ -63,7 +63,7 @@ describe('the cache of workspace keys', () => {
     );
   });
 
-  it('wipes the keys that left it once nobody holds their cipher', async () => {
+  it('wipes the keys that left it once their cipher is no longer in use', async () => {
     const { instance, unwrapped } = await watchedInstance();
     await instance.workspaceKeys.cipherFor(workspaceId);
     instance.clock.timeMs += 1_000_000;
@@ -73,7 +73,7 @@ describe('the cache of workspace keys', () => {
     expect(unwrapped.map(isZero)).to.deep.equal([true]);
   });
 
-  it('wipes at once what it is told to forget, also under a cipher that is held, and only that', async () => {
+  it('wipes at once what it must forget, also under a cipher in use, and only that', async () => {
     const { instance, unwrapped } = await watchedInstance();
     const forgotten = await instance.workspaceKeys.cipherFor(workspaceId);
     const kept = await instance.workspaceKeys.cipherFor(otherWorkspaceId);
@@ -85,7 +85,7 @@ describe('the cache of workspace keys', () => {
     expect(kept.seal(otherIdentity, secret).sealed).to.have.lengthOf(145);
   });
 
-  it('wipes what it is told to forget also where it had been evicted before', async () => {
+  it('wipes what it must forget also where it had been evicted before', async () => {
     const { instance, unwrapped } = await watchedInstance({ workspacesMax: 1 });
     const evicted = await instance.workspaceKeys.cipherFor(workspaceId);
     await instance.workspaceKeys.cipherFor(otherWorkspaceId);

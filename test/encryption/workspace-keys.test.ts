@@ -71,7 +71,7 @@ describe('the keys of workspaces', () => {
     expect(await reasonFor(workspaceKeys.cipherFor(workspaceId))).to.equal('workspace_key_invalid');
   });
 
-  it('refuse a genuine box that holds another key than its id says', async () => {
+  it('refuse a genuine box with a key that does not match its id', async () => {
     const { workspaceKeys, keyring, store } = await newInstance();
     const [own, other] = [keyOf(store.keys, workspaceId), keyOf(store.keys, otherWorkspaceId)];
     const { key } = keyring.unwrapWorkspaceKey(other);
@@ -79,7 +79,7 @@ describe('the keys of workspaces', () => {
     expect(await reasonFor(workspaceKeys.cipherFor(workspaceId))).to.equal('workspace_key_invalid');
   });
 
-  it('tell a key that another master key wrapped from one that was tampered with', async () => {
+  it('distinguish a key that another master key wrapped from one that was tampered with', async () => {
     const [{ workspaceKeys }, { store }] = [await newInstance(), await newInstance()];
     const other = await newInstance();
     other.store.keys = [...store.keys];

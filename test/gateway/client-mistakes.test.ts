@@ -166,7 +166,7 @@ describe('a mistake of the client', () => {
 
 describe('a load balancer', () => {
   for (const path of ['/healthz', '/readyz']) {
-    it(`may ask for the head of ${path} alone`, async () => {
+    it(`may ask for only the head of ${path}`, async () => {
       await using running = await startGateway();
       const raw = await openRaw(running.port);
       raw.write(`HEAD ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
@@ -174,7 +174,7 @@ describe('a load balancer', () => {
     });
   }
 
-  it('is told by the head alone that the server is not ready', async () => {
+  it('learns from the head only that the server is not ready', async () => {
     const trouble = 'the database is away';
     const readiness = { notReadyReason: () => trouble, subscribe: () => () => undefined };
     await using running = await startGateway({ readiness });

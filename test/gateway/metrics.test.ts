@@ -66,7 +66,7 @@ describe('the metrics of requests', () => {
     expect(sumOf(samples, 'coffer_request_duration_seconds_sum', ofList)).to.be.greaterThan(0);
   });
 
-  it('tell the code of an rpc that failed, and of one that is not there', async () => {
+  it('contain the code of an rpc that failed, and of one that does not exist', async () => {
     await using running = await startMeasured();
     const post = (rpc: string) =>
       fetch(`${running.origin}/${service}/${rpc}`, {
@@ -86,7 +86,7 @@ describe('the metrics of requests', () => {
     );
   });
 
-  it('tell whether the server is ready', async () => {
+  it('show whether the server is ready', async () => {
     const readiness = turnableReadiness();
     await using running = await startMeasured({ readiness });
     expect(sumOf(parseMetrics(await read(running)), 'coffer_ready')).to.equal(1);
@@ -97,7 +97,7 @@ describe('the metrics of requests', () => {
     ]);
   });
 
-  it('have no label that a client has made up, whatever he asks for', async () => {
+  it('have no label that a client has made up, whatever it asks for', async () => {
     await using running = await startMeasured();
     const rpcs = [`${service}/`, ...running.library.dialect.rpcs.map(({ method }) => `${service}/${method.name}`)];
     const known: Record<string, readonly string[]> = {
@@ -187,7 +187,7 @@ describe('reading the metrics', () => {
     });
   }
 
-  it('counts for the limit of an address, so that nobody guesses tokens there', async () => {
+  it('counts for the limit of an address, so that tokens cannot be guessed there', async () => {
     await using running = await startMeasured({ host: '0.0.0.0', rateLimits: { perKey: 0, perAddress: 1 } });
     const guess = () => fetch(`${running.origin}/metrics`, { headers: { authorization: 'Bearer guess' } });
     expect((await guess()).status).to.equal(401);

@@ -37,7 +37,7 @@ describe('a header that is sent twice', () => {
     ['REST', rest, undefined],
     ['Connect', rpc, '{}'],
   ] as const) {
-    it(`proves nobody over ${title} and HTTP/1.1 where it is Authorization`, async () => {
+    it(`authenticates no caller over ${title} and HTTP/1.1 where it is Authorization`, async () => {
       expect(await overHttp1(path, [host, editor], body)).to.match(/^HTTP\/1\.1 200/);
       for (const both of [
         [editor, viewer],
@@ -49,7 +49,7 @@ describe('a header that is sent twice', () => {
       expect(running.library.calls).to.have.length(1);
     });
 
-    it(`proves nobody over ${title} and HTTP/2 where it is Authorization`, async () => {
+    it(`authenticates no caller over ${title} and HTTP/2 where it is Authorization`, async () => {
       const fields = [
         [':method', body === undefined ? 'GET' : 'POST'],
         [':scheme', 'http'],

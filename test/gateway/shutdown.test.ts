@@ -12,7 +12,7 @@ const wait = 'POST /v1/wait HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer
 const longMs = 60_000;
 
 describe('a server that stops', () => {
-  it('lets a REST call in flight finish, tells its client to close, and closes', async () => {
+  it('lets a REST call in flight finish, instructs its client to close, and closes', async () => {
     const running = await startGateway();
     const raw = await openRaw(running.port);
     const began = running.library.nextWait();
@@ -45,7 +45,7 @@ describe('a server that stops', () => {
     expect(refused).to.be.instanceOf(Error);
   });
 
-  it('is not held up by connections that say nothing, or nothing more', async () => {
+  it('is not delayed by connections that send nothing, or nothing more', async () => {
     const running = await startGateway();
     const silent = await openRaw(running.port);
     const idle = await openRaw(running.port);
@@ -58,7 +58,7 @@ describe('a server that stops', () => {
     if (!session.closed) await once(session, 'close');
   });
 
-  it('tells HTTP/2 clients to go away', async () => {
+  it('sends GOAWAY to HTTP/2 clients', async () => {
     const running = await startGateway();
     const session = connectHttp2(running.origin);
     await once(session, 'remoteSettings');
@@ -66,7 +66,7 @@ describe('a server that stops', () => {
     await Promise.all([goaway, running.gateway.close(longMs)]);
   });
 
-  it('gives up REST calls when the time is over, and says so', async () => {
+  it('aborts REST calls when the time is over, and logs it', async () => {
     const library = createLibrary();
     const running = await startGateway({ library });
     const raw = await openRaw(running.port);
@@ -85,7 +85,7 @@ describe('a server that stops', () => {
     gRPC: (baseUrl: string) => createGrpcTransport({ baseUrl }),
     'Connect over HTTP/1.1': (baseUrl: string) => createConnectTransport({ baseUrl, httpVersion: '1.1' }),
   })) {
-    it(`gives up calls over ${title} when the time is over, and says so`, async () => {
+    it(`aborts calls over ${title} when the time is over, and logs it`, async () => {
       const library = createLibrary();
       const running = await startGateway({ library });
       const began = library.nextWait();

@@ -21,7 +21,7 @@ describe('google.api.http, over the wire,', () => {
   after(() => running[Symbol.asyncDispose]());
   beforeEach(() => running.library.calls.splice(0));
 
-  it('answers each of the additional_bindings, with the variables of its own path', async () => {
+  it('answers each of the additional_bindings, with the variables of its path', async () => {
     expect((await call({ path: `${shelf}/books/B7`, token })).body).to.include({ id: 'B7', shelf: workspaceId });
     expect((await call({ path: '/v1/books/name/a/b%20c', token })).body).to.include({ title: 'a/b c', id: '' });
     expect((await call({ path: '/library/v1/books/name/x', token })).body).to.include({ title: 'x' });
@@ -58,7 +58,7 @@ describe('google.api.http, over the wire,', () => {
     }
   });
 
-  it('refuses an enum that is none, and says which there are', async () => {
+  it('refuses an enum that is none, and lists the values', async () => {
     for (const genre of ['science', '7', '-1', '']) {
       const { body, status } = await call({ path: `${shelf}/books?genre=${genre}`, token });
       expect(status, genre).to.equal(422);
@@ -71,7 +71,7 @@ describe('google.api.http, over the wire,', () => {
     expect(running.library.calls.at(-1)?.request).to.deep.include({ tags: ['a', 'b'], years: [1, 2] });
   });
 
-  it('tells a custom verb from an id that holds a colon', async () => {
+  it('distinguishes a custom verb from an id that contains a colon', async () => {
     const lent = await call({ method: 'POST', path: `${shelf}/books/B7:lend`, token });
     expect(lent.body).to.include({ id: 'B7' });
     expect(await call({ path: `${shelf}/books/B7%3Alend`, token })).to.have.nested.property('body.id', 'B7:lend');

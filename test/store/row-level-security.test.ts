@@ -47,7 +47,7 @@ describe('row-level security', () => {
   }
 
   for (const table of tenantTables) {
-    it(`shows rows of ${table} for the named workspaces alone`, async () => {
+    it(`shows rows of ${table} for the named workspaces only`, async () => {
       expect(await seen(table, [own])).to.deep.equal([own]);
       expect(await seen(table, [foreign])).to.deep.equal([foreign]);
       expect(await seen(table, [own, foreign])).to.deep.equal([own, foreign].toSorted());
@@ -64,7 +64,7 @@ describe('row-level security', () => {
     }
   });
 
-  it('shows rows of the named workspaces alone where a read is its own transaction', async () => {
+  it('shows rows of the named workspaces only where a read is its own transaction', async () => {
     const statement = { name: 'all', text: 'select workspace_id from credential order by workspace_id', values: [] };
     for (const workspaces of [[own], [foreign], [newId()], [own, foreign].toSorted()]) {
       const [rows = []] = await test.database.read<{ workspace_id: string }>({ workspaces }, [statement]);

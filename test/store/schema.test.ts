@@ -29,7 +29,7 @@ describe('the schema', () => {
     await test.close();
   });
 
-  it('is after all migrations what the entities say', async () => {
+  it('is after all migrations what the entities define', async () => {
     expect(await orm.schema.getUpdateSchemaSQL({ wrap: false })).to.equal('');
   });
 
@@ -51,7 +51,7 @@ describe('the schema', () => {
     expect(rows.filter(({ column }) => column !== 'workspace_id')).to.deep.equal([]);
   });
 
-  it('derives short ids as the vault spells them', async () => {
+  it('derives short ids as the vault does', async () => {
     const { id, name, createdBy, createdAt } = newWorkspace({ id: '018f3c5e-7b2a-7c3d-8f00-11223344aabb' });
     await test.asSuperuser('insert into workspace (id, name, created_by, created_at) values ($1, $2, $3, $4)', [
       id,

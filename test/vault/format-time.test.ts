@@ -3,7 +3,7 @@ import { assert, date, property } from 'fast-check';
 import { formatTime } from '../../src/vault/time.ts';
 
 describe('formatTime', () => {
-  it('spells every time as Date does', () => {
+  it('formats every time as Date does', () => {
     const usual = date({ min: new Date('0000-01-01'), max: new Date('9999-12-31'), noInvalidDate: true });
     for (const times of [usual, date({ noInvalidDate: true })]) {
       const formatted = property(times, (time) => {
@@ -31,7 +31,7 @@ describe('formatTime', () => {
     '+010000-01-01T00:00:00.000Z',
     '-000001-12-31T23:59:59.999Z',
   ]) {
-    it(`spells ${text}`, () => {
+    it(`formats ${text}`, () => {
       expect(formatTime(new Date(text))).to.equal(text);
     });
   }

@@ -5,7 +5,7 @@ import { parseId, parseReference, refersTo, shortIdOf, formatShortId, uuidV7 } f
 const id = '018cc251-f400-7123-8abc-def012345678';
 
 describe('ids', () => {
-  it('spells the last sixteen hex digits of an id as its short id, in upper case', () => {
+  it('formats the last sixteen hex digits of an id as its short id, in upper case', () => {
     expect(shortIdOf(id)).to.equal('8ABCDEF012345678');
     expect(formatShortId('credential', id)).to.equal('CRD-8ABCDEF012345678');
     expect(formatShortId('workspace', id)).to.equal('WSP-8ABCDEF012345678');
@@ -48,13 +48,13 @@ describe('ids', () => {
     expect(refersTo({ shortId: shortIdOf(id) }, other)).to.equal(false);
   });
 
-  it('spells the UUIDv7 that RFC 9562 gives as its example', () => {
+  it('formats the UUIDv7 that RFC 9562 gives as its example', () => {
     const random = Uint8Array.from([0xcc, 0x31, 0x8c, 0x4d, 0xc0, 0xc0, 0xc0, 0x73, 0x98, 0xf0]);
     const formatted = uuidV7(0x017f22e279b0, random);
     expect(formatted).to.equal('017f22e2-79b0-7cc3-98c4-dc0c0c07398f');
   });
 
-  it('spells a version 7 UUID of the RFC variant whose order is that of time', () => {
+  it('formats a version 7 UUID of the RFC variant whose order is that of time', () => {
     const bytes = fc.uint8Array({ minLength: 10, maxLength: 10 });
     const time = fc.integer({ min: 0, max: 2 ** 48 - 1 });
     fc.assert(

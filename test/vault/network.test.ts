@@ -36,7 +36,7 @@ describe('the network of an address', () => {
     });
   }
 
-  it('may be anything that a proxy says, and is never long', () => {
+  it('may be anything that a proxy sends, and is never long', () => {
     for (const odd of ['', ':', '::', ':::', '1::2::3', 'unknown', '1:2:3:4:5:6:7:8:9:10', 'a'.repeat(10_000)]) {
       expect(networkOf(odd).length, odd).to.be.at.most(64);
     }

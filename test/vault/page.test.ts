@@ -32,7 +32,7 @@ describe('a page of a list', () => {
     [1_000, 1_000, false],
     [1_001, 1_000, true],
   ] as const) {
-    it(`of ${size} at most of ${length} says ${hasMore ? 'that' : 'not that'} the list goes on`, async () => {
+    it(`of ${size} at most of ${length} states ${hasMore ? 'that' : 'not that'} the list goes on`, async () => {
       const page = await pageOf(itemsOf(length, 10), size);
       expect(page.items).to.deep.equal(itemsOf(Math.min(length, size), 10));
       expect(page.hasMore).to.equal(hasMore);
@@ -50,7 +50,7 @@ describe('a page of a list', () => {
     expect(rowsRead).to.be.lessThan(items.length + 10);
   });
 
-  it('has an item also where that alone has too many bytes', async () => {
+  it('has an item also where that one has too many bytes', async () => {
     const { items, hasMore } = await pageOf(itemsOf(3, limits.listBytes + 1), 10);
     expect(items).to.have.length(1);
     expect(hasMore).to.equal(true);

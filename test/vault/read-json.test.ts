@@ -159,7 +159,7 @@ describe('a JSON text', () => {
     });
   }
 
-  it('tells at which character the second of two members begins', () => {
+  it('reports at which character the second of two members begins', () => {
     expect(flawIn('{"a":1, "a":2}')).to.deep.equal({ rule: 'duplicate_member', offset: 8, path: ['a'] });
   });
 

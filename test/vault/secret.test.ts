@@ -23,7 +23,7 @@ describe('a secret', () => {
     expect(inspect(secret, { showHidden: true, depth: 9, customInspect: false })).not.to.include('plain-text-of-it');
   });
 
-  it('opens by expose alone', () => {
+  it('opens by expose only', () => {
     expect(secret.expose()).to.deep.equal({ api_key: 'plain-text-of-it' });
   });
 });

@@ -12,7 +12,7 @@ describe('claimedGrants', () => {
     expect(grantsOf({ coffer_workspace: id, coffer_role: 'RUNTIME' })).to.deep.equal([]);
   });
 
-  it('takes one role for all workspaces, alone or in a list', () => {
+  it('takes one role for all workspaces, single or in a list', () => {
     for (const job of ['VIEWER', ['VIEWER']]) {
       expect(grantsOf({ tenant: [id, other], job }).map(({ role }) => role)).to.deep.equal(['VIEWER', 'VIEWER']);
     }

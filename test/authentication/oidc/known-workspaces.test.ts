@@ -43,7 +43,7 @@ describe('KnownWorkspaces', () => {
     expect(asked).to.have.lengthOf(2);
   });
 
-  it('learns at once that a workspace is gone, when it is told', async () => {
+  it('learns at once that a workspace is gone, when it is notified', async () => {
     await known.find({ id }, signal);
     exists = false;
     accessChanges.tell({ kind: 'user', id });
@@ -60,7 +60,7 @@ describe('KnownWorkspaces', () => {
     expect(await known.find({ id }, signal)).to.equal(undefined);
   });
 
-  it('asks each time while it is not told of changes', async () => {
+  it('asks each time while it is not notified of changes', async () => {
     await known.find({ id }, signal);
     accessChanges.current = false;
     exists = false;

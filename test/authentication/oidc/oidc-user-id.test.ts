@@ -10,7 +10,7 @@ describe('oidcUserId', () => {
     expect(id).to.match(/^.{14}8.{4}[89ab]/);
   });
 
-  it('tells issuers and subjects apart, also where their texts flow into one another', () => {
+  it('distinguishes issuers and subjects, also where their concatenations are equal', () => {
     const ids = [
       oidcUserId('https://issuer.example', 'alice'),
       oidcUserId('https://issuer.example', 'Alice'),

@@ -51,7 +51,7 @@ describe('coffer.v1.AccessService over REST', () => {
     expect(JSON.stringify(body)).not.to.contain('UNSPECIFIED');
   });
 
-  it('tells the admin key that it is an owner, and ADMIN of the default workspace', async () => {
+  it('describes the admin key as an owner, and ADMIN of the default workspace', async () => {
     const { body } = await call({ path: '/v1/whoami' });
     const id = coffer.defaultWorkspaceId;
     const shortId = `WSP-${id.slice(-17).replace('-', '').toUpperCase()}`;
@@ -142,7 +142,7 @@ describe('coffer.v1.AccessService over REST', () => {
     });
   }
 
-  it('lets nobody grant more than he has', async () => {
+  it('lets no caller grant more than they have', async () => {
     const token = await coffer.issueKey({ role: 'ADMIN', withoutReveal: true });
     const refused = await create({ name: 'more', role: 'RUNTIME' }, token);
     expect([refused.status, refused.body['code']]).to.deep.equal([403, 'permission_denied']);

@@ -78,7 +78,7 @@ describe('the audit trail, through the native API', () => {
     }
   });
 
-  it('shows nobody the events of a workspace that he is not admin of', async () => {
+  it('shows the events of a workspace only to its admins', async () => {
     const editor = await coffer.issueKey({ role: 'EDITOR' });
     expect((await call('GET', '/v1/workspaces/default/auditEvents', editor)).status).to.equal(403);
     const other = await coffer.createWorkspace('other');
@@ -90,7 +90,7 @@ describe('the audit trail, through the native API', () => {
     expect(actions(own.answer)).to.deep.equal(['access.denied', 'api_keys.create', 'workspaces.create']);
   });
 
-  it('shows the events of the instance to its owners alone', async () => {
+  it('shows the events of the instance to its owners only', async () => {
     const { answer } = await call('GET', '/v1/auditEvents', coffer.adminToken);
     expect(actions(answer)).to.include('instance.set_up');
     const admin = await coffer.issueKey({ role: 'ADMIN' });
@@ -130,7 +130,7 @@ describe('the audit trail, through the native API', () => {
     });
   });
 
-  it('verifies, also against heads that it has told before', async () => {
+  it('verifies, also against heads that it returned before', async () => {
     const { answer: first } = await call('POST', '/v1/auditTrail:verify', coffer.adminToken, {});
     expect(first).to.deep.include({ intact: true, faults: [] });
     expect(Number(first.event_count)).to.be.greaterThan(2);

@@ -59,7 +59,7 @@ describe('coffer.v1.CredentialService over REST', () => {
     expect(JSON.stringify(shown.body)).not.to.contain('sk-very-secret');
   });
 
-  it('needs a name and a secret alone, and calls provider and auth type custom', async () => {
+  it('needs only a name and a secret, and calls provider and auth type custom', async () => {
     const body = { credential: { name: 'least' }, secret: { token: 't' } };
     const { body: created } = await call({ method: 'POST', path: credentials, body });
     expect(created.credential).to.include({

@@ -111,7 +111,7 @@ describe('coffer.v1.WorkspaceService.DeleteWorkspace over REST', () => {
     expect(body['grants']).to.deep.equal([]);
   });
 
-  it('is told among the events of the instance, and those of the workspace stay', async () => {
+  it('is among the events of the instance, and those of the workspace stay', async () => {
     await createCredential(call, { name: 'n' }, id);
     await remove(id, '?name=to+go');
     const { body } = await call({ path: `/v1/auditEvents?resource_id=${id}` });

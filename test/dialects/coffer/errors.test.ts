@@ -50,7 +50,7 @@ describe("the native API's errors", () => {
     expect(render({ kind: 'vault', error: denied })).to.include({ status: 404 });
   });
 
-  it('say in a detail what is absent, so that programs can read it', () => {
+  it('name in a detail what is absent, so that programs can read it', () => {
     const { body } = render({ kind: 'vault', error: notFound('credential', 'CRD-8F00112233445566') });
     const [detail] = body.details;
     expect(detail.type).to.equal('google.rpc.ErrorInfo');
@@ -62,7 +62,7 @@ describe("the native API's errors", () => {
     expect(detail.debug).to.include({ reason: 'NOT_FOUND', domain: 'coffer' });
   });
 
-  it('say the current etag where a stale one was given', () => {
+  it('contain the current etag where a stale one was given', () => {
     const { status, body } = render({ kind: 'vault', error: new VaultError('etag_stale', 'it is 7', { etag: '7' }) });
     expect(status).to.equal(409);
     expect(body.details[0].debug.metadata).to.deep.equal({ etag: '7' });
@@ -88,7 +88,7 @@ describe("the native API's errors", () => {
     'their list takes more than 16 KiB': { kind: 'invalid_request', faults: longFaults(60, 'n'.repeat(256)) },
   };
   for (const [title, problem] of Object.entries(tooMuch)) {
-    it(`name the first fault where ${title}, and say that there are more`, () => {
+    it(`name the first fault where ${title}, and state that there are more`, () => {
       const { body } = render(problem);
       expect(body.message).to.match(/^n+\.0 is not known; and more$/);
       expect(Object.values(body.details[0].debug.metadata)).to.deep.equal(['unknown_member']);
@@ -122,7 +122,7 @@ describe("the native API's errors", () => {
     expect(renderCode('permission_denied').headers).not.to.have.property('www-authenticate');
   });
 
-  it('say when to try again, in whole seconds', () => {
+  it('state when to try again, in whole seconds', () => {
     const error = new VaultError('resource_exhausted', 'busy', { retryAfterMs: 1_200 });
     expect(render({ kind: 'vault', error }).headers).to.include({ 'retry-after': '2' });
   });

@@ -99,7 +99,7 @@ describe('an etag in the headers of native REST', () => {
     expect((await call({ method: 'POST', path: `${path}:reveal` })).headers.get('etag')).to.equal(null);
   });
 
-  it('can be sent back as it came, alone or in a list', async () => {
+  it('can be sent back as it came, single or in a list', async () => {
     const etag = (await call({ path })).headers.get('etag') ?? '';
     const changed = await rename(etag);
     expect(changed.status, changed.text).to.equal(200);

@@ -93,7 +93,7 @@ describe('coffer.v1 over gRPC, with grpc-js and the proto files', () => {
     expect(revealed).to.have.property('version', 1);
   });
 
-  it('tells who is calling', async () => {
+  it('describes the caller', async () => {
     const token = await coffer.issueKey({ role: 'RUNTIME' });
     expect(await call('AccessService', 'WhoAmI', {}, token)).to.have.nested.property('grants[0].role', 'RUNTIME');
   });
@@ -110,14 +110,14 @@ describe('coffer.v1 over gRPC, with grpc-js and the proto files', () => {
     });
   }
 
-  it('refuses a token that nobody has, without repeating it', async () => {
+  it('refuses an unknown token, without repeating it', async () => {
     const token = `cof_${'u'.repeat(43)}`;
     const refused = await refusal(call('AccessService', 'WhoAmI', {}, token));
     expect(refused.code).to.equal(status.UNAUTHENTICATED);
     expect(JSON.stringify([refused.details, refused.metadata.toJSON()])).not.to.contain('uuuu');
   });
 
-  it('says in plain text what is wrong, and in details that the proto files read', async () => {
+  it('describes in plain text what is wrong, and in details of the proto files', async () => {
     const refused = await refusal(call('CredentialService', 'CreateCredential', { workspace_id: 'default' }));
     expect(refused.details).to.match(/^credential .*; secret [^%]*$/);
     const [violations] = detailsOf(refused);
@@ -131,7 +131,7 @@ describe('coffer.v1 over gRPC, with grpc-js and the proto files', () => {
     expect(detailsOf(absent)).to.have.nested.property('[0].detail.domain', 'coffer');
   });
 
-  it('refuses a number that no JSON can spell in a secret', async () => {
+  it('refuses a number that JSON cannot represent in a secret', async () => {
     const secret = { fields: { n: { numberValue: Number.NaN } } };
     const request = { workspace_id: 'default', credential: { name: 'n' }, secret };
     const refused = await refusal(call('CredentialService', 'CreateCredential', request));

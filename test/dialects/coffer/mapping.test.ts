@@ -103,7 +103,7 @@ describe('draftFromMessage', () => {
     });
   });
 
-  it('takes a name alone, and calls provider and auth type custom', () => {
+  it('takes only a name, and calls provider and auth type custom', () => {
     const draft = draftFromMessage(sent({ name: 'OpenAI' }));
     expect(draft).to.include({ name: 'OpenAI', provider: 'custom', authType: 'custom', description: null });
     expect(() => checkDraft(draft)).not.to.throw();
@@ -224,7 +224,7 @@ describe('apiKeyToMessage', () => {
 });
 
 describe('callerToMessage', () => {
-  it('tells who is calling and what he may do', () => {
+  it('describes the caller and their permissions', () => {
     const keyScope = { providers: ['openai'], tags: [], credentialIds: [] };
     const grant = { role: 'RUNTIME', mayReveal: false, keyScope } as const;
     const grants = [{ workspaceId: '018cc251-f400-7000-8abc-00000000000b', ...grant }];

@@ -141,7 +141,7 @@ describe('the members of a workspace, over REST', () => {
   }
 
   for (const id of ['018cc251-f400-7000-8000-00000000dead', 'USR-00000000DEADBEEF', 'nonsense']) {
-    it(`can not be ${id}, whom nobody knows`, async () => {
+    it(`can not be ${id}, which is unknown`, async () => {
       const workspace = '/v1/workspaces/default';
       const replies = [await add(workspace, { user_id: id, role: 'VIEWER' }), await remove(workspace, id)];
       expect(replies.map(({ status, body }) => [status, body.message])).to.deep.equal([

@@ -6,7 +6,7 @@ import { createCredential, nativeClient, type NativeClient } from './native-clie
 
 const apiKeys = '/v1/workspaces/default/apiKeys';
 
-describe('API keys for some credentials alone, over REST', () => {
+describe('API keys that are limited to some credentials, over REST', () => {
   let coffer: TestCoffer;
   let call: NativeClient;
   let within: string;
@@ -82,7 +82,7 @@ describe('API keys for some credentials alone, over REST', () => {
     });
   }
 
-  it('prove nobody once a writer of the database widened them, or narrowed others', async () => {
+  it('authenticate no caller once a database writer changed their scope', async () => {
     const scopedToken = String((await issue({ providers: ['openai'] })).body['token']);
     const wide = String((await issue({})).body['token']);
     const session = new Client(coffer.database.connection);

@@ -34,7 +34,7 @@ describe('coffer.v1.SecretService over REST', () => {
     });
   }
 
-  it('lets nobody cache the answer', async () => {
+  it('forbids caching the answer', async () => {
     const { headers } = await reveal(await createCredential(call));
     expect(headers.get('cache-control')).to.equal('no-store');
   });
@@ -97,7 +97,7 @@ describe('coffer.v1.SecretService over REST', () => {
     });
   }
 
-  it('says whether the caller may before it says whether the credential is there', async () => {
+  it('decides whether the caller may before whether the credential exists', async () => {
     const token = await coffer.issueKey({ role: 'VIEWER' });
     expect((await reveal('nonsense', token)).status).to.equal(403);
   });

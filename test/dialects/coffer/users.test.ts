@@ -99,7 +99,7 @@ describe('the users of an instance, over REST', () => {
     ]);
   });
 
-  it('are nobody’s business but of owners', async () => {
+  it('are shown to owners only', async () => {
     await create({ name: 'curious' });
     const session = String((await login('curious')).body['token']);
     for (const token of [await coffer.issueKey({ role: 'ADMIN' }), session]) {
@@ -157,7 +157,7 @@ describe('the users of an instance, over REST', () => {
     for (const reply of replies) expect(refusal(reply)).to.deep.equal([401, 'unauthenticated', 'invalid password']);
   });
 
-  it('log out of one session alone, at once', async () => {
+  it('log out of one session only, at once', async () => {
     await create({ name: 'leaving' });
     const [first, second] = [(await login('leaving')).body['token'], (await login('leaving')).body['token']];
     const reply = await call({ method: 'POST', path: '/v1/logout', token: String(first) });
@@ -194,7 +194,7 @@ describe('the users of an instance, over REST', () => {
     }
   });
 
-  it('are slowed down when they guess, each of them, however they are named, and nobody else', async () => {
+  it('are throttled when they guess, each of them, however they are named, and no others', async () => {
     const { body } = await create({ name: 'guessed' });
     await create({ name: 'bystander' });
     const names = ['guessed', body.user['id'], body.user['short_id'], 'guessed', 'guessed'];
@@ -206,7 +206,7 @@ describe('the users of an instance, over REST', () => {
     expect((await login('bystander')).status).to.equal(200);
   });
 
-  it('leave Fishnet’s login, which names nobody, to whoever made the first set-up', async () => {
+  it('leave Fishnet’s login, which names no user, to the user of the first set-up', async () => {
     const owners = { token: coffer.adminToken, method: 'POST', path: '/api/auth/setup' } as const;
     const chosen = 'the owner’s own';
     const set = await call({ ...owners, body: { password: chosen, confirm: chosen } });
@@ -242,7 +242,7 @@ describe('the users of an instance, over REST', () => {
     expect((await create({ name: 'leaver' })).status).to.equal(200);
   });
 
-  it('are deactivated by owners alone, who find no absent ones', async () => {
+  it('are deactivated by owners only, who find no absent ones', async () => {
     const { id } = (await create({ name: 'stayer' })).body.user;
     expect((await deactivate(id, await coffer.issueKey({ role: 'ADMIN' }))).status).to.equal(403);
     for (const absent of ['018cc251-f400-7000-8000-00000000dead', 'nonsense']) {

@@ -57,7 +57,7 @@ describe('coffer.v1.WorkspaceService over REST', () => {
     expect(new Set(walked)).to.have.property('size', walked.length);
   });
 
-  it('shows the key of a workspace that one alone, and others as absent ones', async () => {
+  it('shows the key of a workspace only that one, and others as absent ones', async () => {
     const own = await createWorkspace('own');
     const foreign = await createWorkspace('foreign');
     const token = await coffer.issueKey({ role: 'ADMIN', workspaceId: own });
@@ -96,14 +96,14 @@ describe('coffer.v1.WorkspaceService over REST', () => {
     });
   });
 
-  it('is created by owners alone', async () => {
+  it('is created by owners only', async () => {
     const token = await coffer.issueKey({ role: 'ADMIN' });
     const reply = await call({ method: 'POST', path: '/v1/workspaces', body: { workspace: { name: 'x' } }, token });
     expect([reply.status, reply.body['code']]).to.deep.equal([403, 'permission_denied']);
   });
 
   for (const role of ['VIEWER', 'ADMIN'] as const) {
-    it(`tells a key of ${role} nothing of what is wrong with its request to create one`, async () => {
+    it(`reveals nothing to a key of ${role} about faults of its request to create one`, async () => {
       const token = await coffer.issueKey({ role });
       const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
       for (const path of ['/v1/workspaces', '/coffer.v1.WorkspaceService/CreateWorkspace']) {

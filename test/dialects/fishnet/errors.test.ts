@@ -76,7 +76,7 @@ describe("fishnet's errors", () => {
     });
   }
 
-  it('tell, in whole seconds, when to log in again', () => {
+  it('state, in whole seconds, when to log in again', () => {
     const error = new VaultError('login_throttled', 'wait', { retryAfterMs: 41_001 });
     expect(renderProblem({ kind: 'vault', error })).to.deep.equal({
       status: 429,

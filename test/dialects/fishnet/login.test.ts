@@ -147,7 +147,7 @@ describe('fishnet: /api/auth', () => {
     expect(await askStatus()).to.deep.equal({ initialized: false, authenticated: false });
   });
 
-  it('sets a password once, and says so before anything else', async () => {
+  it('sets a password once, and checks that before anything else', async () => {
     await setUp({ password, confirm: password });
     for (const sent of [{ password, confirm: password }, { password: 'x', confirm: 'y' }, {}]) {
       expect(await setUp(sent)).to.deep.equal({ status: 409, body: { error: 'password already configured' } });

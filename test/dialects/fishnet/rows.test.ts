@@ -104,7 +104,7 @@ describe('fishnet: every row of its table', () => {
       expect(Array.isArray(body) ? body.map(membersOf) : body).to.have.nested.property('[0].name', 'from scale');
     });
 
-    it('answers with a trailing slash and below its prefix, too, and to whoever may read', async () => {
+    it('answers with a trailing slash and below its prefix, too, and to callers who may read', async () => {
       const viewer = await coffer.issueKey({ role: 'VIEWER' });
       for (const url of [`${path}/`, `/fishnet${path}`, `/fishnet${path}/`]) {
         expect((await call('GET', url, viewer)).status).to.equal(200);
@@ -162,7 +162,7 @@ describe('fishnet: every row of its table', () => {
     });
   }
 
-  it('blames the token of a Bearer that nobody has, in any case of letters', async () => {
+  it('blames the token of an unknown Bearer, in any case of letters', async () => {
     for (const scheme of ['Bearer', 'bearer', 'BEARER']) {
       const headers = { authorization: `${scheme} fn_sess_${'0'.repeat(64)}` };
       const { body } = await restClient(coffer.origin)({ path, headers });

@@ -80,7 +80,7 @@ describe('flowise: GET /api/v1/components-credentials', () => {
       expect(inputs).to.have.deep.members([password('key'), password('user'), password('password')]);
     });
 
-    it('is not what httpApiKey is, which has fields of its own', async () => {
+    it('is not that of httpApiKey, which has other fields', async () => {
       const own = await flowise.keyOfNewWorkspace();
       const { name, inputs } = Object(await inputsOf('httpApiKey', own));
       expect(name).to.equal('httpApiKey');

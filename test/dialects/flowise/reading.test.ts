@@ -173,14 +173,14 @@ describe('flowise: reading', () => {
       expect(objectOf(body)['plainDataObj']).to.deep.equal({ key: blankMarker });
     });
 
-    it('is shown to whoever reads metadata, also when it can not be revealed', async () => {
+    it('is shown to callers who read metadata, also when it cannot be revealed', async () => {
       const id = await flowise.create();
       await deactivate(id);
       const viewer = await flowise.coffer.issueKey({ role: 'VIEWER', dialect: 'flowise' });
       expect((await flowise.call('GET', path + id, undefined, viewer)).status).to.equal(200);
     });
 
-    it('tells in the trail that the secret was opened for it, and counts no use', async () => {
+    it('records in the trail that the secret was opened for it, and counts no use', async () => {
       const id = await flowise.create();
       await flowise.call('GET', path + id);
       expect(await trailOf(id)).to.deep.equal(['credentials.create OK', 'secrets.describe OK']);

@@ -39,13 +39,13 @@ describe("flowise's redaction", () => {
     });
   });
 
-  it('shows an address of a known provider whose key does not say so', () => {
+  it('shows an address of a known provider whose key does not name one', () => {
     expect(show('langfuseApi', { langFuseEndpoint: 'https://a.example' })).to.deep.equal({
       langFuseEndpoint: 'https://a.example',
     });
   });
 
-  it('merges at the top alone, and leaves marked values of any depth', () => {
+  it('merges at the top only, and leaves marked values of any depth', () => {
     const present = { a: '1', deep: { key: 'k', region: 'eu' }, list: ['x', 'y'] };
     const sent = { deep: { key: blankMarker, zone: 'a' }, list: [blankMarker, 'z'] };
     expect(

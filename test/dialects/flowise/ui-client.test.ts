@@ -80,7 +80,7 @@ describe("flowise: the user interface's client", () => {
     }
   }
 
-  it('is told that its key is of no use in a body that asks for no refresh of it', async () => {
+  it('gets a body for its useless key that requests no refresh', async () => {
     const client = new FlowiseUiClient(flowise.coffer.origin, 'cof_wrong', 'no_body');
     const refused = await client.getAllCredentials().catch((error: unknown) => error);
     expect(refused).to.be.instanceOf(AxiosError);

@@ -78,7 +78,7 @@ describe("mielto's SDK", () => {
     expect(revealed['version']).to.equal(2);
   });
 
-  it('is told for good what it may not do', async () => {
+  it('gets a final refusal of what it may not do', async () => {
     const foreign = new SdkTransport({ origin: coffer.origin, apiKey, workspaceId: coffer.adminToken.slice(0, 8) });
     expect(await foreign.send('GET', base)).to.include({ status: 403, attempts: 1 });
     const stranger = new SdkTransport({ origin: coffer.origin, apiKey: 'cof_unknown' });

@@ -53,7 +53,7 @@ describe("mielto's document", () => {
     expect(reply.text).to.not.include(secretToken);
   }
 
-  it('is kept: a create with its required members alone', async () => {
+  it('is kept: a create with only its required members', async () => {
     expectRead(await create(smallest), {
       label: 'Primary',
       description: null,
@@ -139,7 +139,7 @@ describe("mielto's document", () => {
     expect(reply.status).to.equal(200);
   });
 
-  it('refuses a call without a token, or with one that nobody issued', async () => {
+  it('refuses a call without a token, or with one that was not issued', async () => {
     for (const proof of [{}, { token: 'cof_unknown' }]) {
       const reply = await call({ method: 'POST', path: `/mielto${path}`, body: smallest, ...proof });
       expect(reply.status).to.equal(401);
@@ -252,7 +252,7 @@ describe("mielto's document", () => {
     expect(reply.text).to.not.include(secretToken);
   });
 
-  it('says where a body stops being JSON, without showing it', async () => {
+  it('names where a body stops being JSON, without showing it', async () => {
     const reply = await create(`{"label": ${secretToken}`);
     expect(reply.status).to.equal(422);
     expect(reply.body)

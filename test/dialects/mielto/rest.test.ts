@@ -236,7 +236,7 @@ describe('mielto over REST', () => {
       return { labels: labels.join(' '), ...rest };
     }
 
-    it('answers credentials, total, page and size: 0 and 100 unless it is said', async () => {
+    it('answers credentials, total, page and size: 0 and 100 by default', async () => {
       const labels = 'a b c d_Models expired inactive';
       expect(await list('')).to.deep.equal({ labels, total: 6, page: 1, size: 100 });
     });

@@ -26,7 +26,7 @@ function slackRequest(members: MessageInitShape<typeof CreateSlackCredentialRequ
 }
 
 describe("miniflow's mapping", () => {
-  it('trims the texts of an API key, and spells its provider in upper case', () => {
+  it('trims the texts of an API key, and writes its provider in upper case', () => {
     const { draft, secret } = draftFromApiKeyRequest(
       apiKeyRequest({ name: ' A ', apiKey: ' sk-1\n', provider: ' OpenAI ' }),
     );
@@ -79,7 +79,7 @@ describe("miniflow's mapping", () => {
     expect(changeFromRequest(create(UpdateCredentialRequestSchema))).to.deep.equal({});
   });
 
-  it('changes the members that an update has, and tells an empty list of tags from none', () => {
+  it('changes the members that an update has, and distinguishes an empty list of tags from none', () => {
     const update = fromJson(UpdateCredentialRequestSchema, { name: ' B ', description: '', tags: [] });
     expect(changeFromRequest(update)).to.deep.equal({ name: 'B', description: '', tags: [] });
   });
@@ -89,7 +89,7 @@ describe("miniflow's mapping", () => {
     expect(() => changeFromRequest(update)).to.throw(VaultError, 'tags must be a list of strings');
   });
 
-  it('spells ids as a prefix and the last 16 hex digits, upper-case', () => {
+  it('formats ids as a prefix and the last 16 hex digits, upper-case', () => {
     expect(credentialToMessage(sampleCredential({ origin: 'miniflow', authType: 'api_key' }))).to.include({
       id: 'CRD-8DEF0123456789AB',
       workspaceId: 'WSP-800000000000A001',
@@ -97,7 +97,7 @@ describe("miniflow's mapping", () => {
     });
   });
 
-  it('shows the secret in the detail alone, and only where it was revealed', () => {
+  it('shows the secret only in the detail, and only where it was revealed', () => {
     const credential = sampleCredential({ origin: 'miniflow', authType: 'api_key' });
     const secret = new Secret({ api_key: 'sk-1' });
     expect(detailToMessage(credential, secret).credentialData).to.deep.equal({ api_key: 'sk-1' });

@@ -42,7 +42,7 @@ describe("miniflow's expires_at", () => {
     '1735689600',
   ];
   for (const text of unreadable) {
-    it(`refuses ${JSON.stringify(text)}, naming the member alone`, () => {
+    it(`refuses ${JSON.stringify(text)}, naming only the member`, () => {
       expect(() => parseExpiry(text))
         .to.throw(VaultError, 'expires_at must be an ISO 8601 time')
         .that.includes({ code: 'invalid_argument' });

@@ -42,7 +42,7 @@ describe('miniflow over REST', () => {
       expectError(await call({ path: base }), 401, 'HTTP_401', 'Not authenticated');
     });
 
-    it('a call with a token that nobody issued', async () => {
+    it('a call with a token that was not issued', async () => {
       const reply = await call({ path: base, token: 'cof_unknown' });
       expectError(reply, 401, 'HTTP_401', 'Invalid token');
       expect(reply.text).to.not.include('cof_unknown');
@@ -272,7 +272,7 @@ describe('miniflow over REST', () => {
       .that.matches(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
   });
 
-  it('trims what it stores, spells the provider in upper case, and shows nulls', async () => {
+  it('trims what it stores, writes the provider in upper case, and shows nulls', async () => {
     const id = await create({ name: '  Padded  ', api_key: ' sk-padded ', provider: ' Cohere ' });
     const reply = await call({ path: `${base}/${id}?include_secret=true`, token });
     expect(reply.body)
@@ -353,7 +353,7 @@ describe('miniflow over REST', () => {
     expect(reply.body).to.have.property('data').that.deep.includes({ description, tags: [] });
   });
 
-  it('lets each workspace have a name of its own', async () => {
+  it('lets each workspace have the same name', async () => {
     const elsewhere = formatShortId('workspace', await coffer.createWorkspace('Same names'));
     await create({ name: 'In both' });
     const path = `/frontend/workspaces/${elsewhere}/credentials/api-key`;
@@ -411,7 +411,7 @@ describe('miniflow over REST', () => {
     }
   });
 
-  describe('in a workspace of its own', () => {
+  describe('in a separate workspace', () => {
     let own: string;
 
     before(async () => {

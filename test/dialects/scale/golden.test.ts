@@ -25,7 +25,7 @@ describe("scale's document", () => {
     return call({ method: 'POST', path, headers: { 'x-api-key': apiKey, ...headers }, body });
   }
 
-  it('is kept: a create with its required members alone', async () => {
+  it('is kept: a create with only its required members', async () => {
     const members = { type: 'key', name: 'Smallest' };
     expectCredential(await create({ ...members, payload: secretPayload }), {
       ...members,
@@ -75,7 +75,7 @@ describe("scale's document", () => {
     expect(reply.body).to.deep.equal({ detail: "Credential with name 'Taken 'twice'' already exists" });
   });
 
-  it('refuses a call without a key, or with one that nobody issued', async () => {
+  it('refuses a call without a key, or with one that was not issued', async () => {
     for (const headers of [{}, { 'x-api-key': 'cof_unknown' }]) {
       const reply = await call({ method: 'POST', path, headers, body: {} });
       expect(reply.status).to.equal(401);

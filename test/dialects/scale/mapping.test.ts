@@ -27,7 +27,7 @@ describe("scale's mapping", () => {
     expect(draftFromRequest(request())).to.include({ description: null, metadata: null });
   });
 
-  it('tells an empty object of metadata from none', () => {
+  it('distinguishes an empty object of metadata from none', () => {
     expect(draftFromRequest(request({ credentialMetadata: {} })).metadata).to.deep.equal({});
     const empty = credentialToMessage(sampleCredential({ origin: 'scale', authType: 'key', metadata: {} }));
     expect(empty.credentialMetadata).to.deep.equal({});

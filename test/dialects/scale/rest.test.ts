@@ -207,7 +207,7 @@ describe('scale over REST', () => {
       return { names: Array.isArray(items) ? items.map((item) => textOf(item, 'name')).join('') : items, ...rest };
     }
 
-    it('answers object, items, has_more, total and limit, 100 unless it is said', async () => {
+    it('answers object, items, has_more, total and limit, 100 by default', async () => {
       expect(await list('')).to.deep.equal({ names: 'badc', object: 'list', has_more: false, total: 4, limit: 100 });
     });
 
@@ -337,7 +337,7 @@ describe('scale over REST', () => {
       expect(reply.headers.get('allow')).to.equal('POST');
     });
 
-    it('refuse whoever may not reveal with 403', async () => {
+    it('refuse a caller who may not reveal with 403', async () => {
       const { id, name } = await create();
       for (const key of [
         await coffer.issueKey({ role: 'VIEWER' }),

@@ -33,7 +33,7 @@ describe('the sentence for several faults', () => {
     'they take more than 16 KiB': { faults: faults(100, 'n'.repeat(256)) },
   };
   for (const [title, list] of Object.entries(cut)) {
-    it(`names the first one where ${title}, and says that there are more`, () => {
+    it(`names the first one where ${title}, and states that there are more`, () => {
       expect(describeFaults(list)).to.match(/^n[^;]*\.0 is not acceptable; and more$/);
     });
   }

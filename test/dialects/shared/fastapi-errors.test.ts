@@ -79,7 +79,7 @@ describe('a problem as a FastAPI application renders it', () => {
     });
   }
 
-  it('says with a wrong method which ones are right', () => {
+  it('lists the allowed methods with a wrong one', () => {
     const { headers } = render({ kind: 'method_not_allowed', allow: ['GET', 'POST'] });
     expect(headers).to.deep.equal({ allow: 'GET, POST' });
   });
@@ -101,7 +101,7 @@ describe('a problem as a FastAPI application renders it', () => {
     expect(answer.body).to.deep.equal({ detail: 'Credential not found' });
   });
 
-  it('says what else is absent', () => {
+  it('names what else is absent', () => {
     expect(ofVault(notFound('workspace', 'x')).body).to.deep.equal({ detail: 'workspace not found' });
   });
 
@@ -111,7 +111,7 @@ describe('a problem as a FastAPI application renders it', () => {
     expect(answer.body).to.deep.equal({ detail: 'Workspace access denied' });
   });
 
-  it('says in the words of the wire which member breaks a limit of the vault', () => {
+  it('names the member that breaks a limit of the vault as on the wire', () => {
     const answer = ofVault(invalidArgument('name', 'must not contain U+0000'));
     expect(answer.status).to.equal(422);
     expect(answer.body).to.deep.equal({
@@ -119,19 +119,19 @@ describe('a problem as a FastAPI application renders it', () => {
     });
   });
 
-  it('keeps the name of a member that the wire spells alike', () => {
+  it('keeps the name of a member that is the same on the wire', () => {
     const answer = ofVault(invalidArgument('description', 'must be short'));
     expect(answer.body).to.have.nested.property('detail[0].loc').that.deep.equals(['body', 'description']);
   });
 
-  it('says in the words of the wire which parameter of the query is at fault', () => {
+  it('names the faulty parameter of the query as on the wire', () => {
     const answer = ofVault(invalidArgument('after', 'must name a credential'));
     expect(answer.body).to.deep.equal({
       detail: [{ type: 'value_error', loc: ['query', 'starting_after'], msg: 'Value error, must name a credential' }],
     });
   });
 
-  it('says when to come again', () => {
+  it('states when to try again', () => {
     const answer = ofVault(new VaultError('resource_exhausted', 'too many calls', { retryAfterMs: 1_200 }));
     expect(answer.status).to.equal(429);
     expect(answer.headers).to.deep.equal({ 'retry-after': '2' });

@@ -131,7 +131,7 @@ describe('the faults of a request as FastAPI reports them', () => {
     expect(fastApiFaults({ faults: faults(100, 'n') })).to.deep.equal(faults(100, 'n').map(fastApiFault));
   });
 
-  it('end with an entry that says that there are more', () => {
+  it('end with an entry that states that there are more', () => {
     const entries = fastApiFaults({ faults: faults(100, 'n'), hasMore: true });
     expect(entries).to.have.length(101);
     expect(entries.at(-1)).to.deep.equal(more);

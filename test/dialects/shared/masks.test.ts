@@ -54,7 +54,7 @@ describe('masks that are sent back', () => {
     expect(unmask({ toString: '***' }, {})).to.deep.equal({});
   });
 
-  it('are told by what the dialect says of them', () => {
+  it('are recognized by what the dialect declares', () => {
     expect(unmask({ a: 'marker', b: '***' }, { a: 1, b: 2 }, isMarker)).to.deep.equal({ a: 1, b: '***' });
   });
 

@@ -28,7 +28,7 @@ describe('the catalogue of providers', () => {
     }
   });
 
-  it('spells keys and aliases in small letters', () => {
+  it('has keys and aliases in lower case', () => {
     for (const { key, aliases } of providers) {
       for (const name of [key, ...aliases]) expect(name).to.equal(name.toLowerCase());
     }
@@ -41,7 +41,7 @@ describe('the catalogue of providers', () => {
   }
 
   for (const name of ['', 'unheard-of', 'custom.crm', 'toString', '__proto__', 'constructor']) {
-    it(`finds nobody by ${JSON.stringify(name)}`, () => {
+    it(`finds nothing by ${JSON.stringify(name)}`, () => {
       expect(findProvider(name)).to.equal(undefined);
       expect(findField(name, name)).to.equal(undefined);
     });
@@ -55,7 +55,7 @@ describe('the catalogue of providers', () => {
     }
   });
 
-  it('tells secrets from addresses and other text', () => {
+  it('distinguishes secrets from addresses and other text', () => {
     expect(kindOf('upstash', 'upstashConnectionToken')).to.equal('secret');
     expect(kindOf('upstash', 'upstashConnectionUrl')).to.equal('url');
     expect(kindOf('azureOpenAIApi', 'azureOpenAIApiInstanceName')).to.equal('text');

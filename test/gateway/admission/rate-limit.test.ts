@@ -64,7 +64,7 @@ describe('a limit of calls a second', () => {
     for (let call = 0; call < 50; call += 1) expect(await listBooks(running, viewer)).to.equal(served);
   });
 
-  it('of a key refuses that key alone, until it has waited', async () => {
+  it('of a key refuses only that key, until it has waited', async () => {
     ({ running, time } = await startLimited({ perKey: 2, perAddress: 0 }, { authenticate: believe }));
     const statuses = [];
     for (let call = 0; call < 3; call += 1) statuses.push(await listBooks(running, viewer));
@@ -91,7 +91,7 @@ describe('a limit of calls a second', () => {
     expect(await listBooks(running, viewer)).to.equal(refused);
   });
 
-  it('of a key counts none of the calls that prove nobody', async () => {
+  it('of a key counts no unauthenticated calls', async () => {
     ({ running } = await startLimited({ perKey: 1, perAddress: 0 }));
     for (let call = 0; call < 5; call += 1)
       expect(await listBooks(running, { authorization: 'Bearer x' })).to.equal(unknown);
@@ -114,7 +114,7 @@ describe('a limit of calls a second', () => {
     });
   }
 
-  it('of an address refuses whoever calls from there, and asks for nobody', async () => {
+  it('of an address refuses all callers from there, before authentication', async () => {
     const asked: string[] = [];
     const authenticate: GatewayOptions['authenticate'] = async (headers) => {
       asked.push(headers.get('authorization') ?? '');
@@ -130,7 +130,7 @@ describe('a limit of calls a second', () => {
     expect(await listBooks(running, editor)).to.equal(served);
   });
 
-  it('of an address counts calls that anybody may make, and those of nobody', async () => {
+  it('of an address counts public and unauthenticated calls', async () => {
     ({ running } = await startLimited({ perKey: 0, perAddress: 2 }));
     const status = () => fetch(`${running.origin}/v1/status`).then((response) => response.status);
     expect([await status(), await listBooks(running, {}), await status()]).to.deep.equal([served, unknown, refused]);
@@ -146,7 +146,7 @@ describe('a limit of calls a second', () => {
     }
   });
 
-  it('of an address believes trusted proxies alone about it', async () => {
+  it('of an address believes only trusted proxies about it', async () => {
     ({ running } = await startLimited({ perKey: 0, perAddress: 1 }, { trustedProxies: ['127.0.0.1'] }));
     expect(await listBooks(running, from('192.0.2.1'))).to.equal(served);
     expect(await listBooks(running, from('192.0.2.2'))).to.equal(served);
@@ -192,7 +192,7 @@ describe('a limit of calls a second', () => {
     });
   }
 
-  it('does not stand in the way of the next request on a connection, whose body nobody read', async () => {
+  it('does not disturb the next request on a connection, whose body was not read', async () => {
     ({ running, time } = await startLimited({ perKey: 0, perAddress: 1 }));
     const create = async () => {
       const body = JSON.stringify({ title: 'T', text: 'x' });

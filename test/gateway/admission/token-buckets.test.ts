@@ -10,12 +10,12 @@ function buckets({ perSecond = 2, bucketsMax = 100 } = {}) {
 }
 
 describe('token buckets', () => {
-  it('let as many through at once as a second allows, and tell the next one how long to wait', () => {
+  it('let as many through at once as a second allows, and answer the next one how long to wait', () => {
     const { buckets: two } = buckets();
     expect([two.take('a'), two.take('a'), two.take('a')]).to.deep.equal([0, 0, 500]);
   });
 
-  it('let one more through as soon as they said, and not before', () => {
+  it('let one more through after that time, and not before', () => {
     const { buckets: two, time } = buckets();
     two.take('a');
     two.take('a');
@@ -54,7 +54,7 @@ describe('token buckets', () => {
     expect(two.take('a')).to.equal(0);
   });
 
-  it('forget whoever has rested for a second', () => {
+  it('forget a caller who has rested for a second', () => {
     const { buckets: two, time } = buckets();
     for (const key of ['a', 'b', 'c']) two.take(key);
     time.ms += 600;

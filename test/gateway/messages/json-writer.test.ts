@@ -98,14 +98,14 @@ describe('a message as JSON', () => {
     });
   }
 
-  it('has null for what is not set, where the style says so', () => {
+  it('has null for what is not set, where the style requires it', () => {
     const json = write({ unset: 'null' }, {});
     expect(json).to.include({ optional_field: null, message_field: null, timestamp: null, struct: null, value: null });
     expect(json).to.include({ int64_wrapper: null, chosen_text: null, string_field: '', bool_field: false });
     expect(json).to.deep.include({ list_field: [], string_map: {} });
   });
 
-  it('has nothing for what is not set, where the style says so', () => {
+  it('has nothing for what is not set, where the style requires it', () => {
     expect(write({ unset: 'omit' }, {})).not.to.have.any.keys(
       'optional_field',
       'message_field',
@@ -114,7 +114,7 @@ describe('a message as JSON', () => {
     );
   });
 
-  it('has numbers for 64-bit integers, where the style says so and a number can hold them', () => {
+  it('has numbers for 64-bit integers, where the style requires it and a number can hold them', () => {
     const json = write(
       { int64: 'number' },
       { sint64Field: -5n, optionalField: 2n ** 53n, listField: [1n], int64Wrapper: 3n, stringMap: { a: 1n } },
@@ -128,7 +128,7 @@ describe('a message as JSON', () => {
     expect(json).to.deep.include({ list_field: [1], string_map: { a: 1 } });
   });
 
-  it('has milliseconds in every time, where the style says so', () => {
+  it('has milliseconds in every time, where the style requires it', () => {
     const timestamp = { seconds: 1_704_067_200n, nanos: 0 };
     expect(write({ timestamp: 'milliseconds' }, { timestamp }).timestamp).to.equal('2024-01-01T00:00:00.000Z');
     expect(write({ timestamp: 'rfc3339' }, { timestamp }).timestamp).to.equal('2024-01-01T00:00:00Z');
@@ -179,7 +179,7 @@ describe('a message as JSON', () => {
     expect(unset(create(EverythingSchema))).to.equal('null');
   });
 
-  it('spells wrappers in a list and a Value that is null', () => {
+  it('writes wrappers in a list and a Value that is null', () => {
     const wrapperList = [create(StringValueSchema, { value: 'a' })];
     const value = create(ValueSchema, { kind: { case: 'nullValue', value: 0 } });
     const json = write({ unset: 'omit' }, { wrapperList, value });

@@ -113,7 +113,7 @@ describe('a message with Structs', () => {
     expect(Object.getPrototypeOf(read)).to.equal(Object.prototype);
   });
 
-  it('leaves a member that is spelt twice, or is no object, to what protobuf makes of it', () => {
+  it('leaves a member that is sent twice, or is no object, to what protobuf makes of it', () => {
     for (const json of [{ secret: null }, { secret: 5 }, { credential: { metadata: [] } }, { credential: null }]) {
       expect(outcomeOf(() => readJson(json))).to.equal(
         outcomeOf(() => fromJson(schema, json, { ignoreUnknownFields: true })),

@@ -45,7 +45,7 @@ describe('a request body', () => {
     expect(json).to.deep.equal({ shelf: 's1', ...body, copies: '3' });
   });
 
-  it('may spell its members either way', () => {
+  it('may name its members either way', () => {
     const { json } = create().read({ body: { ...valid, printedAt: '2024-01-01T00:00:00Z' } });
     expect(json).to.have.property('printed_at', '2024-01-01T00:00:00Z');
   });
@@ -186,7 +186,7 @@ describe('a request body', () => {
     expect(fault).to.deep.equal({ source: 'body', path: ['text'], rule: 'too_short', expected: 1, input: '' });
   });
 
-  it('may hold unknown members, or may not, as the dialect says', () => {
+  it('may hold unknown members, or may not, as the dialect requires', () => {
     const body = { ...valid, nope: 1, author: { name: 'n', huh: 2 } };
     expect(faultsOf(body)).to.deep.equal([]);
     expect(faultsOf(body, { unknownMembers: 'refuse' })).to.deep.equal([
@@ -195,7 +195,7 @@ describe('a request body', () => {
     ]);
   });
 
-  it("is told of in the dialect's names", () => {
+  it("is reported in the dialect's names", () => {
     const style: Partial<RestStyle> = { json: { names: 'json', unset: 'omit', int64: 'string', timestamp: 'rfc3339' } };
     expect(faultsOf({ ...valid, printed_at: 'x' }, style)).to.deep.equal(['printedAt not_timestamp']);
   });
@@ -310,7 +310,7 @@ describe('a query', () => {
     });
   }
 
-  it('may hold unknown parameters, or may not, as the dialect says', () => {
+  it('may hold unknown parameters, or may not, as the dialect requires', () => {
     const { faults } = list('nope=1&page_size=2', { unknownMembers: 'refuse' });
     expect(faults).to.deep.equal([{ source: 'query', path: ['nope'], rule: 'unknown_member', input: undefined }]);
   });

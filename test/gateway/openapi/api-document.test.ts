@@ -41,7 +41,7 @@ describe('the API document of a dialect', () => {
     }
   });
 
-  it('has the routes of its own dialect, on their documented paths alone', () => {
+  it('has the routes of its own dialect, on their documented paths only', () => {
     expect(memberOf(document, 'paths')).to.have.all.keys(
       books,
       '/v1/shelves/{shelf}/books/{id}',
@@ -55,7 +55,7 @@ describe('the API document of a dialect', () => {
     );
   });
 
-  it('shows each further binding of an rpc as an operation of its own', () => {
+  it('shows each further binding of an rpc as a separate operation', () => {
     const ids = ['/v1/shelves/{shelf}/books/{id}', '/v1/books/name/{name}'].map((path) =>
       memberOf(document, 'paths', path, 'get', 'operationId'),
     );
@@ -106,7 +106,7 @@ describe('the API document of a dialect', () => {
     });
   });
 
-  it('says the rules of members in the words of JSON Schema', () => {
+  it('describes the rules of members in JSON Schema', () => {
     expect(member(document, 'CreateBookRequest', 'title')).to.deep.equal({
       type: 'string',
       minLength: 1,
@@ -122,7 +122,7 @@ describe('the API document of a dialect', () => {
     expect(schemaOf(document, 'CreateBookRequest')).to.have.deep.property('required', ['title', 'text']);
   });
 
-  it('spells every kind of value as the writer does', () => {
+  it('describes every kind of value as the writer writes it', () => {
     expect(member(document, 'Book', 'copies')).to.deep.equal({ type: 'string', format: 'int64' });
     expect(member(withNulls, 'Book', 'copies')).to.deep.equal({ type: 'integer', format: 'int64' });
     expect(member(document, 'Book', 'cover')).to.deep.equal({ type: 'string', contentEncoding: 'base64' });
@@ -134,7 +134,7 @@ describe('the API document of a dialect', () => {
     });
   });
 
-  it('says which members of an answer are always there, and which may be null', () => {
+  it('states which members of an answer are always there, and which may be null', () => {
     expect(memberOf(schemaOf(document, 'Book'), 'required'))
       .to.include('tags')
       .and.not.include('subtitle');
@@ -166,7 +166,7 @@ describe('the API document of a dialect', () => {
     expect(memberOf(document, 'paths', books, 'post', 'responses')).to.have.all.keys('201');
   });
 
-  it('says what the dialect object adds', () => {
+  it('contains what the dialect object adds', () => {
     const added = documentOf({
       comments: {
         'example.v1.LibraryService': 'Books.',

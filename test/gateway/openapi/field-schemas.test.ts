@@ -73,17 +73,17 @@ describe('the rules of a field', () => {
     'what has no word': [{ type: { case: 'string', value: { notIn: ['a'], maxBytes: 3n } } }, {}],
   };
   for (const [title, [rules, expected]] of Object.entries(cases)) {
-    it(`are said in JSON Schema: ${title}`, () => expect(facets(rules)).to.deep.equal(expected));
+    it(`are described in JSON Schema: ${title}`, () => expect(facets(rules)).to.deep.equal(expected));
   }
 });
 
 describe('a comment of a field', () => {
-  it('says first how the field behaves', () => {
+  it('begins with how the field behaves', () => {
     expect(splitComment('Output only. UUID.')).to.deep.equal({ behaviour: 'Output only', text: 'UUID.' });
     expect(splitComment('Required.')).to.deep.equal({ behaviour: 'Required', text: '' });
   });
 
-  it('is kept whole where it says it under a condition, or not at all', () => {
+  it('is kept whole where that has a condition, or is absent', () => {
     const comment = 'Required, unless `key` is there.';
     expect(splitComment(comment)).to.deep.equal({ behaviour: undefined, text: comment });
     expect(splitComment(undefined)).to.deep.equal({ behaviour: undefined, text: '' });

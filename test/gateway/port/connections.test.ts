@@ -110,7 +110,7 @@ describe('connections of one address', () => {
     }
   });
 
-  it('are a quarter of all where nothing else is said', async () => {
+  it('are a quarter of all by default', async () => {
     await using running = await startGateway({ connectionsMax: 8 });
     const all = [await opened(running.port), await opened(running.port)];
     expect(await isServed(running.port)).to.equal(false);

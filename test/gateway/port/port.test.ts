@@ -40,7 +40,7 @@ describe('the port in clear', () => {
   });
 
   for (const at of [1, 2, 3, 10]) {
-    it(`tells HTTP/1.1 when its first bytes are split after ${at}`, async () => {
+    it(`detects HTTP/1.1 when its first bytes are split after ${at}`, async () => {
       const raw = await openRaw(running.port);
       raw.socket.setNoDelay(true);
       raw.write(status.slice(0, at));
@@ -51,7 +51,7 @@ describe('the port in clear', () => {
       raw.socket.destroy();
     });
 
-    it(`tells HTTP/2 when its first bytes are split after ${at}`, async () => {
+    it(`detects HTTP/2 when its first bytes are split after ${at}`, async () => {
       const raw = await openRaw(running.port);
       raw.socket.setNoDelay(true);
       raw.write(preface.slice(0, at));
@@ -106,7 +106,7 @@ describe('the port in clear', () => {
 });
 
 describe('a crowd', () => {
-  it('of calls on one HTTP/2 connection is told to wait beyond a hundred', async () => {
+  it('of calls on one HTTP/2 connection has to wait beyond a hundred', async () => {
     await using running = await startGateway();
     const session = connectHttp2(running.origin);
     const [told] = await once(session, 'remoteSettings');

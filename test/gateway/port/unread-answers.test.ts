@@ -76,7 +76,7 @@ describe('an answer that is not read', () => {
     });
   }
 
-  it('is given up alone, where others of its connection are read', async () => {
+  it('is aborted separately, where others of its connection are read', async () => {
     await using running = await serve(mebibyte, impatient);
     const session = openSession(running.origin);
     const unread = listUnread(session);

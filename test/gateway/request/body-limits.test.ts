@@ -151,7 +151,7 @@ describe('the body of a call that anybody may make', () => {
     ['REST', '/v1/wait'],
     ['Connect', '/example.v1.LibraryService/Wait'],
   ] as const) {
-    it(`may be 16 KiB long over ${title}, whoever sends it`, async () => {
+    it(`may be 16 KiB long over ${title}, from any caller`, async () => {
       expect((await post(target, bodyOf(longest))).status).to.equal(200);
     });
 

@@ -29,7 +29,7 @@ describe('a text that is not JSON', () => {
     });
   }
 
-  it('is told without quoting it', () => {
+  it('is reported without quoting it', () => {
     expect(JSON.stringify(findJsonFault('{"key": sk-1}'))).not.to.contain('sk-1');
   });
 

@@ -17,7 +17,7 @@ describe('a request id', () => {
     expect(requestIdOf({ 'x-request-id': 'a'.repeat(128) })).to.have.length(128);
   });
   for (const id of ['', 'a'.repeat(129), 'a b', 'a"b', 'a\tb', 'é', 'a,b', 'a;b', '{{7*7}}', '<b>']) {
-    it(`is not taken from the oddly spelt ${JSON.stringify(id.slice(0, 10))}`, () => {
+    it(`is not taken from the malformed ${JSON.stringify(id.slice(0, 10))}`, () => {
       expect(requestIdOf({ 'x-request-id': id })).to.match(/^[0-9a-f-]{36}$/);
     });
   }

@@ -4,7 +4,7 @@ import { secretText, startGateway, workspaceId } from '../library.ts';
 const path = `/v1/shelves/${workspaceId}/books`;
 
 describe('the log', () => {
-  it('has one line a request, which tells no value of it', async () => {
+  it('has one line a request, which contains no value of it', async () => {
     await using running = await startGateway();
     const logged = running.nextLine(({ msg }) => msg === 'request');
     const headers = {
@@ -36,7 +36,7 @@ describe('the log', () => {
     expect(running.lines).to.have.length(1);
   });
 
-  it('tells the code of an rpc that failed', async () => {
+  it('contains the code of an rpc that failed', async () => {
     await using running = await startGateway();
     const logged = running.nextLine(({ msg }) => msg === 'request');
     const url = `${running.origin}/example.v1.LibraryService/GetBook`;
@@ -48,7 +48,7 @@ describe('the log', () => {
     });
   });
 
-  it('tells the trace that a request belongs to, and no other context that came with it', async () => {
+  it('contains the trace of a request, and no other context that came with it', async () => {
     await using running = await startGateway();
     const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
     const ask = async (traceparent: string) => {
@@ -61,7 +61,7 @@ describe('the log', () => {
     expect(JSON.stringify(running.lines)).not.to.contain(secretText);
   });
 
-  it('tells no path that nothing is known of', async () => {
+  it('contains no unknown path', async () => {
     await using running = await startGateway();
     const logged = running.nextLine(({ msg }) => msg === 'request');
     await fetch(`${running.origin}/${secretText}`);
@@ -73,13 +73,13 @@ describe('the log', () => {
 describe('the peer', () => {
   const forwarded = { headers: { authorization: 'Bearer editor', 'x-forwarded-for': '192.0.2.7, 198.51.100.1' } };
 
-  it("is the socket's, whatever a stranger says", async () => {
+  it("is the socket's, whatever a stranger claims", async () => {
     await using running = await startGateway();
     await fetch(running.origin + path, forwarded);
     expect(running.library.calls[0]?.call.peer).to.equal('127.0.0.1');
   });
 
-  it('is what a trusted proxy says, as far as it is trusted', async () => {
+  it('is what a trusted proxy claims, as far as it is trusted', async () => {
     await using running = await startGateway({ trustedProxies: ['127.0.0.1'] });
     await fetch(running.origin + path, forwarded);
     expect(running.library.calls[0]?.call.peer).to.equal('198.51.100.1');

@@ -87,7 +87,7 @@ describe('the spans of requests', () => {
     ['grpc-web', 'grpc', (baseUrl: string) => createGrpcWebTransport({ baseUrl, httpVersion: '1.1' })],
     ['connect', 'connect_rpc', (baseUrl: string) => createConnectTransport({ baseUrl, httpVersion: '1.1' })],
   ] as const) {
-    it(`of ${protocol} are named by the rpc, and tell its code`, async () => {
+    it(`of ${protocol} are named by the rpc, and contain its code`, async () => {
       await using running = await start();
       const client = createClient(LibraryService, transportOf(running.origin));
       await client.listBooks({ shelf: workspaceId }, { headers: editor });
@@ -170,7 +170,7 @@ describe('the spans of requests', () => {
       expect(attributes).to.include({ 'http.response.status_code': 401 }).and.not.have.property('error.type');
     });
 
-    it('tell no status where nobody waited for it', async () => {
+    it('have no status where no client waited for it', async () => {
       await using running = await start();
       const giveUp = new AbortController();
       const begun = running.library.nextWait();
@@ -186,7 +186,7 @@ describe('the spans of requests', () => {
   });
 
   describe("below the client's own", () => {
-    it('belong to its trace, with the members of its state that are spelt well', async () => {
+    it('belong to its trace, with the members of its state that are well-formed', async () => {
       await using running = await start();
       const tracestate = `vendor=1, ${secretText}`;
       const line = await ask(running, { traceparent: `00-${traceId}-${spanId}-01`, tracestate });
@@ -204,7 +204,7 @@ describe('the spans of requests', () => {
       expect((await one()).context.traceId).not.to.equal(traceId);
     });
 
-    it('are roots where its context is not spelt as it must be', async () => {
+    it('are roots where its context is malformed', async () => {
       await using running = await start();
       const line = await ask(running, { traceparent: `00-${secretText}-${spanId}-01`, tracestate: 'vendor=1' });
       const { context, parent } = await one();
@@ -214,7 +214,7 @@ describe('the spans of requests', () => {
     });
   });
 
-  it('are what handlers and proofs work below, and no other request does', async () => {
+  it('are parents for handlers and authentication, of no other request', async () => {
     const seen: unknown[] = [];
     const library = createLibrary();
     const watch = <T extends object>(bound: T & { invoke: (...parameters: never[]) => unknown }) => ({
@@ -254,7 +254,7 @@ describe('the spans of requests', () => {
     expect(seen).to.deep.equal(ids.flatMap((id) => [id, id]));
   });
 
-  it('have no name that a client has made up, whatever he asks for', async () => {
+  it('have no name that a client has made up, whatever it asks for', async () => {
     await using running = await start();
     const anything = record({
       start: constantFrom('', '/v1', '/v1/shelves', `/${service}`, `/${service}X`, '/library'),

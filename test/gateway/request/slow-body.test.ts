@@ -133,7 +133,7 @@ describe('a caller whose body is slow', () => {
     });
   }
 
-  it('counts as nobody for a call that anybody may make', async () => {
+  it('counts as unauthenticated for a public call', async () => {
     await using revocable = await startRevocable(0);
     const { origin } = revocable.running;
     const session = connect(origin);

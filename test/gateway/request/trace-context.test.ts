@@ -42,13 +42,13 @@ describe('the context of a trace', () => {
     ['03', 1],
     ['fe', 0],
   ] as const) {
-    it(`is sampled as the last bit of the flags ${flags} says`, () => {
+    it(`is sampled according to the last bit of the flags ${flags}`, () => {
       const span = clientSpanOf({ traceparent: `00-${trace}-${parent}-${flags}` });
       expect(span).to.deep.equal({ traceId: trace, spanId: parent, traceFlags, isRemote: true });
     });
   }
 
-  it('has the state of the trace, as far as that is spelt well', () => {
+  it('has the state of the trace, as far as that is well-formed', () => {
     const traceparent = `00-${trace}-${parent}-01`;
     const stateOf = (tracestate: string) => clientSpanOf({ traceparent, tracestate })?.traceState?.serialize();
     expect(stateOf('rojo=1,congo=2')).to.equal('rojo=1,congo=2');

@@ -46,7 +46,7 @@ describe('REST', () => {
     }
   });
 
-  it('answers with one field where the annotation says so', async () => {
+  it('answers with one field where the annotation requires it', async () => {
     const { body } = await call(running, books, { headers: editor });
     expect(body).to.be.an('array').of.length(2);
   });
@@ -64,7 +64,7 @@ describe('REST', () => {
     expect(headers.get('x-lent')).to.equal('yes');
   });
 
-  it('tells the handler what it knows of the call', async () => {
+  it('passes what it knows of the call to the handler', async () => {
     await call(running, books, { headers: { ...editor, 'x-request-id': 'R-1' } });
     const { call: seen } = running.library.calls[0] ?? {};
     expect(seen).to.deep.include({
@@ -153,7 +153,7 @@ describe('REST', () => {
     });
   }
 
-  it('tells all faults at once', async () => {
+  it('reports all faults at once', async () => {
     const { status, body } = await call(running, books, post({ text: secretText, pages: -1 }));
     expect(status).to.equal(422);
     expect(body.faults.map(({ rule }: { rule: string }) => rule)).to.deep.equal(['missing', 'too_small']);
@@ -206,7 +206,7 @@ describe('REST', () => {
     expect([status, body.code, body.method]).to.deep.equal([404, 'not_found', 'GetBook']);
   });
 
-  it('shows nothing of an error that nobody thought of, and logs it once without its message', async () => {
+  it('shows nothing of an unexpected error, and logs it once without its message', async () => {
     const logged = running.nextLine((line) => line['level'] === 50);
     const init = post({ title: 'boom', text: secretText }, { ...editor, 'x-request-id': 'R-2' });
     const { status, text } = await call(running, books, init);
@@ -220,7 +220,7 @@ describe('REST', () => {
     expect(JSON.stringify(line)).to.contain('library.ts');
   });
 
-  it('tells an unknown path and a wrong method in the way of the dialect that the path belongs to', async () => {
+  it('reports an unknown path and a wrong method in the format of the dialect that the path belongs to', async () => {
     const wrong = await call(running, books, { method: 'DELETE', headers: editor });
     expect([wrong.status, wrong.headers.get('allow'), wrong.body.kind]).to.deep.equal([
       405,
@@ -231,7 +231,7 @@ describe('REST', () => {
     expect((await call(running, '/library/nope')).body).to.include({ kind: 'route_not_found' });
   });
 
-  it('tells an unknown path that belongs to nobody in plain words', async () => {
+  it('reports an unknown path that belongs to no dialect in plain words', async () => {
     const { status, body } = await call(running, '/elsewhere');
     expect([status, body]).to.deep.equal([404, { code: 'not_found', message: 'no such path' }]);
   });
@@ -294,13 +294,13 @@ describe('a path that dialects share', () => {
     expect((await call(running, books, post(body))).status).to.equal(201);
   });
 
-  it('needs no choice below a mount prefix, or where one dialect alone has the method', async () => {
+  it('needs no choice below a mount prefix, or where only one dialect has the method', async () => {
     expect((await call(running, `/two${books}`, post(body))).status).to.equal(202);
     expect((await call(running, books, { headers: editor })).status).to.equal(200);
     expect(seen).to.deep.equal([]);
   });
 
-  it('shows the body to the choice for a caller who has proved who he is', async () => {
+  it('shows the body to the choice for an authenticated caller', async () => {
     await call(running, `${books}?a=1`, post(body));
     expect(seen[0]?.body).to.deep.equal(body);
     expect(seen[0]?.caller?.name).to.equal('editor');

@@ -131,7 +131,7 @@ describe('a list without pages', () => {
 });
 
 describe('a list that fails after its first byte', () => {
-  it('is cut off without its end over HTTP/1.1, and the log says so', async () => {
+  it('is aborted without its end over HTTP/1.1, and logged', async () => {
     const { chunks, letGo } = heldList(failure);
     await using running = await serve(chunks);
     const line = running.nextLine(({ route, status }) => route === routeOfList && status !== undefined);

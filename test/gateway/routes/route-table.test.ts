@@ -54,7 +54,7 @@ describe('the route table', () => {
     });
   }
 
-  it('tells which methods a path has', () => {
+  it('lists the methods of a path', () => {
     const match = table.match('DELETE', '/v1/shelves/1/books');
     expect(match.kind).to.equal('method_not_allowed');
     const allowed = match.kind === 'method_not_allowed' ? [...match.allow.values()] : [];
@@ -70,7 +70,7 @@ describe('the route table', () => {
     expect(createRouteTable([library]).match('POST', '/v1/name/secret')).to.have.property('kind', 'found');
   });
 
-  it('tells by the beginning of a path whose it is', () => {
+  it('finds by the beginning of a path whose it is', () => {
     const other = dialectOf('other', withRule(getBook, { pattern: { case: 'get', value: '/v5/books' } }));
     const both = createRouteTable([createLibrary().dialect, other]);
     expect(both.match('GET', '/v5/nope')).to.have.nested.property('dialects[0].name', 'other');

@@ -145,7 +145,7 @@ describe('a bare call of Connect', () => {
     });
   }
 
-  it('whose body does not come in time is told so', async () => {
+  it('whose body does not come in time gets that answer', async () => {
     const raw = await openRaw(running.port);
     raw.write(
       `POST ${service}/GetBook HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer editor\r\nContent-Type: application/json\r\nConnect-Timeout-Ms: 20\r\nContent-Length: 9\r\n\r\n{`,
@@ -155,7 +155,7 @@ describe('a bare call of Connect', () => {
     expect(running.library.calls).to.deep.equal([]);
   });
 
-  it('that is broken off tells its handler, over HTTP/1.1 and HTTP/2', async () => {
+  it('that is aborted notifies its handler, over HTTP/1.1 and HTTP/2', async () => {
     const line = () => running.nextLine(({ route }) => route === 'example.v1.LibraryService/Wait');
     const first = running.library.nextWait();
     const raw = await openRaw(running.port);

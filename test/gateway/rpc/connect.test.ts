@@ -97,7 +97,7 @@ for (const [title, { protocol, make }] of Object.entries(ways)) {
       expect(await client().whisper({ text: 'psst' }, editor)).to.include({ text: 'psst' });
     });
 
-    it('a public call needs no token, and is told who calls', async () => {
+    it('a public call needs no token, and gets its caller', async () => {
       expect(await client().getStatus({})).to.include({ open: true, caller: '', local: true });
       expect(await client().getStatus({}, { headers: { authorization: 'Bearer nobody' } })).to.include({ caller: '' });
       expect(await client().getStatus({}, editor)).to.include({ caller: 'editor' });
@@ -114,7 +114,7 @@ for (const [title, { protocol, make }] of Object.entries(ways)) {
       expect(running.library.calls.map(({ rpc }) => rpc)).to.deep.equal(['GetBook']);
     });
 
-    it('a refusal says why for programs', async () => {
+    it('a refusal has a reason for programs', async () => {
       const error = await refusal(client().getBook({ id: 'none' }, editor));
       const [info] = error.findDetails(ErrorInfoSchema);
       expect(info).to.deep.include({
@@ -124,7 +124,7 @@ for (const [title, { protocol, make }] of Object.entries(ways)) {
       });
     });
 
-    it('broken rules are told without values, after it was decided who may call', async () => {
+    it('violated rules are reported without values, after authorization', async () => {
       const broken = { shelf: workspaceId, title: secretText.repeat(9), text: secretText.repeat(9) };
       const error = await refusal(client().createBook(broken, editor));
       expect(error.code).to.equal(Code.InvalidArgument);
@@ -176,7 +176,7 @@ for (const [title, { protocol, make }] of Object.entries(ways)) {
       ).to.equal(Code.ResourceExhausted);
     });
 
-    it('a deadline that passes is answered, and the handler is told', async () => {
+    it('a deadline that passes is answered, and the handler is notified', async () => {
       const began = running.library.nextWait();
       const call = refusal(client().wait({}, { ...editor, timeoutMs: 100 }));
       const signal = await began;
@@ -184,7 +184,7 @@ for (const [title, { protocol, make }] of Object.entries(ways)) {
       if (!signal.aborted) await once(signal, 'abort');
     });
 
-    it('a call that the client cancels is given up', async () => {
+    it('a call that the client cancels is aborted', async () => {
       const began = running.library.nextWait();
       const line = running.nextLine(({ route }) => route === 'example.v1.LibraryService/Wait');
       const controller = new AbortController();
@@ -203,7 +203,7 @@ for (const [title, { protocol, make }] of Object.entries(ways)) {
       expect(lent).to.equal('yes');
     });
 
-    it('nobody may cache the answer, and the request id is echoed', async () => {
+    it('the answer may not be cached, and the request id is echoed', async () => {
       let seen = new Headers();
       const onHeader = (headers: Headers) => (seen = headers);
       await client().getStatus({}, { headers: { 'x-request-id': 'R-7' }, onHeader });
@@ -226,7 +226,7 @@ describe('Connect with JSON', () => {
     return { status: response.status, text: await response.text() };
   };
 
-  it('spells members as the dialect does', async () => {
+  it('names members as the dialect does', async () => {
     const { text } = await post('GetBook', '{"id":"7"}');
     expect(JSON.parse(text)).to.include({ id: '7', genre: 'GENRE_UNSPECIFIED', copies: '0' });
   });
@@ -264,7 +264,7 @@ describe('Connect with JSON', () => {
     expect(bomb.text).to.contain('resource_exhausted');
   });
 
-  it('may be called by GET where the rpc changes nothing, and by POST alone otherwise', async () => {
+  it('may be called by GET where the rpc changes nothing, and by POST only otherwise', async () => {
     const query = 'encoding=json&message=%7B%7D&connect=v1';
     const service = `${running.origin}/example.v1.LibraryService`;
     expect((await fetch(`${service}/GetStatus?${query}`)).status).to.equal(200);
@@ -291,7 +291,7 @@ describe('Connect with JSON', () => {
     raw.socket.destroy();
   });
 
-  it('tells an unknown rpc in its own way', async () => {
+  it('reports an unknown rpc in its own way', async () => {
     const { status: httpStatus, text } = await post('Nope', '{}', { 'connect-protocol-version': '1' });
     expect([httpStatus, JSON.parse(text).code]).to.deep.equal([404, 'unimplemented']);
   });
@@ -363,7 +363,7 @@ describe('gRPC with its own client', () => {
   });
 
   for (const unknown of ['/example.v1.LibraryService/Nope', '/nope.v1.NopeService/Nope']) {
-    it(`is told that ${unknown} is not implemented`, async () => {
+    it(`gets that ${unknown} is not implemented`, async () => {
       await using running = await startGateway();
       const client = new Client(`127.0.0.1:${running.port}`, credentials.createInsecure());
       expect(await codeOf(getStatus(client, unknown))).to.equal(status.UNIMPLEMENTED);

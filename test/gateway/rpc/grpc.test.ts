@@ -193,7 +193,7 @@ for (const title of ['in clear', 'with TLS']) {
       expect((await answer).headers).to.include({ 'grpc-status': '16' });
     });
 
-    it('whose message does not come in time is told so', async () => {
+    it('whose message does not come in time gets that answer', async () => {
       const stream = begin(session, 'GetBook', { 'grpc-timeout': '20m' });
       const answer = finish(stream);
       await once(stream, 'response');
@@ -305,7 +305,7 @@ describe('a call of gRPC', () => {
     raw.socket.destroy();
   });
 
-  it('that is reset while its handler works tells him', async () => {
+  it('that is reset while its handler works notifies it', async () => {
     const began = running.library.nextWait();
     const line = running.nextLine(({ msg }) => msg === 'request');
     const raw = await openRaw(running.port);

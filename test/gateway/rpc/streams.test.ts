@@ -121,7 +121,7 @@ describe('a stream', () => {
     raw.socket.destroy();
   });
 
-  it('ends within a second where nobody tells of the change', async () => {
+  it('ends within a second where the change is not notified', async () => {
     const stream = follow('editor');
     await stream.next();
     tokens.set('editor', undefined);
@@ -143,7 +143,7 @@ describe('a stream', () => {
     expect(code).to.equal(Code.Unavailable);
   });
 
-  it('tells its handler when the client has gone away', async () => {
+  it('notifies its handler when the client has gone away', async () => {
     const begun = running.library.nextWait();
     const stream = follow('editor');
     await stream.next();
@@ -154,7 +154,7 @@ describe('a stream', () => {
     await gone;
   });
 
-  it('is not opened for whoever may not have it', async () => {
+  it('is not opened for a caller who may not have it', async () => {
     expect(await follow('nobody').codeOfEnd()).to.equal(Code.Unauthenticated);
     expect(await follow('editor', otherWorkspaceId).codeOfEnd()).to.equal(Code.PermissionDenied);
     expect(running.library.calls).to.deep.equal([]);

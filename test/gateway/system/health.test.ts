@@ -21,7 +21,7 @@ describe('health', () => {
 
   const client = () => createClient(Health, createGrpcTransport({ baseUrl: running.origin }));
 
-  it('is told for the server and for each service, without a token', async () => {
+  it('is answered for the server and for each service, without a token', async () => {
     for (const service of ['', library, Health.typeName]) {
       expect((await client().check({ service })).status, service).to.equal(Status.SERVING);
     }
@@ -31,7 +31,7 @@ describe('health', () => {
     }
   });
 
-  it('is not told for an unknown service', async () => {
+  it('is not answered for an unknown service', async () => {
     const error = await client()
       .check({ service: 'nope' })
       .catch((reason: unknown) => reason);
@@ -75,7 +75,7 @@ describe('health', () => {
     expect(readiness.listenerCount).to.equal(0);
   });
 
-  it('says at the end that the server stops, and ends', async () => {
+  it('reports at the end that the server stops, and ends', async () => {
     const watch = client().watch({ service: '' })[Symbol.asyncIterator]();
     expect((await watch.next()).value?.status).to.equal(Status.SERVING);
     const closed = running.gateway.close(60_000);
@@ -108,7 +108,7 @@ describe('health', () => {
     Reflect.get(stream, 'cancel').call(stream);
   });
 
-  it('is told to probes over HTTP', async () => {
+  it('is answered to probes over HTTP', async () => {
     expect(await get(running.origin, '/healthz')).to.deep.equal([200, { status: 'ok' }]);
     expect(await get(running.origin, '/readyz')).to.deep.equal([200, { status: 'ready' }]);
     readiness.turn('the database is away');

@@ -120,7 +120,7 @@ describe('reflection', () => {
       });
     }
 
-    it(`says what it does not know, and goes on (${version})`, async () => {
+    it(`reports what it does not know, and continues (${version})`, async () => {
       const containing = { containingType: 'example.v1.Book', extensionNumber: 7 };
       const answers = await ask([
         { case: 'fileByFilename', value: 'nope.proto' },

@@ -79,7 +79,7 @@ describe('decisions that claim what another process has taken', () => {
   }
 
   for (const [title, claim] of Object.entries(claims)) {
-    it(`are refused alone, in the transaction of the others: ${title}`, async () => {
+    it(`are refused separately, in the transaction of the others: ${title}`, async () => {
       const [workspaceId, elsewhere] = workspaces;
       await addCredential(test, newCredential(workspaceId, { id: idOf(1) }));
       await addCredential(test, newCredential(workspaceId, { id: idOf(2), ...taken, deletedAt: createdAt }));
@@ -102,7 +102,7 @@ describe('decisions that claim what another process has taken', () => {
     });
   }
 
-  it('are refused alone also where the other process commits while they are being written', async () => {
+  it('are refused separately also where the other process commits while they are being written', async () => {
     const [workspaceId, elsewhere] = workspaces;
     const { id } = await addCredential(test, newCredential(workspaceId, { ...taken, name: 'free' }));
     await addCredential(test, newCredential(elsewhere));

@@ -137,7 +137,7 @@ describe('the commits of a process', () => {
     ]);
   }
 
-  it('leave and answer the same as if each decision had been alone', async function () {
+  it('leave and answer the same as single decisions', async function () {
     this.timeout(120_000);
     await check(
       asyncProperty(operations, async (plan) => {
@@ -171,7 +171,7 @@ describe('the commits of a process', () => {
     expect(rows.slice(1).map(({ prev }) => prev)).to.deep.equal(rows.slice(0, -1).map(({ mac }) => mac));
   });
 
-  it('drop whoever gave up while he waited, and nobody else', async () => {
+  it('drop a caller who canceled while waiting, and no others', async () => {
     const abort = new AbortController();
     const first = addCredential(test, newCredential(workspaces[0]));
     const target = { workspaceId: workspaces[0], signal: abort.signal };

@@ -138,14 +138,14 @@ describe('a commit whose answer is lost', () => {
     expect(row).to.deep.equal({ count: stores.auditHead()?.sequence, last: stores.auditHead()?.sequence });
   }
 
-  it('is told as done where it was done', async () => {
+  it('is reported as done where it was done', async () => {
     expect(await loseGroup('passed on')).to.deep.equal([undefined, undefined, undefined]);
     expect(await stored()).to.have.length(5);
     await create();
     await streamIsWhole();
   });
 
-  it('is told as not done where it was not', async () => {
+  it('is reported as not done where it was not', async () => {
     for (const refusal of await loseGroup('dropped')) expect(refusal).to.have.property('code', 'unavailable');
     expect(await stored()).to.have.length(2);
     await create();
@@ -153,7 +153,7 @@ describe('a commit whose answer is lost', () => {
     await streamIsWhole();
   });
 
-  it('is told as done where it is done later, by a session that lives on', async () => {
+  it('is reported as done where it is done later, by a session that survives', async () => {
     const ends = loseGroup('held back');
     await until(async () => (await stored()).length === 2 && proxy.holdsCommit);
     const isAsked = `select 1 from pg_locks where locktype = 'advisory' and not granted`;

@@ -99,7 +99,7 @@ describe('the MAC of a credential', () => {
       signing = { database, chain, grantMac, clock: { now: () => createdAt } };
     });
 
-    it('is computed once, and the ledger says so', async () => {
+    it('is computed once, and recorded in the ledger', async () => {
       const credential = await writeAsBefore();
       await signCredentialsOnce(signing);
       expect(await isGenuine(credential)).to.equal(true);

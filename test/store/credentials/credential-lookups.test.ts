@@ -85,7 +85,7 @@ describe('lookups of credentials', () => {
     signal: patience,
   });
 
-  it('drop whoever gave up while he waited, and nobody else', async () => {
+  it('drop a caller who canceled while waiting, and no others', async () => {
     const abort = new AbortController();
     const first = lookups.find(request());
     const second = rejectionOf(lookups.find({ ...request(), signal: abort.signal }));
@@ -95,7 +95,7 @@ describe('lookups of credentials', () => {
     expect([await first, await third]).to.deep.equal([credentials[0], credentials[0]]);
   });
 
-  it('fail for the one alone who asks for what can not be asked', async () => {
+  it('fail only for the one who asks for what cannot be asked', async () => {
     const outcomes = await Promise.all([
       lookups.find(request()),
       lookups.find(request()),
@@ -107,7 +107,7 @@ describe('lookups of credentials', () => {
     expect(outcomes.toSpliced(2, 1)).to.deep.equal([credentials[0], credentials[0], undefined, credentials[0]]);
   });
 
-  it('are told that the database is away, all of them', async () => {
+  it('all get that the database is away', async () => {
     const away = await openDatabase({ ...test.target, poolMax: 1, role: 'coffer_app', log: test.log });
     await away.close();
     const refused = new CredentialLookups(away);

@@ -67,7 +67,7 @@ describe('the channel of changed grants', () => {
 
   const listeners = "from pg_stat_activity where query like 'listen coffer_grants%' and datname = current_database()";
 
-  it('is current once a notice of its own has come back', async () => {
+  it('is current once its own notification has come back', async () => {
     const another = openChannel();
     expect(another.isCurrent()).to.equal(false);
     await another.start();
@@ -85,7 +85,7 @@ describe('the channel of changed grants', () => {
     await becomesCurrent();
   });
 
-  it('tells of a key that the vault revokes', async () => {
+  it('notifies of a key that the vault revokes', async () => {
     const apiKey = newApiKey(owner);
     await test.stores.apiKeys.createApiKey(apiKey, newEvent());
     const { id, workspaceId } = apiKey;
@@ -93,7 +93,7 @@ describe('the channel of changed grants', () => {
     await isTold({ kind: 'api_key', id });
   });
 
-  it('tells of a member that is added', async () => {
+  it('notifies of a member that is added', async () => {
     await addWorkspace(test, owner);
     await isTold({ kind: 'user', id: owner.id });
   });
@@ -114,14 +114,14 @@ describe('the channel of changed grants', () => {
   ] as const;
 
   for (const { what, statement, kind } of byHand) {
-    it(`tells of what an operator changes by hand: ${what}`, async () => {
+    it(`notifies of what an operator changes in SQL: ${what}`, async () => {
       const [row] = await test.asSuperuser<{ readonly id: string }>(statement);
       expect(row).not.to.equal(undefined);
       await isTold({ kind, id: row?.id ?? '' });
     });
   }
 
-  it('tells of a session that is changed or gone', async () => {
+  it('notifies of a session that is changed or gone', async () => {
     const session = { id: newApiKey(owner).id, userId: owner.id, hash: Buffer.alloc(32, 7) };
     const lasts = { expiresAt: new Date('2030-01-01'), createdAt: new Date('2024-01-01') };
     const creation = {
@@ -136,7 +136,7 @@ describe('the channel of changed grants', () => {
     await isTold({ kind: 'session', id: session.id });
   });
 
-  it('tells of both users, when a membership passes from one to the other', async () => {
+  it('notifies of both users, when a membership passes from one to the other', async () => {
     const other = '018cc251-f400-7000-8000-0000000000ff';
     await test.asSuperuser(
       `insert into "user" (id, name, is_owner, default_workspace_id, created_at, mac)
@@ -148,12 +148,12 @@ describe('the channel of changed grants', () => {
     await isTold({ kind: 'user', id: owner.id });
   });
 
-  it('tells that anything may have changed, when a table is emptied', async () => {
+  it('notifies that anything may have changed, when a table is emptied', async () => {
     await test.asSuperuser('truncate api_key');
     await isTold({ kind: 'any' });
   });
 
-  it('tells nothing of what is rolled back', async () => {
+  it('does not notify of what is rolled back', async () => {
     await test.asSuperuser('begin; update api_key set revoked_at = now(); rollback');
     channel.doubt();
     // What comes back was sent later.
@@ -169,7 +169,7 @@ describe('the channel of changed grants', () => {
     expect(rows).to.deep.equal([]);
   });
 
-  it('is not current from the moment on that its connection is lost, says so, and comes back', async () => {
+  it('is not current from the moment on that its connection is lost, reports it, and comes back', async () => {
     await test.asSuperuser(`select pg_terminate_backend(pid) ${listeners}`);
     await isTold({ kind: 'any' });
     expect(channel.isCurrent()).to.equal(false);

@@ -12,7 +12,7 @@ import {
   type TestStores,
 } from '../fixtures.ts';
 
-describe('the state of a row that an event tells of, since it ends with it', () => {
+describe('the prior state of a row that an event records', () => {
   let test: TestStores;
   let owner: User;
   let user: User;
@@ -89,7 +89,7 @@ describe('the state of a row that an event tells of, since it ends with it', () 
     expect(told).to.equal(Buffer.from(mac).toString('hex').slice(0, 32));
   });
 
-  it('is a user before his password was changed, and before he was deactivated', async () => {
+  it('is a user before a changed password, and before the deactivation', async () => {
     const [first, event] = [await stateOf('user', user.id), newEvent()];
     const change = { user: { ...user, passwordHash: 'second' }, formerHash: 'first', keepSession: null };
     await test.stores.accounts.changePassword({ ...change, event, eventOf: eventOfRevocation });
@@ -100,7 +100,7 @@ describe('the state of a row that an event tells of, since it ends with it', () 
     expect(await toldBy(end.id)).to.equal(second);
   });
 
-  it('is an owner before his first password, and before it was withdrawn', async () => {
+  it('is an owner before the first password, and before it was withdrawn', async () => {
     const [first, event] = [await stateOf('user', owner.id), newEvent()];
     const withPassword = { ...owner, passwordHash: 'first' };
     await test.stores.users.setFirstPassword({ user: withPassword, from: { formerHash: null }, event });

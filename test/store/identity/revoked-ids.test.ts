@@ -5,7 +5,7 @@ import { newApiKey, newEvent, openTestStores, setUpInstance, type TestStores } f
 const rows = 5_000;
 const someId = '018cc251-f400-7000-8000-000000000001';
 
-describe('the plan for looking once more at proofs', () => {
+describe('the plan for checking authentications again', () => {
   let test: TestStores;
 
   beforeEach(async () => {

@@ -196,7 +196,7 @@ describe('the database', () => {
     };
 
     for (const [place, lost] of Object.entries(lose)) {
-      it(`${place}: says so each time, the pool of two recovers, and closing ends`, async () => {
+      it(`${place}: reports it each time, the pool of two recovers, and closing ends`, async () => {
         for (let loss = 0; loss < 5; loss += 1) {
           const error = await rejectionOf(lost());
           expect(error).to.be.instanceOf(VaultError).with.property('code', 'unavailable');
@@ -216,7 +216,7 @@ describe('the database', () => {
       await until(async () => (await rejectionOf(ping(database))) === undefined);
     });
 
-    it('says that it is unavailable where nobody listens', async () => {
+    it('reports that it is unavailable where no server listens', async () => {
       const log = recordingLog();
       const nowhere = await openDatabase({
         connection: { ...test.target.connection, host: '/nowhere' },
@@ -234,7 +234,7 @@ describe('the database', () => {
       await nowhere.close();
     });
 
-    it('tells why of a transaction that is tried once only, too', async () => {
+    it('gives the reason of a transaction that is tried only once, too', async () => {
       const log = recordingLog();
       const connection = { ...test.target.connection, host: '/nowhere' };
       const away = await openDatabase({ connection, poolMax: 1, role: null, log });
@@ -245,7 +245,7 @@ describe('the database', () => {
     });
   });
 
-  it('is closed for good, also where only statements of its own were run', async () => {
+  it('is closed for good, also where only its own statements were run', async () => {
     const { connection } = test.target;
     const closed = await openDatabase({ connection, poolMax: 1, role: 'coffer_app', log: test.log });
     await ping(closed);
@@ -301,7 +301,7 @@ describe('the database', () => {
     expect(await test.asSuperuser('select 1 from workspace')).to.deep.equal([]);
   });
 
-  it('tells of a refused statement by names, and never by the values of rows', async () => {
+  it('reports a refused statement by names, and never by the values of rows', async () => {
     const secret = 'a1b2c3-value-of-a-row';
     const text = `insert into workspace (id, name, created_by, created_at) values ($1, $2, null, now())`;
     const error = await rejectionOf(database.query({ name: 'bad', text, values: [newId(), secret] }));

@@ -38,7 +38,7 @@ describe('migrating', () => {
     return work({ ...target.connection, user: name });
   }
 
-  it('runs each migration once, and says so', async () => {
+  it('runs each migration once, and logs it', async () => {
     const log = recordingLog();
     await withMigratedDatabase({ connection: target.connection, log }, nothing);
     await withMigratedDatabase({ connection: target.connection, log }, nothing);
@@ -117,14 +117,14 @@ describe('migrating', () => {
     expect(hasWorked).to.equal(false);
   });
 
-  it('says that the database is unavailable where nobody listens', async () => {
+  it('reports that the database is unavailable where no server listens', async () => {
     const nowhere = { ...target.connection, host: '/nowhere' };
     const refused = await rejectionOf(withMigratedDatabase({ connection: nowhere, log: recordingLog() }, nothing));
     expect(refused).to.be.instanceOf(DatabaseUnreachableError);
   });
 
   describe('by a user who may not create roles', () => {
-    it('works as the owner, says so, and the owner is bound by row-level security', async () => {
+    it('works as the owner, logs it, and the owner is bound by row-level security', async () => {
       // The role may be there already, by the work of others; this user was not given it.
       const log = recordingLog();
       await withPlainOwner('plain_owner', '', async (connection) => {
@@ -146,7 +146,7 @@ describe('migrating', () => {
       expect(warnings[0]).to.include('may not become coffer_app').and.include('forced row-level security');
     });
 
-    it('says that tenants are not kept apart where the owner bypasses row-level security', async () => {
+    it('reports that tenants are not kept apart where the owner bypasses row-level security', async () => {
       const log = recordingLog();
       await withPlainOwner('bypassing_owner', 'bypassrls', (connection) =>
         withMigratedDatabase({ connection, log }, nothing),

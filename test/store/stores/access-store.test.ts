@@ -61,13 +61,13 @@ describe('the access store', () => {
     });
   }
 
-  it('finds an API key with its user and all his memberships', async () => {
+  it('finds an API key with its user and all memberships', async () => {
     const { id } = await addWorkspace(test, owner);
     const second = { workspaceId: id, userId: owner.id, role: 'ADMIN', mayReveal: true } as const;
     expect(await findKey()).to.deep.equal({ apiKey, access: { user: owner, memberships: [membership, second] } });
   });
 
-  it('finds a session with its user and all his memberships', async () => {
+  it('finds a session with its user and all memberships', async () => {
     expect(await findSession()).to.deep.equal({ session, access: { user: owner, memberships: [membership] } });
   });
 
@@ -142,7 +142,7 @@ describe('the access store', () => {
     });
 
     for (const change of ['is_owner = not is_owner', `password_hash = 'x'`]) {
-      it(`takes a user for absent, and all that acts for him, after: ${change}`, async () => {
+      it(`takes a user for absent, with all keys and sessions, after: ${change}`, async () => {
         await tamper(`update "user" set ${change}`);
         expect(await findKey()).to.equal(undefined);
         expect(await findSession()).to.equal(undefined);

@@ -72,7 +72,7 @@ describe('the account store', () => {
     (await test.stores.accounts.listUsers({ ...page, signal: patience })).map(({ name }) => name);
   const find = (name: string) => test.stores.accounts.findUserByName(name, patience);
 
-  it('keeps a user with the event of it, and finds him by either spelling of his id and by his name', async () => {
+  it('keeps a user with the event of it, and finds the user by either spelling of the id and by name', async () => {
     const user = await create('alice');
     for (const reference of [{ id: user.id }, { shortId: shortIdOf(user.id) }]) {
       expect(await test.stores.accounts.findUser(reference, patience)).to.deep.equal(user);
@@ -91,14 +91,14 @@ describe('the account store', () => {
     expect(await test.asSuperuser(`select 1 from audit_event where action = 'users.create'`)).to.have.length(1);
   });
 
-  it('lets whoever never logs in have a name as others do', async () => {
+  it('lets users who never log in have the names of others', async () => {
     await create('shared', { passwordHash: null });
     const user = await create('shared');
     await create('shared', { passwordHash: null });
     expect(await find('shared')).to.deep.equal(user);
   });
 
-  it('finds nobody whose MAC is wrong', async () => {
+  it('finds no user whose MAC is wrong', async () => {
     const user = await create('alice');
     await test.asSuperuser(`update "user" set password_hash = 'x' where id = $1`, [user.id]);
     expect(await find('alice')).to.equal(undefined);
@@ -141,7 +141,7 @@ describe('the account store', () => {
     expect(await change(user, 'new')).to.equal(false);
   });
 
-  it('deactivates a user with all that proves him, each with its event, and once', async () => {
+  it('deactivates a user with all keys and sessions, each with its event, and once', async () => {
     const user = await create('alice');
     const personal = newApiKey(user, { role: null });
     const issued = newApiKey(user);
@@ -198,13 +198,13 @@ describe('the account store', () => {
     expect(first?.id).to.equal(kinds[0] === 'done' ? second.id : owner.id);
   });
 
-  it('does not count an owner whom a writer of the database made one', async () => {
+  it('does not count an owner who was inserted into the database', async () => {
     const user = await create('alice');
     await test.asSuperuser('update "user" set is_owner = true where id = $1', [user.id]);
     expect(await deactivate(owner)).to.deep.equal({ kind: 'last_owner' });
   });
 
-  it('frees the name of whoever was deactivated', async () => {
+  it('frees the name of a deactivated user', async () => {
     await deactivate(await create('alice'));
     const next = await create('alice');
     expect(await find('alice')).to.deep.equal(next);

@@ -83,7 +83,7 @@ describe('the API key store', () => {
       expect(await eventCount()).to.equal(1);
     });
 
-    it('takes another one when the first was revoked, and finds the living one', async () => {
+    it('takes another one when the first was revoked, and finds the valid one', async () => {
       const first = await named();
       await revokeNow(first.id);
       expect(await found()).to.equal(first.id);
@@ -104,7 +104,7 @@ describe('the API key store', () => {
       expect(await found()).to.equal(second.id);
     });
 
-    it('lets nobody take a revocation back by writing to the database', async () => {
+    it('does not let a database writer take a revocation back', async () => {
       const first = await named();
       await revokeNow(first.id);
       await test.asSuperuser('update api_key set revoked_at = null');
@@ -112,7 +112,7 @@ describe('the API key store', () => {
     });
   });
 
-  it('adds the user in whose name a key acts, once, where he does not exist yet', async () => {
+  it('adds the user on whose behalf a key acts, once, unless there already', async () => {
     const stranger = newUser(workspaceId, { name: 'alice' });
     const issued = [newApiKey(stranger, { workspaceId }), newApiKey(stranger, { workspaceId })];
     for (const apiKey of issued) await test.stores.apiKeys.createApiKey(apiKey, newEvent(), stranger);
@@ -193,10 +193,10 @@ describe('the API key store', () => {
     expect(await list({ size: 10 })).to.deep.equal([]);
   });
 
-  describe('when it is told of uses', () => {
+  describe('when uses are recorded', () => {
     const later = new Date(createdAt.getTime() + 1);
 
-    it('shows the last one of each key, alone and in lists, and no other change', async () => {
+    it('shows the last one of each key, by id and in lists, and no other change', async () => {
       const [one, other, unused] = [await add(), await add(), await add()];
       await record([other.id, createdAt], [one.id, later]);
       const used = [{ ...one, lastUsedAt: later }, { ...other, lastUsedAt: createdAt }, unused];

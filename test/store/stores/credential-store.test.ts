@@ -365,7 +365,7 @@ describe('the credential store', () => {
       expect(await list({ deletedToo: true })).to.deep.equal([valid, deleted]);
     });
 
-    it('can be narrowed to auth types, without regard to case', async () => {
+    it('can be filtered by auth types, without regard to case', async () => {
       const [key] = await addSeveral(1, { authType: 'API_Key' });
       const [slack] = await addSeveral(1, { authType: 'slack' });
       await addSeveral(1, { authType: 'api_key2' });
@@ -381,7 +381,7 @@ describe('the credential store', () => {
   });
 
   describe('recording uses', () => {
-    it('adds uses, keeps the latest time, and leaves revisions and other workspaces alone', async () => {
+    it('adds uses, keeps the latest time, and does not touch revisions and other workspaces', async () => {
       const one = await addCredential(test, newCredential(workspaceId));
       const other = await addCredential(test, newCredential(otherWorkspaceId));
       const late = new Date('2024-03-01T00:00:00.001Z');

@@ -242,7 +242,7 @@ describe('deleting a workspace in the database', () => {
     expect(await test.stores.purge.findUnpurged()).to.deep.equal([]);
   });
 
-  it('is left alone by the purge where keys are there, whatever somebody wrote into its row', async () => {
+  it('is not touched by the purge where keys are there, whatever was written into its row', async () => {
     await addCredential(test, newCredential(other.id));
     await test.asSuperuser('update workspace set deleted_at = now() where id = $1', [other.id]);
     await purge(other.id);

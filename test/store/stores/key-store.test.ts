@@ -52,7 +52,7 @@ describe('the key store', () => {
     expect(await store.holdsData()).to.equal(true);
   });
 
-  it('finds the keys of a workspace alone, the newest first', async () => {
+  it('finds the keys of only that workspace, the newest first', async () => {
     const { owner } = await setUpInstance(test);
     const workspace = newWorkspace();
     const maker = { workspaceId: workspace.id, userId: owner.id, role: 'ADMIN', mayReveal: true } as const;

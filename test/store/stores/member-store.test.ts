@@ -58,7 +58,7 @@ describe('the member store', () => {
     return (await test.stores.access.findApiKey(key.hash, patience))?.access.memberships;
   };
 
-  it('finds a member by either spelling of his id, and nobody who is a member elsewhere or tampered with', async () => {
+  it('finds a member by either spelling of the id, and none who is a member elsewhere or tampered with', async () => {
     const user = await addUser('ann');
     await set(user, 'EDITOR');
     const find = (reference: Reference, workspaceId = workspace.id) =>
@@ -72,7 +72,7 @@ describe('the member store', () => {
     expect(await find({ id: user.id })).to.equal(undefined);
   });
 
-  it('finds a user by either spelling of his id, and none whose MAC is wrong', async () => {
+  it('finds a user by either spelling of the id, and none whose MAC is wrong', async () => {
     const user = await addUser();
     for (const reference of [{ id: user.id }, { shortId: shortIdOf(user.id) }]) {
       expect(await test.stores.members.findUser(reference, patience)).to.deep.equal(user);
@@ -90,14 +90,14 @@ describe('the member store', () => {
     expect(await test.asSuperuser(`select 1 from audit_event where action = 'members.add'`)).to.have.length(1);
   });
 
-  it('gives a member another role in place of the one that he had', async () => {
+  it('gives a member another role in place of the former', async () => {
     const user = await addUser();
     await set(user, 'EDITOR');
     await set(user, 'VIEWER', false);
     expect(await grantsOf(user)).to.deep.equal([membershipOf(user, 'VIEWER', false)]);
   });
 
-  it('removes a member, of that workspace alone', async () => {
+  it('removes a member, of that workspace only', async () => {
     const user = await addUser();
     const other = await addWorkspace(test, user);
     await set(user, 'EDITOR');
@@ -107,7 +107,7 @@ describe('the member store', () => {
     expect(await test.asSuperuser(`select 1 from audit_event where action = 'members.remove'`)).to.have.length(1);
   });
 
-  it('keeps the last ADMIN, neither removing nor demoting him, and writes no event of it', async () => {
+  it('keeps the last ADMIN, with neither removal nor demotion, and writes no event of it', async () => {
     const user = await addUser();
     await set(user, 'EDITOR');
     expect(await remove(owner)).to.deep.equal({ kind: 'last_admin' });

@@ -41,7 +41,7 @@ describe('the user store', () => {
   const eventCount = async () => (await test.asSuperuser('select 1 from audit_event')).length;
 
   describe('of a new instance', () => {
-    it('knows nobody', async () => {
+    it('has no users', async () => {
       const { users } = test.stores;
       expect(await users.anyOwner()).to.equal(false);
       expect(await users.anyPassword()).to.equal(false);
@@ -49,7 +49,7 @@ describe('the user store', () => {
       expect(await users.findUser(newId())).to.equal(undefined);
     });
 
-    it('makes the first owner with all that is his', async () => {
+    it('makes the first owner with workspace, membership and key', async () => {
       const { workspace, owner, membership, apiKey } = await setUpInstance(test);
       const { users, access, keys } = test.stores;
       expect(await users.anyOwner()).to.equal(true);
@@ -121,7 +121,7 @@ describe('the user store', () => {
     expect(await test.asSuperuser('select 1 from api_key where revoked_at is null')).to.have.length(1);
   });
 
-  it('ends the sessions of a user with his keys, and those of no other, each with its event', async () => {
+  it('ends the sessions and keys of a user, and those of no other, each with its event', async () => {
     const { owner, apiKey, workspace } = await setUpInstance(test);
     const other = firstOf(workspace.id);
     await test.stores.users.setFirstPassword(other);
@@ -154,7 +154,7 @@ describe('the user store', () => {
   describe('after a password was withdrawn', () => {
     const passwordHash = '$argon2id$test';
 
-    it('nobody has one, and only an existing user gets another', async () => {
+    it('no user has one, and only an existing user gets another', async () => {
       const { owner, workspace } = await setUpInstance(test);
       const apiKey = newApiKey(owner, { role: null });
       await replace(apiKey);
@@ -204,7 +204,7 @@ describe('the user store', () => {
       expect(await test.stores.users.findFirstOwner()).to.deep.equal(user);
     });
 
-    it('adds a new user with his membership', async () => {
+    it('adds a new user with a membership', async () => {
       const { workspace } = await setUpInstance(test);
       const user = newUser(workspace.id, { passwordHash: '$argon2id$test' });
       const membership = { workspaceId: workspace.id, userId: user.id, role: 'EDITOR', mayReveal: false } as const;

@@ -32,7 +32,7 @@ describe('the recorder of calls that are not let in', () => {
   const missing = new VaultError('token_missing', 'no token');
   const counts = () => events.map(({ peer, count }) => `${peer} ${count}`);
 
-  it('notes what a known caller was denied, in a workspace of his own', async () => {
+  it('records what a known caller was denied, in one of their workspaces', async () => {
     await recorder.recordDenied(callIn(own), denied(own));
     await recorder.recordDenied(callIn(own), denied(foreign));
     expect(events.map(({ workspaceId }) => workspaceId)).to.deep.equal([own, own]);
@@ -46,7 +46,7 @@ describe('the recorder of calls that are not let in', () => {
     expect(events).to.deep.equal([]);
   });
 
-  it('counts the calls of nobody by address, into one event each', async () => {
+  it('counts unauthenticated calls by address, into one event each', async () => {
     for (const peer of ['10.0.0.1', '10.0.0.2', '10.0.0.1']) recorder.countUnauthenticated(peer, missing);
     await recorder.flush();
     await recorder.flush();

@@ -56,13 +56,13 @@ describe('the rules of a credential', () => {
     });
   }
 
-  it('tell an escaped backslash before u0000 from the character itself', () => {
+  it('distinguish an escaped backslash before u0000 from the character itself', () => {
     expect(faultOf(() => checkDraft({ ...draft, metadata: { text: String.raw`\u0000` } }))).to.equal(undefined);
     expect(faultOf(() => checkSecret(new Secret({ text: String.raw`\u0000` }), 100))).to.equal(undefined);
     expect(faultOf(() => checkSecret(new Secret({ text: '\0' }), 100))).to.equal('secret');
   });
 
-  it('tell a number that JSON can not spell from a null that was meant', () => {
+  it('distinguish a number that JSON cannot represent from a null that was meant', () => {
     expect(faultOf(() => checkSecret(new Secret({ list: [null], text: 'null' }), 100))).to.equal(undefined);
     for (const number of [Number.NaN, Infinity, -Infinity]) {
       expect(faultOf(() => checkSecret(new Secret({ list: [{ number }] }), 100))).to.equal('secret');

@@ -70,7 +70,7 @@ describe('a credential by its name', () => {
     expect(await refusalsOf('new')).to.deep.equal(['not_found', 'not_found']);
   });
 
-  it('is refused as by id, and the trail tells of it', async () => {
+  it('is refused as by id, and recorded in the trail', async () => {
     const { id } = await create({ isActive: false });
     expect((await refusalOf(real.vault.revealByName(real.call, 'a name'))).code).to.equal('credential_inactive');
     await real.vault.updateCredential(real.call, id, { expiresAt: real.clock.now() });

@@ -35,7 +35,7 @@ describe('naming the fields of a secret', () => {
     }
   });
 
-  it('is told in the trail, and is no use', async () => {
+  it('is recorded in the trail, and is no use', async () => {
     const credential = await create();
     await real.vault.describeSecret(real.call, credential.id);
     expect(await real.eventsOf(credential)).to.deep.equal(['credentials.create OK', 'secrets.describe OK']);
@@ -59,7 +59,7 @@ describe('naming the fields of a secret', () => {
     }
   });
 
-  it('fails, and says so in the trail, where the bytes do not open', async () => {
+  it('fails, and is recorded in the trail, where the bytes do not open', async () => {
     const credential = await create();
     await real.asSuperuser(
       `update credential_version set sealed = set_byte(sealed, length(sealed) - 1, get_byte(sealed, length(sealed) - 1) # 1)

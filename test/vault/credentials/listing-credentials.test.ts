@@ -53,7 +53,7 @@ describe('listing credentials', () => {
   }
 
   describe('by the time of creation', () => {
-    it('goes by it also where an id was given that says otherwise', async () => {
+    it('follows it also where an id was given that suggests otherwise', async () => {
       await createNamed('a');
       const given = {
         id: '00000000-0000-4000-8000-000000000001',
@@ -265,7 +265,7 @@ describe('listing credentials', () => {
   });
 
   describe('in pages', () => {
-    it('tells whether the list goes on, in the direction that was sought in', async () => {
+    it('states whether the list continues in the requested direction', async () => {
       const { b = '', c = '' } = await createNamed('a', 'b', 'c', 'd');
       expect(await pageOf({ size: 3 })).to.deep.equal(['abc', true]);
       expect(await pageOf({ size: 4 })).to.deep.equal(['abcd', false]);

@@ -13,7 +13,7 @@ async function codeOf(answer: Promise<unknown>): Promise<string> {
   return (await refusalOf(answer)).code;
 }
 
-describe('a key that is for some credentials alone', () => {
+describe('a key that is limited to some credentials', () => {
   let real: RealVault;
   let within: Credential;
   let beyond: Credential;
@@ -45,7 +45,7 @@ describe('a key that is for some credentials alone', () => {
     return names;
   };
 
-  it('lists and counts those alone, by provider, by any of its tags, by id, and by all of them together', async () => {
+  it('lists and counts only those, by provider, by any of its tags, by id, and by all of them together', async () => {
     await create({ name: 'another', provider: 'openai', tags: ['test'] });
     expect(await namesFor(call)).to.deep.equal(['within', 'another']);
     expect(await namesFor(scoped({ tags: ['billing', 'nobody has it'] }))).to.deep.equal(['within']);
@@ -98,7 +98,7 @@ describe('a key that is for some credentials alone', () => {
     expect(await codeOf(create({}, scoped({ credentialIds: [within.id] })))).to.equal('permission_denied');
   });
 
-  it('moves none out of its own sight', async () => {
+  it('moves none out of its scope', async () => {
     for (const provider of ['slack', 'openai2']) {
       expect(await codeOf(real.vault.updateCredential(call, within.id, { provider }))).to.equal('permission_denied');
     }

@@ -61,7 +61,7 @@ describe('updating a credential', () => {
     expect(await versionsOf(created)).to.deep.equal([1, 2]);
   });
 
-  it('shows the present secret and the credential to whom makes the new one', async () => {
+  it('shows the present secret and the credential to the function that makes the new one', async () => {
     const created = await create({}, { a: '1', b: '2' });
     await real.vault.updateCredential(real.call, created.id, {}, { secret: nameAsB });
     expect(await reveal(created)).to.deep.equal({ a: '1', b: 'a name', version: 2 });
@@ -90,7 +90,7 @@ describe('updating a credential', () => {
     expect((await real.vault.updateCredential(real.call, created.id, tagWithB)).tags).to.deep.equal(['a', 'b']);
   });
 
-  it('tells of the new version in the trail, or of the mere update', async () => {
+  it('records the new version in the trail, or the mere update', async () => {
     const created = await create();
     await real.vault.updateCredential(real.call, created.id, { name: 'other' });
     await real.vault.updateCredential(real.call, created.id, { name: 'third' }, replaceBy({ key: 'k2' }));
@@ -171,7 +171,7 @@ describe('updating a credential', () => {
       expect(sentBytes).to.deep.equal([true, true, true]);
     });
 
-    it('meets the limit of what was sent alone where it replaces the secret', async () => {
+    it('meets the limit of only what was sent where it replaces the secret', async () => {
       const created = await create({}, { key: 'x'.repeat(900) });
       await real.vault.updateCredential(writer(), created.id, {}, replaceBy({ key: 'y'.repeat(900) }));
       expect(await reveal(created)).to.include({ key: 'y'.repeat(900) });

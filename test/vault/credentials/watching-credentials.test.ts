@@ -98,7 +98,7 @@ describe('the watch of credentials', () => {
     }
   });
 
-  it('tells nothing of reveals, of what failed, of other things, and of other workspaces', async () => {
+  it('streams no reveals, nothing that failed, of other things, and of other workspaces', async () => {
     const news = newWatch().watchCredentials(call);
     await news.next();
     await happen('secrets.reveal', 0);
@@ -110,7 +110,7 @@ describe('the watch of credentials', () => {
     expect(await nextChange(news)).to.deep.equal(['UPDATED', id]);
   });
 
-  it('tells what is committed long after it was decided, once', async () => {
+  it('streams once what is committed long after it was decided', async () => {
     const news = newWatch().watchCredentials(call);
     await news.next();
     const late = await happen('credentials.update', 50_000);
@@ -119,7 +119,7 @@ describe('the watch of credentials', () => {
     expect(await nextChange(news)).to.deep.equal(['DELETED', next]);
   });
 
-  it('tells what a process decides whose clock is ahead, once', async () => {
+  it('streams once what a process decides whose clock is ahead', async () => {
     const news = newWatch().watchCredentials(call);
     await news.next();
     const early = await happen('credentials.update', -30_000);
@@ -128,7 +128,7 @@ describe('the watch of credentials', () => {
     expect(await nextChange(news)).to.deep.equal(['DELETED', next]);
   });
 
-  it('does not tell what was there before it began', async () => {
+  it('does not stream what was there before it began', async () => {
     await happen('credentials.create', 10);
     const news = newWatch().watchCredentials(call);
     await news.next();
@@ -149,7 +149,7 @@ describe('the watch of credentials', () => {
     expect(told).to.have.members(missed);
   });
 
-  it('misses nothing where it breaks off while it tells of long ago', async () => {
+  it('misses nothing where it breaks off while it streams the past', async () => {
     const { value } = await newWatch().watchCredentials(call).next();
     nowMs += 1_000;
     const missed = [await happen('credentials.update', 0), await happen('credentials.update', 0)];
@@ -208,7 +208,7 @@ describe('the watch of credentials', () => {
     expect((await watch.watchCredentials(call).next()).done).to.equal(false);
   });
 
-  it('is refused to whoever may not read', async () => {
+  it('is refused to callers who may not read', async () => {
     const nowhere = { ...call, caller: { ...call.caller, grants: [] } };
     expect((await refusalOf(newWatch().watchCredentials(nowhere).next())).code).to.equal('workspace_denied');
   });

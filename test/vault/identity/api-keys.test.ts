@@ -55,7 +55,7 @@ describe('the API keys of a workspace', () => {
     await test.close();
   });
 
-  /** A call of an admin of the workspace, but for what the test says of him. */
+  /** A call of an admin of the workspace, with the given differences. */
   function callBy(changes: Partial<Caller>): Call {
     const call = callIn(owner.defaultWorkspaceId, { role: 'ADMIN' });
     return { ...call, caller: { ...call.caller, ...changes } };
@@ -94,7 +94,7 @@ describe('the API keys of a workspace', () => {
       expect(revoked).to.deep.equal({ ...members, revokedAt: createdAt, lastUsedAt: null });
     });
 
-    it('are as good as absent for whoever else would revoke them', async () => {
+    it('are as good as absent for others who would revoke them', async () => {
       for (const caller of [{}, { kind: 'user' }, { userId: owner.id }] as const) {
         const refusal = await refusalOf(directory.revokeApiKey(callBy(caller), personal.owners.id));
         const absent = await refusalOf(directory.revokeApiKey(callBy(caller), newId()));
@@ -122,7 +122,7 @@ describe('the API keys of a workspace', () => {
       expect((await issue(null, { expiresAt: null })).apiKey.expiresAt).to.equal(null);
     });
 
-    it('are told of in the trail by the id of their issuer, whoever he acts for', async () => {
+    it('are in the trail with the id of their issuer, also when it acts for another user', async () => {
       const issuer = newId();
       const { apiKey } = await issue(null, { id: issuer });
       const events = await test.asSuperuser(

@@ -13,7 +13,7 @@ describe('parseCertificateName', () => {
     });
   }
 
-  it('spells hosts in lower case, and leaves URIs alone', () => {
+  it('writes hosts in lower case, and does not change URIs', () => {
     expect(parseCertificateName('DNS:Billing.EXAMPLE')).to.equal('DNS:billing.example');
     expect(parseCertificateName('URI:spiffe://example.org/Billing')).to.equal('URI:spiffe://example.org/Billing');
   });

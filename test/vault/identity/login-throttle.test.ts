@@ -28,7 +28,7 @@ describe('the throttle of logins', () => {
     expect(await failTimes(throttle, 5)).to.deep.equal([0, 0, 0, 1_000, 2_000]);
   });
 
-  it('refuses the attempt after the fifth failure, and says how long', async () => {
+  it('refuses the attempt after the fifth failure, and states for how long', async () => {
     const { throttle, setSeconds } = throttleAt(0);
     await failTimes(throttle, 5);
     setSeconds(20);

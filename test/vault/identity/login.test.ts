@@ -174,14 +174,14 @@ describe('setting the first password', () => {
     expect(hashed).to.deep.equal([]);
   });
 
-  it('says first of all that it was done already', async () => {
+  it('reports first of all that it was done already', async () => {
     const { login } = setting();
     await login.setUp(local, password, password);
     expect(await codeOf(login.setUp(remote, 'x', 'y'))).to.equal('already_set_up');
     expect(await codeOf(login.setUp(callBy(ownerCaller), 'x', 'y'))).to.equal('already_set_up');
   });
 
-  it('is for owners alone after a password was withdrawn', async () => {
+  it('is for owners only after a password was withdrawn', async () => {
     const { login, users } = setting();
     users.users.set(owner.id, { ...owner, passwordHash: withdrawnPassword(owner.id) });
     expect(await login.isSetUp()).to.equal(true);
@@ -193,7 +193,7 @@ describe('setting the first password', () => {
     expect((await login.login(remote, password)).token).to.match(/^fn_sess_/);
   });
 
-  it('says that the two differ before it says that they are short', async () => {
+  it('reports that the two differ before that they are short', async () => {
     const { login } = setting();
     expect((await refusalOf(login.setUp(local, 'x', 'y'))).details.field).to.equal('confirm');
     const short = await refusalOf(login.setUp(local, '1234567', '1234567'));

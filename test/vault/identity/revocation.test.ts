@@ -3,7 +3,7 @@ import type { Call } from '../../../src/vault/caller.ts';
 import { openRealVault, refusalOf, someDraft, someSecret, type RealVault } from '../real-vault.ts';
 
 /** A call that was let in, whose proof ends before it comes to the database: as with one that is remembered. */
-describe('revealing to a caller whose proof has ended meanwhile', () => {
+describe('revealing to a caller whose authentication was revoked meanwhile', () => {
   let real: RealVault;
   let id: string;
   let sessionCall: Call;
@@ -71,7 +71,7 @@ describe('revealing to a caller whose proof has ended meanwhile', () => {
     });
   }
 
-  it('harms nobody else in the same transaction', async () => {
+  it('harms no other call in the same transaction', async () => {
     await real.asSuperuser('delete from session');
     const calls = Array.from({ length: 40 }, (_, index) => (index % 2 === 0 ? real.call : sessionCall));
     const answers = await Promise.allSettled(calls.map(reveal));
@@ -80,7 +80,7 @@ describe('revealing to a caller whose proof has ended meanwhile', () => {
     }
   });
 
-  it('looks at the proofs of all, by whatever they name what they want', async () => {
+  it('checks the authentications of all, however they name what they want', async () => {
     await real.asSuperuser('delete from session');
     const byShortId = id.replaceAll('-', '').slice(-16).toUpperCase();
     const refusals = await Promise.all([
@@ -91,7 +91,7 @@ describe('revealing to a caller whose proof has ended meanwhile', () => {
     expect(refusals.map(({ code }) => code)).to.deep.equal(['token_invalid', 'token_invalid', 'token_invalid']);
   });
 
-  it('is answered to those whose proof was not looked up anywhere, such as users of an issuer', async () => {
+  it('is answered to those whose authentication is in no table, such as users of an issuer', async () => {
     const { caller, ...call } = sessionCall;
     const oidcCall: Call = { ...call, caller: { ...caller, authentication: 'oidc', sessionId: null } };
     expect(await reveal(oidcCall)).to.deep.equal({ key: 'k1' });

@@ -139,7 +139,7 @@ describe('a workspace that is deleted', () => {
     expect((await here.vault.describeCredential(memberCall, credentialId)).id).to.equal(credentialId);
   });
 
-  it('is deleted by owners alone, who name it', async () => {
+  it('is deleted by owners only, who name it', async () => {
     const { caller } = callIn(workspaceId, { role: 'ADMIN' });
     const byAdmin = here.directory.deleteWorkspace({ ...memberCall, caller }, workspaceId, 'doomed');
     expect((await refusalOf(byAdmin)).code).to.equal('permission_denied');

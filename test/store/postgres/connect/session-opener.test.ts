@@ -75,7 +75,7 @@ describe('opening sessions at a database', () => {
       expect((await open(url)).port).to.equal(plain.port);
     });
 
-    it('passes over one that lets nobody write, unless any will do', async () => {
+    it('passes over one that refuses writes, unless any will do', async () => {
       const url = `postgres://reader@localhost:${tls.port},localhost:${plain.port}/postgres`;
       expect((await open(url)).port).to.equal(plain.port);
       expect((await open(`${url}?target_session_attrs=read-write`)).port).to.equal(plain.port);
@@ -133,7 +133,7 @@ describe('opening sessions at a database', () => {
       expect((await open(at(tls, `sslmode=require&${own}`, 'certified'))).isEncrypted).to.equal(true);
     });
 
-    it('says in a sentence that a server offers no TLS', async () => {
+    it('reports in a sentence that a server offers no TLS', async () => {
       expect(await refusal(at(plain, 'sslmode=require'))).to.match(
         /^the database at localhost:\d+ offers no TLS[^\n]*$/,
       );
@@ -142,7 +142,7 @@ describe('opening sessions at a database', () => {
       );
     });
 
-    it('says in a sentence that the authority is not trusted', async () => {
+    it('reports in a sentence that the authority is not trusted', async () => {
       const sentence = /^the database at localhost:\d+ has a certificate of an authority that is not trusted[^\n]*$/;
       expect(await refusal(at(tls, 'sslmode=verify-full'))).to.match(sentence);
       await writeFile(join(folder, 'other.pem'), createAuthority('Another').certificate);
@@ -152,7 +152,7 @@ describe('opening sessions at a database', () => {
       }
     });
 
-    it('says in a sentence what is wrong with a file, without its path', async () => {
+    it('reports in a sentence what is wrong with a file, without its path', async () => {
       for (const [path, sentence] of [
         ['/no/hunter2.pem', /^sslrootcert in the database URL names no file that can be read \(ENOENT\)$/],
         [join(import.meta.dirname, 'hunter2'), /^sslrootcert[^\n]*ENOENT\)$/],
@@ -173,7 +173,7 @@ describe('opening sessions at a database', () => {
       ['has expired', { notAfter: new Date('2021-01-01') }, 'verify-ca', /has a certificate that has expired$/],
     ];
     for (const [title, options, mode, sentence] of certificates) {
-      it(`says in a sentence that a certificate ${title}`, async () => {
+      it(`reports in a sentence that a certificate ${title}`, async () => {
         await present(options);
         expect(await refusal(at(tls, verified(mode)))).to.match(sentence);
         await present({});

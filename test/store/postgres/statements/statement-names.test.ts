@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { StatementNames } from '../../../../src/store/postgres/statements/statement.ts';
 
 describe('the names of statements', () => {
-  it('are the same for the same text, and tell different texts apart', () => {
+  it('are the same for the same text, and differ for different texts', () => {
     const names = new StatementNames('list');
     expect([names.nameOf('a'), names.nameOf('b'), names.nameOf('a')]).to.deep.equal(['list 1', 'list 2', 'list 1']);
   });

@@ -13,7 +13,7 @@ describe('a statement', () => {
     expect(selectList('c', ['id', 'authType'])).to.equal('c."id" as "id", c."auth_type" as "authType"');
   });
 
-  it('inserts by parameters alone', () => {
+  it('inserts by parameters only', () => {
     expect(combine(insertInto('user', { id: 1, isOwner: "'" }))).to.deep.equal({
       name: '+user',
       text: 'insert into "user" ("id", "is_owner") values ($1, $2)',

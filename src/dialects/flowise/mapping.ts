@@ -48,7 +48,7 @@ export function draftFromRequest(request: CreateCredentialRequest): FlowiseDraft
   const sent = dataOf(request);
   const data = sent && withoutMarkers(sent);
   const names = Object.keys(data ?? {});
-  // A component without parameters sends an empty object; markers alone are no data.
+  // A component without parameters sends an empty object; data of markers only are none.
   if (!data || (names.length === 0 && Object.keys(sent).length > 0))
     throw invalidArgument('credentialData', 'not provided!');
   // A Flowise request has no auth type; a single value is nearly always an API key.

@@ -1,10 +1,10 @@
 import { findField, isFreeForm } from '../shared/provider-catalogue.ts';
 import type { JsonObject, JsonValue } from '../../vault/json.ts';
-import { Secret } from '../../vault/secret.ts';
+import type { Secret } from '../../vault/secret.ts';
 import type { Credential } from '../../vault/credentials/credential.ts';
 import type { SecretChange } from '../../vault/credentials/credential-change.ts';
-import { containsMask, isMask, unmask } from '../shared/masks.ts';
-import { inStoredNames, secretFieldsOf } from '../shared/secret-fields.ts';
+import { isMask, unmask } from '../shared/masks.ts';
+import { secretChangeOf, secretFieldsOf } from '../shared/secret-fields.ts';
 
 /** What Flowise shows in place of a value, and reads as "unchanged". @see https://github.com/FlowiseAI/Flowise packages/server/src/utils */
 export const blankMarker = '_FLOWISE_BLANK_07167752-1a71-43b1-bf8f-4f32252165db';
@@ -52,28 +52,12 @@ export function withoutMarkers(sent: JsonObject): JsonObject {
 
 /** Replaces the current data; a marker keeps the current value of its field. */
 export function replacedBy(data: SentData): SecretChange {
-  const needsPresent = containsMask(data.sent, isMarker);
-  return {
-    sent: new Secret(data.sent),
-    needsPresent,
-    merge: (present, credential) => {
-      const sent = inStoredNames({ ...data, dialect: dialectName, isUnchanged: isMarker }, present, credential);
-      return { secret: new Secret(unmask(sent, present.expose(), isMarker)), keepsPresent: needsPresent };
-    },
-  };
+  return secretChangeOf({ ...data, dialect: dialectName, isUnchanged: isMarker }, 'replace');
 }
 
 /** Merges data into the current ones, key by key; a marker or a mask keeps the current value of its field. */
 export function mergedOver(data: SentData): SecretChange {
-  return {
-    sent: new Secret(data.sent),
-    needsPresent: Object.keys(data.sent).length === 0 || containsMask(data.sent, isUnchanged),
-    merge: (present, credential) => {
-      const sent = inStoredNames({ ...data, dialect: dialectName, isUnchanged }, present, credential);
-      const fields = present.expose();
-      return { secret: new Secret({ ...fields, ...unmask(sent, fields, isUnchanged) }), keepsPresent: true };
-    },
-  };
+  return secretChangeOf({ ...data, dialect: dialectName, isUnchanged }, 'merge');
 }
 
 /** A field outside of the catalogue is a URL where its name ends in `url`: `baseUrl`, `UPSTASH_VECTOR_REST_URL`. */

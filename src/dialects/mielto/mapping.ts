@@ -10,8 +10,8 @@ import type { CredentialChange, SecretChange } from '../../vault/credentials/cre
 import { stateOf, type Credential, type CredentialState } from '../../vault/credentials/credential.ts';
 import type { CredentialFilter } from '../../vault/credentials/ports.ts';
 import { Secret } from '../../vault/secret.ts';
-import { containsMask, isMask, unmask } from '../shared/masks.ts';
-import { inStoredNames } from '../shared/secret-fields.ts';
+import { isMask } from '../shared/masks.ts';
+import { secretChangeOf } from '../shared/secret-fields.ts';
 import { toTimestamp } from '../shared/well-known-types.ts';
 import { authTypeMappings } from '../shared/auth-type-mapping.ts';
 
@@ -63,17 +63,7 @@ export function changeFromRequest(request: UpdateCredentialRequest, current: Cre
 
 /** Reads the change of the secret of an update; undefined where it has none. */
 export function secretChangeFromRequest({ credentials }: UpdateCredentialRequest): SecretChange | undefined {
-  if (!credentials) return undefined;
-  const needsPresent = containsMask(credentials);
-  return {
-    sent: new Secret(credentials),
-    needsPresent,
-    merge: (present, credential) => {
-      const change = { dialect: dialectName, sent: credentials, isUnchanged: isMask };
-      const sent = inStoredNames(change, present, credential);
-      return { secret: new Secret(unmask(sent, present.expose())), keepsPresent: needsPresent };
-    },
-  };
+  return credentials && secretChangeOf({ dialect: dialectName, sent: credentials, isUnchanged: isMask }, 'replace');
 }
 
 const states: ReadonlyMap<string, Exclude<CredentialState, 'DELETED'>> = new Map([

@@ -1,26 +1,26 @@
-/** What a field of a secret holds: something to be hidden, an address, or other text. */
+/** The kind of a field of a secret: a value to hide, a URL, or other text. */
 export type FieldKind = 'secret' | 'url' | 'text';
 
 /** One field of the secrets of a provider. */
 export interface ProviderField {
-  /** As Flowise's components call it. */
+  /** The name in Flowise's component. */
   readonly name: string;
   readonly label: string;
   readonly kind: FieldKind;
-  /** The same field as another dialect calls it. */
+  /** The name of the same field in another dialect. */
   readonly alias?: string;
-  /** What every value of it begins with. */
+  /** The prefix of every value. */
   readonly prefix?: string;
 }
 
-/** Whom secrets are for, as far as the vault knows him. */
+/** A service for which credentials are stored. */
 export interface Provider {
   /** The common name, in lower case. */
   readonly key: string;
   readonly displayName: string;
-  /** The name of Flowise's component, or one formed alike where Flowise has none. */
+  /** The name of Flowise's component, or one of the same form where Flowise has none. */
   readonly component: string;
-  /** Further names that dialects know him by, in lower case. */
+  /** Further names in dialects, in lower case. */
   readonly aliases: readonly string[];
   readonly fields: readonly ProviderField[];
 }
@@ -31,7 +31,7 @@ const text = (name: string, label: string): ProviderField => ({ name, label, kin
 
 type Row = readonly [displayName: string, component: string, fields: readonly ProviderField[], ...aliases: string[]];
 
-/** By their keys. The components and their fields are Flowise's. @see https://github.com/FlowiseAI/Flowise packages/components */
+/** By key. The components and their fields are Flowise's. @see https://github.com/FlowiseAI/Flowise packages/components */
 const rows = {
   airtable: ['Airtable API', 'airtableApi', [secret('accessToken', 'Access Token')]],
   anthropic: ['Anthropic API', 'anthropicApi', [secret('anthropicApiKey', 'Anthropic Api Key')], 'claude'],
@@ -126,7 +126,7 @@ const rows = {
   weaviate: ['Weaviate API', 'weaviateApi', [secret('weaviateApiKey', 'Weaviate API Key')]],
 } as const satisfies Record<string, Row>;
 
-/** Every provider that the vault knows; any other is as welcome, and all that it stores counts as secret. */
+/** The providers in the catalogue. Others are accepted as well, and all their fields count as secret. */
 export const providers: readonly Provider[] = Object.entries<Row>(rows).map(
   ([key, [displayName, component, fields, ...aliases]]) => ({ key, displayName, component, aliases, fields }),
 );
@@ -135,14 +135,14 @@ const bySpelling: ReadonlyMap<string, Provider> = new Map(
   providers.flatMap((provider) => namesOf(provider).map((name) => [name.toLowerCase(), provider])),
 );
 
-/** Finds a provider by any of his names, in any case of letters; undefined for one that the vault does not know. */
+/** Finds a provider by any of its names, in upper or lower case; undefined for one outside of the catalogue. */
 export function findProvider(name: string): Provider | undefined {
   return bySpelling.get(name.toLowerCase());
 }
 
 /**
- * Whether a provider's name says nothing about the fields of its secrets: that of one which the vault does not know, or `custom`,
- * which several dialects take for all others. Only its component, `httpApiKey`, has fields of its own.
+ * Whether the fields of a provider's secrets are unknown: for one outside of the catalogue, and for `custom`, which several dialects
+ * use for all others. Only the component of `custom`, `httpApiKey`, has known fields.
  */
 export function isFreeForm(name: string): boolean {
   const provider = findProvider(name);
@@ -152,20 +152,20 @@ export function isFreeForm(name: string): boolean {
 }
 
 /**
- * The name that a credential's provider has after a caller sent one. Another name of the present provider changes nothing: dialects
- * show a provider by a name of theirs, and their clients send that back.
+ * The provider of a credential after an update. Another name of the present provider changes nothing, since clients send back the name
+ * by which their dialect shows it.
  */
 export function providerAfter(present: string, sent: string): string {
   const provider = findProvider(sent);
   return provider !== undefined && provider === findProvider(present) ? present : sent;
 }
 
-/** The spellings that the dialects are known to store for a provider: each of his names, as it is and in upper case. */
+/** The spellings that dialects may have stored for a provider: each of its names, also in upper case. */
 export function spellingsOf(provider: Provider): readonly string[] {
   return namesOf(provider).flatMap((name) => [name, name.toUpperCase()]);
 }
 
-/** Finds a field of a provider's secrets; undefined where the vault does not know it, and it must be taken for a secret. */
+/** Finds a field of a provider's secrets; undefined for a field outside of the catalogue, which counts as secret. */
 export function findField(provider: string, name: string): ProviderField | undefined {
   return findProvider(provider)?.fields.find((field) => field.name === name || field.alias === name);
 }

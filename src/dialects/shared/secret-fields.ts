@@ -1,8 +1,10 @@
 import type { Credential } from '../../vault/credentials/credential.ts';
 import { VaultError } from '../../vault/errors.ts';
 import type { JsonObject, JsonValue } from '../../vault/json.ts';
+import { containsMask, unmask } from './masks.ts';
 import { findProvider, isFreeForm } from './provider-catalogue.ts';
-import type { Secret } from '../../vault/secret.ts';
+import { Secret } from '../../vault/secret.ts';
+import type { SecretChange } from '../../vault/credentials/credential-change.ts';
 
 /** The names under which a dialect stores the secret fields of a credential; undefined where its callers choose them. */
 type SecretFields = (provider: string) => readonly string[] | undefined;
@@ -36,6 +38,28 @@ export interface SentFields {
   readonly sent: JsonObject;
   /** Whether a value means the current one. */
   readonly isUnchanged: (value: JsonValue) => boolean;
+}
+
+/**
+ * The change that an update makes to a secret: `replace` drops the current fields that were not sent, `merge` keeps them. In both, a
+ * value that means the current one keeps it.
+ */
+export function secretChangeOf(change: SentFields, mode: 'replace' | 'merge'): SecretChange {
+  const { sent, isUnchanged } = change;
+  const merges = mode === 'merge';
+  const needsPresent = containsMask(sent, isUnchanged) || (merges && Object.keys(sent).length === 0);
+  return {
+    sent: new Secret(sent),
+    needsPresent,
+    merge: (present, credential) => {
+      const fields = present.expose();
+      const unmasked = unmask(inStoredNames(change, present, credential), fields, isUnchanged);
+      return {
+        secret: new Secret(merges ? { ...fields, ...unmasked } : unmasked),
+        keepsPresent: merges || needsPresent,
+      };
+    },
+  };
 }
 
 /**

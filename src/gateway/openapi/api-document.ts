@@ -8,11 +8,11 @@ import type { Documentation } from '../contract/documentation.ts';
 import { documentedPath, operationOf } from './operation.ts';
 
 /**
- * Describes the REST side of a dialect. Its routes are shown on their documented paths, and the mount prefix as a second server;
- * where another dialect has one of its paths, the prefix is the first.
+ * Describes the REST API of a dialect. Routes have their documented paths, and the mount prefix is a second server; where the dialect
+ * shares a path with another, the mount prefix is the first server.
  *
- * @param routes all that are served, of whatever dialect
- * @param version the product's
+ * @param routes the routes of all dialects
+ * @param version the version of the product
  * @see https://spec.openapis.org/oas/v3.1.1.html
  */
 export function createApiDocument(dialect: Dialect, routes: readonly Route[], version = '0.0.0'): JsonObject {
@@ -23,7 +23,7 @@ export function createApiDocument(dialect: Dialect, routes: readonly Route[], ve
   const plain = { url: '/' };
   const mounted = {
     url: `/${name}`,
-    description: 'Answers in this form alone, whichever API else has the same paths.',
+    description: 'Always answered by this API, also where another one has the same paths.',
   };
   const paths: Record<string, Record<string, JsonObject>> = {};
   const ordinals = new Map<Route['rpc'], number>();
@@ -43,7 +43,7 @@ export function createApiDocument(dialect: Dialect, routes: readonly Route[], ve
   };
 }
 
-/** Whether another dialect may answer one of the routes. */
+/** Whether another dialect has one of the routes as well. */
 function sharesPath(own: readonly Route[], routes: readonly Route[]): boolean {
   const others = routes.filter(({ dialect, isMounted }) => dialect !== own[0]?.dialect && !isMounted);
   const taken = new Set(others.map(keyOf));

@@ -7,30 +7,30 @@ import type { Documentation, MemberNote } from '../contract/documentation.ts';
 import { isRequiredField, isSecretField, wireNameOf } from '../routes/message-fields.ts';
 import { splitComment, facetsOf, scalarSchema, wellKnownSchema } from './field-schemas.ts';
 
-/** Which way a message goes: what is required, and what may be null, depends on it. */
+/** Whether a message is sent or answered, on which its required and nullable members depend. */
 export type Direction = 'request' | 'answer';
 
-/** The schemas of one document, which are made as they are referred to. */
+/** The component schemas of one document, created when they are first referred to. */
 export interface ComponentSchemas {
-  /** All that were referred to, by name. */
+  /** By name. */
   readonly schemas: JsonObject;
-  /** A reference to the schema of a message, or where its JSON is no object of its fields, that schema itself. */
+  /** A reference to the schema of a message; the schema itself for a well-known type with a JSON form of its own. */
   ofMessage(message: DescMessage, direction: Direction): JsonObject;
-  /** The same of a request's body, which has some of the fields of its message. */
+  /** The same for a body that holds some fields of its message. */
   ofBody(message: DescMessage, fields: readonly DescField[]): JsonObject;
-  /** What a field holds, without what it means where it stands. */
+  /** The schema of a field's value, without description and default. */
   ofValue(field: DescField, direction: Direction): JsonObject;
 }
 
-/** What the schemas are made in. */
+/** What determines the form of the schemas. */
 export interface SchemaStyle {
   readonly rest: RestStyle;
   readonly documentation: Documentation;
-  /** Messages that go both ways: as parts of requests their schemas are called `…Input`. */
+  /** Messages that are both sent and answered; in requests their schemas are named `…Input`. */
   readonly bothWays: ReadonlySet<DescMessage>;
 }
 
-/** Makes an empty set of schemas. */
+/** Creates an empty set of schemas. */
 export function createComponentSchemas(style: SchemaStyle): ComponentSchemas {
   return new Components(style);
 }
@@ -53,7 +53,7 @@ class Components implements ComponentSchemas {
     if (known) return known;
     const name = this.#nameOf(message, direction);
     if (!this.#schemas.has(name)) {
-      // Entered before its members are made, since messages may hold their own kind.
+      // Set before its members are described, since messages may be recursive.
       this.#schemas.set(name, {});
       this.#schemas.set(name, this.#ofFields(message, message.fields, direction));
     }
@@ -87,7 +87,7 @@ class Components implements ComponentSchemas {
     const { default: preset, ...value } = this.#patchedValue(field, direction);
     const { behaviour, text } = splitComment(this.#style.documentation.comments?.[fullName(field)]);
     return {
-      ...(this.#saysNull(field, direction) ? { anyOf: [value, { type: 'null' }] } : value),
+      ...(this.#isNullable(field, direction) ? { anyOf: [value, { type: 'null' }] } : value),
       ...(text && { description: text }),
       ...(preset !== undefined && { default: preset }),
       ...(direction === 'request' && behaviour === 'Output only' && { readOnly: true }),
@@ -99,7 +99,7 @@ class Components implements ComponentSchemas {
   #patchedValue(field: DescField, direction: Direction): JsonObject {
     const value = this.#plainValue(field, direction);
     const { schema } = this.#noteOf(field);
-    return this.#nameChoices(field, schema ? mergePatch(value, schema) : value);
+    return this.#nameEnum(field, schema ? mergePatch(value, schema) : value);
   }
 
   #plainValue(field: DescField, direction: Direction): JsonObject {
@@ -121,16 +121,16 @@ class Components implements ComponentSchemas {
     return scalarSchema(field.scalar, this.#style.rest.json);
   }
 
-  /** The value that means "not specified" is left out: no answer holds it, and no request gains by it. */
+  /** Without the `UNSPECIFIED` value, which no answer has and no request needs. */
   #ofEnum(enumeration: DescEnum): JsonObject {
     const names = enumeration.values.map(({ name }) => name).filter((name) => !name.endsWith('UNSPECIFIED'));
     return this.#enter(localName(enumeration), { type: 'string', enum: names }) ?? { type: 'string', enum: names };
   }
 
-  /** A choice of texts gets a name after its member: `AuthType` for `auth_type`. Where that is another schema's, it has none. */
-  #nameChoices(field: DescField, { enum: choices, ...value }: JsonObject): JsonObject {
-    if (choices === undefined) return value;
-    const schema = { ...value, enum: choices };
+  /** An enum of strings becomes a component named after its member: `AuthType` for `auth_type`, unless the name is taken. */
+  #nameEnum(field: DescField, { enum: names, ...value }: JsonObject): JsonObject {
+    if (names === undefined) return value;
+    const schema = { ...value, enum: names };
     return (value['$ref'] === undefined && this.#enter(pascalCase(field.name), schema)) || schema;
   }
 
@@ -146,11 +146,11 @@ class Components implements ComponentSchemas {
     if (required !== undefined) return required;
     if (direction === 'request') return isRequiredField(field);
     if (alwaysAnswered) return true;
-    if (schema?.['default'] !== undefined || this.#saysNull(field, direction)) return false;
+    if (schema?.['default'] !== undefined || this.#isNullable(field, direction)) return false;
     return this.#style.rest.json.unset === 'null' || !hasPresence(field);
   }
 
-  #saysNull(field: DescField, direction: Direction): boolean {
+  #isNullable(field: DescField, direction: Direction): boolean {
     const { documentation, rest } = this.#style;
     const { nullable, required } = this.#noteOf(field);
     if (nullable) return direction === 'answer';
@@ -178,7 +178,7 @@ function fullName(field: DescField): string {
   return `${field.parent.typeName}.${field.name}`;
 }
 
-/** Without its package; `State` in `Credential` is `CredentialState`. */
+/** The type name without its package: `State` in `Credential` is `CredentialState`. */
 function localName({ typeName, file }: DescMessage | DescEnum): string {
   return typeName.slice(file.proto.package.length + 1).replaceAll('.', '');
 }
@@ -199,7 +199,7 @@ function objectOr(value: JsonObject[string] | undefined): JsonObject {
   return isJsonObject(value) ? value : {};
 }
 
-/** Applies a JSON merge patch to an object: its members replace the object's, and null takes away. @see RFC 7396 */
+/** Applies a JSON merge patch: its members replace those of the object, and null removes them. @see RFC 7396 */
 export function mergePatch(target: JsonObject, patch: JsonObject): JsonObject {
   const members = new Map(Object.entries(target));
   for (const [name, value] of Object.entries(patch)) {

@@ -5,13 +5,13 @@ import type { JsonObject, JsonValue } from '../../vault/json.ts';
 import type { JsonStyle } from '../contract/dialect.ts';
 import { fieldReader, isRequiredField, rulesOf } from '../routes/message-fields.ts';
 
-/** The schema of a scalar, as the dialect spells it. @see https://protobuf.dev/programming-guides/json/ */
+/** The schema of a scalar in the dialect's JSON. @see https://protobuf.dev/programming-guides/json/ */
 export function scalarSchema(scalar: ScalarType, { int64 }: JsonStyle): JsonObject {
   const schema = scalarSchemas[scalar];
   return longs.has(scalar) && int64 === 'string' ? { ...schema, type: 'string' } : schema;
 }
 
-/** The schema of a message whose JSON is no object of its fields; undefined for any other. */
+/** The schema of a well-known type with a JSON form of its own; undefined for any other message. */
 export function wellKnownSchema(message: DescMessage, style: JsonStyle): JsonObject | undefined {
   return isWrapperDesc(message) ? scalarSchema(message.fields[0].scalar, style) : wellKnownSchemas[message.typeName];
 }
@@ -55,18 +55,18 @@ const wellKnownSchemas: Readonly<Record<string, JsonObject>> = {
 };
 
 /**
- * Says a field's protovalidate rules in JSON Schema's words, for lists and maps those of their items, too. Rules that it has no
- * words for are left out.
+ * Translates a field's protovalidate rules to JSON Schema keywords, also those of the items of lists and maps. Rules without a
+ * keyword are left out.
  *
  * @see https://json-schema.org/draft/2020-12/json-schema-validation
  */
 export function facetsOf(field: DescField): JsonObject {
-  const least = isRequiredField(field) && isImplicitText(field) ? { minLength: 1 } : {};
-  return { ...least, ...facetsOfRules(rulesOf(field)) };
+  const notEmpty = isRequiredField(field) && isStringWithoutPresence(field) ? { minLength: 1 } : {};
+  return { ...notEmpty, ...facetsOfRules(rulesOf(field)) };
 }
 
-/** A field without presence counts as missing when it is empty. */
-function isImplicitText(field: DescField): boolean {
+/** Such a field counts as missing when it is empty. */
+function isStringWithoutPresence(field: DescField): boolean {
   return field.scalar === ScalarType.STRING && field.presence === FeatureSet_FieldPresence.IMPLICIT;
 }
 
@@ -108,7 +108,7 @@ function nested(keyword: string, rules: unknown): JsonObject {
   return isMessage(rules, FieldRulesSchema) ? { [keyword]: facetsOfRules(rules) } : {};
 }
 
-/** RE2 knows a few forms that JavaScript, and with it JSON Schema, does not. */
+/** RE2 has a few forms that JavaScript and therefore JSON Schema lack. */
 function isPattern(text: unknown): text is string {
   try {
     return typeof text === 'string' && new RegExp(text, 'u').source !== '';
@@ -121,15 +121,15 @@ function toJson(value: unknown): JsonValue {
   return typeof value === 'string' || typeof value === 'boolean' ? value : Number(value);
 }
 
-/** A comment of a proto, taken apart. */
+/** The parts of a proto comment. */
 export interface SplitComment {
-  /** What a field's comment begins with. */
+  /** The word at the beginning of a field's comment. */
   readonly behaviour: 'Required' | 'Optional' | 'Output only' | undefined;
-  /** The rest of it. */
+  /** The rest of the comment. */
   readonly text: string;
 }
 
-/** Takes a comment apart: `Output only. UUID.` says that the field is output only, and that it is a UUID. */
+/** Splits a comment such as `Output only. UUID.`. */
 export function splitComment(comment = ''): SplitComment {
   const behaviour = behaviours.find((word) => comment.startsWith(`${word}.`));
   return { behaviour, text: behaviour ? comment.slice(behaviour.length + 1).trim() : comment };

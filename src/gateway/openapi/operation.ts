@@ -10,9 +10,9 @@ import { splitComment } from './field-schemas.ts';
 import type { ComponentSchemas } from './component-schemas.ts';
 
 /**
- * Describes how one route is called, and what it answers.
+ * Describes the request and the answers of one route.
  *
- * @param ordinal which of its rpc's routes it is, from 1
+ * @param ordinal the position among the routes of its rpc, from 1
  */
 export function operationOf(route: Route, ordinal: number, components: ComponentSchemas): JsonObject {
   const { dialect, httpMethod, rpc } = route;
@@ -35,7 +35,7 @@ export function operationOf(route: Route, ordinal: number, components: Component
   };
 }
 
-/** A route's path in the document's words: `{name}` for `{name=**}`. */
+/** A route's path as OpenAPI writes it: `{name}` for `{name=**}`. */
 export function documentedPath({ path }: Route): string {
   return path.replaceAll(/\{([^{}=]+)=[^{}]*\}/g, '{$1}');
 }
@@ -71,7 +71,7 @@ function refusals({ body, dialect: { documentation }, rpc }: Route): JsonObject 
   );
 }
 
-/** Each scheme is enough by itself. */
+/** Any one of the schemes is sufficient. */
 function securityOf({ documentation }: Dialect): JsonObject[] {
   return Object.keys(documentation?.securitySchemes ?? {}).map((name) => ({ [name]: [] }));
 }
@@ -80,7 +80,7 @@ function asJson(schema: JsonObject): JsonObject {
   return { 'application/json': { schema } };
 }
 
-/** The parameters of a route: its path's variables, its query's, and the headers that it takes. */
+/** The parameters of a route in its path, its query and its headers. */
 export function parametersOf(route: Route, origins: Origins, components: ComponentSchemas): readonly JsonObject[] {
   const { dialect, rpc, template } = route;
   const describe = (place: Place, field: DescField): JsonObject => parameter(place, field, dialect, components);
@@ -111,7 +111,7 @@ interface QueryField {
   readonly isRequired: boolean;
 }
 
-/** Every field of the query that text can stand for; those of nested messages behind a dot. */
+/** The fields that the query can express; those of nested messages are written after a dot. */
 function queryFields(dialect: Dialect, fields: readonly DescField[], above: readonly DescField[] = []): QueryField[] {
   return fields.flatMap((field) => {
     const trail = [...above, field];

@@ -5,17 +5,17 @@ import type { Dialect } from '../contract/dialect.ts';
 import type { RouteTable } from '../routes/route-table.ts';
 import { createApiDocument } from './api-document.ts';
 
-/** What is documented. */
+/** What the documents describe. */
 export interface DocumentsParts {
   readonly dialects: readonly Dialect[];
   readonly table: RouteTable;
-  /** The product's. */
+  /** The version of the product. */
   readonly version: string | undefined;
 }
 
 /**
- * Serves to anybody the OpenAPI document of each dialect at `/openapi/<dialect>.json`, that of the first at `/openapi.json`
- * too, and all of them to be browsed at `/docs`.
+ * Serves the OpenAPI document of each dialect at `/openapi/<dialect>.json`, the first also at `/openapi.json`, and Swagger UI with all
+ * of them at `/docs`, without authentication.
  */
 export async function serveDocuments(
   fastify: FastifyInstance,
@@ -24,7 +24,7 @@ export async function serveDocuments(
   const documents = dialects.map((dialect) => ({
     name: dialect.name,
     url: `/openapi/${dialect.name}.json`,
-    text: madeOnce(() => JSON.stringify(createApiDocument(dialect, routes, version))),
+    text: lazy(() => JSON.stringify(createApiDocument(dialect, routes, version))),
   }));
   for (const { text, url } of documents) serveJson(fastify, url, text);
   const [first] = documents;
@@ -37,26 +37,26 @@ function serveJson(fastify: FastifyInstance, url: string, text: () => string): v
   fastify.get(url, async (_request, reply) => reply.type('application/json').send(text()));
 }
 
-/** Few servers are ever asked for their documents. */
-function madeOnce(make: () => string): () => string {
-  let made: string | undefined;
-  return () => (made ??= make());
+/** Most servers never serve their documents. */
+function lazy(create: () => string): () => string {
+  let text: string | undefined;
+  return () => (text ??= create());
 }
 
-/** A document that can be chosen. */
+/** A document in Swagger UI's list. */
 export interface DocsEntry {
   readonly name: string;
   readonly url: string;
 }
 
-/** The one style that Swagger UI writes into the page: two colours of a picture. */
-const styleOfLogo = "'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='";
+/** The hash of Swagger UI's only inline style, two colours of its logo. */
+const logoStyle = "'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='";
 
-/** What the pages may load: what this server serves, and the pictures that are written into the stylesheet. */
+/** The page may load only what this server serves, and the images inside the stylesheet. */
 const contentSecurityPolicy: Readonly<Record<string, readonly string[]>> = {
   'default-src': ["'none'"],
   'script-src': ["'self'"],
-  'style-src': ["'self'", styleOfLogo],
+  'style-src': ["'self'", logoStyle],
   'img-src': ["'self'", 'data:'],
   'connect-src': ["'self'"],
   'base-uri': ["'none'"],
@@ -64,7 +64,7 @@ const contentSecurityPolicy: Readonly<Record<string, readonly string[]>> = {
   'frame-ancestors': ["'none'"],
 };
 
-/** Serves Swagger UI at `/docs`, with a choice of all documents, the first one first. It loads nothing from elsewhere. */
+/** Serves Swagger UI at `/docs`, with all documents to choose from. It loads nothing from other hosts. */
 export async function serveDocs(fastify: FastifyInstance, entries: readonly DocsEntry[]): Promise<void> {
   await fastify.register(async (scope) => {
     await scope.register(fastifySwagger, {
@@ -76,10 +76,10 @@ export async function serveDocs(fastify: FastifyInstance, entries: readonly Docs
       theme: { title: 'API documents' },
       uiConfig: {
         urls: entries.map(({ name, url }) => ({ name, url })),
-        // Tokens that were typed in are forgotten with the page.
+        // Entered tokens are not kept when the page is closed.
         persistAuthorization: false,
       },
-      // The package has room for one document; ours are elsewhere.
+      // The package's own route serves a single document.
       uiHooks: {
         onRequest: (request, reply, done) => {
           if (/^\/docs\/(json|yaml)$/.test(request.routeOptions.url ?? '')) reply.redirect('/openapi.json');

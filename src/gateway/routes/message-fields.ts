@@ -8,15 +8,15 @@ import {
 } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js';
 import assert from 'node:assert/strict';
 
-/** The field that a path of names leads to, with those on the way; either spelling of a name is taken. */
+/** The field at a path of names, with the fields on the way. */
 export interface FieldPath {
-  /** The names in the proto's spelling, joined by dots. */
+  /** The proto names, joined by dots. */
   readonly name: string;
   readonly fields: readonly [DescField, ...DescField[]];
   readonly last: DescField;
 }
 
-/** Follows names, such as `book.id`, from a message; undefined where there is no such field. */
+/** Resolves a path such as `book.id`, of proto names or JSON names; undefined where there is no such field. */
 export function resolveFieldPath(message: DescMessage, names: string): FieldPath | undefined {
   const [first, ...rest] = names.split('.');
   const head = first === undefined ? undefined : findField(message, first);
@@ -37,7 +37,7 @@ export function findField(message: DescMessage, name: string): DescField | undef
   return message.fields.find((field) => field.name === name || field.jsonName === name);
 }
 
-/** Tells whether a field holds a secret: its value is never shown in an error. */
+/** Whether a field is secret, so that its value is never shown in an error. */
 export function isSecretField(field: DescField): boolean {
   return field.proto.options?.debugRedact === true;
 }
@@ -47,7 +47,7 @@ export function wireNameOf(field: DescField, names: 'proto' | 'json'): string {
   return names === 'proto' ? field.name : field.jsonName;
 }
 
-/** Makes what reads a field of a message; it answers undefined where the field has presence and is not set. */
+/** Creates a function that reads a field of a message: undefined where the field has presence and is not set. */
 export function fieldReader(field: DescField): (message: object) => unknown {
   const { localName, oneof } = field;
   if (!oneof) return (message): unknown => Reflect.get(message, localName);
@@ -63,12 +63,12 @@ export function rulesOf(field: DescField): FieldRules | undefined {
   return hasOption(field, fieldRules) ? getOption(field, fieldRules) : undefined;
 }
 
-/** Tells whether a request must hold the field. */
+/** Whether the field is required in a request. */
 export function isRequiredField(field: DescField): boolean {
   return rulesOf(field)?.required === true;
 }
 
-/** The most items of a list, or pairs of a map, that the field's rules let pass; Infinity where they set no limit. */
+/** The most items of a list or pairs of a map by the field's rules; Infinity without a limit. */
 export function itemsMaxOf(field: DescField): number {
   const { type } = rulesOf(field) ?? {};
   if (type?.case === 'repeated' && isFieldSet(type.value, RepeatedRulesSchema.field.maxItems))
@@ -77,7 +77,7 @@ export function itemsMaxOf(field: DescField): number {
   return Infinity;
 }
 
-/** What is to be done with the members of a message type, compiled when it is first asked for. */
+/** Compiles something for each member of a message type, when it is first requested. */
 export function compileMembers<Member>(
   compile: (field: DescField, membersOf: (message: DescMessage) => readonly Member[]) => Member | undefined,
 ): (message: DescMessage) => readonly Member[] {
@@ -86,7 +86,7 @@ export function compileMembers<Member>(
     const known = compiled.get(message);
     if (known) return known;
     const members: Member[] = [];
-    // Entered before its members are compiled, since messages may hold their own kind.
+    // Set before its members are compiled, since message types may be recursive.
     compiled.set(message, members);
     for (const field of message.fields) {
       const member = compile(field, membersOf);

@@ -1,24 +1,24 @@
-/** One step of a template: a literal segment, any one segment, or one segment or more. */
+/** One step of a template: a literal segment, any one segment (`*`), or one or more segments (`**`). */
 export type TemplateStep =
   { readonly kind: 'literal'; readonly text: string } | { readonly kind: 'one' } | { readonly kind: 'many' };
 
-/** A variable of a template, and the steps that it covers; `to` is the first one behind it. */
+/** A variable of a template with the steps that it covers, from `from` to before `to`. */
 export interface TemplateVariable {
-  /** Names of fields, joined by dots. */
+  /** Field names, joined by dots. */
   readonly fieldPath: string;
   readonly from: number;
   readonly to: number;
 }
 
-/** A `google.api.http` path, read. */
+/** A parsed `google.api.http` path. */
 export interface PathTemplate {
   readonly steps: readonly TemplateStep[];
   readonly variables: readonly TemplateVariable[];
-  /** What follows the last `:`, where the last step is a variable or a wildcard. */
+  /** The part after the last `:`, where the last step is a variable or a wildcard. */
   readonly verb: string | undefined;
 }
 
-/** What a template matches, without the names of its variables: templates of one shape match the same paths. */
+/** A template without the names of its variables: templates of the same shape match the same paths. */
 export function shapeOf(template: PathTemplate): string {
   const steps = template.steps.map((step) => (step.kind === 'literal' ? step.text : wildcards[step.kind]));
   return `/${steps.join('/')}${template.verb === undefined ? '' : `:${template.verb}`}`;
@@ -27,19 +27,19 @@ export function shapeOf(template: PathTemplate): string {
 const wildcards = { one: '*', many: '**' } as const;
 
 /**
- * Reads a path template: `/v1/shelves/{shelf}/books/{id}:lend`, `/v5/credentials/name/{name=**}/secret`. Unlike the original
- * grammar it takes literals behind `**`, and a slash at the end, which has no meaning.
+ * Parses a path template: `/v1/shelves/{shelf}/books/{id}:lend`, `/v5/credentials/name/{name=**}/secret`. Beyond the original grammar
+ * it accepts literals after `**`, and a trailing slash, which is ignored.
  *
- * @throws Error where the text is not a template, or holds `**` or a variable twice
+ * @throws Error where the text is not a template, or contains `**` or a variable twice
  * @see https://github.com/googleapis/googleapis/blob/master/google/api/http.proto
  */
 export function parsePathTemplate(text: string): PathTemplate {
-  if (!text.startsWith('/')) throw malformed(text, 'begins without a slash');
+  if (!text.startsWith('/')) throw malformed(text, 'does not begin with a slash');
   const { path, verb } = splitVerb(text.endsWith('/') && text !== '/' ? text.slice(0, -1) : text);
   const steps: TemplateStep[] = [];
   const variables: TemplateVariable[] = [];
   const segments = splitSegments(path);
-  if (segments.join('/') !== path.slice(1)) throw malformed(text, 'holds a brace that is not closed');
+  if (segments.join('/') !== path.slice(1)) throw malformed(text, 'has a brace that is not closed');
   for (const segment of segments) {
     const variable = /^\{([a-z][A-Za-z0-9_.]*)(?:=([^{}]+))?\}$/.exec(segment);
     const from = steps.length;
@@ -47,13 +47,13 @@ export function parsePathTemplate(text: string): PathTemplate {
     const fieldPath = variable?.[1];
     if (fieldPath !== undefined) variables.push({ fieldPath, from, to: steps.length });
   }
-  if (steps.filter(({ kind }) => kind === 'many').length > 1) throw malformed(text, 'holds ** twice');
+  if (steps.filter(({ kind }) => kind === 'many').length > 1) throw malformed(text, 'has ** twice');
   const names = new Set(variables.map(({ fieldPath }) => fieldPath));
   if (names.size < variables.length) throw malformed(text, 'names a variable twice');
   return joinLiteralVerb(steps, variables, verb);
 }
 
-/** `/books:lendAll` needs no verb: its last step is the literal `books:lendAll`. */
+/** After a literal, the verb is a part of the literal: the last step of `/books:lendAll` is `books:lendAll`. */
 function joinLiteralVerb(
   steps: readonly TemplateStep[],
   variables: readonly TemplateVariable[],
@@ -71,7 +71,7 @@ function joinLiteralVerb(
 function parseStep(text: string, template: string): TemplateStep {
   if (text === '*') return { kind: 'one' };
   if (text === '**') return { kind: 'many' };
-  if (!/^[A-Za-z0-9._~-]+$/.test(text)) throw malformed(template, 'holds a segment that is no literal');
+  if (!/^[A-Za-z0-9._~-]+$/.test(text)) throw malformed(template, 'has a segment that is no literal');
   return { kind: 'literal', text };
 }
 
@@ -80,7 +80,7 @@ function splitVerb(text: string): { readonly path: string; readonly verb: string
   return verb ? { path: text.slice(0, verb.index), verb: verb[1] } : { path: text, verb: undefined };
 }
 
-/** At the slashes outside of braces. */
+/** Splits at the slashes outside of braces. */
 function splitSegments(path: string): string[] {
   return path.slice(1).match(/(?:\{[^}]*\}|[^/{])+|(?<=\/)(?=\/|$)/g) ?? [];
 }

@@ -1,37 +1,37 @@
 import { shapeOf, type PathTemplate, type TemplateStep } from './path-template.ts';
 
-/** A request's path, split at its slashes; a slash at the end is dropped. */
+/** The segments of a request's path, without a trailing slash. */
 export interface SplitPath {
   readonly raw: readonly string[];
-  /** The same segments, percent-decoded. */
+  /** Percent-decoded. */
   readonly decoded: readonly string[];
 }
 
-/** A template that fits a path, with what its variables hold. */
+/** A template that matches a path, with the values of its variables. */
 export interface PathMatch<Entry> {
   readonly entry: Entry;
   readonly variables: Readonly<Record<string, string>>;
 }
 
-/** Finds the entries whose templates fit a path. */
+/** Finds the entries whose templates match a path. */
 export interface PathTree<Entry> {
   add(template: PathTemplate, entry: Entry): void;
   /**
-   * The matches, in groups of templates that are equally specific, the most specific first: at the first step where two
-   * differ, a literal beats a variable, and a single segment beats `**`.
+   * The matches in groups of equally specific templates, the most specific first: at the first step where two templates differ, a
+   * literal precedes a variable, and a single segment precedes `**`.
    */
   find(path: SplitPath): readonly (readonly PathMatch<Entry>[])[];
-  /** The entries below the longest literal beginning that some template shares with the path; none where that is empty. */
+  /** The entries below the longest literal prefix that a template shares with the path; none without such a prefix. */
   findNeighbours(path: SplitPath): readonly Entry[];
 }
 
 const notAscii = /[^\0-\x7f]/;
 
 /**
- * Splits and decodes a path. Every variable is decoded fully, also one of several segments: google.api.http would keep `%2F`
- * there, but the one API that has such a path takes names that hold a slash, which its clients spell either way.
+ * Splits and decodes a path. Variables of several segments are decoded fully as well: google.api.http would keep `%2F`, but in the
+ * one API with such a path, names contain slashes, and its clients send them encoded or not.
  *
- * @returns undefined where a byte is no ASCII, a percent sign is not followed by two hex digits, or what is encoded is not UTF-8
+ * @returns undefined for a path that is not ASCII, or not percent-encoded UTF-8
  */
 export function splitPath(path: string): SplitPath | undefined {
   if (notAscii.test(path)) return undefined;
@@ -47,7 +47,7 @@ export function splitPath(path: string): SplitPath | undefined {
 interface Node<Entry> {
   readonly literals: Map<string, Node<Entry>>;
   one: Node<Entry> | undefined;
-  /** Templates whose next step is `**`, those of one shape together. */
+  /** Templates whose next step is `**`, grouped by shape. */
   readonly many: Leaf<Entry>[][];
   readonly leaves: Leaf<Entry>[];
   readonly below: Entry[];
@@ -56,11 +56,11 @@ interface Node<Entry> {
 interface Leaf<Entry> {
   readonly template: PathTemplate;
   readonly entry: Entry;
-  /** Where `**` stands among the steps, or behind all of them. */
+  /** The index of `**` among the steps; their number without one. */
   readonly manyAt: number;
 }
 
-/** Makes an empty tree. */
+/** Creates an empty tree. */
 export function createPathTree<Entry>(): PathTree<Entry> {
   const root = createNode<Entry>();
   return {
@@ -109,7 +109,7 @@ function addMany<Entry>(many: Leaf<Entry>[][], leaf: Leaf<Entry>): void {
   const alike = many.find(([first]) => first && shapeOf(first.template) === shape);
   if (alike) alike.push(leaf);
   else many.push([leaf]);
-  // Behind `**`, more literals are more specific.
+  // After `**`, more literals are more specific.
   many.sort(([left], [right]) => (right?.template.steps.length ?? 0) - (left?.template.steps.length ?? 0));
 }
 
@@ -135,7 +135,7 @@ function collect<Entry>(node: Node<Entry>, path: SplitPath, at: number, groups: 
   }
 }
 
-/** Where a template has the path's verb, the verb is one: then it is no part of a variable of another template. */
+/** Templates with the path's verb take precedence; in the others, the verb would be a part of a variable. */
 function addLeaves<Entry>(node: Node<Entry>, path: SplitPath, groups: PathMatch<Entry>[][]): void {
   const verb = verbOf(path);
   const withVerb = verb === undefined ? [] : node.leaves.filter(({ template }) => template.verb === verb);
@@ -143,7 +143,7 @@ function addLeaves<Entry>(node: Node<Entry>, path: SplitPath, groups: PathMatch<
   if (leaves.length > 0) groups.push(leaves.map((leaf) => toMatch(leaf, path, 0)));
 }
 
-/** An encoded colon is a part of the segment, not the beginning of a verb. */
+/** An encoded colon is a part of its segment, and begins no verb. */
 function verbOf(path: SplitPath): string | undefined {
   const last = path.raw.at(-1) ?? '';
   const colon = last.lastIndexOf(':');
@@ -152,18 +152,18 @@ function verbOf(path: SplitPath): string | undefined {
 
 function matchMany<Entry>(leaf: Leaf<Entry>, path: SplitPath, at: number): PathMatch<Entry> | undefined {
   const { steps, verb } = leaf.template;
-  const behind = steps.slice(at + 1);
-  const taken = path.decoded.length - at - behind.length;
+  const rest = steps.slice(at + 1);
+  const taken = path.decoded.length - at - rest.length;
   if (taken < 1 || (taken === 1 && path.decoded[at] === '')) return undefined;
   if (verb !== undefined && verbOf(path) !== verb) return undefined;
-  const fits = behind.every((step, index) => {
+  const matches = rest.every((step, index) => {
     const segment = path.decoded[at + taken + index];
     return step.kind === 'literal' ? step.text === segment : segment !== '';
   });
-  return fits ? toMatch(leaf, path, taken - 1) : undefined;
+  return matches ? toMatch(leaf, path, taken - 1) : undefined;
 }
 
-/** @param extra how many segments `**` covers beyond the first */
+/** @param extra the number of segments that `**` covers beyond the first */
 function toMatch<Entry>({ template, entry, manyAt }: Leaf<Entry>, path: SplitPath, extra: number): PathMatch<Entry> {
   const variables: Record<string, string> = {};
   for (const { fieldPath, from, to } of template.variables) {

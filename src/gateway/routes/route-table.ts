@@ -10,34 +10,34 @@ import { findField, resolveFieldPath } from './message-fields.ts';
 import { parsePathTemplate, shapeOf, type PathTemplate } from './path-template.ts';
 import { createPathTree, splitPath, type PathMatch, type PathTree, type SplitPath } from './path-tree.ts';
 
-/** What of a request its body holds. */
+/** The fields of a request that its body holds. */
 export type BodyBinding =
   { readonly kind: 'none' } | { readonly kind: 'all' } | { readonly kind: 'field'; readonly field: DescField };
 
-/** One way to call an rpc by REST. */
+/** One way to call an rpc over REST. */
 export interface Route {
   readonly dialect: Dialect;
-  /** One that answers with a stream is served as server-sent events. */
+  /** Streams are served as server-sent events. */
   readonly rpc: BoundRpc | BoundStream;
   readonly httpMethod: string;
-  /** As it is documented, behind the mount prefix where it is served there. */
+  /** The documented path, or that path below the mount prefix. */
   readonly path: string;
-  /** Whether that is below the mount prefix. */
+  /** Whether the path is below the mount prefix. */
   readonly isMounted: boolean;
   readonly template: PathTemplate;
   readonly body: BodyBinding;
-  /** The field of the response that is the answer; undefined where all of it is. */
+  /** The field of the response that is answered; undefined for the whole response. */
   readonly responseField: DescField | undefined;
 }
 
-/** What a method and a path mean. */
+/** The routes of a method and a path. */
 export type RouteMatch =
-  /** Several candidates where dialects share a path; each is of another dialect. */
+  /** Several candidates, each of another dialect, where dialects share a path. */
   | { readonly kind: 'found'; readonly candidates: readonly PathMatch<Route>[] }
   | { readonly kind: 'method_not_allowed'; readonly allow: ReadonlyMap<Dialect, readonly string[]> }
-  /** With the dialects to which the beginning of the path belongs. */
+  /** With the dialects that have routes with the same prefix. */
   | { readonly kind: 'not_found'; readonly dialects: readonly Dialect[] }
-  /** The path is not properly percent-encoded. */
+  /** The path is not percent-encoded UTF-8. */
   | { readonly kind: 'malformed' };
 
 /** All REST routes of all dialects. */
@@ -45,15 +45,15 @@ export interface RouteTable {
   readonly routes: readonly Route[];
   /** @param path without the query, still percent-encoded */
   match(httpMethod: string, path: string): RouteMatch;
-  /** The methods that any dialect has at a path; undefined where there is none. */
+  /** The methods of all dialects at a path; undefined where there is no route. */
   allowedMethods(path: string): readonly string[] | undefined;
 }
 
 /**
- * Reads the routes out of the `google.api.http` annotations of every rpc, each at its documented path and below the mount
- * prefix `/<dialect>`. An rpc without the annotation has none.
+ * Reads the routes from the `google.api.http` annotations of all rpcs. Each is served at its documented path and below the mount
+ * prefix `/<dialect>`; an rpc without the annotation has no route.
  *
- * @throws Error where an annotation asks for what the gateway does not do, or two rpcs of one dialect have the same route
+ * @throws Error where an annotation uses a feature that the gateway lacks, or two rpcs of one dialect have the same route
  */
 export function createRouteTable(dialects: readonly Dialect[]): RouteTable {
   const tree = createPathTree<Route>();
@@ -106,7 +106,7 @@ function routesOf(dialect: Dialect): Route[] {
   });
 }
 
-/** The route at its documented path, and the one below the mount prefix. */
+/** The route at its documented path and the one below the mount prefix. */
 function bind(dialect: Dialect, rpc: Route['rpc'], rule: HttpRule): Route[] {
   const { httpMethod, path } = patternOf(rpc.method, rule);
   const body = bodyOf(rpc.method, rule, httpMethod);
@@ -123,7 +123,7 @@ function patternOf(method: DescMethod, rule: HttpRule): { readonly httpMethod: s
   const { pattern } = rule;
   if (rule.selector !== '') throw unsupported(method, 'a selector');
   if (pattern.case === undefined || pattern.case === 'custom')
-    throw unsupported(method, 'another method than the five');
+    throw unsupported(method, 'a method other than the five');
   return { httpMethod: pattern.case.toUpperCase(), path: pattern.value };
 }
 
@@ -163,11 +163,11 @@ function refuseDuplicates(routes: readonly Route[]): void {
 }
 
 function unsupported(method: DescMethod, what: string): Error {
-  return new Error(`${method.parent.typeName}.${method.name} has ${what}: google.api.http is not served like that`);
+  return new Error(`${method.parent.typeName}.${method.name} has ${what}: google.api.http does not support this here`);
 }
 
 /**
- * Adds `HEAD` where there is `GET`: a path that has the one has the other.
+ * Adds `HEAD` to methods with `GET`.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-9.1
  */
@@ -175,30 +175,30 @@ export function withHead(methods: readonly string[]): readonly string[] {
   return [...new Set([...methods, ...(methods.includes('GET') ? ['HEAD'] : [])])].toSorted();
 }
 
-/** The method whose routes answer a request: `HEAD` is answered as `GET` is, but for the body. */
+/** The method by which routes are found: `HEAD` is answered as `GET` without the body. */
 export function answeringMethod(httpMethod: string): string {
   return httpMethod === 'HEAD' ? 'GET' : httpMethod;
 }
 
-/** What a request shows of the dialect that it is meant for, when its path belongs to several. */
+/** What identifies the dialect of a request whose path belongs to several. */
 export interface SharedPathRequest {
-  /** As it was sent, without the query. */
+  /** The path as it was sent, without the query. */
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: RequestHeaders;
-  /** Undefined where nobody has proved who he is. */
+  /** Undefined without authentication. */
   readonly caller: Caller | undefined;
-  /** The dialect that the caller's API key was issued for. */
+  /** The dialect for which the caller's API key was issued. */
   readonly callerDialect: string | undefined;
-  /** Undefined where nobody has proved who he is, and where none was sent. */
+  /** Undefined without authentication, and where none was sent. */
   readonly body: JsonValue | undefined;
-  /** What the path's variables hold, decoded, in their order. */
+  /** The decoded values of the path's variables, in their order. */
   readonly pathValues: readonly string[];
-  /** Aborted when the client goes away. */
+  /** Aborted when the client disconnects. */
   readonly signal: AbortSignal;
 }
 
-/** Chooses who answers a path that several dialects share; without a choice the first of them does. */
+/** Chooses the dialect that answers a shared path; undefined for the first candidate. */
 export type ChooseDialect = (
   candidates: readonly string[],
   request: SharedPathRequest,

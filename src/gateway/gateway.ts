@@ -43,7 +43,7 @@ import { createMetricsTokenCheck, serveMetrics } from './system/serve-metrics.ts
 import { registerProbes, stoppable, type Readiness, type StoppableReadiness } from './system/readiness.ts';
 import { reflectionPaths } from './system/reflection.ts';
 import { countRequests } from './system/request-metrics.ts';
-import { refuseCrowdedCall, registerSystemServices } from './system/system-services.ts';
+import { rejectCrowdedCall, registerSystemServices } from './system/system-services.ts';
 
 /** A server certificate, and which clients may connect. */
 export type GatewayTls = PortTls;
@@ -228,7 +228,7 @@ function beginExchange({ exchanges, bodyBytesMax }: GatewayParts, request: Fasti
 /** Serves what belongs to no dialect: probes, the front page, metrics, fixed answers and documents. */
 async function serveSystem(scope: FastifyInstance, parts: GatewayParts): Promise<void> {
   const { allowed, dialects, exchanges, metrics: registry, metricsToken = null, readiness, table, version } = parts;
-  allowed.noteSystemPaths(scope);
+  allowed.recordSystemPaths(scope);
   registerProbes(scope, readiness);
   serveFrontPage(scope);
   const isMetricsToken = createMetricsTokenCheck(metricsToken);
@@ -247,7 +247,7 @@ function serveRpcs(scope: FastifyInstance, parts: GatewayParts, rpcs: RpcService
     rpcs,
     exchangeOf: (request) => exchanges.of(request),
     addServices: (router) => registerSystemServices(router, parts),
-    checkServices: refuseCrowdedCall,
+    checkServices: rejectCrowdedCall,
     overdue: overdue.signal,
   });
 }

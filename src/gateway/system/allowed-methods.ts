@@ -6,20 +6,20 @@ import type { RouteTable } from '../routes/route-table.ts';
 
 const everyMethod = ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT'] as const;
 
-/** Knows which methods a path has, whatever answers there. */
+/** The methods of every path: rpcs, REST routes and the server's own paths. */
 export class AllowedMethods {
   readonly #table: RouteTable;
   readonly #rpcsByPath: ReadonlyMap<string, DescMethod>;
   readonly #systemPaths = new Set<string>();
 
-  /** @param rpcs those that have a path of their own */
+  /** @param rpcs the rpcs of all dialects */
   constructor(table: RouteTable, rpcs: readonly DescMethod[]) {
     this.#table = table;
     this.#rpcsByPath = new Map(rpcs.map((rpc) => [`/${rpc.parent.typeName}/${rpc.name}`, rpc]));
   }
 
-  /** Notes the server's own paths, such as `/healthz`, as they are registered in a scope. All of them are there for GET. */
-  noteSystemPaths(scope: FastifyInstance): void {
+  /** Records the server's own paths, such as `/healthz`, as they are registered in a scope. All of them answer GET. */
+  recordSystemPaths(scope: FastifyInstance): void {
     scope.addHook('onRoute', ({ url }) => void this.#systemPaths.add(url));
   }
 
@@ -29,7 +29,7 @@ export class AllowedMethods {
     return isKnown ? withHead(['GET']) : undefined;
   }
 
-  /** The methods of any path, or of the server as a whole for `*`; undefined where there is no such path. */
+  /** The methods of a path, or of the server for `*`; undefined for an unknown path. */
   of(path: string): readonly string[] | undefined {
     if (path === '*') return everyMethod;
     const rpc = this.#rpcsByPath.get(path);
@@ -37,12 +37,12 @@ export class AllowedMethods {
   }
 }
 
-/** A path that ends in an asterisk stands for all below it. */
+/** A path that ends in an asterisk covers all paths below it. */
 function isBelow(known: string, path: string): boolean {
   return known.endsWith('*') && path.startsWith(known.slice(0, -1));
 }
 
-/** Connect takes calls without side effects by GET, too. @see https://connectrpc.com/docs/protocol#unary-get-request */
+/** Connect also answers calls without side effects by GET. @see https://connectrpc.com/docs/protocol#unary-get-request */
 function methodsOfRpc({ idempotency, methodKind }: DescMethod): readonly string[] {
   const mayGet = methodKind === 'unary' && idempotency === IdempotencyLevel.NO_SIDE_EFFECTS;
   return withHead(mayGet ? ['GET', 'POST'] : ['POST']);

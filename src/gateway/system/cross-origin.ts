@@ -5,14 +5,14 @@ import type { IncomingMessage } from 'node:http';
 
 const options = {
   methods: [...new Set([...connectCors.allowedMethods, 'HEAD', 'PUT', 'PATCH', 'DELETE'])],
-  // Without a list of allowed headers those that are asked for are allowed: the dialects' clients send many of their own.
+  // Without a list, all requested headers are allowed: the clients of the dialects send many of their own.
   exposedHeaders: [...connectCors.exposedHeaders, 'etag', 'retry-after', 'www-authenticate', 'x-request-id'],
   maxAge: 7_200,
 };
 
 /**
- * Pages of the configured origins may call by every protocol. Those that are listed may send credentials, as some pages always
- * do, although no cookie is looked at: pages hold their tokens themselves. Where any origin may call, none may send credentials.
+ * Allows pages of the configured origins to call over every protocol. Listed origins may send credentials, as some pages always do,
+ * although cookies are ignored; with `*`, no origin may send credentials.
  */
 export async function registerCors(fastify: FastifyInstance, origins: readonly string[]): Promise<void> {
   if (origins.length === 0) return;
@@ -24,7 +24,7 @@ export async function registerCors(fastify: FastifyInstance, origins: readonly s
   });
 }
 
-/** Whether a browser asks, before it lets a page call, what the page may send. @see https://fetch.spec.whatwg.org/#cors-preflight-request */
+/** Whether a request is a CORS preflight. @see https://fetch.spec.whatwg.org/#cors-preflight-request */
 export function isPreflight({ headers }: IncomingMessage): boolean {
   return headers.origin !== undefined && headers['access-control-request-method'] !== undefined;
 }

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Dialect } from '../contract/dialect.ts';
 
-/** No script, no style, nothing from elsewhere. */
+/** No scripts, no styles, nothing from other hosts. */
 const contentSecurityPolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const page = `<!doctype html>
@@ -18,7 +18,7 @@ const page = `<!doctype html>
 </html>
 `;
 
-/** Answers `/` with where the documents are: to a browser as a page, to other clients in JSON. */
+/** Answers `/` with links to the documents: as a page for browsers, in JSON for other clients. */
 export function serveFrontPage(fastify: FastifyInstance): void {
   fastify.route({
     method: ['GET', 'HEAD'],
@@ -31,7 +31,7 @@ export function serveFrontPage(fastify: FastifyInstance): void {
   });
 }
 
-/** Serves what dialects always answer alike, at its documented path and below the mount prefix, with and without a last slash. */
+/** Serves the fixed answers of dialects at their documented paths and below the mount prefixes, also with a trailing slash. */
 export function serveFixedAnswers(fastify: FastifyInstance, dialects: readonly Dialect[]): void {
   for (const { fixedAnswers = [], name } of dialects) {
     for (const { path, contentType, body } of fixedAnswers) {

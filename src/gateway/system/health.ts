@@ -1,22 +1,22 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { ConnectRouter } from '@connectrpc/connect';
 import { Health, HealthCheckResponse_ServingStatus as Status } from '../../../gen/health/v1/health_pb.ts';
-import { beginStreamTime } from './public-stream.ts';
+import { limitStreamTime } from './public-stream.ts';
 import type { Readiness } from './readiness.ts';
 
-/** What health is served with. */
+/** What the health service needs. */
 export interface HealthParts {
   readonly services: readonly string[];
   readonly readiness: Readiness;
   /** Aborted when the server stops. */
   readonly stopping: AbortSignal;
-  /** How long a watch lasts; then it ends with UNAVAILABLE, and its client begins it again. */
+  /** The longest duration of a watch, which then ends with UNAVAILABLE for its client to open it again. */
   readonly streamMs: number;
 }
 
 /**
- * Serves `grpc.health.v1`: the server as a whole under the empty name, and each service under its own. All of them stand and
- * fall with the readiness.
+ * Serves `grpc.health.v1`: the server under the empty name, and each service under its name. The status of all is the server's
+ * readiness.
  *
  * @see https://github.com/grpc/grpc/blob/master/doc/health-checking.md
  */
@@ -31,7 +31,7 @@ export function registerHealth(router: ConnectRouter, parts: HealthParts): void 
     list: () => ({ statuses: Object.fromEntries([...names].map((name) => [name, { status: current() }])) }),
     async *watch({ service }, { signal }) {
       const isKnown = names.has(service);
-      using time = beginStreamTime(parts.streamMs);
+      using time = limitStreamTime(parts.streamMs);
       const ended = AbortSignal.any([signal, parts.stopping, time.signal]);
       const changes = changesOf(parts.readiness, ended);
       while (await changes.next()) yield { status: isKnown ? current() : Status.SERVICE_UNKNOWN };
@@ -43,9 +43,9 @@ export function registerHealth(router: ConnectRouter, parts: HealthParts): void 
   });
 }
 
-/** Changes of a readiness, of which those that come together count once. */
+/** The changes of a readiness; several changes before `next` count as one. */
 interface Changes {
-  /** Resolves at once the first time, then after a change; false when the signal was aborted. */
+  /** Resolves immediately at first, then after a change; false once the signal is aborted. */
   next(): Promise<boolean>;
 }
 

@@ -7,7 +7,7 @@ import { connectionsMaxDefault, defaultPortTimeouts, type PortTimeouts } from '.
 import { compileTrustedProxies } from '../port/peer-address.ts';
 import { UnreadAnswers, unreadBytesDefaults, type UnreadLimits } from '../port/unread-answers.ts';
 
-/** What connections are limited with, as `GatewayOptions` has it. */
+/** The options of a gateway that concern connections. */
 export interface ConnectionOptions {
   readonly connectionsMax?: number;
   readonly connectionsPerAddress?: number;
@@ -15,28 +15,28 @@ export interface ConnectionOptions {
   readonly trustedProxies?: readonly string[];
   readonly unreadBytes?: Partial<Omit<UnreadLimits, 'unreadMs'>>;
   readonly log: Logger;
-  /** Without it, nothing is counted. */
+  /** Without it, there are no metrics. */
   readonly metrics?: Registry;
 }
 
-/** The connections of a gateway, and what is limited on them. */
+/** The connections of a gateway with their limits. */
 export interface LimitedConnections {
   readonly connections: Connections;
   readonly forwardedCalls: ForwardedCalls;
   readonly unreadAnswers: UnreadAnswers;
 }
 
-/** How often the log reports that connections of one kind are closed. */
+/** The interval of warnings about connections closed for the same reason. */
 const warnEveryMs = 60_000;
 
-/** The kinds of closing that an operator may want to mend by a setting; the others follow from what one client does. */
+/** The reasons that an operator can change by a setting; the others result from the behaviour of a single client. */
 const warnings: Partial<Record<CloseReason, string>> = {
   port_full: 'all connections are taken; further ones are closed',
   room_made: 'all connections are taken; those idle longest without authentication are closed',
   address_limit: 'an address has all the connections that it may have; further ones of it are closed',
 };
 
-/** Makes the table of connections with its limits, its metrics and its warnings in the log. */
+/** Creates the table of connections with its limits, metrics and warnings. */
 export function limitConnections(options: ConnectionOptions): LimitedConnections {
   const { metrics } = options;
   const limits = limitsOf(options);
@@ -58,8 +58,8 @@ function limitsOf(options: ConnectionOptions): ConnectionLimits & UnreadLimits {
   const isTrustedProxy = compileTrustedProxies(trustedProxies);
   assert(isTrustedProxy, 'trusted proxies must be addresses or networks');
   const { unauthenticatedMs, unreadMs } = { ...defaultPortTimeouts, ...timeouts };
-  const ofBytes = { ...unreadBytesDefaults, ...unreadBytes, unreadMs };
-  return { ...ofBytes, connectionsMax, perAddressMax, unauthenticatedMs, isTrustedProxy };
+  const unread = { ...unreadBytesDefaults, ...unreadBytes, unreadMs };
+  return { ...unread, connectionsMax, perAddressMax, unauthenticatedMs, isTrustedProxy };
 }
 
 function createWarning(log: Logger, { connectionsMax, perAddressMax }: ConnectionLimits) {
@@ -73,18 +73,14 @@ function createWarning(log: Logger, { connectionsMax, perAddressMax }: Connectio
   };
 }
 
-/** What the metrics of connections are read from. */
+/** The sources of the metrics of connections. */
 export interface ConnectionMetricsParts {
   readonly registry: Registry;
   readonly connections: { readonly size: number };
   readonly unreadAnswers: { readonly waitingBytes: number };
 }
 
-/**
- * Adds why the server closed connections.
- *
- * @returns what counts a connection that the server closed
- */
+/** Adds the counter of connections that the server closed; returns the function that counts one. */
 export function countConnections(registry: Registry): (reason: CloseReason) => void {
   const closed = new Counter({
     name: 'coffer_connections_closed_total',
@@ -96,7 +92,7 @@ export function countConnections(registry: Registry): (reason: CloseReason) => v
   return (reason) => counts.get(reason)?.inc();
 }
 
-/** Adds how many connections there are, and how many bytes of answers wait for their clients. */
+/** Adds the gauges of open connections and of unread answers. */
 export function measureConnections({ registry, connections, unreadAnswers }: ConnectionMetricsParts): void {
   registry.registerMetric(
     new Gauge({

@@ -9,9 +9,9 @@ import type { IsMetricsToken } from './serve-metrics.ts';
 import { healthAnswer, readinessAnswer } from './readiness.ts';
 import type { Readiness } from './readiness.ts';
 
-/** What a management listener answers with. */
+/** What a management listener needs. */
 export interface ManagementParts {
-  /** The address to listen on; on any but a loopback address, metrics need the token. */
+  /** The address to listen on; except on a loopback address, metrics require the token. */
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
@@ -21,9 +21,9 @@ export interface ManagementParts {
   readonly log: Logger;
 }
 
-/** A second listener, in clear, for `/healthz`, `/readyz` and `/metrics` only. */
+/** A second listener, without TLS, for `/healthz`, `/readyz` and `/metrics` only. */
 export interface Management {
-  /** Listens; answers where. */
+  /** Begins to listen; returns the address. */
   listen(): Promise<{ readonly host: string; readonly port: number }>;
   close(): Promise<void>;
 }
@@ -37,7 +37,7 @@ interface Answer {
 
 type Route = (request: IncomingMessage) => Answer | Promise<Answer>;
 
-/** Probes and scrapers are few and quick. */
+/** Probes and scrapers are few and fast. */
 const connectionsMax = 64;
 const bounds = {
   headersTimeout: 5_000,
@@ -46,10 +46,10 @@ const bounds = {
   connectionsCheckingInterval: 1_000,
   maxHeaderSize: 8_192,
 } as const;
-/** Without any byte in either direction, such as with a client that does not read. */
-const silenceMs = 15_000;
+/** The longest time without any byte in either direction, such as with a client that does not read. */
+const idleMs = 15_000;
 
-/** Makes a management listener; it does not listen yet. */
+/** Creates a management listener; it does not listen yet. */
 export function createManagement(parts: ManagementParts): Management {
   const { host, port } = parts;
   const answer = createAnswers(parts);
@@ -57,7 +57,7 @@ export function createManagement(parts: ManagementParts): Management {
     void answer(request).then((found) => send(request, response, found));
   });
   server.maxConnections = connectionsMax;
-  server.timeout = silenceMs;
+  server.timeout = idleMs;
   return {
     async listen() {
       server.listen(port, host);
@@ -104,7 +104,7 @@ async function readMetrics(parts: ManagementParts, request: IncomingMessage): Pr
   };
 }
 
-/** A page of another origin could reach a loopback address by a name of its own, so the request has to be local as well. */
+/** Besides the address, the request must be local: a page can reach a loopback address by a domain name (DNS rebinding). */
 function mayRead({ host, isMetricsToken }: ManagementParts, request: IncomingMessage): boolean {
   const { headers, socket } = request;
   const peer = socket.remoteAddress;
@@ -119,7 +119,7 @@ function asJson({ status, body }: { readonly status: number; readonly body: obje
 
 function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
   const { body, headers = {}, status, type = 'application/json' } = answer;
-  // A body is not read, so what follows it can't be, either.
+  // Bodies are not read, so that the connection cannot be reused after one.
   const hasBody = request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length']) > 0;
   response.writeHead(status, {
     ...headers,

@@ -1,16 +1,16 @@
 import type { FastifyInstance } from 'fastify';
 
-/** Whether calls can be answered at the moment. */
+/** Whether calls can currently be answered. */
 export interface Readiness {
-  /** Why they can't, in a few words for the operator, such as `the database does not serve: disk full`; undefined while they can. */
+  /** The reason for the operator, such as `the database does not serve: disk full`; undefined while calls can be answered. */
   notReadyReason(): string | undefined;
-  /** What an operator has to look into although calls are answered. */
+  /** Problems that an operator has to investigate although calls are answered. */
   warnings?(): readonly string[];
-  /** Tells of every change; the answer ends the telling. */
+  /** Calls back on every change; returns the function that unsubscribes. */
   subscribe(changed: () => void): () => void;
 }
 
-/** A readiness that can be ended for good, when the server stops. */
+/** A readiness that `stop` ends permanently. */
 export interface StoppableReadiness extends Readiness {
   stop(): void;
 }
@@ -24,7 +24,7 @@ export function withWarnings(readiness: Readiness, warnings: () => readonly stri
   };
 }
 
-/** Adds the server's own stopping to what it depends on. */
+/** Makes a readiness depend on whether the server is stopping. */
 export function stoppable(readiness: Readiness): StoppableReadiness {
   const listeners = new Set<() => void>();
   let isStopping = false;
@@ -46,18 +46,18 @@ export function stoppable(readiness: Readiness): StoppableReadiness {
   };
 }
 
-/** What a probe is answered. */
+/** The answer to a probe. */
 export interface ProbeAnswer {
   readonly status: number;
   readonly body: { readonly status: string; readonly reason?: string; readonly warnings?: readonly string[] };
 }
 
-/** Of `/healthz`: 200 as long as the process answers. */
+/** The answer of `/healthz`: 200 as long as the process runs. */
 export function healthAnswer(): ProbeAnswer {
   return { status: 200, body: { status: 'ok' } };
 }
 
-/** Of `/readyz`: 503 and why while no call could be answered; 200 also where an operator has to look into something. */
+/** The answer of `/readyz`: 503 with the reason while calls cannot be answered, else 200 with any warnings. */
 export function readinessAnswer(readiness: Readiness): ProbeAnswer {
   const reason = readiness.notReadyReason();
   const warnings = readiness.warnings?.() ?? [];
@@ -69,7 +69,7 @@ export function readinessAnswer(readiness: Readiness): ProbeAnswer {
 
 /** Serves `/healthz` and `/readyz`. */
 export function registerProbes(fastify: FastifyInstance, readiness: Readiness): void {
-  // Load balancers ask by HEAD, too.
+  // Load balancers also probe by HEAD.
   const method = ['GET', 'HEAD'];
   const probes = { '/healthz': healthAnswer, '/readyz': () => readinessAnswer(readiness) };
   for (const [url, answer] of Object.entries(probes)) {

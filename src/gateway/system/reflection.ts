@@ -9,19 +9,19 @@ import { ErrorInfoSchema } from '../../../gen/google/rpc/error_details_pb.ts';
 import { StatusSchema } from '../../../gen/google/rpc/status_pb.ts';
 import * as v1alpha from '../../../gen/grpc/reflection/v1alpha/reflection_pb.ts';
 import { itemsUntilAborted } from '../request/call-registry.ts';
-import { beginStreamTime } from './public-stream.ts';
+import { limitStreamTime } from './public-stream.ts';
 
-/** What a reflection client may ask about. */
+/** What reflection can answer. */
 interface Index {
   readonly services: readonly string[];
   readonly bytesByFile: ReadonlyMap<DescFile, Uint8Array>;
   readonly filesByName: ReadonlyMap<string, DescFile>;
   readonly filesBySymbol: ReadonlyMap<string, DescFile>;
-  /** The numbers of the extensions of a message, each with its file. */
+  /** The files of extensions, by message and number. */
   readonly extensions: ReadonlyMap<string, ReadonlyMap<number, DescFile>>;
 }
 
-/** The paths of its rpcs, which a client may keep open between two questions. */
+/** The paths of the reflection rpcs, whose streams a client may keep open between two requests. */
 export const reflectionPaths: ReadonlySet<string> = new Set(
   [v1.ServerReflection, v1alpha.ServerReflection].map(
     ({ typeName, method }) => `/${typeName}/${method.serverReflectionInfo.name}`,
@@ -30,23 +30,23 @@ export const reflectionPaths: ReadonlySet<string> = new Set(
 
 type Answer = v1.ServerReflectionResponse['messageResponse'];
 
-/** What refusals carry: no service names these types, but clients need them to read `grpc-status-details-bin`. */
-const filesOfRefusals: readonly DescFile[] = [StatusSchema, ErrorInfoSchema, ViolationsSchema].map(({ file }) => file);
+/** The types in error details: no service refers to them, but clients need them to read `grpc-status-details-bin`. */
+const errorDetailFiles: readonly DescFile[] = [StatusSchema, ErrorInfoSchema, ViolationsSchema].map(({ file }) => file);
 
-/** How long reflection may go on. */
+/** The limits of reflection streams. */
 export interface ReflectionLimits {
   /** Aborted when the server stops. */
   readonly stopping: AbortSignal;
-  /** How long a stream lasts; then it ends with UNAVAILABLE. */
+  /** The longest duration of a stream, which then ends with UNAVAILABLE. */
   readonly streamMs: number;
 }
 
-/** What one stream may ask and be answered: a client that reads all there is asks some 50 times, for less than 1 MiB. */
-const questionsMax = 1_000;
+/** Limits of one stream: a client that reads everything sends about 50 requests, for less than 1 MiB. */
+const requestsMax = 1_000;
 const answerBytesMax = 4 * 1_048_576;
 
 /**
- * Serves `grpc.reflection.v1` and `v1alpha` for the given services, for reflection itself, and for the types of refusals.
+ * Serves `grpc.reflection.v1` and `v1alpha` for the given services, for reflection itself, and for the types of error details.
  *
  * @see https://github.com/grpc/grpc/blob/master/doc/server-reflection.md
  */
@@ -55,14 +55,14 @@ export function registerReflection(
   services: readonly DescService[],
   limits: ReflectionLimits,
 ): void {
-  const index = indexOf([...services, v1.ServerReflection, v1alpha.ServerReflection], filesOfRefusals);
+  const index = indexOf([...services, v1.ServerReflection, v1alpha.ServerReflection], errorDetailFiles);
   router.service(v1.ServerReflection, {
     async *serverReflectionInfo(requests, { signal }) {
       const stream = new ReflectionStream(index);
       for await (const request of limitRequests(requests, signal, limits)) yield stream.respond(request);
     },
   });
-  // The two versions differ in nothing but the package's name, so that their bytes are the same.
+  // The two versions differ only in the package name, so that their messages have the same bytes.
   router.service(v1alpha.ServerReflection, {
     async *serverReflectionInfo(requests, { signal }) {
       const stream = new ReflectionStream(index);
@@ -83,7 +83,7 @@ async function* limitRequests<Request>(
   signal: AbortSignal,
   { stopping, streamMs }: ReflectionLimits,
 ): AsyncGenerator<Request> {
-  using time = beginStreamTime(streamMs);
+  using time = limitStreamTime(streamMs);
   const ended = AbortSignal.any([signal, stopping, time.signal]);
   try {
     yield* itemsUntilAborted(ended, requests);
@@ -92,11 +92,11 @@ async function* limitRequests<Request>(
   }
 }
 
-/** The answers of one stream, which together are limited. A file that it has sent is not sent again as an import of another. */
+/** The answers of one stream, which are limited in total. Imports that were sent before are not sent again. */
 class ReflectionStream {
   readonly #index: Index;
   readonly #sent = new Set<DescFile>();
-  #questions = 0;
+  #requests = 0;
   #bytes = 0;
 
   constructor(index: Index) {
@@ -105,8 +105,8 @@ class ReflectionStream {
 
   /** @throws ConnectError `resource_exhausted` once the stream has asked, or been answered, as much as it may */
   respond(originalRequest: v1.ServerReflectionRequest): v1.ServerReflectionResponse {
-    this.#questions += 1;
-    if (this.#questions > questionsMax) throw exhausted();
+    this.#requests += 1;
+    if (this.#requests > requestsMax) throw exhausted();
     const messageResponse = answer(this.#index, originalRequest, this.#sent);
     this.#bytes += bytesOf(messageResponse);
     if (this.#bytes > answerBytesMax) throw exhausted();
@@ -116,7 +116,10 @@ class ReflectionStream {
 }
 
 function exhausted(): ConnectError {
-  return new ConnectError('the stream has asked for as much as it may, open another', Code.ResourceExhausted);
+  return new ConnectError(
+    'the stream has reached its limit of requests or bytes, open another',
+    Code.ResourceExhausted,
+  );
 }
 
 function bytesOf({ case: kind, value }: Answer): number {
@@ -124,20 +127,20 @@ function bytesOf({ case: kind, value }: Answer): number {
   return value.fileDescriptorProto.reduce((bytes, file) => bytes + file.length, 0);
 }
 
-function answer(index: Index, { messageRequest: asked }: v1.ServerReflectionRequest, sent: Set<DescFile>): Answer {
-  switch (asked.case) {
+function answer(index: Index, { messageRequest: request }: v1.ServerReflectionRequest, sent: Set<DescFile>): Answer {
+  switch (request.case) {
     case 'fileByFilename':
-      return files(index, index.filesByName.get(asked.value), sent);
+      return files(index, index.filesByName.get(request.value), sent);
     case 'fileContainingSymbol':
-      return files(index, index.filesBySymbol.get(asked.value.replace(/^\./, '')), sent);
+      return files(index, index.filesBySymbol.get(request.value.replace(/^\./, '')), sent);
     case 'fileContainingExtension': {
-      const { containingType, extensionNumber } = asked.value;
+      const { containingType, extensionNumber } = request.value;
       return files(index, index.extensions.get(containingType)?.get(extensionNumber), sent);
     }
     case 'allExtensionNumbersOfType': {
-      const extensionNumber = [...(index.extensions.get(asked.value)?.keys() ?? [])];
-      if (extensionNumber.length === 0 && !index.filesBySymbol.has(asked.value)) return notFound();
-      const value = create(v1.ExtensionNumberResponseSchema, { baseTypeName: asked.value, extensionNumber });
+      const extensionNumber = [...(index.extensions.get(request.value)?.keys() ?? [])];
+      if (extensionNumber.length === 0 && !index.filesBySymbol.has(request.value)) return notFound();
+      const value = create(v1.ExtensionNumberResponseSchema, { baseTypeName: request.value, extensionNumber });
       return { case: 'allExtensionNumbersResponse', value };
     }
     case 'listServices': {
@@ -146,11 +149,11 @@ function answer(index: Index, { messageRequest: asked }: v1.ServerReflectionRequ
     }
     case undefined:
     default:
-      return refusal(Code.InvalidArgument, 'the request asks for nothing');
+      return refusal(Code.InvalidArgument, 'the request is empty');
   }
 }
 
-/** A file with all that it imports and that has not been sent yet, so that a client needs to ask once. */
+/** A file with those of its imports that were not sent yet, so that a client needs one request. */
 function files({ bytesByFile }: Index, file: DescFile | undefined, sent: Set<DescFile>): Answer {
   if (!file) return notFound();
   const toSend = [...withImports(file)].filter((one) => one === file || !sent.has(one));

@@ -6,22 +6,21 @@ import type { EndedExchange } from '../contract/exchange.ts';
 import type { Readiness } from './readiness.ts';
 import { reflectionPaths } from './reflection.ts';
 
-/** What the requests are counted by. */
+/** What request metrics need. */
 export interface RequestMetricsParts {
-  /** What the metrics are added to. */
   readonly registry: Registry;
   readonly dialects: readonly Dialect[];
   readonly readiness: Readiness;
 }
 
-/** In seconds; a read takes less than a millisecond, and a call that waits for the disk a few. */
+/** In seconds: a read takes less than a millisecond, a call that waits for the disk a few. */
 const buckets = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /**
- * Counts requests and how long they take, and tells whether the server is ready. A label holds a name of the dialects' own
- * tables, a code or an HTTP status of ours, and never anything that a client has sent.
+ * Adds the metrics of requests and of readiness. Labels are names of the dialects, codes and HTTP statuses, and never a value that a
+ * client sent.
  *
- * @returns what is told of every request that has ended
+ * @returns the function that records a request that has ended
  */
 export function countRequests({ registry, dialects, readiness }: RequestMetricsParts): (ended: EndedExchange) => void {
   const registers = [registry];
@@ -39,15 +38,15 @@ export function countRequests({ registry, dialects, readiness }: RequestMetricsP
     registers,
   });
   registry.registerMetric(readyGauge(readiness));
-  const nameDialect = oneOf(dialects.map(({ name }) => name));
+  const dialectLabel = oneOf(dialects.map(({ name }) => name));
   const streams = new Set(dialects.flatMap((dialect) => dialect.streams ?? []).map(({ method }) => nameOfRpc(method)));
-  const nameRpc = oneOf([...dialectRpcs(dialects), ...systemRpcs()]);
+  const rpcLabel = oneOf([...dialectRpcs(dialects), ...systemRpcs()]);
   return ({ found, status, isAborted, durationMs }) => {
-    const dialect = nameDialect(found.dialect);
-    const rpc = nameRpc(found.rpc);
+    const dialect = dialectLabel(found.dialect);
+    const rpc = rpcLabel(found.rpc);
     const protocol = found.protocol ?? 'unknown';
     requests.inc({ protocol, dialect, rpc, code: codeOf({ found, status, isAborted }) });
-    // What streams, as health and reflection, which are no dialect's, may do so for days.
+    // Streams, also those of health and reflection, may last for days.
     if (found.dialect !== undefined && !streams.has(rpc)) durations.observe({ dialect, rpc }, durationMs / 1_000);
   };
 }
@@ -63,7 +62,7 @@ function readyGauge(readiness: Readiness): Gauge {
   });
 }
 
-/** A client that went away before the end has seen no status. */
+/** A client that disconnected before the end received no status. */
 function codeOf({ found, status, isAborted }: Pick<EndedExchange, 'found' | 'status' | 'isAborted'>): string {
   if (found.code !== undefined) return found.code;
   if (isAborted) return 'canceled';

@@ -11,7 +11,7 @@ import { plainAnswer } from '../errors/rest-problems.ts';
 import type { CallRegistry } from '../request/call-registry.ts';
 import { headersByName } from '../request/request-headers.ts';
 
-/** What metrics are served with. */
+/** What serving metrics needs. */
 export interface MetricsParts {
   readonly registry: Registry;
   readonly calls: CallRegistry;
@@ -21,12 +21,12 @@ export interface MetricsParts {
   readonly log: Logger;
 }
 
-/** What other refusals of a authentication mean than that it is none. */
-const refusals: Partial<Record<VaultErrorCode, number>> = { resource_exhausted: 429, unavailable: 503, canceled: 503 };
+/** The HTTP statuses of failures other than missing or invalid authentication. */
+const statuses: Partial<Record<VaultErrorCode, number>> = { resource_exhausted: 429, unavailable: 503, canceled: 503 };
 
 /**
- * Serves `/metrics` in the text format of Prometheus: to callers on this very machine, to those with the token for metrics,
- * for both of which the database is not asked, and to owners of the instance.
+ * Serves `/metrics` in the Prometheus text format to local callers and to callers with the metrics token, both without the database,
+ * and to owners of the instance.
  *
  * @see https://prometheus.io/docs/instrumenting/exposition_formats/
  */
@@ -42,7 +42,7 @@ export function serveMetrics(fastify: FastifyInstance, parts: MetricsParts): voi
   });
 }
 
-/** @returns undefined for whoever may read them */
+/** @returns undefined for callers that may read metrics */
 async function refuse(
   { isMetricsToken, authenticator, log }: MetricsParts,
   request: FastifyRequest,
@@ -65,7 +65,7 @@ async function refuse(
 function refusalOf({ caller, refusal }: Authentication): RestAnswer {
   if (caller) return plainAnswer(403, 'permission_denied', 'only owners of the instance may read metrics');
   if (refusal !== undefined && !(refusal instanceof VaultError)) throw refusal;
-  const status = refusal && refusals[refusal.code];
+  const status = refusal && statuses[refusal.code];
   if (refusal && status !== undefined) {
     const { retryAfterMs } = refusal.details;
     const headers = retryAfterMs !== undefined && { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) };
@@ -74,13 +74,13 @@ function refusalOf({ caller, refusal }: Authentication): RestAnswer {
   return { ...plainAnswer(401, 'unauthenticated', 'Not authenticated'), headers: { 'www-authenticate': 'Bearer' } };
 }
 
-/** Tells whether an `Authorization` header holds the token that metrics may be read with. */
+/** Whether an `Authorization` header holds the metrics token. */
 export type IsMetricsToken = (authorization: string | undefined) => boolean;
 
 /**
- * Compares in constant time, and without the database, so that metrics can be read while it is away.
+ * Creates the check of the metrics token, which compares in constant time and works while the database is unavailable.
  *
- * @param token null where no token is configured; then no header holds it
+ * @param token null where no token is configured, so that no header matches
  */
 export function createMetricsTokenCheck(token: string | null): IsMetricsToken {
   if (token === null) return () => false;
@@ -91,7 +91,7 @@ export function createMetricsTokenCheck(token: string | null): IsMetricsToken {
   };
 }
 
-/** Makes texts of any length comparable. */
+/** `timingSafeEqual` requires values of the same length. */
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }

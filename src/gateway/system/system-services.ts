@@ -9,13 +9,13 @@ import { publicStreamMsDefault } from './public-stream.ts';
 import type { Readiness } from './readiness.ts';
 import { registerReflection } from './reflection.ts';
 
-/** What health and reflection are served with. */
+/** What health and reflection need. */
 export interface SystemServiceParts {
   readonly dialects: readonly Dialect[];
   readonly readiness: Readiness;
   /** Aborted when the server stops. */
   readonly stopping: AbortSignal;
-  /** How long their streams may last. */
+  /** The longest duration of their streams, in milliseconds. */
   readonly publicStreamMs?: number;
 }
 
@@ -32,10 +32,10 @@ export function registerSystemServices(router: ConnectRouter, parts: SystemServi
 }
 
 /**
- * Refuses what no authentication has refused yet: a call of health or reflection.
+ * Limits the calls of health and reflection, which require no authentication.
  *
  * @throws ConnectError `resource_exhausted` where too many calls of the address are in flight
  */
-export function refuseCrowdedCall({ values }: HandlerContext): void {
+export function rejectCrowdedCall({ values }: HandlerContext): void {
   if (values.get(exchangeKey)?.isCrowded) throw connectErrorOf(tooManyInFlight());
 }

@@ -95,7 +95,7 @@ describe('a mistake of the client', () => {
       expect(overConnect.status).to.equal(400);
       expect(JSON.parse(overConnect.text)).to.deep.equal({
         code: 'invalid_argument',
-        message: 'the request can not be decoded as example.v1.CreateBookRequest',
+        message: 'the request cannot be decoded as example.v1.CreateBookRequest',
       });
       expect(await send({ ...post, ...grpc }, enveloped(bytes))).to.include({ grpcStatus: '3' });
     });

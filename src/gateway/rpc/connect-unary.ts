@@ -7,7 +7,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { sendBody } from '../port/send-body.ts';
 import { hold } from '../port/connection.ts';
 import { sendConnectionClose } from '../request/unread-body.ts';
-import { undecodable } from './connect-outcome.ts';
+import { undecodable } from './connect-corrections.ts';
 import type { Dialect } from '../contract/dialect.ts';
 import type { Exchange } from '../contract/exchange.ts';
 import { createJsonWriters, type JsonWriter, type JsonWriters } from '../messages/json-writer.ts';
@@ -19,7 +19,7 @@ import { headersByName } from '../request/request-headers.ts';
 import { createRequestJson } from './request-json.ts';
 import { jsonOptionsOf, type RpcAttempt, type RpcService, type ServedRpc } from './rpc-service.ts';
 
-/** How the messages of one rpc are spelt on the wire. */
+/** The wire format of the messages of one rpc. */
 interface Codec {
   readonly read: (bytes: Uint8Array) => Message;
   readonly write: (message: Message) => UnaryAnswer['body'];
@@ -31,20 +31,20 @@ interface CompiledRpc {
   readonly codecs: Readonly<Record<string, Codec>>;
 }
 
-/** An rpc's answer, before it is sent. */
+/** The answer of an rpc before it is sent. */
 interface UnaryAnswer {
   readonly status: number;
-  /** Those of its own. */
+  /** Besides those of every answer. */
   readonly headers: Readonly<Record<string, string>>;
-  /** A text goes to the connection together with its headers. */
+  /** A string is sent in one piece with the headers. */
   readonly body: string | Uint8Array;
-  /** What is held for it on its connection until it is sent. */
+  /** The bytes reserved for it on its connection until it is sent. */
   readonly heldBytes?: number;
 }
 
 /**
- * Answers the unary calls of Connect as its clients make them by POST: JSON or protobuf, whole and without compression. What it
- * does not take goes to Connect's own router.
+ * Answers the usual unary calls of Connect clients: POST with JSON or protobuf, unary framing, no compression. All other calls go to
+ * Connect's router.
  *
  * @see https://connectrpc.com/docs/protocol#unary-request
  */
@@ -60,7 +60,7 @@ export class ConnectUnary {
     this.#compiledByPath = new Map([...rpcs.served.values()].map((served) => [`/${served.name}`, compile(served)]));
   }
 
-  /** Begins to answer a request; false where it is none for this service, and nothing has happened to it. */
+  /** Takes a request and begins to answer it; returns false, without side effects, for a request that it does not support. */
   take(request: FastifyRequest, reply: FastifyReply, exchange: Exchange): boolean {
     const { headers, url } = request.raw;
     const compiled = this.#compiledByPath.get(url ?? '');
@@ -73,7 +73,7 @@ export class ConnectUnary {
     Object.assign(exchange.found, { protocol: 'connect', rpc: served.name, route: served.name });
     const { signal } = this.#calls.beginWith(reply, timeoutMs);
     const attempt = { served, exchange, protocol: 'connect', headers: headersByName(headers), signal };
-    // What fails beyond a refusal is the web framework's to answer.
+    // Fastify answers unexpected errors.
     this.#answer(request, attempt, codec)
       .then((answer) => send(request, reply, { contentType, exchange, ...answer }))
       .catch((error: unknown) => void reply.send(error));
@@ -101,7 +101,7 @@ function messageTooLarge(bytesMax: number): ConnectError {
   return new ConnectError(`the message is larger than ${bytesMax} bytes`, Code.ResourceExhausted);
 }
 
-/** The web framework would say of JSON that it is UTF-8, which its clients do not expect, and would send bytes as a piece apart. */
+/** Sends without Fastify, which would add a charset to JSON, which clients do not expect, and send bytes in a separate piece. */
 function send(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -132,7 +132,7 @@ function refusalOf(error: ConnectError, { found }: Exchange, dialect: Dialect): 
   };
 }
 
-/** Each message type is compiled once a dialect. */
+/** Compiles each message type once per dialect. */
 function createCompiler(): (served: ServedRpc) => CompiledRpc {
   const writers = new Map<Dialect, JsonWriters>();
   return (served) => {
@@ -140,7 +140,7 @@ function createCompiler(): (served: ServedRpc) => CompiledRpc {
     const { names } = dialect.rest.json;
     const ofDialect =
       writers.get(dialect) ??
-      // These are proto3 JSON's own rules.
+      // The rules of proto3 JSON.
       createJsonWriters({ names, unset: 'omit', int64: 'string', timestamp: 'rfc3339' });
     writers.set(dialect, ofDialect);
     const codecs = {
@@ -181,7 +181,7 @@ function binaryCodec({ rpc, readBinary }: ServedRpc): Codec {
   };
 }
 
-/** How many milliseconds a call has; Infinity without a deadline, undefined where that is none. */
+/** The timeout of a call in milliseconds: Infinity without one, undefined for an invalid one. */
 function timeoutOf({ 'connect-timeout-ms': timeout }: IncomingHttpHeaders): number | undefined {
   if (timeout === undefined) return Infinity;
   assert(typeof timeout === 'string');

@@ -1,91 +1,170 @@
-import { toBinary, type Message } from '@bufbuild/protobuf';
-import { createContextKey } from '@connectrpc/connect';
-import type { ConnectRouter, HandlerContext } from '@connectrpc/connect';
+import { toBinary, type DescMethod, type Message } from '@bufbuild/protobuf';
+import { createContextKey, type ConnectRouter, type HandlerContext } from '@connectrpc/connect';
 import assert from 'node:assert/strict';
-import type { Authentication } from '../admission/authenticate.ts';
-import { isDecodingKey, watchOutcome } from './connect-outcome.ts';
-import { refuseOddQuery } from './connect-request.ts';
-import { binaryOptions } from '../messages/message-readers.ts';
-import { libraryMessageBytesMax } from '../request/request-body.ts';
+import { callerOf, reauthenticate, type Authentication, type RequestAuthenticator } from '../admission/authenticate.ts';
+import type { Guard } from '../admission/guard.ts';
+import type { OpenStreams } from '../admission/open-streams.ts';
+import { nameOfRpc, namedCredential, type BoundStream } from '../contract/bound-rpc.ts';
+import type { Dialect } from '../contract/dialect.ts';
 import { exchangeKey, type Exchange } from '../contract/exchange.ts';
-import { nameOfRpc, namedCredential } from '../contract/bound-rpc.ts';
-import { isDeniedUnread, jsonOptionsOf, type RpcAttempt, type RpcService, type ServedRpc } from './rpc-service.ts';
+import { binaryOptions } from '../messages/message-readers.ts';
+import { itemsUntilAborted } from '../request/call-registry.ts';
+import { bodyLimitOf, libraryMessageBytesMax } from '../request/request-body.ts';
+import { isDecodingKey, rejectInvalidQuery, watchOutcome } from './connect-corrections.ts';
 import { createRequestJson } from './request-json.ts';
+import { isDeniedUnread, jsonOptionsOf, type GuardedAttempt, type RpcService, type ServedRpc } from './rpc-service.ts';
 
-/** The rpcs of all dialects for Connect's router, and the gate that stands before them. */
+/** What serving rpcs and streams through Connect's router needs. */
+export interface ConnectParts {
+  readonly dialects: readonly Dialect[];
+  readonly rpcs: RpcService;
+  readonly authenticator: RequestAuthenticator;
+  readonly guard: Guard;
+  readonly openStreams: OpenStreams;
+  readonly bodyBytesMax: number;
+  /** Aborted, with the reason, when the server stops. */
+  readonly stopping: AbortSignal;
+}
+
+/** The rpcs and streams of all dialects in Connect's router. */
 export interface ConnectService {
-  /** Registers every rpc. */
   routes(router: ConnectRouter): void;
-  /** Finds out who is calling, before a byte of the body is read. */
+  /** Authenticates a call before a byte of its body is read. */
   gate(context: HandlerContext): Promise<void>;
 }
 
+interface ServedStream {
+  readonly dialect: Dialect;
+  readonly rpc: BoundStream;
+}
+
+/** Aborts the response of a stream. */
+export const abortResponseKey = createContextKey<() => void>(() => undefined, { description: 'abort response' });
+
+/** How long an aborted stream may take to send its error, in milliseconds, before its response is aborted. */
+const errorDeliveryMs = 500;
+
 const authenticationKey = createContextKey<Authentication | undefined>(undefined, { description: 'authentication' });
-/** Why a call is denied whose message is read for the credential that it names. */
+/** The denial of a call whose message is still read for the credential that it names. */
 const denialKey = createContextKey<unknown>(undefined, { description: 'denial' });
 
-/** Serves rpcs through Connect's router. */
-export function createConnectService(service: RpcService): ConnectService {
-  const handle = async (served: ServedRpc, message: Message, context: HandlerContext): Promise<Message> => {
-    context.values.set(isDecodingKey, false);
-    const denial = context.values.get(denialKey);
-    if (denial !== undefined) {
-      exchangeOf(context).found.credential = namedCredential(served.rpc, message);
-      throw denial;
-    }
-    const authentication = context.values.get(authenticationKey);
-    assert(authentication);
-    const attempt = attemptOf(served, context);
-    const answer = await service.answer(attempt, authentication, message);
-    // Connect serializes it once more, for the few clients that come this way: those of gRPC-Web.
-    service.checkRoom(attempt.exchange, toBinary(served.rpc.method.output, answer).length);
-    for (const [name, value] of Object.entries(served.headers)) context.responseHeader.set(name, value);
-    return answer;
-  };
-  const authenticate = async (served: ServedRpc, context: HandlerContext): Promise<void> => {
-    const attempt = attemptOf(served, context);
-    try {
-      context.values.set(authenticationKey, await service.authenticate(attempt));
-    } catch (error) {
-      if (!isDeniedUnread(error, attempt)) throw error;
-      context.values.set(denialKey, error);
-    }
-  };
-  const refuseAs = <T>(served: ServedRpc, context: HandlerContext, step: Promise<T>): Promise<T> =>
-    step.catch(async (error: unknown) => {
-      throw await service.refusalOf(error, attemptOf(served, context));
-    });
+/** Serves rpcs and streams through Connect's router; a stream lasts only as long as its caller could open it again. */
+export function createConnectService(parts: ConnectParts): ConnectService {
+  const { bodyBytesMax, dialects, rpcs } = parts;
+  const streams = new Map<DescMethod, ServedStream>(
+    dialects.flatMap((dialect) => (dialect.streams ?? []).map((rpc) => [rpc.method, { dialect, rpc }] as const)),
+  );
   return {
     routes(router) {
-      for (const served of service.served.values()) {
-        const jsonOptions = {
-          ...jsonOptionsOf(served.dialect),
-          textDecoder: createRequestJson(served.rpc.method.input),
-        };
-        const options = { jsonOptions, binaryOptions, readMaxBytes: Math.min(served.bytesMax, libraryMessageBytesMax) };
-        router.rpc(
-          served.rpc.method,
-          (message, context) => refuseAs(served, context, handle(served, message, context)),
-          options,
-        );
+      for (const served of rpcs.served.values()) {
+        const options = optionsOf(served, Math.min(served.bytesMax, libraryMessageBytesMax));
+        router.rpc(served.rpc.method, (message, context) => serveUnary(rpcs, served, { message, context }), options);
+      }
+      for (const served of streams.values()) {
+        const options = optionsOf(served, bodyLimitOf(served.rpc, bodyBytesMax));
+        router.rpc(served.rpc.method, (message, context) => serveStream(parts, served, { message, context }), options);
       }
     },
     async gate(context) {
       const { found } = exchangeOf(context);
-      found.protocol = context.protocolName;
-      found.rpc = nameOfRpc(context.method);
-      found.route = found.rpc;
+      const rpc = nameOfRpc(context.method);
+      Object.assign(found, { protocol: context.protocolName, rpc, route: rpc });
       watchOutcome(context, found);
-      refuseOddQuery(context);
-      const served = service.served.get(context.method);
-      if (served) await refuseAs(served, context, authenticate(served, context));
+      rejectInvalidQuery(context);
+      const served = rpcs.served.get(context.method) ?? streams.get(context.method);
+      if (served) await authenticate(rpcs, served, context);
       context.values.set(isDecodingKey, true);
     },
   };
 }
 
-function attemptOf(served: ServedRpc, context: HandlerContext): RpcAttempt {
-  const { protocolName: protocol, requestHeader: headers, signal } = context;
+function optionsOf({ dialect, rpc }: ServedRpc | ServedStream, readMaxBytes: number) {
+  const jsonOptions = { ...jsonOptionsOf(dialect), textDecoder: createRequestJson(rpc.method.input) };
+  return { jsonOptions, binaryOptions, readMaxBytes };
+}
+
+async function authenticate(
+  rpcs: RpcService,
+  served: ServedRpc | ServedStream,
+  context: HandlerContext,
+): Promise<void> {
+  const attempt = attemptOf(served, context);
+  try {
+    context.values.set(authenticationKey, await rpcs.authenticate(attempt));
+  } catch (error) {
+    if (context.method.methodKind !== 'unary' || !isDeniedUnread(error, attempt))
+      throw await rpcs.refusalOf(error, attempt);
+    context.values.set(denialKey, error);
+  }
+}
+
+interface Received {
+  readonly message: Message;
+  readonly context: HandlerContext;
+}
+
+async function serveUnary(rpcs: RpcService, served: ServedRpc, { message, context }: Received): Promise<Message> {
+  context.values.set(isDecodingKey, false);
+  const attempt = attemptOf(served, context);
+  try {
+    const denial = context.values.get(denialKey);
+    if (denial !== undefined) {
+      attempt.exchange.found.credential = namedCredential(served.rpc, message);
+      throw denial;
+    }
+    const answer = await rpcs.answer(attempt, authenticationOf(context), message);
+    // Connect serializes the answer again; only the few clients of gRPC-Web come this way.
+    rpcs.checkRoom(attempt.exchange, toBinary(served.rpc.method.output, answer).length);
+    for (const [name, value] of Object.entries(served.headers)) context.responseHeader.set(name, value);
+    return answer;
+  } catch (error) {
+    throw await rpcs.refusalOf(error, attempt);
+  }
+}
+
+async function* serveStream(
+  parts: ConnectParts,
+  served: ServedStream,
+  { message, context }: Received,
+): AsyncGenerator<Message> {
+  const { openStreams, rpcs, stopping } = parts;
+  context.values.set(isDecodingKey, false);
+  const authentication = authenticationOf(context);
+  const open = openStreams.add(() => reauthorize(parts, { served, message }, authentication));
+  const abortResponse = context.values.get(abortResponseKey);
+  open.signal.addEventListener('abort', () => void setTimeout(abortResponse, errorDeliveryMs).unref(), { once: true });
+  const signal = AbortSignal.any([context.signal, open.signal, stopping]);
+  const attempt = attemptOf(served, context, signal);
+  try {
+    const call = await rpcs.admit(attempt, authentication, message);
+    yield* itemsUntilAborted(signal, served.rpc.invoke(message, call));
+    // The reason of the signal is the error of the stream.
+    signal.throwIfAborted();
+  } catch (error) {
+    attempt.exchange.found.credential = namedCredential(served.rpc, message);
+    throw await rpcs.refusalOf(open.signal.aborted ? open.signal.reason : error, attempt);
+  } finally {
+    open.end();
+  }
+}
+
+/** Checks whether the caller could open the stream again, without counting it as a call. */
+async function reauthorize(
+  { guard, authenticator }: ConnectParts,
+  { served, message }: { readonly served: ServedStream; readonly message: Message },
+  authentication: Authentication,
+): Promise<void> {
+  const { dialect, rpc } = served;
+  const renewed = await reauthenticate(authenticator, authentication);
+  guard.admit({ dialect, rpc, caller: callerOf(rpc, renewed), headers: authentication.input.headers, message });
+}
+
+function attemptOf<Served extends GuardedAttempt['served']>(
+  served: Served,
+  context: HandlerContext,
+  signal = context.signal,
+) {
+  const { protocolName: protocol, requestHeader: headers } = context;
   return { served, exchange: exchangeOf(context), protocol, headers, signal };
 }
 
@@ -93,4 +172,10 @@ function exchangeOf(context: HandlerContext): Exchange {
   const exchange = context.values.get(exchangeKey);
   assert(exchange);
   return exchange;
+}
+
+function authenticationOf(context: HandlerContext): Authentication {
+  const authentication = context.values.get(authenticationKey);
+  assert(authentication);
+  return authentication;
 }

@@ -2,15 +2,15 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
 import type { IncomingHttpHeaders } from 'node:http2';
 import type { BodyReader } from '../request/read-body.ts';
-import { timerMsMax } from './connect-request.ts';
+import { timerMsMax } from './connect-corrections.ts';
 import { encodeStatusMessage } from './status-message.ts';
 
-/** A byte of flags, and the message's length in four. */
+/** One byte of flags and four of the message's length. */
 const headBytes = 5;
 const compressedFlag = 1;
 
 /**
- * Puts a message in its frame, uncompressed.
+ * Frames a message, uncompressed.
  *
  * @see https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md (Length-Prefixed-Message)
  */
@@ -22,22 +22,22 @@ export function frameMessage(message: Uint8Array): Buffer {
   return frame;
 }
 
-/** Puts together a frame that comes in pieces of any size, and spends no more memory than twice what has come. */
+/** Assembles a frame from pieces of any size, with at most twice the memory of the received bytes. */
 export class FrameReader implements BodyReader {
   readonly #bytesMax: number;
   #frame: Buffer = Buffer.alloc(0);
   #length = 0;
 
-  /** @param bytesMax of the message in the frame */
+  /** @param bytesMax the largest message */
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
   }
 
   /**
-   * Takes the next piece.
+   * Adds the next piece.
    *
-   * @throws ConnectError `resource_exhausted` as soon as the message declares more than it may have, `internal` where it is
-   * compressed although the call names no compression, `unimplemented` for a second message
+   * @throws ConnectError `resource_exhausted` once the message declares more than `bytesMax`, `internal` where it is compressed
+   *   although the call names no compression, `unimplemented` for a second message
    */
   add(piece: Buffer): void {
     const hadHead = this.#length >= headBytes;
@@ -48,9 +48,9 @@ export class FrameReader implements BodyReader {
   }
 
   /**
-   * Answers the message.
+   * Returns the message.
    *
-   * @throws ConnectError `unimplemented` where there is none, `invalid_argument` where it is cut off
+   * @throws ConnectError `unimplemented` without a message, `invalid_argument` for an incomplete one
    */
   end(): Uint8Array {
     if (this.#length === 0) throw new ConnectError('no message', Code.Unimplemented);
@@ -60,7 +60,7 @@ export class FrameReader implements BodyReader {
     return this.#frame.subarray(headBytes, this.#length);
   }
 
-  /** Most frames come in one piece, which is taken as it is. */
+  /** Most frames arrive in one piece, which is not copied. */
   #append(piece: Buffer): void {
     const length = this.#length + piece.length;
     if (this.#length === 0) this.#frame = piece;
@@ -87,7 +87,7 @@ export class FrameReader implements BodyReader {
 
 const contentTypes: ReadonlySet<string> = new Set(['application/grpc', 'application/grpc+proto']);
 
-/** What every answer is labelled as, whichever of the two names the request was. */
+/** The content type of every answer, whichever of the two the request has. */
 export const grpcContentType = 'application/grpc+proto';
 
 const millisecondsOf: Readonly<Record<string, number>> = {
@@ -100,8 +100,7 @@ const millisecondsOf: Readonly<Record<string, number>> = {
 };
 
 /**
- * Tells whether a request is a call of gRPC as its clients make them: protobuf without compression, and nothing odd about it.
- * `te: trailers` is not asked for.
+ * Whether a request is a usual gRPC call: protobuf without compression, and no uncommon headers. `te: trailers` is not required.
  *
  * @see https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md (Requests)
  */
@@ -117,7 +116,7 @@ export function isPlainGrpc(headers: IncomingHttpHeaders): boolean {
   return host === undefined && expect === undefined && timeoutOf(headers) !== undefined;
 }
 
-/** How many milliseconds a call has; Infinity without a `grpc-timeout`, undefined where that is none. */
+/** The timeout of a call in milliseconds: Infinity without one, undefined for an invalid one. */
 export function timeoutOf({ 'grpc-timeout': timeout }: IncomingHttpHeaders): number | undefined {
   if (timeout === undefined) return Infinity;
   const [, amount, unit = ''] = /^(\d{1,8})([HMSmun])$/.exec(String(timeout)) ?? [];
@@ -125,7 +124,7 @@ export function timeoutOf({ 'grpc-timeout': timeout }: IncomingHttpHeaders): num
   return milliseconds && Math.min(Number(amount) * milliseconds, timerMsMax);
 }
 
-/** How a call ended, with the details of an error. */
+/** The trailers of a failed call, with the details of its error. */
 export function trailersOf(error: ConnectError): Record<string, string> {
   const trailers = Object.fromEntries(setTrailerStatus(new Headers(), error));
   return { ...trailers, 'grpc-message': encodeStatusMessage(error.rawMessage) };

@@ -4,7 +4,7 @@ import { codeToString } from '@connectrpc/connect/protocol-connect';
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { Logger } from 'pino';
 import { drainUnreadStream } from '../request/unread-body.ts';
-import { undecodable } from './connect-outcome.ts';
+import { undecodable } from './connect-corrections.ts';
 import type { Exchange } from '../contract/exchange.ts';
 import { grpcContentType, isPlainGrpc, timeoutOf, trailersOf, FrameReader, frameMessage } from './grpc-message.ts';
 import type { CallRegistry } from '../request/call-registry.ts';
@@ -16,21 +16,21 @@ import type { Exchanges } from '../request/request-log.ts';
 import type { RpcAttempt, RpcService, ServedRpc } from './rpc-service.ts';
 import { describeUnknownError } from '../errors/unknown-error.ts';
 
-/** What gRPC is served with. */
+/** What serving gRPC needs. */
 export interface GrpcParts {
   readonly rpcs: RpcService;
   readonly calls: CallRegistry;
   readonly exchanges: Exchanges;
-  /** Finds the connection of a session. */
+  /** Returns the connection of a session. */
   readonly connectionOf: (session: object | undefined) => Connection | undefined;
-  /** The most bytes of a body that are let in although nobody reads them. */
+  /** The most bytes of an unread body that are accepted. */
   readonly bodyBytesMax: number;
   readonly log: Logger;
 }
 
 /**
- * Answers the unary calls of gRPC on HTTP/2's own streams, as its clients make them: protobuf without compression. What it does
- * not take (streaming calls, JSON, compression, gRPC-Web, mistakes) goes to Connect.
+ * Answers the usual unary calls of gRPC clients on Node's HTTP/2 streams: protobuf without compression. All other calls (streams, JSON,
+ * compression, gRPC-Web, malformed ones) go to Connect's router.
  *
  * @see https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
  */
@@ -43,7 +43,7 @@ export class GrpcService {
     this.#servedByPath = new Map([...parts.rpcs.served.values()].map((served) => [`/${served.name}`, served]));
   }
 
-  /** Begins to answer a stream; false where it is none for this service, and nothing has happened to it. */
+  /** Takes a stream and begins to answer it; returns false, without side effects, for a call that it does not support. */
   take(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: string[]): boolean {
     const served = this.#servedByPath.get(headers[':path'] ?? '');
     const socket = stream.session?.socket;
@@ -113,7 +113,7 @@ function sendAnswer(call: GrpcCall, frame: Buffer, headers: Readonly<Record<stri
   sendBody(stream, frame, call.exchange.connection);
 }
 
-/** An answer without a message is one block of headers. */
+/** An answer without a message consists of headers only. */
 function sendRefusal(call: GrpcCall, error: ConnectError): void {
   const { stream, exchange } = call;
   exchange.found.code = codeToString(error.code);

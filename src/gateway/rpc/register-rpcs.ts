@@ -7,29 +7,28 @@ import type { CallRegistry } from '../request/call-registry.ts';
 import { publicBodyBytesMax } from '../request/request-body.ts';
 import { abortResponse } from '../request/unread-body.ts';
 import { answeringMethod } from '../routes/route-table.ts';
-import { mendOddRequests } from './connect-request.ts';
+import { normalizeRequests } from './connect-corrections.ts';
 import { ConnectUnary } from './connect-unary.ts';
-import { createConnectService } from './connect.ts';
+import { abortResponseKey, createConnectService, type ConnectParts } from './connect.ts';
 import { encodeStatusMessages } from './status-message.ts';
-import { createStreamService, abortResponseKey, type StreamParts } from './stream-service.ts';
 
-/** What registering the rpcs works with. */
-export interface RpcRegistration extends StreamParts {
+/** What registering the rpcs needs. */
+export interface RpcRegistration extends ConnectParts {
   readonly calls: CallRegistry;
   readonly exchangeOf: (request: FastifyRequest) => Exchange | undefined;
-  /** Adds services that are not of a dialect. */
+  /** Adds the services that belong to no dialect. */
   readonly addServices: (router: ConnectRouter) => void;
-  /** Refuses a call of those before its body is read. */
+  /** Refuses a call of those services before its body is read. */
   readonly checkServices: (context: HandlerContext) => void;
-  /** Cuts off what is still in flight. */
+  /** Aborted to abort the calls in flight. */
   readonly overdue: AbortSignal;
 }
 
-/** Serves gRPC-Web and Connect, and what of gRPC is not answered before: unary calls, streams, and services of the system. */
+/** Serves Connect, gRPC-Web and the gRPC calls that `GrpcService` does not take, for dialects and system services. */
 export async function registerRpcs(scope: FastifyInstance, parts: RpcRegistration): Promise<void> {
   const { addServices, calls, checkServices, exchangeOf, overdue, rpcs } = parts;
-  mendOddRequests(scope);
-  // Connect refuses the types that it does not know.
+  normalizeRequests(scope);
+  // Connect refuses the content types that it does not support.
   scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
   const unary = new ConnectUnary(rpcs, calls);
   const replies = new WeakMap<FastifyRequest, FastifyReply>();
@@ -37,47 +36,44 @@ export async function registerRpcs(scope: FastifyInstance, parts: RpcRegistratio
     const exchange = exchangeOf(request);
     assert(exchange);
     if (unary.take(request, reply, exchange)) return;
-    // What Connect answers to GET it answers to HEAD, of which Node sends no body.
+    // HEAD is answered as GET; Node sends no body.
     request.raw.method = answeringMethod(request.method);
     replies.set(request, reply);
     done();
   });
-  const connect = createConnectService(rpcs);
-  const streams = createStreamService(parts);
+  const connect = createConnectService(parts);
   await scope.register(fastifyConnectPlugin, {
     routes: (router) => {
       connect.routes(router);
-      streams.routes(router);
       addServices(router);
       encodeStatusMessages(router);
     },
     requestGate: async (context) => {
       await connect.gate(context);
-      await streams.gate(context);
       checkServices(context);
     },
     contextValues: (request) =>
       createContextValues()
         .set(exchangeKey, exchangeOf(request))
         .set(abortResponseKey, () => abortResponse(replies.get(request))),
-    // Health and reflection have no limit of their own, and need no authentication.
+    // The limit for health and reflection, which require no authentication.
     readMaxBytes: Math.min(publicBodyBytesMax, parts.bodyBytesMax),
     shutdownSignal: overdue,
-    // Beside a text that another party chose, the length of compressed data reveals the secret (BREACH).
+    // Never compress: next to attacker-chosen text, the length of compressed data reveals secrets (BREACH).
     compressMinBytes: Number.MAX_SAFE_INTEGER,
   });
 }
 
 const grpcType = /^application\/grpc(?:-web)?(?:\+|;|$)/;
 
-/** Tells whether a request that no rpc answers was meant for one: it speaks gRPC, gRPC-Web, or says that it speaks Connect. */
+/** Whether a request without a route is an rpc call by its headers: of gRPC, gRPC-Web or Connect. */
 export function isUnknownRpc({ method, raw }: FastifyRequest): boolean {
   const { headers } = raw;
   return method === 'POST' && (isGrpc(headers['content-type']) || headers['connect-protocol-version'] !== undefined);
 }
 
 /**
- * Answers such a request with `unimplemented`, each protocol in its own way.
+ * Answers such a request with `unimplemented` in the form of its protocol.
  *
  * @see https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md (Trailers-Only)
  */
@@ -88,7 +84,7 @@ export function refuseUnknownRpc({ raw }: FastifyRequest, reply: FastifyReply): 
     reply.code(404).type('application/json').send({ code: 'unimplemented', message });
     return;
   }
-  // An answer without a message is one block of headers, which the framework would follow with an empty body.
+  // A gRPC answer without a message consists of headers only; the framework would add an empty body.
   reply.hijack();
   const headers = {
     ...reply.getHeaders(),

@@ -10,20 +10,20 @@ import { parseTime } from '../../vault/time.ts';
 import { isReadableByProtobuf } from '../request/json-guard.ts';
 import { connectErrorOf } from '../errors/connect-errors.ts';
 
-/** Reads the JSON of an rpc's requests, for whichever protocol carries it. */
+/** Reads the JSON of an rpc's requests, for every protocol. */
 export interface RequestJson {
   /**
-   * Parses JSON whose value is all that was sent.
+   * Parses JSON without losing or changing a value.
    *
-   * @throws TypeError for what is no UTF-8, SyntaxError for what is no JSON, ConnectError `invalid_argument` for a member that is
-   *   sent twice, a number that a double cannot hold and a timestamp that is none
+   * @throws TypeError for invalid UTF-8, SyntaxError for invalid JSON, ConnectError `invalid_argument` for a duplicate member, a number
+   *   that a double cannot represent, and an invalid timestamp
    */
   parse(bytes: Uint8Array): JsonValue;
-  /** As `parse`, but answers the text: Connect's own codecs take it as their `textDecoder`, and parse it once more. */
+  /** As `parse`, but returns the text: Connect's codecs take it as their `textDecoder`, and parse it again. */
   decode(bytes?: Uint8Array): string;
 }
 
-/** Compiles the reader of a message's JSON. */
+/** Compiles the reader of a message type's JSON. */
 export function createRequestJson(input: DescMessage): RequestJson {
   const utf8 = new TextDecoder('utf-8', { fatal: true });
   const findBadTimestamp = createTimestampSearch(input);
@@ -40,7 +40,7 @@ export function createRequestJson(input: DescMessage): RequestJson {
     decode(bytes) {
       const text = utf8.decode(bytes);
       const json = parseText(text);
-      if (!hasEscapedName(text) || isReadRight(text, json)) return text;
+      if (!hasEscapedName(text) || parsesEqually(text, json)) return text;
       throw refusal(
         'body',
         'the body has a name with an escape that can be read only where the call is sent uncompressed',
@@ -49,9 +49,9 @@ export function createRequestJson(input: DescMessage): RequestJson {
   };
 }
 
-/** What comes after this parses the text by JSON.parse, which may confuse names that are written with escapes. */
-function isReadRight(text: string, json: JsonValue): boolean {
-  // The first time may teach it a name that it confuses another one with the second time.
+/** Connect parses the text by JSON.parse, which may confuse names that are written with escapes. */
+function parsesEqually(text: string, json: JsonValue): boolean {
+  // Names that JSON.parse caches in the first pass may be confused in the second.
   const parsed: readonly JsonValue[] = [JSON.parse(text), JSON.parse(text)];
   return parsed.every((value) => sameJson(value, json));
 }

@@ -29,7 +29,7 @@ import type { CheckRoom } from '../port/unread-answers.ts';
 import { bodyLimitOf } from '../request/request-body.ts';
 import type { RequestHeaders } from '../request/request-headers.ts';
 
-/** What gRPC, gRPC-Web and Connect are served with. */
+/** What serving gRPC, gRPC-Web and Connect needs. */
 export interface RpcParts {
   readonly dialects: readonly Dialect[];
   readonly authenticator: RequestAuthenticator;
@@ -41,27 +41,27 @@ export interface RpcParts {
   readonly checkRoom: CheckRoom;
 }
 
-/** An rpc as it is served. */
+/** An rpc with what is compiled for it. */
 export interface ServedRpc {
   readonly dialect: Dialect;
   readonly rpc: BoundRpc;
-  /** `coffer.v1.CredentialService/GetCredential`; its path is that behind a slash. */
+  /** `coffer.v1.CredentialService/GetCredential`: the path without its slash. */
   readonly name: string;
-  /** The most bytes that its request may take. */
+  /** The largest request. */
   readonly bytesMax: number;
-  /** On every answer. */
+  /** Headers of every answer. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Reads its request in protobuf's binary format. */
+  /** Reads a request in the binary format. */
   readonly readBinary: BinaryMessageReader;
 }
 
-/** A call by whatever protocol, as far as its caller is to be let in. */
+/** A call of any protocol, with what admission needs. */
 export interface GuardedAttempt {
   readonly served: { readonly dialect: Dialect; readonly rpc: GuardedRpc };
   readonly exchange: Exchange;
   readonly protocol: string;
   readonly headers: RequestHeaders;
-  /** Aborted when the call is given up, with the reason. */
+  /** Aborted when the call is canceled, with the reason. */
   readonly signal: AbortSignal;
 }
 
@@ -71,11 +71,11 @@ export interface RpcAttempt extends GuardedAttempt {
 }
 
 /**
- * Takes the calls of all protocols that send an rpc's own message through the same steps: who is calling, may he call at all;
- * only then the message, whether he may do that, its rules, the handler.
+ * Takes the calls of gRPC, gRPC-Web and Connect through the same steps: authentication and the rpc's permission, then the message:
+ * authorization in its workspace, validation, the handler.
  */
 export class RpcService {
-  /** By their methods. */
+  /** By method. */
   readonly served: ReadonlyMap<DescMethod, ServedRpc>;
   readonly #parts: RpcParts;
 
@@ -88,8 +88,8 @@ export class RpcService {
   /**
    * Takes a call through all steps.
    *
-   * @param read gets the message, once the caller is let in
-   * @throws whatever `refusalOf` is for
+   * @param read reads the message, after authentication
+   * @throws the errors that `refusalOf` renders
    */
   async call(attempt: RpcAttempt, read: () => Promise<Message>): Promise<Message> {
     const authentication = await this.authenticate(attempt).catch(async (error: unknown) => {
@@ -100,9 +100,9 @@ export class RpcService {
   }
 
   /**
-   * Finds out who is calling, before a byte of the body is read.
+   * Authenticates a call before a byte of its body is read.
    *
-   * @throws whatever `refusalOf` is for, where he can't be let in, or may make the call nowhere
+   * @throws the errors that `refusalOf` renders, also where the caller has the rpc's permission in no workspace
    */
   async authenticate(attempt: GuardedAttempt): Promise<Authentication> {
     const { served, exchange, headers, signal } = attempt;
@@ -117,9 +117,9 @@ export class RpcService {
   }
 
   /**
-   * Answers a message of a caller who was let in.
+   * Answers the message of an authenticated call.
    *
-   * @throws whatever `refusalOf` is for, where the call fails
+   * @throws the errors that `refusalOf` renders
    */
   async answer(attempt: RpcAttempt, authentication: Authentication, message: Message): Promise<Message> {
     return workFor(attempt.exchange, async () => {
@@ -134,9 +134,9 @@ export class RpcService {
   }
 
   /**
-   * Decides whether a caller who was let in may make the call, and whether its message is one.
+   * Authorizes an authenticated call, and validates its message.
    *
-   * @throws whatever `refusalOf` is for, where he may not, or it is none
+   * @throws the errors that `refusalOf` renders
    */
   async admit(attempt: GuardedAttempt, authentication: Authentication, message: Message): Promise<RpcCall> {
     const { guard, authenticator } = this.#parts;
@@ -152,15 +152,15 @@ export class RpcService {
   }
 
   /**
-   * Lets an answer of so many bytes pass.
+   * Checks whether an answer of so many bytes may be sent.
    *
-   * @throws VaultError `resource_exhausted` where too many answers of the connection wait to be read
+   * @throws VaultError `resource_exhausted` where too many bytes of the connection wait to be read
    */
   checkRoom(exchange: Exchange, bytes: number): void {
     this.#parts.checkRoom(exchange, bytes);
   }
 
-  /** Tells whoever watches denials of what a call was refused with, and renders it. */
+  /** Reports a denial to its observer, and renders the error of a call. */
   async refusalOf(thrown: unknown, { served, exchange, signal }: GuardedAttempt): Promise<ConnectError> {
     const { clock, log } = this.#parts;
     const error = errorOrCancellation(thrown, signal);
@@ -172,14 +172,14 @@ export class RpcService {
       return internalError();
     }
     if (error.code !== 'workspace_denied') return connectErrorOf(error);
-    // The decision is the REST side's: a dialect may answer such a workspace as absent.
+    // A dialect that answers such a workspace as absent over REST does so here as well.
     const shown = { method: undefined, requestId, now: clock.now(), pathVariables: {}, caller: found.caller };
     const { status } = renderProblem(served.dialect, { kind: 'vault', error }, shown, log);
     return connectErrorOf(status === 404 ? absentWorkspace(error) : error);
   }
 }
 
-/** How the messages of a dialect are spelt in proto3 JSON. */
+/** The options of proto3 JSON for the messages of a dialect. */
 export function jsonOptionsOf({ rest }: Dialect) {
   return {
     ignoreUnknownFields: rest.unknownMembers === 'ignore',
@@ -200,23 +200,23 @@ function serve(rpc: BoundRpc, dialect: Dialect, bytesMax: number): ServedRpc {
   };
 }
 
-/** How long the answer to a denied call waits for the message that names the credential, in milliseconds. */
+/** How long a denied call waits for the message that names the credential, in milliseconds. */
 const messageWaitMs = 1_000;
 
-/** Whether a known caller was denied the call before its message was read, which may name the credential. */
+/** Whether an authenticated caller was denied before the message was read, which may name the credential. */
 export function isDeniedUnread(error: unknown, { served, exchange }: GuardedAttempt): boolean {
   const isDenied = error instanceof VaultError && error.code === 'permission_denied';
   return isDenied && exchange.found.caller !== undefined && served.rpc.access.kind === 'workspace';
 }
 
-/** Reads the message of a call that is denied already, within its own limits, for what the event of the denial names. */
+/** Reads the message of a denied call within its limits, so that the event of the denial can name the credential. */
 export async function nameCredential(
   { served, exchange }: GuardedAttempt,
   read: () => Promise<Message>,
 ): Promise<void> {
   const waiting = new AbortController();
   const late = delay(messageWaitMs, undefined, { signal: waiting.signal }).catch(() => undefined);
-  // What is no message names nothing.
+  // An invalid message names no credential.
   const message = await Promise.race([read().catch(() => undefined), late]);
   waiting.abort();
   if (message) exchange.found.credential = namedCredential(served.rpc, message);

@@ -1,19 +1,19 @@
 import { Code, type ConnectRouter } from '@connectrpc/connect';
 import { trailerFlag, trailerParse, trailerSerialize } from '@connectrpc/connect/protocol-grpc-web';
 import assert from 'node:assert/strict';
-import { isLateUndecodable } from './connect-outcome.ts';
+import { isLateUndecodable } from './connect-corrections.ts';
 
 const header = 'grpc-message';
 const status = 'grpc-status';
-/** Flags in one byte, and the frame's length in four. */
+/** One byte of flags and four of the frame's length. */
 const frameHeadBytes = 5;
 
 type Handler = ConnectRouter['handlers'][number];
 type Response = Awaited<ReturnType<Handler>>;
 
 /**
- * Encodes the text of a gRPC status: only bytes outside 0x20 to 0x7E and the percent sign are encoded, since many clients show
- * the text without decoding it.
+ * Encodes a gRPC status message: only bytes outside of 0x20 to 0x7E and the percent sign, since many clients show the message without
+ * decoding it.
  *
  * @see https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md (Percent-Encoded)
  */
@@ -21,7 +21,7 @@ export function encodeStatusMessage(text: string): string {
   return text.toWellFormed().replaceAll(/[^ -~]+|%/g, encodeURIComponent);
 }
 
-/** Encodes the status text so where Connect's router, which encodes everything that a URL would, writes it: in trailers. */
+/** Re-encodes the status messages in the trailers of Connect's router, which encodes all characters that a URL would. */
 export function encodeStatusMessages({ handlers }: ConnectRouter): void {
   handlers.splice(0, handlers.length, ...handlers.map(withEncodedMessage));
 }
@@ -33,7 +33,7 @@ function withEncodedMessage(handler: Handler): Handler {
   return Object.assign(handle, { allowedMethods, method, protocolNames, requestPath, service, supportedContentType });
 }
 
-/** Trailers are complete when the body ends; gRPC-Web sends them as the last frame of the body. */
+/** Trailers are complete at the end of the body; gRPC-Web sends them as its last frame. */
 function reencode(response: Response, isLate: () => boolean): Response {
   const { body, header: headers, trailer } = response;
   const isWeb = headers?.get('content-type')?.startsWith('application/grpc-web') === true;
@@ -52,7 +52,7 @@ interface BodySteps {
   readonly end: () => void;
 }
 
-/** Passes `throw` and `return` on as they are: by them the router learns that nothing more can be written. */
+/** Passes `throw` and `return` through: they notify the router that nothing more can be written. */
 function mapBody(body: AsyncIterable<Uint8Array>, { piece, end }: BodySteps): AsyncIterable<Uint8Array> {
   return {
     [Symbol.asyncIterator]() {

@@ -128,7 +128,7 @@ describe('a bare call of Connect', () => {
     const undecodable = await sendProto(running.origin, 'editor', Uint8Array.of(0xff));
     expect(await undecodable.json()).to.deep.equal({
       code: 'invalid_argument',
-      message: 'the request can not be decoded as example.v1.CreateBookRequest',
+      message: 'the request cannot be decoded as example.v1.CreateBookRequest',
     });
   });
 

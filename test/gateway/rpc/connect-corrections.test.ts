@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { clampDeadlines } from '../../../src/gateway/rpc/connect-request.ts';
+import { clampDeadlines } from '../../../src/gateway/rpc/connect-corrections.ts';
 
 const clamped = (name: string, value: string) => {
   const headers = { [name]: value };

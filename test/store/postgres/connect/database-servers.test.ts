@@ -78,7 +78,7 @@ describe('the servers of a database URL', () => {
     [`postgres://u:${secret}@h/db?sslmode=verify`, /sslmode/],
     [`postgres://u:${secret}@h/db?sslmode=verify-ca`, /sslrootcert/],
     [`postgres://u:${secret}@h/db?sslmode=require&sslrootcert=system`, /verify-full/],
-    [`postgres://u:${secret}@h/db?sslmode=require&sslcert=a`, /together/],
+    [`postgres://u:${secret}@h/db?sslmode=require&sslcert=a`, /both sslcert and sslkey/],
     [`postgres://u:${secret}@h/db?ssl_mode=verify-full`, /parameter of TLS/],
     [`postgres://u:${secret}@h/db?sslcrl=a`, /parameter of TLS/],
   ];

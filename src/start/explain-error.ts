@@ -9,7 +9,6 @@ import { OwnerMissingError, WrongKeySettingError } from './instance-checks.ts';
 import { DatabaseFailure } from '../store/postgres/connect/database-failure.ts';
 import { NotMemberError } from '../store/schema/app-role.ts';
 import { DatabaseUnreachableError } from '../store/postgres/connect/await-database.ts';
-import { DatabaseUrlError } from '../store/postgres/connect/database-connection.ts';
 import { SharedSessionsError } from '../store/postgres/connect/session-checks.ts';
 import { DatabaseTlsError } from '../store/postgres/connect/tls-options.ts';
 import {
@@ -25,7 +24,6 @@ const forOperators = [
   ConfigError,
   DatabaseUnreachableError,
   DatabaseTlsError,
-  DatabaseUrlError,
   EmbeddedPostgresError,
   ExposedInspectorError,
   KeyFileError,

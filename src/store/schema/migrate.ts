@@ -55,12 +55,10 @@ export async function withMigratedDatabase<Result>(
   work: (migrated: Pick<DatabaseOptions, 'connection' | 'role'>) => Promise<Result>,
 ): Promise<Result> {
   const { connection, lockTimeoutMs = lockTimeoutMsDefault, log, roleLogsIn = false } = options;
-  const owner = await connect(options, lockTimeoutMs);
+  const owner = await translated(() => connect(options, lockTimeoutMs));
   owner.on('error', () => log.warn({}, 'the connection that holds the migration lock was lost'));
   try {
-    warnIfUnencrypted(owner, log);
-    if ('url' in connection) await checkSessions(owner, connection);
-    const role = await prepare(owner, { ...options, lockTimeoutMs });
+    const role = await translated(() => prepare(owner, { ...options, lockTimeoutMs }));
     return await work(roleLogsIn ? logInAsRole(connection) : { connection, role });
   } finally {
     // The lock ends with its session.
@@ -69,19 +67,15 @@ export async function withMigratedDatabase<Result>(
 }
 
 async function connect({ connection, log, signal, waitMs = 0 }: MigrationOptions, lockTimeoutMs: number) {
-  try {
-    const config = { query_timeout: lockTimeoutMs + answerGraceMs };
-    const owner = await connectWithRetry(new SessionOpener(connection), { config, log, signal, waitMs });
-    await owner.query(settingsOf(lockTimeoutMs));
-    return owner;
-  } catch (error) {
-    throw translateFailure(error);
-  }
+  const config = { query_timeout: lockTimeoutMs + answerGraceMs };
+  const owner = await connectWithRetry(new SessionOpener(connection), { config, log, signal, waitMs });
+  await owner.query(settingsOf(lockTimeoutMs));
+  return owner;
 }
 
-async function checkSessions(owner: Client, connection: DatabaseConnection): Promise<void> {
+async function translated<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
-    await requireOwnSessions(owner, new SessionOpener(connection));
+    return await work();
   } catch (error) {
     throw translateFailure(error);
   }
@@ -96,24 +90,23 @@ type Preparation = MigrationOptions & { readonly lockTimeoutMs: number };
 
 async function prepare(owner: Client, options: Preparation): Promise<DatabaseOptions['role']> {
   const { check, connection, log, mayMigrate = true, roleLogsIn = false } = options;
-  try {
-    await owner.query('select pg_advisory_lock($1, $2)', [...advisoryLocks.migration]);
-    if (await isServingUser(owner)) {
-      await asAppRole(owner, () => requireSchema(owner));
-      await asAppRole(owner, async () => check?.(owner));
-      return appRole;
-    }
-    if (!mayMigrate) await requireSchema(owner);
-    await rejectUnchainedTrail(owner);
-    await check?.(owner);
-    if ('url' in connection) await warnIfSuperuser(owner, log);
-    if (mayMigrate) await migrate(options);
-    const role = await prepareAppRole(owner, roleLogsIn);
-    if (role === null) await warnIfOwner(owner, log);
-    return role;
-  } catch (error) {
-    throw translateFailure(error);
+  warnIfUnencrypted(owner, log);
+  if ('url' in connection) await requireOwnSessions(owner, new SessionOpener(connection));
+  await owner.query('select pg_advisory_lock($1, $2)', [...advisoryLocks.migration]);
+  if (await isServingUser(owner)) {
+    await asAppRole(owner, () => requireSchema(owner));
+    await asAppRole(owner, async () => check?.(owner));
+    return appRole;
   }
+  if (!mayMigrate) await requireSchema(owner);
+  await rejectUnchainedTrail(owner);
+  await check?.(owner);
+  const { bypasses, isSuper } = await readRights(owner);
+  if ('url' in connection && isSuper) log.warn({}, superuserWarning);
+  if (mayMigrate) await migrate(options);
+  const role = await prepareAppRole(owner, roleLogsIn);
+  if (role === null) log.warn({}, bypasses ? bypassWarning : ownerWarning);
+  return role;
 }
 
 function logInAsRole(connection: DatabaseConnection): Pick<DatabaseOptions, 'connection' | 'role'> {
@@ -147,26 +140,16 @@ async function migrate({ connection, log, lockTimeoutMs }: Preparation): Promise
   }
 }
 
-async function warnIfSuperuser(owner: Client, log: StoreLog): Promise<void> {
-  const { rows } = await owner.query<{ isSuper: boolean }>(
-    'select rolsuper as "isSuper" from pg_roles where rolname = current_user',
-  );
-  if (rows[0]?.isSuper === true) {
-    log.warn(
-      {},
-      'the user of COFFER_DATABASE_URL is a superuser of the database: give Coffer a user with fewer rights',
-    );
-  }
-}
+const superuserWarning =
+  'the user of COFFER_DATABASE_URL is a superuser of the database: give Coffer a user with fewer rights';
+const bypassWarning =
+  'the database user may not become coffer_app and bypasses row-level security: only queries keep tenants apart';
+const ownerWarning =
+  'the database user may not become coffer_app: the server works as the owner of its tables, subject to forced row-level security';
 
-async function warnIfOwner(owner: Client, log: StoreLog): Promise<void> {
-  const { rows } = await owner.query<{ bypasses: boolean }>(
-    'select rolbypassrls as bypasses from pg_roles where rolname = current_user',
+async function readRights(owner: Client): Promise<{ readonly isSuper: boolean; readonly bypasses: boolean }> {
+  const { rows } = await owner.query<{ isSuper: boolean; bypasses: boolean }>(
+    'select rolsuper as "isSuper", rolbypassrls as bypasses from pg_roles where rolname = current_user',
   );
-  log.warn(
-    {},
-    rows[0]?.bypasses === true
-      ? 'the database user may not become coffer_app and bypasses row-level security: only queries keep tenants apart'
-      : 'the database user may not become coffer_app: the server works as the owner of its tables, subject to forced row-level security',
-  );
+  return rows[0] ?? { isSuper: false, bypasses: false };
 }

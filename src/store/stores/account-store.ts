@@ -17,9 +17,7 @@ import { combine } from '../postgres/statements/statement.ts';
 import { recordPriorState } from '../identity/prior-state.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
 import { allUsers, endOtherSessions, lockFirstUser, lockUser } from '../identity/user-statements.ts';
-
-/** How many rows are read at a time where those of a page were not all sound. */
-const refillRows = 1_000;
+import { readCheckedPage } from '../postgres/statements/pages.ts';
 
 /** The users whom owners make, in PostgreSQL. */
 export class SqlAccountStore implements AccountStore {
@@ -51,14 +49,16 @@ export class SqlAccountStore implements AccountStore {
   }
 
   async listUsers({ after, size, signal }: Parameters<AccountStore['listUsers']>[0]): Promise<readonly User[]> {
-    const users: User[] = [];
-    for (let last = after, limit = size; ; limit = refillRows) {
-      const where = last === undefined ? {} : { id: { $gt: last } };
-      const rows = await this.#database.find({ signal }, UserEntity, { where, orderBy: { id: 'asc' }, limit });
-      users.push(...rows.filter((row) => this.#guard.holds(userGrants, row)).map(userOf));
-      if (rows.length < limit || users.length >= size) return users.slice(0, size);
-      last = rows.at(-1)?.id;
-    }
+    return readCheckedPage({
+      size,
+      after,
+      read: (last, limit) => {
+        const where = last === undefined ? {} : { id: { $gt: last } };
+        return this.#database.find({ signal }, UserEntity, { where, orderBy: { id: 'asc' }, limit });
+      },
+      keyOf: ({ id }) => id,
+      show: (row) => (this.#guard.holds(userGrants, row) ? userOf(row) : undefined),
+    });
   }
 
   async changePassword({ user, formerHash, keepSession, event, eventOf }: PasswordChange): Promise<boolean> {

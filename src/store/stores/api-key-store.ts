@@ -21,9 +21,7 @@ import type { GrantGuard } from '../identity/grant-guard.ts';
 import { apiKeyGrants } from '../identity/grant-tables.ts';
 import { requireWorkspace } from '../workspaces/require-workspace.ts';
 import { selectList, combine, type Statement } from '../postgres/statements/statement.ts';
-
-/** How many rows are read at a time where those of a page were not all to be shown. */
-const refillRows = 1_000;
+import { readCheckedPage } from '../postgres/statements/pages.ts';
 
 /** API keys in PostgreSQL, without their tokens. */
 export class SqlApiKeyStore implements ApiKeyStore {
@@ -67,15 +65,19 @@ export class SqlApiKeyStore implements ApiKeyStore {
     size,
     signal,
   }: Parameters<ApiKeyStore['listApiKeys']>[0]): Promise<readonly UsedApiKey[]> {
-    const apiKeys: UsedApiKey[] = [];
-    for (let last = after, limit = size; ; limit = refillRows) {
-      const where = { workspaceId, ...(last !== undefined && { id: { $gt: last } }) };
-      const rows = await this.#database.find({ signal }, ApiKeyEntity, { where, orderBy: { id: 'asc' }, limit });
-      const sound = rows.filter((row) => this.#guard.holds(apiKeyGrants, row)).map(usedApiKeyOf);
-      apiKeys.push(...sound.filter(shows));
-      if (rows.length < limit || apiKeys.length >= size) return apiKeys.slice(0, size);
-      last = rows.at(-1)?.id;
-    }
+    return readCheckedPage({
+      size,
+      after,
+      read: (last, limit) => {
+        const where = { workspaceId, ...(last !== undefined && { id: { $gt: last } }) };
+        return this.#database.find({ signal }, ApiKeyEntity, { where, orderBy: { id: 'asc' }, limit });
+      },
+      keyOf: ({ id }) => id,
+      show: (row) => {
+        const apiKey = this.#guard.holds(apiKeyGrants, row) ? usedApiKeyOf(row) : undefined;
+        return apiKey && shows(apiKey) ? apiKey : undefined;
+      },
+    });
   }
 
   async revokeApiKey({

@@ -21,9 +21,7 @@ import { requireWorkspace } from '../workspaces/require-workspace.ts';
 import { combine } from '../postgres/statements/statement.ts';
 import { recordPriorState } from '../identity/prior-state.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
-
-/** How many rows are read at a time where those of a page were not all sound. */
-const refillRows = 1_000;
+import { readCheckedPage } from '../postgres/statements/pages.ts';
 
 /** Memberships in PostgreSQL. */
 export class SqlMemberStore implements MemberStore {
@@ -85,13 +83,13 @@ export class SqlMemberStore implements MemberStore {
     size,
     signal,
   }: Parameters<MemberStore['listMembers']>[0]): Promise<readonly Member[]> {
-    const members: Member[] = [];
-    for (let last = after ?? null, limit = size; ; limit = refillRows) {
-      const rows = await this.#database.query<MemberRow>(listMembers(workspaceId, last, limit), signal);
-      members.push(...rows.filter((row) => this.#isSound(row)).map(memberOf));
-      if (rows.length < limit || members.length >= size) return members.slice(0, size);
-      last = rows.at(-1)?.userId ?? null;
-    }
+    return readCheckedPage({
+      size,
+      after,
+      read: (last, limit) => this.#database.query<MemberRow>(listMembers(workspaceId, last ?? null, limit), signal),
+      keyOf: ({ userId }) => userId,
+      show: (row) => (this.#isSound(row) ? memberOf(row) : undefined),
+    });
   }
 
   /** A member is shown with the name of their user, who must be genuine as well. */

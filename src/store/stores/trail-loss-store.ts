@@ -1,13 +1,13 @@
 import type { AuditChain, TrailLossStore } from '../../vault/audit/ports.ts';
-import type { LedgerEntry } from '../../vault/audit/audit-chain.ts';
+import type { LedgerEntry, StreamHead } from '../../vault/audit/audit-chain.ts';
 import type { Clock } from '../../vault/time.ts';
 import type { IdSource } from '../../vault/ids.ts';
 import { formatLoss, unacknowledgedLosses, type TrailLoss } from '../../vault/audit/trail-loss.ts';
 import type { CommitQueue } from '../commits/commit-queue.ts';
 import type { Database } from '../postgres/database.ts';
-import { findLoss, headOf, LockedLedger, lossEvent } from '../trail/ledger.ts';
+import { findLoss, LockedLedger, lossEvent } from '../trail/ledger.ts';
 import type { TrailWriter } from '../trail/trail-writer.ts';
-import { findLastEvent, findLossLines, type HeadRow } from '../trail/trail-statements.ts';
+import { findLastEvent, findLossLines } from '../trail/trail-statements.ts';
 
 /** The dependencies of a trail loss store. */
 export interface TrailLossStoreParts {
@@ -70,8 +70,8 @@ export class SqlTrailLossStore implements TrailLossStore {
   async #stillMissing(losses: readonly TrailLoss[]): Promise<readonly TrailLoss[]> {
     const missing: TrailLoss[] = [];
     for (const loss of losses) {
-      const [last] = await this.#parts.database.query<HeadRow>(findLastEvent(loss.stream));
-      if (!last || headOf(last).sequence < loss.lost.sequence) missing.push(loss);
+      const [last] = await this.#parts.database.query<StreamHead>(findLastEvent(loss.stream));
+      if (!last || last.sequence < loss.lost.sequence) missing.push(loss);
     }
     return missing;
   }

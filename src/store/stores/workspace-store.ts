@@ -10,9 +10,7 @@ import { workspaceGrants } from '../identity/grant-tables.ts';
 import { workspaceUnreadable } from '../../vault/errors.ts';
 import { insertWorkspace, insertWorkspaceKey, workspaceOf } from '../workspaces/workspace-rows.ts';
 import { combine } from '../postgres/statements/statement.ts';
-
-/** How many rows are read at a time where those of a page were not all genuine. */
-const refillRows = 1_000;
+import { readCheckedPage } from '../postgres/statements/pages.ts';
 
 /** Workspaces in PostgreSQL. */
 export class SqlWorkspaceStore implements WorkspaceStore {
@@ -55,15 +53,17 @@ export class SqlWorkspaceStore implements WorkspaceStore {
     size,
     signal,
   }: Parameters<WorkspaceStore['listWorkspaces']>[0]): Promise<readonly Workspace[]> {
-    const workspaces: Workspace[] = [];
-    for (let last = after, limit = size; ; limit = refillRows) {
-      const id = { ...(among && { $in: [...among] }), ...(last !== undefined && { $gt: last }) };
-      const criteria = { where: { id, deletedAt: null }, orderBy: { id: 'asc' }, limit } as const;
-      const rows = await this.#database.find({ signal }, WorkspaceEntity, criteria);
-      workspaces.push(...rows.filter((row) => this.#guard.holds(workspaceGrants, row)).map(workspaceOf));
-      if (rows.length < limit || workspaces.length >= size) return workspaces.slice(0, size);
-      last = rows.at(-1)?.id;
-    }
+    return readCheckedPage({
+      size,
+      after,
+      read: (last, limit) => {
+        const id = { ...(among && { $in: [...among] }), ...(last !== undefined && { $gt: last }) };
+        const where = { id, deletedAt: null };
+        return this.#database.find({ signal }, WorkspaceEntity, { where, orderBy: { id: 'asc' }, limit });
+      },
+      keyOf: ({ id }) => id,
+      show: (row) => (this.#guard.holds(workspaceGrants, row) ? workspaceOf(row) : undefined),
+    });
   }
 
   async deleteWorkspace({

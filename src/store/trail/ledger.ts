@@ -1,11 +1,17 @@
-import { continuableLines, parseHead, type AuditHead, type LedgerEntry } from '../../vault/audit/audit-chain.ts';
+import {
+  continuableLines,
+  parseHead,
+  type AuditHead,
+  type LedgerEntry,
+  type StreamHead,
+} from '../../vault/audit/audit-chain.ts';
 import type { AuditEvent } from '../../vault/audit/audit-event.ts';
 import { systemEvent } from '../../vault/audit/audit-event.ts';
 import type { AuditChain } from '../../vault/audit/ports.ts';
 import { lostEventCount, type TrailLoss } from '../../vault/audit/trail-loss.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
 import { combine, insertInto, type Fragment, type Statement } from '../postgres/statements/statement.ts';
-import { findLastEvent, findLedger, lockLedger, type HeadRow } from './trail-statements.ts';
+import { findLastEvent, findLedger, lockLedger } from './trail-statements.ts';
 
 type Run = <Row extends object>(statement: Statement) => Promise<readonly Row[]>;
 
@@ -42,6 +48,11 @@ export class LockedLedger {
   }
 }
 
+/** Whether a line was removed or changed. */
+export function isDamaged(chain: AuditChain, ledger: readonly LedgerEntry[]): boolean {
+  return ledger.some((line, index) => line.number !== index + 1 || !chain.follows(ledger[index - 1], line));
+}
+
 /** The heads in a ledger line by stream, in their serialized form; entries that are not valid are omitted. */
 export function readHeads(heads: string): Readonly<Record<string, string>> {
   try {
@@ -58,16 +69,11 @@ export function readHeads(heads: string): Readonly<Record<string, string>> {
   }
 }
 
-/** The head in a row. */
-export function headOf({ seq, mac }: HeadRow): AuditHead {
-  return { sequence: seq, mac };
-}
-
 /** The events of a stream that the database has lost up to a committed one; undefined if it has them, or they were pruned. */
 export async function findLoss(stream: string, committed: AuditHead, run: Run): Promise<TrailLoss | undefined> {
   if (committed.sequence === 0) return undefined;
-  const [row] = await run<HeadRow>(findLastEvent(stream));
-  const kept = row && headOf(row);
+  const [last] = await run<StreamHead>(findLastEvent(stream));
+  const kept = last && { sequence: last.sequence, mac: last.mac };
   if (kept && kept.sequence >= committed.sequence) return undefined;
   if (!kept && (await lastPruned(stream, run)) >= committed.sequence) return undefined;
   return { stream, kept, lost: committed };

@@ -1,9 +1,9 @@
-import { formatHead, type AuditHead, type LedgerEntry } from '../../vault/audit/audit-chain.ts';
+import { formatHead, type AuditHead, type LedgerEntry, type StreamHead } from '../../vault/audit/audit-chain.ts';
 import type { AuditChain } from '../../vault/audit/ports.ts';
 import type { Clock } from '../../vault/time.ts';
 import type { Database } from '../postgres/database.ts';
-import { headOf, LockedLedger, readHeads } from './ledger.ts';
-import { deleteEvents, findCut, findLastEvent, findLastOlder, findLedger, type HeadRow } from './trail-statements.ts';
+import { LockedLedger, readHeads } from './ledger.ts';
+import { deleteEvents, findCut, findLastEvent, findLastOlder, findLedger } from './trail-statements.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
 
 /** The dependencies of pruning, and its limit. */
@@ -35,9 +35,9 @@ export async function* pruneTrail(pruning: Pruning): AsyncGenerator<PrunedEvents
   const ledger = await pruning.database.query<LedgerEntry>(findLedger);
   for (const { stream } of ledger.filter(({ kind }) => kind === 'begin')) {
     const { before, clock } = pruning;
-    const [older] = await pruning.database.query<HeadRow>(findLastOlder({ stream, before, now: clock.now() }));
+    const [older] = await pruning.database.query<StreamHead>(findLastOlder({ stream, before, now: clock.now() }));
     if (!older) continue;
-    const target = { stream, end: older.seq };
+    const target = { stream, end: older.sequence };
     for (;;) {
       const count = await pruning.database.transact({}, (transaction) => pruneSome(transaction, target, pruning));
       if (count === 0) break;
@@ -58,14 +58,14 @@ async function pruneSome(
   { chain, clock }: Pruning,
 ): Promise<number> {
   const ledger = await LockedLedger.open(transaction, chain);
-  const [last] = await transaction.run<HeadRow>(findLastEvent(stream));
+  const [last] = await transaction.run<StreamHead>(findLastEvent(stream));
   if (!last) return 0;
-  const end = Math.min(isRecorded(ledger.lines, stream, headOf(last)) ? last.seq : last.seq - 1, older);
-  const [cut] = await transaction.run<HeadRow>(findCut({ stream, end, count: batchSize }));
+  const end = Math.min(isRecorded(ledger.lines, stream, last) ? last.sequence : last.sequence - 1, older);
+  const [cut] = await transaction.run<StreamHead>(findCut({ stream, end, count: batchSize }));
   if (!cut) return 0;
-  const heads = JSON.stringify({ [stream]: formatHead(headOf(cut)) });
+  const heads = JSON.stringify({ [stream]: formatHead(cut) });
   await ledger.append({ kind: 'prune', stream, time: clock.now(), heads });
-  const deleted = await transaction.run(deleteEvents(stream, cut.seq));
+  const deleted = await transaction.run(deleteEvents(stream, cut.sequence));
   return deleted.length;
 }
 

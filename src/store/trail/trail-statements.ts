@@ -6,12 +6,8 @@ import { selectList, type Statement } from '../postgres/statements/statement.ts'
 /** The times that an event can have. Rows with others were tampered with, and only verification reports them. */
 const isReadableTime = `e.time >= '0001-01-01T00:00:00Z' and e.time < '10000-01-01T00:00:00Z'`;
 
-/** The number and the MAC of an event. */
-export interface HeadRow {
-  readonly stream: string;
-  readonly seq: number;
-  readonly mac: Uint8Array;
-}
+/** The columns of a `StreamHead`. */
+const head = 'stream, seq as sequence, mac';
 
 /** Prevents other processes from appending to the ledger until the transaction ends. */
 export const lockLedger: Statement = {
@@ -40,7 +36,7 @@ export const findLossLines: Statement = {
 export function findLastEvent(stream: string): Statement {
   return {
     name: 'last event',
-    text: 'select stream, seq, mac from audit_event where stream = $1 order by seq desc limit 1',
+    text: `select ${head} from audit_event where stream = $1 order by seq desc limit 1`,
     values: [stream],
   };
 }
@@ -49,7 +45,7 @@ export function findLastEvent(stream: string): Statement {
 export const findHeadsOfStreams: Statement = {
   name: 'heads of streams',
   text: `
-    select e.stream, e.seq, e.mac from audit_ledger l
+    select e.stream, e.seq as sequence, e.mac from audit_ledger l
     cross join lateral (
       select stream, seq, mac from audit_event
       where stream = l.stream and seq between 1 and ${Number.MAX_SAFE_INTEGER} and octet_length(mac) = 32
@@ -113,7 +109,7 @@ export function findLastOlder({
   return {
     name: 'last older event',
     text: `
-      select stream, seq, mac from audit_event
+      select ${head} from audit_event
       where stream = $1 and time < $2 and seq < coalesce(
         (select seq from audit_event where stream = $1 and time >= $2 and time <= $3 order by seq limit 1),
         ${Number.MAX_SAFE_INTEGER})
@@ -128,7 +124,7 @@ export function findCut({ stream, end, count }: CutRequest): Statement {
     name: 'cut of a stream',
     text: `
       with oldest as (select stream, seq, mac from audit_event where stream = $1 order by seq limit $3)
-      select stream, seq, mac from oldest where seq <= $2 order by seq desc limit 1`,
+      select ${head} from oldest where seq <= $2 order by seq desc limit 1`,
     values: [stream, end, count],
   };
 }

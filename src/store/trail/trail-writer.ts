@@ -5,9 +5,9 @@ import type { Clock } from '../../vault/time.ts';
 import type { IdSource } from '../../vault/ids.ts';
 import { formatLoss, type TrailLoss } from '../../vault/audit/trail-loss.ts';
 import { insertAuditEvents } from './audit-event-row.ts';
-import { findLoss, headOf, LockedLedger, lossEvent, readHeads } from './ledger.ts';
+import { findLoss, LockedLedger, lossEvent, readHeads } from './ledger.ts';
 import type { Fragment } from '../postgres/statements/statement.ts';
-import { findHeadsOfStreams, findLastEvent, type HeadRow } from './trail-statements.ts';
+import { findHeadsOfStreams, findLastEvent } from './trail-statements.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
 
 /** The dependencies of a trail writer. */
@@ -123,8 +123,8 @@ export class TrailWriter {
    */
   async settle(transaction: Transaction): Promise<boolean> {
     const next = this.#next;
-    const [row] = await transaction.run<HeadRow>(findLastEvent(next?.stream ?? this.#stream));
-    const last = row ? headOf(row) : this.#parts.chain.origin;
+    const [row] = await transaction.run<StreamHead>(findLastEvent(next?.stream ?? this.#stream));
+    const last: AuditHead = row ?? this.#parts.chain.origin;
     if (next === undefined || isSame(last, next)) {
       this.committed();
       return true;
@@ -145,9 +145,11 @@ export class TrailWriter {
     const { chain, clock } = this.#parts;
     const ledger = await LockedLedger.open(transaction, chain);
     const recorded = new Set(ledger.lines.flatMap((line) => Object.entries(readHeads(line.heads)).map(String)));
-    const rows = await transaction.run<HeadRow>(findHeadsOfStreams);
-    const found = rows.map((row) => [row.stream, formatHead(headOf(row))]);
-    const heads = JSON.stringify(Object.fromEntries(found.filter((head) => !recorded.has(String(head)))));
+    const found = await transaction.run<StreamHead>(findHeadsOfStreams);
+    const unrecorded = found
+      .map((head) => [head.stream, formatHead(head)])
+      .filter((entry) => !recorded.has(String(entry)));
+    const heads = JSON.stringify(Object.fromEntries(unrecorded));
     const time = clock.now();
     const lossLine = loss && ledger.enter({ kind: 'loss', stream: loss.stream, time, heads: formatLoss(loss) });
     return [...(lossLine ? [lossLine] : []), ledger.enter({ kind: 'begin', stream, time, heads })];

@@ -3,7 +3,7 @@ import type { AuditChain } from '../../vault/audit/ports.ts';
 import type { Clock } from '../../vault/time.ts';
 import type { GrantMac } from '../../vault/identity/ports.ts';
 import { nilUuid } from '../../vault/ids.ts';
-import { LockedLedger } from '../trail/ledger.ts';
+import { isDamaged, LockedLedger } from '../trail/ledger.ts';
 import { CredentialGuard } from '../credentials/credential-guard.ts';
 import { credentialOf, credentialProperties, type CredentialRow } from '../credentials/credential-row.ts';
 import type { Database } from '../postgres/database.ts';
@@ -33,14 +33,15 @@ const batchSize = 1_000;
 export async function signCredentialsOnce(signing: Signing): Promise<void> {
   const { chain, clock, database, grantMac } = signing;
   const ledger = await database.query<LedgerEntry>(findLedger);
-  if (isSigned(chain, ledger)) return;
+  // The line may have been removed from a damaged ledger.
+  if (ledger.some(({ kind }) => kind === 'sign') || isDamaged(chain, ledger)) return;
   if (await hasUnsignedRelease(database, ledger)) {
     const guard = new CredentialGuard(grantMac);
     for (const { id } of await database.query<{ id: string }>(findWorkspaces)) await signWorkspace(database, guard, id);
   }
   await database.transact({}, async (transaction) => {
-    const lines = await LockedLedger.open(transaction, chain);
-    await lines.append({ kind: 'sign', stream: nilUuid, time: clock.now(), heads: '{}' });
+    const lockedLedger = await LockedLedger.open(transaction, chain);
+    await lockedLedger.append({ kind: 'sign', stream: nilUuid, time: clock.now(), heads: '{}' });
   });
 }
 
@@ -54,14 +55,6 @@ function findUnsigned(workspaceId: string): Statement {
       where c.workspace_id = $1 and c.mac is null order by c.id limit $2 for no key update`,
     values: [workspaceId, batchSize],
   };
-}
-
-/** Whether the ledger has the line, or may have lost it: a line was removed or changed. */
-function isSigned(chain: AuditChain, ledger: readonly LedgerEntry[]): boolean {
-  return ledger.some((entry, index) => {
-    const previous = ledger[index - 1];
-    return entry.kind === 'sign' || entry.number !== index + 1 || !chain.follows(previous, entry);
-  });
 }
 
 /** Whether a release without MACs has used the database: there are streams, none with states of MACs or without its ledger line. */

@@ -7,7 +7,7 @@ import type { Database } from '../postgres/database.ts';
 import type { Statement } from '../postgres/statements/statement.ts';
 import type { StoreLog } from '../postgres/connect/store-log.ts';
 import { nilUuid } from '../../vault/ids.ts';
-import { LockedLedger } from '../trail/ledger.ts';
+import { isDamaged, LockedLedger } from '../trail/ledger.ts';
 import { findLedger } from '../trail/trail-statements.ts';
 import { apiKeyUpgrade, signTable, userUpgrade, workspaceUpgrade } from './sign-tables.ts';
 import { signVersions } from './sign-versions.ts';
@@ -88,10 +88,6 @@ async function signOne(
 
 function isRecorded(ledger: readonly LedgerEntry[], table: string): boolean {
   return ledger.some(({ heads, kind }) => kind === 'format' && heads.startsWith(`{${JSON.stringify(table)}:`));
-}
-
-function isDamaged(chain: AuditChain, ledger: readonly LedgerEntry[]): boolean {
-  return ledger.some((entry, index) => entry.number !== index + 1 || !chain.follows(ledger[index - 1], entry));
 }
 
 /** Whether there are rows of an earlier release. A new database has neither rows nor streams. */

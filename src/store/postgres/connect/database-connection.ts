@@ -1,9 +1,7 @@
 import type { ClientConfig } from 'pg';
-import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { type DatabaseServers, DatabaseUrlFault, parseDatabaseUrl } from './database-servers.ts';
 import { connectWithinMs, keepAliveAfterMs } from './time-limits.ts';
-import { neverEncrypted } from './tls-options.ts';
+import { neverEncrypted, tlsOptionsOf } from './tls-options.ts';
 
 /** The location of the database: a host (the folder of a Unix socket, for example) with its port, or a `postgres://` URL. */
 export type DatabaseConnection =
@@ -43,14 +41,6 @@ export function clientConfigOf(connection: DatabaseConnection): ClientConfig {
 /** The name of the database. */
 export function databaseNameOf(connection: DatabaseConnection): string {
   return serversOf(connection).database;
-}
-
-/** A file in the database URL cannot be used. The message quotes no part of the URL. */
-export class DatabaseUrlError extends Error {
-  constructor(problem: string) {
-    super(`COFFER_DATABASE_URL: ${problem}`);
-    this.name = 'DatabaseUrlError';
-  }
 }
 
 const schemePattern = /^postgres(?:ql)?:\/\//;
@@ -105,25 +95,8 @@ function isDecodable(text: string): boolean {
 /**
  * Checks the files in a database URL, which are read each time a session begins.
  *
- * @throws DatabaseUrlError if a file cannot be read, or the one of the authorities contains no certificate
+ * @throws DatabaseTlsError if one of them cannot be read or used
  */
 export async function checkDatabaseFiles(url: string): Promise<void> {
-  const parameters = new URLSearchParams(url.split('?', 2)[1] ?? '');
-  for (const name of ['sslrootcert', 'sslcert', 'sslkey']) {
-    const path = parameters.get(name);
-    if (path === null || path === '') continue;
-    const text = await readFile(path, 'utf8').catch(() => undefined);
-    if (text === undefined) throw new DatabaseUrlError(`the file of ${name} cannot be read`);
-    if (name === 'sslrootcert' && !hasCertificate(text)) {
-      throw new DatabaseUrlError('the file of sslrootcert must contain certificates of authorities in PEM');
-    }
-  }
-}
-
-function hasCertificate(text: string): boolean {
-  try {
-    return new X509Certificate(text).raw.length > 0;
-  } catch {
-    return false;
-  }
+  await tlsOptionsOf(parseDatabaseUrl(url).tls);
 }

@@ -160,7 +160,7 @@ export async function tlsOptionsOf(settings: TlsSettings): Promise<ConnectionOpt
     readPem('sslcert', certificateFile),
     readPem('sslkey', keyFile),
   ]);
-  if (ca !== undefined) requireUsable('sslrootcert', 'holds no certificate in PEM', () => new X509Certificate(ca));
+  if (ca !== undefined) requireUsable('sslrootcert', 'contains no certificate in PEM', () => new X509Certificate(ca));
   const identity = { ...(cert !== undefined && { cert }), ...(key !== undefined && { key }) };
   requireUsable('sslcert', 'and sslkey are no certificate with its private key in PEM', () =>
     createSecureContext(identity),

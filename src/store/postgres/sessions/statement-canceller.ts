@@ -1,4 +1,5 @@
 import type { PoolClient } from 'pg';
+import { GroupQueue } from '../statements/group-queue.ts';
 import type { DedicatedSession } from './dedicated-session.ts';
 
 /** A request to cancel what a session of the server runs. */
@@ -9,6 +10,7 @@ export interface CancelRequest {
 
 interface Waiting {
   readonly processId: number;
+  isWithdrawn: boolean;
   /** Set once the request has been sent. */
   arrival?: Promise<void>;
 }
@@ -21,8 +23,10 @@ const arriveWithinMs = 2_000;
  */
 export class StatementCanceller {
   readonly #session: Pick<DedicatedSession, 'run'>;
-  #waiting = new Set<Waiting>();
-  #isUnderWay = false;
+  readonly #queue = new GroupQueue<Waiting>({
+    groupMax: Number.POSITIVE_INFINITY,
+    work: (group) => this.#send(group.filter(({ isWithdrawn }) => !isWithdrawn)),
+  });
 
   /** @param session of the same database user as the sessions whose statements it cancels */
   constructor(session: Pick<DedicatedSession, 'run'>) {
@@ -30,32 +34,27 @@ export class StatementCanceller {
   }
 
   cancel(processId: number): CancelRequest {
-    const request: Waiting = { processId };
-    this.#waiting.add(request);
-    if (!this.#isUnderWay) void this.#work();
+    const request: Waiting = { processId, isWithdrawn: false };
+    this.#queue.add(request);
     return {
       settle: async () => {
-        this.#waiting.delete(request);
+        request.isWithdrawn = true;
         await request.arrival;
       },
     };
   }
 
-  async #work(): Promise<void> {
-    this.#isUnderWay = true;
-    while (this.#waiting.size > 0) {
-      const group = [...this.#waiting];
-      this.#waiting = new Set();
-      const arrival = this.#send(group.map(({ processId }) => processId));
-      for (const request of group) request.arrival = arrival;
-      await arrival;
-    }
-    this.#isUnderWay = false;
-  }
-
-  async #send(processIds: readonly number[]): Promise<void> {
+  async #send(requests: readonly Waiting[]): Promise<readonly Waiting[]> {
+    if (requests.length === 0) return [];
+    const processIds = requests.map(({ processId }) => processId);
     const statement = { text: 'select pg_cancel_backend(id) from unnest($1::int[]) as s (id)', values: [processIds] };
-    await this.#session.run(statement, arriveWithinMs).catch(() => undefined);
+    const arrival = this.#session.run(statement, arriveWithinMs).then(
+      () => undefined,
+      () => undefined,
+    );
+    for (const request of requests) request.arrival = arrival;
+    await arrival;
+    return [];
   }
 }
 

@@ -22,26 +22,34 @@ export async function* readAhead<Row>(
 /** How many rows are read at a time to replace the rows of a page that were omitted. */
 const refillRows = 1_000;
 
-/** How a page is read from a table where rows may fail their check. */
+/** A page of items from a table where rows may fail their check. */
 export interface CheckedPage<Row, Item> {
   readonly size: number;
-  /** @param after the last row that was read; undefined for the first ones */
-  readonly read: (after: Row | undefined, limit: number) => Promise<readonly Row[]>;
-  /** Undefined for a row that fails its check, which is omitted. */
+  /** The key of the last row before the page; undefined for the first page. */
+  readonly after: string | undefined;
+  readonly read: (after: string | undefined, limit: number) => Promise<readonly Row[]>;
+  readonly keyOf: (row: Row) => string;
+  /** Returns undefined for a row that fails its check, which is omitted. */
   readonly show: (row: Row) => Item | undefined;
 }
 
 /** Reads a page of items. Omitted rows are replaced by those after them, so that only the last page is shorter. */
-export async function readCheckedPage<Row, Item>({ read, show, size }: CheckedPage<Row, Item>): Promise<Item[]> {
+export async function readCheckedPage<Row, Item>({
+  after,
+  keyOf,
+  read,
+  show,
+  size,
+}: CheckedPage<Row, Item>): Promise<readonly Item[]> {
   const items: Item[] = [];
-  let last: Row | undefined;
-  for (let limit = size; ; limit = refillRows) {
+  for (let last = after, limit = size; ; limit = refillRows) {
     const rows = await read(last, limit);
     for (const row of rows) {
       const item = show(row);
       if (item !== undefined) items.push(item);
     }
-    if (rows.length < limit || items.length >= size) return items.slice(0, size);
-    last = rows.at(-1);
+    const end = rows.at(-1);
+    if (end === undefined || rows.length < limit || items.length >= size) return items.slice(0, size);
+    last = keyOf(end);
   }
 }

@@ -60,11 +60,9 @@ describe('a database URL', () => {
         () => undefined,
         (error: unknown) => (error instanceof Error ? error.message : error),
       );
-    expect(await problem()).to.equal('COFFER_DATABASE_URL: the file of sslrootcert cannot be read');
+    expect(await problem()).to.equal('sslrootcert in the database URL names no file that can be read (ENOENT)');
     await writeFile(file, createAuthority().issue('localhost').privateKey);
-    expect(await problem()).to.equal(
-      'COFFER_DATABASE_URL: the file of sslrootcert must contain certificates of authorities in PEM',
-    );
+    expect(await problem()).to.equal('sslrootcert in the database URL contains no certificate in PEM');
     await writeFile(file, createAuthority().certificate);
     expect(await problem()).to.equal(undefined);
     await rm(folder, { recursive: true });

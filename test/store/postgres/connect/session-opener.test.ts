@@ -156,7 +156,7 @@ describe('opening sessions at a database', () => {
       for (const [path, sentence] of [
         ['/no/hunter2.pem', /^sslrootcert in the database URL names no file that can be read \(ENOENT\)$/],
         [join(import.meta.dirname, 'hunter2'), /^sslrootcert[^\n]*ENOENT\)$/],
-        [import.meta.filename, /^sslrootcert in the database URL holds no certificate in PEM$/],
+        [import.meta.filename, /^sslrootcert in the database URL contains no certificate in PEM$/],
       ] as const) {
         const said = await refusal(at(tls, `sslmode=verify-full&sslrootcert=${encodeURIComponent(path)}`));
         expect(said).to.match(sentence).and.not.include('hunter2');

@@ -842,7 +842,7 @@ export const CredentialSummarySchema: GenMessage<CredentialSummary> = /*@__PURE_
  */
 export const CredentialService: GenService<{
   /**
-   * Creates a credential with an API key. The name must be unique in the workspace (409). Needs EDITOR.
+   * Creates a credential with an API key. The name must be unique in the workspace (ALREADY_EXISTS). Needs EDITOR.
    *
    * @generated from rpc miniflow.v1.CredentialService.CreateApiKeyCredential
    */
@@ -852,7 +852,8 @@ export const CredentialService: GenService<{
     output: typeof CreateApiKeyCredentialResponseSchema;
   },
   /**
-   * Creates a credential with the tokens of a Slack app. The name must be unique in the workspace (409). Needs EDITOR.
+   * Creates a credential with the tokens of a Slack app. The name must be unique in the workspace (ALREADY_EXISTS). Needs
+   * EDITOR.
    *
    * @generated from rpc miniflow.v1.CredentialService.CreateSlackCredential
    */

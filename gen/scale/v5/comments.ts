@@ -68,7 +68,7 @@ export const comments: Readonly<Record<string, string>> = {
   "scale.v5.Credential.created_at": "Output only. When it was created.",
   "scale.v5.Credential.updated_at": "Output only. When it was last changed.",
   "scale.v5.CredentialService": "Stores API keys, tokens and other secrets of an account, which is a workspace of Coffer. The `x-selected-account-id` header selects it; the default is the caller's default workspace.",
-  "scale.v5.CredentialService.CreateCredential": "Creates a credential. The name must be unique in the account (409). Needs EDITOR.",
+  "scale.v5.CredentialService.CreateCredential": "Creates a credential. The name must be unique in the account (ALREADY_EXISTS). Needs EDITOR.",
   "scale.v5.CredentialService.GetCredential": "Gets a credential in any state. Needs VIEWER.",
   "scale.v5.CredentialService.GetCredentialByName": "Gets a credential by name; the name may contain slashes. Needs VIEWER.",
   "scale.v5.CredentialService.UpdateCredential": "Updates the fields that are given; a new payload becomes the next version of the secret. Needs EDITOR.",

@@ -602,7 +602,7 @@ export const CredentialSchema: GenMessage<Credential> = /*@__PURE__*/
  */
 export const CredentialService: GenService<{
   /**
-   * Creates a credential. The name must be unique in the account (409). Needs EDITOR.
+   * Creates a credential. The name must be unique in the account (ALREADY_EXISTS). Needs EDITOR.
    *
    * @generated from rpc scale.v5.CredentialService.CreateCredential
    */

@@ -1,8 +1,8 @@
 import { Migration } from '@mikro-orm/migrations';
 
 /**
- * Events get a place in a chain, and a ledger of its streams. No release has written events without: those of earlier builds
- * could only be chained by whoever has the key, which is not here, and would pass for inserted ones.
+ * Events become parts of a chain, with a ledger of its streams. Events of builds before the first release are deleted: chaining
+ * them requires the key, which is not available to a migration, and without a chain they would look like inserted ones.
  */
 export class AuditChainMigration extends Migration {
   override up(): void {

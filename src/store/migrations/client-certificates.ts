@@ -1,6 +1,6 @@
 import { Migration } from '@mikro-orm/migrations';
 
-/** The name in a certificate may get another key when the one that had it was revoked. */
+/** After a key for a certificate's name was revoked, another key may use that name. */
 export class ClientCertificatesMigration extends Migration {
   override up(): void {
     this.addSql('alter table api_key drop constraint api_key_hash_unique');

@@ -1,8 +1,8 @@
 import { Migration } from '@mikro-orm/migrations';
 
 /**
- * Credentials get a MAC, and events tell the state that they left. Rows that are there get theirs at the next start, which
- * says so in the ledger: the key is not here.
+ * Credentials get a MAC, and events record the state after the change. Existing rows are signed at the next start, which records
+ * it in the ledger: the key is not available to a migration.
  */
 export class CredentialMacsMigration extends Migration {
   override up(): void {

@@ -1,6 +1,6 @@
 import { Migration } from '@mikro-orm/migrations';
 
-/** Users are deactivated, and leave their names to others. The MACs of those who are not stay what they are. */
+/** Users can be deactivated, which frees their names. The MACs of active users do not change. */
 export class DeactivatedUsersMigration extends Migration {
   override up(): void {
     this.addSql('alter table "user" add column deactivated_at timestamptz(3)');

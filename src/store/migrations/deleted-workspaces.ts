@@ -3,8 +3,8 @@ import { Migration } from '@mikro-orm/migrations';
 const tenantTables = ['workspace_key', 'credential', 'credential_version'];
 
 /**
- * Workspaces are deleted: their rows stay, since others refer to them, and what belongs to them goes. Nothing else may be
- * deleted from the tables of tenants, whatever the server's role is granted.
+ * Workspaces can be deleted. Their rows remain, since others refer to them, and their contents are purged. A policy prevents any
+ * other deletion from tenant tables, whatever rights the role of the server has.
  */
 export class DeletedWorkspacesMigration extends Migration {
   override up(): void {

@@ -1,13 +1,13 @@
 import { Migration } from '@mikro-orm/migrations';
 
-/** All columns of an API key but when it was last used, which says nothing of what it grants. */
+/** All columns of an API key except the time of its last use, which does not affect what it grants. */
 const apiKeyColumns =
   'id, workspace_id, user_id, name, hash, prefix, role, may_reveal, dialect, providers, tags, credential_ids,' +
   ' expires_at, revoked_at, created_at, mac';
 
 /**
- * Whom a change of a grant concerns, and which changes there are; what is added proves nobody who was proved before, but
- * for members.
+ * The changes of access that processes are notified of, and the row that each notice names. Insertions need no notice, since they
+ * do not affect cached authentications; a new membership does.
  */
 const notices = [
   { table: 'api_key', kind: 'api_key', column: 'id', when: `update of ${apiKeyColumns} or delete` },
@@ -18,8 +18,8 @@ const notices = [
 ] as const;
 
 /**
- * Every change of a row that grants something is told to all processes, in the transaction that makes it: also one that an
- * operator makes by hand.
+ * Triggers notify all processes of every change of a row that grants access, in the transaction of the change, including manual
+ * changes by an operator.
  *
  * @see docs/decisions/0015-cached-authentications.md
  */

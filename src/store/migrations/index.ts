@@ -15,7 +15,7 @@ import { UsedKeysMigration } from './used-keys.ts';
 import { UsersMigration } from './users.ts';
 import { VouchedMembershipsMigration } from './vouched-memberships.ts';
 
-/** Every migration, in order. A name that has been released never changes, nor does what it did. */
+/** All migrations in order. The name and the effect of a released migration never change. */
 export const migrations = [
   { name: '001-initial', class: InitialMigration },
   { name: '002-given-ids-and-names', class: GivenIdsAndNamesMigration },

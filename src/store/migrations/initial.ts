@@ -142,7 +142,7 @@ export class InitialMigration extends Migration {
         constraint credential_version_credential_foreign
           foreign key (workspace_id, credential_id) references credential (workspace_id, id)
       )`);
-    // What is sealed looks random: trying to compress it only costs time.
+    // Sealed bytes are incompressible, so compression would only cost time.
     this.addSql(`alter table credential_version alter column sealed set storage external`);
   }
 

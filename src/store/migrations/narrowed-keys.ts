@@ -1,6 +1,6 @@
 import { Migration } from '@mikro-orm/migrations';
 
-/** API keys are limited to some credentials. The MACs of those that are not stay what they are. */
+/** API keys may be limited to some credentials. The MACs of unlimited keys do not change. */
 export class NarrowedKeysMigration extends Migration {
   override up(): void {
     for (const column of ['providers', 'tags', 'credential_ids']) {

@@ -1,8 +1,8 @@
 import { Migration } from '@mikro-orm/migrations';
 
 /**
- * Workspaces and versions get a MAC, and names come under those of users and API keys. The rows that exist are signed at the
- * next start, which records each table in the ledger: the key is not available here.
+ * Workspaces and versions get a MAC, and the MACs of users and API keys include their names. Existing rows are signed at the next
+ * start, which records each table in the ledger: the key is not available to a migration.
  */
 export class SignedNamesMigration extends Migration {
   override up(): void {

@@ -1,6 +1,6 @@
 import { Migration } from '@mikro-orm/migrations';
 
-/** Users log in by their names; those who are there log in without, and keep doing so. */
+/** Users log in with their names; existing users continue to log in without. */
 export class UsersMigration extends Migration {
   override up(): void {
     this.addSql('alter table "user" add column logs_in_unnamed boolean not null default true');

@@ -1,8 +1,8 @@
 import { Migration } from '@mikro-orm/migrations';
 
 /**
- * A membership names the event that tells of it. So no two are alike, and one that was ended is told from a later one with the
- * same role. Those from before name none.
+ * A membership refers to the event that records it, so that a removed membership differs from a later one with the same role.
+ * Earlier memberships refer to none.
  */
 export class VouchedMembershipsMigration extends Migration {
   override up(): void {

@@ -50,7 +50,7 @@ export class PreparedStatements {
  * It replaces the query class of pg, which sends one statement per round trip and describes it each time. That pays for itself in
  * every call (`npm run bench -- --only rest`). pg calls the methods whose names begin with `handle`.
  *
- * @see docs/decisions/0018-statements-that-travel-together.md
+ * @see docs/decisions/0018-pipelined-statements.md
  *
  * @see https://www.postgresql.org/docs/18/protocol-flow.html#PROTOCOL-FLOW-EXT-QUERY
  */

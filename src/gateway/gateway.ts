@@ -13,7 +13,7 @@ import {
 } from './admission/authenticate.ts';
 import type { DenialObserver } from './admission/denial-observer.ts';
 import { rejectCrowded } from './admission/forwarded-calls.ts';
-import { createGuard } from './admission/guard.ts';
+import { Guard } from './admission/guard.ts';
 import { OpenStreams, type OnAccessChange } from './admission/open-streams.ts';
 import { limitRates, type RateLimits } from './admission/rate-limit.ts';
 import type { Dialect } from './contract/dialect.ts';
@@ -26,7 +26,7 @@ import type { PortTls } from './port/protocol-detection.ts';
 import { createRoomCheck, type UnreadLimits } from './port/unread-answers.ts';
 import { CallRegistry } from './request/call-registry.ts';
 import { isLocalServer } from './request/local-request.ts';
-import { followExchanges, type Exchanges } from './request/request-log.ts';
+import { Exchanges } from './request/request-log.ts';
 import { drainUnreadBody, ignoreClientReset } from './request/unread-body.ts';
 import { addRequestHooks, registerRest } from './rest/request-hooks.ts';
 import { RestService } from './rest/rest.ts';
@@ -193,7 +193,7 @@ function createAdmission(options: GatewayOptions) {
   const authenticator = createRequestAuthenticator(options.authenticate, maxAgeMs);
   return {
     bodyBytesMax: options.bodyBytesMax ?? limits.requestBodyBytes,
-    guard: createGuard(),
+    guard: new Guard(),
     authenticator: rejectCrowded(limitRates(authenticator, rateLimits, clock)),
   };
 }
@@ -208,7 +208,7 @@ function createExchanges(
   readiness: StoppableReadiness,
 ): Exchanges {
   const { dialects, log, metrics: registry, tracer, trustedProxies = [] } = options;
-  return followExchanges(log, {
+  return new Exchanges(log, {
     enterCall: forwardedCalls.enter,
     connectionOf: (source) => connections.of(source),
     mayBeLocal: isLocalServer(options),

@@ -2,6 +2,7 @@ import type { X509Certificate } from 'node:crypto';
 import type { Caller } from '../../vault/caller.ts';
 import { VaultError, type VaultErrorCode } from '../../vault/errors.ts';
 import type { BoundRpc } from '../contract/bound-rpc.ts';
+import type { Exchange } from '../contract/exchange.ts';
 import type { RequestHeaders } from '../request/request-headers.ts';
 
 /**
@@ -18,27 +19,12 @@ export type Authenticate = (
 
 /** What the authentication of a request looks at. */
 export interface AuthenticationInput {
+  readonly exchange: Pick<
+    Exchange,
+    'peerCertificate' | 'hasSeveralAuthorizations' | 'connection' | 'isCrowded' | 'peer'
+  >;
   readonly headers: RequestHeaders;
-  readonly peerCertificate: X509Certificate | undefined;
-  /** Such a request is not authenticated, not even by its certificate. */
-  readonly hasSeveralAuthorizations: boolean;
-  /** Keeps its place in a full port once one of its calls is authenticated. */
-  readonly connection: { markAuthenticated(): void } | undefined;
-  /** Too many calls of the peer are in flight. */
-  readonly isCrowded: boolean;
-  /** The peer's address. */
-  readonly peer: string;
   readonly signal: AbortSignal;
-}
-
-/** Takes the input from the exchange of a request and from its headers. */
-export function authenticationInputOf(
-  exchange: Omit<AuthenticationInput, 'headers' | 'signal'>,
-  headers: RequestHeaders,
-  signal: AbortSignal,
-): AuthenticationInput {
-  const { peerCertificate, hasSeveralAuthorizations, connection, isCrowded, peer } = exchange;
-  return { headers, signal, peerCertificate, hasSeveralAuthorizations, connection, isCrowded, peer };
 }
 
 /** The caller of a request, or why it was refused. */
@@ -66,15 +52,15 @@ export interface RequestAuthenticator {
 /** @param maxAgeMs how old an authentication may be */
 export function createRequestAuthenticator(identify: Authenticate, maxAgeMs: number): RequestAuthenticator {
   const authenticate = async (input: AuthenticationInput): Promise<Authentication> => {
-    const { headers, peerCertificate, signal } = input;
+    const { exchange, headers, signal } = input;
     const startedMs = performance.now();
     try {
-      if (input.hasSeveralAuthorizations) {
+      if (exchange.hasSeveralAuthorizations) {
         const cause = new Error('the request has more than one Authorization');
         throw new VaultError('token_invalid', 'Invalid token', {}, { cause });
       }
-      const caller = await identify(headers, signal, peerCertificate);
-      if (caller) input.connection?.markAuthenticated();
+      const caller = await identify(headers, signal, exchange.peerCertificate);
+      if (caller) exchange.connection?.markAuthenticated();
       return { caller, input, startedMs };
     } catch (refusal) {
       return { caller: undefined, refusal, input, startedMs };

@@ -42,7 +42,9 @@ export class ForwardedCalls {
 export function rejectCrowded(authenticator: RequestAuthenticator): RequestAuthenticator {
   return {
     async authenticate(input) {
-      return input.isCrowded ? refusedAuthentication(input, tooManyInFlight()) : authenticator.authenticate(input);
+      return input.exchange.isCrowded
+        ? refusedAuthentication(input, tooManyInFlight())
+        : authenticator.authenticate(input);
     },
     renew: (authentication) => authenticator.renew(authentication),
   };

@@ -29,7 +29,7 @@ export function limitRates(
   const ofCaller = limitOf(perKey, clock);
   return {
     async authenticate(input) {
-      const tooMany = ofAddress(networkOf(input.peer));
+      const tooMany = ofAddress(networkOf(input.exchange.peer));
       if (tooMany) return refusedAuthentication(input, tooMany);
       const authentication = await authenticator.authenticate(input);
       const refusal = authentication.caller && ofCaller(keyOf(authentication.caller));

@@ -13,61 +13,60 @@ import assert from 'node:assert/strict';
 import type { AnonymousCall, Call } from '../../vault/caller.ts';
 import type { Permission } from '../../vault/permissions.ts';
 
-/**
- * Who may make a call: anybody, whoever has proved who he is, owners of the instance, or whoever has the permission in the
- * workspace.
- */
+/** Who may make a call. */
 export type Access =
   | { readonly kind: 'public' }
   | { readonly kind: 'authenticated' }
   | {
+      /** Owners of the instance. */
       readonly kind: 'owner';
-      /** What an owner is let do by it; names it in the refusal. */
+      /** The permission that an owner needs, named in the refusal. */
       readonly permission: Permission;
     }
   | {
+      /** Callers with the permission in the workspace. */
       readonly kind: 'workspace';
       readonly permission: Permission;
-      /** What the request names; undefined leaves it to the dialect's header, or to the caller's default. */
+      /** The workspace that the request names; undefined leaves it to the dialect's header, or to the caller's default. */
       readonly workspace: (request: Message) => string | undefined;
-      /** The credential that the request names, as it names it, for the event of a denial; undefined where it names none. */
+      /** The credential as the request names it, for the event of a denial; undefined if it names none. */
       readonly credential: (request: Message) => string | undefined;
     };
 
-/** A call as an rpc gets it, whatever its access is. */
+/** A call of an rpc with any access. */
 export interface RpcCall extends AnonymousCall {
   /** Given unless the access is public. */
   readonly workspaceId?: string | undefined;
 }
 
-/** One rpc with its handler, its message types erased, as the gateway calls it. */
+/** An rpc with its handler, without its message types, as the gateway calls it. */
 export interface BoundRpc {
   readonly method: DescMethodUnary;
   readonly access: Access;
-  /** Called after authentication, authorization and validation. A caller and a workspace are given unless the access is public. */
+  /** Called after authentication, authorization and validation, with a caller and a workspace unless the access is public. */
   readonly invoke: (request: Message, call: RpcCall) => Promise<Message>;
   /**
-   * Of a list without pages: the answer in parts, at least one, each with some of the elements; what else a message holds is
-   * good as the last part has it.
+   * For a list without pages: the answer in one or more parts, each with some of the elements. Other members count as the last part
+   * has them.
    */
   readonly invokeInParts?: (request: Message, call: RpcCall) => AsyncIterable<Message>;
 }
 
-/** One rpc that answers with several messages, one after the other, as long as its call's signal is not aborted. */
+/** An rpc that answers with a stream of messages until the signal of its call is aborted. */
 export interface BoundStream {
   readonly method: DescMethodServerStreaming;
   readonly access: Access;
   /** As that of a `BoundRpc`. */
   readonly invoke: (request: Message, call: RpcCall) => AsyncIterable<Message>;
-  /** What server-sent events say of a message beside its JSON. */
+  /** The fields of a server-sent event beside its data, the JSON of the message. */
   readonly describeEvent: (message: Message) => EventDescription;
 }
 
 /** A server-sent event without its data. */
 export interface EventDescription {
-  /** Where the stream may be resumed, as `Last-Event-ID` sends it back. */
+  /** Where the stream may be resumed; clients send it back as `Last-Event-ID`. */
   readonly id?: string;
-  /** Its kind; `error` is taken. */
+  /** Its kind; `error` is reserved. */
   readonly event?: string;
 }
 
@@ -76,7 +75,7 @@ export function isStream(rpc: BoundRpc | BoundStream): rpc is BoundStream {
   return 'describeEvent' in rpc;
 }
 
-/** What is asked of an rpc before it is called. */
+/** What the checks before a call need of its rpc. */
 export type GuardedRpc = Pick<BoundRpc | BoundStream, 'method' | 'access'>;
 
 type Handler<I extends DescMessage, O extends DescMessage, C> = (
@@ -84,7 +83,7 @@ type Handler<I extends DescMessage, O extends DescMessage, C> = (
   call: C,
 ) => Promise<MessageInitShape<O>>;
 
-/** Binds an rpc that anybody may call. */
+/** Binds an rpc without authentication. */
 export function publicRpc<I extends DescMessage, O extends DescMessage>(
   method: DescMethodUnary<I, O>,
   handler: Handler<I, O, AnonymousCall>,
@@ -96,7 +95,7 @@ export function publicRpc<I extends DescMessage, O extends DescMessage>(
   };
 }
 
-/** Binds an rpc for whoever has proved who he is; the core decides the rest. */
+/** Binds an rpc for every authenticated caller; the vault decides the rest. */
 export function authenticatedRpc<I extends DescMessage, O extends DescMessage>(
   method: DescMethodUnary<I, O>,
   handler: Handler<I, O, Call>,
@@ -107,37 +106,51 @@ export function authenticatedRpc<I extends DescMessage, O extends DescMessage>(
 /** Binds an rpc for owners of the instance. */
 export function ownerRpc<I extends DescMessage, O extends DescMessage>(
   method: DescMethodUnary<I, O>,
-  access: { readonly permission: Permission },
+  { permission }: { readonly permission: Permission },
   handler: Handler<I, O, Call>,
 ): BoundRpc {
-  return bind(method, { kind: 'owner', permission: access.permission }, handler);
+  return bind(method, { kind: 'owner', permission }, handler);
 }
 
-/** What an rpc in a workspace takes. */
+/** What an rpc in a workspace requires. */
 export interface WorkspaceRpcAccess<I extends DescMessage> {
   readonly permission: Permission;
   readonly workspace?: (request: MessageShape<I>) => string;
-  /** Needed where another field than `credential_id` names the credential. */
+  /** Needed if another field than `credential_id` names the credential. */
   readonly credential?: (request: MessageShape<I>) => string | undefined;
 }
 
-/** Binds an rpc for whoever has a permission in the workspace that the request, the dialect or the caller names. */
+/** Binds an rpc for callers with a permission in the workspace that the request, the dialect or the caller names. */
 export function workspaceRpc<I extends DescMessage, O extends DescMessage>(
   method: DescMethodUnary<I, O>,
-  { permission, workspace, credential }: WorkspaceRpcAccess<I>,
+  access: WorkspaceRpcAccess<I>,
   handler: Handler<I, O, Call>,
 ): BoundRpc {
-  const { input } = method;
-  const access = {
-    kind: 'workspace',
-    permission,
-    workspace: (request: Message) => workspace?.(narrow(input, request)),
-    credential: credential ? (request: Message) => credential(narrow(input, request)) : credentialIdOf(input),
-  } as const;
-  return bind(method, access, handler);
+  return bind(method, workspaceAccess(method.input, access), handler);
 }
 
-/** A list without pages: where it may be sent in parts, it is read as its client takes it. */
+function workspaceAccess<I extends DescMessage>(
+  input: I,
+  { permission, workspace, credential }: WorkspaceRpcAccess<I>,
+): Access {
+  return {
+    kind: 'workspace',
+    permission,
+    workspace: (request) => workspace?.(narrow(input, request)),
+    credential: credential ? (request) => credential(narrow(input, request)) : credentialIdOf(input),
+  };
+}
+
+/** Reads the field by which requests of all dialects name a credential. */
+function credentialIdOf(input: DescMessage): (request: Message) => string | undefined {
+  const field = input.fields.find(({ name }) => name === 'credential_id');
+  return (request) => {
+    const id: unknown = field && reflect(input, request).get(field);
+    return typeof id === 'string' ? id : undefined;
+  };
+}
+
+/** A list without pages. If it may be sent in parts, it is read only as fast as its client takes it. */
 export interface WholeList<I extends DescMessage, O extends DescMessage, Item> {
   /** At least one chunk, in the order of the list. */
   readonly chunks: (request: MessageShape<I>, call: Call) => AsyncIterable<readonly Item[]>;
@@ -145,7 +158,7 @@ export interface WholeList<I extends DescMessage, O extends DescMessage, Item> {
   readonly answer: (items: readonly Item[], call: Call, count: number) => MessageInitShape<O>;
 }
 
-/** Binds an rpc that lists without pages, as `workspaceRpc` binds others. */
+/** Binds an rpc that lists without pages, with the access of `workspaceRpc`. */
 export function workspaceListRpc<I extends DescMessage, O extends DescMessage, Item>(
   method: DescMethodUnary<I, O>,
   access: WorkspaceRpcAccess<I>,
@@ -169,58 +182,41 @@ export function workspaceListRpc<I extends DescMessage, O extends DescMessage, I
   };
 }
 
-/** Reads the field by which requests of all dialects name a credential. */
-function credentialIdOf(input: DescMessage): (request: Message) => string | undefined {
-  const field = input.fields.find(({ name }) => name === 'credential_id');
-  return (request) => {
-    const id: unknown = field && reflect(input, request).get(field);
-    return typeof id === 'string' ? id : undefined;
-  };
-}
-
-/** Binds a stream for owners of the instance. */
-export function ownerStream<I extends DescMessage, O extends DescMessage>(
-  method: DescMethodServerStreaming<I, O>,
-  access: { readonly permission: Permission },
-  { answer, describeEvent }: StreamHandler<I, O>,
-): BoundStream {
-  return bindStream(method, { kind: 'owner', permission: access.permission }, answer, describeEvent);
-}
-
 /** How a stream is answered. */
 export interface StreamHandler<I extends DescMessage, O extends DescMessage> {
   readonly answer: (request: MessageShape<I>, call: Call) => AsyncIterable<MessageInitShape<O>>;
   readonly describeEvent?: (message: MessageShape<O>) => EventDescription;
 }
 
-/** Binds a stream as `workspaceRpc` binds an rpc. */
+/** Binds a stream for owners of the instance. */
+export function ownerStream<I extends DescMessage, O extends DescMessage>(
+  method: DescMethodServerStreaming<I, O>,
+  { permission }: { readonly permission: Permission },
+  handler: StreamHandler<I, O>,
+): BoundStream {
+  return bindStream(method, { kind: 'owner', permission }, handler);
+}
+
+/** Binds a stream with the access of `workspaceRpc`. */
 export function workspaceStream<I extends DescMessage, O extends DescMessage>(
   method: DescMethodServerStreaming<I, O>,
   access: { readonly permission: Permission; readonly workspace: (request: MessageShape<I>) => string },
-  handler: StreamHandler<I, O>['answer'],
+  answer: StreamHandler<I, O>['answer'],
 ): BoundStream {
-  const { permission, workspace } = access;
-  const ofWorkspace = {
-    kind: 'workspace',
-    permission,
-    workspace: (request: Message) => workspace(narrow(method.input, request)),
-    credential: credentialIdOf(method.input),
-  } as const;
-  return bindStream(method, ofWorkspace, handler, undefined);
+  return bindStream(method, workspaceAccess(method.input, access), { answer });
 }
 
 function bindStream<I extends DescMessage, O extends DescMessage>(
   method: DescMethodServerStreaming<I, O>,
   access: Access,
-  handler: StreamHandler<I, O>['answer'],
-  describeEvent: StreamHandler<I, O>['describeEvent'],
+  { answer, describeEvent }: StreamHandler<I, O>,
 ): BoundStream {
   return {
     method,
     access,
     async *invoke(request, call) {
-      for await (const answer of handler(narrow(method.input, request), requireCaller(call))) {
-        yield create(method.output, answer);
+      for await (const message of answer(narrow(method.input, request), requireCaller(call))) {
+        yield create(method.output, message);
       }
     },
     describeEvent: (message) => describeEvent?.(narrow(method.output, message)) ?? {},
@@ -251,12 +247,12 @@ function requireCaller(call: RpcCall): Call {
   return { ...call, caller, workspaceId };
 }
 
-/** The credential that a request names, as it names it; undefined where it names none. */
+/** The credential as a request names it; undefined if it names none. */
 export function namedCredential({ access }: GuardedRpc, request: Message): string | undefined {
   return (access.kind === 'workspace' && access.credential(request)) || undefined;
 }
 
-/** As the labels and `Exchange` name an rpc: `coffer.v1.CredentialService/GetCredential`. */
+/** The name of an rpc in labels and exchanges: `coffer.v1.CredentialService/GetCredential`. */
 export function nameOfRpc({ parent, name }: DescMethod): string {
   return `${parent.typeName}/${name}`;
 }

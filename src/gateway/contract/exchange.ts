@@ -3,37 +3,37 @@ import { createContextKey } from '@connectrpc/connect';
 import type { Caller } from '../../vault/caller.ts';
 import type { Connection } from '../port/connection.ts';
 
-/** One request with its answer, as the log and the handlers know it. */
+/** A request and its answer, as the log and the handlers see them. */
 export interface Exchange {
   readonly requestId: string;
-  /** Of the trace that is recorded, or that the client says the request belongs to; 32 hex digits. */
+  /** The recorded trace, or the client's trace from `traceparent`; 32 hex digits. */
   readonly traceId: string | undefined;
-  /** The peer's address. */
+  /** The client's address. */
   readonly peer: string;
   readonly isLocal: boolean;
-  /** Of the connection; only where it was asked for and is good. */
+  /** The verified client certificate of the connection, if one was requested. */
   readonly peerCertificate: X509Certificate | undefined;
-  /** Such a request proves nobody. */
+  /** Such a request is not authenticated. */
   readonly hasSeveralAuthorizations: boolean;
-  /** Undefined where it has ended by now. */
+  /** Undefined if it has ended by now. */
   readonly connection: Connection | undefined;
-  /** Too many calls of the peer are in flight, so that this one is refused. */
+  /** Too many calls of the client are in flight, so that this one is refused. */
   readonly isCrowded: boolean;
   readonly startedMs: number;
-  /** Only where it is recorded. */
+  /** Undefined unless the trace is recorded. */
   readonly span: RequestSpan | undefined;
-  /** Set once they are known. */
+  /** Set as they become known. */
   readonly found: {
     protocol?: string;
     dialect?: string;
     /** A route's template or an rpc's name, never the path that was sent. */
     route?: string;
-    /** The rpc that answers, by whatever protocol: `coffer.v1.CredentialService/GetCredential`. */
+    /** The rpc that answers, for every protocol: `coffer.v1.CredentialService/GetCredential`. */
     rpc?: string;
-    /** gRPC's or Connect's code, where the call failed. */
+    /** The code of gRPC or Connect of a failed call. */
     code?: string;
     caller?: Caller;
-    /** The credential that the request of a refused call names, as it names it. */
+    /** The credential of a refused call, as the request names it. */
     credential?: string | undefined;
   };
 }
@@ -41,7 +41,7 @@ export interface Exchange {
 /** An exchange whose answer has ended, or whose client has gone away. */
 export interface EndedExchange {
   readonly found: Exchange['found'];
-  /** HTTP's. */
+  /** The HTTP status. */
   readonly status: number;
   /** The client did not wait for the end. */
   readonly isAborted: boolean;
@@ -52,16 +52,16 @@ export interface EndedExchange {
 export interface RequestSpan {
   /** 32 hex digits. */
   readonly traceId: string;
-  /** Works below the span: what the work does is traced as a part of it. */
+  /** Runs work with the span as the parent of its spans. */
   readonly run: <T>(work: () => T) => T;
   /** To be called once. */
   readonly end: (ended: EndedExchange) => void;
 }
 
-/** Works for a request, below its span where there is one. */
+/** Runs work for a request, within its span if there is one. */
 export function workFor<T>({ span }: Pick<Exchange, 'span'>, work: () => T): T {
   return span ? span.run(work) : work();
 }
 
-/** Under which Connect's handlers find the exchange; undefined for a call that came by another way. */
+/** The key by which Connect's handlers find the exchange; undefined for a call that does not come through the port. */
 export const exchangeKey = createContextKey<Exchange | undefined>(undefined, { description: 'exchange' });

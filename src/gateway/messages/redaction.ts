@@ -1,6 +1,7 @@
 import type { DescField, DescMessage } from '@bufbuild/protobuf';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.ts';
 import { quote, quotedBytesMax } from '../errors/refusal-limits.ts';
+import { isJsonList } from '../request/json-guard.ts';
 import { findField, isSecretField } from '../routes/message-fields.ts';
 
 /** Replaces a secret value in an error. */
@@ -29,11 +30,6 @@ export function redactField(field: DescField, sent: JsonValue): JsonValue {
 /** Copies the beginning of a value that contains no secret, as `redactMessage` does. */
 export function quoteValue(sent: JsonValue): JsonValue {
   return showValue(sent, new Room()) ?? null;
-}
-
-/** Whether a value is a JSON array. */
-export function isJsonList(value: JsonValue | undefined): value is readonly JsonValue[] {
-  return Array.isArray(value);
 }
 
 /** The bytes of JSON that a copy may still take. */

@@ -5,9 +5,10 @@ import assert from 'node:assert/strict';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.ts';
 import type { Fault, FaultRule } from '../contract/dialect.ts';
 import { faultsMax } from '../errors/refusal-limits.ts';
+import { isJsonList } from '../request/json-guard.ts';
 import { isRequiredField, isSecretField, itemsMaxOf, wireNameOf } from '../routes/message-fields.ts';
 import type { PlacedFault } from './fault-list.ts';
-import { hide, isJsonList, quoteValue, redactField, redactMessage } from './redaction.ts';
+import { hide, quoteValue, redactField, redactMessage } from './redaction.ts';
 import { enumCheck, scalarCheck, textMessageCheck, type Refusal, type ValueCheck } from './scalar-checks.ts';
 
 /** The result of a check. */

@@ -6,8 +6,9 @@ import type { FieldRules } from '@bufbuild/protovalidate/gen/buf/validate/valida
 import assert from 'node:assert/strict';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.ts';
 import type { Fault, FaultRule } from '../contract/dialect.ts';
+import { isJsonList } from '../request/json-guard.ts';
 import { fieldReader, isSecretField, rulesOf, wireNameOf } from '../routes/message-fields.ts';
-import { hide, isJsonList, quoteValue, redactField } from './redaction.ts';
+import { hide, quoteValue, redactField } from './redaction.ts';
 import type { PlacedFault } from './fault-list.ts';
 import type { Refusal } from './scalar-checks.ts';
 

@@ -1,4 +1,4 @@
-/** Where a text stops being JSON, in characters, and why; the reason quotes nothing of the text. */
+/** Where a text stops being JSON, in characters, and why. The reason quotes nothing of the text. */
 export interface JsonTextFault {
   readonly offset: number;
   readonly reason: string;
@@ -6,11 +6,13 @@ export interface JsonTextFault {
 
 interface Scan {
   readonly text: string;
-  readonly open: OpenBrackets;
+  /** The codes of the open brackets. */
+  readonly open: Uint8Array;
+  depth: number;
   at: number;
 }
 
-/** Reads one token, and answers what must read the next one. */
+/** Reads one token, and returns what must read the next one. */
 type Step = (scan: Scan) => Step;
 
 class FaultFound extends Error {
@@ -23,14 +25,14 @@ class FaultFound extends Error {
 }
 
 /**
- * Finds out why a text is not JSON, since JSON.parse tells it by quoting the text. The reasons are those of Python's `json`,
- * which the clients of some dialects know.
+ * Finds why a text is not JSON, because the message of JSON.parse quotes the text. The reasons are those of Python's `json`, which
+ * the clients of some dialects know.
  *
  * @param text one that JSON.parse has refused
  * @see https://www.rfc-editor.org/rfc/rfc8259
  */
 export function findJsonFault(text: string): JsonTextFault {
-  const scan: Scan = { text, open: new OpenBrackets(), at: 0 };
+  const scan: Scan = { text, open: new Uint8Array(text.length), depth: 0, at: 0 };
   let step: Step = readValue;
   try {
     for (;;) {
@@ -43,41 +45,17 @@ export function findJsonFault(text: string): JsonTextFault {
   }
 }
 
-/** Character codes, since a step that makes texts of characters costs several times as much. */
+/** Character codes, because comparing one-character strings costs several times as much. */
 const codes = { quote: 0x22, comma: 0x2c, colon: 0x3a, backslash: 0x5c } as const;
 const square = { open: 0x5b, close: 0x5d } as const;
 const curly = { open: 0x7b, close: 0x7d } as const;
 
-/** The brackets that are open: a byte each, since a text may be nothing else. */
-class OpenBrackets {
-  #codes = new Uint8Array(64);
-  #depth = 0;
-
-  /** Undefined where none is open. */
-  get last(): number | undefined {
-    return this.#codes[this.#depth - 1];
-  }
-
-  push(code: number): void {
-    if (this.#depth === this.#codes.length) {
-      const larger = new Uint8Array(2 * this.#depth);
-      larger.set(this.#codes);
-      this.#codes = larger;
-    }
-    this.#codes[this.#depth] = code;
-    this.#depth += 1;
-  }
-
-  pop(): void {
-    this.#depth -= 1;
-  }
-}
-
 function readValue(scan: Scan): Step {
-  const { text, at, open } = scan;
+  const { text, at } = scan;
   const code = text.charCodeAt(at);
   if (code === curly.open || code === square.open) {
-    open.push(code);
+    scan.open[scan.depth] = code;
+    scan.depth += 1;
     scan.at += 1;
     return code === curly.open ? readNameOrEnd : readValueOrEnd;
   }
@@ -110,7 +88,7 @@ function readColon(scan: Scan): Step {
 }
 
 function readCommaOrEnd(scan: Scan): Step {
-  const { last } = scan.open;
+  const last = scan.open[scan.depth - 1];
   if (last === undefined) throw new FaultFound(scan.at, 'Extra data');
   const code = scan.text.charCodeAt(scan.at);
   const isObject = last === curly.open;
@@ -121,7 +99,7 @@ function readCommaOrEnd(scan: Scan): Step {
 }
 
 function close(scan: Scan): Step {
-  scan.open.pop();
+  scan.depth -= 1;
   scan.at += 1;
   return readCommaOrEnd;
 }
@@ -134,7 +112,7 @@ function isWhiteSpace(code: number): boolean {
   return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 }
 
-/** Behind the closing quote. */
+/** The position after the closing quote. */
 function endOfString({ text, at: start }: Scan): number {
   for (let at = start + 1; at < text.length; at += 1) {
     const code = text.charCodeAt(at);
@@ -151,12 +129,12 @@ function endOfString({ text, at: start }: Scan): number {
 const escapePattern = /\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})/y;
 const scalarPattern = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?/y;
 
-/** Behind a number, `true`, `false` or `null`; where it begins, if it is none of them. */
+/** The position after a number, `true`, `false` or `null`; unchanged if there is none of them. */
 function endOfScalar({ text, at }: Scan): number {
   return startsLike(scalarPattern, text, at) ? scalarPattern.lastIndex : at;
 }
 
-/** @param pattern a sticky one, whose `lastIndex` is then behind what it matches */
+/** @param pattern a sticky one, whose `lastIndex` is then after the match */
 function startsLike(pattern: RegExp, text: string, at: number): boolean {
   pattern.lastIndex = at;
   return pattern.test(text);

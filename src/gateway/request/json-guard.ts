@@ -30,7 +30,7 @@ export function findUnstorable(value: JsonValue, depth = 0): Unstorable | undefi
   if (typeof value === 'number') return Number.isFinite(value) ? undefined : { kind: 'not_finite', path: [] };
   if (typeof value !== 'object' || value === null) return undefined;
   if (depth === limits.jsonDepth) return { kind: 'too_deep', path: [] };
-  return isList(value) ? findInList(value, depth + 1) : findInObject(value, depth + 1);
+  return isJsonList(value) ? findInList(value, depth + 1) : findInObject(value, depth + 1);
 }
 
 /** Whether UTF-8 and PostgreSQL can represent a text: it has no U+0000 and no half of a surrogate pair. */
@@ -62,6 +62,7 @@ function findInObject(object: JsonObject, depth: number): Unstorable | undefined
   return undefined;
 }
 
-function isList(value: JsonObject | readonly JsonValue[]): value is readonly JsonValue[] {
+/** Whether a value is a JSON array. */
+export function isJsonList(value: JsonValue | undefined): value is readonly JsonValue[] {
   return Array.isArray(value);
 }

@@ -13,16 +13,6 @@ import { isLocalRequest } from './local-request.ts';
 import { hasSeveralAuthorizations, hostOf } from './request-headers.ts';
 import { beginRequestSpan, traceIdOf } from './request-span.ts';
 
-/** Follows every request from its arrival to the end of its answer. */
-export interface Exchanges {
-  /** Begins an exchange. When the answer has ended, or the client has gone away, one line is logged. */
-  begin(request: FastifyRequest, reply: FastifyReply): Exchange;
-  /** The exchange of a request that has begun. */
-  of(request: FastifyRequest): Exchange | undefined;
-  /** Begins the exchange of a request that does not pass through the web framework. */
-  open(arrival: Arrival): OpenExchange;
-}
-
 /** What is known of a request when it arrives. */
 export interface Arrival {
   readonly requestId: string;
@@ -70,39 +60,52 @@ export interface ExchangeOptions {
   readonly tracer?: Tracer | undefined;
 }
 
-/** @param log gets one line per request, with the trace id, and without headers, query and body */
-export function followExchanges(log: Logger, options: ExchangeOptions): Exchanges {
-  const { onEnd, tracer } = options;
-  const exchanges = new WeakMap<IncomingMessage, Exchange>();
-  const open = (arrival: Arrival): OpenExchange => {
+/** Follows every request from its arrival to the end of its answer, and then logs one line. */
+export class Exchanges {
+  readonly #log: Logger;
+  readonly #options: ExchangeOptions;
+  readonly #byRequest = new WeakMap<IncomingMessage, Exchange>();
+
+  /** @param log gets one line per request, with the trace id, and without headers, query and body */
+  constructor(log: Logger, options: ExchangeOptions) {
+    this.#log = log;
+    this.#options = options;
+  }
+
+  /** Begins the exchange of a request. It ends when the answer has ended or the client has gone away. */
+  begin(request: FastifyRequest, reply: FastifyReply): Exchange {
+    const { id: requestId, method, raw } = request;
+    const { headers, rawHeaders, socket, url: path = '/' } = raw;
+    const connection = this.#options.connectionOf(sourceOf(raw));
+    const { exchange, end } = this.open({ requestId, method, path, headers, rawHeaders, socket, connection });
+    this.#byRequest.set(raw, exchange);
+    reply.raw.once('close', () => end({ status: reply.raw.statusCode, isAborted: !reply.raw.writableEnded }));
+    return exchange;
+  }
+
+  /** The exchange of a request that has begun. */
+  of({ raw }: FastifyRequest): Exchange | undefined {
+    return this.#byRequest.get(raw);
+  }
+
+  /** Begins the exchange of a request that does not pass through the web framework. */
+  open(arrival: Arrival): OpenExchange {
+    const { enterCall, findPeer, mayBeLocal, onEnd, tracer } = this.#options;
     const span = tracer && beginRequestSpan(tracer, arrival);
-    const peer = options.findPeer(arrival.socket.remoteAddress, arrival.headers);
-    const { isCrowded, leave } = options.enterCall({ connection: arrival.connection, peer });
-    const exchange = exchangeOf(arrival, { peer, isCrowded, isLocal: options.mayBeLocal, span });
+    const peer = findPeer(arrival.socket.remoteAddress, arrival.headers);
+    const { isCrowded, leave } = enterCall({ connection: arrival.connection, peer });
+    const exchange = exchangeOf(arrival, { peer, isCrowded, isLocal: mayBeLocal, span });
     return {
       exchange,
-      end(outcome) {
+      end: (outcome) => {
         leave();
         const ended = { ...outcome, found: exchange.found, durationMs: performance.now() - exchange.startedMs };
         onEnd?.(ended);
         span?.end(ended);
-        log.info(lineOf(arrival.method, exchange, ended), 'request');
+        this.#log.info(lineOf(arrival.method, exchange, ended), 'request');
       },
     };
-  };
-  return {
-    open,
-    begin(request, reply) {
-      const { id: requestId, method, raw } = request;
-      const { headers, rawHeaders, socket, url: path = '/' } = raw;
-      const connection = options.connectionOf(sourceOf(raw));
-      const { exchange, end } = open({ requestId, method, path, headers, rawHeaders, socket, connection });
-      exchanges.set(raw, exchange);
-      reply.raw.once('close', () => end({ status: reply.raw.statusCode, isAborted: !reply.raw.writableEnded }));
-      return exchange;
-    },
-    of: ({ raw }) => exchanges.get(raw),
-  };
+  }
 }
 
 /** For HTTP/2 the session, because Node wraps the socket of a request in a proxy. */

@@ -1,16 +1,13 @@
 import type { Message } from '@bufbuild/protobuf';
-import type { Logger } from 'pino';
-import type { Clock } from '../../vault/time.ts';
-import { callerOf, reauthenticate, type Authentication, type RequestAuthenticator } from '../admission/authenticate.ts';
-import { reportDenial, type DenialObserver } from '../admission/denial-observer.ts';
-import type { Attempt, Guard } from '../admission/guard.ts';
+import { callerOf, reauthenticate, type Authentication } from '../admission/authenticate.ts';
+import { reportDenial } from '../admission/denial-observer.ts';
+import type { Attempt, CallParts } from '../admission/guard.ts';
 import type { OpenStreams } from '../admission/open-streams.ts';
 import { isStream, namedCredential, type BoundRpc, type BoundStream, type RpcCall } from '../contract/bound-rpc.ts';
 import type { Exchange } from '../contract/exchange.ts';
 import { errorOrCancellation } from '../errors/connect-errors.ts';
 import { ProblemError, problemOf, renderProblem } from '../errors/rest-problems.ts';
 import { hold } from '../port/connection.ts';
-import type { CheckRoom } from '../port/unread-answers.ts';
 import { bodyLimitOf } from '../request/request-body.ts';
 import type { PathMatch } from '../routes/path-tree.ts';
 import type { Route } from '../routes/route-table.ts';
@@ -20,14 +17,7 @@ import type { CompiledList, CompiledRoute } from './rest-routes.ts';
 import { answerList, type ListAnswer } from './send-answer.ts';
 
 /** What calls by REST need. */
-export interface RestCallParts {
-  readonly authenticator: RequestAuthenticator;
-  readonly guard: Guard;
-  readonly denials: DenialObserver;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly bodyBytesMax: number;
-  readonly checkRoom: CheckRoom;
+export interface RestCallParts extends CallParts {
   readonly openStreams: OpenStreams;
   /** Aborted, with the reason, when the server stops. */
   readonly stopping: AbortSignal;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { authenticationInputOf, type Authentication } from '../admission/authenticate.ts';
+import type { Authentication } from '../admission/authenticate.ts';
 import { reportDenial } from '../admission/denial-observer.ts';
 import type { Dialect, Problem, RestAnswer } from '../contract/dialect.ts';
 import { workFor, type Exchange } from '../contract/exchange.ts';
@@ -88,7 +88,7 @@ export class RestService {
   async #answerFound(request: RestRequest, candidates: readonly Match[]): Promise<ListAnswer> {
     const { authenticator, clock, log } = this.#parts;
     const { headers, signal, exchange } = request;
-    const authentication = await authenticator.authenticate(authenticationInputOf(exchange, headers, signal));
+    const authentication = await authenticator.authenticate({ exchange, headers, signal });
     const match = await this.#chooseMatch(request, candidates, authentication);
     const { dialect, path } = match.entry;
     const compiled = this.#compiled(match.entry);

@@ -1,17 +1,10 @@
 import type { DescMethod, Message } from '@bufbuild/protobuf';
 import { ConnectError } from '@connectrpc/connect';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from 'pino';
 import { VaultError } from '../../vault/errors.ts';
-import type { Clock } from '../../vault/time.ts';
-import {
-  callerOf,
-  authenticationInputOf,
-  type Authentication,
-  type RequestAuthenticator,
-} from '../admission/authenticate.ts';
-import { reportDenial, type DenialObserver } from '../admission/denial-observer.ts';
-import type { Guard } from '../admission/guard.ts';
+import { callerOf, type Authentication } from '../admission/authenticate.ts';
+import { reportDenial } from '../admission/denial-observer.ts';
+import type { CallParts } from '../admission/guard.ts';
 import { nameOfRpc, namedCredential, type BoundRpc, type GuardedRpc, type RpcCall } from '../contract/bound-rpc.ts';
 import type { Dialect } from '../contract/dialect.ts';
 import { workFor, type Exchange } from '../contract/exchange.ts';
@@ -25,20 +18,12 @@ import {
 import { renderProblem } from '../errors/rest-problems.ts';
 import { describeUnknownError } from '../errors/unknown-error.ts';
 import { createBinaryMessageReader, type BinaryMessageReader } from '../messages/message-readers.ts';
-import type { CheckRoom } from '../port/unread-answers.ts';
 import { bodyLimitOf } from '../request/request-body.ts';
 import type { RequestHeaders } from '../request/request-headers.ts';
 
 /** What serving gRPC, gRPC-Web and Connect needs. */
-export interface RpcParts {
+export interface RpcParts extends CallParts {
   readonly dialects: readonly Dialect[];
-  readonly authenticator: RequestAuthenticator;
-  readonly guard: Guard;
-  readonly denials: DenialObserver;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly bodyBytesMax: number;
-  readonly checkRoom: CheckRoom;
 }
 
 /** An rpc with what is compiled for it. */
@@ -108,7 +93,7 @@ export class RpcService {
     const { served, exchange, headers, signal } = attempt;
     const { found } = exchange;
     found.dialect = served.dialect.name;
-    const input = authenticationInputOf(exchange, headers, signal);
+    const input = { exchange, headers, signal };
     const authentication = await workFor(exchange, () => this.#parts.authenticator.authenticate(input));
     const caller = callerOf(served.rpc, authentication);
     if (caller) found.caller = caller;

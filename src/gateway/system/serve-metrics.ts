@@ -3,7 +3,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { VaultError, type VaultErrorCode } from '../../vault/errors.ts';
-import { authenticationInputOf, type Authentication, type RequestAuthenticator } from '../admission/authenticate.ts';
+import type { Authentication, RequestAuthenticator } from '../admission/authenticate.ts';
 import { logTokenFailure } from '../admission/denial-observer.ts';
 import type { RestAnswer } from '../contract/dialect.ts';
 import type { Exchange } from '../contract/exchange.ts';
@@ -56,7 +56,7 @@ async function refuse(
     return undefined;
   }
   const headers = headersByName(request.raw.headers);
-  const authentication = await authenticator.authenticate(authenticationInputOf(exchange, headers, signal));
+  const authentication = await authenticator.authenticate({ exchange, headers, signal });
   if (authentication.caller?.isOwner) return undefined;
   if (authentication.refusal instanceof VaultError) logTokenFailure(log, exchange.requestId, authentication.refusal);
   return refusalOf(authentication);

@@ -14,22 +14,21 @@ import { verifyVersions } from './verify-versions.ts';
 /** The audit trail does not verify. Nothing may be deleted, because what is left may be needed as evidence. */
 export class TrailDamagedError extends Error {
   constructor({ stream, message }: TrailFault) {
-    super(`nothing is pruned, since the audit trail is not as it was written: ${stream}: ${message}`);
+    super(`nothing is pruned, because the audit trail does not verify: ${stream}: ${message}`);
     this.name = 'TrailDamagedError';
   }
 }
 
-/** What verifying works with. */
 export interface ChainVerifierParts {
   readonly chain: AuditChain;
   readonly store: Pick<AuditTrailStore, 'readTrail' | 'versions'>;
-  /** Opens the versions of secrets in their places. */
+  /** Open the versions of secrets. */
   readonly ciphers: WorkspaceCipherSource;
   /** The last event that this process is known to have written. */
   readonly ownHead: () => StreamHead | undefined;
 }
 
-/** Verifies the trail against the chain, and against what this process knows that it has written; then rows against the trail. */
+/** Verifies the trail against its chain and against the head that this process has written, then rows against the trail. */
 export class ChainVerifier implements TrailVerifier {
   readonly #parts: ChainVerifierParts;
 
@@ -43,7 +42,7 @@ export class ChainVerifier implements TrailVerifier {
   ): Promise<TrailVerification> {
     const { chain, ownHead, ciphers, store } = this.#parts;
     const progress = new VerificationProgress(observer, signal);
-    // Before the trail is read: it must hold at least this.
+    // Taken before the trail is read, which must contain it.
     const own = ownHead();
     const found = await store.readTrail(
       (trail) => verifyTrail({ chain, trail, expected, verified, own, progress }),
@@ -57,13 +56,13 @@ export class ChainVerifier implements TrailVerifier {
   }
 }
 
-/** The most faults that are reported, of the whole trail; the first of each stream are. */
+/** The most faults that are reported. */
 const faultsMax = 100;
 
-/** How many rows are checked before other work of the process gets its turn: some milliseconds. */
+/** How many rows are checked before other work of the process continues: some milliseconds. */
 const rowsAtATime = 100;
 
-/** What a verification has found and done so far: all faults are counted, and the first are kept and reported. */
+/** The progress of a verification. All faults are counted; the first ones are kept and reported. */
 export class VerificationProgress {
   readonly faults: TrailFault[] = [];
   faultCount = 0;
@@ -77,7 +76,7 @@ export class VerificationProgress {
     this.#signal = signal;
   }
 
-  /** Tells how many events and rows there are, about. */
+  /** @param total an estimate of the number of events and rows */
   begin(total: number): void {
     this.#total = total;
     this.#observer?.onProgress(0, total);
@@ -91,9 +90,9 @@ export class VerificationProgress {
   }
 
   /**
-   * Counts an event or a row, and lets other work of the process go on now and then.
+   * Counts an event or a row, and regularly lets other work of the process continue.
    *
-   * @throws the signal's reason once it is aborted
+   * @throws the signal's reason when it is aborted
    */
   count(): Promise<void> | undefined {
     this.#done += 1;

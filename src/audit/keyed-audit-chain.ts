@@ -8,7 +8,7 @@ const macBytes = 32;
 const nothingBefore = new Uint8Array(macBytes);
 
 /**
- * `AuditChain` by a keyed MAC over each event in its place: the stream, its number, the MAC before it, and all that it says.
+ * `AuditChain` by a keyed MAC over each event in its position: the stream, its number, the previous MAC and all its fields.
  *
  * @see docs/decisions/0013-the-trail-as-a-chain.md
  */
@@ -52,7 +52,7 @@ export class KeyedAuditChain implements AuditChain {
   }
 }
 
-/** A database knows times that no date holds; nothing was ever written with one. */
+/** PostgreSQL has times that a Date cannot represent; Coffer never writes one. */
 function isReadable(time: Date): boolean {
   return !Number.isNaN(time.getTime());
 }
@@ -61,7 +61,7 @@ function isEqual(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && timingSafeEqual(one, other);
 }
 
-/** Everything that an event says, in a fixed order. Changing the order or the spelling voids all stored events. */
+/** All fields of an event in a fixed order. A change of the order or of the format would invalidate all stored events. */
 export function fieldsOf(event: AuditEvent): readonly (string | null)[] {
   const fields = [
     event.id,
@@ -81,7 +81,7 @@ export function fieldsOf(event: AuditEvent): readonly (string | null)[] {
     event.requestId,
     String(event.count ?? 1),
   ];
-  // Only where there is one, so that events keep their MACs that were written before events told of it.
+  // Only if present, so that events written before states were recorded keep their MACs.
   if (typeof event.resourceState === 'string') fields.push(event.resourceState);
   return fields;
 }

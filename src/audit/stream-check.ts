@@ -3,32 +3,31 @@ import type { AuditChain } from '../vault/audit/ports.ts';
 import type { TrailLoss } from '../vault/audit/trail-loss.ts';
 import type { TrailFault, TrailFaultKind } from '../vault/audit/verification.ts';
 
-/** The most events that are kept for finding out what happened to them; of more, no more than that they are not genuine. */
+/** The most invalid events that are explained; further ones are only counted. */
 const keptMax = 64;
 
-/** What a stream is checked with. */
 export interface StreamCheckParts {
   readonly chain: AuditChain;
   readonly stream: string;
-  /** Places of the stream that somebody has seen. */
+  /** Heads of the stream that were recorded at some time. */
   readonly marks: readonly AuditHead[];
-  /** The last event that was pruned. */
+  /** The last pruned event. */
   readonly pruned: AuditHead | undefined;
-  /** The ledger tells that the stream began. */
+  /** Whether the ledger records the beginning of the stream. */
   readonly isKnown: boolean;
-  /** What the database lost of the stream, where its loss was acknowledged. */
+  /** The acknowledged losses of the stream. */
   readonly acknowledged: readonly TrailLoss[];
-  /** An event up to which the stream was verified before: events before it are not taken. */
+  /** The event up to which the stream has been verified: events before it are skipped. */
   readonly verified: AuditHead | undefined;
 }
 
-/** Checks the events of one stream, which it takes in their order. */
+/** Checks the events of one stream in their order. */
 export class StreamCheck {
   readonly stream: string;
   readonly #parts: StreamCheckParts;
   readonly #marks: Map<number, AuditHead[]>;
   readonly #faults: TrailFault[] = [];
-  /** Events that are not genuine where they stand. */
+  /** Events whose MAC is invalid in their position. */
   readonly #failed: ChainedEvent[] = [];
   #failedCount = 0;
   #unreadableCount = 0;
@@ -42,67 +41,67 @@ export class StreamCheck {
     this.#marks = Map.groupBy(marks, ({ sequence }) => sequence);
     const isPruned = (pruned?.sequence ?? 0) >= (verified?.sequence ?? 0);
     const before = { sequence: (verified?.sequence ?? 1) - 1, mac: chain.origin.mac };
-    // Of the event before the first one that is taken nothing is known.
+    // Nothing is known about the event before the first one.
     this.#previous = isPruned ? { head: pruned ?? chain.origin, isGenuine: true } : { head: before, isGenuine: false };
   }
 
-  /** The last event that was taken. */
+  /** The last event. */
   get last(): AuditHead | undefined {
     return this.#last;
   }
 
-  take(item: ChainedEvent | UnreadableEvent): void {
-    if ('place' in item) this.#takeUnreadable(item);
-    else this.#takeEvent(item);
+  add(item: ChainedEvent | UnreadableEvent): void {
+    if ('place' in item) this.#addUnreadable(item);
+    else this.#addEvent(item);
   }
 
-  #takeUnreadable({ mac, place, sequence }: UnreadableEvent): void {
+  #addUnreadable({ mac, place, sequence }: UnreadableEvent): void {
     this.#unreadableCount += 1;
     const at = sequence ?? (place.startsWith('-') || place === '0' ? 1 : Number.MAX_SAFE_INTEGER);
     const kind = sequence === undefined ? 'INSERTED' : 'CHANGED';
-    const message = `event ${place} cannot be read: no event was written like this`;
+    const message = `event ${place} cannot be read: it was not written by Coffer`;
     if (this.#unreadableCount <= keptMax) this.#faults.push({ kind, stream: this.stream, sequence: at, message });
     if (sequence === undefined) return;
-    if (sequence > this.#previous.head.sequence + 1) this.#tellGap(this.#previous.head.sequence + 1, sequence - 1);
+    if (sequence > this.#previous.head.sequence + 1) this.#reportGap(this.#previous.head.sequence + 1, sequence - 1);
     this.#marks.delete(sequence);
     this.#last = { sequence, mac };
     this.#previous = { head: this.#last, isGenuine: false };
   }
 
-  #takeEvent(chained: ChainedEvent): void {
+  #addEvent(chained: ChainedEvent): void {
     const { mac, previous, sequence } = chained;
     const isGenuine = this.#parts.chain.isGenuine(chained);
     const before = this.#previous;
-    if (sequence > before.head.sequence + 1) this.#tellGap(before.head.sequence + 1, sequence - 1);
+    if (sequence > before.head.sequence + 1) this.#reportGap(before.head.sequence + 1, sequence - 1);
     else if (isGenuine && before.isGenuine && formatMac(previous) !== formatMac(before.head.mac)) {
-      this.#tell('CHANGED', sequence, 'does not follow the event before it');
+      this.#report('CHANGED', sequence, 'does not follow the event before it');
     }
     if (!isGenuine) this.#keep(chained);
     else if (this.#marks.get(sequence)?.some((mark) => formatMac(mark.mac) !== formatMac(mac))) {
-      this.#tell('CHANGED', sequence, 'is not the one that was seen there');
+      this.#report('CHANGED', sequence, 'differs from the event that was recorded there');
     }
     this.#marks.delete(sequence);
     this.#last = { sequence, mac };
     this.#previous = { head: this.#last, isGenuine };
   }
 
-  /** All that is wrong with the stream, in its order. */
+  /** Ends the check; returns the faults in the order of the stream. */
   end(): readonly TrailFault[] {
     for (const failed of this.#failed) this.#explain(failed);
     if (this.#failedCount > this.#failed.length) {
       const more = this.#failedCount - this.#failed.length;
-      this.#tell('CHANGED', (this.#failed.at(-1)?.sequence ?? 0) + 1, `and ${more} more are not as they were written`);
+      this.#report('CHANGED', (this.#failed.at(-1)?.sequence ?? 0) + 1, `and ${more} more were changed`);
     }
     if (this.#unreadableCount > keptMax) {
       const message = `${this.#unreadableCount - keptMax} more events cannot be read`;
       this.#faults.push({ kind: 'CHANGED', stream: this.stream, sequence: Number.MAX_SAFE_INTEGER, message });
     }
     if ((this.#last || this.#unreadableCount > 0) && !this.#parts.isKnown) {
-      const message = 'the ledger does not know of the stream';
+      const message = 'the ledger does not contain the stream';
       this.#faults.push({ kind: 'INSERTED', stream: this.stream, sequence: 1, message });
     }
     this.#compareWithPruned();
-    this.#tellMissing();
+    this.#reportMissing();
     return this.#faults.toSorted((one, other) => one.sequence - other.sequence);
   }
 
@@ -111,19 +110,19 @@ export class StreamCheck {
     if (this.#failed.length < keptMax) this.#failed.push(chained);
   }
 
-  /** An event that is not genuine was changed, put in, or moved from another place of the stream. */
+  /** An invalid event was changed, inserted, or moved from another position of the stream. */
   #explain(failed: ChainedEvent): void {
     const { sequence } = failed;
     const from = this.#originOf(failed);
     const isOccupied =
       from !== undefined && !this.#failed.some((other) => other.sequence === from) && this.#isThere(from);
-    if (from !== undefined && isOccupied) this.#tell('INSERTED', sequence, `is a copy of event ${from}`);
-    else if (from !== undefined) this.#tell('REORDERED', sequence, `is event ${from}, moved`);
-    else if (this.#isDisplaced(failed) || sequence > this.#seen()) this.#tell('INSERTED', sequence, 'was put in');
-    else this.#tell('CHANGED', sequence, 'is not as it was written');
+    if (from !== undefined && isOccupied) this.#report('INSERTED', sequence, `is a copy of event ${from}`);
+    else if (from !== undefined) this.#report('REORDERED', sequence, `is event ${from}, moved`);
+    else if (this.#isDisplaced(failed) || sequence > this.#seen()) this.#report('INSERTED', sequence, 'was inserted');
+    else this.#report('CHANGED', sequence, 'was changed');
   }
 
-  /** The place where an event is genuine. */
+  /** The position in which an event is valid. */
   #originOf(failed: ChainedEvent): number | undefined {
     const { sequence } = failed;
     const candidates = [sequence - 1, sequence + 1, ...this.#failed.map((other) => other.sequence)];
@@ -137,7 +136,7 @@ export class StreamCheck {
     return this.#parts.chain.isGenuine({ ...chained, sequence });
   }
 
-  /** Another event, which stands elsewhere, belongs where this one is. */
+  /** Whether another event, now in another position, belongs to the position of this one. */
   #isDisplaced({ sequence }: ChainedEvent): boolean {
     return this.#failed.some((other) => other.sequence !== sequence && this.#isGenuineAt(other, sequence));
   }
@@ -150,20 +149,20 @@ export class StreamCheck {
     return sequence <= (this.#last?.sequence ?? 0);
   }
 
-  /** How far the stream is known to have come. */
+  /** The highest number that the stream is known to have reached. */
   #seen(): number {
     return Math.max(...this.#parts.marks.map(({ sequence }) => sequence), this.#parts.marks.length > 0 ? 0 : Infinity);
   }
 
-  /** Of pruned events the ledger keeps the last: whoever has seen another one there has seen another stream. */
+  /** The ledger keeps the last pruned event: a recorded head with another MAC belongs to another stream. */
   #compareWithPruned(): void {
     const { pruned } = this.#parts;
     if (!pruned || !this.#marks.get(pruned.sequence)?.some((mark) => formatMac(mark.mac) !== formatMac(pruned.mac)))
       return;
-    this.#tell('CHANGED', pruned.sequence, 'was seen as another one before it was pruned');
+    this.#report('CHANGED', pruned.sequence, 'differs from the event that was recorded before it was pruned');
   }
 
-  #tellMissing(): void {
+  #reportMissing(): void {
     const { acknowledged, pruned, verified } = this.#parts;
     const last = this.#last?.sequence ?? Math.max(pruned?.sequence ?? 0, (verified?.sequence ?? 1) - 1);
     const isLost = (sequence: number) =>
@@ -184,12 +183,12 @@ export class StreamCheck {
     }
   }
 
-  #tellGap(first: number, last: number): void {
+  #reportGap(first: number, last: number): void {
     const message = first === last ? `event ${first} is missing` : `events ${first} to ${last} are missing`;
     this.#faults.push({ kind: 'REMOVED', stream: this.stream, sequence: first, message });
   }
 
-  #tell(kind: TrailFaultKind, sequence: number, what: string): void {
+  #report(kind: TrailFaultKind, sequence: number, what: string): void {
     this.#faults.push({ kind, stream: this.stream, sequence, message: `event ${sequence} ${what}` });
   }
 }

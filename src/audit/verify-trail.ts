@@ -12,26 +12,24 @@ import type { VerificationProgress } from './chain-verifier.ts';
 import { verifyLedger } from './verify-ledger.ts';
 import { StreamCheck } from './stream-check.ts';
 
-/** What verifying works with. */
 export interface Verifying {
   readonly chain: AuditChain;
   readonly trail: AuditTrailReader;
-  /** Heads that must be there, by stream: those that were logged or kept elsewhere. */
+  /** Heads that must exist, by stream: from the log, or kept elsewhere. */
   readonly expected: ReadonlyMap<string, AuditHead>;
-  /** Heads up to which the trail was verified before: events before them are skipped. */
+  /** Heads up to which the trail has been verified: events before them are skipped. */
   readonly verified: ReadonlyMap<string, AuditHead>;
-  /** The head of this process, which must be there, too. */
+  /** The head of this process, which must exist as well. */
   readonly own: StreamHead | undefined;
-  /** What is found and done is reported to this. */
+  /** Receives the faults and the progress. */
   readonly progress: VerificationProgress;
 }
 
-/** What the trail was found to hold. */
 export interface VerifiedTrail extends Pick<TrailVerification, 'eventCount' | 'heads'> {
   readonly acknowledgedLosses: readonly AcknowledgedLoss[];
 }
 
-/** Reads the whole trail as it was at one moment, a part of it in memory at a time, and tells what of it is not as it was written. */
+/** Verifies one snapshot of the trail, which it reads in batches, and reports all faults. */
 export async function verifyTrail({
   chain,
   trail,
@@ -71,7 +69,7 @@ export async function verifyTrail({
         if (check) end(check);
         check = begin(chained.stream);
       }
-      check.take(chained);
+      check.add(chained);
       eventCount += 1;
       await progress.count();
     }
@@ -95,15 +93,15 @@ async function verifyRecords({ ledger, records }: AuditTrailReader, progress: Ve
   for await (const grants of records.grants()) progress.add(...grants.map(faultOfGrant));
 }
 
-/** Events from before may be gone, or tell no states. A line that was made up is told by itself. */
+/** Whether events before the entry may be missing, or have no state. A forged entry is reported separately. */
 function excuses({ kind }: LedgerEntry): boolean {
   return kind === 'prune' || kind === 'sign' || kind === 'acknowledge';
 }
 
 /**
- * Holds what is stored of a credential against what the trail tells of it.
+ * Compares the row of a credential with its states in the trail.
  *
- * @param untilMs up to when events may be gone for a good reason, since the Unix epoch: they were pruned, or told no states yet
+ * @param untilMs until when events may be missing, since the Unix epoch: they were pruned, or had no states yet
  */
 export function faultOfCredential(evidence: CredentialEvidence, untilMs: number): TrailFault | undefined {
   const found = flawOfCredential(evidence, untilMs);
@@ -114,47 +112,41 @@ export function faultOfCredential(evidence: CredentialEvidence, untilMs: number)
 
 type Flaw = readonly [kind: TrailFaultKind, what: string];
 
-function flawOfCredential({ row, told, isForked }: CredentialEvidence, untilMs: number): Flaw | undefined {
+function flawOfCredential({ row, recorded, isForked }: CredentialEvidence, untilMs: number): Flaw | undefined {
   if (!row) return ['REMOVED', 'was removed'];
   if (!row.isGenuine) {
-    if (told) return ['CHANGED', 'is not as it was written'];
-    return ['INSERTED', 'was put in, or is not as it was written'];
+    if (recorded) return ['CHANGED', 'was changed'];
+    return ['INSERTED', 'was inserted or changed'];
   }
-  if (told && row.revision < told.revision) {
-    return ['CHANGED', `was put back to revision ${row.revision}: the trail tells of ${told.revision}`];
+  if (recorded && row.revision < recorded.revision) {
+    return ['CHANGED', `was restored to revision ${row.revision}: the trail has revision ${recorded.revision}`];
   }
-  if (!row.isReadable) return ['CHANGED', 'has a last use or a count of uses that cannot be read'];
-  const isTold = told?.revision === row.revision;
-  if (isForked || (isTold && told.state !== row.state)) {
-    return [
-      'CHANGED',
-      'was put back to an earlier state, and changed again: the trail tells of two states of one revision',
-    ];
+  if (!row.isReadable) return ['CHANGED', 'has an unreadable last use or use count'];
+  const isRecorded = recorded?.revision === row.revision;
+  if (isForked || (isRecorded && recorded.state !== row.state)) {
+    return ['CHANGED', 'was restored to an earlier state and then changed: the trail has two states of one revision'];
   }
-  if (isTold || row.updatedAt.getTime() <= untilMs) return undefined;
-  return ['TAIL_CUT', `is at revision ${row.revision}, of which no event tells`];
+  if (isRecorded || row.updatedAt.getTime() <= untilMs) return undefined;
+  return ['TAIL_CUT', `is at revision ${row.revision}, which no event has`];
 }
 
 const kindsOfGrants: Readonly<Record<GrantFlaw, Flaw>> = {
-  changed: ['CHANGED', 'is not as it was written, or was put in'],
-  unreadable: ['CHANGED', 'has a time or a number that cannot be read'],
-  removed: ['REMOVED', 'was removed: the trail tells only that it was made'],
-  restored: ['INSERTED', 'was put back: the trail tells that it was ended'],
-  revived: ['CHANGED', 'is in force again: the trail tells that it was ended'],
-  reverted: ['CHANGED', 'was put back to an earlier state: the trail tells of a change since'],
-  forked: [
-    'CHANGED',
-    'was put back to an earlier state, and changed again: the trail tells of two changes of one state',
-  ],
+  changed: ['CHANGED', 'was changed or inserted'],
+  unreadable: ['CHANGED', 'has an unreadable time or number'],
+  removed: ['REMOVED', 'was removed: the trail has only its creation'],
+  restored: ['INSERTED', 'was restored: the trail has its end'],
+  revived: ['CHANGED', 'is valid again: the trail has its end'],
+  reverted: ['CHANGED', 'was restored to an earlier state: the trail has a later change'],
+  forked: ['CHANGED', 'was restored to an earlier state and then changed: the trail has two changes of one state'],
 };
 
-/** What is wrong with a row that grants something. */
+/** The fault of a row that grants access. */
 export function faultOfGrant({ flaw, id, table }: GrantEvidence): TrailFault {
   const [kind, what] = kindsOfGrants[flaw];
   return faultOfRow(kind, table, `${table} ${id} ${what}`);
 }
 
-/** A fault of a row, which is in no stream: its table stands for that. */
+/** The fault of a row; its table stands for the stream. */
 export function faultOfRow(kind: TrailFaultKind, table: string, message: string): TrailFault {
   return { kind, stream: table, sequence: 0, message };
 }

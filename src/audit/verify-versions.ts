@@ -7,7 +7,6 @@ import { faultOfRow } from './verify-trail.ts';
 
 const table = 'credential_version';
 
-/** What verifying versions works with. */
 export interface VerifyingVersions {
   readonly reader: VersionReader;
   readonly ciphers: WorkspaceCipherSource;
@@ -16,7 +15,7 @@ export interface VerifyingVersions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Opens every version in its place, shows nothing of it, and tells what is missing, too many, or does not open. */
+/** Opens every version in its position and yields those that are missing, inserted, changed or do not open. */
 export async function* verifyVersions({
   reader,
   ciphers,
@@ -43,11 +42,11 @@ export async function* verifyVersions({
   yield* count.end();
 }
 
-/** Versions of a credential are numbered without gaps up to the current one. */
+/** Checks that the versions of a credential are numbered without gaps up to the current one. */
 class VersionCount {
   #last: { readonly evidence: VersionEvidence; readonly version: number } | undefined;
 
-  /** Takes versions in their order, credential by credential. */
+  /** @param evidence of the next version, credential by credential */
   *take(evidence: VersionEvidence): Generator<TrailFault> {
     const { credentialId, currentVersion, version, workspaceId } = evidence;
     const last = this.#last?.evidence;
@@ -59,7 +58,7 @@ class VersionCount {
       yield faultOfRow(
         'INSERTED',
         table,
-        `${nameOf(evidence, version)} was put in: the current one is ${currentVersion}`,
+        `${nameOf(evidence, version)} was inserted: the current one is ${currentVersion}`,
       );
     }
     this.#last = { evidence, version: version ?? currentVersion };
@@ -80,23 +79,19 @@ function* missing(evidence: VersionEvidence, from: number, to: number): Generato
 }
 
 function isChanged(evidence: VersionEvidence): TrailFault {
-  return faultOfRow('CHANGED', table, `${nameOf(evidence, evidence.version)} is not as it was written`);
+  return faultOfRow('CHANGED', table, `${nameOf(evidence, evidence.version)} was changed`);
 }
 
 function doesNotOpen(evidence: VersionEvidence): TrailFault {
   return faultOfRow(
     'CHANGED',
     table,
-    `${nameOf(evidence, evidence.version)} is not as it was sealed, or not in its place`,
+    `${nameOf(evidence, evidence.version)} was changed after it was sealed, or moved`,
   );
 }
 
 function keysUnreadable(workspaceId: string): TrailFault {
-  return faultOfRow(
-    'CHANGED',
-    'workspace_key',
-    `the keys of workspace ${workspaceId} are missing or not as they were written`,
-  );
+  return faultOfRow('CHANGED', 'workspace_key', `the keys of workspace ${workspaceId} are missing or changed`);
 }
 
 function nameOf({ credentialId, workspaceId }: VersionEvidence, version: number | null): string {

@@ -1,28 +1,27 @@
 import type { AccessChange, AccessChanges } from '../vault/identity/ports.ts';
 import type { UserAccess } from '../vault/identity/identity.ts';
 
-/** What is remembered, and how it is known whether it still holds. */
 export interface AuthenticationCacheParts<Found> {
   readonly accessChanges: AccessChanges;
-  /** Changes of which, or of its user, end what was found. */
+  /** Entries are dropped when this subject or its user changes. */
   readonly subject: (found: Found) => { readonly kind: 'api_key' | 'session'; readonly id: string };
-  /** What is large beside the memberships, by an estimate. */
+  /** An estimate of what is large besides the memberships. */
   readonly extraBytes: (found: Found) => number;
-  /** Where what was found proves nobody for good, there is no use in keeping it. */
+  /** False for a permanently invalid key or session. */
   readonly isWorthKeeping: (found: Found) => boolean;
-  /** Told of every search how it was answered; must not throw. */
+  /** Called with the outcome of each lookup; must not throw. */
   readonly onLookup?: ((way: LookupOutcome) => void) | undefined;
 }
 
-/** From memory; from the store, since it was not in memory; or past a memory that can't be relied on. */
+/** Found in memory; found in the store; or the cache was bypassed, because it cannot be relied on. */
 export type LookupOutcome = 'hit' | 'miss' | 'bypassed';
 
-/** How much is remembered; who would take a quarter of that alone is not. */
+/** The limits of the cache. An entry that would take a quarter of the bytes is not kept. */
 export const authenticationCacheLimits = {
   entries: 10_000,
-  /** By an estimate. */
+  /** An estimate. */
   bytes: 33_554_432,
-  /** A second net: notices end an entry long before. */
+  /** A second safeguard: changes drop an entry long before. */
   ageMs: 10_000,
 } as const;
 
@@ -35,16 +34,16 @@ interface Entry<Found> {
 }
 
 /**
- * Remembers what was found by the hash of a token, for as long as notices of changes can be relied on. What was found at
- * all is remembered, and nothing else: a new token is known at once.
+ * Caches keys and sessions by the hash of their token while changes are reported reliably. Only found ones are cached, so that a
+ * new token is valid at once.
  */
 export class AuthenticationCache<Found extends { readonly access: UserAccess }> {
   readonly #parts: AuthenticationCacheParts<Found>;
   readonly #entries = new Map<string, Entry<Found>>();
-  /** By what they depend on. */
+  /** Entries by the subjects that they depend on. */
   readonly #bySubject = new Map<string, Set<Entry<Found>>>();
   #bytes = 0;
-  /** How many changes were told: what was searched for while one came may be from before it. */
+  /** The number of reported changes. A lookup during which one is reported may have read the state before it. */
   #changes = 0;
 
   constructor(parts: AuthenticationCacheParts<Found>) {
@@ -52,12 +51,12 @@ export class AuthenticationCache<Found extends { readonly access: UserAccess }> 
     parts.accessChanges.subscribe((change) => this.#drop(change));
   }
 
-  /** How many entries there are, and what they take by the estimate. */
+  /** The number of entries, and the estimate of their bytes. */
   get size(): { readonly entries: number; readonly bytes: number } {
     return { entries: this.#entries.size, bytes: this.#bytes };
   }
 
-  /** Answers what is known by a hash, or else what the search finds. */
+  /** Returns the cached entry of a hash, or else the result of the search. */
   async find(hash: Uint8Array, search: () => Promise<Found | undefined>): Promise<Found | undefined> {
     const { accessChanges, onLookup } = this.#parts;
     if (!accessChanges.isCurrent()) {
@@ -91,7 +90,7 @@ export class AuthenticationCache<Found extends { readonly access: UserAccess }> 
       if (dependent) dependent.add(entry);
       else this.#bySubject.set(subject, new Set([entry]));
     }
-    // A map keeps the order of insertion: the first is the oldest.
+    // A map keeps the order of insertion: the first entry is the oldest.
     for (const oldest of this.#entries.values()) {
       if (this.#entries.size <= authenticationCacheLimits.entries && this.#bytes <= authenticationCacheLimits.bytes)
         break;
@@ -101,7 +100,7 @@ export class AuthenticationCache<Found extends { readonly access: UserAccess }> 
 
   #drop(change: AccessChange): void {
     this.#changes += 1;
-    // A workspace ends seldom, and concerns all who were anything there.
+    // A deletion of a workspace is rare, and concerns all of its members and keys.
     if (change.kind === 'any' || change.kind === 'workspace') {
       this.#entries.clear();
       this.#bySubject.clear();

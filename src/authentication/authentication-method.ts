@@ -6,26 +6,25 @@ import type { Clock } from '../vault/time.ts';
 import type { UserAccess } from '../vault/identity/identity.ts';
 import type { OidcAccess } from './oidc/oidc-access.ts';
 
-/** What proving works with. */
 export interface AuthenticationParts {
   readonly store: AccessStore;
   readonly clock: Clock;
-  /** Undefined where no issuer is configured, whose tokens then prove nobody. */
+  /** Undefined without a configured token issuer: then no JWT is valid. */
   readonly oidc?: OidcAccess | undefined;
 }
 
-/** One way to prove oneself by a token. */
+/** Authenticates callers by one kind of token. */
 export interface AuthenticationMethod {
-  /** Tells by its form alone whether a token is of this kind. */
+  /** Whether a token is of this kind, by its form only. */
   readonly accepts: (token: string) => boolean;
-  /** @throws VaultError `token_invalid` or `token_expired`, or `unavailable` where it can't be told */
+  /** @throws VaultError `token_invalid` or `token_expired`, or `unavailable` if authentication is not possible now */
   readonly authenticate: (token: string, parts: AuthenticationParts, signal: AbortSignal) => Promise<Caller>;
 }
 
 /**
- * A way to prove oneself by the certificate of one's connection, which the handshake has verified.
+ * Authenticates callers by the client certificate that the TLS handshake has verified.
  *
- * @returns undefined where none of its names is anybody's
+ * @returns undefined if none of its names belongs to a caller
  * @throws VaultError `token_invalid` or `token_expired`
  */
 export type CertificateMethod = (
@@ -35,7 +34,7 @@ export type CertificateMethod = (
 ) => Promise<Caller | undefined>;
 
 /**
- * Refuses what has come to its end; it is over at the very moment of its expiry.
+ * Rejects an expired key or session; the time of expiry itself is too late.
  *
  * @throws VaultError `token_expired`
  */
@@ -44,9 +43,9 @@ export function checkExpiry(expiresAt: Date | null, clock: Clock): void {
 }
 
 /**
- * What a caller has who may do all that a user may.
+ * The access of a caller who may do everything that the user may.
  *
- * @throws VaultError `token_invalid` where the user was deactivated
+ * @throws VaultError `token_invalid` if the user is deactivated
  */
 export function accessOfUser(access: UserAccess): Pick<Caller, 'userId' | 'isOwner' | 'grants'> {
   const { user, memberships } = access;

@@ -6,7 +6,7 @@ import type { Caller } from '../vault/caller.ts';
 import { invalidToken } from '../vault/errors.ts';
 import { tokenOfHeaders } from './tokens.ts';
 
-/** Tells who is calling. */
+/** Authenticates callers. */
 export class Authenticator {
   readonly #parts: AuthenticationParts;
 
@@ -15,11 +15,11 @@ export class Authenticator {
   }
 
   /**
-   * Finds the caller by the token in the request's headers, or else by the certificate of its connection.
+   * Authenticates by the token in the request's headers, or without one by the certificate of the connection.
    *
-   * @param certificate verified, where the client had to present one
-   * @returns undefined where there is no token, and no name in the certificate that is anybody's
-   * @throws VaultError `token_invalid` or `token_expired`, or `unavailable` where it can't be told
+   * @param certificate the verified client certificate, if any
+   * @returns undefined if there is no token, and the certificate has no name of an API key
+   * @throws VaultError `token_invalid` or `token_expired`, or `unavailable` if authentication is not possible now
    */
   async authenticate(
     headers: Pick<Headers, 'get' | 'has'>,
@@ -31,7 +31,7 @@ export class Authenticator {
       return certificate && !isFromPage(headers) ? this.#authenticateByCertificate(certificate, signal) : undefined;
     }
     const method = authenticationMethods.find(({ accepts }) => accepts(token));
-    if (!method) throw invalidToken('the token is of no known form');
+    if (!method) throw invalidToken('the token has an unknown form');
     return method.authenticate(token, this.#parts, signal);
   }
 
@@ -44,13 +44,13 @@ export class Authenticator {
   }
 }
 
-/** A browser shows its user's certificate for any page that makes it send a request; tokens are not sent like that. */
+/** Whether a page made a browser send the request: the browser would present its user's certificate, but not a token. */
 function isFromPage(headers: Pick<Headers, 'has'>): boolean {
   return headers.has('origin') || headers.has('sec-fetch-site');
 }
 
-/** Every way to prove oneself by a token. Their forms exclude one another, so that the order says nothing. */
+/** All methods that use a token. Each token has the form of one method only, so the order has no effect. */
 export const authenticationMethods: readonly AuthenticationMethod[] = [apiKeyMethod, sessionMethod, jwtMethod];
 
-/** Every way to prove oneself by a certificate, each asked in turn. */
+/** All methods that use a client certificate, tried in this order. */
 export const certificateMethods: readonly CertificateMethod[] = [certificateMethod];

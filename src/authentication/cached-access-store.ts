@@ -2,11 +2,10 @@ import type { AccessStore, AccessChanges } from '../vault/identity/ports.ts';
 import type { ApiKey, Session, UserAccess } from '../vault/identity/identity.ts';
 import { AuthenticationCache, type LookupOutcome } from './authentication-cache.ts';
 
-/** What the cache stands before, and what it relies on. */
 export interface CachedAccessStoreParts {
   readonly store: AccessStore;
   readonly accessChanges: AccessChanges;
-  /** Told of every search how it was answered; must not throw. */
+  /** Called with the outcome of each lookup; must not throw. */
   readonly onLookup?: (way: LookupOutcome) => void;
 }
 
@@ -21,8 +20,8 @@ interface FoundSession {
 }
 
 /**
- * Finds callers in memory, and otherwise in a store. It answers nothing that the store would not have answered at some
- * moment of the last 0.9 s. Expiry is not decided here, but whenever a caller is proved.
+ * Finds API keys and sessions in memory, and otherwise in the store. Results are at most 0.9 s stale. Expiry is checked by the
+ * authentication methods at each call.
  */
 export class CachedAccessStore implements AccessStore {
   readonly #store: AccessStore;
@@ -56,7 +55,7 @@ export class CachedAccessStore implements AccessStore {
   }
 }
 
-/** Each with its place, and two bytes a character. */
+/** Each with its entry in the array, and two bytes per character. */
 function bytesOf(texts: readonly string[]): number {
   return texts.reduce((sum, { length }) => sum + 64 + 2 * length, 0);
 }

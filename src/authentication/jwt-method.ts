@@ -4,15 +4,15 @@ import { claimedGrants, oidcUserId } from './oidc/claims.ts';
 import type { AuthenticationMethod } from './authentication-method.ts';
 import { jwtPattern } from './tokens.ts';
 
-/** Proves a caller by a JWT access token of the configured issuer, whose claims say what he may do. */
+/** Authenticates by a JWT access token of the configured issuer, whose claims contain the grants. */
 export const jwtMethod: AuthenticationMethod = {
   accepts: (token) => jwtPattern.test(token),
   authenticate: async (token, { oidc }, signal) => {
-    if (!oidc) throw invalidToken('no issuer of JWTs is configured');
+    if (!oidc) throw invalidToken('no token issuer is configured');
     const { subject, claims } = await oidc.issuer.verify(token);
     const claimed = claimedGrants(claims, oidc.claimNames);
     const ids = await Promise.all(claimed.map(({ workspace }) => oidc.workspaces.find(workspace, signal)));
-    // Of two roles in one workspace the first counts.
+    // For several roles in one workspace, the first one counts.
     const grants = new Map<string, Grant>();
     for (const [index, { role }] of claimed.entries()) {
       const workspaceId = ids[index];

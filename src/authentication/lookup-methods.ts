@@ -12,7 +12,7 @@ import type { Clock } from '../vault/time.ts';
 import type { Caller } from '../vault/caller.ts';
 import { keyScopeOf } from '../vault/key-scope.ts';
 
-/** Proves a caller by an API key: one of a workspace, or a personal one, which may do what its user may. */
+/** Authenticates by an API key: a workspace's key, or a personal one, which may do everything that its user may. */
 export const apiKeyMethod: AuthenticationMethod = {
   accepts: (token) => apiKeyTokenPattern.test(token),
   authenticate: async (token, { store, clock }, signal) => {
@@ -23,7 +23,7 @@ export const apiKeyMethod: AuthenticationMethod = {
 };
 
 /**
- * The caller that an API key stands for, unless it has ended.
+ * The caller of a valid API key.
  *
  * @throws VaultError `token_invalid` or `token_expired`
  */
@@ -48,14 +48,14 @@ export function callerOfApiKey(
   };
 }
 
-/** A workspace's key has its own grant there and nothing else, however much its issuer may. */
+/** A workspace's key has only its own grant, whatever the grants of its issuer. */
 function accessOf(apiKey: ApiKey, access: UserAccess): Pick<Caller, 'userId' | 'isOwner' | 'grants'> {
   const { workspaceId, userId, role, mayReveal } = apiKey;
   if (role === null) return accessOfUser(access);
   return { userId, isOwner: false, grants: [{ workspaceId, role, mayReveal, ...keyScopeOf(apiKey) }] };
 }
 
-/** Proves a user by the session that his login began. */
+/** Authenticates a user by the session that a login has started. */
 export const sessionMethod: AuthenticationMethod = {
   accepts: (token) => sessionTokenPattern.test(token),
   authenticate: async (token, { store, clock }, signal) => {
@@ -78,14 +78,14 @@ export const sessionMethod: AuthenticationMethod = {
 };
 
 /**
- * Proves the API key that was issued for a name in the client's certificate. Of several such names the first decides, even
- * where its key has ended.
+ * Authenticates as the API key that was issued for a name in the client certificate. The first name with a key decides, even if
+ * the key is revoked or expired.
  */
 export const certificateMethod: CertificateMethod = async (certificate, { store, clock }, signal) => {
   for (const name of certificateNames(certificate)) {
     const found = await store.findApiKey(hashCertificateName(name), signal);
     if (!found) continue;
-    // The handshake saw to that too, but a connection may last longer.
+    // The handshake has checked this as well, but a connection may outlive the certificate.
     checkExpiry(certificate.validToDate, clock);
     return callerOfApiKey(found, 'client_certificate', clock);
   }
@@ -96,14 +96,14 @@ export const certificateMethod: CertificateMethod = async (certificate, { store,
 export const certificateNamesMax = 8;
 
 /**
- * One entry, such as `DNS:localhost`. Node quotes, as JSON does, every value that holds a comma, a quote or a control
- * character, so that a value can't pass for several entries.
+ * One entry, such as `DNS:localhost`. Node quotes every value with a comma, a quote or a control character as JSON does, so that a
+ * value cannot be read as several entries.
  */
 const entryPattern = /[A-Za-z0-9 ]+:(?:"(?:[^"\\]|\\.)*"|[^",]*)(?:, |$)/gy;
 
 /**
- * The names by which a certificate's holder may be known: first those that are URIs, then those of hosts, each in the
- * certificate's order. A list that can't be read to its end, and a certificate with too many of them, has none.
+ * The names in a certificate by which keys may be issued: URIs first, then hosts, each in the certificate's order. A list that is
+ * not entirely readable or too long counts as empty.
  *
  * @see https://nodejs.org/api/crypto.html#x509subjectaltname and CVE-2021-44532
  */
@@ -115,7 +115,7 @@ export function certificateNames({ subjectAltName }: Pick<X509Certificate, 'subj
   return distinct.length > certificateNamesMax ? [] : distinct;
 }
 
-/** Quoted values keep their quotes, and so are no name that anybody can be known by. */
+/** Quoted values keep their quotes, and so cannot be the name of a key. */
 function splitEntries(text: string): readonly string[] | undefined {
   const entries = Array.from(text.matchAll(entryPattern), ([entry]) => entry);
   return entries.join('') === text ? entries.map((entry) => entry.replace(/, $/, '')) : undefined;

@@ -5,7 +5,7 @@ import type { PasswordHasher } from '../vault/identity/ports.ts';
 const parameters = { memoryKib: 19_456, passes: 2, parallelism: 1 } as const;
 const saltBytes = 16;
 const tagBytes = 32;
-/** Each takes 19 MiB and a thread of the pool that files and DNS share. */
+/** Each takes 19 MiB and a thread of the pool that files and DNS use as well. */
 const hashesAtOnce = 2;
 
 /**
@@ -22,7 +22,7 @@ export class Argon2PasswordHasher implements PasswordHasher {
     return formatPhc({ ...asked, tag });
   }
 
-  /** Answers false for a hash that can't be read, so that a damaged row refuses a login without failing it. */
+  /** Returns false for a malformed hash, so that a damaged row refuses a login and does not fail it. */
   async verify(password: string, passwordHash: string): Promise<boolean> {
     const expected = parsePhc(passwordHash);
     if (!expected) return false;
@@ -45,7 +45,7 @@ function computeArgon2id(password: string, asked: Omit<Argon2Hash, 'tag'>, tagLe
   return promise;
 }
 
-/** An Argon2id hash with what it was made with. */
+/** An Argon2id hash and its parameters. */
 export interface Argon2Hash {
   readonly memoryKib: number;
   readonly passes: number;
@@ -57,11 +57,11 @@ export interface Argon2Hash {
 const phcPattern =
   /^\$argon2id\$v=19\$m=([1-9]\d{0,6}),t=([1-9]\d?),p=([1-9]\d?)\$([A-Za-z0-9+/]{11,64})\$([A-Za-z0-9+/]{22,86})$/;
 
-/** A row of the database must not make a login take the machine's memory or time. */
+/** The greatest parameters: a row of the database must not exhaust the machine's memory or time. */
 const bounds = { memoryKib: 1_048_576, passes: 16, parallelism: 16 } as const;
 
 /**
- * Spells an Argon2id hash (version 1.3) in PHC string format.
+ * Formats an Argon2id hash (version 1.3) as a PHC string.
  *
  * @see https://github.com/P-H-C/phc-string-format/blob/master/phc-sf-spec.md
  */
@@ -69,7 +69,7 @@ export function formatPhc({ memoryKib, passes, parallelism, salt, tag }: Argon2H
   return `$argon2id$v=19$m=${memoryKib},t=${passes},p=${parallelism}$${base64(salt)}$${base64(tag)}`;
 }
 
-/** Reads what `formatPhc` spells; anything else, and parameters out of bounds, are undefined. */
+/** Parses the result of `formatPhc`; undefined for any other text and for parameters out of bounds. */
 export function parsePhc(text: string): Argon2Hash | undefined {
   const [, memory, passes, parallelism, salt, tag] = phcPattern.exec(text) ?? [];
   if (salt === undefined || tag === undefined) return undefined;
@@ -83,7 +83,7 @@ export function parsePhc(text: string): Argon2Hash | undefined {
   return isWithinBounds(parsed) && formatPhc(parsed) === text ? parsed : undefined;
 }
 
-/** Argon2 takes at least 8 KiB a lane and 8 bytes of salt. @see https://www.rfc-editor.org/rfc/rfc9106#section-3.1 */
+/** Argon2 requires at least 8 KiB for each lane and 8 bytes of salt. @see https://www.rfc-editor.org/rfc/rfc9106#section-3.1 */
 function isWithinBounds({ memoryKib, passes, parallelism }: Argon2Hash): boolean {
   if (memoryKib < 8 * parallelism || memoryKib > bounds.memoryKib) return false;
   return passes <= bounds.passes && parallelism <= bounds.parallelism;
@@ -93,7 +93,7 @@ function base64(bytes: Buffer): string {
   return bytes.toString('base64').replaceAll('=', '');
 }
 
-/** Lets so many at once into a task, the others in the order of their coming. */
+/** Runs at most so many tasks at once, the others in the order of their arrival. */
 export class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];
@@ -103,7 +103,7 @@ export class Semaphore {
     this.#free = limit;
   }
 
-  /** Runs the task when there is room, and answers or throws what it does. */
+  /** Runs the task when there is room; returns or throws what it does. */
   async run<Answer>(task: () => Promise<Answer>): Promise<Answer> {
     await this.#enter();
     try {
@@ -123,7 +123,7 @@ export class Semaphore {
     await promise;
   }
 
-  /** The room passes straight to the next: nobody who comes meanwhile can take it. */
+  /** Passes the room directly to the next waiting task: a task that arrives in the meantime cannot take it. */
   #leave(): void {
     const next = this.#waiting.shift();
     if (next) next();

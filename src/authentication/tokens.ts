@@ -2,24 +2,24 @@ import { hash, randomBytes } from 'node:crypto';
 import type { CertificateSource, IssuedToken, TokenSource } from '../vault/identity/ports.ts';
 import { invalidToken } from '../vault/errors.ts';
 
-/** Of an API key's or a session's token: nothing longer is hashed or looked up. */
+/** The greatest length of an API key's or session's token; longer ones are not hashed or looked up. */
 export const tokenCharactersMax = 512;
 
-/** Of a JWT; all headers of a request together may take as much. */
+/** The greatest length of a JWT; all headers of a request may have as much. */
 export const jwtCharactersMax = 16_384;
 
-/** Three parts in base64url, the last of which may be missing its signature. @see https://www.rfc-editor.org/rfc/rfc7515#section-7.1 */
+/** Three parts in base64url, the last of which may be empty. @see https://www.rfc-editor.org/rfc/rfc7515#section-7.1 */
 export const jwtPattern = /^[\w-]+\.[\w-]+\.[\w-]*$/;
 
-/** Printable ASCII but the comma, which joins the values of a header that was sent twice. */
+/** Printable ASCII except the comma, which joins the values of a header that was sent twice. */
 const tokenPattern = /^[\x21-\x2b\x2d-\x7e]+$/;
 
 /**
- * Takes the token out of `Authorization` or `x-api-key`. What follows the last `Bearer ` is taken, in any case of letters,
- * and a bare token in `Authorization` passes, as some clients of the REST APIs rely on.
+ * Reads the token from `Authorization` or `x-api-key`. It is the text after the last `Bearer ` in upper or lower case; a token
+ * without a scheme in `Authorization` is accepted as well, because some clients of the REST APIs send that.
  *
- * @returns undefined where neither header holds anything
- * @throws VaultError `token_invalid` for what can't be a token, and where the two headers differ
+ * @returns undefined if both headers are empty or absent
+ * @throws VaultError `token_invalid` for a text that cannot be a token, and if the two headers differ
  * @see https://www.rfc-editor.org/rfc/rfc6750#section-2.1
  */
 export function tokenOfHeaders(headers: Pick<Headers, 'get'>): string | undefined {
@@ -28,8 +28,8 @@ export function tokenOfHeaders(headers: Pick<Headers, 'get'>): string | undefine
   const tokens = [afterBearer(checkHeader(bearer)), checkHeader(apiKey)].filter((token) => token !== '');
   const [token, another] = tokens;
   if (token === undefined) return undefined;
-  if (another !== undefined && another !== token) throw invalidToken('the two headers hold different tokens');
-  if (!tokenPattern.test(token)) throw invalidToken('the token holds characters that no token has');
+  if (another !== undefined && another !== token) throw invalidToken('the two headers have different tokens');
+  if (!tokenPattern.test(token)) throw invalidToken('the token has characters that no token has');
   if (token.length > (jwtPattern.test(token) ? jwtCharactersMax : tokenCharactersMax)) {
     throw invalidToken('the token is too long');
   }
@@ -44,10 +44,10 @@ function afterBearer(value: string): string {
   return start < 0 ? value : value.slice(start + scheme.length).trim();
 }
 
-/** Looks at the whole value, not only at what is taken of it: two tokens in one header must not pass as the last of them. */
+/** Checks the entire value: two tokens in one header must not be accepted as the last one. */
 function checkHeader(value: string): string {
   if (value.length > 2 * jwtCharactersMax || value.includes(',')) {
-    throw invalidToken('the header is too long or holds several tokens');
+    throw invalidToken('the header is too long or has several tokens');
   }
   return value.trim();
 }
@@ -62,7 +62,7 @@ const tokenBytes = 32;
 
 const shownCharacters = 4;
 
-/** Makes tokens of 256 random bits, so that their SHA-256 needs neither salt nor slowness. */
+/** Creates tokens of 256 random bits, so that their SHA-256 needs neither a salt nor a slow hash. */
 export class RandomTokenSource implements TokenSource, CertificateSource {
   newApiKeyToken(): IssuedToken {
     return issueApiKeyToken(`cof_${randomBytes(tokenBytes).toString('base64url')}`);
@@ -77,17 +77,17 @@ export class RandomTokenSource implements TokenSource, CertificateSource {
   }
 }
 
-/** Prepares an API key's token that the operator chose, which must match `apiKeyTokenPattern`. */
+/** Prepares an API key's token that the operator chose; it must match `apiKeyTokenPattern`. */
 export function issueApiKeyToken(token: string): IssuedToken {
   return issue('cof_', token.slice('cof_'.length));
 }
 
-/** What a token is looked up by: its SHA-256. */
+/** The SHA-256 by which a token is looked up. */
 export function hashToken(token: string): Uint8Array {
   return hash('sha256', token, 'buffer');
 }
 
-/** What a key is looked up by that a certificate proves. No token begins like this, so that none stands for a certificate. */
+/** The hash by which a certificate's name is looked up. No token starts with `san:`, so no token can stand for a certificate. */
 export function hashCertificateName(name: string): Uint8Array {
   return hashToken(`san:${name}`);
 }

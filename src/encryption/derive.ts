@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Key } from './key.ts';
 import type { Sodium } from './sodium.ts';
 
-/** What each derivation is for: no two share a label, so that no key ever serves two ends. */
+/** The label of each derivation: no two share one, so that no key has two purposes. */
 export const derivationLabels = {
   masterFingerprint: 'coffer/v1/fingerprint',
   canaryKey: 'coffer/v1/canary',
@@ -17,15 +17,15 @@ export const derivationLabels = {
 /** One of the labels. */
 export type DerivationLabel = (typeof derivationLabels)[keyof typeof derivationLabels];
 
-/** What to derive, and from which key. */
+/** A derivation. */
 export interface Derivation {
   readonly key: Key;
   readonly label: DerivationLabel;
-  /** What the result is bound to. */
+  /** The result depends on these. */
   readonly parts: readonly DerivationPart[];
-  /** What a MAC vouches for, behind the parts. */
+  /** The authenticated fields of a MAC, after the parts. */
   readonly fields?: readonly MacField[];
-  /** Of the result, 8 to 64 bytes. */
+  /** The length of the result, from 8 to 64 bytes. */
   readonly length: number;
 }
 
@@ -44,25 +44,25 @@ export function derive(sodium: Sodium, { key, label, parts, fields = [], length 
   }
 }
 
-/** A part of what is hashed; text counts as UTF-8. */
+/** A part of the hashed input; text as UTF-8. */
 export type DerivationPart = string | Uint8Array;
 
-/** What a MAC is computed over, as it is given; null is not the empty value. */
+/** A field under a MAC; null differs from the empty value. */
 export type MacField = DerivationPart | null;
 
 const lengthBytes = 4;
 
-/** A field begins with one of these. */
+/** The first byte of a field. */
 const marks = { absent: 0, present: 1 } as const;
 
-/** The most bytes that UTF-8 takes for a UTF-16 unit: two units make the characters that take four. */
+/** The most bytes of UTF-8 for a UTF-16 unit: characters of four bytes have two units. */
 const bytesOfUnit = 3;
 
 /**
- * Lays out what is hashed, in one pass over one array: each part behind its length in bytes, as 4 bytes big-endian, so that
- * no two lists read alike; then the fields as such parts, `00` for null, else `01` and the bytes.
+ * Encodes the hashed input in one pass: each part after its length in bytes, as 4 bytes big-endian, so that no two lists have the
+ * same encoding; then the fields in the same way, each `00` for null, or `01` and its bytes.
  *
- * @returns bytes that the caller wipes: they may lie in memory that other buffers follow in
+ * @returns bytes in a shared pool, which the caller must wipe
  */
 export function encodeInput(parts: readonly DerivationPart[], fields: readonly MacField[]): Uint8Array {
   const partsMax = parts.reduce((sum, part) => sum + lengthBytes + bytesMaxOf(part), 0);
@@ -77,7 +77,7 @@ function bytesMaxOf(part: DerivationPart): number {
   return typeof part === 'string' ? bytesOfUnit * part.length : part.length;
 }
 
-/** @returns where the next one begins */
+/** @returns the offset after the part */
 function writePart(bytes: Buffer, offset: number, part: DerivationPart): number {
   return writeLength(bytes, offset, writeBytes(bytes, offset + lengthBytes, part));
 }
@@ -98,7 +98,7 @@ function writeBytes(bytes: Buffer, offset: number, part: DerivationPart): number
   return offset + part.length;
 }
 
-/** A UUID as its 16 bytes, so that its spelling in upper or lower case does not matter. */
+/** The 16 bytes of a UUID in upper or lower case. */
 export function uuidBytes(uuid: string): Uint8Array {
   const bytes = Buffer.from(uuid.replaceAll('-', ''), 'hex');
   assert(bytes.length === 16 && uuid.length === 36, 'an id is a UUID');
@@ -113,14 +113,14 @@ export function uint32Bytes(number: number): Uint8Array {
   return bytes;
 }
 
-/** A key of a workspace in clear, with the id that sealed bytes name it by. */
+/** A workspace key in clear, with the id in the bytes that it sealed. */
 export interface WorkspaceKey {
   /** 8 bytes. */
   readonly keyId: Uint8Array;
   readonly key: Key;
 }
 
-/** Names a key by its own hash, so that another key can't pass for it. */
+/** Derives the id of a key from the key, so that another key cannot have the same id. */
 export function identifyKey(sodium: Sodium, key: Key): WorkspaceKey {
   return { keyId: derive(sodium, { key, label: derivationLabels.keyId, parts: [], length: 8 }), key };
 }

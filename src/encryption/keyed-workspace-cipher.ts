@@ -7,12 +7,12 @@ import type { SecretboxEncryptor } from './secretbox-encryptor.ts';
 import { secretUnreadable } from './unreadable-error.ts';
 import type { WorkspaceKey } from './derive.ts';
 
-/** The keys of one workspace in clear. Wiped keys are gone for every cipher that shares them. */
+/** The keys of one workspace in clear. Wiping them affects every cipher that shares them. */
 export class OpenedKeys {
   readonly workspaceId: string;
   #keys: readonly WorkspaceKey[];
 
-  /** @param keys the newest first, at least one; they are taken over */
+  /** @param keys at least one, the newest first; they are owned by this object */
   constructor(workspaceId: string, keys: readonly WorkspaceKey[]) {
     assert(keys.length > 0, 'a workspace has a key');
     this.workspaceId = workspaceId;
@@ -26,7 +26,7 @@ export class OpenedKeys {
     return newest;
   }
 
-  /** The key of an id, the current one or an older. */
+  /** The current or an older key by its id. */
   find(keyId: Uint8Array): WorkspaceKey {
     if (this.#keys.length === 0) throw secretUnreadable('key_wiped');
     const found = this.#keys.find((candidate) => Buffer.compare(candidate.keyId, keyId) === 0);
@@ -84,6 +84,6 @@ export class KeyedWorkspaceCipher implements WorkspaceCipher {
   }
 
   #assertOwn({ workspaceId }: RecordIdentity): void {
-    assert(workspaceId === this.#keys.workspaceId, 'a cipher serves the records of its own workspace');
+    assert(workspaceId === this.#keys.workspaceId, 'a cipher serves its own workspace only');
   }
 }

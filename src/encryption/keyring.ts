@@ -9,36 +9,35 @@ import type { RandomSource } from '../vault/ids.ts';
 import { unwrap, wrap, type Sodium } from './sodium.ts';
 import { secretUnreadable } from './unreadable-error.ts';
 
-/** Wraps the keys of workspaces for storing, and unwraps them. */
+/** Wraps workspace keys for storage, and unwraps them. */
 export interface KeyWrapping {
-  /** Of the master key in use. */
+  /** The fingerprint of the master key in use. */
   readonly masterFingerprint: string;
   wrapWorkspaceKey(workspaceId: string, workspaceKey: WorkspaceKey): Uint8Array;
   /**
    * @returns a key that the caller wipes
-   * @throws VaultError `secret_unreadable` where another master key wrapped it, or the bytes are not genuine
+   * @throws VaultError `secret_unreadable` if another master key wrapped it, or the bytes were modified
    */
   unwrapWorkspaceKey(wrapped: WrappedWorkspaceKey): WorkspaceKey;
 }
 
-/** Where each of the instance's keys lies in the wrapped keyring; the last is kept for the use that it is named for. */
+/** The offset of each of the instance's keys in the wrapped keyring; the last one is reserved for the use in its name. */
 export const instanceKeyOffsets = { auditMac: 0, grantMac: 32, secretFingerprint: 64 } as const;
 
-/** The length of the instance's keys together, in bytes. */
+/** The total length of the instance's keys in bytes. */
 export const instanceKeysBytes = 3 * keyBytes;
 
-/** What an opened keyring is made of. */
 export interface KeyringParts {
   readonly sodium: Sodium;
   readonly random: RandomSource;
   readonly instanceId: string;
-  /** Taken over: closing the keyring wipes it. */
+  /** Owned by the keyring: closing it wipes the master key. */
   readonly master: MasterKey;
-  /** The instance's keys in clear; of them, copies are kept. */
+  /** The instance's keys in clear, which the keyring copies. */
   readonly instanceKeys: Uint8Array;
 }
 
-/** The instance's keys, open for use. Get one from `openKeyring`. */
+/** The opened keys of the instance; see `openKeyring`. */
 export class Keyring implements KeyWrapping {
   readonly instanceId: string;
   readonly masterFingerprint: string;
@@ -75,14 +74,14 @@ export class Keyring implements KeyWrapping {
     return this.#identify(new Key(bytes), keyId);
   }
 
-  /** Overwrites all keys that it holds. */
+  /** Overwrites all its keys. */
   close(): void {
     this.#master.wipe();
     this.#grantMacKey.wipe();
     this.#auditMacKey.wipe();
   }
 
-  /** Secretbox alone would let one box hold two keys under two encryption keys; the id, a hash of the key, rules it out. */
+  /** A secretbox can be valid under two encryption keys with different contents; the id, a hash of the key, rules that out. */
   #identify(key: Key, keyId: Uint8Array): WorkspaceKey {
     const identified = identifyKey(this.#sodium, key);
     if (Buffer.compare(identified.keyId, keyId) === 0) return identified;

@@ -7,7 +7,7 @@ import type { GrantMac } from '../vault/identity/ports.ts';
 
 const macBytes = 32;
 
-/** `GrantMac` by keyed BLAKE2b; what is hashed is written down in `docs/sealed-format.md`. */
+/** `GrantMac` by keyed BLAKE2b. @see docs/sealed-format.md for the input */
 export class KeyedGrantMac implements GrantMac {
   readonly #sodium: Sodium;
   readonly #key: Key;
@@ -27,7 +27,7 @@ export class KeyedGrantMac implements GrantMac {
   }
 }
 
-/** `AuditMac` by keyed BLAKE2b; what is hashed is written down in `docs/sealed-format.md`. */
+/** `AuditMac` by keyed BLAKE2b. @see docs/sealed-format.md for the input */
 export class KeyedAuditMac implements AuditMac {
   readonly #sodium: Sodium;
   readonly #key: Key;

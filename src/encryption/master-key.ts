@@ -10,7 +10,7 @@ import type { Sodium } from './sodium.ts';
 export const saltBytes = 16;
 
 /**
- * Argon2id at 256 MiB, more than OWASP and RFC 9106's second choice ask for: some 0.9 s, once a start. `memory` is in KiB.
+ * Argon2id at 256 MiB, more than OWASP and the second option of RFC 9106 require: about 0.9 s at each start. `memory` is in KiB.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9106#section-4
  */
@@ -18,19 +18,19 @@ const argon2idCost = { memory: 262_144, passes: 3, parallelism: 1, tagLength: ke
 
 const base64Of32Bytes = /^[A-Za-z0-9+/]{43}=$/;
 
-/** Reads a master key in base64; undefined for anything but the one spelling of exactly 32 bytes. */
+/** Parses a master key in base64; undefined for anything but the canonical encoding of exactly 32 bytes. */
 export function parseMasterKey(text: string): Uint8Array | undefined {
   if (!base64Of32Bytes.test(text)) return undefined;
   const bytes = new Uint8Array(Buffer.from(text, 'base64'));
   return Buffer.from(bytes).toString('base64') === text ? bytes : undefined;
 }
 
-/** What a key is derived from the master key for. */
+/** A derivation from the master key. */
 export type MasterDerivation = Pick<Derivation, 'label' | 'parts'>;
 
-/** The root of all keys. It is used for nothing but deriving, and is never stored by Coffer's database. */
+/** The root of all keys. It is used for derivation only, and is never stored in the database. */
 export class MasterKey {
-  /** 8 bytes as 16 hex digits, safe to print and to store: they tell keys apart, and tell nothing about them. */
+  /** 8 bytes as 16 hex digits, safe to print and to store: it identifies a key and reveals nothing about it. */
   readonly fingerprint: string;
   readonly #sodium: Sodium;
   readonly #key: Key;
@@ -42,16 +42,16 @@ export class MasterKey {
     this.fingerprint = Buffer.from(fingerprint).toString('hex');
   }
 
-  /** @param bytes 32 random bytes, of which a copy is kept; the caller wipes his own */
+  /** @param bytes 32 random bytes, which are copied; the caller wipes the original */
   static fromBytes(sodium: Sodium, bytes: Uint8Array): MasterKey {
     return new MasterKey(sodium, new Key(new Uint8Array(bytes)));
   }
 
   /**
-   * Takes 256 MiB and about a second, in a thread of its own.
+   * Takes 256 MiB and about a second, in a separate thread.
    *
-   * @param password not empty; it counts in Unicode's NFC, so that it is the same however a keyboard composes it
-   * @param salt 16 random bytes, stored beside what the key protects
+   * @param password not empty; normalized to NFC, so that the way in which a keyboard composes characters has no effect
+   * @param salt 16 random bytes, stored beside the data that the key protects
    */
   static async fromPassword(sodium: Sodium, password: string, salt: Uint8Array): Promise<MasterKey> {
     assert(password.length > 0, 'a master password is not empty');
@@ -65,7 +65,7 @@ export class MasterKey {
     }
   }
 
-  /** Lends a derived key of 32 bytes for one use, which is over when `use` returns: then the key is wiped. */
+  /** Derives a key of 32 bytes for one synchronous use, and wipes it when `use` returns. */
   lendKey<Result>({ label, parts }: MasterDerivation, use: (key: Key) => Result): Result {
     const key = new Key(derive(this.#sodium, { key: this.#key, label, parts, length: keyBytes }));
     try {
@@ -75,7 +75,7 @@ export class MasterKey {
     }
   }
 
-  /** Overwrites the key; nothing can be derived from it any more. */
+  /** Overwrites the key; nothing can be derived from it afterwards. */
   wipe(): void {
     this.#key.wipe();
   }

@@ -6,13 +6,12 @@ import { instanceKeysBytes, Keyring } from './keyring.ts';
 import { MasterKey, saltBytes } from './master-key.ts';
 import { unwrap, wrap, type Sodium } from './sodium.ts';
 
-/** What the master key is had from. */
+/** Where the master key comes from. */
 export type MasterKeySource =
   | { readonly kind: 'password'; readonly password: string }
   /** 32 bytes, which the caller may wipe afterwards. */
   | { readonly kind: 'key'; readonly key: Uint8Array };
 
-/** What opening a keyring needs. */
 export interface KeyringOpening {
   readonly sodium: Sodium;
   readonly random: RandomSource;
@@ -25,12 +24,12 @@ export interface KeyringOpening {
 const canaryText = 'coffer canary v1';
 
 /**
- * Opens the instance's keyring; on the very first start makes it. The caller sees to it that no two processes make one at
- * the same time.
+ * Opens the instance's keyring, and creates it on the very first start. The caller ensures that no two processes create one at the
+ * same time.
  *
- * @throws WrongMasterKeyError where the master key is not the one of the stored keyring
- * @throws KeyringMissingError where data exist without a keyring
- * @throws KeyringDamagedError where the key is right and the keyring still does not open
+ * @throws WrongMasterKeyError if the master key is not the one of the stored keyring
+ * @throws KeyringMissingError if data exist without a keyring
+ * @throws KeyringDamagedError if the key is right and the keyring still does not open
  */
 export async function openKeyring(opening: KeyringOpening): Promise<Keyring> {
   const stored = await opening.store.findKeyring();
@@ -123,23 +122,23 @@ function derivationOf({ kind }: MasterKeySource): StoredKeyring['derivation'] {
   return kind === 'password' ? 'argon2id' : 'key';
 }
 
-/** How the master key was had, in words. */
+/** Descriptions of where a master key comes from. */
 const origins: Record<StoredKeyring['derivation'], string> = {
   argon2id: 'derived from a password',
   key: 'given as 32 bytes',
 };
 
-/** The key that the data need, and the one that was given. */
+/** The key that the data need, and the given one. */
 export interface KeyMismatch {
   readonly needed: Pick<StoredKeyring, 'derivation' | 'masterFingerprint'>;
   readonly given: {
     readonly derivation: StoredKeyring['derivation'];
-    /** Absent where a password was given for data that have no salt. */
+    /** Absent if a password was given for data without a salt. */
     readonly fingerprint?: string;
   };
 }
 
-/** The master key is not the one that the data were sealed under; names both by their fingerprints. */
+/** The data need another master key. The message contains both fingerprints. */
 export class WrongMasterKeyError extends Error {
   constructor({ needed, given }: KeyMismatch) {
     const differs = needed.derivation !== given.derivation;
@@ -150,7 +149,7 @@ export class WrongMasterKeyError extends Error {
   }
 }
 
-/** Data exist, but the keyring that opens them does not: it is to be restored from a backup, never made anew. */
+/** Data exist without the keyring that opens them. It must be restored from a backup, never created again. */
 export class KeyringMissingError extends Error {
   constructor() {
     super(
@@ -160,7 +159,7 @@ export class KeyringMissingError extends Error {
   }
 }
 
-/** The keyring does not open, though not for want of the right key: its row was damaged or tampered with. */
+/** The master key is right, but the keyring does not open: its row was damaged or modified. */
 export class KeyringDamagedError extends Error {
   constructor(part: 'salt' | 'canary' | 'keys') {
     super(`the ${part} of the keyring can't be read: its row was damaged or tampered with`);

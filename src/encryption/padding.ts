@@ -1,12 +1,11 @@
-/** The least length of a padded plaintext in bytes: shorter secrets all look alike. */
+/** The least length of a padded plaintext in bytes: the lengths of shorter secrets are hidden entirely. */
 export const paddedBytesMin = 64;
 
 /** ISO/IEC 7816-4: the content ends with this byte, and zeros follow. */
 const terminator = 0x80;
 
 /**
- * The step that a length is rounded up to by Padmé: at most 12 % more, while only O(log log length) bits of it can be
- * told from outside.
+ * The length after padding by Padmé: at most 12 % more, and it reveals only O(log log length) bits of the length.
  *
  * @param length of the content with its terminator, in bytes, at least 1
  * @see https://lbarman.ch/blog/padme/
@@ -20,7 +19,7 @@ export function paddedLength(length: number): number {
   return Math.ceil(length / step) * step;
 }
 
-/** Encodes a text as UTF-8 and pads it, in one fresh array, which the caller wipes. */
+/** Encodes a text as UTF-8 and pads it, in a new array that the caller wipes. */
 export function padText(text: string): Uint8Array {
   const length = Buffer.byteLength(text);
   const padded = new Uint8Array(paddedLength(length + 1));
@@ -30,8 +29,8 @@ export function padText(text: string): Uint8Array {
 }
 
 /**
- * The content of a padded plaintext, without a copy; undefined where the padding is not the very one that `padText` makes.
- * It runs on authenticated bytes alone, so its timing tells nobody anything new.
+ * The content of a padded plaintext, without a copy; undefined if the padding is not exactly that of `padText`. It runs on
+ * authenticated bytes only, so its timing reveals nothing to an attacker.
  */
 export function unpad(padded: Uint8Array): Uint8Array | undefined {
   let length = padded.length - 1;

@@ -2,14 +2,14 @@ import { randomFillSync } from 'node:crypto';
 import type { RandomSource } from '../vault/ids.ts';
 
 /**
- * The operating system's CSPRNG, asked for many bytes at once, since each question costs some 2 µs. Every byte is handed
- * out once, and is wiped from the pool as it goes.
+ * The operating system's CSPRNG, read in larger amounts, because each read costs about 2 µs. Every byte is used once and is then
+ * wiped from the pool.
  */
 export class RandomPool implements RandomSource {
   readonly #pool: Uint8Array<ArrayBuffer>;
   #used: number;
 
-  /** @param poolBytes how many bytes are asked for at once */
+  /** @param poolBytes how many bytes each read takes */
   constructor(poolBytes = 4096) {
     this.#pool = new Uint8Array(poolBytes);
     this.#used = poolBytes;

@@ -7,13 +7,13 @@ export interface SealedParts {
   readonly keyId: Uint8Array;
   readonly commitment: Uint8Array;
   readonly nonce: Uint8Array;
-  /** As secretbox makes it: a tag of 16 bytes, then the padded plaintext, enciphered. */
+  /** A secretbox: a tag of 16 bytes, then the encrypted padded plaintext. */
   readonly box: Uint8Array;
 }
 
 const formatVersion = 0x01;
 
-/** Where each part begins. */
+/** The offset of each part. */
 const offsets = { keyId: 1, commitment: 9, nonce: 41, box: 65 } as const;
 
 /** The length of secretbox's tag. */
@@ -26,7 +26,7 @@ export function paddedBytesOf({ box }: SealedParts): number {
   return box.length - tagBytes;
 }
 
-/** Lays the parts out in a fresh array. @see docs/sealed-format.md */
+/** Encodes the parts into a new array. @see docs/sealed-format.md */
 export function encodeSealed({ keyId, commitment, nonce, box }: SealedParts): Uint8Array {
   assert(keyId.length === 8 && commitment.length === 32 && nonce.length === 24 && box.length >= boxBytesMin);
   const sealed = new Uint8Array(offsets.box + box.length);
@@ -39,9 +39,9 @@ export function encodeSealed({ keyId, commitment, nonce, box }: SealedParts): Ui
 }
 
 /**
- * Tells the parts apart, without copying them.
+ * Decodes the parts without copying them.
  *
- * @throws VaultError `secret_unreadable` where the version is unknown or the bytes are too few
+ * @throws VaultError `secret_unreadable` if the version is unknown or the bytes are too few
  */
 export function decodeSealed(sealed: Uint8Array): SealedParts {
   if (sealed.length > 0 && sealed[0] !== formatVersion) throw secretUnreadable('format_unknown');

@@ -11,7 +11,7 @@ import { encodeSealed, type SealedParts } from './sealed-format.ts';
 import { nonceBytes, openBox, type Sodium } from './sodium.ts';
 import { secretUnreadable } from './unreadable-error.ts';
 
-/** A record key and the commitment to it: two views of one array, so that wiping `bytes` wipes both. */
+/** A record key and its commitment: two views of one array, so that wiping `bytes` wipes both. */
 interface RecordKey {
   readonly bytes: Uint8Array;
   readonly key: Uint8Array;
@@ -19,8 +19,8 @@ interface RecordKey {
 }
 
 /**
- * Seals secrets by secretbox (XSalsa20-Poly1305), each under a key that is derived from the workspace's key and the
- * record's identity, so that sealed bytes open in their own place alone.
+ * Seals secrets by secretbox (XSalsa20-Poly1305), each with a key derived from the workspace's key and the record's identity, so
+ * that sealed bytes open only in their own position.
  */
 export class SecretboxEncryptor {
   readonly #sodium: Sodium;
@@ -31,7 +31,7 @@ export class SecretboxEncryptor {
     this.#random = random;
   }
 
-  /** Seals in the format of `docs/sealed-format.md`; sealing the same twice gives different bytes. */
+  /** Seals in the format of `docs/sealed-format.md`. Sealing the same secret again gives different bytes. */
   seal(workspaceKey: WorkspaceKey, identity: RecordIdentity, secret: Secret): Uint8Array {
     const record = this.#recordKey(workspaceKey, identity);
     const padded = padText(JSON.stringify(secret.expose()));
@@ -45,10 +45,10 @@ export class SecretboxEncryptor {
   }
 
   /**
-   * Opens what `seal` made for the same key and identity.
+   * Opens the result of `seal` for the same key and identity.
    *
-   * @param sealed parts that name this very key
-   * @throws VaultError `secret_unreadable`, whose cause has the reason
+   * @param sealed its key id must be that of the key
+   * @throws VaultError `secret_unreadable`, with the reason in its cause
    */
   open(workspaceKey: WorkspaceKey, identity: RecordIdentity, sealed: SealedParts): Secret {
     const record = this.#recordKey(workspaceKey, identity);
@@ -62,7 +62,7 @@ export class SecretboxEncryptor {
     }
   }
 
-  /** Whether the commitment is that of this key and identity; the box is not opened. */
+  /** Whether the commitment matches this key and identity; the box is not opened. */
   recognizes(workspaceKey: WorkspaceKey, identity: RecordIdentity, { commitment }: SealedParts): boolean {
     const record = this.#recordKey(workspaceKey, identity);
     const isOwn = timingSafeEqual(record.commitment, commitment);

@@ -6,7 +6,7 @@ import type { RandomSource } from '../vault/ids.ts';
 export type Sodium = typeof wrappers;
 
 /**
- * Loads libsodium's WebAssembly; until it is ready its functions are absent, so everything that needs it is given it.
+ * Loads libsodium's WebAssembly. Its functions are absent until then, so it is passed to everything that needs it.
  *
  * @see https://doc.libsodium.org/bindings_for_other_languages#programming-languages
  */
@@ -15,12 +15,11 @@ export async function loadSodium(): Promise<Sodium> {
   return wrappers;
 }
 
-/** The length of a secretbox nonce in bytes: long enough to be chosen at random for ever. */
+/** The length of a secretbox nonce in bytes: long enough for random nonces without a limit of their number. */
 export const nonceBytes = 24;
 
 const wrappingVersion = 0x01;
 
-/** What opens a secretbox. */
 export interface BoxOpening {
   readonly box: Uint8Array;
   readonly nonce: Uint8Array;
@@ -28,7 +27,7 @@ export interface BoxOpening {
 }
 
 /**
- * Opens a secretbox into a fresh array, which the caller wipes; undefined where it is not genuine.
+ * Opens a secretbox into a new array, which the caller wipes; undefined if it was modified.
  *
  * @see https://doc.libsodium.org/secret-key_cryptography/secretbox
  */
@@ -54,7 +53,7 @@ export function wrap(
   ]);
 }
 
-/** Unwraps key material into a fresh array, which the caller wipes; undefined where it is not genuine. */
+/** Unwraps key material into a new array, which the caller wipes; undefined if it was modified. */
 export function unwrap(sodium: Sodium, { key, wrapped }: { key: Key; wrapped: Uint8Array }): Uint8Array | undefined {
   if (wrapped[0] !== wrappingVersion) return undefined;
   const nonce = wrapped.subarray(1, 1 + nonceBytes);

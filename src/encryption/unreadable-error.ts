@@ -1,6 +1,6 @@
 import { VaultError } from '../vault/errors.ts';
 
-/** Why something sealed does not open, in words for the operator's log. */
+/** Why sealed bytes do not open, for the operator's log. */
 const explanations = {
   format_unknown: 'the format version of the sealed bytes is unknown',
   format_invalid: 'the sealed bytes are too short for their format',
@@ -11,14 +11,13 @@ const explanations = {
   workspace_key_invalid: 'the wrapped workspace key was moved or tampered with',
   commitment_invalid: 'the sealed bytes were moved or tampered with: the commitment is not that of this record',
   box_invalid: 'the sealed bytes were tampered with: the box does not open',
-  padding_invalid: 'the plaintext is not padded as the format says',
+  padding_invalid: 'the padding of the plaintext is invalid',
   content_invalid: 'the plaintext is not a JSON object',
 } as const;
 
-/** The closed list of causes. */
 export type UnreadableReason = keyof typeof explanations;
 
-/** Tells the operator, though never a caller, why a secret does not open; it holds no byte of it. */
+/** The cause of a refusal, for the operator's log only. It contains nothing of the secret. */
 export class UnreadableError extends Error {
   readonly reason: UnreadableReason;
 
@@ -29,7 +28,7 @@ export class UnreadableError extends Error {
   }
 }
 
-/** The one public refusal, whose cause is for the log: callers can't tell a wrong key from tampered bytes. */
+/** The only refusal that callers see: they cannot distinguish a wrong key from modified bytes. */
 export function secretUnreadable(reason: UnreadableReason): VaultError {
   return new VaultError('secret_unreadable', 'the secret cannot be read', {}, { cause: new UnreadableError(reason) });
 }

@@ -16,16 +16,15 @@ import type { Sodium } from './sodium.ts';
 import { secretUnreadable } from './unreadable-error.ts';
 import { identifyKey, type WorkspaceKey } from './derive.ts';
 
-/** What the keys of workspaces need. */
 export interface WorkspaceKeysOptions {
   readonly sodium: Sodium;
   readonly random: RandomSource;
   readonly clock: Clock;
   readonly store: Pick<KeyStore, 'findWorkspaceKeys'>;
   readonly keyring: KeyWrapping;
-  /** How many workspaces' keys are cached in clear; beyond it the least recently used go. */
+  /** How many workspaces' keys are cached in clear; beyond it, the least recently used ones are dropped. */
   readonly workspacesMax?: number;
-  /** How long keys are cached before they are read from the store again. */
+  /** After how many milliseconds cached keys are read from the store again. */
   readonly timeToLiveMs?: number;
 }
 
@@ -40,12 +39,11 @@ interface Loading {
 }
 
 /**
- * The ciphers of workspaces, over a bounded and expiring cache of unwrapped keys. It never makes a key for a workspace
- * that exists: where the store has none, or one does not unwrap, it refuses.
+ * The ciphers of workspaces, with a bounded and expiring cache of unwrapped keys. It never creates a key for an existing workspace:
+ * if the store has none, or one does not unwrap, it refuses.
  *
- * Keys that leave the cache are not wiped under a cipher that somebody still holds: they are wiped when the last holder
- * has let go of it, by the garbage collector. `forget` and `close` do not wait: they wipe at once, and ciphers that are
- * still held refuse from then on.
+ * Keys that leave the cache are wiped when their cipher is no longer referenced, by a finalization callback. `forget` and `close`
+ * wipe at once; a cipher that is still in use then refuses.
  */
 export class WorkspaceKeys implements WorkspaceCipherSource {
   readonly #options: Required<WorkspaceKeysOptions>;
@@ -53,7 +51,7 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
   /** The least recently used first. */
   readonly #cache: BoundedMap<string, CachedCipher>;
   readonly #loading = new Map<string, Loading>();
-  /** All keys in clear, also those that left the cache while their cipher is still held. */
+  /** All keys in clear, including those that left the cache while their cipher is in use. */
   readonly #opened = new Set<OpenedKeys>();
   readonly #abandoned = new FinalizationRegistry<OpenedKeys>((keys) => this.#wipe(keys));
   readonly #sweeping: NodeJS.Timeout;
@@ -67,16 +65,16 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
   }
 
   /**
-   * Calls for one workspace that come together share one question to the store.
+   * Concurrent calls for one workspace share one query.
    *
-   * @throws VaultError `secret_unreadable` where the workspace has no key, or one does not unwrap; `unavailable` once closed
+   * @throws VaultError `secret_unreadable` if the workspace has no key, or one does not unwrap; `unavailable` after `close`
    */
   async cipherFor(workspaceId: string): Promise<WorkspaceCipher> {
     if (this.#closed) throw new VaultError('unavailable', 'the vault is stopping');
     return this.#cached(workspaceId) ?? this.#loading.get(workspaceId)?.cipher ?? this.#loadOnce(workspaceId);
   }
 
-  /** Whether nothing can be opened or sealed any more. */
+  /** Whether `close` was called. */
   get isSealed(): boolean {
     return this.#closed;
   }
@@ -90,7 +88,7 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
     return { workspaceId, keyId: workspaceKey.keyId, wrapped, masterFingerprint, createdAt: clock.now() };
   }
 
-  /** Wipes the keys of a workspace at once, also under ciphers that are still held. */
+  /** Wipes the keys of a workspace at once, even while ciphers are in use. */
   forget(workspaceId: string): void {
     this.#cache.delete(workspaceId);
     this.#loading.get(workspaceId)?.forgetting.abort();
@@ -98,7 +96,7 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
     for (const keys of this.#opened) if (keys.workspaceId === workspaceId) this.#wipe(keys);
   }
 
-  /** Wipes all keys at once, and gives out no cipher any more. */
+  /** Wipes all keys at once; no cipher is available afterwards. */
   close(): void {
     this.#closed = true;
     clearInterval(this.#sweeping);
@@ -107,7 +105,7 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
     this.#cache.clear();
   }
 
-  /** Drops what has expired; it happens by itself once a time to live. */
+  /** Drops expired keys; runs automatically once per time to live. */
   dropExpired(): void {
     const nowMs = this.#options.clock.now().getTime();
     for (const [workspaceId, { expiresAtMs }] of this.#cache) if (expiresAtMs <= nowMs) this.#cache.delete(workspaceId);
@@ -139,7 +137,7 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
     return this.#admit(new OpenedKeys(workspaceId, this.#unwrapAll(wrapped)));
   }
 
-  /** All or none: without the newest, an older key would pass for the current one. */
+  /** All or none: without the newest, an older key would become the current one. */
   #unwrapAll(wrapped: readonly WrappedWorkspaceKey[]): readonly WorkspaceKey[] {
     const unwrapped: WorkspaceKey[] = [];
     try {

@@ -1,21 +1,21 @@
 import { jsonUnits } from './json-tokens.ts';
 
-/** A decimal number as its significant digits, without zeros around them, and the power of ten of the first one. */
+/** A decimal number: its significant digits without surrounding zeros, and the power of ten of the first one. */
 interface Decimal {
   readonly digits: string;
   readonly exponent: number;
 }
 
-/** Decimals of so many significant digits pass through a double unchanged, unless the exponent is extreme. */
+/** A decimal of so many significant digits survives a double unchanged, unless the exponent is extreme. */
 const safeCharacters = 15;
 const longExponent = /e[+-]?\d{3}/i;
 const leastNormal = 2 ** -1_022;
 
 /**
- * Tells whether a JSON number has the same value once ECMAScript has parsed it and written it again: `0.1`, `1.10`, `1e2` and
- * `-0` do; `9007199254740993` and `1e400` do not. Linear in the text.
+ * Whether a JSON number keeps its value when ECMAScript parses and writes it: `0.1`, `1.10`, `1e2` and `-0` do;
+ * `9007199254740993` and `1e400` do not. Linear in the text.
  *
- * @param text a number as RFC 8259 has it
+ * @param text a number of RFC 8259
  */
 export function isExactNumber(text: string): boolean {
   if (text.length <= safeCharacters && !longExponent.test(text)) return true;
@@ -29,7 +29,7 @@ export function isExactNumber(text: string): boolean {
   return sent.digits === written.digits && (sent.digits === '' || sent.exponent === written.exponent);
 }
 
-/** Of the doubles that have all their digits. */
+/** Whether a double is not subnormal, and so has all its digits. */
 function isNormal(number: number): boolean {
   const magnitude = Math.abs(number);
   return magnitude >= leastNormal && magnitude < Infinity;
@@ -39,7 +39,7 @@ function isZero(text: string): boolean {
   return decimalOf(text).digits === '';
 }
 
-/** The sign is left out, since parsing keeps it. */
+/** Without the sign, which parsing keeps. */
 function decimalOf(text: string): Decimal {
   const [mantissa = '', power = '0'] = text.toLowerCase().split('e');
   const [whole = '', fraction = ''] = mantissa.replace('-', '').split('.');
@@ -48,7 +48,7 @@ function decimalOf(text: string): Decimal {
   return { digits: all.slice(first, lastSignificant(all) + 1), exponent: Number(power) + whole.length - first };
 }
 
-/** By hand: a pattern for trailing zeros tries each zero of the text anew. */
+/** A loop, because a regular expression for trailing zeros takes quadratic time. */
 function firstSignificant(digits: string): number {
   let at = 0;
   while (digits.charCodeAt(at) === jsonUnits.digit0) at += 1;

@@ -1,4 +1,4 @@
-/** Every way in which a call may be refused. Each skin renders all of them in one exhaustive `Record<VaultErrorCode, …>`. */
+/** Every reason to refuse a call. Each protocol and dialect renders them all in an exhaustive `Record<VaultErrorCode, …>`. */
 export const vaultErrorCodes = [
   'token_missing',
   'token_invalid',
@@ -24,31 +24,31 @@ export const vaultErrorCodes = [
 
 export type VaultErrorCode = (typeof vaultErrorCodes)[number];
 
-/** What an error is about; ids and field names, never a value of a secret. */
+/** Details of an error: ids and field names, never a value of a secret. */
 export interface VaultErrorDetails {
-  /** The kind of thing that is absent or taken: `credential`, `workspace`, `api_key`. */
+  /** The kind of resource that is absent or taken: `credential`, `workspace`, `api_key`. */
   readonly resource?: string;
-  /** How the caller spelt that thing. */
+  /** The id or name of the resource as the caller wrote it. */
   readonly id?: string;
-  /** The workspace that it was sought in, as the caller spelt it. */
+  /** The workspace of the resource as the caller wrote it. */
   readonly workspace?: string;
-  /** The permission that is lacking. */
+  /** The missing permission. */
   readonly permission?: string;
-  /** The request's member at fault, in the proto's spelling. */
+  /** The invalid field of the request, by its name in the proto. */
   readonly field?: string;
-  /** The greatest size of that member, where it was exceeded. */
+  /** The greatest size of the field, if it was exceeded. */
   readonly bytesMax?: number;
-  /** A word for which rule was broken, where a skin tells apart what shares a code. @see https://google.aip.dev/193 */
+  /** Identifies the violated rule where several share a code. @see https://google.aip.dev/193 */
   readonly reason?: string;
-  /** When to try again. */
+  /** After how many milliseconds to try again. */
   readonly retryAfterMs?: number;
-  /** The current etag, where a stale one was given. */
+  /** The current etag, if a stale one was sent. */
   readonly etag?: string;
 }
 
 /**
- * The one error that the core throws on purpose. Its message may be shown to the caller: it names fields and ids, never a
- * secret, token or key. Anything else that is thrown is a bug, and is shown as an internal error.
+ * The only error that the core throws deliberately. Its message may be shown to the caller: it contains field names and ids,
+ * never a secret, token or key. Any other error is a bug and is shown as an internal error.
  */
 export class VaultError extends Error {
   readonly code: VaultErrorCode;
@@ -62,23 +62,23 @@ export class VaultError extends Error {
   }
 }
 
-/** The refusal for what is absent, and for what the caller may not know of: the two are alike. */
+/** The refusal for an absent resource. A resource that the caller may not see gets the same. */
 export function notFound(resource: string, id: string): VaultError {
   return new VaultError('not_found', `${resource} not found`, { resource, id });
 }
 
 /**
- * The refusal for what is stored and can't be believed. Its cause is for the log: callers can't tell what was done to it.
+ * The refusal for a stored row that was modified outside of Coffer. Its cause is for the log only.
  *
- * @param what names the row, and no value of it
+ * @param what identifies the row, without its values
  */
 export function credentialUnreadable(what: string): VaultError {
   return new VaultError('secret_unreadable', 'the credential cannot be read', {}, { cause: new Error(what) });
 }
 
 /**
- * What a caller who wants to store a secret is answered where the workspace's key cannot be had: not that a secret cannot be
- * read, since none was asked for. Other errors are answered as they are.
+ * The error for a caller who stores a secret when the workspace's key cannot be loaded: its message does not mention reading a
+ * secret. Other errors are returned unchanged.
  */
 export function workspaceKeyUnreadable(error: unknown): unknown {
   if (!(error instanceof VaultError) || error.code !== 'secret_unreadable') return error;
@@ -87,7 +87,7 @@ export function workspaceKeyUnreadable(error: unknown): unknown {
 }
 
 /**
- * The refusal for a workspace whose row is not as it was written. Its cause is for the log.
+ * The refusal for a workspace whose row was modified outside of Coffer. Its cause is for the log only.
  *
  * @param id of the workspace
  */
@@ -96,15 +96,15 @@ export function workspaceUnreadable(id: string): VaultError {
   return new VaultError('secret_unreadable', 'the workspace cannot be read', {}, { cause });
 }
 
-/** The refusal for a member of a request that is missing, too long or otherwise not acceptable. */
+/** The refusal for a field of a request that is missing, too long or otherwise invalid. */
 export function invalidArgument(field: string, message: string): VaultError {
   return new VaultError('invalid_argument', `${field} ${message}`, { field });
 }
 
 /**
- * The refusal of a token that is unknown or malformed.
+ * The refusal for an unknown or malformed token.
  *
- * @param reason for the log, never for the caller; it quotes nothing of the token
+ * @param reason for the log only; it must not quote the token
  */
 export function invalidToken(reason: string): VaultError {
   return new VaultError('token_invalid', 'Invalid token', {}, { cause: new Error(reason) });

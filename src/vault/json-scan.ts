@@ -3,27 +3,27 @@ import { isExactNumber } from './decimal.ts';
 import { endOfNumber, endOfString, jsonUnits, startsNumber } from './json-tokens.ts';
 import type { JsonValue } from './json.ts';
 
-/** An object or array that is open. */
+/** An object or array that has not ended yet. */
 interface Frame {
   /** The members so far; undefined for an array. */
   readonly members: Map<string, JsonValue> | undefined;
   readonly items: JsonValue[];
-  /** The present member's name or index. */
+  /** The current member's name or index. */
   key: string | number;
 }
 
 const { quote, comma, colon, openBracket, openBrace, closeBracket, closeBrace } = jsonUnits;
 
-/** What a literal stands for, by its first character. */
+/** Literals by their first character. */
 const literals: ReadonlyMap<number, { readonly length: number; readonly value: JsonValue }> = new Map([
   [0x74, { length: 'true'.length, value: true }],
   [0x66, { length: 'false'.length, value: false }],
   [0x6e, { length: 'null'.length, value: null }],
 ]);
 
-/** Reads a valid JSON text token by token, up to its first flaw; linear in the text, and at any depth without recursion. */
+/** Reads a valid JSON text token by token up to its first flaw, in linear time and without recursion. */
 export class JsonScan {
-  /** What was read; complete once `run` has found no flaw. */
+  /** The value; complete if `run` found no flaw. */
   value: JsonValue = null;
   readonly #text: string;
   readonly #frames: Frame[] = [];
@@ -35,7 +35,7 @@ export class JsonScan {
     this.#text = text;
   }
 
-  /** Answers the first flaw, with its place. */
+  /** Returns the first flaw. */
   run(): JsonTextFlaw | undefined {
     while (this.#at < this.#text.length) {
       const flaw = this.#readToken(this.#text.charCodeAt(this.#at));
@@ -111,15 +111,15 @@ export class JsonScan {
   }
 }
 
-/** A text by itself is read by JSON.parse as it should be. @param token with its quotes */
+/** JSON.parse reads a single string correctly. @param token with its quotes */
 function decode(token: string): string {
   return token.includes('\\') ? String(JSON.parse(token)) : token.slice(1, -1);
 }
 
-/** What the JSON text of a request may not hold, since parsing would change it in silence or could not follow it. */
+/** What the JSON text of a request must not contain: parsing would silently change it, or use too much memory or stack. */
 export type JsonTextRule = 'duplicate_member' | 'inexact_number' | 'too_deep' | 'too_many_values';
 
-/** A place of a JSON text that would not be stored as it was sent. */
+/** A part of a JSON text that would not be stored as it was sent. */
 export interface JsonTextFlaw {
   readonly rule: JsonTextRule;
   /** In characters from the start of the text. */
@@ -135,17 +135,17 @@ const complaints: Record<JsonTextRule, string> = {
   too_many_values: `has more than ${limits.jsonMarks} commas, colons and opening brackets`,
 };
 
-/** The most characters of a path that are quoted. */
+/** The most characters of a path in a message. */
 const pathCharactersMax = 256;
 
-/** The place of a flaw as `secret.nested.0`, cut to 256 characters; never a value. */
-export function placeOfFlaw({ path }: JsonTextFlaw): string {
+/** The path of a flaw, such as `secret.nested.0`, cut to 256 characters; never a value. */
+export function pathOfFlaw({ path }: JsonTextFlaw): string {
   if (path.length === 0) return 'body';
   const place = path.join('.').toWellFormed();
   return place.length <= pathCharactersMax ? place : `${place.slice(0, pathCharactersMax).toWellFormed()}…`;
 }
 
-/** Says in one sentence what is wrong, for example `metadata.limit is sent more than once`; never a value. */
+/** Describes a flaw in one sentence, such as `metadata.limit is sent more than once`; never a value. */
 export function describeTextFlaw(flaw: JsonTextFlaw): string {
-  return `${placeOfFlaw(flaw)} ${complaints[flaw.rule]}`;
+  return `${pathOfFlaw(flaw)} ${complaints[flaw.rule]}`;
 }

@@ -1,4 +1,4 @@
-/** The UTF-16 units that JSON texts are made of. */
+/** UTF-16 units of JSON syntax. */
 export const jsonUnits = {
   space: 0x20,
   quote: 0x22,
@@ -35,26 +35,26 @@ const {
   letterE,
 } = jsonUnits;
 
-/** Tells whether a number of a valid JSON text begins with this unit. */
+/** Whether a number of a valid JSON text starts with this unit. */
 export function startsNumber(unit: number): boolean {
   return unit === minus || isDigit(unit);
 }
 
-/** The place after the closing quote of the string that opens at `start` in a valid JSON text. */
+/** The index after the closing quote of the string that starts at `start` in a valid JSON text. */
 export function endOfString(text: string, start: number): number {
   let end = text.indexOf('"', start + 1);
   while (isEscaped(text, end)) end = text.indexOf('"', end + 1);
   return end + 1;
 }
 
-/** After an odd number of backslashes; each run of them is looked at for one quote alone. */
+/** Whether an odd number of backslashes precedes a quote. Each run of backslashes is read for one quote only. */
 function isEscaped(text: string, at: number): boolean {
   let before = at;
   while (text.charCodeAt(before - 1) === backslash) before -= 1;
   return (at - before) % 2 === 1;
 }
 
-/** The place after the number that begins at `start` in a valid JSON text. */
+/** The index after the number that starts at `start` in a valid JSON text. */
 export function endOfNumber(text: string, start: number): number {
   let at = start + 1;
   while (at < text.length && isOfNumber(text.charCodeAt(at))) at += 1;
@@ -69,7 +69,7 @@ function isDigit(unit: number): boolean {
   return unit >= digit0 && unit <= digit9;
 }
 
-/** Tells whether some object of a valid JSON text has a name that is written with an escape. */
+/** Whether an object in a valid JSON text has a name that contains an escape. */
 export function hasEscapedName(text: string): boolean {
   let escape = text.indexOf('\\');
   let start = escape < 0 ? -1 : text.indexOf('"');
@@ -84,10 +84,10 @@ export function hasEscapedName(text: string): boolean {
 }
 
 /**
- * Finds the first structural mark beyond so many: a comma, a colon or an opening bracket outside of strings. There are at least as
- * many of them as values, but for one.
+ * Finds the first structural character beyond so many: a comma, a colon or an opening bracket outside of strings. A text has at
+ * most one more value than it has of these.
  *
- * @param text any, also one that is not JSON
+ * @param text any text, JSON or not
  */
 export function findMarkBeyond(text: string, marksMax: number): number | undefined {
   let marks = 0;
@@ -95,7 +95,7 @@ export function findMarkBeyond(text: string, marksMax: number): number | undefin
     const unit = text.charCodeAt(at);
     if (unit === quote) {
       const end = endOfString(text, at);
-      // The string has no end.
+      // The string does not end.
       if (end <= at) return undefined;
       at = end - 1;
     } else if (unit === comma || unit === colon || unit === openBracket || unit === openBrace) {

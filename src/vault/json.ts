@@ -1,4 +1,4 @@
-/** Any value that JSON can spell. */
+/** Any JSON value. */
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
 
 /** A JSON object. */
@@ -6,12 +6,12 @@ export interface JsonObject {
   readonly [name: string]: JsonValue;
 }
 
-/** Tells whether a value is a JSON object: neither null, nor an array, nor a scalar. */
+/** Whether a value is a JSON object: not null, an array or a scalar. */
 export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Tells whether two values are the same JSON; the order of an object's members does not count. */
+/** Whether two values are equal as JSON, regardless of the order of members. */
 export function sameJson(one: JsonValue, other: JsonValue): boolean {
   if (one === other) return true;
   if (Array.isArray(one) || Array.isArray(other)) return sameItems(one, other);

@@ -1,4 +1,4 @@
-/** The greatest sizes that the vault accepts; characters are Unicode code points. @see docs/limits.md */
+/** The greatest sizes that the vault accepts. Characters are Unicode code points. @see docs/limits.md */
 export const limits = {
   nameCharacters: 255,
   descriptionCharacters: 1_000,
@@ -11,17 +11,17 @@ export const limits = {
   secretBytes: 65_536,
   pageSize: 1_000,
   pageSizeDefault: 100,
-  /** Of a list without pages, so much is in memory at a time. */
+  /** Credentials in memory at a time, for a list without pages. */
   listChunk: 500,
-  /** What a dialect may document beyond `pageSize`. */
+  /** The page size that a dialect may permit beyond `pageSize`. */
   pageSizeOfDialects: 10_000,
-  /** Of the entries of a list in one answer: the clients of gRPC refuse messages of more than 4 MiB. */
+  /** All entries of a list in one response: gRPC clients reject messages of more than 4 MiB. */
   listBytes: 3_670_016,
-  /** How many secrets one call may open to name their fields. */
+  /** Secrets that one call may open to list the names of their fields. */
   describedAtOnce: 20,
   requestBodyBytes: 1_048_576,
-  /** Of objects and arrays in one another, in a request's JSON. */
+  /** The nesting of objects and arrays in a request's JSON. */
   jsonDepth: 64,
-  /** Commas, colons and opening brackets of a request's JSON; the largest secret and metadata together have fewer. */
+  /** Commas, colons and opening brackets in a request's JSON: more than the largest secret and metadata have. */
   jsonMarks: 65_536,
 } as const;

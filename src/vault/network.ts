@@ -1,9 +1,9 @@
-/** Bounds the memory that a text takes which is no address. */
+/** Bounds the memory for a text that is not an address. */
 const addressCharactersMax = 64;
 
 /**
- * What an address counts as where callers are counted: IPv4 itself, of IPv6 the network of 64 bits, such as
- * `2001:db8:1:2::/64`, since one client has all of it.
+ * The network by which calls are counted: an IPv4 address itself, and for IPv6 the network of 64 bits, such as
+ * `2001:db8:1:2::/64`, because a single client has all of its addresses.
  */
 export function networkOf(address: string): string {
   const text = address
@@ -14,7 +14,7 @@ export function networkOf(address: string): string {
   const [front = '', back] = text.split('::');
   const before = front.split(':').map((group) => group || '0');
   const after = back === undefined || back === '' ? [] : back.split(':');
-  // What `::` leaves out follows the groups before it; more than four groups after it reach into the first 64 bits.
+  // `::` replaces zeros after the groups before it; more than four groups after it reach into the first 64 bits.
   const zeros = Math.max(0, 8 - before.length - after.length);
   const groups = [...before, ...Array.from({ length: zeros }, () => '0'), ...after].slice(0, 4);
   return `${groups.join(':').replace(/(?:^|:)0(?::0)*$/, '')}::/64`;

@@ -12,30 +12,30 @@ export function checkPageSize(size: number, most: number = limits.pageSize): voi
   if (!(Number.isInteger(size) && size >= 1 && size <= most)) throw invalidArgument('page_size', 'is out of range');
 }
 
-/** A page as it was found. */
+/** A page of a list. */
 export interface FoundPage<Item> {
   readonly items: readonly Item[];
-  /** Whether the list goes on behind them. */
+  /** Whether the list continues after them. */
   readonly hasMore: boolean;
 }
 
-/** A part of a page, in the direction that the page is sought in. */
+/** A part of a page, in the direction of the page. */
 export interface PagePart {
   readonly size: number;
-  /** The id behind which to continue; undefined for the beginning of the page. */
-  readonly behind: string | undefined;
+  /** The id after which the part starts; undefined for the start of the page. */
+  readonly after: string | undefined;
 }
 
-/** How many rows are read at first, and at most, before their bytes are counted. */
+/** How many rows the first read requests at most, and each later one. */
 const rowsAtFirst = 128;
 const rowsAtATimeMax = 512;
 
 /**
- * Reads a page of a list, part by part, and ends it before it has more bytes than an answer may hold. A page has at least one
- * item, unless the list has none.
+ * Reads a page of a list in parts, and ends it before it exceeds `limits.listBytes`. A page has at least one item unless the list
+ * is empty.
  *
  * @param size the most items
- * @param read answers as many items as it is asked for, unless the list ends before
+ * @param read returns as many items as requested, unless the list ends before
  */
 export async function fillPage<Item extends { readonly id: string }>(
   size: number,
@@ -45,7 +45,7 @@ export async function fillPage<Item extends { readonly id: string }>(
   let bytes = 0;
   let wanted = Math.min(size + 1, rowsAtFirst);
   for (;;) {
-    const found = await read({ size: wanted, behind: items.at(-1)?.id });
+    const found = await read({ size: wanted, after: items.at(-1)?.id });
     for (const item of found) {
       bytes += bytesAtMost(item);
       if (items.length === size || (items.length > 0 && bytes > limits.listBytes)) return { items, hasMore: true };
@@ -57,10 +57,10 @@ export async function fillPage<Item extends { readonly id: string }>(
   }
 }
 
-/** Tags, lengths, and ids that are shown in another form as well. */
+/** Covers tags, lengths, and ids that are shown in two forms. */
 const nodeBytes = 16;
 
-/** The most bytes that an entry of a list takes as a protobuf message, whichever dialect shows it. */
+/** An upper bound of the bytes of a list entry as a protobuf message of any dialect. */
 export function bytesAtMost(value: unknown): number {
   if (typeof value === 'string') return nodeBytes + Buffer.byteLength(value);
   if (typeof value !== 'object' || value === null) return nodeBytes;

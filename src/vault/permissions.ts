@@ -1,9 +1,9 @@
-/** What a member may do in a workspace, each role including the one before it. `OWNER` of the instance is apart. */
+/** The roles of members, each including the one before. Owners of the instance are no role: see `Caller.isOwner`. */
 export const roles = ['VIEWER', 'RUNTIME', 'EDITOR', 'ADMIN'] as const;
 
 export type Role = (typeof roles)[number];
 
-/** What a call needs. The last ones are the instance owner's. */
+/** The permissions that calls need. The last three are reserved for owners of the instance. */
 export type Permission =
   | 'credentials.read'
   | 'secrets.reveal'
@@ -16,7 +16,7 @@ export type Permission =
   | 'users.manage'
   | 'audit.verify';
 
-/** The least role that a permission within a workspace takes; null is only for an owner of the instance. */
+/** The least role that includes a permission; null for a permission of owners only. */
 const leastRoles: Record<Permission, Role | null> = {
   'workspaces.read': 'VIEWER',
   'credentials.read': 'VIEWER',
@@ -30,12 +30,12 @@ const leastRoles: Record<Permission, Role | null> = {
   'audit.verify': null,
 };
 
-/** Tells whether a role is at least another. */
+/** Whether a role includes another one. */
 export function includesRole(role: Role, least: Role): boolean {
   return roles.indexOf(role) >= roles.indexOf(least);
 }
 
-/** What concerns credentials one by one, and so may be limited to some of them. */
+/** The permissions that a key with a scope may have: those for single credentials. */
 const scopable: ReadonlySet<Permission> = new Set([
   'workspaces.read',
   'credentials.read',
@@ -43,15 +43,15 @@ const scopable: ReadonlySet<Permission> = new Set([
   'credentials.write',
 ]);
 
-/** What decides on permissions within a workspace. */
+/** The part of a grant that permissions depend on. */
 interface Permit {
   readonly role: Role;
   readonly mayReveal: boolean;
-  /** Given where it is for some credentials alone. */
+  /** Present if the grant is for some credentials only. */
   readonly keyScope?: object;
 }
 
-/** Tells whether a role within a workspace carries a permission; an editor may have been issued without reveal. */
+/** Whether a grant includes a permission. */
 export function permits(grant: Permit, permission: Permission): boolean {
   if (grant.keyScope && !scopable.has(permission)) return false;
   if (permission === 'secrets.reveal' && !grant.mayReveal) return false;

@@ -6,18 +6,18 @@ import { limits } from './limits.ts';
 
 const { quote, colon, openBracket, openBrace, closeBracket, closeBrace } = jsonUnits;
 
-/** A JSON text that was read. */
+/** The result of reading a JSON text. */
 export interface ReadJson {
   readonly value: JsonValue;
-  /** Where the value is not all that was sent, if it is not. */
+  /** Where the value differs from what was sent, if it does. */
   readonly flaw: JsonTextFlaw | undefined;
 }
 
 /**
- * Parses a JSON text of a request. What JSON.parse drops or changes in silence is a flaw: a member that an object has twice (in
- * whatever escaped spelling), and a number that a double cannot hold. Linear in the text; an ordinary text costs one pass
- * without allocations and a count of the value's members beside JSON.parse itself. A text of more than `limits.jsonMarks` is not
- * parsed, since its value would take many times as much memory and time as the text; its value is then null.
+ * Parses the JSON text of a request. What JSON.parse silently drops or changes is a flaw: a duplicate member of an object (even
+ * if one is written with escapes), and a number that a double cannot represent exactly. Linear in the text: besides JSON.parse,
+ * an ordinary text costs one pass without allocations and a count of the value's members. A text with more than
+ * `limits.jsonMarks` is not parsed, because its value would need many times its memory; the value is then null.
  *
  * @throws SyntaxError
  * @see https://www.rfc-editor.org/rfc/rfc7493
@@ -39,10 +39,10 @@ function readWhole(text: string): ReadJson {
 }
 
 /**
- * Parses a JSON text that was written by this process or by the database.
+ * Parses a JSON text that this process or the database has written.
  *
- * The JSON.parse of V8 13.6 confuses a name that is written with an escape, such as `x\"`, with the name `x\` where an object of
- * the same names before it has been seen anywhere in the process: names with escapes are read without it.
+ * JSON.parse of V8 13.6 confuses a name that contains an escape, such as `x\"`, with the name `x\` if the process has parsed an
+ * object with the same names before it. Texts with such names are read without JSON.parse.
  *
  * @throws SyntaxError
  */
@@ -51,7 +51,7 @@ export function parseJson(text: string): JsonValue {
   return hasEscapedName(text) ? readWhole(text).value : value;
 }
 
-/** The names in the text; undefined where it is too deep, or holds a number that a double cannot. */
+/** The number of names in the text; undefined if it is too deep, or has a number that a double cannot represent. */
 function countNames(text: string): number | undefined {
   let names = 0;
   let depth = 0;
@@ -71,7 +71,7 @@ function countNames(text: string): number | undefined {
   return names;
 }
 
-/** How many members all objects of a value have; the value is at most `limits.jsonDepth` deep. */
+/** The number of members of all objects in a value, which is at most `limits.jsonDepth` deep. */
 function countMembers(value: JsonValue): number {
   if (typeof value !== 'object' || value === null) return 0;
   let members = 0;
@@ -79,7 +79,7 @@ function countMembers(value: JsonValue): number {
     for (const item of value) if (typeof item === 'object') members += countMembers(item);
     return members;
   }
-  // Of an object with many members, the names come at a third of the cost of the values.
+  // For an object with many members, Object.keys costs a third of Object.values.
   const names = Object.keys(value);
   for (const name of names) {
     const member = value[name];

@@ -3,8 +3,8 @@ import type { JsonObject } from './json.ts';
 const redacted = '[secret]';
 
 /**
- * The plaintext of a credential: a JSON object of fields, such as `{"api_key":"…"}`. Printing it in any way shows
- * `[secret]`; only `expose()` opens it.
+ * The plaintext of a credential: a JSON object of fields, such as `{"api_key":"…"}`. Printing it in any way shows `[secret]`;
+ * only `expose()` returns the fields.
  */
 export class Secret {
   readonly #fields: JsonObject;
@@ -13,7 +13,7 @@ export class Secret {
     this.#fields = fields;
   }
 
-  /** The fields in clear, for sealing them or for the one answer that reveals them. */
+  /** The fields in clear, for sealing and for the response that reveals them. */
   expose(): JsonObject {
     return this.#fields;
   }

@@ -3,21 +3,21 @@ const earliestMs = -62_135_596_800_000;
 /** 10000-01-01T00:00:00Z, in milliseconds. */
 const endMs = 253_402_300_800_000;
 
-/** `2024-01-02T03:04:05.678+01:00`; the letters may be small. */
+/** `2024-01-02T03:04:05.678+01:00`, in upper or lower case. */
 const rfc3339 =
   /^(\d{4}-\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.(\d+))?(?:Z|([+-])([01]\d|2[0-3]):([0-5]\d))$/i;
 
-/** Tells whether a time lies in the years 1 to 9999: what RFC 3339, PostgreSQL and protobuf agree on. */
+/** Whether a time is in the years 1 to 9999, the range that RFC 3339, PostgreSQL and protobuf share. */
 export function isStorableTime(time: Date): boolean {
   const ms = time.getTime();
   return ms >= earliestMs && ms < endMs;
 }
 
 /**
- * Reads a time of RFC 3339, truncated to the millisecond toward the past. The hour 24, leap seconds and days that the month
- * does not have are refused, since a time stands for one moment only.
+ * Parses an RFC 3339 time, truncated to the millisecond toward the past. The hour 24, leap seconds and days that the month does
+ * not have are invalid.
  *
- * @returns undefined for anything else, and for what is outside of the years 1 to 9999
+ * @returns undefined for any other text, and for a time outside of the years 1 to 9999
  * @see https://www.rfc-editor.org/rfc/rfc3339#section-5.6
  */
 export function parseTime(text: string): Date | undefined {
@@ -25,7 +25,7 @@ export function parseTime(text: string): Date | undefined {
   if (all === undefined) return undefined;
   // The seconds of the local time, as if it were UTC.
   const local = new Date(`${text.slice(0, 'yyyy-mm-ddThh:mm:ss'.length).toUpperCase()}Z`);
-  // A day that the month does not have would become one of the next month.
+  // Date turns a day that the month does not have into one of the next month.
   if (Number.isNaN(local.getTime()) || !local.toISOString().startsWith(`${month}-${day}`)) return undefined;
   const offsetMs = (Number(hours) * 60 + Number(minutes)) * 60_000;
   const fractionMs = Number(fraction.slice(0, 3).padEnd(3, '0'));
@@ -33,7 +33,6 @@ export function parseTime(text: string): Date | undefined {
   return isStorableTime(time) ? time : undefined;
 }
 
-/** Tells the time. */
 export interface Clock {
   now(): Date;
 }
@@ -54,18 +53,18 @@ const dayMs = 86_400_000;
 
 const daysOf400Years = 146_097;
 
-/** From 0000-03-01, where the count begins so that a leap day ends its year, to 1970-01-01. */
+/** From 0000-03-01 to 1970-01-01. Years are counted from March, so that a leap day is the last of its year. */
 const daysBefore1970 = 719_468;
 
 /**
- * Spells a time as `Date.toISOString` does, `2024-01-02T03:04:05.678Z`, in a third of the time.
+ * Formats a time as `Date.toISOString` does, `2024-01-02T03:04:05.678Z`, in a third of the time.
  *
  * @throws RangeError for an invalid date
  * @see https://howardhinnant.github.io/date_algorithms.html#civil_from_days
  */
 export function formatTime(time: Date): string {
   const ms = time.getTime();
-  // Years of more than four digits, and what is no time.
+  // Years of more than four digits, and invalid dates.
   if (!(ms >= formattableFromMs && ms <= formattableUntilMs)) return time.toISOString();
   const days = Math.floor(ms / dayMs);
   const { year, month, day } = dateOf(days);
@@ -97,7 +96,7 @@ function dateOf(days: number): { readonly year: number; readonly month: number; 
 
 type Four = readonly [number, number, number, number];
 
-/** All signs at once, since a text that is put together of pieces is copied once more where it is used. */
+/** One call for all characters: a text concatenated from pieces would be copied once more when it is used. */
 function fromDigits([century, year, month, day]: Four, [hours, minutes, seconds, ms]: Four): string {
   const hundreds = Math.floor(ms / 100);
   const rest = ms - hundreds * 100;

@@ -293,7 +293,7 @@ describe('a value that Coffer never stores', () => {
     for (let starts = 0; starts < 2; starts += 1) await expectStart();
     const found = (await faults()).filter((fault) => fault.startsWith('ledger: '));
     expect(found).to.have.length(4);
-    for (const fault of found) expect(fault).to.match(/line -?\d+ of the ledger was put in/);
+    for (const fault of found) expect(fault).to.match(/entry -?\d+ of the ledger was inserted/);
   });
 
   it('is known for every column of every table', () => {

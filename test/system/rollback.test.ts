@@ -56,8 +56,8 @@ describe('versions of a secret, where somebody writes to the database', () => {
     await tamper('update credential set current_version = 1 where id = $1', id);
     await expectUnreadable();
     const [first, second] = await faults();
-    expect(first).to.include(`credential ${id}`).and.include('is not as it was written');
-    expect(second).to.include(`version 2 of credential ${id}`).and.include('was put in');
+    expect(first).to.include(`credential ${id}`).and.include('was changed');
+    expect(second).to.include(`version 2 of credential ${id}`).and.include('was inserted');
   });
 
   it('open when all that was written of an earlier one is restored, which the trail reveals', async () => {
@@ -74,9 +74,9 @@ describe('versions of a secret, where somebody writes to the database', () => {
     await tamper('drop table kept');
     await tamper('delete from credential_version where credential_id = $1 and version = 2', id);
     expect(await reveal()).to.equal('first');
-    expect((await faults()).join()).to.include('was put back to revision 1: the trail tells of 2');
+    expect((await faults()).join()).to.include('was restored to revision 1: the trail has revision 2');
     await replace();
-    expect((await faults()).join()).to.include('the trail tells of two states of one revision');
+    expect((await faults()).join()).to.include('the trail has two states of one revision');
   });
 
   it('do not open in the place of one another', async () => {
@@ -89,7 +89,7 @@ describe('versions of a secret, where somebody writes to the database', () => {
     await expectUnreadable();
     expect((await faults()).join())
       .to.include(`version 2 of credential ${id}`)
-      .and.include('is not as it was sealed');
+      .and.include('was changed after it was sealed');
   });
 
   it('do not open in the place of those of another credential', async () => {
@@ -103,7 +103,7 @@ describe('versions of a secret, where somebody writes to the database', () => {
     await expectUnreadable();
     expect((await faults()).join())
       .to.include(`version 1 of credential ${id}`)
-      .and.include('is not as it was sealed');
+      .and.include('was changed after it was sealed');
   });
 
   it('are missed when the current one is removed, and when an earlier one is', async () => {

@@ -151,7 +151,7 @@ describe('a row that somebody else has written', () => {
       await scene.tamper(`update credential set ${change} where id = $1`, id);
       await expectRefusals(id);
       const told = await scene.toldOf(`credential ${id} of workspace ${scene.coffer.defaultWorkspaceId}`);
-      expect(told.join()).to.include('CHANGED credential: ').and.include('is not as it was written');
+      expect(told.join()).to.include('CHANGED credential: ').and.include('was changed');
     });
   }
 
@@ -233,7 +233,7 @@ describe('a row that somebody else has written', () => {
     await scene.tamper('alter table credential_version drop constraint credential_version_credential_foreign');
     await putBack();
     await scene.coffer.native('POST', `${credentials}/${id}:reveal`, {});
-    expect((await scene.toldOf(id)).join()).to.include('was put back to revision 1: the trail tells of 2');
+    expect((await scene.toldOf(id)).join()).to.include('was restored to revision 1: the trail has revision 2');
   });
 
   it('is named where it is a version that was put in, or carried over from another workspace', async () => {
@@ -302,7 +302,7 @@ describe('a row that somebody else has written', () => {
     it(`is named where it is ${what}`, async () => {
       const id = await make();
       await scene.tamper(`update "${table}" set ${change} where id = $1`, id);
-      expect((await scene.toldOf(id)).join()).to.include(`CHANGED ${table}: ${table} ${id} is not as it was written`);
+      expect((await scene.toldOf(id)).join()).to.include(`CHANGED ${table}: ${table} ${id} was changed`);
     });
   }
 
@@ -374,8 +374,8 @@ describe('a row that somebody else has written', () => {
     }
     await scene.tamper('update api_key set revoked_at = null where id = $1', one);
     await putBack();
-    expect((await scene.toldOf(one)).join()).to.include(`CHANGED api_key: api_key ${one} is not as it was written`);
-    expect((await scene.toldOf(other)).join()).to.include(`CHANGED api_key: api_key ${other} is in force again`);
+    expect((await scene.toldOf(one)).join()).to.include(`CHANGED api_key: api_key ${one} was changed`);
+    expect((await scene.toldOf(other)).join()).to.include(`CHANGED api_key: api_key ${other} is valid again`);
   });
 
   it('is named where it is an API key or a user who was deleted', async () => {
@@ -391,7 +391,7 @@ describe('a row that somebody else has written', () => {
     const putBack = await copyOf(scene, 'user', 'id = $1', id);
     await scene.coffer.native('POST', `/v1/users/${id}:deactivate`, {});
     await putBack();
-    expect((await scene.toldOf(id)).join()).to.include(`CHANGED user: user ${id} is in force again`);
+    expect((await scene.toldOf(id)).join()).to.include(`CHANGED user: user ${id} is valid again`);
   });
 
   it('is named where it is a membership: changed, swapped, put in, deleted, put back', async () => {
@@ -435,11 +435,11 @@ describe('a row that somebody else has written', () => {
     expect(await scene.toldOf(name)).to.deep.equal([]);
     await putBack();
     expect(await scene.toldOf(name)).to.deep.equal([
-      `CHANGED membership: ${name} was put back to an earlier state: the trail tells of a change since`,
+      `CHANGED membership: ${name} was restored to an earlier state: the trail has a later change`,
     ]);
     await setRole(id, 'RUNTIME');
     expect(await scene.toldOf(name)).to.deep.equal([
-      `CHANGED membership: ${name} was put back to an earlier state, and changed again: the trail tells of two changes of one state`,
+      `CHANGED membership: ${name} was restored to an earlier state and then changed: the trail has two changes of one state`,
     ]);
   });
 
@@ -483,10 +483,10 @@ describe('a row that somebody else has written', () => {
     expect(await scene.toldOf(id)).to.deep.equal([]);
     await putBack();
     await logIn(id);
-    const told = `CHANGED user: user ${id} was put back to an earlier state`;
-    expect(await scene.toldOf(id)).to.deep.equal([`${told}: the trail tells of a change since`]);
+    const told = `CHANGED user: user ${id} was restored to an earlier state`;
+    expect(await scene.toldOf(id)).to.deep.equal([`${told}: the trail has a later change`]);
     expect(await changePassword(id, 'correct horse', 'a third horse')).to.equal(200);
-    expect((await scene.toldOf(id)).join()).to.include(`${told}, and changed again`);
+    expect((await scene.toldOf(id)).join()).to.include(`${told} and then changed`);
   });
 
   it('is none of a user for what changes nothing of the user', async () => {
@@ -509,7 +509,7 @@ describe('a row that somebody else has written', () => {
     const putBack = await copyOf(scene, 'session', 'id = $1', String(id));
     for (let count = 0; count < 5; count += 1) await logIn(user);
     await putBack();
-    expect((await scene.toldOf(String(id))).join()).to.include(`INSERTED session: session ${String(id)} was put back`);
+    expect((await scene.toldOf(String(id))).join()).to.include(`INSERTED session: session ${String(id)} was restored`);
   });
 
   it('is named where it is of a deleted workspace: a membership, a key, a user who was moved elsewhere', async () => {
@@ -534,10 +534,10 @@ describe('a row that somebody else has written', () => {
     await scene.coffer.native('DELETE', `${path}?name=${encodeURIComponent(name)}`);
     for (const id of [member, key, userId]) expect(await scene.toldOf(id)).to.deep.equal([]);
     for (const one of putBack) await one();
-    expect((await scene.toldOf(`workspace ${workspaceId} is`)).join()).to.include('is in force again');
+    expect((await scene.toldOf(`workspace ${workspaceId} is`)).join()).to.include('is valid again');
     expect((await scene.toldOf(member)).join()).to.include(`INSERTED membership: membership ${member}/${workspaceId}`);
-    expect((await scene.toldOf(key)).join()).to.include(`CHANGED api_key: api_key ${key} is in force again`);
-    expect((await scene.toldOf(userId)).join()).to.include(`CHANGED user: user ${userId} was put back`);
+    expect((await scene.toldOf(key)).join()).to.include(`CHANGED api_key: api_key ${key} is valid again`);
+    expect((await scene.toldOf(userId)).join()).to.include(`CHANGED user: user ${userId} was restored`);
   });
 
   it('is named where it is a session: changed, and put back after its end', async () => {
@@ -553,10 +553,8 @@ describe('a row that somebody else has written', () => {
     const headers = { authorization: `Bearer ${other.token}`, 'content-type': 'application/json' };
     await fetch(`${scene.coffer.origin}/v1/logout`, { method: 'POST', headers, body: '{}' });
     await putBack();
-    expect((await scene.toldOf(one.id)).join()).to.include(
-      `CHANGED session: session ${one.id} is not as it was written`,
-    );
-    expect((await scene.toldOf(other.id)).join()).to.include(`INSERTED session: session ${other.id} was put back`);
+    expect((await scene.toldOf(one.id)).join()).to.include(`CHANGED session: session ${one.id} was changed`);
+    expect((await scene.toldOf(other.id)).join()).to.include(`INSERTED session: session ${other.id} was restored`);
   });
 
   it('is named where it is the key of a workspace: changed, swapped, put in, deleted', async () => {
@@ -599,7 +597,7 @@ describe('a row that somebody else has written', () => {
     await scene.tamper('delete from audit_event where stream = $1 and seq = 10', stream);
     const told = await scene.toldOf(`${String(stream)}: event`);
     for (const fault of [
-      `CHANGED ${String(stream)}: event 3 is not as it was written`,
+      `CHANGED ${String(stream)}: event 3 was changed`,
       `REORDERED ${String(stream)}: event 5 is event 7, moved`,
       `REORDERED ${String(stream)}: event 7 is event 5, moved`,
       `REMOVED ${String(stream)}: event 10 is missing`,
@@ -633,7 +631,7 @@ describe('a table that somebody has emptied', () => {
     expect((await scene.toldOf(credential)).join()).to.include(`REMOVED credential: credential ${credential}`);
     const [{ stream } = {}] = await scene.tamper('select stream from audit_event limit 1');
     await scene.tamper('truncate audit_ledger');
-    expect((await scene.toldOf(String(stream))).join()).to.include('the ledger does not know of the stream');
+    expect((await scene.toldOf(String(stream))).join()).to.include('the ledger does not contain the stream');
     await scene.tamper('truncate audit_event');
     expect((await scene.toldOf(String(stream))).join()).to.include('STREAM_MISSING');
   });

@@ -14,8 +14,8 @@ function itemsOf(count: number, bytes: number): Item[] {
 /** Reads a list by parts, and counts what was read. */
 async function pageOf(list: readonly Item[], size: number) {
   const parts: number[] = [];
-  const page = await fillPage(size, async ({ size: wanted, behind }) => {
-    const start = behind === undefined ? 0 : Number(behind) + 1;
+  const page = await fillPage(size, async ({ size: wanted, after }) => {
+    const start = after === undefined ? 0 : Number(after) + 1;
     const found = list.slice(start, start + wanted);
     parts.push(found.length);
     return found;

@@ -3,24 +3,24 @@ import type { JWTPayload } from 'jose';
 import { parseReference, type Reference } from '../../vault/ids.ts';
 import { roles, type Role } from '../../vault/permissions.ts';
 
-/** The names of the claims that say what the caller may do where. */
+/** The names of the claims that contain grants. */
 export interface ClaimNames {
   readonly workspace: string;
   readonly role: string;
 }
 
-/** What a token says of one workspace, which need not exist. */
+/** A grant in a token. Its workspace need not exist. */
 export interface ClaimedGrant {
   readonly workspace: Reference;
   readonly role: Role;
 }
 
-/** The most workspaces of one token. */
+/** The most workspaces in one token. */
 export const claimedGrantsMax = 100;
 
 /**
- * Reads what a token grants: a workspace or a list of them, and a role for all of them or a list as long. What is neither a
- * workspace's id nor a role grants nothing, and lists that do not fit one another, or are too long, grant nothing at all.
+ * Reads the grants of a token: a workspace or a list of them, and one role for all of them or a list of the same length. An invalid
+ * workspace id or role grants nothing. Lists of different lengths, and lists that are too long, grant nothing at all.
  */
 export function claimedGrants(claims: JWTPayload, names: ClaimNames): readonly ClaimedGrant[] {
   const workspaces = textsOf(claims, names.workspace);
@@ -34,21 +34,21 @@ export function claimedGrants(claims: JWTPayload, names: ClaimNames): readonly C
   });
 }
 
-/** What is no text keeps its place in a list, as an empty one. */
+/** A value that is not a text becomes an empty text, so that the lists stay aligned. */
 function textsOf(claims: JWTPayload, name: string): readonly string[] {
   const value: unknown = Object.hasOwn(claims, name) ? claims[name] : undefined;
   if (value === undefined) return [];
   return (Array.isArray(value) ? value : [value]).map((item: unknown) => (typeof item === 'string' ? item : ''));
 }
 
-/** An owner of the instance is none by a token. */
+/** A token cannot make its caller an owner of the instance. */
 function parseRole(text: string | undefined): Role | undefined {
   return roles.find((role) => role === text);
 }
 
 /**
- * The id of a person whom an issuer knows: always the same for the same issuer and subject, and of nobody else. A UUIDv8 of
- * SHA-256 over the length-prefixed names.
+ * The user id for a subject of an issuer: a UUIDv8 of SHA-256 over the length-prefixed names, so that it is the same for each token
+ * of the subject and different for every other subject.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9562#section-5.8
  */

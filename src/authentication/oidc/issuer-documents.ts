@@ -1,7 +1,7 @@
 import { createLocalJWKSet, type JWK, type JWTVerifyGetKey } from 'jose';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.ts';
 
-/** Why a document of the issuer could not be had, in words of our own: nothing of its answer is quoted. */
+/** Why a document of the issuer is not available. The message quotes nothing of the response. */
 export class IssuerDocumentError extends Error {
   constructor(problem: string, options?: ErrorOptions) {
     super(problem, options);
@@ -12,12 +12,12 @@ export class IssuerDocumentError extends Error {
 /** The greatest document that is read, in bytes after decompression. */
 export const documentBytesMax = 262_144;
 
-/** How long a document may take to come, in milliseconds. */
+/** How long fetching a document may take, in milliseconds. */
 export const documentTimeoutMs = 5_000;
 
 const loopbackHosts = new Set(['localhost', '127.0.0.1', '[::1]']);
 
-/** Tells whether documents may be fetched from there: over TLS, or without it from this machine. */
+/** Whether documents may be fetched from a URL: over TLS, or without TLS from this machine. */
 export function isFetchable(url: string): boolean {
   if (!URL.canParse(url)) return false;
   const { protocol, hostname, username, password } = new URL(url);
@@ -25,17 +25,17 @@ export function isFetchable(url: string): boolean {
   return protocol === 'https:' || (protocol === 'http:' && loopbackHosts.has(hostname));
 }
 
-/** Asks another server by GET. */
+/** Sends a GET request to another server. */
 export type Fetch = (url: string, options: RequestInit) => Promise<Response>;
 
 /**
- * Fetches a JSON object. Redirects are not followed: they could lead out of TLS, or into a network that only this host sees.
+ * Fetches a JSON object. Redirects are not followed: they could leave TLS, or lead into a network that only this host can reach.
  *
  * @throws IssuerDocumentError
  */
 export async function fetchDocument(url: string, ask: Fetch): Promise<JsonObject> {
   const parsed = parse(await fetchText(url, ask));
-  if (!isJsonObject(parsed)) throw new IssuerDocumentError('a document is no JSON object');
+  if (!isJsonObject(parsed)) throw new IssuerDocumentError('a document is not a JSON object');
   return parsed;
 }
 
@@ -49,13 +49,13 @@ async function fetchText(url: string, ask: Fetch): Promise<string> {
   } catch (error) {
     if (error instanceof IssuerDocumentError) throw error;
     const isLate = error instanceof Error && error.name === 'TimeoutError';
-    throw new IssuerDocumentError(isLate ? 'a document did not come in time' : 'a document could not be fetched', {
+    throw new IssuerDocumentError(isLate ? 'a document did not arrive in time' : 'a document could not be fetched', {
       cause: error,
     });
   }
 }
 
-/** Leaving the loop early ends the connection. */
+/** An error in the loop closes the connection. */
 async function readBounded({ body }: Response): Promise<string> {
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -71,21 +71,21 @@ function parse(text: string): JsonValue {
   try {
     return JSON.parse(text);
   } catch {
-    // The parser's own message quotes the text.
-    throw new IssuerDocumentError('a document is no JSON');
+    // The parser's message quotes the text.
+    throw new IssuerDocumentError('a document is not JSON');
   }
 }
 
-/** The most keys that a set may hold. */
+/** The most keys in a set. */
 const keysMax = 100;
 
-/** What of a key is used. @see https://www.rfc-editor.org/rfc/rfc7518#section-6 */
+/** The members of a key that are used. @see https://www.rfc-editor.org/rfc/rfc7518#section-6 */
 const publicMembers = ['kty', 'kid', 'alg', 'use', 'crv', 'x', 'y', 'n', 'e'] as const;
 
 /**
  * Finds the issuer's key set by its discovery document, and fetches it.
  *
- * @param issuer as its tokens name it; the discovery document must name it alike
+ * @param issuer as in its tokens; the discovery document must contain the same
  * @throws IssuerDocumentError
  * @see https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig
  */
@@ -96,8 +96,7 @@ export async function fetchSigningKeys(issuer: string, ask: Fetch): Promise<JWTV
 }
 
 /**
- * Where a discovery document says that the keys are. That may be on another host; but what is found over TLS leads nowhere
- * without it.
+ * The URL of the keys in a discovery document. It may be on another host, but not without TLS if the issuer has TLS.
  *
  * @throws IssuerDocumentError
  */
@@ -121,13 +120,13 @@ function isList(value: JsonValue | undefined): value is readonly JsonValue[] {
   return Array.isArray(value);
 }
 
-/** Secret keys have no place in a set that everybody may read, and keys for encryption sign nothing. */
+/** Excludes secret keys, which a public set must not contain, and keys for other operations. */
 function isForSigning({ kty, key_ops: operations }: JsonObject): boolean {
   const isPublic = kty === 'RSA' || kty === 'EC' || kty === 'OKP';
   return isPublic && (!isList(operations) || operations.includes('verify'));
 }
 
-/** Takes no member along that is private, or that names a certificate or a place to fetch one from. */
+/** Without members that are private, or that refer to a certificate. */
 function publicKeyOf(key: JsonObject): JWK {
   const entries = publicMembers.map((name) => [name, key[name]]).filter(([, value]) => typeof value === 'string');
   return Object.fromEntries(entries);

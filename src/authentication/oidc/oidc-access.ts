@@ -6,14 +6,14 @@ import type { WorkspaceStore } from '../../vault/workspaces/ports.ts';
 import type { ClaimNames } from './claims.ts';
 import { OidcIssuer, type OidcIssuerOptions } from './oidc-issuer.ts';
 
-/** An issuer whose access tokens prove callers, and what its claims are called. */
+/** A trusted token issuer, and the names of its claims. */
 export interface OidcAccess {
   readonly issuer: OidcIssuer;
   readonly workspaces: KnownWorkspaces;
   readonly claimNames: ClaimNames;
 }
 
-/** Prepares to believe an issuer. Nothing is fetched before the first token comes. */
+/** Prepares a token issuer. Its documents are fetched when the first token arrives. */
 export function createOidcAccess(
   options: OidcIssuerOptions & KnownWorkspacesParts & { readonly claimNames: ClaimNames },
 ): OidcAccess {
@@ -24,31 +24,30 @@ export function createOidcAccess(
   };
 }
 
-/** For how long an answer is kept, in milliseconds. */
+/** For how long a result is cached, in milliseconds. */
 export const knownForMs = 10_000;
 
-const answersMax = 10_000;
+const resultsMax = 10_000;
 
-/** What is asked, what tells that an answer has changed, and what tells the time. */
 export interface KnownWorkspacesParts {
   readonly workspaces: Pick<WorkspaceStore, 'findWorkspace'>;
   readonly accessChanges: AccessChanges;
   readonly clock: Clock;
 }
 
-interface Answer {
+interface Result {
   readonly id: string | undefined;
   readonly atMs: number;
 }
 
 /**
- * Tells which workspaces exist, and remembers the answers for a moment. One that is deleted is forgotten when it is told;
- * one that is made is known where nobody asked for it before.
+ * Looks up workspaces, and caches the results for a short time. A reported deletion drops them. A new workspace is found at once,
+ * unless its id was looked up shortly before.
  */
 export class KnownWorkspaces {
   readonly #parts: KnownWorkspacesParts;
-  readonly #answers = new BoundedMap<string, Answer>(answersMax);
-  /** How many changes were told: what was asked for while one came may be from before it. */
+  readonly #results = new BoundedMap<string, Result>(resultsMax);
+  /** The number of reported changes. A lookup during which one is reported may have read the state before it. */
   #changes = 0;
 
   constructor(parts: KnownWorkspacesParts) {
@@ -56,24 +55,20 @@ export class KnownWorkspaces {
     parts.accessChanges.subscribe(({ kind }) => {
       if (kind !== 'workspace' && kind !== 'any') return;
       this.#changes += 1;
-      this.#answers.clear();
+      this.#results.clear();
     });
   }
 
-  /** The id of a workspace; undefined where there is none. */
+  /** The id of a workspace; undefined if it does not exist. */
   async find(reference: Reference, signal: AbortSignal): Promise<string | undefined> {
     const key = 'id' in reference ? reference.id : reference.shortId;
     const nowMs = this.#parts.clock.now().getTime();
-    const known = this.#answers.get(key);
+    const known = this.#results.get(key);
     const isCurrent = this.#parts.accessChanges.isCurrent();
     if (known && isCurrent && Math.abs(nowMs - known.atMs) < knownForMs) return known.id;
     const before = this.#changes;
     const workspace = await this.#parts.workspaces.findWorkspace(reference, signal);
-    if (isCurrent && this.#changes === before) this.#remember(key, { id: workspace?.id, atMs: nowMs });
+    if (isCurrent && this.#changes === before) this.#results.set(key, { id: workspace?.id, atMs: nowMs });
     return workspace?.id;
-  }
-
-  #remember(key: string, answer: Answer): void {
-    this.#answers.set(key, answer);
   }
 }

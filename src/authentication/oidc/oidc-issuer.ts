@@ -5,22 +5,22 @@ import { fetchSigningKeys, type Fetch } from './issuer-documents.ts';
 import { SigningKeys, type IssuerLog, type KeySet } from './signing-keys.ts';
 import { clockSkewSeconds, findClaimFault, findHeaderFault, reasonOf } from './token-faults.ts';
 
-/** Signatures by public keys alone: neither `none`, nor a MAC whose key a public one could be taken for. */
+/** Signatures by public keys only: neither `none`, nor a MAC, for which a public key could be used as its key. */
 const algorithms = ['RS256', 'RS384', 'PS256', 'ES256', 'EdDSA', 'Ed25519'];
 
-/** Whose tokens are believed, and which of them. */
+/** Which tokens are accepted. */
 export interface OidcIssuerOptions {
-  /** As `iss` says it. */
+  /** The value of `iss`. */
   readonly issuer: string;
-  /** What `aud` must name. */
+  /** The value that `aud` must contain. */
   readonly audience: string;
   readonly clock: Clock;
   readonly log: IssuerLog;
-  /** Asks the issuer for its documents; `fetch` unless given. */
+  /** Requests the issuer's documents; `fetch` where absent. */
   readonly ask?: Fetch | undefined;
 }
 
-/** What a verified token says; its `sub` is at most 255 characters, none of them a control character. */
+/** The claims of a verified token; its `sub` has at most 255 characters and no control characters. */
 export interface VerifiedToken {
   readonly subject: string;
   readonly claims: JWTPayload;
@@ -28,7 +28,7 @@ export interface VerifiedToken {
 
 /** Verifies access tokens that one issuer signed for one audience. */
 export class OidcIssuer {
-  /** As `iss` says it. */
+  /** The value of `iss`. */
   readonly name: string;
   readonly #options: OidcIssuerOptions;
   readonly #keys: SigningKeys;
@@ -41,8 +41,8 @@ export class OidcIssuer {
   }
 
   /**
-   * @throws VaultError `token_invalid`, `token_expired`, or `unavailable` where the issuer's keys cannot be fetched, or not yet
-   * @see https://www.rfc-editor.org/rfc/rfc8725 for what is checked, and why
+   * @throws VaultError `token_invalid`, `token_expired`, or `unavailable` if the issuer's keys cannot be fetched now
+   * @see https://www.rfc-editor.org/rfc/rfc8725 for the checks
    */
   async verify(token: string): Promise<VerifiedToken> {
     try {
@@ -55,15 +55,15 @@ export class OidcIssuer {
       if (error instanceof VaultError) throw error;
       if (error instanceof errors.JWTExpired) throw new VaultError('token_expired', 'Token expired');
       if (error instanceof errors.JOSEError) throw invalidToken(reasonOf(error));
-      // Anything else is a key of the issuer's that cannot be used.
+      // Any other error means that a key of the issuer cannot be used.
       this.#options.log.warn({}, 'a key of the token issuer is damaged or too weak');
       throw invalidToken('the key of the issuer is damaged or too weak');
     }
   }
 
   /**
-   * A token is refused for its key only by keys that were fetched since it came: else it may be of a key that the issuer has
-   * just begun to use.
+   * A token is refused for its key only with keys that were fetched after it arrived: the issuer may have started to use a new
+   * key.
    *
    * @see docs/decisions/0029-new-signing-keys.md
    */
@@ -101,14 +101,14 @@ export class OidcIssuer {
     );
   }
 
-  /** No present key is the one that the token names or, where it names none, that it verifies by; another might be. */
+  /** Whether no known key matches the token, so that a new key might. */
   #mayBeOfNewKey(token: string, error: unknown): boolean {
     const isOfUnknownKey =
       error instanceof errors.JWKSNoMatchingKey ||
       (error instanceof errors.JWSSignatureVerificationFailed && decodeProtectedHeader(token).kid === undefined);
     if (!isOfUnknownKey) return false;
     const { iss, exp } = decodeJwt(token);
-    // Such a token would be refused with any key.
+    // Other tokens would be refused with any key.
     return iss === this.name && Number.isFinite(exp) && Number(exp) > this.#nowSeconds() - clockSkewSeconds;
   }
 

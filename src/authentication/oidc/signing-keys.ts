@@ -3,17 +3,16 @@ import type { JWTVerifyGetKey } from 'jose';
 import { VaultError } from '../../vault/errors.ts';
 import { IssuerDocumentError } from './issuer-documents.ts';
 
-/** After so long the keys are fetched anew, in milliseconds. */
+/** After how many milliseconds the keys are fetched again. */
 export const keysFreshMs = 600_000;
-/** While the issuer can't be reached, its keys stay good for so long, in milliseconds. */
+/** For how many milliseconds keys stay usable while the issuer is unreachable. */
 export const keysUsableMs = 3_600_000;
 
-/** Where the issuer's troubles are reported to; a pino logger is one. */
+/** Receives failures of the issuer; a pino logger implements it. */
 export interface IssuerLog {
   readonly warn: (fields: Readonly<Record<string, unknown>>, message: string) => void;
 }
 
-/** What the keys are had with. */
 export interface SigningKeysParts {
   /** @throws IssuerDocumentError */
   readonly fetchKeys: () => Promise<JWTVerifyGetKey>;
@@ -21,15 +20,15 @@ export interface SigningKeysParts {
   readonly log: IssuerLog;
 }
 
-/** The keys that one fetch brought. */
+/** The keys of one fetch. */
 export interface KeySet {
-  /** Of its fetch: the first one is 1. */
+  /** The number of the fetch, from 1. */
   readonly number: number;
   readonly select: JWTVerifyGetKey;
   readonly atMs: number;
 }
 
-/** The issuer's keys: fetched when first needed, kept, and fetched anew when they are old or a token names another one. */
+/** The issuer's keys: fetched when first needed, cached, and fetched again when they are old or a token names an unknown key. */
 export class SigningKeys {
   readonly #parts: SigningKeysParts;
   readonly #allowance: FetchAllowance;
@@ -42,18 +41,18 @@ export class SigningKeys {
     this.#allowance = new FetchAllowance(parts.clock);
   }
 
-  /** How many fetches have begun: a key set with a greater number holds what the issuer published since. */
+  /** The number of fetches that have begun: a key set with a greater number is what the issuer published since. */
   get fetchesBegun(): number {
     return this.#fetchesBegun;
   }
 
-  /** @throws VaultError `unavailable` where there are no keys */
+  /** @throws VaultError `unavailable` if there are no keys */
   async current(): Promise<KeySet> {
     if (this.#age() >= keysFreshMs) await this.#renew();
     return this.#usable();
   }
 
-  /** @throws VaultError `unavailable` where there are none, or none may be fetched yet */
+  /** @throws VaultError `unavailable` if there are none, or none may be fetched yet */
   async newerThan(known: KeySet): Promise<KeySet> {
     await this.#refresh();
     const keys = this.#usable();
@@ -61,13 +60,13 @@ export class SigningKeys {
     return keys;
   }
 
-  /** The refusal of what only keys can decide that may not be fetched yet; it says when they may. */
+  /** The refusal of a token that needs keys which may not be fetched yet, with the time to wait. */
   notYet(): VaultError {
     const retryAfterMs = Math.max(1, this.#allowance.waitMs);
-    return new VaultError('unavailable', 'the keys of the token issuer are not at hand', { retryAfterMs });
+    return new VaultError('unavailable', 'the keys of the token issuer are not available', { retryAfterMs });
   }
 
-  /** No call waits for a slow issuer while there are keys that are good enough. */
+  /** While there are usable keys, no call waits for a slow issuer. */
   async #renew(): Promise<void> {
     const refreshed = this.#refresh();
     if (this.#age() >= keysUsableMs) await refreshed;
@@ -82,7 +81,7 @@ export class SigningKeys {
     return this.#fetched ? this.#msSince(this.#fetched.atMs) : Number.POSITIVE_INFINITY;
   }
 
-  /** A call that comes while a fetch is under way waits for that one. */
+  /** A call during a fetch waits for that fetch. */
   async #refresh(): Promise<void> {
     if (!this.#fetching) {
       if (this.#allowance.waitMs > 0) return;
@@ -93,7 +92,7 @@ export class SigningKeys {
     await this.#fetching;
   }
 
-  /** Never fails, since perhaps no call waits for it: what was fetched before stays, and the log has the reason. */
+  /** Never fails, because no call may be waiting for it: earlier keys stay, and the log has the reason. */
   async #fetch(number: number): Promise<void> {
     try {
       this.#fetched = { number, select: await this.#parts.fetchKeys(), atMs: this.#nowMs() };
@@ -104,7 +103,7 @@ export class SigningKeys {
     }
   }
 
-  /** A clock that was set back counts as well: otherwise nothing would be fetched until it has caught up. */
+  /** The absolute difference: otherwise nothing would be fetched after the clock was set back. */
   #msSince(timeMs: number): number {
     return Math.abs(this.#nowMs() - timeMs);
   }
@@ -114,16 +113,16 @@ export class SigningKeys {
   }
 }
 
-/** Bounds how often the issuer is asked: so many times at once, and once more each `keysCooldownMs`. */
+/** How many fetches are allowed at once; another one is allowed each `keysCooldownMs`. */
 export const fetchesAtOnceMax = 4;
 
-/** The time in which one more fetch is allowed, and after a failure the least time to the next one, in milliseconds. */
+/** After how many milliseconds another fetch is allowed; also the least time after a failed one. */
 export const keysCooldownMs = 10_000;
 
-/** Decides when the issuer may be asked for its keys: callers without authentication make up key ids, which it may not have. */
+/** Limits fetches: callers without authentication can send tokens with any number of unknown key ids. */
 export class FetchAllowance {
   readonly #clock: Clock;
-  /** What was left of it at the last fetch. */
+  /** The allowance after the last fetch. */
   #left = fetchesAtOnceMax;
   #takenAtMs = Number.NEGATIVE_INFINITY;
   #hasFailed = false;
@@ -132,20 +131,20 @@ export class FetchAllowance {
     this.#clock = clock;
   }
 
-  /** In how many milliseconds a fetch is allowed; 0 is now. */
+  /** After how many milliseconds a fetch is allowed; 0 if it is now. */
   get waitMs(): number {
     if (this.#hasFailed) return Math.max(0, keysCooldownMs - this.#sinceMs());
     return Math.max(0, Math.ceil((1 - this.#present()) * keysCooldownMs));
   }
 
-  /** Counts a fetch that begins, until `fail` as one that succeeds. */
+  /** Counts a fetch that begins. It counts as successful until `fail`. */
   take(): void {
     this.#left = Math.max(0, this.#present() - 1);
     this.#takenAtMs = this.#clock.now().getTime();
     this.#hasFailed = false;
   }
 
-  /** Notes that the last one has failed: an issuer in trouble is left in peace. */
+  /** Marks the last fetch as failed: the next one must wait, so that a failing issuer is not overloaded. */
   fail(): void {
     this.#hasFailed = true;
   }
@@ -154,7 +153,7 @@ export class FetchAllowance {
     return Math.min(fetchesAtOnceMax, this.#left + this.#sinceMs() / keysCooldownMs);
   }
 
-  /** A clock that was set back counts as well: otherwise nothing would be fetched until it has caught up. */
+  /** The absolute difference: otherwise nothing would be fetched after the clock was set back. */
   #sinceMs(): number {
     return Math.abs(this.#clock.now().getTime() - this.#takenAtMs);
   }

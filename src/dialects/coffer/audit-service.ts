@@ -23,7 +23,7 @@ import type {
   TrailFault,
   TrailFaultKind,
   TrailVerification,
-  VerificationNews,
+  VerificationItem,
 } from '../../vault/audit/verification.ts';
 import type { AcknowledgedLoss } from '../../vault/audit/trail-loss.ts';
 import { fromTimestamp, toTimestamp } from '../shared/well-known-types.ts';
@@ -82,7 +82,7 @@ export function auditServiceStreams(trail: AuditTrail): BoundStream[] {
   ];
 }
 
-function newsToMessage(news: VerificationNews): MessageInitShape<typeof StreamVerifyAuditTrailResponseSchema> {
+function newsToMessage(news: VerificationItem): MessageInitShape<typeof StreamVerifyAuditTrailResponseSchema> {
   switch (news.kind) {
     case 'progress':
       return { news: { case: 'progress', value: { done: BigInt(news.done), total: BigInt(news.total) } } };

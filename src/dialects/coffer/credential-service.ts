@@ -8,7 +8,7 @@ import {
 import { SecretService } from '../../../gen/coffer/v1/secret_service_pb.ts';
 import { workspaceRpc, workspaceStream, type BoundRpc, type BoundStream } from '../../gateway/contract/bound-rpc.ts';
 import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
-import type { CredentialChangeKind, CredentialWatch, WatchNews } from '../../vault/credentials/credential-watch.ts';
+import type { CredentialChangeKind, CredentialWatch, WatchItem } from '../../vault/credentials/credential-watch.ts';
 import type { Credential } from '../../vault/credentials/credential.ts';
 import { invalidArgument } from '../../vault/errors.ts';
 import type { Clock } from '../../vault/time.ts';
@@ -112,7 +112,7 @@ const eventKinds: Record<CredentialChangeKind, CredentialEvent_Kind> = {
   DELETED: CredentialEvent_Kind.DELETED,
 };
 
-function newsToMessage({ change, resumeToken }: WatchNews): MessageInitShape<typeof WatchCredentialsResponseSchema> {
+function newsToMessage({ change, resumeToken }: WatchItem): MessageInitShape<typeof WatchCredentialsResponseSchema> {
   if (!change) return { resumeToken };
   const { eventId: id, time, kind, credentialId } = change;
   return { resumeToken, event: { id, time: toTimestamp(time), kind: eventKinds[kind], credentialId } };

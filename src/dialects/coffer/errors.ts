@@ -3,7 +3,7 @@ import { absentWorkspace, connectStatusOf, errorInfo, errorInfoToJson } from '..
 import { faultListBytesMax } from '../../gateway/errors/refusal-limits.ts';
 import type { FaultList } from '../../gateway/messages/fault-list.ts';
 import type { VaultError } from '../../vault/errors.ts';
-import { describeTextFlaw, placeOfFlaw } from '../../vault/json-scan.ts';
+import { describeTextFlaw, pathOfFlaw } from '../../vault/json-scan.ts';
 import { describeFaults, renderBy, retryAfterHeader, type ProblemTable } from '../shared/errors.ts';
 
 interface Failure {
@@ -24,7 +24,7 @@ const failures: ProblemTable<Failure> = {
   malformed_json: ({ offset }) => invalidArgument(`the body is not JSON from character ${offset} on`),
   unstorable_json: ({ flaw }) => ({
     ...invalidArgument(describeTextFlaw(flaw)),
-    metadata: { [placeOfFlaw(flaw)]: flaw.rule },
+    metadata: { [pathOfFlaw(flaw)]: flaw.rule },
   }),
   body_missing: () => invalidArgument('the body is missing'),
   body_not_object: ({ contentType, contentEncoding }) => {

@@ -38,9 +38,10 @@ export async function readPage<Item extends { readonly id: string }>(
   fetch: (range: PageRange) => Promise<readonly Item[]>,
 ): Promise<Page<Item>> {
   return readFoundPage(list, request, async ({ size, after }) =>
-    fillPage(size, ({ size: wanted, behind = after }) =>
-      fetch({ size: wanted, ...(behind !== undefined && { after: behind }) }),
-    ),
+    fillPage(size, (part) => {
+      const start = part.after ?? after;
+      return fetch({ size: part.size, ...(start !== undefined && { after: start }) });
+    }),
   );
 }
 

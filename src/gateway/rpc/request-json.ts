@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { DescField, DescMessage, JsonValue } from '@bufbuild/protobuf';
 import type { ConnectError } from '@connectrpc/connect';
 import { VaultError } from '../../vault/errors.ts';
-import { describeTextFlaw, placeOfFlaw } from '../../vault/json-scan.ts';
+import { describeTextFlaw, pathOfFlaw } from '../../vault/json-scan.ts';
 import { hasEscapedName } from '../../vault/json-tokens.ts';
 import { isJsonObject, sameJson, type JsonValue as ReadonlyJsonValue } from '../../vault/json.ts';
 import { readJson } from '../../vault/read-json.ts';
@@ -29,7 +29,7 @@ export function createRequestJson(input: DescMessage): RequestJson {
   const findBadTimestamp = createTimestampSearch(input);
   const parseText = (text: string): JsonValue => {
     const { value: json, flaw } = readJson(text);
-    if (flaw) throw refusal(placeOfFlaw(flaw), describeTextFlaw(flaw));
+    if (flaw) throw refusal(pathOfFlaw(flaw), describeTextFlaw(flaw));
     const field = findBadTimestamp?.(json);
     if (field !== undefined) throw refusal(field, `${field} must be a time as in RFC 3339, of the years 1 to 9999`);
     assert(isReadableByProtobuf(json));

@@ -1,5 +1,5 @@
 import {
-  continuableLines,
+  continuableEntries,
   parseHead,
   type AuditHead,
   type LedgerEntry,
@@ -32,7 +32,7 @@ export class LockedLedger {
 
   static async open(transaction: Transaction, chain: AuditChain): Promise<LockedLedger> {
     await transaction.run(lockLedger);
-    return new LockedLedger(transaction, chain, continuableLines(await transaction.run<LedgerEntry>(findLedger)));
+    return new LockedLedger(transaction, chain, continuableEntries(await transaction.run<LedgerEntry>(findLedger)));
   }
 
   /** The statement that appends a line after the last one. */

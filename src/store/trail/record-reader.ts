@@ -108,11 +108,11 @@ export class SqlRecordReader implements RecordReader {
 
   #evidenceOf(workspaceId: string, row: RecordedRow): CredentialEvidence {
     const { isForked, recordedId, recordedRevision, recordedState } = row;
-    const told =
+    const recorded =
       recordedRevision === null || recordedState === null
         ? undefined
         : { revision: recordedRevision, state: recordedState };
-    const base = { workspaceId, told, isForked: isForked === true };
+    const base = { workspaceId, recorded, isForked: isForked === true };
     // In a full join, all columns of one side may be null.
     if (!isPresent(row)) return { ...base, id: recordedId ?? '', row: undefined };
     const isGenuine = this.#guard.isGenuine(row);

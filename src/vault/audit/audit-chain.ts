@@ -1,58 +1,58 @@
 import type { AuditEvent } from './audit-event.ts';
 
-/** The last event of a stream, or where it begins. */
+/** The last event of a stream, or its origin. */
 export interface AuditHead {
-  /** From 1; 0 where the stream has no event yet. */
+  /** From 1; 0 if the stream has no event yet. */
   readonly sequence: number;
   /** 32 bytes. */
   readonly mac: Uint8Array;
 }
 
-/** An event in its place in a stream: the events of one process, numbered without gaps. */
+/** An event with its position in a stream: the events of one process, numbered without gaps. */
 export interface ChainedEvent {
   readonly stream: string;
   readonly sequence: number;
-  /** The MAC of the event before. */
+  /** The MAC of the previous event. */
   readonly previous: Uint8Array;
   readonly mac: Uint8Array;
   readonly event: AuditEvent;
 }
 
-/** A row of the trail that cannot be read, since it has a number or a time that no event has: somebody else has written it. */
+/** A row of the trail with a number or a time that Coffer never writes: it was written outside of Coffer. */
 export interface UnreadableEvent {
   readonly stream: string;
-  /** Its number in decimal, as it is stored. */
+  /** Its number in decimal, as stored. */
   readonly place: string;
-  /** The number, where an event may have it. */
+  /** The number, if an event can have it. */
   readonly sequence: number | undefined;
   readonly mac: Uint8Array;
 }
 
-/** How far the numbers of two lines of the ledger may be apart: no more lines than that are ever lost. */
+/** The greatest gap between two entries of the ledger: no more entries than that are ever lost. */
 const ledgerGapMax = 1_000_000;
 
 /**
- * The lines that the ledger may go on from. Others were put in, with numbers so large that the ledger would soon have none left.
+ * The entries that the ledger may continue from. Others were inserted with numbers so large that the ledger would run out of
+ * numbers.
  *
  * @param entries in the order of their numbers
  */
-export function continuableLines(entries: readonly LedgerEntry[]): readonly LedgerEntry[] {
-  const lines: LedgerEntry[] = [];
+export function continuableEntries(entries: readonly LedgerEntry[]): readonly LedgerEntry[] {
+  const continuable: LedgerEntry[] = [];
   for (const entry of entries) {
-    const previous = lines.at(-1)?.number ?? 0;
-    if (entry.number > previous && entry.number - previous <= ledgerGapMax) lines.push(entry);
+    const previous = continuable.at(-1)?.number ?? 0;
+    if (entry.number > previous && entry.number - previous <= ledgerGapMax) continuable.push(entry);
   }
-  return lines;
+  return continuable;
 }
 
 /**
- * What the ledger of the trail tells: that a stream began, that its oldest events were pruned, that credentials from before
- * there were MACs on them got theirs, that the rows of a table were signed in a new format, that the database lost the end of a
- * stream, or that an operator acknowledged such a loss.
+ * What an entry of the ledger records: a stream began, its oldest events were pruned, older credentials got their MACs, the rows
+ * of a table were signed in a new format, the database lost the end of a stream, or an operator acknowledged such a loss.
  */
 export type LedgerKind = 'begin' | 'prune' | 'sign' | 'format' | 'loss' | 'acknowledge';
 
-/** A line of the ledger, which holds the streams together: numbered and chained across all processes. */
+/** An entry of the ledger, which links all streams: numbered and chained across all processes. */
 export interface LedgerEntry {
   /** From 1, without gaps. */
   readonly number: number;
@@ -60,8 +60,8 @@ export interface LedgerEntry {
   readonly stream: string;
   readonly time: Date;
   /**
-   * Streams as they were found then, as JSON: `{"<stream>":"<head>"}`; for `prune`, the last event that was
-   * pruned; for `format`, the table and its format: `{"user":"user/2"}`; for `loss` and `acknowledge`, see `formatLoss`.
+   * The heads of streams at that time, as JSON: `{"<stream>":"<head>"}`; for `prune`, the last pruned event; for `format`, the
+   * table and its format: `{"user":"user/2"}`; for `loss` and `acknowledge`, see `formatLoss`.
    */
   readonly heads: string;
   readonly mac: Uint8Array;
@@ -72,12 +72,12 @@ export interface StreamHead extends AuditHead {
   readonly stream: string;
 }
 
-/** A head as it is logged, kept elsewhere and given back for verifying: `1234:9f3a…`. */
+/** Formats a head for the log and for later verifications: `1234:9f3a…`. */
 export function formatHead({ sequence, mac }: AuditHead): string {
   return `${sequence}:${Array.from(mac, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 }
 
-/** Reads what `formatHead` wrote; undefined for anything else. */
+/** Parses the result of `formatHead`; undefined for any other text. */
 export function parseHead(text: string): AuditHead | undefined {
   const [, sequence = '', hex = ''] = /^([1-9]\d{0,15}):([0-9a-f]{64})$/.exec(text) ?? [];
   if (hex === '') return undefined;

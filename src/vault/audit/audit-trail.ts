@@ -5,24 +5,23 @@ import { invalidArgument } from '../errors.ts';
 import { parseId } from '../ids.ts';
 import { checkPageSize } from '../page.ts';
 import type { AuditEventRequest, AuditTrailStore, TrailVerifier } from './ports.ts';
-import { followVerification, type VerificationNews, type TrailVerification } from './verification.ts';
+import { followVerification, type VerificationItem, type TrailVerification } from './verification.ts';
 
-/** What showing the trail works with. */
 export interface AuditTrailParts {
   readonly store: AuditTrailStore;
   readonly verifier: TrailVerifier;
 }
 
-/** Heads as callers have kept them, by stream. */
+/** Heads that the caller has kept, by stream. */
 export interface VerificationHeads {
   readonly expected: ReadonlyMap<string, string>;
   readonly verified: ReadonlyMap<string, string>;
 }
 
-/** A page as a caller asks for it. */
+/** A page of events, as the caller requests it. */
 export type AuditEventPage = Omit<AuditEventRequest, 'workspaceId' | 'signal'>;
 
-/** Shows the audit trail to those whom it concerns, and proves that it is whole. */
+/** Lists events of the audit trail, and verifies that it is complete and unchanged. */
 export class AuditTrail {
   readonly #parts: AuditTrailParts;
 
@@ -36,17 +35,17 @@ export class AuditTrail {
     return this.#list({ ...page, workspaceId: call.workspaceId, signal: call.signal });
   }
 
-  /** The events that concern the instance and no workspace, the newest first; for owners. */
+  /** The events of the instance, which belong to no workspace, the newest first; for owners. */
   async listInstanceEvents(call: Call, page: AuditEventPage): Promise<readonly AuditEvent[]> {
     authorizeOwner(call.caller, 'audit.verify');
     return this.#list({ ...page, workspaceId: null, signal: call.signal });
   }
 
   /**
-   * Holds the whole trail, of all workspaces, against its chain, and against it the rows that it tells of; for owners.
+   * Verifies the trail of all workspaces against its chain, and the rows that it describes against the trail; for owners.
    *
-   * @param expected heads as they were logged or answered before, by stream
-   * @throws VaultError `invalid_argument` for what is no stream or no head
+   * @param expected heads that were logged or returned earlier, by stream
+   * @throws VaultError `invalid_argument` for a malformed stream or head
    */
   async verifyAuditTrail(call: Call, expected: ReadonlyMap<string, string>): Promise<TrailVerification> {
     authorizeOwner(call.caller, 'audit.verify');
@@ -54,12 +53,12 @@ export class AuditTrail {
   }
 
   /**
-   * As `verifyAuditTrail`, with progress and faults as they are found; last comes the result.
+   * As `verifyAuditTrail`; yields progress and faults as they occur, and the result at the end.
    *
-   * @param heads those that were logged or answered before: `expected` must be there, and up to `verified` nothing is looked at
+   * @param heads that were logged or returned earlier: `expected` must exist, and events before `verified` are skipped
    * @throws as `verifyAuditTrail`
    */
-  async *streamVerifyAuditTrail(call: Call, heads: VerificationHeads): AsyncGenerator<VerificationNews> {
+  async *streamVerifyAuditTrail(call: Call, heads: VerificationHeads): AsyncGenerator<VerificationItem> {
     authorizeOwner(call.caller, 'audit.verify');
     const expected = readHeads('expected_heads', heads.expected);
     const verified = readHeads('verified_heads', heads.verified);

@@ -3,50 +3,50 @@ import type { AuditEvent } from './audit-event.ts';
 import type { TrailLoss } from './trail-loss.ts';
 import type { TrailVerification, VerificationOptions } from './verification.ts';
 
-/** The keyed MAC of the audit trail, so that whoever writes to the database can't write history. */
+/** The keyed MAC of the audit trail. An attacker with write access to the database cannot compute it. */
 export interface AuditMac {
-  /** @param fields in a fixed order; the first one separates the domains */
+  /** @param fields in a fixed order; the first one separates domains */
   compute(fields: readonly (string | Uint8Array | null)[]): Uint8Array;
 }
 
-/** Chains events and the lines of the ledger. It keeps no state: what commits decides where the head is. */
+/** Chains events and ledger entries. It is stateless: the committed rows determine the head. */
 export interface AuditChain {
-  /** What a stream begins behind. */
+  /** The head of an empty stream. */
   readonly origin: AuditHead;
   link(stream: string, head: AuditHead, event: AuditEvent): ChainedEvent;
-  /** Whether the MAC is that of the event in its place. */
+  /** Whether the MAC is valid for the event in its position. */
   isGenuine(chained: ChainedEvent): boolean;
-  /** @param previous the entry before; undefined for the first one */
+  /** @param previous the previous entry; undefined for the first one */
   enter(previous: LedgerEntry | undefined, line: Pick<LedgerEntry, 'kind' | 'stream' | 'time' | 'heads'>): LedgerEntry;
-  /** Whether an entry follows another one. */
+  /** Whether an entry is valid after another one. */
   follows(previous: LedgerEntry | undefined, entry: LedgerEntry): boolean;
 }
 
-/** Writes an event that stands alone: a login that failed, a call that was denied. */
+/** Writes an event without a change: a failed login, a denied call. */
 export interface AuditStore {
   append(event: AuditEvent): Promise<void>;
 }
 
-/** What is stored of a credential at one moment, beside what the trail tells of it. */
+/** The row of a credential at one time, with its states in the trail. */
 export interface CredentialEvidence {
   readonly workspaceId: string;
   readonly id: string;
-  /** Undefined where there is no such row. */
+  /** Undefined if the row does not exist. */
   readonly row:
     | {
-        /** Whether its MAC is that of all that it says. */
+        /** Whether its MAC is valid. */
         readonly isGenuine: boolean;
-        /** Whether what its MAC does not cover, its uses, can be read. */
+        /** Whether the columns that the MAC does not cover, its uses, are readable. */
         readonly isReadable: boolean;
         readonly revision: number;
         readonly updatedAt: Date;
-        /** As events tell it. */
+        /** In the serialization of events. */
         readonly state: string | undefined;
       }
     | undefined;
-  /** The state with the highest revision that any event tells; undefined where none does. */
-  readonly told: { readonly revision: number; readonly state: string } | undefined;
-  /** Events tell two states of one revision: an earlier one was put back, and changed once more. */
+  /** The state with the highest revision in any event; undefined if no event has one. */
+  readonly recorded: { readonly revision: number; readonly state: string } | undefined;
+  /** Whether two events have different states of one revision: an earlier state was restored and then changed. */
   readonly isForked: boolean;
 }
 
@@ -55,14 +55,14 @@ export interface VersionEvidence {
   readonly workspaceId: string;
   readonly credentialId: string;
   readonly currentVersion: number;
-  /** Null where the credential has none at all. */
+  /** Null if the credential has no version. */
   readonly version: number | null;
   readonly sealed: Uint8Array;
-  /** Whether the row's MAC is that of all that it says beside its sealed bytes. */
+  /** Whether the row's MAC, which does not cover the sealed bytes, is valid. */
   readonly isGenuine: boolean;
 }
 
-/** A row that grants something, and is not what it was when Coffer last wrote it, or told of it. */
+/** A row that grants access and differs from what Coffer last wrote, or from its last event. */
 export interface GrantEvidence {
   readonly table: string;
   readonly id: string;
@@ -70,29 +70,30 @@ export interface GrantEvidence {
 }
 
 /**
- * Its MAC fails; what its MAC does not cover cannot be read; it is gone; it is back, though it was deleted; it is in force again, though that was ended; it is in an earlier
- * state; or it was so, and was changed once more.
+ * `changed`: its MAC is invalid. `unreadable`: a column that the MAC does not cover is unreadable. `removed`: it is missing.
+ * `restored`: it is present after its deletion. `revived`: it is valid after its revocation. `reverted`: it is in an earlier
+ * state. `forked`: it was in an earlier state and was then changed.
  */
 export type GrantFlaw = 'changed' | 'unreadable' | 'removed' | 'restored' | 'revived' | 'reverted' | 'forked';
 
-/** The rows that decide something, as they were at one moment: of each kind some at a time. */
+/** Reads the rows that decisions rely on, in one snapshot and in batches. */
 export interface RecordReader {
   credentials(): AsyncIterable<readonly CredentialEvidence[]>;
   grants(): AsyncIterable<readonly GrantEvidence[]>;
 }
 
-/** Reads the versions of credentials, some at a time, each part at a moment of its own: they never change. */
+/** Reads the versions of credentials in batches, each in a separate snapshot: versions never change. */
 export interface VersionReader {
   readVersions(signal: AbortSignal | undefined): AsyncIterable<readonly VersionEvidence[]>;
-  /** Whether a workspace is there, and was not deleted meanwhile. */
+  /** Whether a workspace exists and is not deleted. */
   workspaceExists(workspaceId: string, signal: AbortSignal | undefined): Promise<boolean>;
 }
 
-/** Which events are wanted. What is absent does not limit them. */
+/** Selects events. An absent condition does not restrict them. */
 export interface AuditEventFilter {
-  /** Not before this. */
+  /** The earliest time, inclusive. */
   readonly from?: Date;
-  /** Before this. */
+  /** The latest time, exclusive. */
   readonly until?: Date;
   /** The id of the user or API key. */
   readonly actorId?: string;
@@ -102,56 +103,56 @@ export interface AuditEventFilter {
 
 /** One page of events, the newest first. */
 export interface AuditEventRequest extends AuditEventFilter {
-  /** Null means those that concern the instance. */
+  /** Null for the events of the instance. */
   readonly workspaceId: string | null;
-  /** Continue behind the event of this id. */
+  /** The page starts after the event with this id. */
   readonly after?: string;
   readonly size: number;
   readonly signal: AbortSignal;
 }
 
-/** The trail as it was at one moment. */
+/** The trail in one snapshot. */
 export interface AuditTrailReader {
   readonly ledger: readonly LedgerEntry[];
   /**
-   * The events in the order of their streams and numbers, some at a time.
+   * The events in the order of their streams and numbers, in batches.
    *
-   * @param after heads by stream: of these streams, events before the head are left out
+   * @param after heads by stream: events of these streams before the head are skipped
    */
   read(after: ReadonlyMap<string, AuditHead>): AsyncIterable<readonly (ChainedEvent | UnreadableEvent)[]>;
-  /** About how many events, without those that `read` leaves out, and rows there are. */
+  /** An estimate of the number of events, without those that `read` skips, and rows. */
   estimateTotal(after: ReadonlyMap<string, AuditHead>): Promise<number>;
-  /** The rows that the trail tells of. */
+  /** The rows that the trail describes. */
   readonly records: RecordReader;
 }
 
-/** Shows what the trail holds. */
+/** Reads the trail. */
 export interface AuditTrailStore {
   listAuditEvents(request: AuditEventRequest): Promise<readonly AuditEvent[]>;
-  /** All events in the order of their streams and numbers, some at a time; what is written meanwhile may come along. */
+  /** All events in the order of their streams and numbers, in batches; events written in the meantime may be included. */
   readEvents(): AsyncIterable<readonly (ChainedEvent | UnreadableEvent)[]>;
-  /** Lets work read the trail as it is at one moment, while others go on writing. */
+  /** Runs `work` on one snapshot of the trail, while writes continue. */
   readTrail<Result>(work: (trail: AuditTrailReader) => Promise<Result>, signal?: AbortSignal): Promise<Result>;
   readonly versions: VersionReader;
 }
 
-/** Holds the trail against its chain. */
+/** Verifies the trail. */
 export interface TrailVerifier {
-  /** @param expected heads that must be there, by stream */
+  /** @param expected heads that must exist, by stream */
   verify(expected: ReadonlyMap<string, AuditHead>, options?: VerificationOptions): Promise<TrailVerification>;
 }
 
 /** Finds and acknowledges lost events. */
 export interface TrailLossStore {
   /**
-   * The losses that are not acknowledged, those of other processes too. What this process's own stream lacks is recorded in the
-   * trail and its ledger first, where the database can be written.
+   * The losses that are not acknowledged, including those of other processes. A loss of this process's stream is first recorded
+   * in the trail and its ledger, if the database is writable.
    */
   find(): Promise<readonly TrailLoss[]>;
   /**
-   * Acknowledges all losses, each by a line of the ledger and an event.
+   * Acknowledges all losses, each by a ledger entry and an event.
    *
-   * @returns what was acknowledged
+   * @returns the acknowledged losses
    */
   acknowledge(): Promise<readonly TrailLoss[]>;
 }

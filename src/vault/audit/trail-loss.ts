@@ -1,14 +1,14 @@
 import { formatHead, parseHead, type AuditHead, type LedgerEntry } from './audit-chain.ts';
 
 /**
- * Committed events that the database no longer has: the end of a stream, lost in a failover to a replica that lacked it, or
+ * Committed events that the database no longer has: the end of a stream, lost in a failover to a replica without it, or
  * deleted.
  */
 export interface TrailLoss {
   readonly stream: string;
-  /** The last event that the database still had; undefined where it had none of the stream. */
+  /** The last event that the database still had; undefined if it had none of the stream. */
   readonly kept: AuditHead | undefined;
-  /** The last event that is known to have been committed. */
+  /** The last event known to be committed. */
   readonly lost: AuditHead;
 }
 
@@ -29,12 +29,12 @@ export function describeLoss({ kept, lost, stream }: TrailLoss): string {
   return `${which} of stream ${stream}`;
 }
 
-/** Serializes a loss as the heads of a ledger line: `{"kept":"<head>","lost":"<head>"}`. */
+/** Serializes a loss as the heads of a ledger entry: `{"kept":"<head>","lost":"<head>"}`. */
 export function formatLoss({ kept, lost }: TrailLoss): string {
   return JSON.stringify({ ...(kept && { kept: formatHead(kept) }), lost: formatHead(lost) });
 }
 
-/** Parses a ledger line of kind `loss` or `acknowledge`; undefined for any other line. */
+/** Parses a ledger entry of kind `loss` or `acknowledge`; undefined for any other entry. */
 export function readLoss({ heads, kind, stream, time }: LedgerEntry): AcknowledgedLoss | undefined {
   if (kind !== 'loss' && kind !== 'acknowledge') return undefined;
   const members = membersOf(heads);
@@ -42,7 +42,7 @@ export function readLoss({ heads, kind, stream, time }: LedgerEntry): Acknowledg
   return lost && { stream, kept, lost, time };
 }
 
-/** The losses that no later line acknowledges, the oldest first. */
+/** The losses that no later entry acknowledges, the oldest first. */
 export function unacknowledgedLosses(entries: readonly LedgerEntry[]): readonly TrailLoss[] {
   const open = new Map<string, TrailLoss>();
   for (const entry of entries) {
@@ -60,7 +60,7 @@ function membersOf(text: string): ReadonlyMap<string, unknown> {
     const parsed: unknown = JSON.parse(text);
     return new Map(typeof parsed === 'object' && parsed !== null ? Object.entries(parsed) : []);
   } catch {
-    // Verification reports the line: its MAC does not fit.
+    // Verification reports the entry: its MAC is invalid.
     return new Map();
   }
 }

@@ -1,8 +1,8 @@
 import type { AuditHead } from './audit-chain.ts';
 import type { AcknowledgedLoss } from './trail-loss.ts';
 
-/** What is known of a verification that goes on; the result comes last. */
-export type VerificationNews =
+/** An item of a running verification; the result is the last one. */
+export type VerificationItem =
   | { readonly kind: 'progress'; readonly done: number; readonly total: number }
   | { readonly kind: 'fault'; readonly fault: TrailFault }
   | { readonly kind: 'result'; readonly result: TrailVerification };
@@ -13,41 +13,41 @@ type Observing = Required<Pick<VerificationOptions, 'observer' | 'signal'>>;
 const progressEveryMs = 500;
 
 /**
- * Verifies, and answers what is known as it goes on. A reader that is slow gets the newest progress and every fault, of which
- * there are few; one that stops reading ends the verification.
+ * Runs a verification and yields its progress, faults and result. A slow reader gets the newest progress and every fault, of
+ * which there are few; a reader that stops ends the verification.
  *
  * @throws what the verification throws
  */
 export async function* followVerification(
   signal: AbortSignal,
   verify: (observing: Observing) => Promise<TrailVerification>,
-): AsyncGenerator<VerificationNews> {
+): AsyncGenerator<VerificationItem> {
   const left = new AbortController();
-  const news = new NewsBox();
-  const verifying = verify({ observer: news, signal: AbortSignal.any([signal, left.signal]) });
+  const items = new ItemBuffer();
+  const verifying = verify({ observer: items, signal: AbortSignal.any([signal, left.signal]) });
   verifying.then(
-    (result) => news.end({ kind: 'result', result }),
-    () => news.end(),
+    (result) => items.end({ kind: 'result', result }),
+    () => items.end(),
   );
   try {
     for (;;) {
-      const item = news.take();
+      const item = items.take();
       if (item) yield item;
-      else if (news.isEnded) break;
-      else await news.next();
+      else if (items.isEnded) break;
+      else await items.next();
     }
-    // Whatever it failed with.
+    // Throws the error of a failed verification.
     await verifying;
   } finally {
     left.abort();
   }
 }
 
-/** Keeps the newest progress, all faults and the result until they are taken. */
-class NewsBox {
-  #progress: VerificationNews | undefined;
+/** Buffers the newest progress, all faults and the result. */
+class ItemBuffer {
+  #progress: VerificationItem | undefined;
   #reportedAtMs = Number.NEGATIVE_INFINITY;
-  readonly #waiting: VerificationNews[] = [];
+  readonly #waiting: VerificationItem[] = [];
   #isEnded = false;
   #wake = Promise.withResolvers<void>();
 
@@ -68,7 +68,7 @@ class NewsBox {
     this.#wake.resolve();
   }
 
-  end(...last: readonly VerificationNews[]): void {
+  end(...last: readonly VerificationItem[]): void {
     if (this.#progress) this.#waiting.push(this.#progress);
     this.#progress = undefined;
     this.#waiting.push(...last);
@@ -76,7 +76,7 @@ class NewsBox {
     this.#wake.resolve();
   }
 
-  take(): VerificationNews | undefined {
+  take(): VerificationItem | undefined {
     const fault = this.#waiting.shift();
     if (fault) return fault;
     const progress = this.#progress;
@@ -84,54 +84,53 @@ class NewsBox {
     return progress;
   }
 
-  /** Resolves when there may be something to take. */
+  /** Resolves when there may be another item. */
   async next(): Promise<void> {
     await this.#wake.promise;
     this.#wake = Promise.withResolvers<void>();
   }
 }
 
-/** What happened to a place of the trail. */
+/** The kinds of faults. */
 export type TrailFaultKind = 'CHANGED' | 'REMOVED' | 'INSERTED' | 'REORDERED' | 'STREAM_MISSING' | 'TAIL_CUT';
 
-/** The name that stands for the stream where a fault is the ledger's own. */
+/** Stands for the stream in a fault of the ledger. */
 export const ledgerName = 'ledger';
 
-/** A place where the trail, or a row that it tells of, is not as it was written. */
+/** A part of the trail, or a row that the trail describes, that differs from what Coffer wrote. */
 export interface TrailFault {
   readonly kind: TrailFaultKind;
   /** The stream's id, `ledgerName`, or the table of a row. */
   readonly stream: string;
-  /** The first event, or line, that is concerned; 0 for a row. */
+  /** The number of the first event or ledger entry concerned; 0 for a row. */
   readonly sequence: number;
   readonly message: string;
 }
 
-/** What verifying the trail found. */
+/** The result of a verification. */
 export interface TrailVerification {
   readonly intact: boolean;
   readonly eventCount: number;
-  /** The last event of each stream, as `formatHead` has it: for expecting it the next time. */
+  /** The last event of each stream, formatted by `formatHead`: the next verification may expect it. */
   readonly heads: ReadonlyMap<string, string>;
-  /** The first ones, in the order of the streams; then those of rows. */
+  /** The first faults: those of streams in the order of the streams, then those of rows. */
   readonly faults: readonly TrailFault[];
-  /** Events that the database lost, and whose loss an operator acknowledged: they are no faults. */
+  /** Losses of events that an operator acknowledged; they are not faults. */
   readonly acknowledgedLosses: readonly AcknowledgedLoss[];
 }
 
-/** Is told of a verification while it goes on; must not throw. */
+/** Receives the progress of a verification; must not throw. */
 export interface VerificationObserver {
-  /** @param total an estimate, which grows where there is more */
+  /** @param total an estimate, which grows if there is more */
   onProgress(done: number, total: number): void;
-  /** Told of each fault that the result will hold. */
+  /** Called for each fault of the result. */
   onFault(fault: TrailFault): void;
 }
 
-/** How a verification differs from an ordinary one. */
 export interface VerificationOptions {
-  /** Heads up to which the trail was verified before, by stream: events before them are skipped. */
+  /** Heads up to which the trail has been verified, by stream: events before them are skipped. */
   readonly verified?: ReadonlyMap<string, AuditHead>;
   readonly observer?: VerificationObserver;
-  /** Ends it. */
+  /** Ends the verification. */
   readonly signal?: AbortSignal;
 }

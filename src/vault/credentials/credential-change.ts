@@ -1,34 +1,73 @@
 import { mayReveal, type Call } from '../caller.ts';
-import { checkMergedSecret, checkSecret, checkDraft, type CredentialDraft } from './credential-rules.ts';
-import type { Credential } from './credential.ts';
 import { credentialUnreadable, VaultError } from '../errors.ts';
 import { sameJson } from '../json.ts';
-import type { FoundCredential } from './ports.ts';
-import type { RecordIdentity, WorkspaceCipher } from '../workspaces/ports.ts';
 import type { Secret } from '../secret.ts';
+import type { RecordIdentity, WorkspaceCipher } from '../workspaces/ports.ts';
 import type { CredentialUpdate } from './credential-decisions.ts';
+import { checkDraft, checkMergedSecret, checkSecret, type CredentialDraft } from './credential-rules.ts';
+import type { Credential } from './credential.ts';
+import type { FoundCredential } from './ports.ts';
 
-/** Members of a draft that an update changes; what is absent stays. */
+/** Fields of a draft that an update changes; absent fields keep their values. */
 export type CredentialChange = Partial<Omit<CredentialDraft, 'nameIsExclusive' | 'isActive'>>;
 
-/** A change that depends on what is changed. Synchronous and pure, since it may be called several times. */
+/** A change that depends on the present credential. Synchronous and pure, because it may run several times. */
 export type CredentialChangeMaker = (current: Credential) => CredentialChange;
 
 /**
- * The provider name that a credential has after a caller sent one: the present one where the sent one is another name of the
- * same provider.
+ * The provider name that a credential has after an update: the present name if the sent one is another name of the same
+ * provider.
  */
 export type ProviderAfter = (present: string, sent: string) => string;
 
-/** How a credential is updated, beside its metadata. */
+/** How a credential is updated, besides its metadata. */
 export interface UpdateOptions {
-  /** Where given, the update is made only to a state that one of them is of. */
+  /** If given, the update requires that the present etag is one of these. */
   readonly etags?: readonly string[] | undefined;
-  /** Makes the new secret of the present one, which no other call can change meanwhile. */
+  /** Derives the new secret from the present one, in the transaction of the update. */
   readonly secret?: SecretChange | undefined;
 }
 
-/** The update that a change of metadata is; what it makes is held against the limits. */
+/** What a dialect permits of a secret beyond the common rules. */
+export interface SecretRules {
+  /** Whether the secret may have no fields. */
+  readonly mayBeEmpty?: boolean;
+}
+
+/** A credential to be created with a given id. */
+export interface GivenCreation extends SecretRules {
+  /** A UUID of any version. */
+  readonly id: string;
+  readonly draft: CredentialDraft;
+  readonly secret: Secret;
+  /** Derives the new secret from the present one if the credential exists; without it, `secret` replaces the present one. */
+  readonly merge?: SecretChange | undefined;
+}
+
+/** A change of a secret. It runs synchronously and without side effects, because it may run several times. */
+export interface SecretChange {
+  /** What the caller sent. If the present secret cannot be read, this becomes the new one, unless the change needs the present one. */
+  readonly sent: Secret;
+  /** Whether something in `sent` refers to a present value. */
+  readonly needsPresent: boolean;
+  /** Derives the new secret from the present one. */
+  readonly merge: (present: Secret, credential: Credential) => MergedSecret;
+}
+
+/** A secret made of the present one and of what the caller sent. */
+export interface MergedSecret {
+  readonly secret: Secret;
+  /** Whether it contains values of the present secret, so that its size depends on theirs. */
+  readonly keepsPresent: boolean;
+}
+
+/** A change of a secret with the cipher that opens the present one and seals the new one. */
+export interface Resealing {
+  readonly cipher: WorkspaceCipher;
+  readonly secret: SecretChange;
+}
+
+/** Creates the update for a change of metadata, whose result is checked against the limits. */
 export function updateOf(
   change: CredentialChange | CredentialChangeMaker,
   { etags }: UpdateOptions,
@@ -47,40 +86,17 @@ export function updateOf(
   };
 }
 
-/** A change of a secret. What it makes is made synchronously and without side effects, since it may be made several times. */
-export interface SecretChange {
-  /** What the caller sent. Where the present secret cannot be read, this is the new one, unless it needs the present one. */
-  readonly sent: Secret;
-  /** Whether something in `sent` stands for a present value. */
-  readonly needsPresent: boolean;
-  /** Makes the new secret of the present one. */
-  readonly merge: (present: Secret, credential: Credential) => MergedSecret;
-}
-
-/** A secret that was made of the present one and of what a caller sent. */
-export interface MergedSecret {
-  readonly secret: Secret;
-  /** Whether values of the present secret are in it, so that its size depends on theirs. */
-  readonly keepsPresent: boolean;
-}
-
-/** How a secret is changed, and what opens the present one and seals the new one. */
-export interface Resealing {
-  readonly cipher: WorkspaceCipher;
-  readonly secret: SecretChange;
-}
-
-/** The change by which a secret replaces the present one, whatever that is. */
+/** The change by which a secret replaces the present one entirely. */
 export function replaceSecret(secret: Secret): SecretChange {
   return { sent: secret, needsPresent: false, merge: () => ({ secret, keepsPresent: false }) };
 }
 
 /**
- * The new secret, held against the limits; undefined where a caller who may reveal sends the present one again; an error where
- * the present one is needed and does not open.
+ * Derives the new secret and checks it against the limits. The result is undefined if a caller who may reveal sends the present
+ * secret again, and an error if the present secret is needed and does not open.
  *
- * A caller who may not reveal learns nothing of the present secret by it: neither whether the new one equals it, since it is
- * new in any case, nor how long it is beyond its padded length.
+ * A caller who may not reveal learns nothing about the present secret: neither whether it equals the new one, because the new
+ * one is stored in any case, nor its length beyond the padded length.
  *
  * @throws VaultError `invalid_argument` for the secret, and what the change throws
  */
@@ -99,12 +115,12 @@ export function newSecretOf(
   const { secret, keepsPresent } = change.merge(present, credential);
   const reveals = mayReveal(call);
   if (keepsPresent && !reveals) checkMergedSecret(cipher.paddedBytes(current.sealed), change.sent, secretBytesMax);
-  // One that was made without fields may stay so.
+  // A secret that was created without fields may stay empty.
   checkSecret(secret, secretBytesMax, Object.keys(present.expose()).length === 0);
   return reveals && sameJson(secret.expose(), present.expose()) ? undefined : secret;
 }
 
-/** Opens the current version in its place; answers the error where there is none, or its bytes do not open. */
+/** Opens the current version; returns the error if it is missing or does not open. */
 export function openCurrentVersion(
   cipher: WorkspaceCipher,
   { credential, current }: FoundCredential,
@@ -114,7 +130,7 @@ export function openCurrentVersion(
   return openVersion(cipher, { workspaceId, credentialId, version: current.version }, current.sealed);
 }
 
-/** The refusal where the current version of a credential is not in the database. */
+/** The refusal if the current version of a credential is not in the database. */
 export function versionMissing({ id, workspaceId, currentVersion }: Credential): VaultError {
   const what = `version ${currentVersion} of credential ${id} of workspace ${workspaceId}`;
   return credentialUnreadable(`${what} is missing: it was removed outside of Coffer`);

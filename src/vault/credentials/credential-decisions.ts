@@ -1,27 +1,28 @@
 import { auditEvent, type AuditAction, type AuditEvent, type AuditOutcome } from '../audit/audit-event.ts';
-import { mayReveal, type Call, checkVisible } from '../caller.ts';
+import { checkVisible, mayReveal, type Authorized } from '../caller.ts';
+import { credentialUnreadable, notFound, VaultError, workspaceKeyUnreadable } from '../errors.ts';
+import type { IdSource } from '../ids.ts';
+import type { JsonObject, JsonValue } from '../json.ts';
+import type { Permission } from '../permissions.ts';
+import type { Secret } from '../secret.ts';
+import type { Clock } from '../time.ts';
+import type { RecordIdentity, WorkspaceCipher } from '../workspaces/ports.ts';
+import { newSecretOf, openCurrentVersion, versionMissing, type Resealing } from './credential-change.ts';
 import type { CredentialDraft } from './credential-rules.ts';
 import { etagOf, stateOf, type Credential, type SealedVersion } from './credential.ts';
-import { credentialUnreadable, notFound, VaultError, workspaceKeyUnreadable } from '../errors.ts';
-import type { JsonObject, JsonValue } from '../json.ts';
-import { newSecretOf, openCurrentVersion, versionMissing, type Resealing } from './credential-change.ts';
-import type { Clock } from '../time.ts';
 import type { Decision, FoundCredential, RevocationCheck } from './ports.ts';
-import type { IdSource } from '../ids.ts';
-import type { RecordIdentity, WorkspaceCipher } from '../workspaces/ports.ts';
-import type { Secret } from '../secret.ts';
 
-/** What a decision about a credential works with. */
-export interface DecisionParts {
-  readonly call: Call;
+/** What a decision works with. Its call must be authorized for the permission that the decision needs. */
+export interface DecisionParts<P extends Permission = never> {
+  readonly call: Authorized<P>;
   readonly clock: Clock;
   readonly ids: IdSource;
   /** The greatest secret, in bytes of its JSON. */
   readonly secretBytesMax: number;
 }
 
-/** The same, and what opens and seals the secrets of the call's workspace. */
-export interface SealingParts extends DecisionParts {
+/** As `DecisionParts`, with the cipher of the call's workspace. */
+export interface SealingParts<P extends Permission = never> extends DecisionParts<P> {
   readonly cipher: WorkspaceCipher;
 }
 
@@ -31,40 +32,46 @@ export interface SealedCredential {
   readonly version: SealedVersion;
 }
 
-/** A secret in clear, with the credential that it belongs to. */
+/** A changed credential; the version is undefined if it was neither loaded nor replaced. */
+export interface ResealedCredential {
+  readonly credential: Credential;
+  readonly version: SealedVersion | undefined;
+}
+
+/** A secret in clear, with its credential. */
 export interface RevealedSecret {
   readonly credential: Credential;
   readonly version: number;
   readonly secret: Secret;
 }
 
-/** Which fields a credential's secret has, and the values of those that are no secrets. */
+/** The names of a secret's fields, and the values of the fields that are not secret. */
 export interface DescribedSecret {
   readonly credential: Credential;
   readonly fieldNames: readonly string[];
-  /** Only fields that `PlainField` lets pass, and none where the caller may not reveal. */
+  /** The fields that `PlainField` accepts; empty if the caller may not reveal. */
   readonly plainFields: JsonObject;
 }
 
-/** Whether a field of a secret is no secret itself, such as the name of a deployment. */
+/** Whether a field of a secret is not secret itself, such as the name of a deployment. */
 export type PlainField = (credential: Credential, name: string, value: JsonValue) => boolean;
 
-/** What an update is to change. */
+/** An update of a credential. */
 export interface CredentialUpdate {
-  /** The event's, where no version is added. */
+  /** The action of the event, unless a version is added. */
   readonly action: AuditAction;
-  /** Where given, the change is made only to a state that one of them is of. */
+  /** If given, the update requires that the present etag is one of these. */
   readonly etags?: readonly string[] | undefined;
   readonly change: (current: Credential) => Credential;
-  /** Where the secret changes as well. */
+  /** How the secret changes, if it does. */
   readonly resealing?: Resealing | undefined;
-  /** The current version is wanted, also where the secret does not change. */
+  /** Whether the result needs the current version even if the secret does not change. */
   readonly sealed?: boolean;
 }
 
-/** Makes a credential and its first version, for adding them. */
+/** Creates a credential and its first version, not yet stored. */
 export function newSealedCredential(
-  parts: SealingParts,
+  parts: SealingParts<'credentials.write'>,
   draft: CredentialDraft,
   secret: Secret,
   id: string,
@@ -88,19 +95,22 @@ export function newSealedCredential(
   return { credential, version: sealCurrentVersion(parts, credential, secret) };
 }
 
-/** Decides to add a credential. */
-export function decideCreation(parts: DecisionParts, created: SealedCredential): Decision<SealedCredential> {
+/** Decides to store a new credential. */
+export function decideCreation(
+  parts: DecisionParts<'credentials.write'>,
+  created: SealedCredential,
+): Decision<SealedCredential> {
   checkVisible(parts.call, created.credential);
   const event = credentialEvent(parts, 'credentials.create', created.credential.id);
   return { insert: created, event, answer: created };
 }
 
 /**
- * Decides to bring a deleted credential back as if it were new: all that is chosen of it is replaced, and its secret is
- * the next version. Its uses stay counted.
+ * Decides to create a deleted credential anew: the draft replaces its metadata, and the secret becomes its next version. Its
+ * use count is kept.
  */
 export function decideRecreation(
-  parts: SealingParts,
+  parts: SealingParts<'credentials.write'>,
   deleted: Credential,
   draft: CredentialDraft,
   secret: Secret,
@@ -119,17 +129,17 @@ export function decideRecreation(
 }
 
 /**
- * Decides an update. What changes nothing writes nothing but its event; a secret with the very same fields adds no version,
- * unless its caller may not reveal and would learn by that that they are the same.
+ * Decides an update. If nothing changes, only the event is written. A secret equal to the present one adds no version, unless
+ * the caller may not reveal: they would learn that the two are equal.
  *
- * @returns the version that was found or added; a refusal where the present secret is needed and does not open
+ * @returns the version that was found or added; a refusal if the present secret is needed and does not open
  * @throws VaultError `etag_stale`, `invalid_argument` for the secret, and what the functions of the update throw
  */
 export function decideUpdate(
-  parts: DecisionParts,
+  parts: DecisionParts<'credentials.write'>,
   found: FoundCredential,
   update: CredentialUpdate,
-): Decision<{ readonly credential: Credential; readonly version: SealedVersion | undefined }> {
+): Decision<ResealedCredential> {
   const { credential: present, current } = found;
   if (!found.isGenuine || (!current && needsCurrent(update))) {
     return refuseUnsound(parts, update.resealing ? 'secrets.add_version' : update.action, found);
@@ -153,8 +163,12 @@ export function decideUpdate(
   return { update: { credential, version }, event, answer: { credential, version } };
 }
 
-/** Decides to answer the secret of an active credential; a refusal tells of itself in the trail as well. */
-export function decideReveal(parts: SealingParts, now: Date, found: FoundCredential): Decision<RevealedSecret> {
+/** Decides to return the secret of an active credential. A refusal has its event in the trail as well. */
+export function decideReveal(
+  parts: SealingParts<'secrets.reveal'>,
+  now: Date,
+  found: FoundCredential,
+): Decision<RevealedSecret> {
   const { credential, current: version, isGenuine } = found;
   if (!isGenuine || !version) return refuseUnsound(parts, 'secrets.reveal', found);
   const event = (outcome: AuditOutcome) => credentialEvent(parts, 'secrets.reveal', credential.id, outcome);
@@ -166,10 +180,10 @@ export function decideReveal(parts: SealingParts, now: Date, found: FoundCredent
 }
 
 /**
- * What proved the caller, for looking once more before a secret leaves: he may have been found in memory. Undefined where
- * nothing was looked up that could end.
+ * The check, in the transaction of a reveal, that the caller's key or session has not been revoked since it was authenticated,
+ * perhaps from memory. Undefined for a caller who was authenticated by neither.
  */
-export function revocationCheckOf(parts: DecisionParts): RevocationCheck | undefined {
+export function revocationCheckOf(parts: DecisionParts<'secrets.reveal'>): RevocationCheck | undefined {
   const { caller } = parts.call;
   const id = caller.kind === 'api_key' ? caller.id : caller.sessionId;
   if (id === null) return undefined;
@@ -182,9 +196,9 @@ export function revocationCheckOf(parts: DecisionParts): RevocationCheck | undef
   };
 }
 
-/** Decides to name the fields of a secret, whatever the credential's state; the trail records that it was opened for that. */
+/** Decides to list the names of a secret's fields in every state of the credential. The trail records that it was opened. */
 export function decideDescription(
-  parts: SealingParts,
+  parts: SealingParts<'credentials.read'>,
   found: FoundCredential,
   isPlain: PlainField,
 ): Decision<DescribedSecret> {
@@ -194,18 +208,18 @@ export function decideDescription(
   const secret = openCurrentVersion(parts.cipher, found);
   if (secret instanceof VaultError) return { event: event('FAILED'), refusal: secret };
   const fields = Object.entries(secret.expose());
-  // Who may change a provider could make any field a plain one, so that these need the right to reveal as well.
+  // Plain fields need the right to reveal as well: a caller who may change the provider could make any field a plain one.
   const plain = mayReveal(parts.call) ? fields.filter(([name, value]) => isPlain(credential, name, value)) : [];
   const described = { credential, fieldNames: fields.map(([name]) => name), plainFields: Object.fromEntries(plain) };
   return { event: event('OK'), answer: described };
 }
 
-/** Whether an update cannot do without the current version; a whole new secret takes its place where it is missing. */
+/** Whether an update needs the current version. An entirely new secret replaces a version that is missing. */
 function needsCurrent({ resealing, sealed }: CredentialUpdate): boolean {
   return resealing ? resealing.secret.needsPresent : sealed === true;
 }
 
-/** Refuses to decide by a row that is not as it was written, or whose version is missing; the trail tells of it. */
+/** Refuses a decision about a row that was modified outside of Coffer, or whose version is missing, with an event. */
 function refuseUnsound(parts: DecisionParts, action: AuditAction, found: FoundCredential): Decision<never> {
   const { id, workspaceId } = found.credential;
   const refusal = found.isGenuine
@@ -214,8 +228,12 @@ function refuseUnsound(parts: DecisionParts, action: AuditAction, found: FoundCr
   return { event: credentialEvent(parts, action, id, 'FAILED'), refusal };
 }
 
-/** Seals a secret as the version that is the credential's current one. */
-function sealCurrentVersion({ call, cipher }: SealingParts, credential: Credential, secret: Secret): SealedVersion {
+/** Seals a secret as the credential's current version. */
+function sealCurrentVersion(
+  { call, cipher }: SealingParts<'credentials.write'>,
+  credential: Credential,
+  secret: Secret,
+): SealedVersion {
   const { workspaceId, id: credentialId, currentVersion: version, updatedAt: createdAt } = credential;
   const sealed = seal(cipher, { workspaceId, credentialId, version }, secret);
   return { version, ...sealed, createdBy: call.caller.userId, createdAt };

@@ -8,22 +8,20 @@ import { permits } from '../permissions.ts';
 import type { Clock } from '../time.ts';
 import type { CredentialFilter, CredentialReference, CredentialStore, PageRequest } from './ports.ts';
 
-/** What showing metadata works with. */
 export interface CredentialReaderParts {
   readonly store: CredentialStore;
   readonly clock: Clock;
 }
 
-/** A page of a list; see `PageRequest` for its members. */
+/** A page of a list. */
 export type CredentialPage = Omit<PageRequest, 'workspaceId' | 'signal' | 'now' | 'deletedToo'>;
 
-/** A whole list in the order of creation, or the other way round. */
+/** A whole list in the order of creation or in the reverse order. */
 export type CredentialWalk = CredentialFilter & Pick<CredentialPage, 'order'>;
 
 /**
- * Shows the metadata of credentials, whatever their state, and never a secret. Each method first authorizes the call in
- * its workspace; ids may be in either spelling, and one that is malformed, unknown, deleted or of another workspace is
- * `not_found`.
+ * Shows the metadata of credentials in every state, never their secrets. Each method authorizes the call in its workspace before
+ * anything else. Ids may be in either form; an id that is malformed, unknown, deleted or of another workspace is `not_found`.
  */
 export class CredentialReader {
   readonly #parts: CredentialReaderParts;
@@ -39,7 +37,7 @@ export class CredentialReader {
   }
 
   /**
-   * Shows the credential to which the name belongs exclusively, else the oldest of that name.
+   * Shows the credential that has the name exclusively, or else the oldest one of that name.
    *
    * @throws VaultError `not_found`
    */
@@ -51,8 +49,8 @@ export class CredentialReader {
   /**
    * Lists a page.
    *
-   * @throws VaultError `invalid_argument` for a size out of 1..`limits.pageSizeOfDialects`, a text that can not be stored,
-   *   and, with the reason `CURSOR_UNKNOWN`, for an `after` or `before` that no credential of the workspace ever had
+   * @throws VaultError `invalid_argument` for a size out of 1..`limits.pageSizeOfDialects`, a text that cannot be stored and, with
+   *   the reason `CURSOR_UNKNOWN`, for an `after` or `before` that was never the id of a credential of the workspace
    */
   async listCredentials(call: Call, page: CredentialPage): Promise<readonly Credential[]> {
     authorize(call, 'credentials.read');
@@ -61,8 +59,8 @@ export class CredentialReader {
   }
 
   /**
-   * As `listCredentials`; answers also whether the list goes on, in the direction that the page was sought in. A page ends early
-   * where it would have more than `limits.listBytes`.
+   * As `listCredentials`; also returns whether the list continues in the direction of the page. A page ends early if it would
+   * exceed `limits.listBytes`.
    */
   async pageCredentials(
     call: Call,
@@ -72,10 +70,10 @@ export class CredentialReader {
     checkPage(page);
     const isSoughtBackwards = page.before !== undefined && page.after === undefined;
     const { skip: _skip, ...behindFirst } = page;
-    const { items, hasMore } = await fillPage(page.size, async ({ size, behind }) => {
-      if (behind === undefined) return inDirection(await this.#list(call, { ...page, size }));
-      const place = isSoughtBackwards ? { before: behind } : { after: behind };
-      return inDirection(await this.#list(call, { ...behindFirst, ...place, size }));
+    const { items, hasMore } = await fillPage(page.size, async ({ size, after }) => {
+      if (after === undefined) return inDirection(await this.#list(call, { ...page, size }));
+      const position = isSoughtBackwards ? { before: after } : { after };
+      return inDirection(await this.#list(call, { ...behindFirst, ...position, size }));
     });
     return { credentials: inDirection(items), hasMore };
 
@@ -93,7 +91,7 @@ export class CredentialReader {
     return this.#parts.store.count({ ...filter, ...scoped, workspaceId, signal, now: this.#parts.clock.now() });
   }
 
-  /** Walks the whole list in chunks, at least one, each read when it is asked for and by a query of its own. */
+  /** Reads the whole list in chunks, at least one, each by a separate query when it is requested. */
   async *walkCredentials(call: Call, walk: CredentialWalk): AsyncGenerator<readonly Credential[]> {
     const size = limits.listChunk;
     let after: string | undefined;
@@ -106,8 +104,8 @@ export class CredentialReader {
   }
 
   /**
-   * The dialect that created a credential of the call's workspace, also when it has been deleted. What is malformed,
-   * unknown or may not be read is undefined.
+   * The dialect that created a credential of the call's workspace, even if it is deleted. Undefined for an id that is malformed
+   * or unknown, and for a credential that the caller may not read.
    */
   async originOf(call: Pick<Call, 'caller' | 'workspaceId' | 'signal'>, id: string): Promise<string | undefined> {
     const { workspaceId, signal } = call;
@@ -127,34 +125,34 @@ export class CredentialReader {
 
   async #list(call: Call, page: CredentialPage): Promise<readonly Credential[]> {
     const { workspaceId, signal } = call;
-    const places = { ...idOf('after', page.after), ...idOf('before', page.before) };
+    const positions = { ...idOf('after', page.after), ...idOf('before', page.before) };
     const scoped = keyScopeOfCall(call);
-    // Behind which of them a credential comes would tell of those that the key is not for.
-    if (scoped.keyScope) await this.#checkPlaces(call, places);
-    const request = { ...page, ...places, ...scoped, workspaceId, signal, now: this.#parts.clock.now() };
+    // The position of a credential outside of the key's scope would reveal that it exists.
+    if (scoped.keyScope) await this.#checkPositions(call, positions);
+    const request = { ...page, ...positions, ...scoped, workspaceId, signal, now: this.#parts.clock.now() };
     const credentials = await this.#parts.store.list(request);
-    if (credentials.length === 0) await this.#checkPlaces(call, places);
+    if (credentials.length === 0) await this.#checkPositions(call, positions);
     return credentials;
   }
 
-  /** Nothing follows an unknown place, so that only an empty page needs the check. */
-  async #checkPlaces(call: Call, places: Readonly<Record<string, string>>): Promise<void> {
+  /** An unknown position has no page, so only an empty page needs this check. */
+  async #checkPositions(call: Call, positions: Readonly<Record<string, string>>): Promise<void> {
     const { workspaceId, signal } = call;
-    for (const [field, id] of Object.entries(places)) {
-      const place = await this.#parts.store.find({ workspaceId, reference: { id }, deletedToo: true, signal });
-      if (!place || !isVisible(call, place)) throw cursorUnknown(field);
+    for (const [field, id] of Object.entries(positions)) {
+      const position = await this.#parts.store.find({ workspaceId, reference: { id }, deletedToo: true, signal });
+      if (!position || !isVisible(call, position)) throw cursorUnknown(field);
     }
   }
 }
 
-/** @throws VaultError `not_found` for what is no id in either spelling */
+/** @throws VaultError `not_found` for a text that is not an id in either form */
 export function credentialReferenceOf(id: string): Reference {
   const reference = parseReference('credential', id);
   if (!reference) throw notFound('credential', id);
   return reference;
 }
 
-/** @throws VaultError `not_found` for what no credential can be named */
+/** @throws VaultError `not_found` for a text that cannot be a name */
 export function nameReferenceOf(name: string): CredentialReference {
   if (name.includes('\0')) throw notFound('credential', name);
   return { name };
@@ -180,7 +178,7 @@ function checkPage(page: CredentialPage): void {
   checkFilter(page);
 }
 
-/** PostgreSQL can't take U+0000, and no credential has it. */
+/** PostgreSQL rejects U+0000, which no stored text contains. */
 function checkFilter(filter: CredentialFilter): void {
   const texts = {
     name: [filter.name],

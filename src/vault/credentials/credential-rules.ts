@@ -5,7 +5,7 @@ import { isStorableTime } from '../time.ts';
 import { checkCharacters, checkOptionalText, checkText } from '../text-rules.ts';
 import type { Secret } from '../secret.ts';
 
-/** What a caller chooses of a credential's metadata. */
+/** The metadata of a credential that a caller chooses. */
 export interface CredentialDraft {
   readonly name: string;
   readonly nameIsExclusive: boolean;
@@ -18,11 +18,11 @@ export interface CredentialDraft {
   readonly labels: Readonly<Record<string, string>>;
   readonly metadata: JsonObject | null;
   readonly isActive: boolean;
-  /** A past moment is accepted: the credential is expired at once. */
+  /** A time in the past is accepted: the credential is then expired at once. */
   readonly expiresAt: Date | null;
 }
 
-/** What most dialects leave unsaid. */
+/** The fields that most dialects do not have. */
 export const draftDefaults = {
   nameIsExclusive: false,
   description: null,
@@ -36,7 +36,7 @@ export const draftDefaults = {
 } as const satisfies Partial<CredentialDraft>;
 
 /**
- * Holds a draft against the vault's limits, whichever dialect it came through.
+ * Checks a draft against the limits of the vault, which are the same for all dialects.
  *
  * @throws VaultError `invalid_argument`, naming the first field at fault
  */
@@ -54,7 +54,7 @@ export function checkDraft(draft: CredentialDraft): void {
 }
 
 /**
- * Holds a secret against its limits: at least one field unless it may be empty, and at most so many bytes of JSON.
+ * Checks a secret against its limits: at least one field unless it may be empty, and at most so many bytes of JSON.
  *
  * @throws VaultError `invalid_argument`
  */
@@ -62,12 +62,12 @@ export function checkSecret(secret: Secret, secretBytesMax: number, mayBeEmpty =
   const text = JSON.stringify(secret.expose());
   if (text === '{}' && !mayBeEmpty) throw invalidArgument('secret', 'must have at least one field');
   if (isLonger(text, secretBytesMax)) throw secretTooLarge(secretBytesMax);
-  if (mayBeUnstorable(text)) refuseUnstorable('secret', secret.expose());
+  if (mayBeUnstorable(text)) rejectUnstorable('secret', secret.expose());
 }
 
 /**
- * Holds a secret that keeps present values against the limit, for a caller who may not reveal: by no more than is known of them,
- * since the exact length would be found by trying.
+ * Checks a secret that keeps present values against the limit, for a caller who may not reveal. It uses their padded length
+ * only, because repeated attempts would reveal the exact length.
  *
  * @param presentBytes the padded length of the present secret
  * @throws VaultError `invalid_argument`
@@ -106,26 +106,29 @@ function checkMetadata(metadata: JsonObject | null): void {
   if (isLonger(text, limits.metadataBytes)) {
     throw invalidArgument('metadata', `must be at most ${limits.metadataBytes} bytes of JSON`);
   }
-  if (mayBeUnstorable(text)) refuseUnstorable('metadata', metadata);
+  if (mayBeUnstorable(text)) rejectUnstorable('metadata', metadata);
 }
 
-/** A backslash that is itself escaped may precede `u0000` or `ud800`, and `null` may be meant: only the value tells. */
+/** Whether the value needs a closer look: `\\\\u0000` contains an escaped backslash, and `null` may be intended. */
 function mayBeUnstorable(text: string): boolean {
   return text.includes('\\u0000') || text.includes('\\ud') || text.includes('null');
 }
 
-/** Neither U+0000 nor half of a surrogate pair can be stored; JSON can't spell NaN and the infinities, which a binary protocol may bring, but as null. */
-function refuseUnstorable(field: string, value: unknown): void {
+/**
+ * PostgreSQL cannot store U+0000 and unpaired surrogates. A binary protocol may send NaN and infinities, which JSON would turn
+ * into null.
+ */
+function rejectUnstorable(field: string, value: unknown): void {
   if (typeof value === 'string') checkCharacters(field, value);
   if (typeof value === 'number' && !Number.isFinite(value)) throw invalidArgument(field, 'must hold finite numbers');
   if (typeof value !== 'object' || value === null) return;
   for (const [name, member] of Object.entries(value)) {
-    refuseUnstorable(field, name);
-    refuseUnstorable(field, member);
+    rejectUnstorable(field, name);
+    rejectUnstorable(field, member);
   }
 }
 
-/** Each UTF-16 unit takes three bytes of UTF-8 at most: most texts need no counting. */
+/** A UTF-16 unit takes at most three bytes of UTF-8, so most texts need no counting. */
 function isLonger(text: string, bytesMax: number): boolean {
   return 3 * text.length > bytesMax && new TextEncoder().encode(text).length > bytesMax;
 }

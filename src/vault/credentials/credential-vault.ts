@@ -1,13 +1,22 @@
 import assert from 'node:assert/strict';
-import { authorize, type Call, isVisible } from '../caller.ts';
+import { authorize, isVisible, type Authorized, type Call } from '../caller.ts';
+import { invalidArgument, notFound, VaultError, workspaceKeyUnreadable, type VaultErrorCode } from '../errors.ts';
+import { parseId, type IdSource } from '../ids.ts';
+import { limits } from '../limits.ts';
+import type { Secret } from '../secret.ts';
+import type { Clock } from '../time.ts';
+import type { UsageRecorder } from '../usage/usage-recorder.ts';
+import type { WorkspaceCipher, WorkspaceCipherSource } from '../workspaces/ports.ts';
 import {
+  replaceSecret,
   updateOf,
   type CredentialChange,
   type CredentialChangeMaker,
+  type GivenCreation,
   type ProviderAfter,
-  type UpdateOptions,
-  replaceSecret,
   type SecretChange,
+  type SecretRules,
+  type UpdateOptions,
 } from './credential-change.ts';
 import {
   decideCreation,
@@ -20,26 +29,15 @@ import {
   type CredentialUpdate,
   type DescribedSecret,
   type PlainField,
+  type ResealedCredential,
   type RevealedSecret,
   type SealedCredential,
 } from './credential-decisions.ts';
 import { CredentialReader, credentialReferenceOf, nameReferenceOf } from './credential-reader.ts';
 import { checkDraft, checkSecret, type CredentialDraft } from './credential-rules.ts';
-import type { Credential, SealedVersion } from './credential.ts';
-import { invalidArgument, notFound, VaultError, workspaceKeyUnreadable, type VaultErrorCode } from '../errors.ts';
-import { parseId, type IdSource } from '../ids.ts';
-import { limits } from '../limits.ts';
-import type { Clock } from '../time.ts';
+import type { Credential } from './credential.ts';
 import type { CredentialReference, CredentialStore } from './ports.ts';
-import type { WorkspaceCipherSource, WorkspaceCipher } from '../workspaces/ports.ts';
-import type { Secret } from '../secret.ts';
-import type { UsageRecorder } from '../usage/usage-recorder.ts';
 
-export type { DescribedSecret, PlainField, RevealedSecret, SealedCredential } from './credential-decisions.ts';
-export type { CredentialPage, CredentialWalk } from './credential-reader.ts';
-export type { CredentialChange, CredentialChangeMaker, UpdateOptions } from './credential-change.ts';
-
-/** What the core of the vault works with. */
 export interface CredentialVaultParts {
   readonly store: CredentialStore;
   readonly ciphers: WorkspaceCipherSource;
@@ -51,26 +49,9 @@ export interface CredentialVaultParts {
   readonly providerAfter: ProviderAfter;
 }
 
-/** A credential whose id its creator chose. */
-/** What a secret may be beyond what is common. */
-export interface SecretRules {
-  /** Whether it may have no field at all. */
-  readonly mayBeEmpty?: boolean;
-}
-
-/** A credential to be created under a given id. */
-export interface GivenCreation extends SecretRules {
-  /** A UUID of any version. */
-  readonly id: string;
-  readonly draft: CredentialDraft;
-  readonly secret: Secret;
-  /** Makes the new secret of the present one where the credential exists; without it, `secret` replaces that. */
-  readonly merge?: SecretChange | undefined;
-}
-
 /**
- * Creates, shows, changes and reveals credentials. Each method first authorizes the call in its workspace; ids may be in
- * either spelling, and one that is malformed, unknown, deleted or of another workspace is `not_found`.
+ * Creates, shows, changes and reveals credentials. Each method authorizes the call in its workspace before anything else. Ids may
+ * be in either form; an id that is malformed, unknown, deleted or of another workspace is `not_found`.
  */
 export class CredentialVault extends CredentialReader {
   readonly #parts: CredentialVaultParts;
@@ -86,7 +67,7 @@ export class CredentialVault extends CredentialReader {
     return credential;
   }
 
-  /** As `createCredential`; answers the sealed bytes, too, for the dialects that show them. */
+  /** As `createCredential`; also returns the sealed bytes, for the dialects that show them. */
   async createSealedCredential(
     call: Call,
     draft: CredentialDraft,
@@ -96,19 +77,19 @@ export class CredentialVault extends CredentialReader {
     authorize(call, 'credentials.write');
     this.#checkCreation(draft, secret, mayBeEmpty);
     const cipher = await this.#cipherForWriting(call.workspaceId);
-    const parts = { ...this.#parts, call };
-    const created = newSealedCredential({ ...parts, cipher }, draft, secret, this.#parts.ids.next());
+    const parts = { ...this.#parts, call, cipher };
+    const created = newSealedCredential(parts, draft, secret, this.#parts.ids.next());
     const { workspaceId, signal } = call;
     const target = { workspaceId, signal, ...(draft.nameIsExclusive && { exclusiveName: draft.name }) };
     return this.#parts.store.decide(target, () => decideCreation(parts, created));
   }
 
   /**
-   * Creates a credential with a given id. Where the workspace has it already, its name, provider and secret are replaced;
-   * one that was deleted comes back as if it were new. Other workspaces do not matter.
+   * Creates a credential with a given id. If the workspace has it already, its name, provider and secret are replaced; a
+   * deleted one is created anew. Credentials of other workspaces have no influence.
    *
-   * @throws VaultError `invalid_argument`, also for what is no UUID, `name_taken`, or `id_taken` where the short spelling is
-   *   that of another credential
+   * @throws VaultError `invalid_argument`, also for an id that is not a UUID, `name_taken`, or `id_taken` if another credential has
+   *   the same short id
    */
   async createOrReplaceCredential(call: Call, creation: GivenCreation): Promise<SealedCredential> {
     authorize(call, 'credentials.write');
@@ -118,17 +99,17 @@ export class CredentialVault extends CredentialReader {
     try {
       return await this.#createOrReplace(call, { ...creation, id });
     } catch (error) {
-      // Another call may have created it in between, and then it is there to be replaced.
+      // A concurrent call may have created the credential, which can then be replaced.
       if (!(error instanceof VaultError && error.code === 'id_taken')) throw error;
       return this.#createOrReplace(call, { ...creation, id });
     }
   }
 
   /**
-   * Updates metadata and, where an option says how, the secret. The state does not matter.
+   * Updates the metadata and, if an option describes how, the secret, in every state of the credential.
    *
-   * @throws VaultError `etag_stale`, `invalid_argument`, `name_taken`, or `secret_unreadable` where the present secret does
-   *   not open and the change needs it, or where the workspace's key cannot be had
+   * @throws VaultError `etag_stale`, `invalid_argument`, `name_taken`, or `secret_unreadable` if the change needs the present
+   *   secret and that does not open, or if the workspace's key cannot be loaded
    */
   async updateCredential(
     call: Call,
@@ -136,42 +117,32 @@ export class CredentialVault extends CredentialReader {
     change: CredentialChange | CredentialChangeMaker,
     options: UpdateOptions = {},
   ): Promise<Credential> {
-    const { credential } = await this.#change(call, {
-      ...updateOf(change, options, this.#parts.providerAfter),
-      id,
-      secret: options.secret,
-    });
-    return credential;
+    const update = updateOf(change, options, this.#parts.providerAfter);
+    return (await this.#change(call, { ...update, id, secret: options.secret })).credential;
   }
 
-  /** As `updateCredential`; answers the sealed bytes, too, for the dialects that show them. */
+  /** As `updateCredential`; also returns the sealed bytes, for the dialects that show them. */
   async updateSealedCredential(
     call: Call,
     id: string,
     change: CredentialChange | CredentialChangeMaker,
     options: UpdateOptions = {},
   ): Promise<SealedCredential> {
-    return sealed(
-      await this.#change(call, {
-        ...updateOf(change, options, this.#parts.providerAfter),
-        id,
-        secret: options.secret,
-        sealed: true,
-      }),
-    );
+    const update = updateOf(change, options, this.#parts.providerAfter);
+    return requireVersion(await this.#change(call, { ...update, id, secret: options.secret, sealed: true }));
   }
 
-  /** Lets a credential be revealed. It need not have been inactive. */
+  /** Permits reveals of a credential. An active one stays as it is. */
   async activateCredential(call: Call, id: string): Promise<Credential> {
     return this.#setActive(call, id, true);
   }
 
-  /** Stops a credential from being revealed. It need not have been active. */
+  /** Refuses reveals of a credential from now on. An inactive one stays as it is. */
   async deactivateCredential(call: Call, id: string): Promise<Credential> {
     return this.#setActive(call, id, false);
   }
 
-  /** Deletes softly: it is no longer shown or revealed, and its name is free. */
+  /** Deletes softly: the credential is no longer shown or revealed, and its name is free. */
   async deleteCredential(call: Call, id: string, etags?: readonly string[]): Promise<Credential> {
     const deletedAt = this.#parts.clock.now();
     const change = (current: Credential) => ({ ...current, deletedAt });
@@ -179,26 +150,26 @@ export class CredentialVault extends CredentialReader {
   }
 
   /**
-   * Opens the current secret of an active credential. It is answered once the event of it is durable.
+   * Opens the current secret of an active credential, and returns it once the event of the reveal is durable.
    *
-   * @throws VaultError `credential_inactive`, `credential_expired`, or `secret_unreadable` where the bytes do not open
+   * @throws VaultError `credential_inactive`, `credential_expired`, or `secret_unreadable` if the bytes do not open
    */
   async revealSecret(call: Call, id: string): Promise<RevealedSecret> {
     authorize(call, 'secrets.reveal');
     return this.#reveal(call, id, credentialReferenceOf(id));
   }
 
-  /** As `revealSecret`, of the credential that `describeByName` shows. */
+  /** As `revealSecret`, for the credential that `describeByName` shows. */
   async revealByName(call: Call, name: string): Promise<RevealedSecret> {
     authorize(call, 'secrets.reveal');
     return this.#reveal(call, name, nameReferenceOf(name));
   }
 
   /**
-   * Names the fields of the current secret, whatever the state, which takes no more than the right to read metadata. The values of
-   * plain fields are added for callers who may reveal.
+   * Lists the names of the current secret's fields in every state of the credential, for callers who may read metadata. For
+   * callers who may reveal, it adds the values of plain fields.
    *
-   * @throws VaultError `secret_unreadable` where the bytes do not open
+   * @throws VaultError `secret_unreadable` if the bytes do not open
    */
   async describeSecret(call: Call, id: string, isPlain: PlainField = () => false): Promise<DescribedSecret> {
     authorize(call, 'credentials.read');
@@ -212,8 +183,8 @@ export class CredentialVault extends CredentialReader {
   }
 
   /**
-   * Names the fields that the secrets of a provider have: of the credentials that were changed last, at most
-   * `limits.describedAtOnce`. Each of them is opened for it; those that cannot be read are left out.
+   * Lists the names of the fields that the secrets of a provider have. It opens the secrets that were changed last, at most
+   * `limits.describedAtOnce`, and skips those that cannot be read.
    */
   async describeFields(call: Call, provider: string): Promise<ReadonlySet<string>> {
     const page = { sortBy: 'updatedAt', order: 'descending', size: limits.describedAtOnce } as const;
@@ -231,7 +202,11 @@ export class CredentialVault extends CredentialReader {
     }
   }
 
-  async #reveal(call: Call, id: string, reference: CredentialReference): Promise<RevealedSecret> {
+  async #reveal(
+    call: Authorized<'secrets.reveal'>,
+    id: string,
+    reference: CredentialReference,
+  ): Promise<RevealedSecret> {
     const { workspaceId, signal } = call;
     const { clock, ciphers, store, usage } = this.#parts;
     const parts = { ...this.#parts, call, cipher: await ciphers.cipherFor(workspaceId) };
@@ -251,19 +226,22 @@ export class CredentialVault extends CredentialReader {
     return (await this.#change(call, { id, action, change })).credential;
   }
 
-  async #change(call: Call, { id, secret, ...update }: Change): Promise<Changed> {
+  async #change(call: Call, { id, secret, ...update }: Change): Promise<ResealedCredential> {
     authorize(call, 'credentials.write');
     const { workspaceId, signal } = call;
     const reference = credentialReferenceOf(id);
     const resealing = secret && { cipher: await this.#cipherForWriting(workspaceId), secret };
     const target = { workspaceId, reference, lock: true, sealed: update.sealed ?? secret !== undefined, signal };
-    return this.#parts.store.decide<Changed>(target, (found) => {
+    return this.#parts.store.decide<ResealedCredential>(target, (found) => {
       if (!found || !isVisible(call, found.credential)) throw notFound('credential', id);
       return decideUpdate({ ...this.#parts, call }, found, { ...update, resealing });
     });
   }
 
-  async #createOrReplace(call: Call, { id, draft, secret, merge }: GivenCreation): Promise<SealedCredential> {
+  async #createOrReplace(
+    call: Authorized<'credentials.write'>,
+    { id, draft, secret, merge }: GivenCreation,
+  ): Promise<SealedCredential> {
     const { workspaceId, signal } = call;
     const cipher = await this.#cipherForWriting(workspaceId);
     const parts = { ...this.#parts, call, cipher };
@@ -271,17 +249,16 @@ export class CredentialVault extends CredentialReader {
     const resealing = { cipher, secret: merge ?? replaceSecret(secret) };
     const update = { ...updateOf({ name, provider }, {}, this.#parts.providerAfter), resealing };
     const target = { workspaceId, reference: { id }, deletedToo: true, lock: true, sealed: true, signal };
-    const changed = await this.#parts.store.decide<Changed>(target, (found) => {
+    const changed = await this.#parts.store.decide<ResealedCredential>(target, (found) => {
       if (!found) return decideCreation(parts, newSealedCredential(parts, draft, secret, id));
       if (!isVisible(call, found.credential)) throw idTaken(workspaceId, id);
-      if (found.credential.deletedAt !== null && found.isGenuine)
-        return decideRecreation(parts, found.credential, draft, secret);
-      return decideUpdate(parts, found, update);
+      if (found.credential.deletedAt === null || !found.isGenuine) return decideUpdate(parts, found, update);
+      return decideRecreation(parts, found.credential, draft, secret);
     });
-    return sealed(changed);
+    return requireVersion(changed);
   }
 
-  /** @throws VaultError `secret_unreadable`, in words that speak of the key and not of a secret */
+  /** @throws VaultError `secret_unreadable` with a message about the key, because the caller has asked for no secret */
   #cipherForWriting(workspaceId: string): Promise<WorkspaceCipher> {
     return this.#parts.ciphers.cipherFor(workspaceId).catch((error: unknown) => {
       throw workspaceKeyUnreadable(error);
@@ -294,26 +271,21 @@ export class CredentialVault extends CredentialReader {
   }
 }
 
-/** What keeps a credential out of a description of many: it was deleted meanwhile, or cannot be read. */
+/** Why a description of many credentials skips one: it was deleted in the meantime, or cannot be read. */
 const skippable: ReadonlySet<VaultErrorCode> = new Set(['not_found', 'secret_unreadable']);
 
-/** To a key that is not for it, a credential is no more than an id that can't be had. */
+/** For a key whose scope excludes a credential, only the id is taken. */
 function idTaken(workspace: string, id: string): VaultError {
   return new VaultError('id_taken', 'a credential of this id exists', { resource: 'credential', id, workspace });
 }
 
-/** What a change of one credential takes. */
+/** The change of one credential. */
 interface Change extends Omit<CredentialUpdate, 'resealing'> {
   readonly id: string;
   readonly secret?: SecretChange | undefined;
 }
 
-interface Changed {
-  readonly credential: Credential;
-  readonly version: SealedVersion | undefined;
-}
-
-function sealed({ credential, version }: Changed): SealedCredential {
-  assert(version, 'a version was found, or has been added');
+function requireVersion({ credential, version }: ResealedCredential): SealedCredential {
+  assert(version, 'a version was found or added');
   return { credential, version };
 }

@@ -1,11 +1,11 @@
 import type { AuditAction } from '../audit/audit-event.ts';
-import { authorize, type Call, isVisible, keyScopeOfCall } from '../caller.ts';
+import { authorize, type Authorized, type Call, isVisible, keyScopeOfCall } from '../caller.ts';
 import { invalidArgument, VaultError } from '../errors.ts';
 import { uuidV7 } from '../ids.ts';
 import type { Clock } from '../time.ts';
 import type { CredentialStore } from './ports.ts';
 
-/** What happens to a credential, by the action that the trail has for it. */
+/** The kinds of changes, by the actions of their events. */
 export const credentialChanges = {
   'credentials.create': 'CREATED',
   'credentials.update': 'UPDATED',
@@ -17,26 +17,26 @@ export const credentialChanges = {
 
 export type CredentialChangeKind = (typeof credentialChanges)[keyof typeof credentialChanges];
 
-/** A change of a credential, as it is in the trail. */
+/** A change of a credential, read from the trail. */
 export interface ChangedCredential {
-  /** Of the event in the trail: UUIDv7. */
+  /** The id of the event: a UUIDv7. */
   readonly eventId: string;
   readonly time: Date;
   readonly action: keyof typeof credentialChanges;
   readonly credentialId: string;
 }
 
-/** What a watcher is told. */
-export interface WatchNews {
-  /** Absent where nothing happened; the news then says that the watch goes on. */
+/** One item of a watch. */
+export interface WatchItem {
+  /** Absent in an item that only shows that the watch is alive. */
   readonly change?: Omit<ChangedCredential, 'action'> & { readonly kind: CredentialChangeKind };
-  /** Where to go on watching after this. */
+  /** Continues the watch after this item. */
   readonly resumeToken: string;
 }
 
-/** Tells what happened to the credentials of workspaces. */
+/** Reads the changes of credentials from the trail. */
 export interface CredentialChangeStore {
-  /** In the order of the events' ids, behind one. */
+  /** In the order of the events' ids, after the event `after`. */
   readChanges(request: {
     readonly workspaceId: string;
     readonly after: string;
@@ -45,32 +45,31 @@ export interface CredentialChangeStore {
   }): Promise<readonly ChangedCredential[]>;
 }
 
-/** What watching works with. */
 export interface CredentialWatchParts {
   readonly changes: CredentialChangeStore;
   readonly store: Pick<CredentialStore, 'find'>;
   readonly clock: Clock;
-  /** Resolves after so long, or at once when the signal is aborted. */
+  /** Resolves after this time, or when the signal is aborted. */
   readonly wait: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
-/** The most watches of a process at a time. */
+/** The most concurrent watches of a process. */
 export const watchesMax = 256;
-/** The most of one workspace, so that no tenant takes all places. */
+/** The most of one workspace, so that no tenant takes all of them. */
 export const watchesOfWorkspaceMax = 64;
-const lookEveryMs = 1_000;
-/** How often to look further back, and how far: ids are older than their commits, and clocks of processes differ. */
-const lookBackEveryLooks = 15;
+const pollEveryMs = 1_000;
+/** How often a poll reads further back, and how far: ids are older than their commits, and the clocks of processes differ. */
+const readBackEveryPolls = 15;
 const [shortlyBackMs, backMs] = [3_000, 60_000];
-const silentLooksMax = 15;
-const changesAtATime = 1_000;
-const toldMax = 100_000;
+const silentPollsMax = 15;
+const changesPerRead = 1_000;
+const sentMax = 100_000;
 const noRandom = new Uint8Array(10);
 
-/** Tells those who watch a workspace what happens to its credentials: each change at least once, most within a second. */
+/** Streams the changes of a workspace's credentials: each change at least once, most within a second. */
 export class CredentialWatch {
   readonly #parts: CredentialWatchParts;
-  /** How many each workspace has; none where it is absent. */
+  /** The number of watches of each workspace that has any. */
   readonly #watches = new Map<string, number>();
 
   constructor(parts: CredentialWatchParts) {
@@ -78,12 +77,12 @@ export class CredentialWatch {
   }
 
   /**
-   * Watches until the call's signal is aborted. The first news comes at once, and some at least every quarter of a minute.
+   * Watches until the call's signal is aborted. The first item comes at once, and at least one every 15 seconds.
    *
-   * @param resumeToken of earlier news: what happened since then, and within the minute before, is told
-   * @throws VaultError `invalid_argument` for what is no such token, `resource_exhausted` where too many watch
+   * @param resumeToken of an earlier item: changes since then, and of the minute before, are sent
+   * @throws VaultError `invalid_argument` for an invalid token, `resource_exhausted` if there are too many watches
    */
-  async *watchCredentials(call: Call, resumeToken?: string): AsyncGenerator<WatchNews> {
+  async *watchCredentials(call: Call, resumeToken?: string): AsyncGenerator<WatchItem> {
     authorize(call, 'credentials.read');
     const sinceMs = resumeToken === undefined ? undefined : timeOfToken(resumeToken);
     this.#begin(call.workspaceId);
@@ -98,7 +97,7 @@ export class CredentialWatch {
     const own = this.#watches.get(workspaceId) ?? 0;
     const all = [...this.#watches.values()].reduce((sum, watches) => sum + watches, 0);
     if (own >= watchesOfWorkspaceMax || all >= watchesMax) {
-      throw new VaultError('resource_exhausted', 'too many watch at the moment');
+      throw new VaultError('resource_exhausted', 'too many concurrent watches');
     }
     this.#watches.set(workspaceId, own + 1);
   }
@@ -109,47 +108,50 @@ export class CredentialWatch {
     else this.#watches.delete(workspaceId);
   }
 
-  async *#watch(call: Call, sinceMs: number | undefined): AsyncGenerator<WatchNews> {
+  async *#watch(call: Authorized<'credentials.read'>, sinceMs: number | undefined): AsyncGenerator<WatchItem> {
     const { clock, wait } = this.#parts;
-    const told = new Set<string>();
+    const sent = new Set<string>();
     const nowMs = clock.now().getTime();
-    // Who begins is not told what was there before, but what comes late of it.
-    if (sinceMs === undefined) for await (const { eventId } of this.#read(call, nowMs - backMs)) told.add(eventId);
-    // Until all that happened since then was told, that is where to go on.
-    let lookedAtMs = Math.min(sinceMs ?? nowMs, nowMs);
-    let fromMs = lookedAtMs - backMs;
-    yield { resumeToken: tokenOf(lookedAtMs) };
-    for (let [look, silentLooks] = [1, 0]; !call.signal.aborted; look += 1) {
+    // A new watch skips earlier changes, but sends those of the last minute that are committed late.
+    if (sinceMs === undefined) for await (const { eventId } of this.#read(call, nowMs - backMs)) sent.add(eventId);
+    // Until all changes since the token have been sent, a resumed watch starts there again.
+    let polledAtMs = Math.min(sinceMs ?? nowMs, nowMs);
+    let fromMs = polledAtMs - backMs;
+    yield { resumeToken: tokenOf(polledAtMs) };
+    for (let [poll, silentPolls] = [1, 0]; !call.signal.aborted; poll += 1) {
       const beganMs = clock.now().getTime();
       const recent = uuidV7(Math.max(0, beganMs - 2 * backMs), noRandom);
-      silentLooks += 1;
+      silentPolls += 1;
       for await (const { action, ...change } of this.#read(call, fromMs)) {
-        if (told.has(change.eventId)) continue;
-        // No later look goes back to what is older, of which a forged token may ask for a lot.
-        if (change.eventId >= recent) told.add(change.eventId);
-        if (told.size > toldMax) forget(told, 0);
+        if (sent.has(change.eventId)) continue;
+        // No later poll reads older changes; a forged token may request many of them.
+        if (change.eventId >= recent) sent.add(change.eventId);
+        if (sent.size > sentMax) dropOlder(sent, 0);
         if (!(await this.#isVisible(call, change.credentialId))) continue;
-        silentLooks = 0;
-        yield { change: { ...change, kind: credentialChanges[action] }, resumeToken: tokenOf(lookedAtMs) };
+        silentPolls = 0;
+        yield { change: { ...change, kind: credentialChanges[action] }, resumeToken: tokenOf(polledAtMs) };
       }
-      lookedAtMs = beganMs;
-      fromMs = beganMs - (look % lookBackEveryLooks === 0 ? backMs : shortlyBackMs);
-      forget(told, beganMs - 2 * backMs);
-      if (silentLooks >= silentLooksMax) {
-        silentLooks = 0;
-        yield { resumeToken: tokenOf(lookedAtMs) };
+      polledAtMs = beganMs;
+      fromMs = beganMs - (poll % readBackEveryPolls === 0 ? backMs : shortlyBackMs);
+      dropOlder(sent, beganMs - 2 * backMs);
+      if (silentPolls >= silentPollsMax) {
+        silentPolls = 0;
+        yield { resumeToken: tokenOf(polledAtMs) };
       }
-      await wait(lookEveryMs, call.signal);
+      await wait(pollEveryMs, call.signal);
     }
   }
 
-  async *#read({ workspaceId, signal }: Call, fromMs: number): AsyncGenerator<ChangedCredential> {
+  async *#read(
+    { workspaceId, signal }: Authorized<'credentials.read'>,
+    fromMs: number,
+  ): AsyncGenerator<ChangedCredential> {
     let after = uuidV7(Math.max(0, fromMs), noRandom);
     for (;;) {
-      const changes = await this.#parts.changes.readChanges({ workspaceId, after, size: changesAtATime, signal });
+      const changes = await this.#parts.changes.readChanges({ workspaceId, after, size: changesPerRead, signal });
       yield* changes;
       after = changes.at(-1)?.eventId ?? after;
-      if (changes.length < changesAtATime) return;
+      if (changes.length < changesPerRead) return;
     }
   }
 
@@ -161,12 +163,12 @@ export class CredentialWatch {
   }
 }
 
-/** Forgets what no look reaches any more; a set keeps the order of insertion. */
-function forget(told: Set<string>, beforeMs: number): void {
+/** Drops the ids that no later poll reads; a set keeps the order of insertion. */
+function dropOlder(sent: Set<string>, beforeMs: number): void {
   const before = uuidV7(Math.max(0, beforeMs), noRandom);
-  for (const id of told) {
-    if (id >= before && told.size <= toldMax) return;
-    told.delete(id);
+  for (const id of sent) {
+    if (id >= before && sent.size <= sentMax) return;
+    sent.delete(id);
   }
 }
 
@@ -175,6 +177,6 @@ function tokenOf(timeMs: number): string {
 }
 
 function timeOfToken(token: string): number {
-  if (!/^w[0-9a-z]{1,9}$/.test(token)) throw invalidArgument('resume_token', 'must be of earlier news');
+  if (!/^w[0-9a-z]{1,9}$/.test(token)) throw invalidArgument('resume_token', 'must be the token of an earlier item');
   return Number.parseInt(token.slice(1), 36);
 }

@@ -1,31 +1,31 @@
 import type { JsonObject } from '../json.ts';
 
-/** The metadata of one stored secret. It never holds plaintext or ciphertext. */
+/** The metadata of a stored secret, without plaintext or ciphertext. */
 export interface Credential {
   readonly workspaceId: string;
-  /** UUIDv7, or whatever UUID the creator gave; so that `createdAt` comes first in the order of creation. */
+  /** A UUIDv7, or the UUID that the creator chose. Lists in the order of creation therefore sort by `createdAt` first. */
   readonly id: string;
   readonly name: string;
-  /** Whether no other such credential of the workspace may have the same name, as some dialects promise. */
+  /** Whether no other credential with an exclusive name in the workspace may have the same name, as some dialects require. */
   readonly nameIsExclusive: boolean;
   readonly description: string | null;
-  /** Whom the secret is for: `openai`, `openAIApi`, `custom.crm`; as its dialect spells it. */
+  /** The service that the secret is for, in its dialect's form: `openai`, `openAIApi`, `custom.crm`. */
   readonly provider: string;
-  /** What kind of proof the secret is: `api_key`, `slack`, `json`; as its dialect spells it. */
+  /** The kind of secret, in its dialect's form: `api_key`, `slack`, `json`. */
   readonly authType: string;
   readonly category: string | null;
   readonly scope: string | null;
   readonly tags: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly metadata: JsonObject | null;
-  /** Whether it was activated; an expired credential may still be active in this sense. */
+  /** Whether the credential is activated, regardless of its expiry. */
   readonly isActive: boolean;
   readonly expiresAt: Date | null;
   readonly lastUsedAt: Date | null;
   readonly useCount: number;
-  /** The number of the version that a reveal answers with, from 1. */
+  /** The number of the version that a reveal returns, from 1. */
   readonly currentVersion: number;
-  /** Counts the changes, from 1; the etag is made of it. Uses do not count. */
+  /** The number of changes, from 1, which the etag is derived from. Uses do not count. */
   readonly revision: number;
   /** The name of the dialect that created it. */
   readonly origin: string;
@@ -36,10 +36,9 @@ export interface Credential {
   readonly deletedAt: Date | null;
 }
 
-/** Where a credential stands in its life. */
 export type CredentialState = 'ACTIVE' | 'INACTIVE' | 'EXPIRED' | 'DELETED';
 
-/** The state at a moment: expiry comes by itself, and outranks deactivation. */
+/** The state at a given time. Expiry takes precedence over deactivation. */
 export function stateOf(credential: Credential, now: Date): CredentialState {
   if (credential.deletedAt !== null) return 'DELETED';
   if (credential.expiresAt !== null && credential.expiresAt <= now) return 'EXPIRED';
@@ -51,13 +50,13 @@ export function etagOf(credential: Credential): string {
   return String(credential.revision);
 }
 
-/** One sealed secret of a credential. */
+/** A sealed secret of a credential. */
 export interface SealedVersion {
   /** From 1, without gaps. */
   readonly version: number;
   /** @see docs/sealed-format.md */
   readonly sealed: Uint8Array;
-  /** The id of the workspace key that sealed it, 8 bytes. */
+  /** The id of the workspace key that sealed it: 8 bytes. */
   readonly keyId: Uint8Array;
   readonly createdBy: string;
   readonly createdAt: Date;

@@ -5,138 +5,134 @@ import type { Reference } from '../ids.ts';
 import type { KeyScope } from '../key-scope.ts';
 import type { Usage } from '../usage/usage-recorder.ts';
 
-/** A credential as it was found for a decision. */
+/** The credential that a decision is about, as stored. */
 export interface FoundCredential {
   readonly credential: Credential;
-  /** Its current version; only where the decision asked for it, and undefined as well where it is not there. */
+  /** The current version; undefined if the decision did not request it, or if it is missing. */
   readonly current: SealedVersion | undefined;
-  /** Whether all that it says is as it was written; where not, nothing may be decided by it. */
+  /** Whether the row's MAC is valid. If not, no decision may rely on the row. */
   readonly isGenuine: boolean;
 }
 
-/** What is to be written for one call, with the event that tells of it, and what to answer once it is durable. */
+/** What to write for one call, its event, and the result once both are durable. */
 export type Decision<Answer> =
   | {
       readonly event: AuditEvent;
       readonly answer: Answer;
       readonly insert?: { readonly credential: Credential; readonly version: SealedVersion };
-      /** The whole new state; `version` is added where the secret changed. */
+      /** The entire new state; `version` is added if the secret changed. */
       readonly update?: { readonly credential: Credential; readonly version?: SealedVersion };
     }
   | Refusal;
 
-/** Nothing is written but the event, and the caller is refused. */
+/** The event is written, and the call is refused. */
 export interface Refusal {
   readonly event: AuditEvent;
   readonly refusal: VaultError;
 }
 
-/** An API key or session by which a caller was proved a moment ago. */
+/** The API key or session that the caller was authenticated by, to be checked again. */
 export interface RevocationCheck {
   readonly id: string;
-  /** Decides where it has ended since, instead of the decision. */
+  /** Replaces the decision if the key or session was revoked since. */
   readonly refuse: (found: Credential) => Refusal;
 }
 
 /**
- * How a credential is named: by id, or by its name. Several may have one name: then the one to which it belongs exclusively
- * is meant, else the oldest that lives.
+ * A credential by its id or by its name. Of several credentials with one name, it refers to the one that has the name
+ * exclusively, or else to the oldest one that is not deleted.
  */
 export type CredentialReference = Reference | { readonly name: string };
 
 /** Which credential a decision is about. */
 export interface DecisionTarget {
   readonly workspaceId: string;
-  /** Absent for a create; a name is not for changing, since the lock may be waited for until another has it. */
+  /** Absent for a creation. A change must use an id: while it waits for the lock, the name may move to another credential. */
   readonly reference?: CredentialReference;
-  /** The exclusive name that a create is going to take, so that it is looked up together with all else. */
+  /** The exclusive name that a creation takes, so that it is looked up in the same round trip. */
   readonly exclusiveName?: string;
-  /** Also find one that has been deleted. */
+  /** Whether to find a deleted credential as well. */
   readonly deletedToo?: boolean;
-  /** Load the current sealed version. */
+  /** Whether to load the current sealed version. */
   readonly sealed?: boolean;
-  /** Look at the same moment whether the caller still is who he was proved to be; only with `sealed` and without a lock. */
+  /** Checks in the same snapshot that the caller's key or session is still valid; only with `sealed` and without `lock`. */
   readonly revocationCheck?: RevocationCheck | undefined;
-  /** Take the row's lock, since the decision changes it. */
+  /** Whether to lock the row, because the decision changes it. */
   readonly lock?: boolean;
   readonly signal: AbortSignal;
 }
 
-/** Which credential is to be shown. */
 export interface FindRequest {
   readonly workspaceId: string;
   readonly reference: CredentialReference;
-  /** Also find one that has been deleted. */
+  /** Whether to find a deleted credential as well. */
   readonly deletedToo?: boolean;
   readonly signal: AbortSignal;
 }
 
-/** Which credentials of a workspace are meant. What is absent does not limit them; an empty list has no fitting value. */
+/** Selects credentials of a workspace. An absent condition does not restrict them; an empty list matches nothing. */
 export interface CredentialFilter {
-  /** Only those whose name is this. */
+  /** The exact name. */
   readonly name?: string;
-  /** Only those whose provider is one of these. */
   readonly providers?: readonly string[];
-  /** Only those whose auth type is, without regard to case, one of these. */
+  /** The accepted auth types, compared without regard to case. */
   readonly authTypes?: readonly string[];
-  /** Only those whose auth type is, without regard to case, none of these. */
+  /** The excluded auth types, compared without regard to case. */
   readonly authTypesExcept?: readonly string[];
-  /** Only those whose category is one of these. */
   readonly categories?: readonly string[];
-  /** Only those that are in one of these states now. */
+  /** The accepted states at the time of the request. */
   readonly states?: readonly Exclude<CredentialState, 'DELETED'>[];
-  /** Only those that an API key is for. */
+  /** The scope of the caller's API key. */
   readonly keyScope?: KeyScope;
-  /** Only those whose name or description holds this, without regard to case. */
+  /** A text that the name or the description contains, compared without regard to case. */
   readonly search?: string;
 }
 
-/** What is counted. */
 export interface CountRequest extends CredentialFilter {
   readonly workspaceId: string;
-  /** The moment whose states are meant. */
+  /** The time at which states are determined. */
   readonly now: Date;
   readonly deletedToo?: boolean;
   readonly signal: AbortSignal;
 }
 
-/** What a list may be sorted by; ids decide between equals. Names are in the order of the database's collation. */
+/** The sort keys of a list; ids order equal values. Names are in the order of the database's collation. */
 export type CredentialSort = 'createdAt' | 'updatedAt' | 'name';
 
 /**
- * One page of a list: those that follow a place, in the list's order. Places are named by credentials of the workspace,
- * which may have been deleted or not fit the filter; behind and before an unknown one there is nothing.
+ * One page of a list: the credentials after a position, in the list's order. A position is the id of a credential of the
+ * workspace, which may be deleted or not match the filter; nothing follows or precedes an unknown one.
  */
 export interface PageRequest extends CountRequest {
   /** `createdAt` where absent. */
   readonly sortBy?: CredentialSort;
   readonly order: 'ascending' | 'descending';
-  /** Continue behind the credential of this id. */
+  /** The page starts after the credential with this id. */
   readonly after?: string;
-  /** End before the credential of this id; without `after` those next to it are meant, not the first of the list. */
+  /** The page ends before the credential with this id. Without `after` it contains those next to it, not the first of the list. */
   readonly before?: string;
-  /** Leave out so many more. */
+  /** How many more credentials to skip. */
   readonly skip?: number;
   /** From 1. */
   readonly size: number;
 }
 
-/** Keeps credentials, their sealed versions and the events about them. */
+/** Stores credentials, their sealed versions and their events. */
 export interface CredentialStore {
   /**
-   * Runs one decision in one transaction: finds, lets `decide` choose (synchronously, without side effects, perhaps
-   * several times), writes what it chose together with its event, commits, and only then answers or refuses.
+   * Runs one decision in one transaction: loads the credential, calls `decide` (synchronous, without side effects, perhaps called
+   * several times), writes the decision with its event, commits, and only then returns or refuses.
    *
-   * @throws VaultError `name_taken` or `id_taken` where an insert or update collides; what `decide` throws, with nothing written
+   * @throws VaultError `name_taken` or `id_taken` if an insert or update collides; what `decide` throws, with nothing written
    */
   decide<Answer>(
     target: DecisionTarget,
     decide: (found: FoundCredential | undefined) => Decision<Answer>,
   ): Promise<Answer>;
-  /** Metadata alone; ciphertext is not loaded. */
+  /** Loads metadata only, no ciphertext. */
   find(request: FindRequest): Promise<Credential | undefined>;
   list(request: PageRequest): Promise<readonly Credential[]>;
   count(request: CountRequest): Promise<number>;
-  /** Adds uses in id order, without touching revisions. */
+  /** Adds uses in the order of ids, without a new revision. */
   recordUses(uses: readonly Usage[]): Promise<void>;
 }

@@ -1,20 +1,20 @@
 import type { KeyScope } from '../key-scope.ts';
 import type { Role } from '../permissions.ts';
 
-/** A person who may log in, or in whose name API keys act. */
+/** A person who may log in, or for whom API keys act. */
 export interface User {
   readonly id: string;
   readonly name: string;
   readonly isOwner: boolean;
   readonly defaultWorkspaceId: string;
-  /** In PHC string format; null where no password was ever set, and a `withdrawnPassword` where it was withdrawn. */
+  /** A PHC string; null if no password was ever set, and a `withdrawnPassword` if it was withdrawn. */
   readonly passwordHash: string | null;
-  /** From when on he neither logs in nor calls; null while he may. */
+  /** When the user was deactivated: since then, they can neither log in nor call. Null for an active user. */
   readonly deactivatedAt: Date | null;
   readonly createdAt: Date;
 }
 
-/** That a user belongs to a workspace, and what he may do there. */
+/** The membership of a user in a workspace, with its grant. */
 export interface Membership {
   readonly workspaceId: string;
   readonly userId: string;
@@ -25,16 +25,16 @@ export interface Membership {
 /** An API key without its token. */
 export interface ApiKey extends KeyScope {
   readonly id: string;
-  /** Where it is valid; for a personal key, where its calls go by default. */
+  /** The workspace that the key is valid in; for a personal key, the default workspace of its calls. */
   readonly workspaceId: string;
-  /** Who issued it, and in whose name it acts. */
+  /** The user who issued the key and for whom it acts. */
   readonly userId: string;
   readonly name: string;
-  /** SHA-256 of the token, or of the name in the certificate that proves it. */
+  /** SHA-256 of the token, or of the name in the certificate. */
   readonly hash: Uint8Array;
-  /** The first characters of the token, for recognising it; or that name, such as `URI:spiffe://…`. */
+  /** The first characters of the token, for recognition; or the name in the certificate, such as `URI:spiffe://…`. */
   readonly prefix: string;
-  /** Null for a personal key, which may do what its user may. */
+  /** Null for a personal key, which has the grants of its user. */
   readonly role: Role | null;
   readonly mayReveal: boolean;
   readonly dialect: string | null;
@@ -43,7 +43,7 @@ export interface ApiKey extends KeyScope {
   readonly createdAt: Date;
 }
 
-/** An API key, and when it last proved a caller, to about a second; null while it never has. */
+/** An API key with its last use, to about a second; null if it was never used. */
 export interface UsedApiKey extends ApiKey {
   readonly lastUsedAt: Date | null;
 }
@@ -58,7 +58,7 @@ export interface Session {
   readonly createdAt: Date;
 }
 
-/** A user with all that he may do. */
+/** A user with all their memberships. */
 export interface UserAccess {
   readonly user: User;
   readonly memberships: readonly Membership[];
@@ -69,18 +69,18 @@ export interface Member extends Membership {
   readonly name: string;
 }
 
-/** The longest name, in characters: that of a SPIFFE ID. */
+/** The greatest length of a name in characters: that of a SPIFFE ID. */
 export const certificateNameCharactersMax = 2_048;
 
-/** Each kind of name with what it may look like. Commas, quotes and wildcards have no place in the name of one caller. */
+/** The accepted names of each kind, without commas, quotes and wildcards. */
 const patterns = {
   URI: /^[A-Za-z][A-Za-z0-9+.-]*:[\x21\x23-\x26\x28-\x2b\x2d-\x5b\x5d-\x7e]+$/,
   DNS: /^(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*$/,
 } as const;
 
 /**
- * Reads a subject alternative name that a certificate's holder may be known by, `URI:spiffe://…` or `DNS:…`; anything else is
- * undefined. Equal names are spelt alike: those of hosts in lower case.
+ * Parses a subject alternative name by which a key may be issued, `URI:spiffe://…` or `DNS:…`; undefined for any other text. Equal
+ * names have equal results: names of hosts are in lower case.
  *
  * @see https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.6
  */

@@ -5,41 +5,41 @@ import { VaultError } from '../errors.ts';
 
 const windowMs = 60_000;
 
-/** How many guesses may fail, and what each costs. */
+/** How many attempts may fail, and how each failure is delayed. */
 export interface LoginLimits {
-  /** In a sliding minute. */
+  /** The most failures in a sliding minute. */
   readonly failuresMax: number;
-  /** How long the answer to a failure is held back, by the number of failures before it in the window; 0 where absent. */
+  /** The delay of the response to a failure, by the number of failures before it in the window; 0 where absent. */
   readonly holdMs: readonly number[];
 }
 
-/** The numbers of Fishnet's own login, for the guesses at one password. */
+/** For attempts at one password: the numbers of Fishnet's login. */
 export const limitsOfPassword: LoginLimits = { failuresMax: 5, holdMs: [0, 0, 0, 1_000, 2_000] };
-/** For all the guesses that come from one address, where many may log in. */
+/** For all attempts from one address, from which several users may log in. */
 export const limitsOfAddress: LoginLimits = { failuresMax: 20, holdMs: [] };
 
-/** An attempt that may go on, or the time until one may. */
+/** An allowed attempt, or the time until one is allowed. */
 export type LoginAttempt =
   | {
       readonly kind: 'allowed';
-      /** The password was wrong; answers how long to hold the answer back. */
+      /** The password was wrong; returns the delay of the response. */
       readonly fail: () => { readonly holdMs: number };
-      /** The password was right: earlier failures are forgotten. */
+      /** The password was right: earlier failures no longer count. */
       readonly succeed: () => void;
-      /** The password was not compared: nothing was learnt by it. */
+      /** The password was not compared. */
       readonly abandon: () => void;
     }
   | { readonly kind: 'throttled'; readonly retryAfterMs: number };
 
 /**
- * Slows down the guessing of a password: so many failures in a sliding minute, then none until the window slides. Guesses
- * sent at once gain nothing: no more are under way than may still fail, and the others wait until those have ended. It
- * counts for one process, whoever is asking.
+ * Limits password guessing: after so many failures in a sliding minute, no attempt is allowed until the window has moved. Concurrent
+ * attempts gain nothing: no more run than may still fail, and the others wait. It counts the attempts of all callers in one
+ * process.
  */
 export class LoginThrottle {
   readonly #clock: Clock;
   readonly #limits: LoginLimits;
-  /** Times of failures, oldest first; never more than `failuresMax`. */
+  /** The times of failures, the oldest first; never more than `failuresMax`. */
   #failures: number[] = [];
   #underWay = 0;
   #waiting: (() => void)[] = [];
@@ -49,7 +49,7 @@ export class LoginThrottle {
     this.#limits = limits;
   }
 
-  /** Asks leave to compare a password. Exactly one of the functions of an allowed attempt must be called, once. */
+  /** Starts an attempt. Exactly one of the functions of an allowed attempt must be called, once. */
   async begin(): Promise<LoginAttempt> {
     const { failuresMax } = this.#limits;
     for (;;) {
@@ -90,24 +90,24 @@ export class LoginThrottle {
   }
 }
 
-/** The refusal of an attempt that was not allowed. */
+/** The refusal of a throttled attempt. */
 export function loginThrottled({ retryAfterMs }: { readonly retryAfterMs: number }): VaultError {
   return new VaultError('login_throttled', 'too many failed login attempts', { retryAfterMs });
 }
 
-/** For how many accounts, and for how many addresses, failures are remembered at once: a few MiB in all. */
+/** The number of accounts, and of addresses, whose failures are counted at once: a few MiB in total. */
 const throttlesMaxDefault = 10_000;
 
-/** What is guessed at, and from where. */
+/** The account and the origin of an attempt. */
 export interface Guess {
-  /** The user's id, or for an unknown one how he was named: both are slowed down alike. */
+  /** The user's id, or for an unknown user the name in the request: both are limited in the same way. */
   readonly account: string;
   readonly peer: string;
 }
 
 /**
- * Slows down the guessing at many accounts: for each of them, and for each address whatever it guesses at. Both are forgotten
- * where too many others were seen since; that takes many addresses, since each of them is slowed down as well.
+ * Limits guessing at many accounts, for each account and for each address. The counts of those used longest ago are dropped; to
+ * reach that, an attacker needs many addresses, and each of them is limited as well.
  */
 export class LoginThrottles {
   readonly #accounts: (key: string) => LoginThrottle;
@@ -118,7 +118,7 @@ export class LoginThrottles {
     this.#addresses = lastUsed(clock, limitsOfAddress, throttlesMax);
   }
 
-  /** Asks leave to compare a password, as `LoginThrottle.begin`. */
+  /** Starts an attempt, as `LoginThrottle.begin`. */
   async begin({ account, peer }: Guess): Promise<LoginAttempt> {
     const ofAddress = await this.#addresses(networkOf(peer)).begin();
     if (ofAddress.kind === 'throttled') return ofAddress;
@@ -133,7 +133,7 @@ export class LoginThrottles {
         ofAddress.fail();
         return ofAccount.fail();
       },
-      // The address keeps its failures: whoever has one account could go on guessing at all the others.
+      // The address keeps its failures: otherwise an attacker with one account could reset them between guesses at others.
       succeed: () => {
         ofAddress.abandon();
         ofAccount.succeed();
@@ -146,7 +146,7 @@ export class LoginThrottles {
   }
 }
 
-/** Finds the throttle of a key; so many are kept, those used last. */
+/** Finds the throttle of a key; the last used ones are kept. */
 function lastUsed(clock: Clock, limits: LoginLimits, throttlesMax: number): (key: string) => LoginThrottle {
   const throttles = new BoundedMap<string, LoginThrottle>(throttlesMax);
   return (key) => {

@@ -6,18 +6,17 @@ import type { IdSource } from '../ids.ts';
 import type { Revocation, TokenSource, UserStore } from './ports.ts';
 import type { User } from './identity.ts';
 
-/** How long a session lasts, from its login; using it does not lengthen it. */
+/** How long a session lasts after its login; use does not extend it. */
 const sessionLifetimeMs = 4 * 60 * 60 * 1_000;
-/** How many sessions a user may have; the oldest ends when another begins. */
+/** The most sessions of a user; a new one ends the oldest. */
 const sessionsPerUser = 5;
 
-/** What a login answers: this once, since only a hash of the token is kept. */
+/** The result of a login. The store keeps only a hash of the token. */
 export interface BegunSession {
   readonly token: string;
   readonly expiresAt: Date;
 }
 
-/** What beginning a session works with. */
 export interface SessionParts {
   readonly users: Pick<UserStore, 'createSession'>;
   readonly tokens: TokenSource;
@@ -25,13 +24,13 @@ export interface SessionParts {
   readonly ids: IdSource;
 }
 
-/** What a call did that let somebody in, or did not. */
+/** What the event of a login records besides the call and the user. */
 export type LoginEvent = Pick<AuditEvent, 'action' | 'outcome' | 'resourceKind' | 'resourceId' | 'authentication'>;
 
 /**
- * Begins a session of a user whose password was right.
+ * Starts a session of a user whose password was right.
  *
- * @throws VaultError `password_wrong` where his password is another by now
+ * @throws VaultError `password_wrong` if the password has changed in the meantime
  */
 export async function beginSession(parts: SessionParts, call: AnonymousCall, user: User): Promise<BegunSession> {
   const { clock, ids, tokens, users } = parts;
@@ -49,7 +48,7 @@ export async function beginSession(parts: SessionParts, call: AnonymousCall, use
   return { token, expiresAt };
 }
 
-/** The event of a call that proves its caller, or does not; of a user where it did. */
+/** Creates the event of a call that logs in; without a user if it failed. */
 export function loginEvent(
   { clock, ids }: Pick<SessionParts, 'clock' | 'ids'>,
   { protocol, dialect, peer, requestId }: AnonymousCall,
@@ -71,7 +70,7 @@ export function loginEvent(
   };
 }
 
-/** The one refusal of a login, whatever was wrong with it. */
+/** The refusal of a login, for every cause. */
 export function passwordWrong(): VaultError {
   return new VaultError('password_wrong', 'invalid password');
 }

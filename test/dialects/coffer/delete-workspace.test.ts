@@ -93,7 +93,7 @@ describe('coffer.v1.WorkspaceService.DeleteWorkspace over REST', () => {
   it('leaves the default workspace of the instance', async () => {
     for (const spelling of ['default', coffer.defaultWorkspaceId]) {
       const { status, body } = await remove(spelling, '?name=default');
-      expect([status, body.message]).to.deep.equal([400, 'the default workspace of the instance must stay']);
+      expect([status, body.message]).to.deep.equal([400, 'the default workspace of the instance cannot be deleted']);
       expect(JSON.stringify(body.details)).to.contain('DEFAULT_WORKSPACE');
     }
     expect((await call({ path: '/v1/workspaces/default' })).status).to.equal(200);

@@ -95,9 +95,9 @@ describe('rows of an earlier release', () => {
       message.replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'ID'),
     );
     expect(found).to.have.members([
-      'user ID is not as it was written, or was put in',
-      'api_key ID is not as it was written, or was put in',
-      'version 1 of credential ID of workspace ID is not as it was written',
+      'user ID was changed or inserted',
+      'api_key ID was changed or inserted',
+      'version 1 of credential ID of workspace ID was changed',
     ]);
     const named = lines.filter(({ msg }) => msg === 'a row fails its present MAC: it is not signed again');
     expect(named.map(({ table }) => table)).to.deep.equal(['user', 'api_key', 'credential_version']);
@@ -113,7 +113,7 @@ describe('rows of an earlier release', () => {
     await start();
     const [row] = await run('select mac, password_hash from "user" where id = $1', id);
     expect(row).to.deep.equal({ mac, password_hash: hash });
-    expect((await faults()).join()).to.include(`user ${String(id)} is not as it was written`);
+    expect((await faults()).join()).to.include(`user ${String(id)} was changed`);
   });
 
   it('are all signed in the end where a start failed in the middle', async () => {

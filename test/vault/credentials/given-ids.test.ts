@@ -1,10 +1,9 @@
 import { expect } from 'chai';
 import type { Call } from '../../../src/vault/caller.ts';
 import type { CredentialDraft } from '../../../src/vault/credentials/credential-rules.ts';
-import type { GivenCreation } from '../../../src/vault/credentials/credential-vault.ts';
+import type { GivenCreation, SecretChange } from '../../../src/vault/credentials/credential-change.ts';
 import type { JsonObject } from '../../../src/vault/json.ts';
 import { Secret } from '../../../src/vault/secret.ts';
-import type { SecretChange } from '../../../src/vault/credentials/credential-change.ts';
 import { callIn, openRealVault, refusalOf, someDraft, someSecret, type RealVault } from '../real-vault.ts';
 
 const id = '00000000-0000-4000-8000-00000000abcd';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { CredentialDraft } from '../../../src/vault/credentials/credential-rules.ts';
-import type { CredentialPage } from '../../../src/vault/credentials/credential-vault.ts';
+import type { CredentialPage } from '../../../src/vault/credentials/credential-reader.ts';
 import { limits } from '../../../src/vault/limits.ts';
 import type { CredentialFilter } from '../../../src/vault/credentials/ports.ts';
 import { callIn, openRealVault, refusalOf, someDraft, someSecret, type RealVault } from '../real-vault.ts';

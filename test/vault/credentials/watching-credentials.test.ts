@@ -5,7 +5,7 @@ import {
   CredentialWatch,
   watchesMax,
   watchesOfWorkspaceMax,
-  type WatchNews,
+  type WatchItem,
 } from '../../../src/vault/credentials/credential-watch.ts';
 import { unscoped } from '../../../src/vault/key-scope.ts';
 import {
@@ -20,7 +20,7 @@ import {
 import { callIn, refusalOf } from '../real-vault.ts';
 
 /** The next that happened. */
-async function nextChange(news: AsyncIterator<WatchNews>): Promise<readonly [string, string]> {
+async function nextChange(news: AsyncIterator<WatchItem>): Promise<readonly [string, string]> {
   for (;;) {
     const { value } = await news.next();
     if (value?.change) return [value.change.kind, value.change.credentialId];

@@ -201,33 +201,6 @@ describe('a FastAPI body over HTTP', () => {
           expect(faults).to.be.an('array').with.lengthOf.at.least(2);
         }
       });
-
-      it('unknown path: 404', async () => {
-        const reply = await call({ path: `/${dialect}/unknown`, token });
-        expect(reply.status).to.equal(404);
-        expect(reply.body).to.deep.equal({ detail: 'Not Found' });
-      });
-
-      it('wrong method: 405 with Allow', async () => {
-        const reply = await call({ method: 'PUT', path, token, body: {} });
-        expect(reply.status).to.equal(405);
-        expect(reply.body).to.deep.equal({ detail: 'Method Not Allowed' });
-        expect(reply.headers.get('allow')).to.equal('GET, HEAD, POST');
-      });
-
-      it('absent: 404, and no token: 401 with a challenge', async () => {
-        const absent = await call({ path: `${path}/018cc251-f400-7abc-8def-0123456789ab`, token });
-        expect({ status: absent.status, body: absent.body }).to.deep.equal({
-          status: 404,
-          body: { detail: 'Credential not found' },
-        });
-        const stranger = await call({ path });
-        expect({ status: stranger.status, body: stranger.body }).to.deep.equal({
-          status: 401,
-          body: { detail: 'Not authenticated' },
-        });
-        expect(stranger.headers.get('www-authenticate')).to.be.a('string');
-      });
     });
   }
 

@@ -4,6 +4,9 @@ import { resolve } from 'node:path';
 import { http } from '../../gen/google/api/annotations_pb.ts';
 import type { HttpRule } from '../../gen/google/api/http_pb.ts';
 
+/** A well-formed id that nothing has. */
+export const absentId = '018cc251-f400-7abc-8def-0123456789ab';
+
 /** One REST route as the protos document it. */
 export interface DocumentedRoute {
   readonly method: DescMethod;
@@ -44,4 +47,17 @@ function routeOf(method: DescMethod, { body, pattern }: HttpRule): DocumentedRou
 
 function isService(value: unknown): value is DescService {
   return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'service';
+}
+
+/** Such as `flowise`. */
+export function dialectOf({ method }: DocumentedRoute): string {
+  return method.parent.typeName.split('.')[0] ?? '';
+}
+
+/** A path of the route below its dialect's mount prefix, such as `/flowise/api/v1/credentials`; `values` fill its variables. */
+export function pathOf(route: DocumentedRoute, values: Readonly<Record<string, string>>): string {
+  const path = route.template.replaceAll(/\{(\w+)(?:=[^}]*)?\}/g, (_all, name: string) =>
+    encodeURIComponent(values[name] ?? absentId),
+  );
+  return `/${dialectOf(route)}${path}`;
 }

@@ -57,11 +57,6 @@ export function failure(statusCode: number, message: string) {
   return { statusCode, success: false, message, stack: {} };
 }
 
-export function notFound(controller: string, id: string) {
-  const message = `Error: credentialsController.${controller} - Credential ${id} not found`;
-  return { status: 404, body: failure(404, message) };
-}
-
 export function notProvided(controller: string) {
   return { status: 412, body: failure(412, `Error: credentialsController.${controller} - id not provided!`) };
 }

@@ -355,25 +355,6 @@ describe('scale over REST', () => {
   });
 
   describe('every route', () => {
-    const byId = {
-      'GET …/{id}': ['GET', ''],
-      'PATCH …/{id}': ['PATCH', '', { description: 'd' }],
-      'DELETE …/{id}': ['DELETE', ''],
-      'POST …/{id}/secret': ['POST', '/secret'],
-    } as const;
-    for (const [route, [method, suffix, body]] of Object.entries(byId)) {
-      it(`answers 404 where a credential is absent, deleted, malformed or of another account, alike: ${route}`, async () => {
-        const deleted = await create();
-        await send('DELETE', `${base}/${deleted.id}`);
-        const foreign = await createElsewhere('Foreign by id');
-        for (const id of [unknownId, deleted.id, 'nonsense', foreign]) {
-          const reply = await send(method, `${base}/${id}${suffix}`, body);
-          expect(reply.status, id).to.equal(404);
-          expect(reply.body).to.deep.equal({ detail: 'Credential not found' });
-        }
-      });
-    }
-
     it('answers 404 for a name that is absent, deleted or of another account, alike', async () => {
       const deleted = await create({ name: 'Deleted' });
       await send('DELETE', `${base}/${deleted.id}`);
@@ -389,50 +370,6 @@ describe('scale over REST', () => {
         }
       }
     });
-
-    const routes = {
-      'POST /v5/credentials': ['POST', ''],
-      'GET /v5/credentials': ['GET', ''],
-      'GET …/{id}': ['GET', `/${unknownId}`],
-      'GET …/name/{name}': ['GET', '/name/n'],
-      'PATCH …/{id}': ['PATCH', `/${unknownId}`],
-      'DELETE …/{id}': ['DELETE', `/${unknownId}`],
-      'POST …/{id}/secret': ['POST', `/${unknownId}/secret`],
-      'POST …/name/{name}/secret': ['POST', '/name/n/secret'],
-    } as const;
-    for (const [route, [method, suffix]] of Object.entries(routes)) {
-      it(`answers 401 without a key, and 403 in an account that the caller is not in: ${route}`, async () => {
-        const stranger = await call({ method, path: base + suffix });
-        expect(stranger.status).to.equal(401);
-        expect(stranger.body).to.deep.equal({ detail: 'Not authenticated' });
-        const headers = { 'x-api-key': token, 'x-selected-account-id': unknownId };
-        const outsider = await call({ method, path: base + suffix, headers });
-        expect(outsider.status).to.equal(403);
-        expect(outsider.body).to.deep.equal({ detail: 'Workspace access denied' });
-      });
-
-      it(`is the same with a slash at its end, and below the mount prefix: ${route}`, async () => {
-        const plain = await send(method, base + suffix);
-        for (const path of [`${base}${suffix}/`, `/scale${base}${suffix}`, `/scale${base}${suffix}/`]) {
-          const reply = await send(method, path);
-          expect({ status: reply.status, body: reply.body }, path).to.deep.equal({
-            status: plain.status,
-            body: plain.body,
-          });
-        }
-      });
-    }
-  });
-
-  it('lets exactly one of 20 creates of one name at once succeed, and answers the others 409', async () => {
-    const body = { type: 'key', name: 'Contested by 20', payload: secretPayload };
-    const replies = await Promise.all(Array.from({ length: 20 }, async () => send('POST', base, body)));
-    expect(replies.filter(({ status }) => status === 200)).to.have.lengthOf(1);
-    const others = replies.filter(({ status }) => status !== 200);
-    for (const { status, body: refusal } of others) {
-      expect(status).to.equal(409);
-      expect(refusal).to.deep.equal({ detail: "Credential with name 'Contested by 20' already exists" });
-    }
   });
 
   describe('with what another dialect created', () => {

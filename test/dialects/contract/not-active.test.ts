@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { startCoffer, type TestCoffer } from '../support/coffer.ts';
-import { textOf } from '../support/json.ts';
-import { restClient, type RestCall, type RestReply } from './call-rest.ts';
+import { startCoffer, type TestCoffer } from '../../support/coffer.ts';
+import { textOf } from '../../support/json.ts';
+import { restClient, type RestCall, type RestReply } from '../call-rest.ts';
 
 const secretText = 'never-to-be-shown';
 

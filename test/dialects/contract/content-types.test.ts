@@ -1,31 +1,20 @@
 import { expect } from 'chai';
 import { gzipSync } from 'node:zlib';
-import { openRaw } from '../gateway/raw-connection.ts';
-import { startCoffer, type TestCoffer } from '../support/coffer.ts';
-import { allRoutes, type DocumentedRoute } from '../support/routes.ts';
+import { openRaw } from '../../gateway/raw-connection.ts';
+import { startCoffer, type TestCoffer } from '../../support/coffer.ts';
+import { allRoutes, dialectOf, pathOf, type DocumentedRoute } from '../../support/routes.ts';
 
 const routes = (await allRoutes()).filter(({ hasBody }) => hasBody);
-const unknownId = '018cc251-f400-7abc-8def-0123456789ab';
-
-function dialectOf({ method }: DocumentedRoute): string {
-  return method.parent.typeName.split('.')[0] ?? '';
-}
 
 describe('the type and the coding of a body', () => {
   let coffer: TestCoffer;
   before(async () => (coffer = await startCoffer()));
   after(() => coffer.stop());
 
-  function pathOf(route: DocumentedRoute): string {
-    const workspace = dialectOf(route) === 'miniflow' ? coffer.defaultWorkspaceShortId : coffer.defaultWorkspaceId;
-    const path = route.template.replaceAll(/\{(\w+)(?:=[^}]*)?\}/g, (_all, name: string) =>
-      name === 'workspace_id' ? workspace : unknownId,
-    );
-    return `/${dialectOf(route)}${path}`;
-  }
+  const pathFor = (route: DocumentedRoute): string => pathOf(route, { workspace_id: coffer.defaultWorkspaceShortId });
 
   async function send(route: DocumentedRoute, headers: Readonly<Record<string, string>>, body: Buffer) {
-    const response = await fetch(coffer.origin + pathOf(route), {
+    const response = await fetch(coffer.origin + pathFor(route), {
       method: route.httpMethod,
       headers: { authorization: `Bearer ${coffer.adminToken}`, ...headers },
       body,
@@ -80,7 +69,7 @@ describe('the type and the coding of a body', () => {
 
   it('is looked at only once the caller may call', async () => {
     for (const route of routes.filter((one) => dialectOf(one) === 'coffer' && !/login/.test(one.template))) {
-      const response = await fetch(coffer.origin + pathOf(route), {
+      const response = await fetch(coffer.origin + pathFor(route), {
         method: route.httpMethod,
         headers: { 'content-type': 'text', 'content-encoding': 'gzip' },
         body: '{}',

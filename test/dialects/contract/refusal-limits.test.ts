@@ -1,10 +1,9 @@
 import { expect } from 'chai';
-import { startCoffer, type TestCoffer } from '../support/coffer.ts';
-import { allRoutes, type DocumentedRoute } from '../support/routes.ts';
-import { restClient, type RestCall, type RestReply } from './call-rest.ts';
+import { startCoffer, type TestCoffer } from '../../support/coffer.ts';
+import { allRoutes, dialectOf, pathOf } from '../../support/routes.ts';
+import { restClient, type RestCall, type RestReply } from '../call-rest.ts';
 
 const routes = await allRoutes();
-const unknownId = '018cc251-f400-7abc-8def-0123456789ab';
 
 /** How a dialect refuses a query of too many parameters, in its own shape. */
 const refusals: Readonly<Record<string, { readonly status: number; readonly body: object }>> = {
@@ -15,10 +14,6 @@ const refusals: Readonly<Record<string, { readonly status: number; readonly body
   scale: { status: 422, body: {} },
   miniflow: { status: 422, body: { error_code: 'VALIDATION_ERROR' } },
 };
-
-function dialectOf({ method }: DocumentedRoute): string {
-  return method.parent.typeName.split('.')[0] ?? '';
-}
 
 describe('the limits of what refusals repeat', () => {
   let coffer: TestCoffer;
@@ -31,17 +26,14 @@ describe('the limits of what refusals repeat', () => {
 
   after(() => coffer.stop());
 
-  function pathOf(route: DocumentedRoute): string {
-    const path = route.template.replaceAll(/\{(\w+)(?:=[^}]*)?\}/g, (_all, name: string) =>
-      name === 'workspace_id' ? coffer.defaultWorkspaceShortId : unknownId,
-    );
-    return `/${dialectOf(route)}${path}`;
-  }
-
   for (const route of routes) {
     it(`hold for the parameters of a query, and for those without authentication: ${route.httpMethod} ${route.template} (${route.method.name})`, async () => {
       const query = `?${Array.from({ length: 1_001 }, () => 'a=').join('&')}`;
-      const request = { method: route.httpMethod, path: pathOf(route) + query, ...(route.hasBody && { body: {} }) };
+      const request = {
+        method: route.httpMethod,
+        path: pathOf(route, { workspace_id: coffer.defaultWorkspaceShortId }) + query,
+        ...(route.hasBody && { body: {} }),
+      };
       const { status, body } = refusals[dialectOf(route)] ?? expect.fail();
       const reply = await call({ ...request, token: coffer.adminToken });
       expect(reply.status).to.equal(status);

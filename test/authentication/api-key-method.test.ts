@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { apiKeyMethod } from '../../src/authentication/lookup-methods.ts';
 import type { ApiKey } from '../../src/vault/identity/identity.ts';
 import { clock, MemoryAccessStore, now, someApiKey, someUser } from './memory-access-store.ts';
-import { refusalOf } from './refusal.ts';
+import { vaultCodeOf } from '../support/refusals.ts';
 
 const token = `cof_${'k'.repeat(43)}`;
 const signal = new AbortController().signal;
@@ -23,7 +23,7 @@ describe('apiKeyMethod', () => {
     const refusals = { null: 'token_invalid', EDITOR: undefined };
     for (const role of [null, 'EDITOR'] as const) {
       const store = new MemoryAccessStore({ user: deactivated, apiKeys: [someApiKey(token, { role })] });
-      const refusal = await refusalOf(apiKeyMethod.authenticate(token, { store, clock }, signal));
+      const refusal = await vaultCodeOf(apiKeyMethod.authenticate(token, { store, clock }, signal));
       expect(refusal).to.equal(refusals[`${role}`]);
     }
   });
@@ -54,21 +54,21 @@ describe('apiKeyMethod', () => {
   });
 
   it('refuses a key that was revoked', async () => {
-    expect(await refusalOf(authenticateBy({ revokedAt: now }))).to.equal('token_invalid');
+    expect(await vaultCodeOf(authenticateBy({ revokedAt: now }))).to.equal('token_invalid');
   });
 
   it('refuses a key at the very moment of its expiry, and not before', async () => {
-    expect(await refusalOf(authenticateBy({ expiresAt: now }))).to.equal('token_expired');
-    expect(await refusalOf(authenticateBy({ expiresAt: new Date(now.getTime() + 1) }))).to.equal(undefined);
+    expect(await vaultCodeOf(authenticateBy({ expiresAt: now }))).to.equal('token_expired');
+    expect(await vaultCodeOf(authenticateBy({ expiresAt: new Date(now.getTime() + 1) }))).to.equal(undefined);
   });
 
   it('reports a key that was revoked and has expired as revoked', async () => {
-    expect(await refusalOf(authenticateBy({ revokedAt: now, expiresAt: now }))).to.equal('token_invalid');
+    expect(await vaultCodeOf(authenticateBy({ revokedAt: now, expiresAt: now }))).to.equal('token_invalid');
   });
 
   it('refuses an unknown token', async () => {
     const proving = apiKeyMethod.authenticate(token, { store: new MemoryAccessStore({}), clock }, signal);
-    expect(await refusalOf(proving)).to.equal('token_invalid');
+    expect(await vaultCodeOf(proving)).to.equal('token_invalid');
   });
 
   it('accepts cof_ and 43 base64url characters, and nothing else', () => {

@@ -3,7 +3,7 @@ import { array, assert, asyncProperty, constantFrom, oneof, string } from 'fast-
 import { inspect } from 'node:util';
 import { Authenticator } from '../../src/authentication/authenticator.ts';
 import { clock, MemoryAccessStore, someApiKey } from './memory-access-store.ts';
-import { refusalOf } from './refusal.ts';
+import { vaultCodeOf } from '../support/refusals.ts';
 
 const token = `cof_${'k'.repeat(43)}`;
 const other = `cof_${'x'.repeat(43)}`;
@@ -72,14 +72,14 @@ describe('Authenticator', () => {
   };
   for (const [title, headers] of Object.entries(refused)) {
     it(`refuses ${title}`, async () => {
-      expect(await refusalOf(authenticate(headers))).to.equal('token_invalid');
+      expect(await vaultCodeOf(authenticate(headers))).to.equal('token_invalid');
     });
   }
 
   it('does not look up what has no form of a token', async () => {
     const asked = new MemoryAccessStore({ apiKeys: [someApiKey(token)] });
     const headers = new Headers({ authorization: `Bearer ${'k'.repeat(47)}` });
-    await refusalOf(new Authenticator({ store: asked, clock }).authenticate(headers, signal));
+    await vaultCodeOf(new Authenticator({ store: asked, clock }).authenticate(headers, signal));
     expect(asked.lookups).to.equal(0);
   });
 
@@ -111,7 +111,7 @@ describe('Authenticator', () => {
 
 async function outcome(headers: Record<string, string>): Promise<string> {
   const answer = authenticate(headers);
-  return (await refusalOf(answer)) ?? ((await answer) ? 'authenticated' : 'anonymous');
+  return (await vaultCodeOf(answer)) ?? ((await answer) ? 'authenticated' : 'anonymous');
 }
 
 /** What no HTTP parser would hand on is out of the authenticator's reach. */

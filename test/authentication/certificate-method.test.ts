@@ -5,7 +5,7 @@ import { hashCertificateName } from '../../src/authentication/tokens.ts';
 import type { ApiKey } from '../../src/vault/identity/identity.ts';
 import { createAuthority } from '../gateway/certificates.ts';
 import { clock, MemoryAccessStore, now, someApiKey } from './memory-access-store.ts';
-import { refusalOf } from './refusal.ts';
+import { vaultCodeOf } from '../support/refusals.ts';
 
 const authority = createAuthority();
 const certificateOf = (names: readonly string[], notAfter = new Date('2049-01-01')) =>
@@ -51,18 +51,18 @@ describe('certificateMethod', () => {
   });
 
   it('refuses a key that was revoked, though another name has a valid one', async () => {
-    expect(await refusalOf(authenticateBy([keyOf(uri, { revokedAt: now }), keyOf(host)]))).to.equal('token_invalid');
+    expect(await vaultCodeOf(authenticateBy([keyOf(uri, { revokedAt: now }), keyOf(host)]))).to.equal('token_invalid');
   });
 
   it('refuses a key at the very moment of its expiry, and not before', async () => {
-    expect(await refusalOf(authenticateBy([keyOf(uri, { expiresAt: now })]))).to.equal('token_expired');
-    expect(await refusalOf(authenticateBy([keyOf(uri, { expiresAt: new Date(now.getTime() + 1) })]))).to.equal(
+    expect(await vaultCodeOf(authenticateBy([keyOf(uri, { expiresAt: now })]))).to.equal('token_expired');
+    expect(await vaultCodeOf(authenticateBy([keyOf(uri, { expiresAt: new Date(now.getTime() + 1) })]))).to.equal(
       undefined,
     );
   });
 
   it('refuses a certificate that has expired since its handshake', async () => {
-    expect(await refusalOf(authenticateBy([keyOf(uri)], certificateOf([uri], now)))).to.equal('token_expired');
+    expect(await vaultCodeOf(authenticateBy([keyOf(uri)], certificateOf([uri], now)))).to.equal('token_expired');
   });
 
   it('does not count beside a token, be it good or bad', async () => {
@@ -70,7 +70,7 @@ describe('certificateMethod', () => {
     const sent = { authorization: `Bearer ${token}` };
     expect(await authenticateBy(apiKeys, both, sent)).to.include({ name: 'billing', authentication: 'api_key' });
     for (const authorization of ['Bearer junk', `Bearer cof_${'u'.repeat(43)}`]) {
-      expect(await refusalOf(authenticateBy(apiKeys, both, { authorization }))).to.equal('token_invalid');
+      expect(await vaultCodeOf(authenticateBy(apiKeys, both, { authorization }))).to.equal('token_invalid');
     }
   });
 
@@ -89,7 +89,9 @@ describe('certificateMethod', () => {
   it('is not had by a token that contains the name', async () => {
     for (const text of [uri, `san:${uri}`, host]) {
       const headers = { authorization: `Bearer ${text}` };
-      expect(await refusalOf(authenticateBy([keyOf(uri)], certificateOf([]), headers)), text).to.equal('token_invalid');
+      expect(await vaultCodeOf(authenticateBy([keyOf(uri)], certificateOf([]), headers)), text).to.equal(
+        'token_invalid',
+      );
     }
   });
 });

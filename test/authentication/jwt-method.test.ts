@@ -16,7 +16,7 @@ import { documentBytesMax } from '../../src/authentication/oidc/issuer-documents
 import { ManualAccessChanges } from './manual-access-changes.ts';
 import { MemoryAccessStore, now } from './memory-access-store.ts';
 import { audience, newSigningKey, TestIssuer, type Claims, type TokenOptions } from './oidc/test-issuer.ts';
-import { refusalOf } from './refusal.ts';
+import { vaultCodeOf } from '../support/refusals.ts';
 
 const first = '018cc251-f400-7000-8000-00000000000a';
 const second = '018cc251-f400-7000-8000-00000000000b';
@@ -163,7 +163,7 @@ describe('jwtMethod', () => {
     };
     for (const [title, claims] of Object.entries(nothing)) {
       it(`is nothing to a token that names ${title}: it is refused`, async () => {
-        expect(await refusalOf(authenticateClaims(claims))).to.equal('token_invalid');
+        expect(await vaultCodeOf(authenticateClaims(claims))).to.equal('token_invalid');
       });
     }
   });
@@ -187,27 +187,27 @@ describe('jwtMethod', () => {
     for (const [title, claims] of Object.entries(invalid)) {
       it(`a token with ${title}`, async () => {
         const formatted = claims.iss === 'SLASH' ? { ...claims, iss: `${issuer.url}/` } : claims;
-        expect(await refusalOf(authenticateClaims(formatted))).to.equal('token_invalid');
+        expect(await vaultCodeOf(authenticateClaims(formatted))).to.equal('token_invalid');
       });
     }
 
     it('a token once it is over, but for a minute between the clocks', async () => {
-      expect(await refusalOf(authenticateClaims({ exp: seconds - 60 }))).to.equal('token_expired');
-      expect(await refusalOf(authenticateClaims({ exp: seconds - 59 }))).to.equal(undefined);
-      expect(await refusalOf(authenticateClaims({ nbf: seconds + 60, iat: seconds + 60 }))).to.equal(undefined);
+      expect(await vaultCodeOf(authenticateClaims({ exp: seconds - 60 }))).to.equal('token_expired');
+      expect(await vaultCodeOf(authenticateClaims({ exp: seconds - 59 }))).to.equal(undefined);
+      expect(await vaultCodeOf(authenticateClaims({ nbf: seconds + 60, iat: seconds + 60 }))).to.equal(undefined);
     });
 
     it('a forged token without revealing that it has expired', async () => {
       const forger = await newSigningKey('first');
-      expect(await refusalOf(authenticateClaims({ exp: seconds - 600 }, { key: forger }))).to.equal('token_invalid');
+      expect(await vaultCodeOf(authenticateClaims({ exp: seconds - 600 }, { key: forger }))).to.equal('token_invalid');
     });
 
     it('a token of another type, such as one that ends a session', async () => {
       for (const typ of ['logout+jwt', 'secevent+jwt', 'dpop+jwt', '']) {
-        expect(await refusalOf(authenticateClaims({}, { header: { typ } })), typ).to.equal('token_invalid');
+        expect(await vaultCodeOf(authenticateClaims({}, { header: { typ } })), typ).to.equal('token_invalid');
       }
       for (const typ of ['JWT', 'AT+JWT', 'application/at+jwt', undefined]) {
-        expect(await refusalOf(authenticateClaims({}, { header: { typ } })), typ).to.equal(undefined);
+        expect(await vaultCodeOf(authenticateClaims({}, { header: { typ } })), typ).to.equal(undefined);
       }
     });
 
@@ -219,7 +219,7 @@ describe('jwtMethod', () => {
         aud: audience,
         exp: seconds + 9,
       });
-      expect(await refusalOf(authenticate(unsecured.encode()))).to.equal('token_invalid');
+      expect(await vaultCodeOf(authenticate(unsecured.encode()))).to.equal('token_invalid');
       expect(issuer.paths).to.deep.equal([]);
     });
 
@@ -228,14 +228,14 @@ describe('jwtMethod', () => {
       const [header, payload, signature = ''] = token.split('.');
       const changed = (signature.startsWith('A') ? 'B' : 'A') + signature.slice(1);
       for (const forged of [`${header}.${payload}.`, `${header}.${payload}.${changed}`]) {
-        expect(await refusalOf(authenticate(forged))).to.equal('token_invalid');
+        expect(await vaultCodeOf(authenticate(forged))).to.equal('token_invalid');
       }
     });
 
     it('a token whose claims were changed', async () => {
       const [header, , signature] = (await issuer.sign(granted, now)).split('.');
       const [, payload] = (await issuer.sign({ ...granted, coffer_role: 'ADMIN' }, now)).split('.');
-      expect(await refusalOf(authenticate(`${header}.${payload}.${signature}`))).to.equal('token_invalid');
+      expect(await vaultCodeOf(authenticate(`${header}.${payload}.${signature}`))).to.equal('token_invalid');
     });
 
     it('a MAC whose key is the public key of the issuer', async () => {
@@ -248,7 +248,7 @@ describe('jwtMethod', () => {
       const forged = await new SignJWT(payload)
         .setProtectedHeader({ alg: 'HS256', kid: 'rsa', typ: 'at+jwt' })
         .sign(new TextEncoder().encode(pem));
-      expect(await refusalOf(authenticate(forged))).to.equal('token_invalid');
+      expect(await vaultCodeOf(authenticate(forged))).to.equal('token_invalid');
     });
 
     it('a MAC even where the key set holds its key', async () => {
@@ -256,13 +256,13 @@ describe('jwtMethod', () => {
       issuer.keys = [{ kty: 'oct', kid: 'mac', k: secret.toString('base64url'), alg: 'HS256' }];
       const payload = { ...granted, sub: 'alice', iss: issuer.url, aud: audience, exp: seconds + 300 };
       const forged = await new SignJWT(payload).setProtectedHeader({ alg: 'HS256', kid: 'mac' }).sign(secret);
-      expect(await refusalOf(authenticate(forged))).to.equal('token_invalid');
+      expect(await vaultCodeOf(authenticate(forged))).to.equal('token_invalid');
     });
 
     it('an algorithm that is not on the list', async () => {
       const key = await newSigningKey('es512', 'ES512');
       issuer.use(key);
-      expect(await refusalOf(authenticateClaims({}))).to.equal('token_invalid');
+      expect(await vaultCodeOf(authenticateClaims({}))).to.equal('token_invalid');
     });
 
     it('a key that the token contains, or names where to fetch', async () => {
@@ -276,10 +276,10 @@ describe('jwtMethod', () => {
         { x5c: [Buffer.from('certificate').toString('base64')] },
       ];
       for (const header of headers) {
-        expect(await refusalOf(authenticateClaims({}, { key: forger, header }))).to.equal('token_invalid');
-        expect(await refusalOf(authenticateClaims({}, { key: forger, header: { ...header, kid: 'first' } }))).to.equal(
-          'token_invalid',
-        );
+        expect(await vaultCodeOf(authenticateClaims({}, { key: forger, header }))).to.equal('token_invalid');
+        expect(
+          await vaultCodeOf(authenticateClaims({}, { key: forger, header: { ...header, kid: 'first' } })),
+        ).to.equal('token_invalid');
       }
       expect(elsewhere.paths).to.deep.equal([]);
     });
@@ -287,7 +287,7 @@ describe('jwtMethod', () => {
     it('key ids that are made up', async () => {
       const forger = await newSigningKey('forger');
       for (const kid of ['', '../../keys', '__proto__', "' or 1=1 --", 'http://127.0.0.1/keys', 'é'.repeat(1_000)]) {
-        expect(await refusalOf(authenticateClaims({}, { key: forger, header: { kid } })), kid).to.equal(
+        expect(await vaultCodeOf(authenticateClaims({}, { key: forger, header: { kid } })), kid).to.equal(
           'token_invalid',
         );
       }
@@ -297,28 +297,28 @@ describe('jwtMethod', () => {
       const token = await issuer.sign(granted, now);
       const [, payload, signature] = token.split('.');
       const header = Buffer.from(JSON.stringify({ alg: 'ES256', kid: 'first', crit: ['exp'], exp: 1 }));
-      expect(await refusalOf(authenticate(`${header.toString('base64url')}.${payload}.${signature}`))).to.equal(
+      expect(await vaultCodeOf(authenticate(`${header.toString('base64url')}.${payload}.${signature}`))).to.equal(
         'token_invalid',
       );
     });
 
     for (const token of ['a.b.c', '...', 'a.b.', 'eyJ.eyJ.x', `${'a'.repeat(600)}.b.c`]) {
       it(`what looks like a token and is none: ${token.slice(0, 20)}`, async () => {
-        expect(await refusalOf(authenticate(token))).to.equal('token_invalid');
+        expect(await vaultCodeOf(authenticate(token))).to.equal('token_invalid');
       });
     }
 
     it('a token of more than 16 KiB', async () => {
       const token = await issuer.sign({ ...granted, padding: 'x'.repeat(12_500) }, now);
       expect(token.length).to.be.greaterThan(16_384);
-      expect(await refusalOf(authenticate(token))).to.equal('token_invalid');
+      expect(await vaultCodeOf(authenticate(token))).to.equal('token_invalid');
       const shorter = await issuer.sign({ ...granted, padding: 'x'.repeat(8_000) }, now);
-      expect(await refusalOf(authenticate(shorter))).to.equal(undefined);
+      expect(await vaultCodeOf(authenticate(shorter))).to.equal(undefined);
     });
 
     it('every token where no issuer is configured', async () => {
       authenticator = new Authenticator({ store: new MemoryAccessStore({}), clock: { now: () => now } });
-      expect(await refusalOf(authenticateClaims({}))).to.equal('token_invalid');
+      expect(await vaultCodeOf(authenticateClaims({}))).to.equal('token_invalid');
     });
   });
 
@@ -352,7 +352,7 @@ describe('jwtMethod', () => {
       issuer.use(await newSigningKey('second'));
       advance(keysCooldownMs);
       await authenticateClaims({});
-      expect(await refusalOf(authenticateClaims({}, { key: old }))).to.equal('token_invalid');
+      expect(await vaultCodeOf(authenticateClaims({}, { key: old }))).to.equal('token_invalid');
     });
 
     it('that it has just begun to use are fetched at once', async () => {
@@ -365,7 +365,7 @@ describe('jwtMethod', () => {
       const forger = await newSigningKey('forger');
       const spam = async (): Promise<void> => {
         for (const kid of ['a', 'b', 'c', 'd', 'e', 'second']) {
-          await refusalOf(authenticateClaims({}, { key: forger, header: { kid } }));
+          await vaultCodeOf(authenticateClaims({}, { key: forger, header: { kid } }));
         }
       };
       await spam();
@@ -382,10 +382,10 @@ describe('jwtMethod', () => {
       const unnamed = { header: { kid: undefined } };
       expect(await authenticateClaims({}, unnamed)).to.include({ name: 'alice' });
       const forged = { ...unnamed, key: await newSigningKey('second') };
-      expect(await refusalOf(authenticateClaims({}, forged))).to.equal('token_invalid');
+      expect(await vaultCodeOf(authenticateClaims({}, forged))).to.equal('token_invalid');
       issuer.use(await newSigningKey('second'));
       expect(await authenticateClaims({}, unnamed)).to.include({ name: 'alice' });
-      await refusalOf(authenticateClaims({}, forged));
+      await vaultCodeOf(authenticateClaims({}, forged));
       issuer.use(await newSigningKey('third'));
       advance(await retryAfterOf(authenticateClaims({}, unnamed)));
       expect(await authenticateClaims({}, unnamed)).to.include({ name: 'alice' });
@@ -395,7 +395,7 @@ describe('jwtMethod', () => {
       await authenticateClaims({});
       const forger = await newSigningKey('forger');
       for (const claims of [{ iss: 'https://other.example' }, { exp: seconds - 61 }, { exp: 'never' }]) {
-        expect(await refusalOf(authenticateClaims(claims, { key: forger }))).to.equal('token_invalid');
+        expect(await vaultCodeOf(authenticateClaims(claims, { key: forger }))).to.equal('token_invalid');
       }
       expect(issuer.paths.filter((path) => path === '/keys')).to.have.lengthOf(1);
     });
@@ -412,7 +412,7 @@ describe('jwtMethod', () => {
       const forger = await newSigningKey('forger');
       const spam = async (): Promise<number> => {
         for (let kid = 0; kid < 20; kid += 1) {
-          await refusalOf(authenticateClaims({}, { key: forger, header: { kid: `made-up ${kid}` } }));
+          await vaultCodeOf(authenticateClaims({}, { key: forger, header: { kid: `made-up ${kid}` } }));
         }
         return issuer.paths.filter((path) => path === '/keys').length;
       };
@@ -432,7 +432,7 @@ describe('jwtMethod', () => {
       advance(keysUsableMs - 1);
       expect(await authenticate(token)).to.include({ name: 'alice' });
       advance(keysCooldownMs);
-      expect(await refusalOf(authenticate(token))).to.equal('unavailable');
+      expect(await vaultCodeOf(authenticate(token))).to.equal('unavailable');
     });
 
     it('are renewed when they are old, without anybody waiting for it', async () => {
@@ -467,7 +467,7 @@ describe('jwtMethod', () => {
     for (const change of [{ use: 'enc' }, { key_ops: ['deriveBits'] }, { alg: 'ES384' }]) {
       it(`that are for something else sign nothing: ${JSON.stringify(change)}`, async () => {
         issuer.keys = [{ ...issuer.key.jwk, ...change }];
-        expect(await refusalOf(authenticateClaims({}))).to.equal('token_invalid');
+        expect(await vaultCodeOf(authenticateClaims({}))).to.equal('token_invalid');
       });
     }
 
@@ -476,7 +476,7 @@ describe('jwtMethod', () => {
       issuer.keys = [{ kty: 'RSA', kid: 'weak', n: 'AQAB', e: 'AQAB', alg: 'RS256' }];
       const [, payload, signature] = (await issuer.sign(granted, now, { key })).split('.');
       const header = Buffer.from(JSON.stringify({ alg: 'RS256', kid: 'weak' })).toString('base64url');
-      expect(await refusalOf(authenticate(`${header}.${payload}.${signature}`))).to.equal('token_invalid');
+      expect(await vaultCodeOf(authenticate(`${header}.${payload}.${signature}`))).to.equal('token_invalid');
       expect(warnings.join()).to.include('damaged or too weak');
     });
   });
@@ -486,10 +486,10 @@ describe('jwtMethod', () => {
       const token = await issuer.sign(granted, now);
       const { port } = new URL(issuer.url);
       await issuer.stop();
-      expect(await refusalOf(authenticate(token))).to.equal('unavailable');
+      expect(await vaultCodeOf(authenticate(token))).to.equal('unavailable');
       await issuer.listen(Number(port));
       // It is not asked again at once.
-      expect(await refusalOf(authenticate(token))).to.equal('unavailable');
+      expect(await vaultCodeOf(authenticate(token))).to.equal('unavailable');
       advance(keysCooldownMs);
       expect(await authenticate(token)).to.include({ name: 'alice' });
       expect(warnings, warnings.join()).to.have.lengthOf(1);
@@ -508,7 +508,7 @@ describe('jwtMethod', () => {
     for (const [title, document] of Object.entries(broken)) {
       it(`${title} is not believed`, async () => {
         issuer.override = (_, response) => response.end(document());
-        expect(await refusalOf(authenticateClaims({}))).to.equal('unavailable');
+        expect(await vaultCodeOf(authenticateClaims({}))).to.equal('unavailable');
         expect(issuer.paths).to.have.lengthOf(1);
         expect(warnings.join()).not.to.include('secret');
       });
@@ -516,7 +516,7 @@ describe('jwtMethod', () => {
 
     it('whose key set is huge is not believed', async () => {
       issuer.keys = Array.from({ length: 3_000 }, (_, index) => ({ ...issuer.key.jwk, kid: String(index) }));
-      expect(await refusalOf(authenticateClaims({}))).to.equal('unavailable');
+      expect(await vaultCodeOf(authenticateClaims({}))).to.equal('unavailable');
     });
 
     it('whose key set never ends is let go of', async () => {
@@ -531,7 +531,7 @@ describe('jwtMethod', () => {
         response.once('close', () => closed.resolve());
         feed();
       };
-      expect(await refusalOf(authenticateClaims({}))).to.equal('unavailable');
+      expect(await vaultCodeOf(authenticateClaims({}))).to.equal('unavailable');
       await closed.promise;
     });
 
@@ -539,7 +539,7 @@ describe('jwtMethod', () => {
       await using elsewhere = await TestIssuer.start();
       issuer.override = (request, response) =>
         response.writeHead(302, { location: `${elsewhere.url}${request.url}` }).end();
-      expect(await refusalOf(authenticateClaims({}))).to.equal('unavailable');
+      expect(await vaultCodeOf(authenticateClaims({}))).to.equal('unavailable');
       expect(elsewhere.paths).to.deep.equal([]);
     });
   });

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { sessionMethod } from '../../src/authentication/lookup-methods.ts';
 import type { Session } from '../../src/vault/identity/identity.ts';
 import { clock, MemoryAccessStore, now, someSession, someUser } from './memory-access-store.ts';
-import { refusalOf } from './refusal.ts';
+import { vaultCodeOf } from '../support/refusals.ts';
 
 const token = `fn_sess_${'0a'.repeat(32)}`;
 const signal = new AbortController().signal;
@@ -34,8 +34,8 @@ describe('sessionMethod', () => {
   });
 
   it('refuses a session at the very moment of its expiry, and not before', async () => {
-    expect(await refusalOf(authenticateBy({ expiresAt: now }))).to.equal('token_expired');
-    expect(await refusalOf(authenticateBy({ expiresAt: new Date(now.getTime() + 1) }))).to.equal(undefined);
+    expect(await vaultCodeOf(authenticateBy({ expiresAt: now }))).to.equal('token_expired');
+    expect(await vaultCodeOf(authenticateBy({ expiresAt: new Date(now.getTime() + 1) }))).to.equal(undefined);
   });
 
   it('refuses a session that was ended', async () => {
@@ -44,13 +44,13 @@ describe('sessionMethod', () => {
       { store: new MemoryAccessStore({ user, memberships }), clock },
       signal,
     );
-    expect(await refusalOf(proving)).to.equal('token_invalid');
+    expect(await vaultCodeOf(proving)).to.equal('token_invalid');
   });
 
   it('refuses the session of a user who was deactivated', async () => {
     const deactivated = someUser({ deactivatedAt: now });
     const store = new MemoryAccessStore({ user: deactivated, memberships, sessions: [someSession(token)] });
-    expect(await refusalOf(sessionMethod.authenticate(token, { store, clock }, signal))).to.equal('token_invalid');
+    expect(await vaultCodeOf(sessionMethod.authenticate(token, { store, clock }, signal))).to.equal('token_invalid');
   });
 
   it('accepts fn_sess_ and 64 lower-case hex digits, and nothing else', () => {

@@ -10,12 +10,13 @@ import { parseOptions, parseTimeOption } from '../../src/commands/options.ts';
 import { UsageError } from '../../src/commands/usage.ts';
 import { readConfig } from '../../src/start/read-config.ts';
 import { StopRequests } from '../../src/start/stop-requests.ts';
-import { newEvent, rejectionOf } from '../store/fixtures.ts';
+import { newEvent } from '../store/fixtures.ts';
 import { newChain } from '../audit/fixtures.ts';
 import { runCoffer } from '../support/coffer-process.ts';
 import { startCoffer, type TestCoffer } from '../support/coffer.ts';
 import type { JsonObject } from '../../src/vault/json.ts';
 import { parseObject, textOf } from '../support/json.ts';
+import { rejectionOf } from '../support/refusals.ts';
 
 describe('the commands for the audit trail', () => {
   let coffer: TestCoffer;

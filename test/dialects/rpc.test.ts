@@ -5,6 +5,7 @@ import { CredentialService as MieltoService } from '../../gen/mielto/v1/credenti
 import { CredentialService as MiniflowService } from '../../gen/miniflow/v1/credential_service_pb.ts';
 import { CredentialService as ScaleService } from '../../gen/scale/v5/credential_service_pb.ts';
 import { startCoffer, type TestCoffer } from '../support/coffer.ts';
+import { refusalOf } from '../support/refusals.ts';
 
 const transports: Record<string, (baseUrl: string) => Transport> = {
   gRPC: (baseUrl) => createGrpcTransport({ baseUrl }),
@@ -12,13 +13,6 @@ const transports: Record<string, (baseUrl: string) => Transport> = {
   'Connect over HTTP/1.1': (baseUrl) => createConnectTransport({ baseUrl, httpVersion: '1.1' }),
   'Connect over HTTP/2': (baseUrl) => createConnectTransport({ baseUrl, httpVersion: '2' }),
 };
-
-async function refusalOf(work: Promise<unknown>): Promise<ConnectError> {
-  return work.then(
-    () => expect.fail('was not refused'),
-    (error: unknown) => ConnectError.from(error),
-  );
-}
 
 describe('mielto, scale and miniflow', () => {
   let coffer: TestCoffer;
@@ -57,7 +51,7 @@ describe('mielto, scale and miniflow', () => {
         const request = { type: 'key', name: `By ${protocol}`, payload: 'p', credentialMetadata: { a: 1 } };
         const { credential } = await client.createCredential(request, { headers });
         expect(credential).to.deep.include({ object: 'credential', type: 'key', credentialMetadata: { a: 1 } });
-        const refusal = await refusalOf(client.createCredential(request, { headers }));
+        const refusal = await refusalOf(client.createCredential(request, { headers }), ConnectError);
         expect(refusal.code).to.equal(Code.AlreadyExists);
       });
 
@@ -75,9 +69,12 @@ describe('mielto, scale and miniflow', () => {
         expect(listed.credentials.map(({ id }) => id)).to.deep.equal([target.credentialId]);
         expect((await client.deleteCredential(target, { headers })).credential).to.include({ label });
         const refusals = [
-          await refusalOf(client.getCredential(target, { headers })),
-          await refusalOf(client.listCredentials({ limit: 1_001 }, { headers })),
-          await refusalOf(client.listCredentials({}, { headers: { ...headers, 'x-workspace-id': 'WSP-1' } })),
+          await refusalOf(client.getCredential(target, { headers }), ConnectError),
+          await refusalOf(client.listCredentials({ limit: 1_001 }, { headers }), ConnectError),
+          await refusalOf(
+            client.listCredentials({}, { headers: { ...headers, 'x-workspace-id': 'WSP-1' } }),
+            ConnectError,
+          ),
         ];
         expect(refusals.map(({ code }) => code)).to.deep.equal([
           Code.NotFound,
@@ -103,9 +100,12 @@ describe('mielto, scale and miniflow', () => {
         const deleted = await client.deleteCredential(target, { headers });
         expect(deleted).to.include({ id: target.credentialId, deleted: true, object: 'credential.deleted' });
         const refusals = [
-          await refusalOf(client.getSecretByName({ name }, { headers })),
-          await refusalOf(client.listCredentials({ startingAfter: 'x' }, { headers })),
-          await refusalOf(client.getSecret(target, { headers: { ...headers, 'x-selected-account-id': 'WSP-1' } })),
+          await refusalOf(client.getSecretByName({ name }, { headers }), ConnectError),
+          await refusalOf(client.listCredentials({ startingAfter: 'x' }, { headers }), ConnectError),
+          await refusalOf(
+            client.getSecret(target, { headers: { ...headers, 'x-selected-account-id': 'WSP-1' } }),
+            ConnectError,
+          ),
         ];
         expect(refusals.map(({ code }) => code)).to.deep.equal([
           Code.NotFound,
@@ -130,7 +130,10 @@ describe('mielto, scale and miniflow', () => {
 
         const deactivated = await client.deactivateCredential(target, { headers });
         expect(deactivated).to.include({ success: true, isActive: false });
-        const inactive = await refusalOf(client.getCredential({ ...target, includeSecret: true }, { headers }));
+        const inactive = await refusalOf(
+          client.getCredential({ ...target, includeSecret: true }, { headers }),
+          ConnectError,
+        );
         expect(inactive.code).to.equal(Code.FailedPrecondition);
         expect(await client.activateCredential(target, { headers })).to.include({ success: true, isActive: true });
 
@@ -140,7 +143,7 @@ describe('mielto, scale and miniflow', () => {
 
         const deleted = await client.deleteCredential(target, { headers });
         expect(deleted).to.include({ success: true, deletedId: credentialId });
-        const absent = await refusalOf(client.getCredential(target, { headers }));
+        const absent = await refusalOf(client.getCredential(target, { headers }), ConnectError);
         expect(absent.code).to.equal(Code.NotFound);
       });
 
@@ -153,17 +156,20 @@ describe('mielto, scale and miniflow', () => {
 
       it('refuse what their rules refuse, what is blank, and unknown callers', async () => {
         const scale = createClient(ScaleService, transport);
-        const unfit = await refusalOf(scale.createCredential({ type: 'key', payload: 'sk-shown' }, { headers }));
+        const unfit = await refusalOf(
+          scale.createCredential({ type: 'key', payload: 'sk-shown' }, { headers }),
+          ConnectError,
+        );
         expect(unfit.code).to.equal(Code.InvalidArgument);
         expect(unfit.message).to.include('name').and.not.include('sk-shown');
 
         const miniflow = createClient(MiniflowService, transport);
         const blank = { workspaceId, name: ' ', apiKey: 'sk-shown', provider: 'openai' };
-        const refused = await refusalOf(miniflow.createApiKeyCredential(blank, { headers }));
+        const refused = await refusalOf(miniflow.createApiKeyCredential(blank, { headers }), ConnectError);
         expect(refused.code).to.equal(Code.InvalidArgument);
         expect(refused.rawMessage).to.equal('Credential name cannot be empty');
 
-        const unknown = await refusalOf(createClient(MieltoService, transport).createCredential({}));
+        const unknown = await refusalOf(createClient(MieltoService, transport).createCredential({}), ConnectError);
         expect(unknown.code).to.equal(Code.Unauthenticated);
       });
     });

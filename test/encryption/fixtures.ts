@@ -8,6 +8,7 @@ import { WorkspaceKeys, type WorkspaceKeysOptions } from '../../src/encryption/w
 import { VaultError } from '../../src/vault/errors.ts';
 import type { Clock } from '../../src/vault/time.ts';
 import type { KeyStore, StoredKeyring, WrappedWorkspaceKey } from '../../src/vault/workspaces/ports.ts';
+import { rejectionOf } from '../support/refusals.ts';
 
 export const workspaceId = '018cc251-f400-7a00-8000-000000000001';
 export const otherWorkspaceId = '018cc251-f400-7a00-8000-000000000002';
@@ -130,16 +131,6 @@ export function reasonOf(error: unknown): UnreadableReason {
   const genuine = error instanceof VaultError && error.code === 'secret_unreadable';
   if (genuine && error.cause instanceof UnreadableError) return error.cause.reason;
   throw error;
-}
-
-/** What a promise was rejected with; undefined where it was fulfilled. */
-export async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
-  try {
-    await promise;
-  } catch (error) {
-    return error;
-  }
-  return undefined;
 }
 
 /** The bytes with each one of them changed in turn. */

@@ -10,7 +10,8 @@ import type { Keyring } from '../../src/encryption/keyring.ts';
 import { RandomPool } from '../../src/encryption/random.ts';
 import { loadSodium } from '../../src/encryption/sodium.ts';
 import type { StoredKeyring } from '../../src/vault/workspaces/ports.ts';
-import { changedOnes, cutOnes, MemoryKeyStore, rejectionOf, StandingClock } from './fixtures.ts';
+import { changedOnes, cutOnes, MemoryKeyStore, StandingClock } from './fixtures.ts';
+import { rejectionOf } from '../support/refusals.ts';
 
 const random = new RandomPool();
 const key: MasterKeySource = { kind: 'key', key: new Uint8Array(32).fill(1) };

@@ -10,10 +10,10 @@ import {
   otherWorkspaceId,
   reasonFor,
   refusalOf,
-  rejectionOf,
   watchedInstance,
   workspaceId,
 } from './fixtures.ts';
+import { rejectionOf } from '../support/refusals.ts';
 
 const identity = { workspaceId, credentialId, version: 1 };
 const otherIdentity = { ...identity, workspaceId: otherWorkspaceId };

@@ -12,10 +12,10 @@ import {
   newInstance,
   otherWorkspaceId,
   reasonFor,
-  rejectionOf,
   workspaceId,
   type Instance,
 } from './fixtures.ts';
+import { rejectionOf } from '../support/refusals.ts';
 
 const identity = { workspaceId, credentialId, version: 1 };
 const secret = new Secret({ api_key: 'a' });

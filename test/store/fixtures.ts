@@ -271,14 +271,6 @@ export async function ping(database: Database, signal?: AbortSignal): Promise<vo
   await database.query({ name: 'ping', text: 'select 1', values: [] }, signal);
 }
 
-/** What a promise was rejected with; undefined where it was not. */
-export async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
-  return promise.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-}
-
 /** Asks again until the answer is yes; mocha's timeout ends the patience. */
 export async function until(question: () => Promise<boolean>): Promise<void> {
   while (!(await question()));

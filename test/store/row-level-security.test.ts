@@ -9,11 +9,11 @@ import {
   newCredential,
   newId,
   openTestStores,
-  rejectionOf,
   setUpInstance,
   until,
   type TestStores,
 } from './fixtures.ts';
+import { rejectionOf } from '../support/refusals.ts';
 
 const tenantTables = ['credential', 'credential_version', 'workspace_key'];
 

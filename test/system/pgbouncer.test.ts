@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { chooseAccount } from '../../src/embedded/account.ts';
 import { explainError } from '../../src/start/explain-error.ts';
-import { rejectionOf } from '../store/fixtures.ts';
 import { startCoffer } from '../support/coffer.ts';
 import { requireProgram } from '../support/optional-program.ts';
 import { freePort } from '../support/postgres-server.ts';
 import { sharedPostgres, type TestDatabase } from '../support/postgres.ts';
+import { rejectionOf } from '../support/refusals.ts';
 
 const program = '/usr/sbin/pgbouncer';
 const credentials = '/v1/workspaces/default/credentials';

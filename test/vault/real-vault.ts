@@ -17,6 +17,7 @@ import { UsageRecorder } from '../../src/vault/usage/usage-recorder.ts';
 import { WorkspaceDirectory } from '../../src/vault/workspaces/workspaces.ts';
 import { StandingClock } from '../encryption/fixtures.ts';
 import { sharedPostgres } from '../support/postgres.ts';
+import { refusalOf as refusalOfClass } from '../support/refusals.ts';
 
 /** The vault over a database and keys of its own. */
 export interface RealVault {
@@ -107,14 +108,8 @@ export function callIn(workspaceId: string, grant: Partial<Grant> = {}, dialect 
 }
 
 /** What a call is refused with; fails where it is not refused, or fails in another way. */
-export async function refusalOf(answer: Promise<unknown>): Promise<VaultError> {
-  try {
-    await answer;
-  } catch (error) {
-    if (error instanceof VaultError) return error;
-    throw error;
-  }
-  throw new Error('nothing was refused');
+export function refusalOf(answer: Promise<unknown>): Promise<VaultError> {
+  return refusalOfClass(answer, VaultError);
 }
 
 /** What a create chooses, but for what the test says. */

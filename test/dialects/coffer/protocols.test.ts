@@ -1,5 +1,5 @@
 import type { JsonObject } from '@bufbuild/protobuf';
-import { Code, ConnectError, createClient, type Transport } from '@connectrpc/connect';
+import { Code, createClient, type Transport } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
 import { expect } from 'chai';
 import { AccessService } from '../../../gen/coffer/v1/access_service_pb.ts';
@@ -9,6 +9,7 @@ import { Grant_Role } from '../../../gen/coffer/v1/grant_pb.ts';
 import { SecretService } from '../../../gen/coffer/v1/secret_service_pb.ts';
 import { WorkspaceService } from '../../../gen/coffer/v1/workspace_service_pb.ts';
 import { startCoffer, type TestCoffer } from '../../support/coffer.ts';
+import { connectCodeOf } from '../../support/refusals.ts';
 
 const transports: Record<string, (baseUrl: string) => Transport> = {
   gRPC: (baseUrl) => createGrpcTransport({ baseUrl }),
@@ -63,7 +64,9 @@ describe('coffer.v1 over its protocols', () => {
         expect(inactive.credential?.state).to.equal(Credential_State.INACTIVE);
         const deleted = await vault.deleteCredential({ workspaceId, credentialId }, options);
         expect(deleted.credential?.state).to.equal(Credential_State.DELETED);
-        expect(await codeOf(vault.getCredential({ workspaceId, credentialId }, options))).to.equal(Code.NotFound);
+        expect(await connectCodeOf(vault.getCredential({ workspaceId, credentialId }, options))).to.equal(
+          Code.NotFound,
+        );
       });
 
       it('manages workspaces and keys', async () => {
@@ -80,7 +83,7 @@ describe('coffer.v1 over its protocols', () => {
         const listed = await holder.workspaces.listWorkspaces({}, holder.options);
         expect(listed.workspaces.map(({ name }) => name)).to.deep.equal(['prod']);
         await access.revokeApiKey({ workspaceId, apiKeyId: apiKey?.id ?? '' }, options);
-        expect(await codeOf(holder.access.whoAmI({}, holder.options))).to.equal(Code.Unauthenticated);
+        expect(await connectCodeOf(holder.access.whoAmI({}, holder.options))).to.equal(Code.Unauthenticated);
       });
 
       it('keeps a secret of 20 levels, and refuses one of 200', async () => {
@@ -92,7 +95,7 @@ describe('coffer.v1 over its protocols', () => {
         expect((await revealer.revealSecret(target, options)).secret).to.deep.equal(kept);
         const refused = vault.createCredential({ ...request, secret: nested(200) }, options);
         // Binary that nests too deep can't be read, which Connect and gRPC call internal.
-        expect(await codeOf(refused)).to.be.oneOf([Code.InvalidArgument, Code.Internal]);
+        expect(await connectCodeOf(refused)).to.be.oneOf([Code.InvalidArgument, Code.Internal]);
       });
 
       it('refuses with the codes that REST refuses with', async () => {
@@ -104,19 +107,25 @@ describe('coffer.v1 over its protocols', () => {
         const viewer = connect(createTransport, await coffer.issueKey({ role: 'VIEWER' }));
         await vault.deactivateCredential(existing, options);
         const codes = {
-          absent: await codeOf(vault.getCredential({ workspaceId, credentialId }, options)),
-          'of an absent workspace': await codeOf(
+          absent: await connectCodeOf(vault.getCredential({ workspaceId, credentialId }, options)),
+          'of an absent workspace': await connectCodeOf(
             vault.getCredential({ ...existing, workspaceId: credentialId }, options),
           ),
-          'without a workspace': await codeOf(vault.getCredential({ credentialId: existing.credentialId }, options)),
-          'without a name': await codeOf(vault.createCredential({ workspaceId, credential: {}, secret }, options)),
-          'without a secret': await codeOf(vault.createCredential({ workspaceId, credential: { name: 'n' } }, options)),
-          'a negative page': await codeOf(vault.listCredentials({ workspaceId, pageSize: -1 }, options)),
-          'a stale etag': await codeOf(vault.deleteCredential({ ...existing, etag: '7' }, options)),
-          inactive: await codeOf(revealer.revealSecret(existing, options)),
-          'without the permission': await codeOf(viewer.revealer.revealSecret(existing, viewer.options)),
-          'without a token': await codeOf(vault.getCredential(existing)),
-          'with a wrong token': await codeOf(
+          'without a workspace': await connectCodeOf(
+            vault.getCredential({ credentialId: existing.credentialId }, options),
+          ),
+          'without a name': await connectCodeOf(
+            vault.createCredential({ workspaceId, credential: {}, secret }, options),
+          ),
+          'without a secret': await connectCodeOf(
+            vault.createCredential({ workspaceId, credential: { name: 'n' } }, options),
+          ),
+          'a negative page': await connectCodeOf(vault.listCredentials({ workspaceId, pageSize: -1 }, options)),
+          'a stale etag': await connectCodeOf(vault.deleteCredential({ ...existing, etag: '7' }, options)),
+          inactive: await connectCodeOf(revealer.revealSecret(existing, options)),
+          'without the permission': await connectCodeOf(viewer.revealer.revealSecret(existing, viewer.options)),
+          'without a token': await connectCodeOf(vault.getCredential(existing)),
+          'with a wrong token': await connectCodeOf(
             vault.getCredential(existing, { headers: { authorization: `Bearer cof_${'x'.repeat(43)}` } }),
           ),
         };
@@ -157,11 +166,3 @@ function nested(levels: number): JsonObject {
 }
 
 /** The code that a call fails with; undefined where it does not. */
-async function codeOf(call: Promise<unknown>): Promise<Code | undefined> {
-  try {
-    await call;
-    return undefined;
-  } catch (error) {
-    return ConnectError.from(error).code;
-  }
-}

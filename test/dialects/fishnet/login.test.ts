@@ -1,20 +1,14 @@
-import { Code, ConnectError, createClient } from '@connectrpc/connect';
+import { Code, createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { expect } from 'chai';
 import { request } from 'node:http';
 import { Client } from 'pg';
 import { AuthService } from '../../../gen/fishnet/v1/auth_service_pb.ts';
 import { startCoffer, type TestCoffer } from '../../support/coffer.ts';
+import { connectCodeOf } from '../../support/refusals.ts';
 
 const password = 'correct horse';
 const start = new Date('2024-01-01T00:00:00Z');
-
-async function codeOf(call: Promise<unknown>): Promise<Code | undefined> {
-  return call.then(
-    () => undefined,
-    (error: unknown) => ConnectError.from(error).code,
-  );
-}
 
 describe('fishnet: /api/auth', () => {
   let coffer: TestCoffer;
@@ -267,9 +261,9 @@ describe('fishnet: /api/auth', () => {
     const bad = { authorization: 'Bearer nonsense' };
     expect(await client.getStatus({}, { headers: bad })).to.include({ initialized: false, authenticated: false });
     await client.setUp({ password, confirm: password }, { headers: bad });
-    expect(await codeOf(client.setUp({ password, confirm: password }))).to.equal(Code.AlreadyExists);
-    expect(await codeOf(client.login({ password: 'wrong' }))).to.equal(Code.Unauthenticated);
-    expect(await codeOf(client.logout({}, { headers: bad }))).to.equal(Code.Unauthenticated);
+    expect(await connectCodeOf(client.setUp({ password, confirm: password }))).to.equal(Code.AlreadyExists);
+    expect(await connectCodeOf(client.login({ password: 'wrong' }))).to.equal(Code.Unauthenticated);
+    expect(await connectCodeOf(client.logout({}, { headers: bad }))).to.equal(Code.Unauthenticated);
     const { token, expiresAt } = await client.login({ password });
     expect(expiresAt?.seconds).to.equal(BigInt(start.getTime() / 1_000 + 4 * 60 * 60));
     const headers = { authorization: `Bearer ${token}` };

@@ -4,13 +4,7 @@ import type { JsonObject } from '../../../src/vault/json.ts';
 import { startCoffer, type TestCoffer } from '../../support/coffer.ts';
 import { memberOf, textOf } from '../../support/json.ts';
 import { GeneratedClient, StatusError, type ClientOptions } from './generated-client.ts';
-
-async function refusalOf(work: Promise<unknown>): Promise<StatusError> {
-  return work.then(
-    () => expect.fail('was not refused'),
-    (error: unknown) => (error instanceof StatusError ? error : expect.fail(String(error))),
-  );
-}
+import { refusalOf } from '../../support/refusals.ts';
 
 async function namesOf(list: AsyncIterable<JsonObject>): Promise<string[]> {
   const names = [];
@@ -55,8 +49,8 @@ describe("scale's generated SDK", () => {
     expect(await sdk.retrieveSecretByName(name)).to.deep.equal({ result: 'second', object: 'credential.secret' });
 
     expect(await sdk.delete(id)).to.deep.equal({ id, deleted: true, object: 'credential.deleted' });
-    expect((await refusalOf(sdk.retrieve(id))).status).to.equal(404);
-    expect((await refusalOf(sdk.delete(id))).status).to.equal(404);
+    expect((await refusalOf(sdk.retrieve(id), StatusError)).status).to.equal(404);
+    expect((await refusalOf(sdk.delete(id), StatusError)).status).to.equal(404);
   });
 
   it('finds by a name that reads like a route, or needs escaping', async () => {
@@ -91,7 +85,7 @@ describe("scale's generated SDK", () => {
     const sdk = client({ onRetry: async (status) => void retries.push(status) });
     const body = { type: 'key', name: 'Taken', payload: 'kept' };
     const created = await sdk.create(body);
-    const refusal = await refusalOf(sdk.create({ ...body, payload: 'another' }));
+    const refusal = await refusalOf(sdk.create({ ...body, payload: 'another' }), StatusError);
     expect(refusal).to.include({ status: 409, attempts: 1 });
     expect(refusal.body).to.deep.equal({ detail: "Credential with name 'Taken' already exists" });
     expect(retries).to.deep.equal([]);
@@ -129,7 +123,7 @@ describe("scale's generated SDK", () => {
       [{ apiKey: 'cof_unknown' }, { type: 'key', name: 'n', payload: 'p' }, 401],
       [{ accountId: '018cc251-f400-7000-8000-00000000a001' }, { type: 'key', name: 'n', payload: 'p' }, 403],
     ] as const) {
-      expect(await refusalOf(client(options).create(body))).to.include({ status, attempts: 1 });
+      expect(await refusalOf(client(options).create(body), StatusError)).to.include({ status, attempts: 1 });
     }
   });
 
@@ -146,8 +140,8 @@ describe("scale's generated SDK", () => {
     const [here, elsewhere] = [client(), await inNewAccount()];
     const id = textOf(await elsewhere.create({ type: 'key', name: 'Elsewhere', payload: 'p' }), 'id');
     expect(await elsewhere.retrieveByName('Elsewhere')).to.have.property('id', id);
-    expect((await refusalOf(here.retrieve(id))).status).to.equal(404);
-    expect((await refusalOf(here.retrieveByName('Elsewhere'))).status).to.equal(404);
-    expect((await refusalOf(here.retrieveSecret(id))).status).to.equal(404);
+    expect((await refusalOf(here.retrieve(id), StatusError)).status).to.equal(404);
+    expect((await refusalOf(here.retrieveByName('Elsewhere'), StatusError)).status).to.equal(404);
+    expect((await refusalOf(here.retrieveSecret(id), StatusError)).status).to.equal(404);
   });
 });

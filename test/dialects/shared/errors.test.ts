@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { describeFault, describeFaults, withNameConflictMessage } from '../../../src/dialects/shared/errors.ts';
 import type { Fault } from '../../../src/gateway/contract/dialect.ts';
 import { VaultError } from '../../../src/vault/errors.ts';
+import { rejectionOf } from '../../support/refusals.ts';
 
 const fault: Fault = { source: 'body', path: ['data', 'tags', 0], rule: 'other', input: 'a private value' };
 
@@ -55,21 +56,14 @@ describe('a change whose name may be taken', () => {
 
   it('is refused in the words of the dialect where the name is taken', async () => {
     const taken = new VaultError('name_taken', 'name is taken', { resource: 'credential' });
-    const refusal = await refusalOf(withNameConflictMessage("'A' is taken", Promise.reject(taken)));
+    const refusal = await rejectionOf(withNameConflictMessage("'A' is taken", Promise.reject(taken)));
     expect(refusal).to.be.instanceOf(VaultError).that.includes({ code: 'name_taken', message: "'A' is taken" });
     expect(refusal).to.have.property('details').that.deep.equals({ resource: 'credential' });
   });
 
   for (const error of [new VaultError('etag_stale', 'stale'), new TypeError('a bug')]) {
     it(`leaves any other refusal as it is: ${error.name}`, async () => {
-      expect(await refusalOf(withNameConflictMessage('taken', Promise.reject(error)))).to.equal(error);
+      expect(await rejectionOf(withNameConflictMessage('taken', Promise.reject(error)))).to.equal(error);
     });
   }
 });
-
-async function refusalOf(work: Promise<unknown>): Promise<unknown> {
-  return work.then(
-    () => expect.fail('was not refused'),
-    (error: unknown) => error,
-  );
-}

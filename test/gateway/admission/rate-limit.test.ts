@@ -6,6 +6,7 @@ import { ErrorInfoSchema, RetryInfoSchema } from '../../../gen/google/rpc/error_
 import type { GatewayOptions } from '../../../src/gateway/gateway.ts';
 import { LibraryService } from '../gen/example/v1/example_pb.ts';
 import { callers, startGateway, workspaceId, type RunningGateway } from '../library.ts';
+import { refusalOf } from '../../support/refusals.ts';
 
 const path = `/v1/shelves/${workspaceId}/books`;
 
@@ -23,13 +24,6 @@ async function listBooks({ origin }: RunningGateway, headers: Record<string, str
   const response = await fetch(origin + path, { headers });
   await response.text();
   return response.status;
-}
-
-async function refusalOf(call: Promise<unknown>): Promise<ConnectError> {
-  return call.then(
-    () => expect.fail('was not refused'),
-    (error: unknown) => ConnectError.from(error),
-  );
 }
 
 const editor = { authorization: 'Bearer editor' };
@@ -105,7 +99,7 @@ describe('a limit of calls a second', () => {
       const call = () => client.listBooks({ shelf: workspaceId }, { headers: viewer });
       await call();
       await call();
-      const refusal = await refusalOf(call());
+      const refusal = await refusalOf(call(), ConnectError);
       expect(refusal.code).to.equal(Code.ResourceExhausted);
       expect(refusal.rawMessage).to.equal('too many requests');
       expect(refusal.metadata.get('retry-after')).to.equal('1');

@@ -25,6 +25,7 @@ import {
   type RunningGateway,
 } from '../library.ts';
 import { openRaw } from '../raw-connection.ts';
+import { refusalOf } from '../../support/refusals.ts';
 
 const editor = { headers: { authorization: 'Bearer editor' } };
 const viewer = { headers: { authorization: 'Bearer viewer' } };
@@ -67,15 +68,6 @@ const ways: Record<string, Way> = {
   },
 };
 
-async function refusal(call: Promise<unknown>): Promise<ConnectError> {
-  const reason = await call.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  if (reason instanceof ConnectError) return reason;
-  throw new Error('the call was not refused', { cause: reason });
-}
-
 for (const [title, { protocol, make }] of Object.entries(ways)) {
   describe(`over ${title}`, () => {
     let running: RunningGateway;
@@ -105,17 +97,19 @@ for (const [title, { protocol, make }] of Object.entries(ways)) {
 
     it('refusals have their codes', async () => {
       const nobody = { headers: { authorization: 'Bearer nobody' } };
-      expect((await refusal(client().createBook(book))).code).to.equal(Code.Unauthenticated);
-      expect((await refusal(client().createBook(book, nobody))).code).to.equal(Code.Unauthenticated);
-      expect((await refusal(client().createBook(book, viewer))).code).to.equal(Code.PermissionDenied);
+      expect((await refusalOf(client().createBook(book), ConnectError)).code).to.equal(Code.Unauthenticated);
+      expect((await refusalOf(client().createBook(book, nobody), ConnectError)).code).to.equal(Code.Unauthenticated);
+      expect((await refusalOf(client().createBook(book, viewer), ConnectError)).code).to.equal(Code.PermissionDenied);
       const elsewhere = { ...book, shelf: otherWorkspaceId };
-      expect((await refusal(client().createBook(elsewhere, editor))).code).to.equal(Code.PermissionDenied);
-      expect((await refusal(client().getBook({ id: 'none' }, editor))).code).to.equal(Code.NotFound);
+      expect((await refusalOf(client().createBook(elsewhere, editor), ConnectError)).code).to.equal(
+        Code.PermissionDenied,
+      );
+      expect((await refusalOf(client().getBook({ id: 'none' }, editor), ConnectError)).code).to.equal(Code.NotFound);
       expect(running.library.calls.map(({ rpc }) => rpc)).to.deep.equal(['GetBook']);
     });
 
     it('a refusal has a reason for programs', async () => {
-      const error = await refusal(client().getBook({ id: 'none' }, editor));
+      const error = await refusalOf(client().getBook({ id: 'none' }, editor), ConnectError);
       const [info] = error.findDetails(ErrorInfoSchema);
       expect(info).to.deep.include({
         reason: 'NOT_FOUND',
@@ -126,12 +120,12 @@ for (const [title, { protocol, make }] of Object.entries(ways)) {
 
     it('violated rules are reported without values, after authorization', async () => {
       const broken = { shelf: workspaceId, title: secretText.repeat(9), text: secretText.repeat(9) };
-      const error = await refusal(client().createBook(broken, editor));
+      const error = await refusalOf(client().createBook(broken, editor), ConnectError);
       expect(error.code).to.equal(Code.InvalidArgument);
       const [violations] = error.findDetails(ViolationsSchema);
       expect(violations?.violations.map(({ ruleId }) => ruleId)).to.deep.equal(['string.max_len', 'string.max_len']);
       expect(JSON.stringify([error.message, error.details.map(String)])).not.to.contain(secretText);
-      expect((await refusal(client().createBook(broken, viewer))).code).to.equal(Code.PermissionDenied);
+      expect((await refusalOf(client().createBook(broken, viewer), ConnectError)).code).to.equal(Code.PermissionDenied);
     });
 
     it('what can not be stored is refused', async () => {
@@ -143,7 +137,7 @@ for (const [title, { protocol, make }] of Object.entries(ways)) {
         { ...book, details: { $typeName: 'google.protobuf.Struct', a: '\0' } },
         { ...book, editors: [{ name: '\0' }] },
       ]) {
-        const error = await refusal(client().createBook(request, editor));
+        const error = await refusalOf(client().createBook(request, editor), ConnectError);
         expect(error.code, error.rawMessage).to.equal(Code.InvalidArgument);
       }
       expect(running.library.calls).to.deep.equal([]);
@@ -157,7 +151,10 @@ for (const [title, { protocol, make }] of Object.entries(ways)) {
 
     it('a bug shows nothing of itself, and is logged once without its message', async () => {
       const logged = running.nextLine((line) => line['level'] === 50);
-      const error = await refusal(client().createBook({ ...book, title: 'boom', text: secretText }, editor));
+      const error = await refusalOf(
+        client().createBook({ ...book, title: 'boom', text: secretText }, editor),
+        ConnectError,
+      );
       expect([error.code, error.rawMessage]).to.deep.equal([Code.Internal, 'internal error']);
       const line = await logged;
       expect(line).to.have.nested.property('error.name', 'Error');
@@ -165,20 +162,28 @@ for (const [title, { protocol, make }] of Object.entries(ways)) {
     });
 
     it('a message that is too large is refused', async () => {
-      const error = await refusal(client().createBook({ ...book, details: { a: 'x'.repeat(3_000) } }, editor));
+      const error = await refusalOf(
+        client().createBook({ ...book, details: { a: 'x'.repeat(3_000) } }, editor),
+        ConnectError,
+      );
       expect(error.code).to.equal(Code.ResourceExhausted);
     });
 
     it('a message that is too large when it is decompressed is refused', async () => {
       const transport = make(running.origin, { sendCompression: compressionGzip });
       expect(
-        (await refusal(createClient(LibraryService, transport).whisper({ text: 'x'.repeat(100_000) }, editor))).code,
+        (
+          await refusalOf(
+            createClient(LibraryService, transport).whisper({ text: 'x'.repeat(100_000) }, editor),
+            ConnectError,
+          )
+        ).code,
       ).to.equal(Code.ResourceExhausted);
     });
 
     it('a deadline that passes is answered, and the handler is notified', async () => {
       const began = running.library.nextWait();
-      const call = refusal(client().wait({}, { ...editor, timeoutMs: 100 }));
+      const call = refusalOf(client().wait({}, { ...editor, timeoutMs: 100 }), ConnectError);
       const signal = await began;
       expect((await call).code).to.equal(Code.DeadlineExceeded);
       if (!signal.aborted) await once(signal, 'abort');
@@ -188,7 +193,7 @@ for (const [title, { protocol, make }] of Object.entries(ways)) {
       const began = running.library.nextWait();
       const line = running.nextLine(({ route }) => route === 'example.v1.LibraryService/Wait');
       const controller = new AbortController();
-      const call = refusal(client().wait({}, { ...editor, signal: controller.signal }));
+      const call = refusalOf(client().wait({}, { ...editor, signal: controller.signal }), ConnectError);
       const signal = await began;
       controller.abort();
       expect((await call).code).to.equal(Code.Canceled);

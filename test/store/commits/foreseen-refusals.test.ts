@@ -14,11 +14,11 @@ import {
   newUser,
   openTestStores,
   patience,
-  rejectionOf,
   setUpInstance,
   until,
   type TestStores,
 } from '../fixtures.ts';
+import { rejectionOf } from '../../support/refusals.ts';
 
 const idOf = (number: number) => `018f3c5e-7b2a-7c3d-8f00-00000000000${number}`;
 

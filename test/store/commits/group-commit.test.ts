@@ -15,11 +15,11 @@ import {
   newVersion,
   openTestStores,
   patience,
-  rejectionOf,
   setUpInstance,
   until,
   type TestStores,
 } from '../fixtures.ts';
+import { rejectionOf } from '../../support/refusals.ts';
 
 /** One thing that a caller asks for; credentials, names and workspaces are few, so that they meet. */
 interface Operation {

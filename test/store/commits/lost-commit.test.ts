@@ -6,15 +6,8 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { openDatabase, type Database } from '../../../src/store/postgres/database.ts';
 import type { Stores } from '../../../src/store/stores/stores.ts';
-import {
-  addCredential,
-  newCredential,
-  openTestStores,
-  rejectionOf,
-  setUpInstance,
-  until,
-  type TestStores,
-} from '../fixtures.ts';
+import { addCredential, newCredential, openTestStores, setUpInstance, until, type TestStores } from '../fixtures.ts';
+import { rejectionOf } from '../../support/refusals.ts';
 
 /** What becomes of the next commit that a client sends: the client never gets the answer to it. */
 type Fate = 'passed on' | 'dropped' | 'held back';

@@ -13,10 +13,10 @@ import {
   newId,
   openTestStores,
   patience,
-  rejectionOf,
   setUpInstance,
   type TestStores,
 } from '../fixtures.ts';
+import { rejectionOf } from '../../support/refusals.ts';
 
 describe('lookups of credentials', () => {
   let test: TestStores;

@@ -5,7 +5,8 @@ import { openDatabase, type Database } from '../../../src/store/postgres/databas
 import { DatabaseFailure } from '../../../src/store/postgres/connect/database-failure.ts';
 import { WorkspaceEntity } from '../../../src/store/entities/workspace.ts';
 import { VaultError } from '../../../src/vault/errors.ts';
-import { newId, ping, openTestStores, recordingLog, rejectionOf, until, type TestStores } from '../fixtures.ts';
+import { newId, ping, openTestStores, recordingLog, until, type TestStores } from '../fixtures.ts';
+import { rejectionOf } from '../../support/refusals.ts';
 
 const isAsleep = `state = 'active' and query like '%pg_sleep(30)%'`;
 const waitsForLock = `wait_event_type = 'Lock'`;

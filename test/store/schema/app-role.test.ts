@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import { DatabaseFailure } from '../../../src/store/postgres/connect/database-failure.ts';
 import { openDatabase, type Database } from '../../../src/store/postgres/database.ts';
 import { withMigratedDatabase } from '../../../src/store/schema/migrate.ts';
-import { openTestStores, recordingLog, rejectionOf, until, withOwnPostgres, type TestStores } from '../fixtures.ts';
+import { openTestStores, recordingLog, until, withOwnPostgres, type TestStores } from '../fixtures.ts';
+import { rejectionOf } from '../../support/refusals.ts';
 
 describe('the role of the server', () => {
   let test: TestStores;

@@ -7,7 +7,8 @@ import { SchemaTooNewError } from '../../../src/store/schema/schema-check.ts';
 import { migrations } from '../../../src/store/migrations/index.ts';
 import { VaultError } from '../../../src/vault/errors.ts';
 import { sharedPostgres, type TestDatabase } from '../../support/postgres.ts';
-import { ping, recordingLog, rejectionOf, withOwnPostgres } from '../fixtures.ts';
+import { ping, recordingLog, withOwnPostgres } from '../fixtures.ts';
+import { rejectionOf } from '../../support/refusals.ts';
 
 const nothing = () => Promise.resolve();
 

@@ -13,10 +13,10 @@ import {
   newUser,
   openTestStores,
   patience,
-  rejectionOf,
   setUpInstance,
   type TestStores,
 } from '../fixtures.ts';
+import { rejectionOf } from '../../support/refusals.ts';
 
 describe('the account store', () => {
   let test: TestStores;

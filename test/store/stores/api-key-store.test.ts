@@ -11,10 +11,10 @@ import {
   newUser,
   openTestStores,
   patience,
-  rejectionOf,
   setUpInstance,
   type TestStores,
 } from '../fixtures.ts';
+import { rejectionOf } from '../../support/refusals.ts';
 
 const nameHash = Buffer.alloc(32, 5);
 

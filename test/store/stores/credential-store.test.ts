@@ -14,11 +14,11 @@ import {
   newVersion,
   openTestStores,
   patience,
-  rejectionOf,
   setUpInstance,
   until,
   type TestStores,
 } from '../fixtures.ts';
+import { rejectionOf } from '../../support/refusals.ts';
 
 describe('the credential store', () => {
   let test: TestStores;

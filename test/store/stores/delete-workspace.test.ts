@@ -13,10 +13,10 @@ import {
   newUser,
   openTestStores,
   patience,
-  rejectionOf,
   setUpInstance,
   type TestStores,
 } from '../fixtures.ts';
+import { rejectionOf } from '../../support/refusals.ts';
 
 const deletedAt = new Date('2024-02-01T00:00:00.456Z');
 

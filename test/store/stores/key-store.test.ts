@@ -11,10 +11,10 @@ import {
   newWorkspace,
   newWorkspaceKey,
   openTestStores,
-  rejectionOf,
   setUpInstance,
   type TestStores,
 } from '../fixtures.ts';
+import { rejectionOf } from '../../support/refusals.ts';
 
 describe('the key store', () => {
   let test: TestStores;

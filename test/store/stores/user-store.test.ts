@@ -15,10 +15,10 @@ import {
   newWorkspaceKey,
   openTestStores,
   patience,
-  rejectionOf,
   setUpInstance,
   type TestStores,
 } from '../fixtures.ts';
+import { rejectionOf } from '../../support/refusals.ts';
 
 /** A time of creation. */
 const at = (day: number) => ({ createdAt: new Date(Date.UTC(2024, 0, day)) });

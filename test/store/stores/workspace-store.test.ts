@@ -10,10 +10,10 @@ import {
   newWorkspaceKey,
   openTestStores,
   patience,
-  rejectionOf,
   setUpInstance,
   type TestStores,
 } from '../fixtures.ts';
+import { rejectionOf } from '../../support/refusals.ts';
 
 describe('the workspace store', () => {
   let test: TestStores;

@@ -5,7 +5,8 @@ import { pruneTrail } from '../../../src/store/trail/prune-trail.ts';
 import type { Stores } from '../../../src/store/stores/stores.ts';
 import { parseHead, type AuditHead } from '../../../src/vault/audit/audit-chain.ts';
 import { noCiphers } from '../../audit/fixtures.ts';
-import { createdAt, newEvent, openTestStores, rejectionOf, type TestStores } from '../fixtures.ts';
+import { createdAt, newEvent, openTestStores, type TestStores } from '../fixtures.ts';
+import { rejectionOf } from '../../support/refusals.ts';
 
 const old = createdAt;
 const limit = new Date(old.getTime() + 1_000);

@@ -6,12 +6,9 @@ import { unscoped, type KeyScope } from '../../../src/vault/key-scope.ts';
 import { permits, type Permission } from '../../../src/vault/permissions.ts';
 import { replaceSecret } from '../../../src/vault/credentials/credential-change.ts';
 import { callIn, openRealVault, refusalOf, someDraft, someSecret, type RealVault } from '../real-vault.ts';
+import { vaultCodeOf } from '../../support/refusals.ts';
 
 const absent = '018cc251-f400-7000-8000-00000000dead';
-
-async function codeOf(answer: Promise<unknown>): Promise<string> {
-  return (await refusalOf(answer)).code;
-}
 
 describe('a key that is limited to some credentials', () => {
   let real: RealVault;
@@ -77,7 +74,7 @@ describe('a key that is limited to some credentials', () => {
       expect([other.code, other.message], title).to.deep.equal(['not_found', none.message]);
     }
     for (const ask of [vault.describeByName(call, 'beyond'), vault.revealByName(call, 'beyond')]) {
-      expect(await codeOf(ask)).to.equal('not_found');
+      expect(await vaultCodeOf(ask)).to.equal('not_found');
     }
     expect(await vault.originOf(call, beyond.id)).to.equal(undefined);
     expect(await vault.describeCredential(real.call, beyond.id)).to.deep.equal(beyond);
@@ -92,20 +89,22 @@ describe('a key that is limited to some credentials', () => {
   });
 
   it('creates none but those that it may then see', async () => {
-    expect(await codeOf(create({ provider: 'slack' }, call))).to.equal('permission_denied');
+    expect(await vaultCodeOf(create({ provider: 'slack' }, call))).to.equal('permission_denied');
     expect((await create({ provider: 'openai' }, call)).provider).to.equal('openai');
-    expect(await codeOf(create({ tags: [] }, scoped({ tags: ['prod'] })))).to.equal('permission_denied');
-    expect(await codeOf(create({}, scoped({ credentialIds: [within.id] })))).to.equal('permission_denied');
+    expect(await vaultCodeOf(create({ tags: [] }, scoped({ tags: ['prod'] })))).to.equal('permission_denied');
+    expect(await vaultCodeOf(create({}, scoped({ credentialIds: [within.id] })))).to.equal('permission_denied');
   });
 
   it('moves none out of its scope', async () => {
     for (const provider of ['slack', 'openai2']) {
-      expect(await codeOf(real.vault.updateCredential(call, within.id, { provider }))).to.equal('permission_denied');
+      expect(await vaultCodeOf(real.vault.updateCredential(call, within.id, { provider }))).to.equal(
+        'permission_denied',
+      );
     }
     // Another spelling of the present provider changes nothing.
     expect(await real.vault.updateCredential(call, within.id, { provider: 'OpenAI' })).to.deep.equal(within);
     const byTag = scoped({ tags: ['prod'] });
-    expect(await codeOf(real.vault.updateCredential(byTag, within.id, { tags: ['billing'] }))).to.equal(
+    expect(await vaultCodeOf(real.vault.updateCredential(byTag, within.id, { tags: ['billing'] }))).to.equal(
       'permission_denied',
     );
     expect(await real.vault.describeCredential(real.call, within.id)).to.deep.equal(within);
@@ -114,12 +113,12 @@ describe('a key that is limited to some credentials', () => {
   it('replaces none that it is not for by a given id, not even one that was deleted', async () => {
     const give = (id: string, provider: string) =>
       real.vault.createOrReplaceCredential(call, { id, draft: someDraft({ provider }), secret: someSecret() });
-    expect(await codeOf(give(beyond.id, 'openai'))).to.equal('id_taken');
+    expect(await vaultCodeOf(give(beyond.id, 'openai'))).to.equal('id_taken');
     await real.vault.deleteCredential(real.call, beyond.id);
-    expect(await codeOf(give(beyond.id, 'openai'))).to.equal('id_taken');
-    expect(await codeOf(give(absent, 'slack'))).to.equal('permission_denied');
+    expect(await vaultCodeOf(give(beyond.id, 'openai'))).to.equal('id_taken');
+    expect(await vaultCodeOf(give(absent, 'slack'))).to.equal('permission_denied');
     expect((await give(absent, 'openai')).credential.id).to.equal(absent);
-    expect(await codeOf(give(within.id, 'slack'))).to.equal('permission_denied');
+    expect(await vaultCodeOf(give(within.id, 'slack'))).to.equal('permission_denied');
     expect((await give(within.id, 'openai')).credential.id).to.equal(within.id);
   });
 

@@ -1,12 +1,13 @@
 import { expect } from 'chai';
 import type { AuditEvent } from '../../../src/vault/audit/audit-event.ts';
 import type { AnonymousCall, Caller } from '../../../src/vault/caller.ts';
-import { VaultError, type VaultErrorCode } from '../../../src/vault/errors.ts';
+import { VaultError } from '../../../src/vault/errors.ts';
 import { LoginThrottle } from '../../../src/vault/identity/login-throttle.ts';
 import { Login, type LoginUsers } from '../../../src/vault/identity/login.ts';
 import type { FirstPassword } from '../../../src/vault/identity/ports.ts';
 import type { Membership, Session, User } from '../../../src/vault/identity/identity.ts';
 import { isPassword, withdrawnPassword } from '../../../src/vault/identity/passwords.ts';
+import { refusalOf, vaultCodeOf } from '../../support/refusals.ts';
 
 const now = new Date('2024-01-01T00:00:00Z');
 const workspaceId = '018cc251-f400-7000-8000-000000000001';
@@ -123,20 +124,6 @@ const otherCaller: Caller = { ...ownerCaller, kind: 'api_key', isOwner: false };
 const local = callBy(undefined, true);
 const remote = callBy(undefined);
 
-async function refusalOf(work: Promise<unknown>): Promise<VaultError> {
-  try {
-    await work;
-  } catch (error) {
-    if (error instanceof VaultError) return error;
-    throw error;
-  }
-  throw new Error('it was not refused');
-}
-
-async function codeOf(work: Promise<unknown>): Promise<VaultErrorCode> {
-  return (await refusalOf(work)).code;
-}
-
 describe('setting the first password', () => {
   it('gives it to the owner whose API key it came with', async () => {
     const { login, users } = setting();
@@ -169,25 +156,25 @@ describe('setting the first password', () => {
 
   it('is refused to strangers from elsewhere, before anything is computed', async () => {
     const { login, hashed } = setting();
-    expect(await codeOf(login.setUp(remote, password, password))).to.equal('token_missing');
-    expect(await codeOf(login.setUp(callBy(otherCaller), password, password))).to.equal('permission_denied');
+    expect(await vaultCodeOf(login.setUp(remote, password, password))).to.equal('token_missing');
+    expect(await vaultCodeOf(login.setUp(callBy(otherCaller), password, password))).to.equal('permission_denied');
     expect(hashed).to.deep.equal([]);
   });
 
   it('reports first of all that it was done already', async () => {
     const { login } = setting();
     await login.setUp(local, password, password);
-    expect(await codeOf(login.setUp(remote, 'x', 'y'))).to.equal('already_set_up');
-    expect(await codeOf(login.setUp(callBy(ownerCaller), 'x', 'y'))).to.equal('already_set_up');
+    expect(await vaultCodeOf(login.setUp(remote, 'x', 'y'))).to.equal('already_set_up');
+    expect(await vaultCodeOf(login.setUp(callBy(ownerCaller), 'x', 'y'))).to.equal('already_set_up');
   });
 
   it('is for owners only after a password was withdrawn', async () => {
     const { login, users } = setting();
     users.users.set(owner.id, { ...owner, passwordHash: withdrawnPassword(owner.id) });
     expect(await login.isSetUp()).to.equal(true);
-    expect(await codeOf(login.login(remote, password))).to.equal('password_wrong');
+    expect(await vaultCodeOf(login.login(remote, password))).to.equal('password_wrong');
     for (const call of [local, remote, callBy(otherCaller, true)]) {
-      expect(await codeOf(login.setUp(call, password, password))).to.equal('already_set_up');
+      expect(await vaultCodeOf(login.setUp(call, password, password))).to.equal('already_set_up');
     }
     await login.setUp(callBy(ownerCaller), password, password);
     expect((await login.login(remote, password)).token).to.match(/^fn_sess_/);
@@ -195,8 +182,8 @@ describe('setting the first password', () => {
 
   it('reports that the two differ before that they are short', async () => {
     const { login } = setting();
-    expect((await refusalOf(login.setUp(local, 'x', 'y'))).details.field).to.equal('confirm');
-    const short = await refusalOf(login.setUp(local, '1234567', '1234567'));
+    expect((await refusalOf(login.setUp(local, 'x', 'y'), VaultError)).details.field).to.equal('confirm');
+    const short = await refusalOf(login.setUp(local, '1234567', '1234567'), VaultError);
     expect(short).to.include({ code: 'invalid_argument', message: 'password must be at least 8 characters' });
   });
 
@@ -213,7 +200,7 @@ describe('setting the first password', () => {
   it('refuses more than 1,024 characters without computing anything', async () => {
     const { login, hashed } = setting();
     const long = 'p'.repeat(1_025);
-    expect(await codeOf(login.setUp(local, long, long))).to.equal('invalid_argument');
+    expect(await vaultCodeOf(login.setUp(local, long, long))).to.equal('invalid_argument');
     expect(hashed).to.deep.equal([]);
   });
 });
@@ -241,11 +228,11 @@ describe('logging in', () => {
     const { login, waits, hashed } = setting();
     await login.setUp(local, password, password);
     for (let round = 0; round < 5; round += 1) {
-      expect(await codeOf(login.login(remote, 'wrong'))).to.equal('password_wrong');
+      expect(await vaultCodeOf(login.login(remote, 'wrong'))).to.equal('password_wrong');
     }
     expect(waits).to.deep.equal([0, 0, 0, 1_000, 2_000]);
     hashed.length = 0;
-    const refusal = await refusalOf(login.login(remote, password));
+    const refusal = await refusalOf(login.login(remote, password), VaultError);
     expect(refusal.code).to.equal('login_throttled');
     expect(refusal.details.retryAfterMs).to.equal(60_000);
     expect(hashed).to.deep.equal([]);
@@ -254,7 +241,7 @@ describe('logging in', () => {
   it('writes a failure to the trail, without the password', async () => {
     const { login, users } = setting();
     await login.setUp(local, password, password);
-    await codeOf(login.login(remote, 'wrong password'));
+    await vaultCodeOf(login.login(remote, 'wrong password'));
     const event = users.events.at(-1);
     expect(event).to.include({
       action: 'sessions.login',
@@ -267,9 +254,9 @@ describe('logging in', () => {
 
   it('answers alike whether no password is set or another one', async () => {
     const { login } = setting();
-    const before = await refusalOf(login.login(remote, password));
+    const before = await refusalOf(login.login(remote, password), VaultError);
     await login.setUp(local, password, password);
-    const after = await refusalOf(login.login(remote, 'wrong'));
+    const after = await refusalOf(login.login(remote, 'wrong'), VaultError);
     expect(before.message).to.equal(after.message);
     expect(before.code).to.equal(after.code);
   });
@@ -279,14 +266,14 @@ describe('logging in', () => {
     const longest = '😀'.repeat(1_024);
     await login.setUp(local, longest, longest);
     expect((await login.login(remote, longest)).token).to.be.a('string');
-    expect(await codeOf(login.login(remote, `${longest}x`))).to.equal('password_wrong');
+    expect(await vaultCodeOf(login.login(remote, `${longest}x`))).to.equal('password_wrong');
   });
 
   it('takes a password for a wrong one that was withdrawn while it was compared', async () => {
     const { login, users } = setting();
     await login.setUp(callBy(ownerCaller), password, password);
     users.afterLookup = () => users.users.set(owner.id, { ...owner, passwordHash: withdrawnPassword(owner.id) });
-    expect(await codeOf(login.login(remote, password))).to.equal('password_wrong');
+    expect(await vaultCodeOf(login.login(remote, password))).to.equal('password_wrong');
     expect(users.sessions).to.deep.equal([]);
   });
 
@@ -295,9 +282,9 @@ describe('logging in', () => {
     await login.setUp(local, password, password);
     users.outage = new VaultError('unavailable', 'the database is away');
     for (let round = 0; round < 6; round += 1)
-      expect(await codeOf(login.login(remote, 'wrong'))).to.equal('unavailable');
+      expect(await vaultCodeOf(login.login(remote, 'wrong'))).to.equal('unavailable');
     users.outage = undefined;
-    expect(await codeOf(login.login(remote, 'wrong'))).to.equal('password_wrong');
+    expect(await vaultCodeOf(login.login(remote, 'wrong'))).to.equal('password_wrong');
   });
 });
 

@@ -7,7 +7,7 @@ import { endClient, SessionOpener } from '../../../../src/store/postgres/connect
 import { explainError } from '../../../../src/start/explain-error.ts';
 import { createAuthority, type IssueOptions } from '../../../gateway/certificates.ts';
 import { freePort, startPostgresServer, type PostgresServer } from '../../../support/postgres-server.ts';
-import { rejectionOf } from '../../fixtures.ts';
+import { rejectionOf } from '../../../support/refusals.ts';
 
 /** Where a session was opened, and whether it is encrypted. */
 interface Opened {

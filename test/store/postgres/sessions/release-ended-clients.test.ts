@@ -2,7 +2,8 @@ import { MikroORM } from '@mikro-orm/postgresql';
 import { expect } from 'chai';
 import { WorkspaceEntity } from '../../../../src/store/entities/workspace.ts';
 import { driverOptionsOf, ormOptionsOf } from '../../../../src/store/postgres/orm-options.ts';
-import { openTestStores, rejectionOf, until, type TestStores } from '../../fixtures.ts';
+import { openTestStores, until, type TestStores } from '../../fixtures.ts';
+import { rejectionOf } from '../../../support/refusals.ts';
 
 describe('releasing ended clients', () => {
   let test: TestStores;

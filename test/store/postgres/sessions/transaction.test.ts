@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { DatabaseFailure } from '../../../../src/store/postgres/connect/database-failure.ts';
 import type { Statement } from '../../../../src/store/postgres/statements/statement.ts';
-import { newId, openTestStores, rejectionOf, type TestStores } from '../../fixtures.ts';
+import { newId, openTestStores, type TestStores } from '../../fixtures.ts';
+import { rejectionOf } from '../../../support/refusals.ts';
 
 const fail: Statement = { name: 'fail', text: 'select 1 / 0', values: [] };
 

@@ -138,12 +138,12 @@ function buildVault({ clock, config, instance, usage }: ServerParts) {
 
 /** All share one hasher, because it limits how many hashes are computed at once. */
 function buildLogins({ ids, stores, tokens }: Instance, clock: Clock) {
-  const { accounts, audit, users, workspaces } = stores;
+  const { audit, users, workspaces } = stores;
   const parts = { users, audit, hasher: new Argon2PasswordHasher(), tokens, clock, ids, wait };
   return {
-    users: new UserDirectory({ ...parts, store: accounts, workspaces }),
+    users: new UserDirectory({ ...parts, store: users, workspaces }),
     login: new Login({ ...parts, throttle: new LoginThrottle(clock) }),
-    namedLogin: new NamedLogin({ ...parts, accounts, throttles: new LoginThrottles(clock) }),
+    namedLogin: new NamedLogin({ ...parts, users, throttles: new LoginThrottles(clock) }),
   };
 }
 

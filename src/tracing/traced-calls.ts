@@ -4,17 +4,7 @@ import type { Stores } from '../store/stores/stores.ts';
 import { inSpan } from './spans.ts';
 
 /** Stores whose methods all return promises. */
-const tracedStores = [
-  'keys',
-  'credentials',
-  'access',
-  'workspaces',
-  'members',
-  'apiKeys',
-  'users',
-  'accounts',
-  'audit',
-] as const;
+const tracedStores = ['keys', 'credentials', 'access', 'workspaces', 'members', 'apiKeys', 'users', 'audit'] as const;
 
 /** Records a span for each call of a store within a request, such as `credentials.decide` or `keys.findWorkspaceKeys`. */
 export function traceStores(stores: Stores, tracer: Tracer | undefined): Stores {

@@ -6,13 +6,7 @@ import { RandomPool } from '../../src/encryption/random.ts';
 import { loadSodium } from '../../src/encryption/sodium.ts';
 import { SystemClock } from '../../src/vault/time.ts';
 import { openDatabase, type Database } from '../../src/store/postgres/database.ts';
-import { selectList } from '../../src/store/postgres/statements/statement.ts';
-import {
-  apiKeyProperties,
-  userProperties,
-  type ApiKeyRow,
-  type UserRow,
-} from '../../src/store/identity/access-rows.ts';
+import { ApiKeyEntity, UserEntity } from '../../src/store/entities/identity.ts';
 import { findLedger } from '../../src/store/trail/trail-statements.ts';
 import { formerApiKeyGrants, formerUserGrants } from '../../src/store/upgrade/former-formats.ts';
 import { SqlKeyringStore } from '../../src/store/stores/key-store.ts';
@@ -33,11 +27,11 @@ export async function returnToFormerFormats({ database: target, environment }: T
   const parts = { sodium: await loadSodium(), random: new RandomPool(), clock: new SystemClock() };
   const store = new SqlKeyringStore(database);
   const { auditMac, grantMac } = await openKeyring({ ...parts, store, master: { kind: 'key', key } });
-  for (const row of await rowsOf<UserRow>(database, 'user', userProperties)) {
+  for (const row of await database.find({}, UserEntity, { where: {} })) {
     const mac = grantMac.compute(formerUserGrants.label, formerUserGrants.fields(row));
     await superuser.query('update "user" set mac = $2 where id = $1', [row.id, mac]);
   }
-  for (const row of await rowsOf<ApiKeyRow>(database, 'api_key', apiKeyProperties)) {
+  for (const row of await database.find({}, ApiKeyEntity, { where: {} })) {
     const mac = grantMac.compute(formerApiKeyGrants.label, formerApiKeyGrants.fields(row));
     await superuser.query('update api_key set mac = $2 where id = $1', [row.id, mac]);
   }
@@ -58,8 +52,4 @@ async function rewriteLedger(chain: KeyedAuditChain, database: Database, superus
       [previous.number, kind, stream, time, heads, previous.mac],
     );
   }
-}
-
-async function rowsOf<Row extends object>(database: Database, table: string, properties: readonly string[]) {
-  return database.query<Row>({ name: '', text: `select ${selectList('t', properties)} from "${table}" t`, values: [] });
 }

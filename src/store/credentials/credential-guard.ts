@@ -2,7 +2,7 @@ import type { Credential, SealedVersion } from '../../vault/credentials/credenti
 import type { GrantMac } from '../../vault/identity/ports.ts';
 import { credentialOf, type CredentialRow } from './credential-row.ts';
 import { versionGrants } from '../identity/grant-tables.ts';
-import { formatMacPrefix } from '../identity/prior-state.ts';
+import { formatMacPrefix } from '../identity/grant-guard.ts';
 
 /** A row of `credential` with what tells that Coffer has written it. */
 export type SignedRow = CredentialRow & {

@@ -9,7 +9,7 @@ import {
   type SignedCredential,
   type SignedVersion,
 } from './credential-row.ts';
-import { revokedIds } from '../identity/revoked-ids.ts';
+import { revokedIds } from '../identity/revocation.ts';
 import { type Fragment, insertRows, selectList, type Statement, updateRows } from '../postgres/statements/statement.ts';
 
 /** A place where a credential is looked for. */

@@ -1,4 +1,4 @@
-import { p, Type } from '@mikro-orm/postgresql';
+import { p, Type, type Opt } from '@mikro-orm/postgresql';
 
 /**
  * A `text[]` column. The ORM's own array type writes some texts unquoted that PostgreSQL then reads as something else, such
@@ -25,7 +25,8 @@ export function textArrayColumn() {
  * @see src/vault/ids.ts
  */
 export function shortIdColumn() {
-  return p.string().columnType('char(16)').generated(`(upper(right(replace(id::text, '-', ''), 16))) stored`);
+  const expression = `(upper(right(replace(id::text, '-', ''), 16))) stored`;
+  return p.string().$type<Opt<string>>().columnType('char(16)').generated(expression).lazy();
 }
 
 /**

@@ -101,7 +101,7 @@ export const CredentialEntity = defineEntity({
   ],
   properties: {
     ...propertiesOf(credentialColumns),
-    shortId: shortIdColumn().lazy(),
+    shortId: shortIdColumn(),
     // Null only in rows from before there were MACs, until the next start. Metadata are shown without checking it.
     mac: p.blob().nullable().lazy(),
   },

@@ -17,7 +17,7 @@ export const UserEntity = defineEntity({
   ],
   properties: {
     id: p.uuid().primary(),
-    shortId: shortIdColumn().lazy(),
+    shortId: shortIdColumn(),
     name: p.text(),
     isOwner: p.boolean(),
     defaultWorkspaceId: () => p.manyToOne(WorkspaceEntity).mapToPk().fieldName('default_workspace_id').index(false),

@@ -15,7 +15,7 @@ export const WorkspaceEntity = defineEntity({
   ],
   properties: {
     id: p.uuid().primary(),
-    shortId: shortIdColumn().lazy(),
+    shortId: shortIdColumn(),
     name: p.text(),
     // No foreign key: the first workspace and the first user refer to each other.
     createdBy: p.uuid(),

@@ -3,7 +3,7 @@ import type { Client, Notification } from 'pg';
 import type { AccessChange, AccessChanges } from '../../vault/identity/ports.ts';
 import { endClient, SessionOpener } from '../postgres/connect/session-opener.ts';
 import type { Database, DatabaseOptions } from '../postgres/database.ts';
-import { notifyChannel, parseNotice, tellNotice } from './access-change-notice.ts';
+import type { Statement } from '../postgres/statements/statement.ts';
 import { SilentConnectionError } from '../postgres/connect/silence-watch.ts';
 import type { StoreLog } from '../postgres/connect/store-log.ts';
 
@@ -183,4 +183,24 @@ export class AccessChangeListener implements AccessChanges, AsyncDisposable {
   #tell(change: AccessChange): void {
     for (const told of this.#subscribers) told(change);
   }
+}
+
+/** The channel of PostgreSQL over which changes of grants are told. Whoever may connect to the database can listen. */
+const notifyChannel = 'coffer_grants';
+
+/** A change, or what a process has sent to itself. */
+type Notice = AccessChange | { readonly kind: 'mark'; readonly id: string };
+
+const kinds = ['api_key', 'session', 'user', 'workspace', 'mark'] as const;
+
+/** Reads a notice, such as `user:018cc251-f400-7000-8000-000000000001`; what is not known may mean anything. */
+function parseNotice(payload: string): Notice {
+  const [name, id] = payload.split(':');
+  const kind = kinds.find((candidate) => candidate === name);
+  return kind && id ? { kind, id } : { kind: 'any' };
+}
+
+/** Tells a notice to all processes. Those of changes are told by the database itself. */
+function tellNotice({ kind, id }: { readonly kind: 'mark'; readonly id: string }): Statement {
+  return { name: 'tell notice', text: 'select pg_notify($1, $2)', values: [notifyChannel, `${kind}:${id}`] };
 }

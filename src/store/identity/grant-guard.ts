@@ -1,3 +1,4 @@
+import type { AuditEvent } from '../../vault/audit/audit-event.ts';
 import type { GrantMac } from '../../vault/identity/ports.ts';
 import type { StoreLog } from '../postgres/connect/store-log.ts';
 
@@ -50,12 +51,29 @@ export class GrantGuard {
   }
 }
 
-/** How a truth value is spelt under the MAC. */
+/** How much of a row's MAC an event keeps: enough that two are never equal by chance. */
+const recordedBytes = 16;
+
+/** A row's MAC as events record it: its first half, in hex. */
+export function formatMacPrefix({ buffer, byteLength, byteOffset }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, Math.min(recordedBytes, byteLength)).toString('hex');
+}
+
+/**
+ * The event with the state of a user or a membership that it ends, so that the trail reveals a row that is restored to it.
+ *
+ * @param former the genuine row until then, whose MAC never recurs; undefined where there was none
+ */
+export function recordPriorState(event: AuditEvent, former: { readonly mac: Uint8Array } | undefined): AuditEvent {
+  return former ? { ...event, resourceState: formatMacPrefix(former.mac) } : event;
+}
+
+/** How a truth value is written under the MAC. */
 export function flag(value: boolean): string {
   return value ? 'true' : 'false';
 }
 
-/** How a time is spelt under the MAC: to the millisecond, as it is stored. No signed row has one that a date cannot hold. */
+/** How a time is written under the MAC: to the millisecond, as it is stored. No signed row has one that a date cannot hold. */
 export function instant(time: Date | null | undefined): string | null {
   if (!time) return null;
   return Number.isNaN(time.getTime()) ? 'unreadable' : time.toISOString();

@@ -31,7 +31,7 @@ export const userGrants: GrantTable<Read<User> & { readonly logsInUnnamed: boole
 };
 
 /** What a user may do in a workspace. */
-export const membershipGrants: GrantTable<Membership & { readonly eventId: string | null }> = {
+export const membershipGrants: GrantTable<Membership & { readonly eventId?: string | null | undefined }> = {
   name: 'membership',
   label: 'membership',
   fields: (membership) => [
@@ -40,7 +40,7 @@ export const membershipGrants: GrantTable<Membership & { readonly eventId: strin
     membership.role,
     flag(membership.mayReveal),
     // Only where there is one, so that rows keep their MACs that were written before there was such a column.
-    ...(membership.eventId === null ? [] : [membership.eventId]),
+    ...(typeof membership.eventId === 'string' ? [membership.eventId] : []),
   ],
   id: ({ userId, workspaceId }) => `${userId}/${workspaceId}`,
 };

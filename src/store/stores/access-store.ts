@@ -1,17 +1,16 @@
-import type { AccessStore } from '../../vault/identity/ports.ts';
 import type { ApiKey, Session, UserAccess } from '../../vault/identity/identity.ts';
-import { apiKeyOf, userOf, userOfColumns, type ApiKeyRow } from '../identity/access-rows.ts';
+import type { AccessStore } from '../../vault/identity/ports.ts';
 import {
   findApiKeyAccess,
   findSessionAccess,
-  membershipOfAccess,
-  type UserAccessRow,
+  type AccessRow,
+  type ApiKeyAccessRow,
+  type SessionAccessRow,
 } from '../identity/access-statements.ts';
-import type { Database } from '../postgres/database.ts';
 import type { GrantGuard } from '../identity/grant-guard.ts';
 import { apiKeyGrants, membershipGrants, sessionGrants, userGrants } from '../identity/grant-tables.ts';
-
-type SessionRow = Session & { readonly mac: Uint8Array };
+import { apiKeyOf, membershipOf, userOf } from '../identity/identity-rows.ts';
+import type { Database } from '../postgres/database.ts';
 
 /** Finds callers by the hash of their token: one prepared statement, in one round trip. */
 export class SqlAccessStore implements AccessStore {
@@ -27,35 +26,32 @@ export class SqlAccessStore implements AccessStore {
     hash: Uint8Array,
     signal: AbortSignal,
   ): Promise<{ readonly apiKey: ApiKey; readonly access: UserAccess } | undefined> {
-    const rows = await this.#database.query<ApiKeyRow & UserAccessRow>(findApiKeyAccess(hash), signal);
-    const [row] = rows;
-    if (!row || !this.#guard.holds(apiKeyGrants, row)) return undefined;
-    const ownRows = rows.filter(({ id }) => id === row.id);
-    const access = this.#accessOf(row.userId, ownRows);
-    return access && { apiKey: apiKeyOf(row), access };
+    const rows = await this.#database.query<ApiKeyAccessRow>(findApiKeyAccess(hash), signal);
+    const found = rows[0]?.apiKey;
+    if (!found || !this.#guard.holds(apiKeyGrants, found)) return undefined;
+    const access = this.#accessOf(rows.filter(({ apiKey }) => apiKey.id === found.id));
+    return access && { apiKey: apiKeyOf(found), access };
   }
 
   async findSession(
     hash: Uint8Array,
     signal: AbortSignal,
   ): Promise<{ readonly session: Session; readonly access: UserAccess } | undefined> {
-    const rows = await this.#database.query<SessionRow & UserAccessRow>(findSessionAccess(hash), signal);
-    const [row] = rows;
-    if (!row || !this.#guard.holds(sessionGrants, row)) return undefined;
-    const { id, userId, expiresAt, createdAt } = row;
-    const access = this.#accessOf(userId, rows);
-    return access && { session: { id, userId, hash: row.hash, expiresAt, createdAt }, access };
+    const rows = await this.#database.query<SessionAccessRow>(findSessionAccess(hash), signal);
+    const found = rows[0]?.session;
+    if (!found || !this.#guard.holds(sessionGrants, found)) return undefined;
+    const { id, userId, expiresAt, createdAt } = found;
+    const access = this.#accessOf(rows);
+    return access && { session: { id, userId, hash: found.hash, expiresAt, createdAt }, access };
   }
 
-  #accessOf(userId: string, rows: readonly UserAccessRow[]): UserAccess | undefined {
-    const [row] = rows;
-    const user = row && userOfColumns(userId, row);
+  #accessOf(rows: readonly AccessRow[]): UserAccess | undefined {
+    const user = rows[0]?.user;
     if (!user || !this.#guard.holds(userGrants, user)) return undefined;
     const memberships = rows
-      .map(membershipOfAccess)
-      .filter((membership) => membership !== undefined)
+      .flatMap(({ membership }) => (membership.userId === null ? [] : [membership]))
       .filter((membership) => this.#guard.holds(membershipGrants, membership))
-      .map(({ workspaceId, role, mayReveal }) => ({ workspaceId, userId, role, mayReveal }));
+      .map(membershipOf);
     return { user: userOf(user), memberships };
   }
 }

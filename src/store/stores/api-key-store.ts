@@ -4,23 +4,18 @@ import { parseCertificateName, type ApiKey, type UsedApiKey, type User } from '.
 import { VaultError } from '../../vault/errors.ts';
 import type { ApiKeyStore } from '../../vault/identity/ports.ts';
 import type { Usage } from '../../vault/usage/usage-recorder.ts';
-import {
-  apiKeyOf,
-  apiKeyProperties,
-  insertAbsentUser,
-  insertApiKey,
-  updateRevocation,
-  type ApiKeyRow,
-} from '../identity/access-rows.ts';
 import type { CommitQueue } from '../commits/commit-queue.ts';
-import { DatabaseFailure } from '../postgres/connect/database-failure.ts';
-import { readableTime } from '../postgres/statements/column-readers.ts';
-import type { Database } from '../postgres/database.ts';
-import { ApiKeyEntity } from '../entities/identity.ts';
+import { ApiKeyEntity, UserEntity } from '../entities/identity.ts';
 import type { GrantGuard } from '../identity/grant-guard.ts';
 import { apiKeyGrants } from '../identity/grant-tables.ts';
-import { requireWorkspace } from '../workspaces/require-workspace.ts';
-import { selectList, combine, type Statement } from '../postgres/statements/statement.ts';
+import { apiKeyOf, newApiKeyRow, newUserRow } from '../identity/identity-rows.ts';
+import { revokeApiKeys } from '../identity/revocation.ts';
+import { DatabaseFailure } from '../postgres/connect/database-failure.ts';
+import type { Database } from '../postgres/database.ts';
+import { readableTime } from '../postgres/statements/column-readers.ts';
+import type { Statement } from '../postgres/statements/statement.ts';
+import { requireWorkspace } from '../workspaces/workspace-rows.ts';
+import { isAfterId } from '../postgres/statements/entity-query.ts';
 import { readCheckedPage } from '../postgres/statements/pages.ts';
 
 /** API keys in PostgreSQL, without their tokens. */
@@ -36,20 +31,27 @@ export class SqlApiKeyStore implements ApiKeyStore {
   }
 
   async createApiKey(apiKey: ApiKey, event: AuditEvent, user?: User): Promise<void> {
-    const added = user ? [insertAbsentUser(this.#guard, user)] : [];
-    const isNamed = isCertificates(apiKey);
+    const { hash, prefix, workspaceId } = apiKey;
+    // Equal hashes of tokens would be a fault; names in certificates are chosen by the operator.
+    const isOfCertificate = parseCertificateName(prefix) !== undefined;
     try {
-      const isDone = await this.#commits.run({}, async (transaction) => {
-        const holders = isNamed ? transaction.run(findUnrevokedKey(apiKey.hash)) : [];
-        await requireWorkspace(transaction, apiKey.workspaceId);
-        if ((await holders).length > 0) return { answer: false, events: [] };
-        await transaction.run(combine(insertApiKey(this.#guard, apiKey), ...added));
+      const isDone = await this.#commits.run<boolean>({}, async (transaction) => {
+        const criteria = { where: { hash, revokedAt: null }, limit: 1 };
+        const [holders] = await Promise.all([
+          isOfCertificate ? transaction.find(ApiKeyEntity, criteria) : [],
+          requireWorkspace(transaction, workspaceId),
+        ]);
+        if (holders.length > 0) return { answer: false, events: [] };
+        if (user) {
+          await transaction.insertUnless(UserEntity, '(id)', newUserRow(this.#guard, user, { logsInUnnamed: true }));
+        }
+        await transaction.insert(ApiKeyEntity, newApiKeyRow(this.#guard, apiKey));
         return { answer: true, events: [event] };
       });
       if (!isDone) throw nameTaken();
     } catch (error) {
       // Another process may have added it since it was looked for.
-      throw isTaken(error) && isNamed ? nameTaken() : error;
+      throw isHashTaken(error) && isOfCertificate ? nameTaken() : error;
     }
   }
 
@@ -69,7 +71,7 @@ export class SqlApiKeyStore implements ApiKeyStore {
       size,
       after,
       read: (last, limit) => {
-        const where = { workspaceId, ...(last !== undefined && { id: { $gt: last } }) };
+        const where = { workspaceId, ...isAfterId(last) };
         return this.#database.find({ signal }, ApiKeyEntity, { where, orderBy: { id: 'asc' }, limit });
       },
       keyOf: ({ id }) => id,
@@ -87,13 +89,9 @@ export class SqlApiKeyStore implements ApiKeyStore {
     event,
   }: Parameters<ApiKeyStore['revokeApiKey']>[0]): Promise<boolean> {
     return this.#commits.run<boolean>({}, async (transaction) => {
-      const [row] = await transaction.run<ApiKeyRow>(lockApiKey(workspaceId, id));
-      // A new MAC would make a row valid that was tampered with.
-      if (!row || !this.#guard.holds(apiKeyGrants, row)) return { answer: false, events: [] };
-      const apiKey = apiKeyOf(row);
-      const revoked = { ...apiKey, revokedAt: apiKey.revokedAt ?? revokedAt };
-      await transaction.run(combine(updateRevocation(this.#guard, revoked)));
-      return { answer: true, events: [event] };
+      const rows = await transaction.find(ApiKeyEntity, { where: { workspaceId, id }, lock: 'no key update' });
+      const revoked = await revokeApiKeys(this.#guard, transaction, { rows, revokedAt });
+      return revoked.length > 0 ? { answer: true, events: [event] } : { answer: false, events: [] };
     });
   }
 
@@ -106,13 +104,8 @@ function usedApiKeyOf(row: InferEntity<typeof ApiKeyEntity>): UsedApiKey {
   return { ...apiKeyOf(row), lastUsedAt: readableTime(row.lastUsedAt) };
 }
 
-function isTaken(error: unknown): boolean {
+function isHashTaken(error: unknown): boolean {
   return error instanceof DatabaseFailure && error.constraint === 'api_key_hash_unique';
-}
-
-/** Tokens that are equal would be a bug; of certificates the operator decides which names there are. */
-function isCertificates({ prefix }: ApiKey): boolean {
-  return parseCertificateName(prefix) !== undefined;
 }
 
 /** Which key has the name, and where, is left open: it may be in a workspace that the issuer may not look into. */
@@ -121,23 +114,10 @@ function nameTaken(): VaultError {
   return new VaultError('name_taken', 'another key has the name in this certificate', details);
 }
 
-/** A row where a key that was not revoked is proved by a hash. */
-function findUnrevokedKey(hash: Uint8Array): Statement {
-  const text = 'select 1 from api_key k where k.hash = $1 and k.revoked_at is null';
-  return { name: 'unrevoked key', text, values: [hash] };
-}
-
-function lockApiKey(workspaceId: string, id: string): Statement {
-  return {
-    name: 'api key, locked',
-    text:
-      `select ${selectList('k', apiKeyProperties)} from api_key k` +
-      ' where k.workspace_id = $1 and k.id = $2 for no key update',
-    values: [workspaceId, id],
-  };
-}
-
-/** The rows are locked in the order of their ids, so that processes wait for one another instead of deadlocking. */
+/**
+ * Records uses in one statement, which the query builder cannot express. Rows are locked in the order of their ids, so that
+ * processes wait for one another instead of deadlocking.
+ */
 function addKeyUses(uses: readonly Pick<Usage, 'id' | 'lastUsedAt'>[]): Statement {
   return {
     name: 'add key uses',

@@ -1,82 +1,98 @@
-import type { WorkspaceDeletion } from '../../vault/workspaces/ports.ts';
-import { apiKeyOf, type ApiKeyRow, type UserRow } from '../identity/access-rows.ts';
-import type { GrantGuard } from '../identity/grant-guard.ts';
-import { apiKeyGrants, userGrants, workspaceGrants } from '../identity/grant-tables.ts';
 import { workspaceUnreadable } from '../../vault/errors.ts';
-import { combine, updateRow, updateRows } from '../postgres/statements/statement.ts';
+import type { WorkspaceDeletion } from '../../vault/workspaces/ports.ts';
+import { ApiKeyEntity, MembershipEntity, UserEntity } from '../entities/identity.ts';
+import { WorkspaceEntity, WorkspaceKeyEntity } from '../entities/workspace.ts';
+import type { GrantGuard } from '../identity/grant-guard.ts';
+import { userGrants, workspaceGrants } from '../identity/grant-tables.ts';
+import { updateUser } from '../identity/identity-rows.ts';
+import { revokeApiKeys } from '../identity/revocation.ts';
+import { isAfterId } from '../postgres/statements/entity-query.ts';
+import { takeLock } from '../postgres/statements/advisory-locks.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
-import { lockFirstUser, lockValidKeys, lockUsersOf, rowsAtATime } from '../identity/user-statements.ts';
-import {
-  deleteMemberships,
-  deleteWorkspaceKeys,
-  activeOwners,
-  lockWorkspace,
-  type WorkspaceRow,
-} from '../workspaces/workspace-statements.ts';
 
-const revocationTypes = { id: 'uuid', revokedAt: 'timestamptz', mac: 'bytea' };
-const removalTypes = { id: 'uuid', defaultWorkspaceId: 'uuid', mac: 'bytea' };
+/** How many keys or users are changed in one round trip, so that the process can do other work in between. */
+const rowsAtATime = 200;
 
-/** Deletes a workspace, as far as it is done at once; see `WorkspaceStore`. The transaction must be let into it. */
+/**
+ * Deletes a workspace as far as that happens at once; see `WorkspaceStore`. The transaction's scope must name the workspace.
+ */
 export async function deleteWorkspace(
   guard: GrantGuard,
   transaction: Transaction,
   { workspaceId, deletedAt }: { readonly workspaceId: string; readonly deletedAt: Date },
 ): Promise<WorkspaceDeletion> {
-  // Whose default workspace is the instance's must not change meanwhile.
-  await transaction.run(lockFirstUser);
-  const owners = await transaction.run<UserRow>(activeOwners);
+  // The first owner, whose default workspace is the instance's, must not change meanwhile.
+  await transaction.run(takeLock('firstUser'));
+  const where = { isOwner: true, deactivatedAt: null };
+  const owners = await transaction.find(UserEntity, { where, orderBy: { id: 'asc' } });
   const first = owners.find((row) => guard.holds(userGrants, row));
   if (!first || first.defaultWorkspaceId === workspaceId) return 'default';
-  const [workspace] = await transaction.run<WorkspaceRow>(lockWorkspace(workspaceId));
+  const [workspace] = await transaction.find(WorkspaceEntity, {
+    where: { id: workspaceId, deletedAt: null },
+    lock: 'no key update',
+  });
   if (!workspace) return 'absent';
   // A new MAC would make a row valid that was tampered with.
   if (!guard.holds(workspaceGrants, workspace)) throw workspaceUnreadable(workspaceId);
   const { mac } = guard.sign(workspaceGrants, { ...workspace, deletedAt });
-  await transaction.run(combine(updateRow('workspace', { id: workspaceId }, { deletedAt, mac })));
-  // Statements of one round trip don't see one another, and only keys of deleted workspaces may go.
-  await transaction.run(combine(deleteWorkspaceKeys(workspaceId), deleteMemberships(workspaceId)));
+  // In this order: only the keys of deleted workspaces may be deleted.
+  await Promise.all([
+    transaction.update(WorkspaceEntity, { id: workspaceId }, { deletedAt, mac }),
+    transaction.delete(WorkspaceKeyEntity, { workspaceId }),
+    transaction.delete(MembershipEntity, { workspaceId }),
+  ]);
   await revokeKeys(guard, transaction, { workspaceId, revokedAt: deletedAt });
   await moveUsers(guard, transaction, { from: workspaceId, to: first.defaultWorkspaceId });
   return 'done';
 }
 
-/** Keys that fail their MAC are void as they are. */
 async function revokeKeys(
   guard: GrantGuard,
   transaction: Transaction,
   { workspaceId, revokedAt }: { readonly workspaceId: string; readonly revokedAt: Date },
 ): Promise<void> {
-  for (let after: string | null = null; ;) {
-    const rows: readonly ApiKeyRow[] = await transaction.run<ApiKeyRow>(lockValidKeys(workspaceId, after));
-    const revoked = rows
-      .filter((row) => guard.holds(apiKeyGrants, row))
-      .map((row) => guard.sign(apiKeyGrants, { ...apiKeyOf(row), revokedAt }))
-      .map(({ id, mac }) => ({ id, revokedAt, mac }));
-    if (revoked.length > 0) {
-      await transaction.run(combine(updateRows('api_key', revocationTypes, { keys: ['id'], rows: revoked })));
-    }
-    if (rows.length < rowsAtATime) return;
-    after = rows.at(-1)?.id ?? null;
-  }
+  await forEachSome(
+    (after) =>
+      transaction.find(ApiKeyEntity, {
+        where: { workspaceId, revokedAt: null, ...isAfterId(after) },
+        orderBy: { id: 'asc' },
+        limit: rowsAtATime,
+        lock: 'no key update',
+      }),
+    (rows) => revokeApiKeys(guard, transaction, { rows, revokedAt }),
+  );
 }
 
-/** Calls of users that name no workspace go elsewhere; who fails his MAC makes none. */
+/** Users whose default workspace is deleted get another one; users that fail their MAC make no calls. */
 async function moveUsers(
   guard: GrantGuard,
   transaction: Transaction,
   { from, to }: { readonly from: string; readonly to: string },
 ): Promise<void> {
-  for (let after: string | null = null; ;) {
-    const rows: readonly UserRow[] = await transaction.run<UserRow>(lockUsersOf(from, after));
-    const moved = rows
-      .filter((row) => guard.holds(userGrants, row))
-      .map((row) => guard.sign(userGrants, { ...row, defaultWorkspaceId: to }))
-      .map(({ id, mac }) => ({ id, defaultWorkspaceId: to, mac }));
-    if (moved.length > 0) {
-      await transaction.run(combine(updateRows('user', removalTypes, { keys: ['id'], rows: moved })));
-    }
+  await forEachSome(
+    (after) =>
+      transaction.find(UserEntity, {
+        where: { defaultWorkspaceId: from, ...isAfterId(after) },
+        orderBy: { id: 'asc' },
+        limit: rowsAtATime,
+        lock: 'no key update',
+      }),
+    (rows) => {
+      const genuine = rows.filter((row) => guard.holds(userGrants, row));
+      return Promise.all(genuine.map((row) => updateUser(guard, transaction, row, { defaultWorkspaceId: to })));
+    },
+  );
+}
+
+/** Reads all rows in the order of their ids, some at a time, and works with them. */
+async function forEachSome<Row extends { readonly id: string }>(
+  read: (after: string | undefined) => Promise<readonly Row[]>,
+  work: (rows: readonly Row[]) => Promise<unknown>,
+): Promise<void> {
+  for (let after: string | undefined; ;) {
+    const rows = await read(after);
+    await work(rows);
     if (rows.length < rowsAtATime) return;
-    after = rows.at(-1)?.id ?? null;
+    after = rows.at(-1)?.id;
   }
 }

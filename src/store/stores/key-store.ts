@@ -1,12 +1,11 @@
 import { VaultError } from '../../vault/errors.ts';
 import type { KeyStore, StoredKeyring, WrappedWorkspaceKey } from '../../vault/workspaces/ports.ts';
 import type { Database } from '../postgres/database.ts';
-import { KeyringEntity } from '../entities/workspace.ts';
-import { WorkspaceKeyEntity } from '../entities/workspace.ts';
+import { UserEntity } from '../entities/identity.ts';
+import { KeyringEntity, WorkspaceEntity, WorkspaceKeyEntity } from '../entities/workspace.ts';
 import type { GrantGuard } from '../identity/grant-guard.ts';
 import { workspaceKeyGrants } from '../identity/grant-tables.ts';
 import { wrappedKeyOf } from '../workspaces/workspace-rows.ts';
-import { insertInto, combine } from '../postgres/statements/statement.ts';
 
 /** The part of the keys that is needed before the keyring is open, and with it the MAC of all other rows. */
 export type KeyringStore = Pick<KeyStore, 'findKeyring' | 'holdsData' | 'insertKeyring'>;
@@ -28,15 +27,16 @@ export class SqlKeyringStore implements KeyringStore {
 
   /** Credentials can't be seen from here, but by foreign key there is none without its workspace. */
   async holdsData(): Promise<boolean> {
-    const text = 'select exists (select from workspace) or exists (select from "user") as "holdsData"';
-    const [row] = await this.#database.query<{ holdsData: boolean }>({ name: 'holds data', text, values: [] });
-    return row?.holdsData !== false;
+    const any = { where: {}, limit: 1 };
+    const workspaces = await this.#database.find({}, WorkspaceEntity, any);
+    const users = await this.#database.find({}, UserEntity, any);
+    return workspaces.length > 0 || users.length > 0;
   }
 
   async insertKeyring(keyring: StoredKeyring): Promise<void> {
     const { instanceId, derivation, salt, masterFingerprint, canary, wrappedKeys, createdAt } = keyring;
     const row = { id: 1, instanceId, derivation, salt, masterFingerprint, canary, wrappedKeys, createdAt };
-    await this.#database.query(combine(insertInto('keyring', row)));
+    await this.#database.transact({}, (transaction) => transaction.insert(KeyringEntity, row));
   }
 }
 

@@ -1,27 +1,24 @@
 import type { AuditEvent } from '../../vault/audit/audit-event.ts';
-import type { Reference } from '../../vault/ids.ts';
 import type { Member, Membership, User } from '../../vault/identity/identity.ts';
 import type { MemberChange, MemberStore } from '../../vault/identity/ports.ts';
-import { insertMembership, userOf, userOfColumns } from '../identity/access-rows.ts';
+import { nilUuid, type Reference } from '../../vault/ids.ts';
 import type { CommitQueue } from '../commits/commit-queue.ts';
-import type { Database } from '../postgres/database.ts';
-import { UserEntity } from '../entities/identity.ts';
-import type { GrantGuard } from '../identity/grant-guard.ts';
+import { MembershipEntity, UserEntity } from '../entities/identity.ts';
+import { recordPriorState, type GrantGuard } from '../identity/grant-guard.ts';
 import { membershipGrants, userGrants } from '../identity/grant-tables.ts';
-import {
-  deleteMembership,
-  findMember,
-  findMembersForChange,
-  listMembers,
-  lockMembers,
-  type MemberRow,
-  type MembershipRow,
-} from '../identity/member-statements.ts';
-import { requireWorkspace } from '../workspaces/require-workspace.ts';
-import { combine } from '../postgres/statements/statement.ts';
-import { recordPriorState } from '../identity/prior-state.ts';
-import type { Transaction } from '../postgres/sessions/transaction.ts';
+import { membershipOf, newMembershipRow, userOf, type MembershipRow, type UserRow } from '../identity/identity-rows.ts';
+import type { Database } from '../postgres/database.ts';
+import { takeLock } from '../postgres/statements/advisory-locks.ts';
+import { hasIdAmong } from '../postgres/statements/entity-query.ts';
 import { readCheckedPage } from '../postgres/statements/pages.ts';
+import type { Transaction } from '../postgres/sessions/transaction.ts';
+import { requireWorkspace } from '../workspaces/workspace-rows.ts';
+
+/** A membership with its user. */
+interface MemberRow {
+  readonly membership: MembershipRow;
+  readonly user: UserRow | undefined;
+}
 
 /** Memberships in PostgreSQL. */
 export class SqlMemberStore implements MemberStore {
@@ -45,8 +42,26 @@ export class SqlMemberStore implements MemberStore {
     reference,
     signal,
   }: Parameters<MemberStore['findMember']>[0]): Promise<Member | undefined> {
-    const [row] = await this.#database.query<MemberRow>(findMember(workspaceId, reference), signal);
-    return row && this.#isSound(row) ? memberOf(row) : undefined;
+    const [user] = await this.#database.find({ signal }, UserEntity, { where: { ...reference } });
+    // Asked in any case: a caller must not learn from the time whether the user exists elsewhere.
+    const where = { workspaceId, userId: user?.id ?? nilUuid };
+    const [row] = await this.#database.find({ signal }, MembershipEntity, { where });
+    return row && this.#memberOf({ membership: row, user });
+  }
+
+  async listMembers({
+    workspaceId,
+    after,
+    size,
+    signal,
+  }: Parameters<MemberStore['listMembers']>[0]): Promise<readonly Member[]> {
+    return readCheckedPage({
+      size,
+      after,
+      read: (last, limit) => this.#readMembers({ workspaceId, after: last, limit, signal }),
+      keyOf: ({ membership }) => membership.userId,
+      show: (row) => this.#memberOf(row),
+    });
   }
 
   async setMember(membership: Membership, event: AuditEvent): Promise<MemberChange> {
@@ -55,9 +70,9 @@ export class SqlMemberStore implements MemberStore {
       await requireWorkspace(transaction, workspaceId);
       const { former, isLastAdmin } = await this.#lock(transaction, workspaceId, userId);
       if (isLastAdmin && membership.role !== 'ADMIN') return { answer: { kind: 'last_admin' }, events: [] };
-      // The server may not update memberships: a row is written once, as somebody granted it.
-      if (former) await transaction.run(combine(deleteMembership(workspaceId, userId)));
-      await transaction.run(combine(insertMembership(this.#guard, membership, event.id)));
+      // The server's role may not update memberships: a row is written once, as it was granted.
+      if (former) await transaction.delete(MembershipEntity, { workspaceId, userId });
+      await transaction.insert(MembershipEntity, newMembershipRow(this.#guard, membership, event.id));
       const ended = former && this.#guard.holds(membershipGrants, former) ? former : undefined;
       return { answer: { kind: 'done', membership }, events: [recordPriorState(event, ended)] };
     });
@@ -72,49 +87,57 @@ export class SqlMemberStore implements MemberStore {
       const { former, isLastAdmin } = await this.#lock(transaction, workspaceId, userId);
       if (!former || !this.#guard.holds(membershipGrants, former)) return { answer: { kind: 'absent' }, events: [] };
       if (isLastAdmin) return { answer: { kind: 'last_admin' }, events: [] };
-      await transaction.run(combine(deleteMembership(workspaceId, userId)));
-      return { answer: { kind: 'done', membership: membershipOf(former) }, events: [recordPriorState(event, former)] };
+      await transaction.delete(MembershipEntity, { workspaceId, userId });
+      const answer = { kind: 'done', membership: membershipOf(former) } as const;
+      return { answer, events: [recordPriorState(event, former)] };
     });
   }
 
-  async listMembers({
+  async #readMembers({
     workspaceId,
     after,
-    size,
+    limit,
     signal,
-  }: Parameters<MemberStore['listMembers']>[0]): Promise<readonly Member[]> {
-    return readCheckedPage({
-      size,
-      after,
-      read: (last, limit) => this.#database.query<MemberRow>(listMembers(workspaceId, last ?? null, limit), signal),
-      keyOf: ({ userId }) => userId,
-      show: (row) => (this.#isSound(row) ? memberOf(row) : undefined),
+  }: {
+    readonly workspaceId: string;
+    readonly after: string | undefined;
+    readonly limit: number;
+    readonly signal: AbortSignal;
+  }): Promise<readonly MemberRow[]> {
+    const where = after === undefined ? { workspaceId } : { workspaceId, userId: { $gt: after } };
+    const criteria = { where, orderBy: { userId: 'asc' }, limit } as const;
+    const rows = await this.#database.find({ signal }, MembershipEntity, criteria);
+    const users = await this.#database.find({ signal }, UserEntity, {
+      where: hasIdAmong(rows.map((row) => row.userId)),
     });
+    const usersById = new Map(users.map((user) => [user.id, user]));
+    return rows.map((membership) => ({ membership, user: usersById.get(membership.userId) }));
   }
 
-  /** A member is shown with the name of their user, who must be genuine as well. */
-  #isSound(row: MemberRow): boolean {
-    return this.#guard.holds(membershipGrants, row) && this.#guard.holds(userGrants, userOfColumns(row.userId, row));
+  /** A member is shown with the name of their user, whose row must be genuine as well. */
+  #memberOf({ membership, user }: MemberRow): Member | undefined {
+    const isGenuine = this.#guard.holds(membershipGrants, membership) && user && this.#guard.holds(userGrants, user);
+    return isGenuine ? { ...membershipOf(membership), name: user.name } : undefined;
   }
 
-  /** What the user has in the workspace, and whether nobody but him is ADMIN there; it stays so until the transaction ends. */
+  /** The user's membership, and whether the user is the only ADMIN; both stay so until the transaction ends. */
   async #lock(
     transaction: Transaction,
     workspaceId: string,
     userId: string,
   ): Promise<{ readonly former: MembershipRow | undefined; readonly isLastAdmin: boolean }> {
-    await transaction.run(lockMembers);
-    const rows = await transaction.run<MembershipRow>(findMembersForChange(workspaceId, userId));
-    const admins = rows.filter((row) => row.role === 'ADMIN' && this.#guard.holds(membershipGrants, row));
+    await transaction.run(takeLock('members'));
+    const rows = await transaction.find(MembershipEntity, {
+      where: { workspaceId, $or: [{ userId }, { role: 'ADMIN' }] },
+    });
+    const users = await transaction.find(UserEntity, {
+      where: { deactivatedAt: null, ...hasIdAmong(rows.map((row) => row.userId)) },
+    });
+    const active = new Set(users.map(({ id }) => id));
+    const admins = rows.filter(
+      (row) => row.role === 'ADMIN' && active.has(row.userId) && this.#guard.holds(membershipGrants, row),
+    );
     const isLastAdmin = admins.length === 1 && admins[0]?.userId === userId;
     return { former: rows.find((row) => row.userId === userId), isLastAdmin };
   }
-}
-
-function membershipOf({ workspaceId, userId, role, mayReveal }: Membership): Membership {
-  return { workspaceId, userId, role, mayReveal };
-}
-
-function memberOf({ workspaceId, userId, role, mayReveal, userName: name }: MemberRow): Member {
-  return { workspaceId, userId, role, mayReveal, name };
 }

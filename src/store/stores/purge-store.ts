@@ -1,18 +1,21 @@
 import type { PurgeStore, UnpurgedWorkspace } from '../../vault/workspaces/ports.ts';
+import { CredentialEntity } from '../entities/credential.ts';
+import { WorkspaceEntity, WorkspaceKeyEntity } from '../entities/workspace.ts';
 import type { Database } from '../postgres/database.ts';
-import { combine, updateRow } from '../postgres/statements/statement.ts';
+import { tryLock } from '../postgres/statements/advisory-locks.ts';
+import type { Statement } from '../postgres/statements/statement.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
-import { deleteSome, findRemains, findUnpurged, tryLockPurge } from '../workspaces/workspace-statements.ts';
 
-/** How many rows go in one transaction; it takes some milliseconds. */
+/** How many rows are deleted in one transaction, which takes some milliseconds. */
 const rowsAtATime = 1_000;
+const workspacesMax = 10_000;
 
 interface Remains {
   readonly hasCredentials: boolean;
   readonly hasKeys: boolean;
 }
 
-/** What is left of deleted workspaces, in PostgreSQL. What is deleted here nobody could open any more. */
+/** What is left of deleted workspaces, in PostgreSQL. Nobody could open what is deleted here any more. */
 export class SqlPurgeStore implements PurgeStore {
   readonly #database: Database;
 
@@ -21,18 +24,21 @@ export class SqlPurgeStore implements PurgeStore {
   }
 
   async findUnpurged(): Promise<readonly UnpurgedWorkspace[]> {
-    return this.#database.query<{ id: string; deletedAt: Date }>(findUnpurged);
+    const where = { deletedAt: { $ne: null }, purgedAt: null };
+    const criteria = { where, orderBy: { deletedAt: 'desc' }, limit: workspacesMax } as const;
+    const rows = await this.#database.find({}, WorkspaceEntity, criteria);
+    return rows.flatMap(({ id, deletedAt }) => (deletedAt ? [{ id, deletedAt }] : []));
   }
 
   async purgeSome(workspaceId: string): Promise<boolean> {
     return this.#database.transact({ workspaces: [workspaceId] }, async (transaction) => {
-      const [lock] = await transaction.run<{ readonly isFree: boolean }>(tryLockPurge);
+      const [lock] = await transaction.run<{ readonly isFree: boolean }>(tryLock('purge'));
       const { hasCredentials, hasKeys } = await remainsOf(transaction, workspaceId);
       // While there is a key, it was not Coffer that marked the workspace as deleted.
       if (!lock?.isFree || !hasCredentials || hasKeys) return false;
       for (const table of ['credential_version', 'credential'] as const) {
-        const [gone] = await transaction.run<{ readonly count: number }>(deleteSome(table, workspaceId, rowsAtATime));
-        if (gone?.count === rowsAtATime) return true;
+        const [deleted] = await transaction.run<{ readonly count: number }>(deleteSome(table, workspaceId));
+        if (deleted?.count === rowsAtATime) return true;
       }
       return false;
     });
@@ -41,13 +47,31 @@ export class SqlPurgeStore implements PurgeStore {
   async endPurge(workspaceId: string, purgedAt: Date): Promise<void> {
     await this.#database.transact({ workspaces: [workspaceId] }, async (transaction) => {
       const { hasCredentials, hasKeys } = await remainsOf(transaction, workspaceId);
-      if (hasCredentials || hasKeys) return;
-      await transaction.run(combine({ ...updateRow('workspace', { id: workspaceId }, { purgedAt }), name: '~purged' }));
+      if (!hasCredentials && !hasKeys) await transaction.update(WorkspaceEntity, { id: workspaceId }, { purgedAt });
     });
   }
 }
 
 async function remainsOf(transaction: Transaction, workspaceId: string): Promise<Remains> {
-  const [remains] = await transaction.run<Remains>(findRemains(workspaceId));
-  return remains ?? { hasCredentials: true, hasKeys: true };
+  const criteria = { where: { workspaceId }, limit: 1 };
+  const [credentials, keys] = await Promise.all([
+    transaction.find(CredentialEntity, criteria),
+    transaction.find(WorkspaceKeyEntity, criteria),
+  ]);
+  return { hasCredentials: credentials.length > 0, hasKeys: keys.length > 0 };
+}
+
+/** Deletes some rows of a tenant table, and answers how many; the query builder has no limit for deletions. */
+function deleteSome(table: 'credential' | 'credential_version', workspaceId: string): Statement {
+  return {
+    name: `-${table}, some`,
+    text: `
+      with gone as (
+        delete from ${table}
+        where workspace_id = $1 and ctid = any (array(select ctid from ${table} where workspace_id = $1 limit $2))
+        returning 1
+      )
+      select count(*)::int as count from gone`,
+    values: [workspaceId, rowsAtATime],
+  };
 }

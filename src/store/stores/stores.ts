@@ -2,19 +2,11 @@ import type { InstanceStore, KeyStore, PurgeStore, WorkspaceStore } from '../../
 import type { AuditChain, AuditTrailStore, TrailLossStore, AuditStore } from '../../vault/audit/ports.ts';
 import type { StreamHead } from '../../vault/audit/audit-chain.ts';
 import type { CredentialChangeStore } from '../../vault/credentials/credential-watch.ts';
-import type {
-  MemberStore,
-  AccessStore,
-  ApiKeyStore,
-  GrantMac,
-  UserStore,
-  AccountStore,
-} from '../../vault/identity/ports.ts';
+import type { MemberStore, AccessStore, ApiKeyStore, GrantMac, UserStore } from '../../vault/identity/ports.ts';
 import type { Clock } from '../../vault/time.ts';
 import type { CredentialStore } from '../../vault/credentials/ports.ts';
 import type { IdSource } from '../../vault/ids.ts';
 import { SqlAccessStore } from './access-store.ts';
-import { SqlAccountStore } from './account-store.ts';
 import { SqlApiKeyStore } from './api-key-store.ts';
 import { SqlAuditStore, SqlAuditTrailStore } from './audit-trail-store.ts';
 import { SqlTrailLossStore } from './trail-loss-store.ts';
@@ -42,7 +34,6 @@ export interface Stores {
   readonly members: MemberStore;
   readonly apiKeys: ApiKeyStore;
   readonly users: UserStore & InstanceStore;
-  readonly accounts: AccountStore;
   readonly audit: AuditStore;
   readonly auditTrail: AuditTrailStore;
   readonly trailLosses: TrailLossStore;
@@ -77,7 +68,6 @@ export function createStores(parts: StoresParts): Stores {
     members: new SqlMemberStore(database, commits, guard),
     apiKeys: new SqlApiKeyStore(database, commits, guard),
     users: new SqlUserStore(database, commits, guard),
-    accounts: new SqlAccountStore(database, commits, guard),
     audit: new SqlAuditStore(commits),
     changes: new SqlCredentialChangeStore(database),
     trailLosses: new SqlTrailLossStore({ ...parts, trail, commits }),

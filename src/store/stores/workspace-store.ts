@@ -1,15 +1,16 @@
+import { workspaceUnreadable } from '../../vault/errors.ts';
 import type { Reference } from '../../vault/ids.ts';
 import type { Workspace, WorkspaceDeletion, WorkspaceStore } from '../../vault/workspaces/ports.ts';
-import { insertMembership } from '../identity/access-rows.ts';
 import type { CommitQueue } from '../commits/commit-queue.ts';
-import type { Database } from '../postgres/database.ts';
-import { deleteWorkspace } from './delete-workspace.ts';
-import { WorkspaceEntity } from '../entities/workspace.ts';
+import { MembershipEntity } from '../entities/identity.ts';
+import { WorkspaceEntity, WorkspaceKeyEntity } from '../entities/workspace.ts';
 import type { GrantGuard } from '../identity/grant-guard.ts';
 import { workspaceGrants } from '../identity/grant-tables.ts';
-import { workspaceUnreadable } from '../../vault/errors.ts';
-import { insertWorkspace, insertWorkspaceKey, workspaceOf } from '../workspaces/workspace-rows.ts';
-import { combine } from '../postgres/statements/statement.ts';
+import { newMembershipRow } from '../identity/identity-rows.ts';
+import type { Database } from '../postgres/database.ts';
+import { hasIdAmong, isAfterId } from '../postgres/statements/entity-query.ts';
+import { newWorkspaceKeyRow, newWorkspaceRow, workspaceOf } from '../workspaces/workspace-rows.ts';
+import { deleteWorkspace } from './delete-workspace.ts';
 import { readCheckedPage } from '../postgres/statements/pages.ts';
 
 /** Workspaces in PostgreSQL. */
@@ -30,13 +31,12 @@ export class SqlWorkspaceStore implements WorkspaceStore {
     maker,
     event,
   }: Parameters<WorkspaceStore['createWorkspace']>[0]): Promise<void> {
-    const statement = combine(
-      insertWorkspace(this.#guard, workspace),
-      insertMembership(this.#guard, maker, event.id),
-      insertWorkspaceKey(this.#guard, key),
-    );
     await this.#commits.run({ workspaces: [workspace.id] }, async (transaction) => {
-      await transaction.run(statement);
+      await Promise.all([
+        transaction.insert(WorkspaceEntity, newWorkspaceRow(this.#guard, workspace)),
+        transaction.insert(MembershipEntity, newMembershipRow(this.#guard, maker, event.id)),
+        transaction.insert(WorkspaceKeyEntity, newWorkspaceKeyRow(this.#guard, key)),
+      ]);
       return { answer: undefined, events: [event] };
     });
   }
@@ -57,8 +57,7 @@ export class SqlWorkspaceStore implements WorkspaceStore {
       size,
       after,
       read: (last, limit) => {
-        const id = { ...(among && { $in: [...among] }), ...(last !== undefined && { $gt: last }) };
-        const where = { id, deletedAt: null };
+        const where = { deletedAt: null, ...isAfterId(last), ...(among && hasIdAmong(among)) };
         return this.#database.find({ signal }, WorkspaceEntity, { where, orderBy: { id: 'asc' }, limit });
       },
       keyOf: ({ id }) => id,

@@ -8,7 +8,14 @@ import type {
   VersionEvidence,
   VersionReader,
 } from '../../vault/audit/ports.ts';
-import { apiKeyProperties, userProperties, type ApiKeyRow, type UserRow } from '../identity/access-rows.ts';
+import {
+  apiKeyProperties,
+  membershipProperties,
+  userProperties,
+  type ApiKeyRow,
+  type MembershipRow,
+  type UserRow,
+} from '../identity/identity-rows.ts';
 import { CredentialGuard, formatCredentialState, type SignedRow } from '../credentials/credential-guard.ts';
 import { credentialOf } from '../credentials/credential-row.ts';
 import type { Database } from '../postgres/database.ts';
@@ -24,7 +31,6 @@ import {
   workspaceKeyGrants,
   type VersionRecord,
 } from '../identity/grant-tables.ts';
-import { membershipProperties, type MembershipRow } from '../identity/member-statements.ts';
 import {
   closeCursor,
   contradictionsCursor,
@@ -38,7 +44,7 @@ import {
   workspaceKeysCursor,
 } from './record-statements.ts';
 import { readAhead } from '../postgres/statements/pages.ts';
-import { workspaceProperties, type WorkspaceRow } from '../workspaces/workspace-statements.ts';
+import { workspaceProperties, type WorkspaceRow } from '../workspaces/workspace-rows.ts';
 import type { Statement } from '../postgres/statements/statement.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
 import type { Session } from '../../vault/identity/identity.ts';

@@ -2,11 +2,10 @@ import { nilUuid } from '../../vault/ids.ts';
 import type { QueryResultRow } from 'pg';
 import { selectList, type Statement, combine, updateRows } from '../postgres/statements/statement.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
-import { apiKeyProperties, userProperties, type ApiKeyRow, type UserRow } from '../identity/access-rows.ts';
-import { hasGenuineMac, type GrantTable, type Signed } from '../identity/grant-guard.ts';
+import { apiKeyProperties, userProperties, type ApiKeyRow, type UserRow } from '../identity/identity-rows.ts';
+import { formatMacPrefix, hasGenuineMac, type GrantTable, type Signed } from '../identity/grant-guard.ts';
 import { apiKeyGrants, userGrants, workspaceGrants } from '../identity/grant-tables.ts';
-import { formatMacPrefix } from '../identity/prior-state.ts';
-import { workspaceProperties, type WorkspaceRow } from '../workspaces/workspace-statements.ts';
+import { workspaceProperties, type WorkspaceRow } from '../workspaces/workspace-rows.ts';
 import { formerApiKeyGrants, formerUserGrants } from './former-formats.ts';
 import type { TableSigning } from './sign-formats.ts';
 

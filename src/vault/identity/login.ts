@@ -11,7 +11,16 @@ import type { User } from './identity.ts';
 import { beginSession, loginEvent, passwordWrong, type BegunSession } from './sessions.ts';
 
 /** The part of the user store that logging in needs. */
-export type LoginUsers = Omit<UserStore, 'replaceAuthentication'>;
+export type LoginUsers = Pick<
+  UserStore,
+  | 'anyPassword'
+  | 'findUsersWithPassword'
+  | 'findUser'
+  | 'findFirstOwner'
+  | 'setFirstPassword'
+  | 'createSession'
+  | 'deleteSession'
+>;
 
 /** What logging in works with. */
 export interface LoginParts {
@@ -112,7 +121,7 @@ export class Login {
   }
 
   async #owner(caller: Caller): Promise<User> {
-    const owner = await this.#parts.users.findUser(caller.userId);
+    const owner = await this.#parts.users.findUser({ id: caller.userId });
     if (!owner) throw new VaultError('token_invalid', 'the user of this token is gone');
     return owner;
   }

@@ -5,13 +5,13 @@ import { parseReference } from '../ids.ts';
 import { loginThrottled, type LoginAttempt, type Guess, type LoginThrottles } from './login-throttle.ts';
 import { checkPassword, isTooLong, isPassword } from './passwords.ts';
 import type { AuditStore } from '../audit/ports.ts';
-import type { PasswordHasher, Revocation, AccountStore } from './ports.ts';
+import type { PasswordHasher, Revocation, UserStore } from './ports.ts';
 import type { User } from './identity.ts';
 import { beginSession, loginEvent, passwordWrong, type BegunSession, type SessionParts } from './sessions.ts';
 
 /** What logging in by name works with. */
 export interface NamedLoginParts extends SessionParts {
-  readonly accounts: AccountStore;
+  readonly users: UserStore;
   readonly audit: AuditStore;
   readonly hasher: PasswordHasher;
   readonly throttles: LoginThrottles;
@@ -71,7 +71,7 @@ export class NamedLogin {
       throw currentPasswordWrong();
     }
     const passwordHash = await this.#parts.hasher.hash(passwords.next);
-    const isChanged = await this.#parts.accounts.changePassword({
+    const isChanged = await this.#parts.users.changePassword({
       user: { ...user, passwordHash },
       formerHash: user.passwordHash,
       keepSession: call.caller.sessionId,
@@ -83,8 +83,8 @@ export class NamedLogin {
 
   async #find(text: string, signal: AbortSignal): Promise<User | undefined> {
     const reference = parseReference('user', text);
-    const { accounts } = this.#parts;
-    const user = reference ? await accounts.findUser(reference, signal) : await accounts.findUserByName(text, signal);
+    const { users } = this.#parts;
+    const user = reference ? await users.findUser(reference, signal) : await users.findUserByName(text, signal);
     return user?.deactivatedAt === null && isPassword(user.passwordHash) ? user : undefined;
   }
 
@@ -115,7 +115,7 @@ export class NamedLogin {
   async #userOf({ caller, signal }: Call): Promise<User & { readonly passwordHash: string }> {
     if (!isUserHimself(caller))
       throw new VaultError('permission_denied', 'only a user himself may change his password');
-    const user = await this.#parts.accounts.findUser({ id: caller.userId }, signal);
+    const user = await this.#parts.users.findUser({ id: caller.userId }, signal);
     const { passwordHash } = user ?? {};
     if (!user || !isPassword(passwordHash)) throw new VaultError('permission_denied', 'this user has no password');
     return { ...user, passwordHash };

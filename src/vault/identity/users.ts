@@ -6,7 +6,7 @@ import { checkPageSize, type PageRange } from '../page.ts';
 import { checkName } from '../text-rules.ts';
 import type { User } from './identity.ts';
 import { checkPassword } from './passwords.ts';
-import type { AccountStore, PasswordHasher } from './ports.ts';
+import type { UserStore, PasswordHasher } from './ports.ts';
 
 /** Finds the default workspace of a new user. */
 export interface WorkspaceFinder {
@@ -14,7 +14,7 @@ export interface WorkspaceFinder {
 }
 
 export interface UserDirectoryParts extends EventSource {
-  readonly store: AccountStore;
+  readonly store: UserStore;
   readonly workspaces: WorkspaceFinder;
   readonly hasher: PasswordHasher;
 }

@@ -136,15 +136,15 @@ describe('decisions that claim what another process has taken', () => {
   it('roll back no transaction, nor does a taken name of a user or of a certificate', async () => {
     const [workspaceId, elsewhere] = workspaces;
     const database = await openDatabase({ ...test.target, poolMax: 2, role: 'coffer_app', log: test.log });
-    const { accounts, apiKeys, credentials } = test.newStores(database);
+    const { users, apiKeys, credentials } = test.newStores(database);
     const owner = newUser(workspaceId, { name: 'first', passwordHash: 'hash' });
     const certificate = { hash: Buffer.alloc(32, 1), prefix: 'DNS:a.example.com' };
-    await test.stores.accounts.createUser(owner, newEvent());
+    await test.stores.users.createUser(owner, newEvent());
     await test.stores.apiKeys.createApiKey(newApiKey(owner, certificate), newEvent());
     await addCredential(test, newCredential(workspaceId, taken));
     const before = await rolledBack();
     const operations = Array.from({ length: 20 }, () => [
-      accounts.createUser(newUser(workspaceId, { name: 'first', passwordHash: 'hash' }), newEvent()),
+      users.createUser(newUser(workspaceId, { name: 'first', passwordHash: 'hash' }), newEvent()),
       apiKeys.createApiKey(newApiKey(owner, certificate), newEvent()),
       credentials.decide({ workspaceId, signal: patience }, () => creationOf(newCredential(workspaceId, taken))),
       credentials.decide({ workspaceId: elsewhere, signal: patience }, () => creationOf(newCredential(elsewhere))),

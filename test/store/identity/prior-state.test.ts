@@ -25,7 +25,7 @@ describe('the prior state of a row that an event records', () => {
     await test.reset();
     ({ owner } = await setUpInstance(test));
     user = newUser(owner.defaultWorkspaceId, { passwordHash: 'first' });
-    await test.stores.accounts.createUser(user, newEvent());
+    await test.stores.users.createUser(user, newEvent());
   });
 
   after(async () => {
@@ -92,11 +92,11 @@ describe('the prior state of a row that an event records', () => {
   it('is a user before a changed password, and before the deactivation', async () => {
     const [first, event] = [await stateOf('user', user.id), newEvent()];
     const change = { user: { ...user, passwordHash: 'second' }, formerHash: 'first', keepSession: null };
-    await test.stores.accounts.changePassword({ ...change, event, eventOf: eventOfRevocation });
+    await test.stores.users.changePassword({ ...change, event, eventOf: eventOfRevocation });
     expect(await toldBy(event.id)).to.equal(first);
     const [second, end] = [await stateOf('user', user.id), newEvent()];
     const deactivation = { userId: user.id, deactivatedAt: createdAt, event: end, eventOf: eventOfRevocation };
-    await test.stores.accounts.deactivateUser(deactivation);
+    await test.stores.users.deactivateUser(deactivation);
     expect(await toldBy(end.id)).to.equal(second);
   });
 

@@ -149,10 +149,10 @@ describe('deleting a workspace in the database', () => {
     const user = newUser(doomed.id, { passwordHash: '$argon2id$1', name: 'one' });
     const spoilt = newUser(doomed.id, { passwordHash: '$argon2id$1', name: 'spoilt' });
     const elsewhere = newUser(other.id, { passwordHash: '$argon2id$1', name: 'elsewhere' });
-    for (const one of [user, spoilt, elsewhere]) await test.stores.accounts.createUser(one, newEvent());
+    for (const one of [user, spoilt, elsewhere]) await test.stores.users.createUser(one, newEvent());
     await test.asSuperuser('update "user" set is_owner = true where id = $1', [spoilt.id]);
     await remove();
-    const find = (one: User) => test.stores.accounts.findUser({ id: one.id }, patience);
+    const find = (one: User) => test.stores.users.findUser({ id: one.id }, patience);
     expect(await find(user)).to.deep.equal({ ...user, defaultWorkspaceId: first.id });
     expect(await find(elsewhere)).to.deep.equal(elsewhere);
     expect(await find(spoilt)).to.equal(undefined);
@@ -160,14 +160,14 @@ describe('deleting a workspace in the database', () => {
 
   it('does not take the default workspace of the instance, which is the first sound owner’s', async () => {
     const second = newUser(doomed.id, { isOwner: true, passwordHash: '$argon2id$1', name: 'second' });
-    await test.stores.accounts.createUser(second, newEvent());
+    await test.stores.users.createUser(second, newEvent());
     expect(await remove(first.id)).to.equal('default');
     expect(await test.stores.workspaces.findWorkspace({ id: first.id }, patience)).to.deep.equal(first);
     const deactivation = { userId: owner.id, deactivatedAt: createdAt, event: newEvent(), eventOf: () => newEvent() };
-    await test.stores.accounts.deactivateUser(deactivation);
+    await test.stores.users.deactivateUser(deactivation);
     expect(await remove(doomed.id)).to.equal('default');
     expect(await remove(first.id)).to.equal('done');
-    expect(await test.stores.accounts.findUser({ id: owner.id }, patience)).to.include({
+    expect(await test.stores.users.findUser({ id: owner.id }, patience)).to.include({
       defaultWorkspaceId: doomed.id,
     });
   });
@@ -179,7 +179,7 @@ describe('deleting a workspace in the database', () => {
     for (const granting of [
       issue(doomed),
       test.stores.members.setMember(membership, newEvent()),
-      test.stores.accounts.createUser(newUser(workspaceId, { passwordHash: '$argon2id$1' }), newEvent()),
+      test.stores.users.createUser(newUser(workspaceId, { passwordHash: '$argon2id$1' }), newEvent()),
     ]) {
       expect(await rejectionOf(granting))
         .to.be.instanceOf(VaultError)

@@ -136,10 +136,10 @@ describe('the member store', () => {
 
   it('does not count an ADMIN who was deactivated', async () => {
     const user = newUser(workspace.id, { name: 'alice', passwordHash: 'h' });
-    await test.stores.accounts.createUser(user, newEvent());
+    await test.stores.users.createUser(user, newEvent());
     await set(user, 'ADMIN');
     const deactivation = { userId: user.id, deactivatedAt: new Date(), event: newEvent(), eventOf: () => newEvent() };
-    await test.stores.accounts.deactivateUser(deactivation);
+    await test.stores.users.deactivateUser(deactivation);
     expect(await remove(owner)).to.deep.equal({ kind: 'last_admin' });
     expect((await remove(user)).kind).to.equal('done');
   });

@@ -46,7 +46,7 @@ describe('the user store', () => {
       expect(await users.anyOwner()).to.equal(false);
       expect(await users.anyPassword()).to.equal(false);
       expect(await users.findFirstOwner()).to.equal(undefined);
-      expect(await users.findUser(newId())).to.equal(undefined);
+      expect(await users.findUser({ id: newId() })).to.equal(undefined);
     });
 
     it('makes the first owner with workspace, membership and key', async () => {
@@ -54,7 +54,7 @@ describe('the user store', () => {
       const { users, access, keys } = test.stores;
       expect(await users.anyOwner()).to.equal(true);
       expect(await users.findFirstOwner()).to.deep.equal(owner);
-      expect(await users.findUser(owner.id)).to.deep.equal(owner);
+      expect(await users.findUser({ id: owner.id })).to.deep.equal(owner);
       expect(await access.findApiKey(apiKey.hash, patience)).to.deep.equal({
         apiKey,
         access: { user: owner, memberships: [membership] },

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { Reference } from '../../../src/vault/ids.ts';
 import type { AuditEvent } from '../../../src/vault/audit/audit-event.ts';
 import type { AnonymousCall, Caller } from '../../../src/vault/caller.ts';
 import { VaultError } from '../../../src/vault/errors.ts';
@@ -42,8 +43,8 @@ class MemoryUsers implements LoginUsers {
     this.afterLookup();
     return users;
   }
-  async findUser(id: string) {
-    return this.users.get(id);
+  async findUser(reference: Reference) {
+    return 'id' in reference ? this.users.get(reference.id) : undefined;
   }
   async findFirstOwner() {
     return this.users.get(owner.id);

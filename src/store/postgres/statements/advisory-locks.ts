@@ -1,3 +1,5 @@
+import type { Statement } from './statement.ts';
+
 /** The first key of all advisory locks of Coffer: "cofr" in ASCII. */
 const ours = 0x636f6672;
 
@@ -14,3 +16,14 @@ export const advisoryLocks = {
   /** Purging deleted workspaces. */
   purge: [ours, 5],
 } as const;
+
+/** Waits for a lock, which is held until the transaction ends. */
+export function takeLock(lock: keyof typeof advisoryLocks): Statement {
+  return { name: 'take lock', text: 'select pg_advisory_xact_lock($1, $2)', values: [...advisoryLocks[lock]] };
+}
+
+/** Takes a lock that nobody has, which is held until the transaction ends; answers `isFree` in any case. */
+export function tryLock(lock: keyof typeof advisoryLocks): Statement {
+  const text = 'select pg_try_advisory_xact_lock($1, $2) as "isFree"';
+  return { name: 'try lock', text, values: [...advisoryLocks[lock]] };
+}

@@ -13,13 +13,18 @@ export interface Answer {
 interface Column {
   readonly name: string;
   readonly read: ColumnReader;
+  /** The index of the part that it belongs to; -1 for the row itself. */
+  readonly part: number;
 }
 
-/** The columns of a statement's rows. */
+/** A row, or a part of one, with null in all columns. */
+type Empty = Readonly<Record<string, null>>;
+
+/** The columns of a statement's rows. Columns named `user.id` and `user.name` become one object, `user`. */
 interface RowShape {
   readonly columns: readonly Column[];
-  /** A row with null in all columns. */
-  readonly empty: Readonly<Record<string, null>>;
+  readonly empty: Empty;
+  readonly parts: readonly { readonly name: string; readonly empty: Empty }[];
 }
 
 interface PreparedStatement {
@@ -27,7 +32,7 @@ interface PreparedStatement {
   readonly shape: RowShape;
 }
 
-const withoutColumns: RowShape = { columns: [], empty: {} };
+const withoutColumns: RowShape = { columns: [], empty: {}, parts: [] };
 
 /** The prepared statements of each connection, by name. */
 export class PreparedStatements {
@@ -98,7 +103,7 @@ export class Batch implements Submittable {
   handleRowDescription(message: {
     readonly fields: readonly { readonly name: string; readonly dataTypeID: number }[];
   }): void {
-    this.#shape = shapeOf(message.fields.map(({ name, dataTypeID }) => ({ name, read: columnReaderOf(dataTypeID) })));
+    this.#shape = shapeOf(message.fields);
   }
 
   handleDataRow({ fields }: { readonly fields: readonly (string | null)[] }): void {
@@ -163,16 +168,37 @@ function send(
 }
 
 /** Rows are copies of one object, so that all have the same hidden class and never grow. */
-function rowOf({ columns, empty }: RowShape, fields: readonly (string | null)[]): object {
+function rowOf({ columns, empty, parts }: RowShape, fields: readonly (string | null)[]): object {
   const row: Record<string, unknown> = { ...empty };
+  const filled = parts.length === 0 ? noParts : parts.map((part) => (row[part.name] = { ...part.empty }));
   for (let index = 0; index < columns.length; index += 1) {
     const column = columns[index];
     const text = fields[index];
-    if (column && typeof text === 'string') row[column.name] = column.read(text);
+    if (!column || typeof text !== 'string') continue;
+    const target = column.part < 0 ? row : filled[column.part];
+    if (target) target[column.name] = column.read(text);
   }
   return row;
 }
 
-function shapeOf(columns: readonly Column[]): RowShape {
-  return { columns, empty: Object.fromEntries(columns.map(({ name }) => [name, null])) };
+const noParts: readonly Record<string, unknown>[] = [];
+
+function shapeOf(fields: readonly { readonly name: string; readonly dataTypeID: number }[]): RowShape {
+  const parts = [...new Set(fields.map(({ name }) => partOf(name)).filter((part) => part !== ''))];
+  const columns = fields.map(({ name, dataTypeID }) => {
+    const part = partOf(name);
+    return {
+      name: part === '' ? name : name.slice(part.length + 1),
+      part: parts.indexOf(part),
+      read: columnReaderOf(dataTypeID),
+    };
+  });
+  const emptyOf = (index: number) =>
+    Object.fromEntries(columns.filter(({ part }) => part === index).map(({ name }) => [name, null]));
+  return { columns, empty: emptyOf(-1), parts: parts.map((name, index) => ({ name, empty: emptyOf(index) })) };
+}
+
+/** The part that a column belongs to by its name; empty for the row itself. */
+function partOf(name: string): string {
+  return name.slice(0, Math.max(name.indexOf('.'), 0));
 }

@@ -28,6 +28,11 @@ export function hasIdAmong(ids: readonly string[]) {
   return { [raw('e.id = any (?)', [ids])]: [] };
 }
 
+/** The condition that a row comes after an id in the order of ids; none for the first rows. */
+export function isAfterId(id: string | undefined) {
+  return id === undefined ? {} : { id: { $gt: id } };
+}
+
 interface CompiledQuery {
   getQuery(): string;
   getParams(): readonly unknown[];
@@ -83,7 +88,7 @@ export class EntityStatements {
     row: RequiredEntityData<Entity>,
   ): Statement {
     const query = this.#em.createQueryBuilder(entity).insert(row).onConflict(raw(conflict)).ignore();
-    return this.#statementOf(query, this.#returningKeys(entity));
+    return this.#statementOf(query.returning(raw(this.#keysOf(entity))));
   }
 
   /** Changes rows. */
@@ -97,13 +102,14 @@ export class EntityStatements {
 
   /** Deletes rows, and answers their keys. */
   delete<Entity extends object>(entity: EntityName<Entity>, where: QBFilterQuery<Entity>): Statement {
-    return this.#statementOf(this.#em.createQueryBuilder(entity).delete(where), this.#returningKeys(entity));
+    // The builder returns nothing of what it deletes.
+    const returning = ` returning ${this.#keysOf(entity)}`;
+    return this.#statementOf(this.#em.createQueryBuilder(entity).delete(where), returning);
   }
 
-  /** The builder returns nothing of what it deletes, and of what it adds the columns that have defaults. */
-  #returningKeys<Entity extends object>(entity: EntityName<Entity>): string {
+  #keysOf<Entity extends object>(entity: EntityName<Entity>): string {
     const keys = this.#propertiesOf(entity).filter(({ primary }) => primary);
-    return ` returning ${keys.map(columnOf).join(', ')}`;
+    return keys.map(columnOf).join(', ');
   }
 
   #propertiesOf<Entity extends object>(entity: EntityName<Entity>): readonly EntityProperty[] {

@@ -24,9 +24,14 @@ export function columnOf(property: string): string {
   return property.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-/** A select list of columns under the names of their properties: `c."auth_type" as "authType"`. */
-export function selectList(alias: string, properties: readonly string[]): string {
-  return properties.map((property) => `${alias}."${columnOf(property)}" as "${property}"`).join(', ');
+/**
+ * A select list of columns under the names of their properties: `c."auth_type" as "authType"`.
+ *
+ * @param part makes them one object of the row, of this name
+ */
+export function selectList(alias: string, properties: readonly string[], part?: string): string {
+  const prefix = part === undefined ? '' : `${part}.`;
+  return properties.map((property) => `${alias}."${columnOf(property)}" as "${prefix}${property}"`).join(', ');
 }
 
 /** Inserts one row. The properties and their order must be the same each time. */

@@ -37,7 +37,7 @@ describe('the account store', () => {
 
   async function create(name: string, changes: Partial<User> = {}): Promise<User> {
     const user = newUser(owner.defaultWorkspaceId, { name, passwordHash: 'h', ...changes });
-    await test.stores.accounts.createUser(user, newEvent({ action: 'users.create', resourceId: user.id }));
+    await test.stores.users.createUser(user, newEvent({ action: 'users.create', resourceId: user.id }));
     return user;
   }
 
@@ -54,7 +54,7 @@ describe('the account store', () => {
   }
 
   const change = (user: User, passwordHash: string, keepSession: string | null = null) =>
-    test.stores.accounts.changePassword({
+    test.stores.users.changePassword({
       user: { ...user, passwordHash },
       formerHash: user.passwordHash ?? '',
       keepSession,
@@ -62,20 +62,20 @@ describe('the account store', () => {
       eventOf: ({ action, resourceId }) => newEvent({ action, resourceId }),
     });
   const deactivate = (user: User, deactivatedAt = createdAt) =>
-    test.stores.accounts.deactivateUser({
+    test.stores.users.deactivateUser({
       userId: user.id,
       deactivatedAt,
       event: newEvent({ action: 'users.deactivate', resourceId: user.id }),
       eventOf: ({ action, resourceId }) => newEvent({ action, resourceId }),
     });
   const names = async (page: { size: number; after?: string }) =>
-    (await test.stores.accounts.listUsers({ ...page, signal: patience })).map(({ name }) => name);
-  const find = (name: string) => test.stores.accounts.findUserByName(name, patience);
+    (await test.stores.users.listUsers({ ...page, signal: patience })).map(({ name }) => name);
+  const find = (name: string) => test.stores.users.findUserByName(name, patience);
 
   it('keeps a user with the event of it, and finds the user by either spelling of the id and by name', async () => {
     const user = await create('alice');
     for (const reference of [{ id: user.id }, { shortId: shortIdOf(user.id) }]) {
-      expect(await test.stores.accounts.findUser(reference, patience)).to.deep.equal(user);
+      expect(await test.stores.users.findUser(reference, patience)).to.deep.equal(user);
     }
     expect(await find('alice')).to.deep.equal(user);
     expect(await find('Alice')).to.equal(undefined);
@@ -102,7 +102,7 @@ describe('the account store', () => {
     const user = await create('alice');
     await test.asSuperuser(`update "user" set password_hash = 'x' where id = $1`, [user.id]);
     expect(await find('alice')).to.equal(undefined);
-    expect(await test.stores.accounts.findUser({ id: user.id }, patience)).to.equal(undefined);
+    expect(await test.stores.users.findUser({ id: user.id }, patience)).to.equal(undefined);
   });
 
   it('lists in the order of ids, behind an id, and fills a page up where rows fail their MAC', async () => {
@@ -150,12 +150,12 @@ describe('the account store', () => {
     const deactivated = { ...user, deactivatedAt: createdAt };
     expect(await deactivate(user)).to.deep.equal({ kind: 'done', user: deactivated });
     expect(await deactivate(user, new Date())).to.deep.equal({ kind: 'done', user: deactivated });
-    const { access, accounts, users } = test.stores;
+    const { access, users } = test.stores;
     expect(await access.findSession(session.hash, patience)).to.equal(undefined);
     expect((await access.findApiKey(personal.hash, patience))?.apiKey.revokedAt).to.deep.equal(createdAt);
     const found = await access.findApiKey(issued.hash, patience);
     expect([found?.apiKey.revokedAt, found?.access.user]).to.deep.equal([null, deactivated]);
-    expect(await accounts.findUser({ id: user.id }, patience)).to.deep.equal(deactivated);
+    expect(await users.findUser({ id: user.id }, patience)).to.deep.equal(deactivated);
     expect(await find('alice')).to.equal(undefined);
     const late = { id: newId(), userId: user.id, hash: randomBytes(32), expiresAt: createdAt, createdAt };
     const { passwordHash } = user;

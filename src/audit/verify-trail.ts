@@ -103,7 +103,7 @@ function excuses({ kind }: LedgerEntry): boolean {
  *
  * @param untilMs until when events may be missing, since the Unix epoch: they were pruned, or had no states yet
  */
-export function faultOfCredential(evidence: CredentialEvidence, untilMs: number): TrailFault | undefined {
+function faultOfCredential(evidence: CredentialEvidence, untilMs: number): TrailFault | undefined {
   const found = flawOfCredential(evidence, untilMs);
   if (!found) return undefined;
   const [kind, what] = found;
@@ -141,7 +141,7 @@ const kindsOfGrants: Readonly<Record<GrantFlaw, Flaw>> = {
 };
 
 /** The fault of a row that grants access. */
-export function faultOfGrant({ flaw, id, table }: GrantEvidence): TrailFault {
+function faultOfGrant({ flaw, id, table }: GrantEvidence): TrailFault {
   const [kind, what] = kindsOfGrants[flaw];
   return faultOfRow(kind, table, `${table} ${id} ${what}`);
 }

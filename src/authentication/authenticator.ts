@@ -53,4 +53,4 @@ function isFromPage(headers: Pick<Headers, 'has'>): boolean {
 export const authenticationMethods: readonly AuthenticationMethod[] = [apiKeyMethod, sessionMethod, jwtMethod];
 
 /** All methods that use a client certificate, tried in this order. */
-export const certificateMethods: readonly CertificateMethod[] = [certificateMethod];
+const certificateMethods: readonly CertificateMethod[] = [certificateMethod];

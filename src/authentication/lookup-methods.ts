@@ -27,7 +27,7 @@ export const apiKeyMethod: AuthenticationMethod = {
  *
  * @throws VaultError `token_invalid` or `token_expired`
  */
-export function callerOfApiKey(
+function callerOfApiKey(
   { apiKey, access }: { readonly apiKey: ApiKey; readonly access: UserAccess },
   authentication: 'api_key' | 'client_certificate',
   clock: Clock,

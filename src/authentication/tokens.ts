@@ -3,10 +3,10 @@ import type { CertificateSource, IssuedToken, TokenSource } from '../vault/ident
 import { invalidToken } from '../vault/errors.ts';
 
 /** The greatest length of an API key's or session's token; longer ones are not hashed or looked up. */
-export const tokenCharactersMax = 512;
+const tokenCharactersMax = 512;
 
 /** The greatest length of a JWT; all headers of a request may have as much. */
-export const jwtCharactersMax = 16_384;
+const jwtCharactersMax = 16_384;
 
 /** Three parts in base64url, the last of which may be empty. @see https://www.rfc-editor.org/rfc/rfc7515#section-7.1 */
 export const jwtPattern = /^[\w-]+\.[\w-]+\.[\w-]*$/;

@@ -1,19 +1,19 @@
+import { Redacted } from '../vault/secret.ts';
 import assert from 'node:assert/strict';
 
 /** The length of every key here, in bytes. */
 export const keyBytes = 32;
 
-const redacted = '[key]';
-
 /**
  * A key of 32 bytes. It is kept in a `Uint8Array`, never in a string, so that it can be wiped. Printing it in any way shows `[key]`.
  */
-export class Key {
+export class Key extends Redacted {
   readonly #bytes: Uint8Array;
   #wiped = false;
 
   /** @param bytes are owned by the key: wiping the key wipes them */
   constructor(bytes: Uint8Array) {
+    super('[key]');
     assert(bytes.length === keyBytes, 'a key has 32 bytes');
     this.#bytes = bytes;
   }
@@ -28,17 +28,5 @@ export class Key {
   wipe(): void {
     this.#bytes.fill(0);
     this.#wiped = true;
-  }
-
-  toString(): string {
-    return redacted;
-  }
-
-  toJSON(): string {
-    return redacted;
-  }
-
-  [Symbol.for('nodejs.util.inspect.custom')](): string {
-    return redacted;
   }
 }

@@ -1,3 +1,4 @@
+import { Redacted } from '../vault/secret.ts';
 import assert from 'node:assert/strict';
 import { argon2 } from 'node:crypto';
 import { promisify } from 'node:util';
@@ -29,13 +30,14 @@ export function parseMasterKey(text: string): Uint8Array | undefined {
 export type MasterDerivation = Pick<Derivation, 'label' | 'parts'>;
 
 /** The root of all keys. It is used for derivation only, and is never stored in the database. */
-export class MasterKey {
+export class MasterKey extends Redacted {
   /** 8 bytes as 16 hex digits, safe to print and to store: it identifies a key and reveals nothing about it. */
   readonly fingerprint: string;
   readonly #sodium: Sodium;
   readonly #key: Key;
 
   private constructor(sodium: Sodium, key: Key) {
+    super('[key]');
     this.#sodium = sodium;
     this.#key = key;
     const fingerprint = derive(sodium, { key, label: derivationLabels.masterFingerprint, parts: [], length: 8 });
@@ -78,17 +80,5 @@ export class MasterKey {
   /** Overwrites the key; nothing can be derived from it afterwards. */
   wipe(): void {
     this.#key.wipe();
-  }
-
-  toString(): string {
-    return this.#key.toString();
-  }
-
-  toJSON(): string {
-    return this.#key.toJSON();
-  }
-
-  [Symbol.for('nodejs.util.inspect.custom')](): string {
-    return this.#key.toString();
   }
 }

@@ -1,4 +1,4 @@
-import { jsonUnits } from './json-tokens.ts';
+import { digit0 } from './json-tokens.ts';
 
 /** A decimal number: its significant digits without surrounding zeros, and the power of ten of the first one. */
 interface Decimal {
@@ -51,12 +51,12 @@ function decimalOf(text: string): Decimal {
 /** A loop, because a regular expression for trailing zeros takes quadratic time. */
 function firstSignificant(digits: string): number {
   let at = 0;
-  while (digits.charCodeAt(at) === jsonUnits.digit0) at += 1;
+  while (digits.charCodeAt(at) === digit0) at += 1;
   return at;
 }
 
 function lastSignificant(digits: string): number {
   let at = digits.length - 1;
-  while (digits.charCodeAt(at) === jsonUnits.digit0) at -= 1;
+  while (digits.charCodeAt(at) === digit0) at -= 1;
   return at;
 }

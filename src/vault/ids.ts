@@ -1,7 +1,7 @@
 import type { Clock } from './time.ts';
 
 /** The prefixes of short ids, which miniflow's clients use: a prefix and the last 16 hex digits of the UUID. */
-export const shortIdPrefixes = { credential: 'CRD-', workspace: 'WSP-', user: 'USR-' } as const;
+const shortIdPrefixes = { credential: 'CRD-', workspace: 'WSP-', user: 'USR-' } as const;
 
 export type ShortIdKind = keyof typeof shortIdPrefixes;
 

@@ -1,6 +1,17 @@
 import { limits } from './limits.ts';
 import { isExactNumber } from './decimal.ts';
-import { endOfNumber, endOfString, jsonUnits, startsNumber } from './json-tokens.ts';
+import {
+  endOfNumber,
+  endOfString,
+  closeBrace,
+  closeBracket,
+  colon,
+  comma,
+  openBrace,
+  openBracket,
+  quote,
+  startsNumber,
+} from './json-tokens.ts';
 import type { JsonValue } from './json.ts';
 
 /** An object or array that has not ended yet. */
@@ -11,8 +22,6 @@ interface Frame {
   /** The current member's name or index. */
   key: string | number;
 }
-
-const { quote, comma, colon, openBracket, openBrace, closeBracket, closeBrace } = jsonUnits;
 
 /** Literals by their first character. */
 const literals: ReadonlyMap<number, { readonly length: number; readonly value: JsonValue }> = new Map([

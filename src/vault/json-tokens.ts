@@ -1,39 +1,20 @@
-/** UTF-16 units of JSON syntax. */
-export const jsonUnits = {
-  space: 0x20,
-  quote: 0x22,
-  plus: 0x2b,
-  comma: 0x2c,
-  minus: 0x2d,
-  dot: 0x2e,
-  digit0: 0x30,
-  digit9: 0x39,
-  colon: 0x3a,
-  capitalE: 0x45,
-  openBracket: 0x5b,
-  backslash: 0x5c,
-  closeBracket: 0x5d,
-  letterE: 0x65,
-  openBrace: 0x7b,
-  closeBrace: 0x7d,
-} as const;
-
-const {
-  space,
-  quote,
-  comma,
-  colon,
-  openBracket,
-  openBrace,
-  plus,
-  minus,
-  dot,
-  digit0,
-  digit9,
-  capitalE,
-  backslash,
-  letterE,
-} = jsonUnits;
+// UTF-16 units of JSON syntax
+const space = 0x20;
+export const quote = 0x22;
+const plus = 0x2b;
+export const comma = 0x2c;
+const minus = 0x2d;
+const dot = 0x2e;
+export const digit0 = 0x30;
+const digit9 = 0x39;
+export const colon = 0x3a;
+const capitalE = 0x45;
+export const openBracket = 0x5b;
+const backslash = 0x5c;
+export const closeBracket = 0x5d;
+const letterE = 0x65;
+export const openBrace = 0x7b;
+export const closeBrace = 0x7d;
 
 /** Whether a number of a valid JSON text starts with this unit. */
 export function startsNumber(unit: number): boolean {

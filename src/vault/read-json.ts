@@ -1,10 +1,20 @@
 import { isExactNumber } from './decimal.ts';
 import { type JsonTextFlaw, JsonScan } from './json-scan.ts';
-import { endOfNumber, endOfString, findMarkBeyond, hasEscapedName, jsonUnits, startsNumber } from './json-tokens.ts';
+import {
+  endOfNumber,
+  endOfString,
+  findMarkBeyond,
+  hasEscapedName,
+  closeBrace,
+  closeBracket,
+  colon,
+  openBrace,
+  openBracket,
+  quote,
+  startsNumber,
+} from './json-tokens.ts';
 import { isJsonObject, type JsonValue } from './json.ts';
 import { limits } from './limits.ts';
-
-const { quote, colon, openBracket, openBrace, closeBracket, closeBrace } = jsonUnits;
 
 /** The result of reading a JSON text. */
 export interface ReadJson {

@@ -13,7 +13,7 @@ export class IssuerDocumentError extends Error {
 export const documentBytesMax = 262_144;
 
 /** How long fetching a document may take, in milliseconds. */
-export const documentTimeoutMs = 5_000;
+const documentTimeoutMs = 5_000;
 
 const loopbackHosts = new Set(['localhost', '127.0.0.1', '[::1]']);
 

@@ -120,7 +120,7 @@ export const fetchesAtOnceMax = 4;
 export const keysCooldownMs = 10_000;
 
 /** Limits fetches: callers without authentication can send tokens with any number of unknown key ids. */
-export class FetchAllowance {
+class FetchAllowance {
   readonly #clock: Clock;
   /** The allowance after the last fetch. */
   #left = fetchesAtOnceMax;

@@ -1,7 +1,7 @@
 import type { KeyScope } from '../key-scope.ts';
 import type { Role } from '../permissions.ts';
 
-/** A person who may log in, or for whom API keys act. */
+/** A person who may log in, or whose API keys make calls. */
 export interface User {
   readonly id: string;
   readonly name: string;
@@ -27,7 +27,7 @@ export interface ApiKey extends KeyScope {
   readonly id: string;
   /** The workspace that the key is valid in; for a personal key, the default workspace of its calls. */
   readonly workspaceId: string;
-  /** The user who issued the key and for whom it acts. */
+  /** The user who issued the key; the key acts for this user. */
   readonly userId: string;
   readonly name: string;
   /** SHA-256 of the token, or of the name in the certificate. */

@@ -14,9 +14,9 @@ export interface LoginLimits {
 }
 
 /** For attempts at one password: the numbers of Fishnet's login. */
-export const limitsOfPassword: LoginLimits = { failuresMax: 5, holdMs: [0, 0, 0, 1_000, 2_000] };
+const limitsOfPassword: LoginLimits = { failuresMax: 5, holdMs: [0, 0, 0, 1_000, 2_000] };
 /** For all attempts from one address, from which several users may log in. */
-export const limitsOfAddress: LoginLimits = { failuresMax: 20, holdMs: [] };
+const limitsOfAddress: LoginLimits = { failuresMax: 20, holdMs: [] };
 
 /** An allowed attempt, or the time until one is allowed. */
 export type LoginAttempt =

@@ -68,7 +68,7 @@ describe('a header that is sent twice', () => {
     });
   }
 
-  it('does not hinder a call that anybody may make, where it is Authorization', async () => {
+  it('does not prevent a public call, if it is Authorization', async () => {
     const answer = await overHttp1('/v1/status', [host, editor, viewer]);
     expect(answer).to.match(/^HTTP\/1\.1 200/);
     expect(answer).to.contain('"caller":""');

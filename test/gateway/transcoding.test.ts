@@ -27,7 +27,7 @@ describe('google.api.http, over the wire,', () => {
     expect((await call({ path: '/library/v1/books/name/x', token })).body).to.include({ title: 'x' });
   });
 
-  it('prefers the literal behind ** to a longer name', async () => {
+  it('prefers the literal after ** to a longer name', async () => {
     const { body } = await call({ method: 'POST', path: '/v1/books/name/a/text/text', token });
     expect(body).to.include({ title: 'text of a/text' });
   });

@@ -97,41 +97,17 @@ function compileMember(field: DescField, style: JsonStyle, ofMessage: (message: 
 }
 
 function compileValue(field: DescField, style: JsonStyle, ofMessage: (message: DescMessage) => JsonWriter): JsonWriter {
-  switch (field.fieldKind) {
-    case 'scalar':
-      return writeScalar(field.scalar, style);
-    case 'enum':
-      return writeEnum(field.enum);
-    case 'message':
-      // Outside of a oneof, a wrapper is represented by its value.
-      return isWrapperDesc(field.message) && !field.oneof
-        ? writeScalar(wrapped(field.message), style)
-        : messageValue(field.message, ofMessage);
-    case 'list': {
-      const write = elementWriter(field, style, ofMessage);
-      return (list) => {
-        assert(Array.isArray(list));
-        let text = '';
-        for (const element of list) text += (text === '' ? '[' : ',') + write(element);
-        return text === '' ? '[]' : `${text}]`;
-      };
-    }
-    case 'map':
-    default: {
-      const write = elementWriter(field, style, ofMessage);
-      return (map) => {
-        assert(typeof map === 'object' && map !== null);
-        let text = '';
-        for (const [key, value] of Object.entries(map))
-          text += `${text === '' ? '{' : ','}${quote(key)}:${write(value)}`;
-        return text === '' ? '{}' : `${text}}`;
-      };
-    }
+  // Outside of a oneof, a wrapper is represented by its value.
+  if (field.fieldKind === 'message' && isWrapperDesc(field.message) && !field.oneof) {
+    return writeScalar(field.message.fields[0].scalar, style);
   }
+  const write = elementWriter(field, style, ofMessage);
+  if (field.fieldKind === 'list') return writeList(write);
+  return field.fieldKind === 'map' ? writeMap(write) : write;
 }
 
 function elementWriter(
-  field: DescField & { fieldKind: 'list' | 'map' },
+  field: DescField,
   style: JsonStyle,
   ofMessage: (message: DescMessage) => JsonWriter,
 ): JsonWriter {
@@ -139,6 +115,24 @@ function elementWriter(
   if (field.enum) return writeEnum(field.enum);
   assert(field.scalar !== undefined);
   return writeScalar(field.scalar, style);
+}
+
+function writeList(write: JsonWriter): JsonWriter {
+  return (list) => {
+    assert(Array.isArray(list));
+    let text = '';
+    for (const element of list) text += (text === '' ? '[' : ',') + write(element);
+    return text === '' ? '[]' : `${text}]`;
+  };
+}
+
+function writeMap(write: JsonWriter): JsonWriter {
+  return (map) => {
+    assert(typeof map === 'object' && map !== null);
+    let text = '';
+    for (const [key, value] of Object.entries(map)) text += `${text === '' ? '{' : ','}${quote(key)}:${write(value)}`;
+    return text === '' ? '{}' : `${text}}`;
+  };
 }
 
 /** A Struct is represented by its JSON object. */
@@ -156,12 +150,6 @@ const plainText = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/;
 
 function quote(text: string): string {
   return plainText.test(text) ? `"${text}"` : JSON.stringify(text);
-}
-
-function wrapped(wrapper: DescMessage): ScalarType {
-  const field = wrapper.fields[0];
-  assert(field?.fieldKind === 'scalar');
-  return field.scalar;
 }
 
 function writeEnum(enumeration: DescEnum): JsonWriter {

@@ -6,7 +6,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.
 import type { Fault, FaultRule } from '../contract/dialect.ts';
 import { faultsMax } from '../errors/refusal-limits.ts';
 import { isJsonList } from '../request/json-guard.ts';
-import { isRequiredField, isSecretField, itemsMaxOf, wireNameOf } from '../routes/message-fields.ts';
+import { compileMembers, isRequiredField, isSecretField, itemsMaxOf, wireNameOf } from '../routes/message-fields.ts';
 import type { PlacedFault } from './fault-list.ts';
 import { hide, quoteValue, redactField, redactMessage } from './redaction.ts';
 import { enumCheck, scalarCheck, textMessageCheck, type Refusal, type ValueCheck } from './scalar-checks.ts';
@@ -69,21 +69,13 @@ export function createRequestCheck(
   fields: readonly DescField[],
   style: CheckStyle,
 ): RequestCheck {
-  const compiled = new Map<DescMessage, readonly Member[]>();
-  const membersOf = (nested: DescMessage): readonly Member[] => {
-    const known = compiled.get(nested);
-    if (known) return known;
-    const members = nested.fields.map((field) => compileMember(field, style, ofMessage));
-    compiled.set(nested, members);
-    return members;
-  };
-  // Members are compiled when a message type is first met, because a type may contain itself.
   const ofMessage =
     (nested: DescMessage): FieldCheck =>
     (value, place, walk) =>
       isJsonObject(value)
         ? checkMembers(nested, membersOf(nested), value, place, walk)
         : refuse({ rule: 'not_object' }, () => redactMessage(nested, value), place, walk);
+  const membersOf = compileMembers((field) => compileMember(field, style, ofMessage));
   const members = fields.map((field) => compileMember(field, style, ofMessage));
   return (sent) => {
     const walk: Walk = { ...style, faults: [] };

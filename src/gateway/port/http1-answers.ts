@@ -85,7 +85,7 @@ const refusals: Readonly<Record<string, Refusal>> = {
   ERR_HTTP_REQUEST_TIMEOUT: {
     status: 408,
     code: 'deadline_exceeded',
-    message: 'the request has not come whole in the time that it may take',
+    message: 'the request did not arrive completely in time',
   },
 };
 const unreadable: Refusal = {

@@ -79,7 +79,7 @@ describe('a limit of calls a second', () => {
     expect(await listBooks(running, viewer)).to.equal(refused);
   });
 
-  it('of a key does not count twice a caller who is proved once more', async () => {
+  it('of a key counts a caller once whose authentication is renewed', async () => {
     ({ running } = await startLimited({ perKey: 2, perAddress: 2 }, { authenticationMaxAgeMs: -1 }));
     expect([await listBooks(running, viewer), await listBooks(running, viewer)]).to.deep.equal([served, served]);
     expect(await listBooks(running, viewer)).to.equal(refused);

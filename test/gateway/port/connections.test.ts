@@ -271,7 +271,7 @@ describe('a connection without an authenticated call', () => {
     session.destroy();
   });
 
-  it('is closed only behind an answer under way, which is whole', async () => {
+  it('is closed only after the answer under way is complete', async () => {
     await using running = await startGateway(brief);
     const raw = await openRaw(running.port);
     raw.write(slowStatus);
@@ -295,7 +295,7 @@ describe('a connection without an authenticated call', () => {
     expect((await books.next()).value?.title).to.equal('the last');
   });
 
-  it('keeps a call in flight that was authenticated, and is kept behind it', async () => {
+  it('keeps an authenticated call in flight, and stays open after it', async () => {
     await using running = await startGateway(brief);
     const raw = await openRaw(running.port);
     const began = running.library.nextWait();

@@ -132,7 +132,7 @@ const bodyOf = (bytes: number) => JSON.stringify({ id: 'x'.repeat(bytes - '{"id"
 const enveloped = (body: string) =>
   Buffer.concat([Buffer.from([0, 0, 0, body.length >> 8, body.length & 255]), Buffer.from(body)]);
 
-describe('the body of a call that anybody may make', () => {
+describe('the body of a public call', () => {
   const { wait } = LibraryService.method;
   const longest = 16_384;
   let running: RunningGateway;

@@ -24,7 +24,7 @@ describe('the certificate of a peer', () => {
     ['was not asked for', {}, authority.issue('client')],
     ['is not there', asking, undefined],
   ] as const) {
-    it(`is none where it ${title}, even where such a connection is let in`, async () => {
+    it(`is none where it ${title}, even if such a connection is admitted`, async () => {
       expect(await certificateSeenBy({ ...options, rejectUnauthorized: false }, client)).to.equal(undefined);
     });
   }

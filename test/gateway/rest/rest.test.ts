@@ -188,7 +188,7 @@ describe('REST', () => {
     expect(running.library.calls).to.deep.equal([]);
   });
 
-  it('lets anybody call what is public, whatever token comes along', async () => {
+  it('answers public calls with any token', async () => {
     expect((await call(running, '/v1/status')).body).to.include({ open: true, caller: '', local: true });
     expect((await call(running, '/v1/status', { headers: { authorization: 'Bearer nobody' } })).body).to.include({
       caller: '',

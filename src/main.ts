@@ -90,7 +90,7 @@ function withoutOptions(command: (stopping: StopRequests) => Promise<number>): C
 /** The environment takes precedence over `.env`, except for variables of Kubernetes that have the name of a setting. */
 async function loadConfig(): Promise<Config> {
   const { readConfig } = await import('./start/read-config.ts');
-  const { findForeignVariables } = await import('./config/foreign-variables.ts');
+  const { findForeignVariables } = await import('./config/setting-reader.ts');
   const given = { ...process.env };
   for (const name of findForeignVariables(given)) delete process.env[name];
   if (existsSync('.env')) process.loadEnvFile('.env');

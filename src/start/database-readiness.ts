@@ -23,7 +23,7 @@ const transient: ReadonlySet<OutageReason> = new Set(['no_answer', 'unreachable'
 export class DatabaseReadiness implements Readiness {
   readonly #parts: DatabaseReadinessParts;
   readonly #listeners = new Set<() => void>();
-  #trouble: string | undefined = 'starting';
+  #notReadyReason: string | undefined = 'starting';
   #wroteAtMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
@@ -33,7 +33,7 @@ export class DatabaseReadiness implements Readiness {
   }
 
   notReadyReason(): string | undefined {
-    return this.#trouble;
+    return this.#notReadyReason;
   }
 
   subscribe(changed: () => void): () => void {
@@ -58,7 +58,7 @@ export class DatabaseReadiness implements Readiness {
     const nowMs = performance.now();
     if (isAnyDone) this.#wroteAtMs = nowMs;
     const failing = isAnyDone || (outage && transient.has(outage)) ? undefined : outage;
-    const isBroken = failing !== undefined || this.#trouble !== undefined;
+    const isBroken = failing !== undefined || this.#notReadyReason !== undefined;
     const isUnconfirmed = nowMs > this.#wroteAtMs + writeCountsForMs;
     const found = await probe.check(isBroken ? 'page' : isUnconfirmed ? 'row' : undefined);
     if (found) health.failed(found);
@@ -66,13 +66,13 @@ export class DatabaseReadiness implements Readiness {
     return found ?? failing;
   }
 
-  #change(trouble: OutageReason | undefined): void {
-    const text = trouble && `the database does not serve: ${outageReasons[trouble]}`;
-    if (text === this.#trouble) return;
+  #change(reason: OutageReason | undefined): void {
+    const text = reason && `the database does not serve: ${outageReasons[reason]}`;
+    if (text === this.#notReadyReason) return;
     const { log } = this.#parts;
-    if (trouble) log.warn({ reason: outageReasons[trouble] }, 'not ready: the database does not serve');
-    else if (this.#trouble !== 'starting') log.info({}, 'ready: the database serves again');
-    this.#trouble = text;
+    if (reason) log.warn({ reason: outageReasons[reason] }, 'not ready: the database does not serve');
+    else if (this.#notReadyReason !== 'starting') log.info({}, 'ready: the database serves again');
+    this.#notReadyReason = text;
     for (const changed of this.#listeners) changed();
   }
 }

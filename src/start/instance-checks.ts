@@ -93,7 +93,7 @@ async function requireMarkedInstance(config: Config, instanceId: string | undefi
   if (marked === undefined || marked === instanceId) return;
   const found = instanceId === undefined ? 'the database is empty' : `the database is of instance ${instanceId}`;
   const remedy = 'restore postgres/ from a backup, or remove this file to go on with what is there';
-  throw new KeyFileError(path, `says that this data directory is of instance ${marked}, but ${found}: ${remedy}`);
+  throw new KeyFileError(path, `names instance ${marked} for this data directory, but ${found}: ${remedy}`);
 }
 
 async function openStored(stored: StoredKeyring, parts: CheckParts): Promise<Keyring> {

@@ -35,11 +35,12 @@ const foreign = /^(gen|proto\/(buf|google)|test\/gateway\/gen)\//;
 /** Texts that are not ours to change, and why. */
 const exempt = [
   { path: /./, text: /(?<=[`'"])nobody(?=[`'"])/g, reason: 'an account of the operating system' },
+  { path: /./, text: /KEY_NARROWED/g, reason: 'a released error reason' },
   { path: /\.md$/, text: /`(src|test)\/[^`]*`/g, reason: 'a path, which is checked where the file is' },
 ];
 
 /** Where the check does not hold yet. */
-const pending = [/^src\//];
+const pending = [/^src\/(?!vault|authentication|encryption|audit)/];
 
 const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { encoding: 'utf8' })
   .split('\n')

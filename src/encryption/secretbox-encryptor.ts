@@ -89,7 +89,7 @@ function readPadded(padded: Uint8Array): Secret {
   }
 }
 
-/** Undefined where it is not JSON; the parser's own error quotes the text, so it is not passed on. */
+/** Undefined for a text that is not JSON. The parser's error is dropped, because it quotes the text. */
 function parseContent(content: Uint8Array): JsonValue | undefined {
   try {
     return parseJson(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content));

@@ -25,7 +25,6 @@ import type { UsageRecorder } from '../vault/usage/usage-recorder.ts';
 import { LoginThrottle, LoginThrottles } from '../vault/identity/login-throttle.ts';
 import { Login } from '../vault/identity/login.ts';
 import { MemberDirectory } from '../vault/identity/members.ts';
-import { NamedLogin } from '../vault/identity/named-login.ts';
 import type { Clock } from '../vault/time.ts';
 import { UserDirectory } from '../vault/identity/users.ts';
 import { WorkspaceDirectory } from '../vault/workspaces/workspaces.ts';
@@ -142,8 +141,7 @@ function buildLogins({ ids, stores, tokens }: Instance, clock: Clock) {
   const parts = { users, audit, hasher: new Argon2PasswordHasher(), tokens, clock, ids, wait };
   return {
     users: new UserDirectory({ ...parts, store: users, workspaces }),
-    login: new Login({ ...parts, throttle: new LoginThrottle(clock) }),
-    namedLogin: new NamedLogin({ ...parts, users, throttles: new LoginThrottles(clock) }),
+    login: new Login({ ...parts, throttle: new LoginThrottle(clock), throttles: new LoginThrottles(clock) }),
   };
 }
 

@@ -12,7 +12,6 @@ import {
 } from '../../gateway/contract/bound-rpc.ts';
 import type { ApiKeyDirectory, ApiKeyDraft } from '../../vault/identity/api-keys.ts';
 import type { Login } from '../../vault/identity/login.ts';
-import type { NamedLogin } from '../../vault/identity/named-login.ts';
 import type { UserDirectory, UserDraft } from '../../vault/identity/users.ts';
 import { toTimestamp } from '../shared/well-known-types.ts';
 import { apiKeyToMessage, callerToMessage, expiryOf, roleFromEnum, userToMessage } from './mapping.ts';
@@ -23,9 +22,7 @@ import { inWorkspace } from './requests.ts';
 export interface AccessServiceParts {
   readonly apiKeys: ApiKeyDirectory;
   readonly users: UserDirectory;
-  /** Revokes sessions, whichever login created them. */
   readonly login: Login;
-  readonly namedLogin: NamedLogin;
 }
 
 /** The rpcs of `coffer.v1.AccessService`: API keys, users, passwords and sessions. */
@@ -72,11 +69,11 @@ function userRpcs(users: UserDirectory): BoundRpc[] {
   ];
 }
 
-function sessionRpcs({ login, namedLogin }: AccessServiceParts): BoundRpc[] {
+function sessionRpcs({ login }: AccessServiceParts): BoundRpc[] {
   const { login: logIn, logout, changePassword } = AccessService.method;
   return [
     publicRpc(logIn, async ({ user, password }, call) => {
-      const { token, expiresAt } = await namedLogin.login(call, { user, password });
+      const { token, expiresAt } = await login.loginByName(call, { user, password });
       return { token, expiresAt: toTimestamp(expiresAt) };
     }),
     authenticatedRpc(logout, async (_, call) => {
@@ -84,7 +81,7 @@ function sessionRpcs({ login, namedLogin }: AccessServiceParts): BoundRpc[] {
       return {};
     }),
     authenticatedRpc(changePassword, async ({ currentPassword, newPassword }, call) => {
-      await namedLogin.changePassword(call, { current: currentPassword, next: newPassword });
+      await login.changePassword(call, { current: currentPassword, next: newPassword });
       return {};
     }),
   ];

@@ -5,7 +5,6 @@ import type { CredentialWatch } from '../../vault/credentials/credential-watch.t
 import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
 import type { Login } from '../../vault/identity/login.ts';
 import type { MemberDirectory } from '../../vault/identity/members.ts';
-import type { NamedLogin } from '../../vault/identity/named-login.ts';
 import type { Clock } from '../../vault/time.ts';
 import type { UserDirectory } from '../../vault/identity/users.ts';
 import type { WorkspaceDirectory } from '../../vault/workspaces/workspaces.ts';
@@ -24,7 +23,6 @@ export interface CofferParts {
   readonly apiKeys: ApiKeyDirectory;
   readonly users: UserDirectory;
   readonly login: Login;
-  readonly namedLogin: NamedLogin;
   readonly trail: AuditTrail;
   readonly watch: CredentialWatch;
   readonly clock: Clock;

@@ -1,93 +1,93 @@
 import type { AuditEvent } from '../audit/audit-event.ts';
 import type { Reference } from '../ids.ts';
-import type { Membership, User, ApiKey, Session, Member, UsedApiKey, UserAccess } from './identity.ts';
 import type { Usage } from '../usage/usage-recorder.ts';
+import type { ApiKey, Member, Membership, Session, UsedApiKey, User, UserAccess } from './identity.ts';
 
-/** The end of something that proved a user. */
+/** What the event of a revocation records: a key, a session or a password of a user. */
 export interface Revocation {
   readonly action: 'api_keys.revoke' | 'sessions.logout' | 'users.withdraw_password';
   readonly resourceKind: 'api_key' | 'session' | 'user';
   readonly resourceId: string;
 }
 
-/** Who gets the first password, and the event that tells of it. */
+/** The user who gets the first password, with the event. */
 export interface FirstPassword {
-  /** As he is to be, with the hash. */
+  /** The new state of the user, with the hash. */
   readonly user: User;
-  /** Of a new user; for an existing one, what his hash was when he was let in. */
+  /** The membership of a new user; for an existing one, the hash when the call was authenticated. */
   readonly from: { readonly membership: Membership } | { readonly formerHash: string | null };
   readonly event: AuditEvent;
 }
 
-/** A new password, and what ends by it. */
+/** A change of a password, with the sessions that it revokes. */
 export interface PasswordChange {
-  /** As he is to be, with the new hash. */
+  /** The new state of the user, with the new hash. */
   readonly user: User;
-  /** What his hash was when the present password was compared. */
+  /** The hash that the current password was compared with. */
   readonly formerHash: string;
-  /** Stays, of all his sessions. */
+  /** The only session of the user that stays valid. */
   readonly keepSession: string | null;
   readonly event: AuditEvent;
-  /** Makes the events of the sessions that end. */
+  /** Creates the events of the revoked sessions. */
   readonly eventOf: (revocation: Revocation) => AuditEvent;
 }
 
-/** What came of deactivating a user: it is durable as it is told here, or why nothing was changed. */
+/** The result of a deactivation. */
 export type Deactivation =
   | { readonly kind: 'done'; readonly user: User }
   | { readonly kind: 'absent' }
   | {
-      /** No other owner would have been left. */
+      /** No other owner would remain. */
       readonly kind: 'last_owner';
     };
 
-/** Keeps users, their passwords and their sessions. Rows whose MAC is wrong are treated as absent, and reported to the log. */
+/** Stores users, their passwords and their sessions. Rows with an invalid MAC are treated as absent and logged. */
 export interface UserStore {
-  /** Whether any user has, or had, a password. */
+  /** Whether any user has or had a password. */
   anyPassword(): Promise<boolean>;
-  /** All who have a password that was not withdrawn, but for those who log in by their names; the oldest first. */
+  /** Users with a password that was not withdrawn, except those who log in by name; the oldest first. */
   findUsersWithPassword(signal: AbortSignal): Promise<readonly User[]>;
   findUser(reference: Reference, signal?: AbortSignal): Promise<User | undefined>;
-  /** The first owner whose MAC holds: it is his key that is replaced, and his default workspace that is the instance's. */
+  /** The first owner with a valid MAC, whose key `admin-key` replaces and whose default workspace is that of the instance. */
   findFirstOwner(): Promise<User | undefined>;
   /**
-   * Adds a personal key in place of all that proved its user before, in one transaction: his personal keys are revoked, his
-   * sessions end, and he gets another password hash.
+   * Adds a personal key and revokes all other authentication of its user in one transaction: the personal keys, the sessions and
+   * the password, which gets another hash.
    *
-   * @throws VaultError `not_found` where the user is gone
+   * @throws VaultError `not_found` if the user no longer exists
    */
   replaceAuthentication(replacement: {
     readonly apiKey: ApiKey;
     readonly revokedAt: Date;
     readonly passwordHash: string;
     readonly event: AuditEvent;
-    /** Makes the events of what ends by that. */
+    /** Creates the events of the revocations. */
     readonly eventOf: (revocation: Revocation) => AuditEvent;
   }): Promise<void>;
   /**
-   * Answers false where it comes too late, free of races. An existing user may have the first password that is not withdrawn,
-   * those aside who log in by their names; a new one only the very first, and none where the MAC of any user is wrong, since a
-   * password may have been taken away.
+   * Returns false if another call was faster. An existing user may get the first password that is not withdrawn, not counting
+   * users who log in by name. A new user may get only the very first password, and none if the MAC of any user is invalid: a
+   * password may have been removed from that row.
    */
   setFirstPassword(change: FirstPassword): Promise<boolean>;
-  /** Adds a session, and ends the oldest ones beyond `keep`. Answers false where the user's password is another by now. */
+  /** Adds a session, and revokes the oldest ones beyond `keep`. Returns false if the user's password has changed. */
   createSession(beginning: {
     readonly session: Session;
-    /** The user's, when he was let in. */
+    /** The hash that the password was compared with. */
     readonly passwordHash: string | null;
     readonly keep: number;
     readonly event: AuditEvent;
-    /** Makes the events of the sessions that end by that. */
+    /** Creates the events of the revoked sessions. */
     readonly eventOf: (revocation: Revocation) => AuditEvent;
   }): Promise<boolean>;
   deleteSession(id: string, event: AuditEvent): Promise<void>;
   /**
-   * Adds a user who logs in by his name, and is not the one whom a login without a name means.
+   * Adds a user who logs in by name, and not by the login without a name.
    *
-   * @throws VaultError `name_taken` where another user who has a password has the name
+   * @throws VaultError `name_taken` if another user with a password has the name
    */
   createUser(user: User, event: AuditEvent): Promise<void>;
-  /** Of those who have a password and were not deactivated; their names are unique. */
+  /** Finds an active user with a password; their names are unique. */
   findUserByName(name: string, signal: AbortSignal): Promise<User | undefined>;
   /** In the order of ids. A page is full unless it is the last one. */
   listUsers(request: {
@@ -95,38 +95,38 @@ export interface UserStore {
     readonly size: number;
     readonly signal: AbortSignal;
   }): Promise<readonly User[]>;
-  /** Ends his sessions and personal keys in the same transaction. Doing it once more keeps the first time. */
+  /** Revokes the sessions and personal keys in the same transaction. A second deactivation keeps the first time. */
   deactivateUser(deactivation: {
     readonly userId: string;
     readonly deactivatedAt: Date;
     readonly event: AuditEvent;
-    /** Makes the events of what ends by that. */
+    /** Creates the events of the revocations. */
     readonly eventOf: (revocation: Revocation) => AuditEvent;
   }): Promise<Deactivation>;
-  /** Answers false where the user has another password by now, or was deactivated. */
+  /** Returns false if the password has changed in the meantime, or the user was deactivated. */
   changePassword(change: PasswordChange): Promise<boolean>;
 }
 
 /** Hashes login passwords slowly. */
 export interface PasswordHasher {
-  /** In PHC string format. @see https://github.com/P-H-C/phc-string-format/blob/master/phc-sf-spec.md */
+  /** Returns a PHC string. @see https://github.com/P-H-C/phc-string-format/blob/master/phc-sf-spec.md */
   hash(password: string): Promise<string>;
   verify(password: string, passwordHash: string): Promise<boolean>;
 }
 
-/** Makes tokens, and the hashes they are looked up by. */
+/** Creates tokens with the hashes by which they are looked up. */
 export interface TokenSource {
   newApiKeyToken(): IssuedToken;
   newSessionToken(): IssuedToken;
 }
 
-/** Gives what stands in a token's place where a certificate proves a key. */
+/** Provides the hash and the prefix of a key that a certificate authenticates. */
 export interface CertificateSource {
-  /** @param name as `parseCertificateName` spells it */
+  /** @param name a result of `parseCertificateName` */
   ofCertificate(name: string): Omit<IssuedToken, 'token'> & { readonly token: null };
 }
 
-/** A fresh token, shown once. */
+/** A new token, which is shown once. */
 export interface IssuedToken {
   readonly token: string;
   /** SHA-256. */
@@ -134,11 +134,9 @@ export interface IssuedToken {
   readonly prefix: string;
 }
 
-/**
- * Finds by what proves a caller. Rows whose MAC is wrong are treated as absent, and reported to the log.
- */
+/** Looks up keys and sessions for authentication. Rows with an invalid MAC are treated as absent and logged. */
 export interface AccessStore {
-  /** The key, and the access of the user in whose name it acts. Of several, a living one; only certificates' names recur. */
+  /** The key, and the access of its user. Of several keys of one certificate's name, a valid one if there is any. */
   findApiKey(
     hash: Uint8Array,
     signal: AbortSignal,
@@ -149,18 +147,18 @@ export interface AccessStore {
   ): Promise<{ readonly session: Session; readonly access: UserAccess } | undefined>;
 }
 
-/** Keeps the API keys that workspaces issue. */
+/** Stores the API keys of workspaces. */
 export interface ApiKeyStore {
   /**
-   * `user` is added where he does not exist yet: the one in whose name the key acts.
+   * Adds a key, and its user if that does not exist yet.
    *
-   * @throws VaultError `name_taken` where another living key has the name in its certificate
+   * @throws VaultError `name_taken` if another valid key has the certificate's name
    */
   createApiKey(apiKey: ApiKey, event: AuditEvent, user?: User): Promise<void>;
   findApiKeyById(workspaceId: string, id: string, signal: AbortSignal): Promise<UsedApiKey | undefined>;
   /**
-   * In the order of ids. A page is full unless it is the last one: keys whose MAC is wrong, and those that are not to be
-   * shown, take no place on it.
+   * In the order of ids. A page is full unless it is the last one: keys with an invalid MAC, and those that `shows` excludes, do not
+   * count.
    */
   listApiKeys(request: {
     readonly workspaceId: string;
@@ -169,9 +167,9 @@ export interface ApiKeyStore {
     readonly size: number;
     readonly signal: AbortSignal;
   }): Promise<readonly UsedApiKey[]>;
-  /** Only moves times forward, and takes no heed of keys that are gone. */
+  /** Never moves a time backward, and ignores keys that no longer exist. */
   recordUses(uses: readonly Pick<Usage, 'id' | 'lastUsedAt'>[]): Promise<void>;
-  /** Answers false where it is absent; revoking once more keeps the first time. */
+  /** Returns false if the key is absent. A second revocation keeps the first time. */
   revokeApiKey(revocation: {
     readonly workspaceId: string;
     readonly id: string;
@@ -180,29 +178,29 @@ export interface ApiKeyStore {
   }): Promise<boolean>;
 }
 
-/** What came of a change of a membership: it is durable as it is told here, or why nothing was changed. */
+/** The result of a change of a membership. */
 export type MemberChange =
   | {
       readonly kind: 'done';
-      /** As it was set, or as it was until it was removed. */
+      /** The membership as it was set, or as it was before its removal. */
       readonly membership: Membership;
     }
   | { readonly kind: 'absent' }
   | {
-      /** Nobody else among the members would have been ADMIN. */
+      /** No other member would be ADMIN. */
       readonly kind: 'last_admin';
     };
 
-/** Keeps who the members of workspaces are. Rows whose MAC is wrong are treated as absent, and reported to the log. */
+/** Stores the members of workspaces. Rows with an invalid MAC are treated as absent and logged. */
 export interface MemberStore {
   findUser(reference: Reference, signal: AbortSignal): Promise<User | undefined>;
-  /** Finds a member of a workspace by the id of his user. */
+  /** Finds a member of a workspace by the user's id. */
   findMember(request: {
     readonly workspaceId: string;
     readonly reference: Reference;
     readonly signal: AbortSignal;
   }): Promise<Member | undefined>;
-  /** Adds a membership, or puts it in the place of the one that the user has. Free of races with other changes. */
+  /** Adds a membership, or replaces the user's present one, without a race with other changes. */
   setMember(membership: Membership, event: AuditEvent): Promise<MemberChange>;
   removeMember(removal: {
     readonly workspaceId: string;
@@ -218,27 +216,24 @@ export interface MemberStore {
   }): Promise<readonly Member[]>;
 }
 
-/** What was changed: an API key, a session, a user or his memberships, a workspace; or anything, where that is not known. */
+/** What has changed: an API key, a session, a user or their memberships, a workspace; or `any` if that is not known. */
 export type AccessChange =
   { readonly kind: 'api_key' | 'session' | 'user' | 'workspace'; readonly id: string } | { readonly kind: 'any' };
 
-/** Tells of changes of what grants something, whoever makes them. */
+/** Reports changes of access, by this process or any other. */
 export interface AccessChanges {
-  /**
-   * Whether all changes have been told that were made up to 0.9 s ago. Where it answers no, what was found before
-   * proves nothing.
-   */
+  /** Whether all changes up to 0.9 s ago have been reported. If not, cached results must not be used. */
   isCurrent(): boolean;
   /**
-   * @param told must not throw
-   * @returns what ends the subscription
+   * @param notify must not throw
+   * @returns a function that ends the subscription
    */
-  subscribe(told: (change: AccessChange) => void): () => void;
+  subscribe(notify: (change: AccessChange) => void): () => void;
 }
 
-/** The MAC over a row that grants something, so that a writer of the database can't grant himself anything. */
+/** The MAC of a row that grants access. An attacker with write access to the database cannot compute it. */
 export interface GrantMac {
-  /** @param fields the row's granting columns in a fixed order; the table's name separates the domains */
+  /** @param fields the row's granting columns in a fixed order; the name of the table separates domains */
   compute(table: string, fields: readonly (string | Uint8Array | null)[]): Uint8Array;
   /** Compares in constant time. */
   verify(table: string, fields: readonly (string | Uint8Array | null)[], mac: Uint8Array): boolean;

@@ -3,7 +3,7 @@ import type { Reference } from '../../../src/vault/ids.ts';
 import type { AuditEvent } from '../../../src/vault/audit/audit-event.ts';
 import type { AnonymousCall, Caller } from '../../../src/vault/caller.ts';
 import { VaultError } from '../../../src/vault/errors.ts';
-import { LoginThrottle } from '../../../src/vault/identity/login-throttle.ts';
+import { LoginThrottle, LoginThrottles } from '../../../src/vault/identity/login-throttle.ts';
 import { Login, type LoginUsers } from '../../../src/vault/identity/login.ts';
 import type { FirstPassword } from '../../../src/vault/identity/ports.ts';
 import type { Membership, Session, User } from '../../../src/vault/identity/identity.ts';
@@ -45,6 +45,15 @@ class MemoryUsers implements LoginUsers {
   }
   async findUser(reference: Reference) {
     return 'id' in reference ? this.users.get(reference.id) : undefined;
+  }
+  async findUserByName(name: string) {
+    return this.#withPassword().find((user) => user.name === name);
+  }
+  async changePassword({ user, formerHash, event }: Parameters<LoginUsers['changePassword']>[0]) {
+    if (this.users.get(user.id)?.passwordHash !== formerHash) return false;
+    this.users.set(user.id, user);
+    this.events.push(event);
+    return true;
   }
   async findFirstOwner() {
     return this.users.get(owner.id);
@@ -96,6 +105,7 @@ function setting() {
     },
     tokens: { newApiKeyToken: newToken, newSessionToken: newToken },
     throttle: new LoginThrottle({ now: () => now }),
+    throttles: new LoginThrottles({ now: () => now }),
     clock: { now: () => now },
     ids: { next },
     wait: async (ms) => void waits.push(ms),

@@ -5,6 +5,11 @@ import type { Statement } from '../postgres/statements/statement.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
 import { keyOf } from './credential-row.ts';
 
+/*
+ * Written by hand: every create looks up what it claims in the round trip of the group that it shares a commit with
+ * (docs/performance.md, `npm run bench -- --only rest`, create).
+ */
+
 /** What a write takes that only one credential of a workspace can have. */
 export interface Claim {
   readonly workspaceId: string;

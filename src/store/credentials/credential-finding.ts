@@ -153,8 +153,9 @@ async function findUnlocked(
 }
 
 function findingOf(guard: CredentialGuard, row: SignedRow, current: SealedVersion | undefined): SignedFinding {
-  const isGenuine = guard.isGenuine(row);
-  return { credential: credentialOf(row), current, isGenuine, mac: isGenuine ? (row.mac ?? undefined) : undefined };
+  const credential = credentialOf(row);
+  const isGenuine = guard.isGenuine(row, credential);
+  return { credential, current, isGenuine, mac: isGenuine ? (row.mac ?? undefined) : undefined };
 }
 
 /** @param targets those that are undefined keep the indexes of the others as they are */

@@ -1,66 +1,21 @@
 import type { InferEntity } from '@mikro-orm/postgresql';
 import type { Credential, SealedVersion } from '../../vault/credentials/credential.ts';
-import type { CredentialEntity } from '../entities/credential.ts';
+import { credentialColumns, type CredentialEntity } from '../entities/credential.ts';
 import { isReadableTime, readableCount, readableTime } from '../postgres/statements/column-readers.ts';
-import type { ColumnTypes, RowValues } from '../postgres/statements/statement.ts';
+import type { ColumnTypes, RowValues, WrittenColumn } from '../postgres/statements/statement.ts';
 
 /** A row of `credential` as it is read. */
 export type CredentialRow = Omit<InferEntity<typeof CredentialEntity>, 'shortId' | 'mac'>;
 
-/** What is read of a credential. */
-export const credentialProperties = [
-  'workspaceId',
-  'id',
-  'name',
-  'exclusiveName',
-  'description',
-  'provider',
-  'authType',
-  'category',
-  'scope',
-  'tags',
-  'labels',
-  'metadata',
-  'isActive',
-  'expiresAt',
-  'lastUsedAt',
-  'useCount',
-  'currentVersion',
-  'revision',
-  'origin',
-  'createdBy',
-  'createdAt',
-  'updatedAt',
-  'deletedAt',
-] as const satisfies readonly (keyof CredentialRow)[];
+/** A column of a credential by its property. */
+export type CredentialProperty = keyof typeof credentialColumns;
 
-/** The types of the columns of a credential that are written. */
-export const credentialTypes: ColumnTypes = {
-  workspaceId: 'uuid',
-  id: 'uuid',
-  name: 'text',
-  exclusiveName: 'text',
-  description: 'text',
-  provider: 'text',
-  authType: 'text',
-  category: 'text',
-  scope: 'text',
-  tags: 'text[]',
-  labels: 'jsonb',
-  metadata: 'json',
-  isActive: 'boolean',
-  expiresAt: 'timestamptz',
-  lastUsedAt: 'timestamptz',
-  useCount: 'bigint',
-  currentVersion: 'int',
-  revision: 'int',
-  origin: 'text',
-  createdBy: 'uuid',
-  createdAt: 'timestamptz',
-  updatedAt: 'timestamptz',
-  deletedAt: 'timestamptz',
-  mac: 'bytea',
-};
+/** The properties of a credential, in the order of its columns; all of them are read. */
+export const credentialProperties = Object.keys(credentialColumns).filter(isCredentialProperty);
+
+function isCredentialProperty(name: string): name is CredentialProperty {
+  return name in credentialColumns;
+}
 
 /** The types of the columns of a version. */
 export const versionTypes: ColumnTypes = {
@@ -158,48 +113,33 @@ function isShallow(value: unknown, depthMax: number): boolean {
   return depthMax > 0 && Object.values(value).every((member) => isShallow(member, depthMax - 1));
 }
 
-/** What of a credential may change after it was created; uses are counted apart. */
-export function changeableValuesOf({ credential, mac }: SignedCredential): RowValues {
-  return {
-    name: credential.name,
-    exclusiveName: credential.nameIsExclusive ? credential.name : null,
-    description: credential.description,
-    provider: credential.provider,
-    authType: credential.authType,
-    category: credential.category,
-    scope: credential.scope,
-    tags: credential.tags,
-    labels: credential.labels,
-    metadata: credential.metadata,
-    isActive: credential.isActive,
-    expiresAt: credential.expiresAt,
-    currentVersion: credential.currentVersion,
-    revision: credential.revision,
-    updatedAt: credential.updatedAt,
-    deletedAt: credential.deletedAt,
-    // Creation is told anew where a deleted credential is created again.
-    origin: credential.origin,
-    createdBy: credential.createdBy,
-    createdAt: credential.createdAt,
-    mac,
-  };
-}
-
 /** A credential with the MAC of its row. */
 export interface SignedCredential {
   readonly credential: Credential;
   readonly mac: Uint8Array;
 }
 
-/** The whole row of a credential that is new. */
-export function newValuesOf({ credential, mac }: SignedCredential): RowValues {
-  return {
-    workspaceId: credential.workspaceId,
-    id: credential.id,
-    ...changeableValuesOf({ credential, mac }),
-    lastUsedAt: credential.lastUsedAt,
-    useCount: credential.useCount,
-  };
+const macColumn: WrittenColumn<SignedCredential> = { property: 'mac', type: 'bytea', valueOf: ({ mac }) => mac };
+
+/** The columns that are written of a new credential. */
+export const insertedColumns = [...credentialProperties.map(writtenColumn), macColumn];
+
+/** The columns that are written of a changed credential: its key, and all that may change; uses are counted apart. */
+export const updatedColumns = [
+  ...credentialProperties
+    .filter((property) => isKey(property) || credentialColumns[property].isChangeable)
+    .map(writtenColumn),
+  macColumn,
+];
+
+function isKey(property: CredentialProperty): boolean {
+  return property === 'workspaceId' || property === 'id';
+}
+
+function writtenColumn(property: CredentialProperty): WrittenColumn<SignedCredential> {
+  const { type } = credentialColumns[property];
+  if (property !== 'exclusiveName') return { property, type, valueOf: ({ credential }) => credential[property] };
+  return { property, type, valueOf: ({ credential: { name, nameIsExclusive } }) => (nameIsExclusive ? name : null) };
 }
 
 /** A version with the MAC of its row. */

@@ -1,16 +1,28 @@
 import type { Usage } from '../../vault/usage/usage-recorder.ts';
 import {
-  changeableValuesOf,
   credentialProperties,
-  credentialTypes,
-  newValuesOf,
+  insertedColumns,
+  updatedColumns,
   versionTypes,
   versionValuesOf,
   type SignedCredential,
   type SignedVersion,
 } from './credential-row.ts';
 import { revokedIds } from '../identity/revocation.ts';
-import { type Fragment, insertRows, selectList, type Statement, updateRows } from '../postgres/statements/statement.ts';
+import {
+  insertItems,
+  insertRows,
+  selectList,
+  updateItems,
+  type Fragment,
+  type Statement,
+} from '../postgres/statements/statement.ts';
+
+/*
+ * Written by hand: create, update and reveal are made of these statements. Each finds or writes any number of rows in one round
+ * trip and keeps its plan on an index, which the query builder cannot express (docs/performance.md, "Where the time goes";
+ * `npm run bench -- --only rest`).
+ */
 
 /** A place where a credential is looked for. */
 export interface Place {
@@ -123,16 +135,12 @@ export function findSealedVersions(places: readonly Place[]): Statement {
 
 /** Adds credentials. */
 export function insertCredentials(credentials: readonly SignedCredential[]): Fragment {
-  return insertRows('credential', credentialTypes, credentials.map(newValuesOf));
+  return insertItems('credential', insertedColumns, credentials);
 }
 
 /** Brings credentials to their new state; their uses are counted apart. */
 export function updateCredentials(credentials: readonly SignedCredential[]): Fragment {
-  const rows = credentials.map((signed) => {
-    const { workspaceId, id } = signed.credential;
-    return { workspaceId, id, ...changeableValuesOf(signed) };
-  });
-  return updateRows('credential', credentialTypes, { keys: ['workspaceId', 'id'], rows });
+  return updateItems('credential', updatedColumns, { keys: ['workspaceId', 'id'], items: credentials });
 }
 
 /** Adds versions of credentials. */

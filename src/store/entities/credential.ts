@@ -3,10 +3,8 @@ import type { JsonObject } from '../../vault/json.ts';
 import { shortIdColumn, tenantRows, textArrayColumn } from './columns.ts';
 import { WorkspaceEntity } from './workspace.ts';
 
-/**
- * How a column of `credential` is stored, read, written and signed. `ascending` places are those of the first release.
- */
-interface ColumnRule {
+/** How a column of `credential` is stored, written and signed. */
+export interface ColumnRule {
   /** The column as the ORM declares it. */
   readonly property: unknown;
   /** The SQL type of its values. */
@@ -21,8 +19,8 @@ interface ColumnRule {
 }
 
 /**
- * The columns of `credential`. Everything the store does with a credential is derived from this table: the entity, reading,
- * inserting, updating, and the text under the MAC. `shortId` and `mac` are not among them, since they are derived themselves.
+ * The columns of `credential`. The entity, the lists of columns that are read, inserting, updating and the text under the MAC
+ * are derived from this table. `shortId` and `mac` are not among them, since they are derived themselves.
  */
 export const credentialColumns = {
   workspaceId: {

@@ -3,10 +3,14 @@ import {
   type ChangedCredential,
   type CredentialChangeStore,
 } from '../../vault/credentials/credential-watch.ts';
+import { AuditEventEntity } from '../entities/audit.ts';
 import type { Database } from '../postgres/database.ts';
-import type { Statement } from '../postgres/statements/statement.ts';
 
-/** Reads what happened to credentials out of the trail. */
+const actions = Object.keys(credentialChanges).filter(isChange);
+/** The times that can be shown; a database writer may have stored others, such as `infinity`. */
+const readableTimes = { $gte: new Date('0001-01-01T00:00:00Z'), $lte: new Date('9999-12-31T23:59:59.999Z') };
+
+/** Reads the changes of credentials from the audit trail. */
 export class SqlCredentialChangeStore implements CredentialChangeStore {
   readonly #database: Database;
 
@@ -14,25 +18,30 @@ export class SqlCredentialChangeStore implements CredentialChangeStore {
     this.#database = database;
   }
 
-  async readChanges(
-    request: Parameters<CredentialChangeStore['readChanges']>[0],
-  ): Promise<readonly ChangedCredential[]> {
-    return this.#database.query<ChangedCredential>(readChanges(request), request.signal);
+  async readChanges({
+    workspaceId,
+    after,
+    size,
+    signal,
+  }: Parameters<CredentialChangeStore['readChanges']>[0]): Promise<readonly ChangedCredential[]> {
+    const rows = await this.#database.find({ signal }, AuditEventEntity, {
+      where: {
+        workspaceId,
+        id: { $gt: after },
+        outcome: 'OK',
+        resourceKind: 'credential',
+        action: { $in: actions },
+        time: readableTimes,
+      },
+      orderBy: { id: 'asc' },
+      limit: size,
+    });
+    return rows.flatMap(({ id, time, action, resourceId }) =>
+      isChange(action) ? [{ eventId: id, time, action, credentialId: resourceId ?? '' }] : [],
+    );
   }
 }
 
-function readChanges({
-  workspaceId,
-  after,
-  size,
-}: Omit<Parameters<CredentialChangeStore['readChanges']>[0], 'signal'>): Statement {
-  return {
-    name: 'changes of credentials',
-    text: `
-      select id as "eventId", time, action, resource_id as "credentialId" from audit_event
-      where workspace_id = $1 and id > $2 and outcome = 'OK' and resource_kind = 'credential' and action = any ($3)
-        and time >= '0001-01-01T00:00:00Z' and time < '10000-01-01T00:00:00Z'
-      order by id limit $4`,
-    values: [workspaceId, after, Object.keys(credentialChanges), size],
-  };
+function isChange(action: string): action is ChangedCredential['action'] {
+  return action in credentialChanges;
 }

@@ -4,6 +4,7 @@ import { array, assert, asyncProperty, boolean, date, dictionary, jsonValue, opt
 import { KeyedGrantMac } from '../../../src/encryption/macs.ts';
 import { Key } from '../../../src/encryption/key.ts';
 import { loadSodium } from '../../../src/encryption/sodium.ts';
+import { CredentialGuard } from '../../../src/store/credentials/credential-guard.ts';
 import { signCredentialsOnce, type Signing } from '../../../src/store/upgrade/sign-credentials.ts';
 import type { Credential } from '../../../src/vault/credentials/credential.ts';
 import type { JsonObject } from '../../../src/vault/json.ts';
@@ -83,6 +84,36 @@ describe('the MAC of a credential', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it('is that of earlier releases, over columns in their fixed order', async () => {
+    const guard = new CredentialGuard(new KeyedGrantMac(await loadSodium(), new Key(Buffer.alloc(32, 7))));
+    const [place, id, createdBy] = [1, 2, 3].map((digit) => `018cc251-f400-7000-8000-00000000000${digit}`);
+    const least = newCredential(place ?? '', { id: id ?? '', createdBy: createdBy ?? '' });
+    const most: Credential = {
+      ...least,
+      name: 'na\u00efve \u{1f511} \ud800',
+      nameIsExclusive: true,
+      description: 'de"s\\c',
+      category: 'llm',
+      scope: 'team',
+      tags: ['b', 'a'],
+      labels: { z: '1', B: '2', a: '' },
+      metadata: { n: 1.5, list: [true, null, { x: 'y' }] },
+      isActive: false,
+      expiresAt: new Date('9999-12-31T23:59:59.999Z'),
+      lastUsedAt: createdAt,
+      useCount: 7,
+      currentVersion: 3,
+      revision: 12,
+      origin: 'flowise',
+      updatedAt: new Date('2024-02-29T12:00:00.001Z'),
+      deletedAt: new Date('2024-03-01T00:00:00Z'),
+    };
+    expect([least, most].map((credential) => Buffer.from(guard.sign(credential)).toString('hex'))).to.deep.equal([
+      'f3d1ca702570fea7055b2e35177aa0daa6b4ac5b917cff1609d487e1b4e17a06',
+      '3f22e7b1e77688bf8766e3ae0396a838b7500d339284ee2d78ed40e840ce575f',
+    ]);
   });
 
   it('is not that of another key', async () => {

@@ -80,13 +80,32 @@ export function combine(...fragments: readonly [Fragment, ...Fragment[]]): State
 /** The SQL types of columns by their properties. */
 export type ColumnTypes = Readonly<Record<string, string>>;
 
+/** A column and how its value is taken from what is written. */
+export interface WrittenColumn<Item> {
+  readonly property: string;
+  readonly type: string;
+  readonly valueOf: (item: Item) => unknown;
+}
+
 /**
  * Inserts any number of rows by one statement, whose text does not depend on their number: each column is one array.
  *
  * @param rows at least one, all with the same properties in the same order
  */
 export function insertRows(table: string, types: ColumnTypes, rows: readonly RowValues[]): Fragment {
-  const columns = columnsOf(types, rows);
+  return insertion(table, columnsOf(types, rows));
+}
+
+/** Inserts any number of rows, as `insertRows`, from items that are not rows themselves. */
+export function insertItems<Item>(
+  table: string,
+  columns: readonly WrittenColumn<Item>[],
+  items: readonly Item[],
+): Fragment {
+  return insertion(table, columnsFrom(columns, items));
+}
+
+function insertion(table: string, columns: readonly Column[]): Fragment {
   const names = columns.map(({ name }) => `"${name}"`).join(', ');
   return {
     name: `+${table}s`,
@@ -106,7 +125,19 @@ export function updateRows(
   types: ColumnTypes,
   { keys, rows }: { readonly keys: readonly string[]; readonly rows: readonly RowValues[] },
 ): Fragment {
-  const columns = columnsOf(types, rows);
+  return replacement(table, columnsOf(types, rows), keys);
+}
+
+/** Updates any number of rows, as `updateRows`, from items that are not rows themselves. */
+export function updateItems<Item>(
+  table: string,
+  columns: readonly WrittenColumn<Item>[],
+  { keys, items }: { readonly keys: readonly string[]; readonly items: readonly Item[] },
+): Fragment {
+  return replacement(table, columnsFrom(columns, items), keys);
+}
+
+function replacement(table: string, columns: readonly Column[], keys: readonly string[]): Fragment {
   const keyColumns = keys.map(columnOf);
   const set = columns.filter(({ name }) => !keyColumns.includes(name)).map(({ name, read }) => `"${name}" = ${read}`);
   const where = keyColumns.map((name) => `u."${name}" = r."${name}"`).join(' and ');
@@ -126,22 +157,33 @@ interface Column {
   readonly values: readonly unknown[];
 }
 
-/** `unnest` would flatten arrays of arrays, so these are sent as the text of an array. */
 function columnsOf(types: ColumnTypes, rows: readonly RowValues[]): Column[] {
   const table = rows.map((row) => Object.values(row));
   return Object.keys(rows[0] ?? {}).map((property, index) => {
-    const name = columnOf(property);
     const type = types[property];
-    if (type === undefined) throw new Error(`the type of the column ${name} is not known`);
-    const values = table.map((row): unknown => row[index]);
-    const isArray = type.endsWith('[]');
-    return {
-      name,
-      type: isArray ? 'text' : type,
-      read: isArray ? `r."${name}"::${type}` : `r."${name}"`,
-      values: isArray ? values.map(parameterOf) : values,
-    };
+    if (type === undefined) throw new Error(`the type of the column ${columnOf(property)} is not known`);
+    return columnWith(
+      property,
+      type,
+      table.map((row): unknown => row[index]),
+    );
   });
+}
+
+function columnsFrom<Item>(columns: readonly WrittenColumn<Item>[], items: readonly Item[]): Column[] {
+  return columns.map(({ property, type, valueOf }) => columnWith(property, type, items.map(valueOf)));
+}
+
+/** `unnest` would flatten arrays of arrays, so these are sent as the text of an array. */
+function columnWith(property: string, type: string, values: readonly unknown[]): Column {
+  const name = columnOf(property);
+  const isArray = type.endsWith('[]');
+  return {
+    name,
+    type: isArray ? 'text' : type,
+    read: isArray ? `r."${name}"::${type}` : `r."${name}"`,
+    values: isArray ? values.map(parameterOf) : values,
+  };
 }
 
 function rowsFrom(columns: readonly Column[], first: number): string {

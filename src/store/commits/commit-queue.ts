@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { trace } from '@opentelemetry/api';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { AuditEvent } from '../../vault/audit/audit-event.ts';
 import { VaultError } from '../../vault/errors.ts';
 import type { Decision, DecisionTarget, FoundCredential } from '../../vault/credentials/ports.ts';
@@ -11,16 +10,15 @@ import {
   constraintOf,
   endsSession,
   isCollision,
-  sqlStateOf,
   translateFailure,
 } from '../postgres/connect/database-failure.ts';
 import type { Database } from '../postgres/database.ts';
-import { takeAdvisoryLock } from '../postgres/sessions/session-settings.ts';
 import type { Transaction, TransactionScope } from '../postgres/sessions/transaction.ts';
 import { GroupQueue } from '../postgres/statements/group-queue.ts';
-import { combine, type Statement } from '../postgres/statements/statement.ts';
+import { combine } from '../postgres/statements/statement.ts';
 import { isPredecessorMissing } from '../trail/audit-event-row.ts';
 import type { TrailWriter } from '../trail/trail-writer.ts';
+import { CommitOutcomes } from './commit-outcomes.ts';
 import { decideGroup, type DecisionWrite, type Prepared } from './decision-group.ts';
 
 /** Callbacks for committed transactions; they must not throw. */
@@ -64,11 +62,6 @@ interface WriteGroup {
 
 /** The most writes of one transaction. */
 const groupMax = 128;
-/** How long to ask for the outcome of a transaction before its callers are answered that it is unknown. */
-const outcomeTimeoutMs = 4_000;
-/** The pause between two such questions doubles from the first of these to the second. */
-const pauseMsMin = 50;
-const pauseMsMax = 400;
 
 /**
  * Commits everything that has an audit event. One transaction is under way at a time, and the decisions that arrive meanwhile
@@ -82,6 +75,7 @@ export class CommitQueue {
   readonly #trail: TrailWriter;
   readonly #queue: GroupQueue<Write>;
   readonly #guard: CredentialGuard;
+  readonly #outcomes: CommitOutcomes;
   readonly #onCommit: CommitListeners['onCommit'];
   readonly #onStandaloneCommit: CommitListeners['onStandaloneCommit'];
 
@@ -91,6 +85,7 @@ export class CommitQueue {
     this.#database = database;
     this.#guard = guard;
     this.#trail = trail;
+    this.#outcomes = new CommitOutcomes(database, trail);
     this.#queue = new GroupQueue({ work: (waiting) => this.#commitNext(waiting), groupMax });
   }
 
@@ -176,7 +171,7 @@ export class CommitQueue {
   }
 
   async #write({ prepare, scope }: WriteGroup): Promise<Prepared> {
-    if (this.#trail.isInDoubt) await this.#askOutcome(AbortSignal.timeout(outcomeTimeoutMs));
+    if (this.#trail.isInDoubt) await this.#outcomes.ask();
     const attempt: { prepared?: Prepared } = {};
     try {
       const locked = { ...scope, advisoryLock: this.#trail.lock };
@@ -189,7 +184,7 @@ export class CommitQueue {
       return attempt.prepared;
     } catch (error) {
       if (error instanceof CommitUnknownError && attempt.prepared) {
-        if (!this.#trail.isInDoubt || (await this.#awaitOutcome())) return attempt.prepared;
+        if (!this.#trail.isInDoubt || (await this.#outcomes.wait())) return attempt.prepared;
         throw new VaultError('unavailable', 'the database is not available', {}, { cause: error });
       }
       if (isEventIdTaken(error)) this.#trail.abandon();
@@ -214,50 +209,6 @@ export class CommitQueue {
     };
     transaction.runLast(combine(first, ...rest), amend && (() => rewrite(amend)));
   }
-
-  /**
-   * Finds out whether the transaction in doubt was committed. If its session still has the lock, although the server should
-   * have ended it by then, a new stream begins: a frozen session must not block all writes.
-   */
-  async #askOutcome(signal: AbortSignal): Promise<boolean> {
-    try {
-      return await this.#database.attempt({ signal }, async (transaction) => {
-        const [, , isCommitted] = await Promise.all([
-          transaction.run(limitLock),
-          transaction.run(takeAdvisoryLock(this.#trail.lock)),
-          this.#trail.settle(transaction),
-        ]);
-        return isCommitted;
-      });
-    } catch (error) {
-      if (!isLockTimeout(error)) throw error;
-      this.#trail.abandon();
-      throw unknownOutcome(error);
-    }
-  }
-
-  async #awaitOutcome(): Promise<boolean> {
-    const signal = AbortSignal.timeout(outcomeTimeoutMs);
-    for (let pauseMs = pauseMsMin; ; pauseMs = Math.min(2 * pauseMs, pauseMsMax)) {
-      try {
-        return await this.#askOutcome(signal);
-      } catch (error) {
-        if (!this.#trail.isInDoubt || signal.aborted) throw unknownOutcome(error);
-        await delay(pauseMs);
-      }
-    }
-  }
-}
-
-const limitLock: Statement = {
-  name: 'lock within',
-  text: `select set_config('lock_timeout', '1000', true)`,
-  values: [],
-};
-
-/** lock_not_available */
-function isLockTimeout(error: unknown): boolean {
-  return error instanceof Error && sqlStateOf(error) === '55P03';
 }
 
 function isEventIdTaken(error: unknown): boolean {
@@ -292,9 +243,4 @@ function isDropped(write: Write): boolean {
   if (!signal?.aborted) return false;
   write.reject(canceled(signal));
   return true;
-}
-
-function unknownOutcome(cause: unknown): VaultError {
-  const message = 'the database is not available: whether it was done is not known';
-  return new VaultError('unavailable', message, {}, { cause });
 }

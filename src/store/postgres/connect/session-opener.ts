@@ -2,7 +2,7 @@ import { Client, type ClientConfig } from 'pg';
 import { clientConfigOf, type DatabaseConnection, serversOf } from './database-connection.ts';
 import { NoServerError, sqlStateOf, UnfitServerError } from './database-failure.ts';
 import type { DatabaseHost, DatabaseServers } from './database-servers.ts';
-import { raceStaggered } from './first-in-turn.ts';
+import { raceStaggered } from './staggered-race.ts';
 import { explainTls, refusesTls, tlsOptionsOf } from './tls-options.ts';
 
 /** A host with its settings of TLS. */

@@ -10,16 +10,17 @@ import type {
 import type { CommitQueue } from '../commits/commit-queue.ts';
 import type { AuditHead, ChainedEvent, LedgerEntry, UnreadableEvent } from '../../vault/audit/audit-chain.ts';
 import type { GrantMac } from '../../vault/identity/ports.ts';
-import { auditEventOf, type AuditEventRow, chainedEventOf, type NumberedEventRow } from '../trail/audit-event-row.ts';
+import { auditEventOf, chainedEventOf, type NumberedEventRow } from '../trail/audit-event-row.ts';
+import { AuditEventEntity } from '../entities/audit.ts';
 import type { Database } from '../postgres/database.ts';
 import { SqlRecordReader, SqlVersionReader } from '../trail/record-reader.ts';
 import type { Statement } from '../postgres/statements/statement.ts';
 import { readAhead } from '../postgres/statements/pages.ts';
 import {
   estimateRecords,
+  eventCriteria,
   findLedger,
   findStreamSpans,
-  listEvents,
   readEvents,
   type StreamSpan,
 } from '../trail/trail-statements.ts';
@@ -60,7 +61,8 @@ export class SqlAuditTrailStore implements AuditTrailStore {
   }
 
   async listAuditEvents(request: AuditEventRequest): Promise<readonly AuditEvent[]> {
-    const rows = await this.#database.query<AuditEventRow>(listEvents(request), request.signal);
+    const { signal } = request;
+    const rows = await this.#database.find({ signal }, AuditEventEntity, eventCriteria(request));
     return rows.map(auditEventOf);
   }
 

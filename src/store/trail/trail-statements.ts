@@ -1,10 +1,9 @@
+import { raw } from '@mikro-orm/postgresql';
 import type { AuditEventRequest } from '../../vault/audit/ports.ts';
 import { advisoryLocks } from '../postgres/statements/advisory-locks.ts';
-import { auditEventTypes } from './audit-event-row.ts';
+import { auditEventTypes, type AuditEventRow } from './audit-event-row.ts';
+import type { EntityCriteria } from '../postgres/statements/entity-query.ts';
 import { selectList, type Statement } from '../postgres/statements/statement.ts';
-
-/** The times that an event can have. Rows with others were tampered with, and only verification reports them. */
-const isReadableTime = `e.time >= '0001-01-01T00:00:00Z' and e.time < '10000-01-01T00:00:00Z'`;
 
 /** The columns of a `StreamHead`. */
 const head = 'stream, seq as sequence, mac';
@@ -154,29 +153,31 @@ export function readEvents(
 }
 
 /**
- * Lists events of a workspace, or of none, the newest first. It is not prepared, since its text varies. The order includes the
- * workspace, although all events have the same, so that the index serves events without a workspace as well.
+ * Selects a page of the events of a workspace, or of none, the newest first. Rows with a time that no event can have were tampered
+ * with, and only verification reports them. The order includes the workspace, although all events have the same, so that the
+ * index serves events without a workspace as well.
  */
-export function listEvents(request: Omit<AuditEventRequest, 'signal'>): Statement {
-  const { workspaceId, after, from, until, actorId, action, resourceId, size } = request;
-  const limits: readonly (readonly [condition: string, value: unknown])[] = [
-    ['e.workspace_id =', workspaceId ?? undefined],
-    ['e.id <', after],
-    ['e.time >=', from],
-    ['e.time <', until],
-    ['e.actor_id =', actorId],
-    ['e.action =', action],
-    ['e.resource_id =', resourceId],
-  ];
-  const given = limits.filter(([, value]) => value !== undefined);
-  const conditions = given.map(([condition], index) => `${condition} $${index + 1}`);
-  if (workspaceId === null) conditions.push('e.workspace_id is null');
-  conditions.push(isReadableTime);
-  return {
-    name: '',
-    text: `
-      select ${selectList('e', Object.keys(auditEventTypes))} from audit_event e
-      where ${conditions.join(' and ')} order by e.workspace_id desc, e.id desc limit $${given.length + 1}`,
-    values: [...given.map(([, value]) => value), size],
+export function eventCriteria({
+  workspaceId,
+  after,
+  from = earliest,
+  until = afterLatest,
+  actorId,
+  action,
+  resourceId,
+  size,
+}: Omit<AuditEventRequest, 'signal'>): EntityCriteria<AuditEventRow> {
+  const where = {
+    workspaceId,
+    ...(after !== undefined && { id: { $lt: after } }),
+    time: { $gte: from, $lt: until },
+    ...(actorId !== undefined && { actorId }),
+    // Callers filter by any text, while the property has the known actions only.
+    ...(action !== undefined && { [raw('e.action = ?', [action])]: [] }),
+    ...(resourceId !== undefined && { resourceId }),
   };
+  return { where, orderBy: { workspaceId: 'desc', id: 'desc' }, limit: size };
 }
+
+const earliest = new Date('0001-01-01T00:00:00Z');
+const afterLatest = new Date('+010000-01-01T00:00:00Z');

@@ -1,12 +1,16 @@
+import { MikroORM } from '@mikro-orm/postgresql';
 import { expect } from 'chai';
 import {
   deleteEvents,
+  eventCriteria,
   findCut,
   findHeadsOfStreams,
   findLastEvent,
-  listEvents,
   readEvents,
 } from '../../../src/store/trail/trail-statements.ts';
+import { AuditEventEntity } from '../../../src/store/entities/audit.ts';
+import { ormOptionsOf } from '../../../src/store/postgres/orm-options.ts';
+import { EntityStatements } from '../../../src/store/postgres/statements/entity-query.ts';
 import type { Statement } from '../../../src/store/postgres/statements/statement.ts';
 import type { AuditEventRequest } from '../../../src/vault/audit/ports.ts';
 import { createdAt, newEvent, newId, openTestStores, type TestStores } from '../fixtures.ts';
@@ -15,11 +19,13 @@ const rows = 20_000;
 
 describe('the plans for the audit trail', () => {
   let test: TestStores;
+  let orm: MikroORM;
   let stream: string;
   const workspaceId = newId();
 
   before(async () => {
     test = await openTestStores();
+    orm = await MikroORM.init(ormOptionsOf(test.target.connection, test.log));
     await test.stores.audit.append(newEvent({ workspaceId }));
     await test.stores.audit.append(newEvent());
     stream = test.stores.auditHead()?.stream ?? '';
@@ -34,6 +40,7 @@ describe('the plans for the audit trail', () => {
   });
 
   after(async () => {
+    await orm.close();
     await test.close();
   });
 
@@ -44,7 +51,8 @@ describe('the plans for the audit trail', () => {
     return lines.map((line) => line['QUERY PLAN']).join('\n');
   }
 
-  const list = (changes: Partial<AuditEventRequest> = {}) => listEvents({ workspaceId, size: 100, ...changes });
+  const list = (changes: Partial<AuditEventRequest> = {}) =>
+    new EntityStatements(orm.em.fork()).select(AuditEventEntity, eventCriteria({ workspaceId, size: 100, ...changes }));
 
   const pages: [string, () => Statement][] = [
     ['the first page of a workspace', () => list()],

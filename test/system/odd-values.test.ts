@@ -57,9 +57,9 @@ const tables: Readonly<Record<string, Rows>> = {
     atATime: 20,
   },
   workspace_key: { name: 'workspace_id', make: newWorkspace },
-  credential: { name: 'id', make: newCredential, hints: ['last_used_at', 'use_count'] },
-  credential_version: { name: 'credential_id', make: newCredential },
   // More faults than a hundred are counted, but not named.
+  credential: { name: 'id', make: newCredential, hints: ['last_used_at', 'use_count'], atATime: 70 },
+  credential_version: { name: 'credential_id', make: newCredential },
   audit_event: { name: 'seq', make: newCredential, atATime: 25 },
 };
 

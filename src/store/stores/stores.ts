@@ -24,7 +24,7 @@ import { TrailWriter } from '../trail/trail-writer.ts';
 import { SqlUserStore } from './user-store.ts';
 import { SqlWorkspaceStore } from './workspace-store.ts';
 
-/** Everything that the vault keeps. */
+/** The stores of the vault. */
 export interface Stores {
   readonly keys: KeyStore;
   readonly credentials: CredentialStore;
@@ -38,11 +38,11 @@ export interface Stores {
   readonly auditTrail: AuditTrailStore;
   readonly trailLosses: TrailLossStore;
   readonly changes: CredentialChangeStore;
-  /** The last event that this process is known to have written; undefined before the first. */
+  /** The last durable event of this process; undefined before the first. */
   readonly auditHead: () => StreamHead | undefined;
 }
 
-/** What the stores work with. */
+/** The dependencies of the stores. */
 export interface StoresParts extends CommitListeners {
   readonly database: Database;
   /** Of the opened keyring, which is read by a `SqlKeyringStore` before; as the key of the chain. */
@@ -53,7 +53,7 @@ export interface StoresParts extends CommitListeners {
   readonly log: StoreLog;
 }
 
-/** The stores over one database. */
+/** Constructs the stores of one database. */
 export function createStores(parts: StoresParts): Stores {
   const { database, grantMac, chain, clock, ids, log } = parts;
   const guard = new GrantGuard(grantMac, log);

@@ -1,6 +1,9 @@
 import { credentialProperties } from '../credentials/credential-row.ts';
 import { selectList, type Statement } from '../postgres/statements/statement.ts';
 
+// Verification reads every row once, by cursors over joins of rows and events. Their plans are tested in
+// test/store/trail/record-plans.test.ts.
+
 /** The resource id of an event; null for a tampered one that is no UUID. */
 const resourceUuid = `case when resource_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then resource_id::uuid end`;
 

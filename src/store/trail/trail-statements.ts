@@ -5,6 +5,9 @@ import { auditEventTypes, type AuditEventRow } from './audit-event-row.ts';
 import type { EntityCriteria } from '../postgres/statements/entity-query.ts';
 import { selectList, type Statement } from '../postgres/statements/statement.ts';
 
+// Statements that the query builder cannot express: locks, lateral joins, and positions in a compound key. Their plans are tested in
+// test/store/trail/trail-plans.test.ts. Only `findLastEvent` can precede a commit, after a lost connection.
+
 /** The columns of a `StreamHead`. */
 const head = 'stream, seq as sequence, mac';
 

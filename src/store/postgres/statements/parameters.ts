@@ -5,7 +5,8 @@ export type Parameter = string | Buffer | null;
 
 /**
  * Serializes a value as a parameter of PostgreSQL: times in UTC to the millisecond, objects as JSON, bytes and arrays of bytes in
- * binary form, which needs no quoting and is half as long.
+ * binary form, which needs no quoting and is half as long. Every create and reveal serializes dozens of values
+ * (`npm run bench -- --only rest`).
  *
  * @throws TypeError for a value that no column can store, such as an invalid date
  */

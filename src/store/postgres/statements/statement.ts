@@ -88,7 +88,8 @@ export interface WrittenColumn<Item> {
 }
 
 /**
- * Inserts any number of rows by one statement, whose text does not depend on their number: each column is one array.
+ * Inserts any number of rows by one statement, whose text does not depend on their number: each column is one array. A group of
+ * creates is one such statement (`npm run bench -- --only rest`, REST create).
  *
  * @param rows at least one, all with the same properties in the same order
  */

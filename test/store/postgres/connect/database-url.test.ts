@@ -52,7 +52,7 @@ describe('a database URL', () => {
     });
   }
 
-  it('is refused in one sentence where the file of its authorities is missing, or is none', async () => {
+  it('is refused in one sentence where the file of its authorities is missing, or is none, and not for public authorities', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'coffer-database-url-'));
     const file = join(folder, 'ca.pem');
     const problem = () =>
@@ -66,5 +66,6 @@ describe('a database URL', () => {
     await writeFile(file, createAuthority().certificate);
     expect(await problem()).to.equal(undefined);
     await rm(folder, { recursive: true });
+    await checkDatabaseFiles('postgres://db/coffer?sslmode=verify-full&sslrootcert=system');
   });
 });

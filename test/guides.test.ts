@@ -24,14 +24,16 @@ describe('a guide to the code', () => {
   });
 });
 
-/** Paths are relative to the root, to src/, or to the document's folder; a name without a folder may be anywhere in src/. */
+/** Paths are relative to src/, or to a folder that contains the document; a name without a folder may be anywhere in src/. */
 function exists(guide: string, path: string): boolean {
-  const folder = resolve(root, dirname(guide));
-  if ([root, resolve(root, 'src'), folder].some((base) => existsSync(resolve(base, path)))) return true;
-  return (
-    !path.includes('/') &&
-    globSync(`**/${path}`, { cwd: guide.startsWith('src/') ? folder : resolve(root, 'src') }).length > 0
-  );
+  const bases = [...foldersAbove(guide), 'src'];
+  if (bases.some((base) => existsSync(resolve(root, base, path)))) return true;
+  return !path.includes('/') && globSync(`src/**/${path}`, { cwd: root }).length > 0;
+}
+
+function foldersAbove(path: string): readonly string[] {
+  const folder = dirname(path);
+  return folder === '.' ? ['.'] : [folder, ...foldersAbove(folder)];
 }
 
 function read(path: string): string {

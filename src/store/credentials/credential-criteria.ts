@@ -37,7 +37,7 @@ export function listPage(request: PageRequest, names: StatementNames): Statement
   return statementOf(`select ${columns} from credential c`, [...conditionsOfList(request), ...places], names, page);
 }
 
-/** Whether the page is the one that ends before a place, rather than the one that begins behind another. */
+/** Whether the page is the one that ends before a credential, rather than the one that begins after another. */
 export function isSoughtBackwards({ after, before }: PageRequest): boolean {
   return before !== undefined && after === undefined;
 }
@@ -113,7 +113,7 @@ function conditionsOfStates({ states, now }: CountRequest): Condition[] {
   return [{ text: `c.deleted_at is null and (${text || 'false'})`, values: states.map(() => now) }];
 }
 
-/** ASCII alone, as PostgreSQL's `lower` of the C locale does it. */
+/** Only ASCII, as PostgreSQL's `lower` of the C locale does it. */
 function lowerCase(text: string): string {
   return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }

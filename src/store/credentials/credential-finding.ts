@@ -39,7 +39,7 @@ interface Wanted extends Place {
 
 type FoundRow = SignedRow & { readonly index: number };
 
-/** Each row tells all proofs of the statement that have ended. */
+/** Each row has all revoked keys and sessions of the statement. */
 type SealedFoundRow = FoundRow & SealedRow & { readonly revokedIds: readonly string[] | null };
 
 interface FoundUnlocked {
@@ -112,7 +112,7 @@ async function findLocked(
   const sealed = places.filter(({ workspaceId, value }) =>
     [value, shortIdOf(value)].some((id) => wanted.has(`${workspaceId}/${id}`)),
   );
-  // Each is sent whether anything was found behind short ids or not: the time tells nobody what there is.
+  // Each is sent whether a short id was found or not, so that the time does not reveal what exists.
   const [rows, versions] = await Promise.all([
     transaction.run<SignedRow>(lockCredentials(places)),
     sealed.length > 0 || sought.some((place) => place.sealed)

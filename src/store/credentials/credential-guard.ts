@@ -5,7 +5,7 @@ import { credentialOf, credentialProperties, type CredentialProperty, type Crede
 import { versionGrants } from '../identity/grant-tables.ts';
 import { formatMacPrefix } from '../identity/grant-guard.ts';
 
-/** A row of `credential` with what tells that Coffer has written it. */
+/** A row of `credential` with its MAC. */
 export type SignedRow = CredentialRow & {
   /** Null only in a row from before there were MACs, and in what somebody else has put in. */
   readonly mac: Uint8Array | null | undefined;
@@ -14,7 +14,7 @@ export type SignedRow = CredentialRow & {
 /** Separates these MACs from those of rows that grant something. */
 const table = 'credential';
 
-/** Signs the rows of credentials, and tells those that are not as they were written. */
+/** Signs the rows of credentials, and finds those that are not as they were written. */
 export class CredentialGuard {
   readonly #mac: GrantMac;
 
@@ -28,7 +28,7 @@ export class CredentialGuard {
     return this.#mac.compute(table, [serialize(credential, nameIsExclusive ? name : null)]);
   }
 
-  /** The MAC over what the row of a new version says beside its sealed bytes. */
+  /** The MAC over the row of a new version, without its sealed bytes. */
   signVersion({ workspaceId, id: credentialId }: Credential, version: SealedVersion): Uint8Array {
     const record = { ...version, workspaceId, credentialId, state: 'enabled' } as const;
     return this.#mac.compute(versionGrants.label, versionGrants.fields(record));
@@ -42,7 +42,7 @@ export class CredentialGuard {
   }
 }
 
-/** The state of a credential as the events about it tell it: revision, version, and the first half of the row's MAC in hex. */
+/** The state of a credential as its events record it: revision, version, and the first half of the row's MAC in hex. */
 export function formatCredentialState({ revision, currentVersion }: Credential, mac: Uint8Array): string {
   return `${revision}.${currentVersion}.${formatMacPrefix(mac)}`;
 }

@@ -11,7 +11,7 @@ import { GroupQueue } from '../postgres/statements/group-queue.ts';
 
 interface Lookup {
   readonly request: FindRequest;
-  /** Of who asks; told how many share the query. */
+  /** Of the caller; gets the number of lookups that share the query. */
   readonly span: Span | undefined;
   readonly resolve: (credential: Credential | undefined) => void;
   readonly reject: (error: unknown) => void;
@@ -23,7 +23,7 @@ const properties = ['id', 'shortId', 'name'] as const;
 
 /**
  * Shows credentials by what they are named by. Lookups that arrive while a query is under way share the next one: each gets
- * what it would have got alone, and what fails because of one of them fails for that one only.
+ * what it would have got in a query of its own, and what fails because of one of them fails for that one only.
  */
 export class CredentialLookups {
   readonly #database: Database;
@@ -54,7 +54,7 @@ export class CredentialLookups {
         else resolve(row && credentialOf(row));
       }
     } catch (error) {
-      // Whoever is to blame is found by asking for them one by one; a database that is away is nobody's fault.
+      // The lookup that fails is found by running them one by one, unless the database is away.
       if (wanted.length === 1 || error instanceof VaultError) for (const { reject } of wanted) reject(error);
       else for (const lookup of wanted) await this.#answer([lookup]);
     }
@@ -85,7 +85,7 @@ function unreadable({ id, workspaceId }: CredentialRow): VaultError {
   return credentialUnreadable(`credential ${id} of workspace ${workspaceId} was changed outside of Coffer`);
 }
 
-/** Whoever gave up while he waited is told so. */
+/** Rejects a lookup that was cancelled while it waited. */
 function isDropped({ request: { signal }, reject }: Lookup): boolean {
   if (!signal.aborted) return false;
   reject(canceled(signal));

@@ -29,7 +29,7 @@ export const versionTypes: ColumnTypes = {
   mac: 'bytea',
 };
 
-/** What tells a credential from all others, of other workspaces too. */
+/** Identifies a credential among those of all workspaces. */
 export function keyOf({ workspaceId, id }: Pick<Credential, 'workspaceId' | 'id'>): string {
   return `${workspaceId}/${id}`;
 }
@@ -43,7 +43,7 @@ export interface SealedRow {
   readonly versionCreatedAt: Date;
 }
 
-/** The version that a row tells of; undefined where there is none. */
+/** The version in a row; undefined where there is none. */
 export function sealedVersionOf(row: SealedRow): SealedVersion | undefined {
   if (row.version === null) return undefined;
   return {
@@ -55,7 +55,7 @@ export function sealedVersionOf(row: SealedRow): SealedVersion | undefined {
   };
 }
 
-/** The credential that a row tells of. */
+/** The credential in a row. */
 export function credentialOf(row: CredentialRow): Credential {
   return {
     workspaceId: row.workspaceId,

@@ -60,7 +60,7 @@ const ways = {
  * these, it looks up one place after the other by an index, whatever the planner thinks of how many there are: that is what
  * `offset 0` is for.
  *
- * @param proofs of API keys and sessions, those that have ended are told with every sealed version
+ * @param proofs of API keys and sessions, those that were revoked are returned with every sealed version
  */
 export function findCredentials(
   property: keyof typeof ways,
@@ -99,7 +99,7 @@ export function lockCredentials(places: readonly Place[]): Statement {
   };
 }
 
-/** Finds the ids behind short ids. */
+/** Finds the ids of short ids. */
 export function findIdsOfShortIds(places: readonly Place[]): Statement {
   return {
     name: 'ids of short ids',

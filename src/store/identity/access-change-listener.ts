@@ -69,9 +69,9 @@ export class AccessChangeListener implements AccessChanges, AsyncDisposable {
     return nowMs < this.#currentUntilMs;
   }
 
-  subscribe(told: (change: AccessChange) => void): () => void {
-    this.#subscribers.add(told);
-    return () => this.#subscribers.delete(told);
+  subscribe(notify: (change: AccessChange) => void): () => void {
+    this.#subscribers.add(notify);
+    return () => this.#subscribers.delete(notify);
   }
 
   /** Is not current until a notice has come back that is yet to be sent: for changes that this process has made. */
@@ -136,14 +136,14 @@ export class AccessChangeListener implements AccessChanges, AsyncDisposable {
     this.#pauseMs = firstPauseMs;
     this.doubt();
     // Nobody has heard of what happened before.
-    this.#tell({ kind: 'any' });
+    this.#notify({ kind: 'any' });
     this.isCurrent();
   }
 
   #hear(client: Client, { payload = '' }: Notification): void {
     if (client !== this.#listener) return;
     const notice = parseNotice(payload);
-    if (notice.kind !== 'mark') return this.#tell(notice);
+    if (notice.kind !== 'mark') return this.#notify(notice);
     if (notice.id !== this.#sent?.mark) return;
     this.#currentUntilMs = this.#sent.atMs + currentForMs;
     this.#sent = undefined;
@@ -158,7 +158,7 @@ export class AccessChangeListener implements AccessChanges, AsyncDisposable {
     const mark = randomUUID();
     this.#sent = { mark, atMs: nowMs };
     this.#sentAtMs = nowMs;
-    this.#parts.database.query(tellNotice({ kind: 'mark', id: mark })).catch(() => {
+    this.#parts.database.query(sendMark({ kind: 'mark', id: mark })).catch(() => {
       if (this.#sent?.mark === mark) this.#sent = undefined;
     });
   }
@@ -168,7 +168,7 @@ export class AccessChangeListener implements AccessChanges, AsyncDisposable {
     this.#parts.log.warn({}, 'notices of changed grants are not heard: every call asks the database who is calling');
     this.#listener = undefined;
     this.doubt();
-    this.#tell({ kind: 'any' });
+    this.#notify({ kind: 'any' });
     void endClient(client);
     this.#tryLater();
   }
@@ -180,12 +180,12 @@ export class AccessChangeListener implements AccessChanges, AsyncDisposable {
     this.#pauseMs = Math.min(2 * this.#pauseMs, pauseMsMax);
   }
 
-  #tell(change: AccessChange): void {
-    for (const told of this.#subscribers) told(change);
+  #notify(change: AccessChange): void {
+    for (const notify of this.#subscribers) notify(change);
   }
 }
 
-/** The channel of PostgreSQL over which changes of grants are told. Whoever may connect to the database can listen. */
+/** The NOTIFY channel of access changes. Every user that may connect to the database can listen on it. */
 const notifyChannel = 'coffer_grants';
 
 /** A change, or what a process has sent to itself. */
@@ -200,7 +200,7 @@ function parseNotice(payload: string): Notice {
   return kind && id ? { kind, id } : { kind: 'any' };
 }
 
-/** Tells a notice to all processes. Those of changes are told by the database itself. */
-function tellNotice({ kind, id }: { readonly kind: 'mark'; readonly id: string }): Statement {
+/** Sends a mark to all processes. Triggers of the database send the notices of changes. */
+function sendMark({ kind, id }: { readonly kind: 'mark'; readonly id: string }): Statement {
   return { name: 'tell notice', text: 'select pg_notify($1, $2)', values: [notifyChannel, `${kind}:${id}`] };
 }

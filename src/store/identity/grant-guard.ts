@@ -7,7 +7,7 @@ export interface GrantTable<Row> {
   readonly name: string;
   /** Names the format under the MAC, so that no row of one format is taken for one of another: `user/2`. */
   readonly label: string;
-  /** Everything of the row that grants, in a fixed order. Changing the order or the spelling voids all stored rows. */
+  /** Everything of the row that grants, in a fixed order. Another order or format invalidates all stored rows. */
   readonly fields: (row: Row) => readonly (string | Uint8Array | null)[];
   /** Names the row in the log. */
   readonly id: (row: Row) => string;
@@ -42,8 +42,8 @@ export class GrantGuard {
     return { ...row, mac: this.#mac.compute(table.label, table.fields(row)) };
   }
 
-  /** Answers whether a row that was read grants what it says; where not, that is reported. */
-  holds<Row extends Signed>(table: GrantTable<Omit<Row, 'mac'>>, row: Row): boolean {
+  /** Whether the MAC of a row that was read is right; a wrong one is logged. */
+  isGenuine<Row extends Signed>(table: GrantTable<Omit<Row, 'mac'>>, row: Row): boolean {
     if (hasGenuineMac(this.#mac, table, row)) return true;
     const fields = { table: table.name, id: table.id(row) };
     this.#log.error(fields, 'a row that grants access fails its MAC: it grants nothing');

@@ -11,7 +11,7 @@ type Read<Row> = Nullable<Row>;
 /**
  * Who the user is, what they manage, where their calls go, and which password and which login authenticates them.
  *
- * The list is fixed, as those of all labels with a number: a column that is added later goes behind it in one object of names
+ * The list is fixed, as those of all labels with a number: a column that is added later is appended in one object of names
  * and values, and only where one is set, so that no two rows have the same bytes and stored MACs stay valid.
  */
 export const userGrants: GrantTable<Read<User> & { readonly logsInUnnamed: boolean }> = {
@@ -99,7 +99,7 @@ export const workspaceGrants: GrantTable<Workspace & { readonly deletedAt?: Date
   id: (workspace) => workspace.id,
 };
 
-/** What a row of `credential_version` says beside its sealed bytes, which are bound to their place by the key that sealed them. */
+/** A row of `credential_version` without its sealed bytes, which are bound to their place by the key that sealed them. */
 export interface VersionRecord {
   readonly workspaceId: string;
   readonly credentialId: string;

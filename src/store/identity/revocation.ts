@@ -31,7 +31,7 @@ export async function revokeApiKeys(
   transaction: Transaction,
   { rows, revokedAt }: { readonly rows: readonly ApiKeyRow[]; readonly revokedAt: Date },
 ): Promise<readonly ApiKeyRow[]> {
-  const genuine = rows.filter((row) => guard.holds(apiKeyGrants, row));
+  const genuine = rows.filter((row) => guard.isGenuine(apiKeyGrants, row));
   await Promise.all(
     genuine.map((row) => {
       const changes = { revokedAt: row.revokedAt ?? revokedAt };

@@ -28,7 +28,7 @@ export class SqlAccessStore implements AccessStore {
   ): Promise<{ readonly apiKey: ApiKey; readonly access: UserAccess } | undefined> {
     const rows = await this.#database.query<ApiKeyAccessRow>(findApiKeyAccess(hash), signal);
     const found = rows[0]?.apiKey;
-    if (!found || !this.#guard.holds(apiKeyGrants, found)) return undefined;
+    if (!found || !this.#guard.isGenuine(apiKeyGrants, found)) return undefined;
     const access = this.#accessOf(rows.filter(({ apiKey }) => apiKey.id === found.id));
     return access && { apiKey: apiKeyOf(found), access };
   }
@@ -39,7 +39,7 @@ export class SqlAccessStore implements AccessStore {
   ): Promise<{ readonly session: Session; readonly access: UserAccess } | undefined> {
     const rows = await this.#database.query<SessionAccessRow>(findSessionAccess(hash), signal);
     const found = rows[0]?.session;
-    if (!found || !this.#guard.holds(sessionGrants, found)) return undefined;
+    if (!found || !this.#guard.isGenuine(sessionGrants, found)) return undefined;
     const { id, userId, expiresAt, createdAt } = found;
     const access = this.#accessOf(rows);
     return access && { session: { id, userId, hash: found.hash, expiresAt, createdAt }, access };
@@ -47,10 +47,10 @@ export class SqlAccessStore implements AccessStore {
 
   #accessOf(rows: readonly AccessRow[]): UserAccess | undefined {
     const user = rows[0]?.user;
-    if (!user || !this.#guard.holds(userGrants, user)) return undefined;
+    if (!user || !this.#guard.isGenuine(userGrants, user)) return undefined;
     const memberships = rows
       .flatMap(({ membership }) => (membership.userId === null ? [] : [membership]))
-      .filter((membership) => this.#guard.holds(membershipGrants, membership))
+      .filter((membership) => this.#guard.isGenuine(membershipGrants, membership))
       .map(membershipOf);
     return { user: userOf(user), memberships };
   }

@@ -57,7 +57,7 @@ export class SqlApiKeyStore implements ApiKeyStore {
 
   async findApiKeyById(workspaceId: string, id: string, signal: AbortSignal): Promise<UsedApiKey | undefined> {
     const [row] = await this.#database.find({ signal }, ApiKeyEntity, { where: { workspaceId, id } });
-    return row && this.#guard.holds(apiKeyGrants, row) ? usedApiKeyOf(row) : undefined;
+    return row && this.#guard.isGenuine(apiKeyGrants, row) ? usedApiKeyOf(row) : undefined;
   }
 
   async listApiKeys({
@@ -76,7 +76,7 @@ export class SqlApiKeyStore implements ApiKeyStore {
       },
       keyOf: ({ id }) => id,
       show: (row) => {
-        const apiKey = this.#guard.holds(apiKeyGrants, row) ? usedApiKeyOf(row) : undefined;
+        const apiKey = this.#guard.isGenuine(apiKeyGrants, row) ? usedApiKeyOf(row) : undefined;
         return apiKey && shows(apiKey) ? apiKey : undefined;
       },
     });

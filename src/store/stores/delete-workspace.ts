@@ -25,7 +25,7 @@ export async function deleteWorkspace(
   await transaction.run(takeLock('firstUser'));
   const where = { isOwner: true, deactivatedAt: null };
   const owners = await transaction.find(UserEntity, { where, orderBy: { id: 'asc' } });
-  const first = owners.find((row) => guard.holds(userGrants, row));
+  const first = owners.find((row) => guard.isGenuine(userGrants, row));
   if (!first || first.defaultWorkspaceId === workspaceId) return 'default';
   const [workspace] = await transaction.find(WorkspaceEntity, {
     where: { id: workspaceId, deletedAt: null },
@@ -33,7 +33,7 @@ export async function deleteWorkspace(
   });
   if (!workspace) return 'absent';
   // A new MAC would make a row valid that was tampered with.
-  if (!guard.holds(workspaceGrants, workspace)) throw workspaceUnreadable(workspaceId);
+  if (!guard.isGenuine(workspaceGrants, workspace)) throw workspaceUnreadable(workspaceId);
   const { mac } = guard.sign(workspaceGrants, { ...workspace, deletedAt });
   // In this order: only the keys of deleted workspaces may be deleted.
   await Promise.all([
@@ -78,7 +78,7 @@ async function moveUsers(
         lock: 'no key update',
       }),
     (rows) => {
-      const genuine = rows.filter((row) => guard.holds(userGrants, row));
+      const genuine = rows.filter((row) => guard.isGenuine(userGrants, row));
       return Promise.all(genuine.map((row) => updateUser(guard, transaction, row, { defaultWorkspaceId: to })));
     },
   );

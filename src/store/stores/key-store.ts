@@ -55,7 +55,7 @@ export class SqlKeyStore extends SqlKeyringStore implements KeyStore {
     const orderBy = { createdAt: 'desc', keyId: 'desc' } as const;
     const criteria = { where: { workspaceId }, orderBy };
     const rows = await this.#database.find({ workspaces: [workspaceId] }, WorkspaceKeyEntity, criteria);
-    const sound = rows.filter((row) => this.#guard.holds(workspaceKeyGrants, row));
+    const sound = rows.filter((row) => this.#guard.isGenuine(workspaceKeyGrants, row));
     // Without the unsound one an older key would be the current one, and seal again.
     if (sound.length < rows.length) throw keysUnsound();
     return sound.map(wrappedKeyOf);

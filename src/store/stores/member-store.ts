@@ -34,7 +34,7 @@ export class SqlMemberStore implements MemberStore {
 
   async findUser(reference: Reference, signal: AbortSignal): Promise<User | undefined> {
     const [row] = await this.#database.find({ signal }, UserEntity, { where: { ...reference } });
-    return row && this.#guard.holds(userGrants, row) ? userOf(row) : undefined;
+    return row && this.#guard.isGenuine(userGrants, row) ? userOf(row) : undefined;
   }
 
   async findMember({
@@ -73,7 +73,7 @@ export class SqlMemberStore implements MemberStore {
       // The server's role may not update memberships: a row is written once, as it was granted.
       if (former) await transaction.delete(MembershipEntity, { workspaceId, userId });
       await transaction.insert(MembershipEntity, newMembershipRow(this.#guard, membership, event.id));
-      const ended = former && this.#guard.holds(membershipGrants, former) ? former : undefined;
+      const ended = former && this.#guard.isGenuine(membershipGrants, former) ? former : undefined;
       return { answer: { kind: 'done', membership }, events: [recordPriorState(event, ended)] };
     });
   }
@@ -85,7 +85,8 @@ export class SqlMemberStore implements MemberStore {
   }: Parameters<MemberStore['removeMember']>[0]): Promise<MemberChange> {
     return this.#commits.run<MemberChange>({}, async (transaction) => {
       const { former, isLastAdmin } = await this.#lock(transaction, workspaceId, userId);
-      if (!former || !this.#guard.holds(membershipGrants, former)) return { answer: { kind: 'absent' }, events: [] };
+      if (!former || !this.#guard.isGenuine(membershipGrants, former))
+        return { answer: { kind: 'absent' }, events: [] };
       if (isLastAdmin) return { answer: { kind: 'last_admin' }, events: [] };
       await transaction.delete(MembershipEntity, { workspaceId, userId });
       const answer = { kind: 'done', membership: membershipOf(former) } as const;
@@ -116,7 +117,8 @@ export class SqlMemberStore implements MemberStore {
 
   /** A member is shown with the name of their user, whose row must be genuine as well. */
   #memberOf({ membership, user }: MemberRow): Member | undefined {
-    const isGenuine = this.#guard.holds(membershipGrants, membership) && user && this.#guard.holds(userGrants, user);
+    const isGenuine =
+      this.#guard.isGenuine(membershipGrants, membership) && user && this.#guard.isGenuine(userGrants, user);
     return isGenuine ? { ...membershipOf(membership), name: user.name } : undefined;
   }
 
@@ -135,7 +137,7 @@ export class SqlMemberStore implements MemberStore {
     });
     const active = new Set(users.map(({ id }) => id));
     const admins = rows.filter(
-      (row) => row.role === 'ADMIN' && active.has(row.userId) && this.#guard.holds(membershipGrants, row),
+      (row) => row.role === 'ADMIN' && active.has(row.userId) && this.#guard.isGenuine(membershipGrants, row),
     );
     const isLastAdmin = admins.length === 1 && admins[0]?.userId === userId;
     return { former: rows.find((row) => row.userId === userId), isLastAdmin };

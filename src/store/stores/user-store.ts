@@ -84,7 +84,7 @@ export class SqlUserStore implements UserStore, InstanceStore {
         return this.#database.find({ signal }, UserEntity, { where, orderBy: { id: 'asc' }, limit });
       },
       keyOf: ({ id }) => id,
-      show: (row) => (this.#guard.holds(userGrants, row) ? userOf(row) : undefined),
+      show: (row) => (this.#guard.isGenuine(userGrants, row) ? userOf(row) : undefined),
     });
   }
 
@@ -115,7 +115,7 @@ export class SqlUserStore implements UserStore, InstanceStore {
       // A first password that is being set must not come after.
       await transaction.run(takeLock('firstUser'));
       const user = await lockUser(transaction, userId);
-      if (!user || !this.#guard.holds(userGrants, user)) throw new VaultError('not_found', 'the user is gone');
+      if (!user || !this.#guard.isGenuine(userGrants, user)) throw new VaultError('not_found', 'the user is gone');
       const ended = await revokeAll(this.#guard, transaction, { userId, revokedAt });
       await updateUser(this.#guard, transaction, user, { passwordHash });
       await transaction.insert(ApiKeyEntity, newApiKeyRow(this.#guard, apiKey));
@@ -158,7 +158,7 @@ export class SqlUserStore implements UserStore, InstanceStore {
     return this.#commits.run<boolean>({}, async (transaction) => {
       const row = await lockUser(transaction, user.id);
       if (!row || row.passwordHash !== formerHash || row.deactivatedAt) return nothingDone;
-      if (!this.#guard.holds(userGrants, row)) return nothingDone;
+      if (!this.#guard.isGenuine(userGrants, row)) return nothingDone;
       const ended = await endSessions(transaction, { userId: user.id, except: keepSession });
       await updateUser(this.#guard, transaction, row, { passwordHash: user.passwordHash });
       return { answer: true, events: [...ended.map(eventOf), recordPriorState(event, row)] };
@@ -175,7 +175,7 @@ export class SqlUserStore implements UserStore, InstanceStore {
       // Of two last owners one stays.
       await transaction.run(takeLock('firstUser'));
       const row = await lockUser(transaction, userId);
-      if (!row || !this.#guard.holds(userGrants, row)) return { answer: { kind: 'absent' }, events: [] };
+      if (!row || !this.#guard.isGenuine(userGrants, row)) return { answer: { kind: 'absent' }, events: [] };
       const user = userOf(row);
       if (user.deactivatedAt !== null) return { answer: { kind: 'done', user }, events: [] };
       if (user.isOwner && !(await this.#isOtherOwner(transaction, userId))) {
@@ -219,18 +219,18 @@ export class SqlUserStore implements UserStore, InstanceStore {
 
   /** Whether no user has, or had, a password, and no row was changed to look so. */
   #hadNoPassword(rows: readonly UserRow[]): boolean {
-    return rows.every((row) => row.passwordHash === null && this.#guard.holds(userGrants, row));
+    return rows.every((row) => row.passwordHash === null && this.#guard.isGenuine(userGrants, row));
   }
 
   /** Whether no user can log in without a name, and this one is genuine and was not changed meanwhile. */
   #isOpenTo(user: UserRow, formerHash: string | null, rows: readonly UserRow[]): boolean {
-    if (rows.some((row) => mayLogInUnnamed(row) && this.#guard.holds(userGrants, row))) return false;
-    return user.passwordHash === formerHash && this.#guard.holds(userGrants, user);
+    if (rows.some((row) => mayLogInUnnamed(row) && this.#guard.isGenuine(userGrants, row))) return false;
+    return user.passwordHash === formerHash && this.#guard.isGenuine(userGrants, user);
   }
 
   async #isOtherOwner(transaction: Transaction, userId: string): Promise<boolean> {
     const where = { id: { $ne: userId }, isOwner: true, deactivatedAt: null };
-    return (await transaction.find(UserEntity, { where })).some((row) => this.#guard.holds(userGrants, row));
+    return (await transaction.find(UserEntity, { where })).some((row) => this.#guard.isGenuine(userGrants, row));
   }
 
   /** In the order of ids. */
@@ -239,7 +239,7 @@ export class SqlUserStore implements UserStore, InstanceStore {
       where,
       orderBy: { id: 'asc' },
     });
-    return rows.filter((row) => this.#guard.holds(userGrants, row)).map(userOf);
+    return rows.filter((row) => this.#guard.isGenuine(userGrants, row)).map(userOf);
   }
 }
 

@@ -43,7 +43,7 @@ export class SqlWorkspaceStore implements WorkspaceStore {
 
   async findWorkspace(reference: Reference, signal: AbortSignal): Promise<Workspace | undefined> {
     const [row] = await this.#database.find({ signal }, WorkspaceEntity, { where: { ...reference, deletedAt: null } });
-    if (row && !this.#guard.holds(workspaceGrants, row)) throw workspaceUnreadable(row.id);
+    if (row && !this.#guard.isGenuine(workspaceGrants, row)) throw workspaceUnreadable(row.id);
     return row && workspaceOf(row);
   }
 
@@ -61,7 +61,7 @@ export class SqlWorkspaceStore implements WorkspaceStore {
         return this.#database.find({ signal }, WorkspaceEntity, { where, orderBy: { id: 'asc' }, limit });
       },
       keyOf: ({ id }) => id,
-      show: (row) => (this.#guard.holds(workspaceGrants, row) ? workspaceOf(row) : undefined),
+      show: (row) => (this.#guard.isGenuine(workspaceGrants, row) ? workspaceOf(row) : undefined),
     });
   }
 

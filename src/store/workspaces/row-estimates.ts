@@ -10,7 +10,7 @@ export interface RowEstimates {
 }
 
 /**
- * What vacuuming has counted, or what the server has seen written since, if that is more: one is behind, and a crash empties
+ * What vacuuming has counted, or what the server has seen written since, if that is more: the first is late, and a crash empties
  * the other. Nothing is counted, and the rows themselves need not be visible.
  */
 const estimates: Statement = {

@@ -45,21 +45,6 @@ export function insertInto(table: string, row: RowValues): Fragment {
   };
 }
 
-/** Sets columns of the row that a key names. The properties and their order must be the same each time. */
-export function updateRow(table: string, key: RowValues, changes: RowValues): Fragment {
-  const keys = Object.keys(key).map(columnOf);
-  const columns = Object.keys(changes).map(columnOf);
-  return {
-    name: `~${table}`,
-    values: [...Object.values(key), ...Object.values(changes)],
-    text: (first) => {
-      const assignments = columns.map((column, index) => `"${column}" = $${first + keys.length + index}`);
-      const conditions = keys.map((column, index) => `"${column}" = $${first + index}`);
-      return `update "${table}" set ${assignments.join(', ')} where ${conditions.join(' and ')}`;
-    },
-  };
-}
-
 /** Combines several writes into one statement: all but the last become common table expressions. */
 export function combine(...fragments: readonly [Fragment, ...Fragment[]]): Statement {
   let first = 1;

@@ -1,11 +1,5 @@
 import { expect } from 'chai';
-import {
-  columnOf,
-  insertInto,
-  selectList,
-  combine,
-  updateRow,
-} from '../../../../src/store/postgres/statements/statement.ts';
+import { columnOf, insertInto, selectList, combine } from '../../../../src/store/postgres/statements/statement.ts';
 
 describe('a statement', () => {
   it('names columns as the entities do', () => {
@@ -23,13 +17,13 @@ describe('a statement', () => {
 
   it('numbers the parameters of several writes through', () => {
     const statement = combine(
-      updateRow('api_key', { id: 7 }, { revokedAt: null, mac: 'm' }),
+      insertInto('api_key', { id: 7, revokedAt: null, mac: 'm' }),
       insertInto('audit_event', { id: 8 }),
     );
     expect(statement).to.deep.equal({
-      name: '~api_key+audit_event',
+      name: '+api_key+audit_event',
       text:
-        'with write_1 as (update "api_key" set "revoked_at" = $2, "mac" = $3 where "id" = $1)' +
+        'with write_1 as (insert into "api_key" ("id", "revoked_at", "mac") values ($1, $2, $3))' +
         ' insert into "audit_event" ("id") values ($4)',
       values: [7, null, 'm', 8],
     });

@@ -1,13 +1,13 @@
 import type { Dialect } from '../gateway/contract/dialect.ts';
-import { cofferDialect, type CofferParts } from './coffer/dialect.ts';
+import { cofferDialect } from './coffer/dialect.ts';
 import { fishnetDialect } from './fishnet/dialect.ts';
-import { flowiseDialect, type FlowiseParts } from './flowise/dialect.ts';
+import { flowiseDialect } from './flowise/dialect.ts';
 import { mieltoDialect } from './mielto/dialect.ts';
 import { miniflowDialect } from './miniflow/dialect.ts';
 import { scaleDialect } from './scale/dialect.ts';
+import type { DialectParts } from './shared/dialect-parts.ts';
 
-/** What the dialects call: the native API exposes everything, and of the others only Flowise shows the version. */
-export type DialectParts = CofferParts & FlowiseParts;
+export type { DialectParts };
 
 /** Every dialect by its name, the native API first. */
 const factories = {

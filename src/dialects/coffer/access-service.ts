@@ -11,22 +11,15 @@ import {
   type BoundRpc,
 } from '../../gateway/contract/bound-rpc.ts';
 import type { ApiKeyDirectory, ApiKeyDraft } from '../../vault/identity/api-keys.ts';
-import type { Login } from '../../vault/identity/login.ts';
 import type { UserDirectory, UserDraft } from '../../vault/identity/users.ts';
+import type { DialectParts } from '../shared/dialect-parts.ts';
 import { toTimestamp } from '../shared/well-known-types.ts';
 import { apiKeyToMessage, callerToMessage, expiryOf, roleFromEnum, userToMessage } from './mapping.ts';
 import { readPage } from './pages.ts';
 import { inWorkspace } from './requests.ts';
 
-/** What the service calls. */
-export interface AccessServiceParts {
-  readonly apiKeys: ApiKeyDirectory;
-  readonly users: UserDirectory;
-  readonly login: Login;
-}
-
 /** The rpcs of `coffer.v1.AccessService`: API keys, users, passwords and sessions. */
-export function accessServiceRpcs(parts: AccessServiceParts): BoundRpc[] {
+export function accessServiceRpcs(parts: DialectParts): BoundRpc[] {
   return [...apiKeyRpcs(parts.apiKeys), ...userRpcs(parts.users), ...sessionRpcs(parts)];
 }
 
@@ -69,7 +62,7 @@ function userRpcs(users: UserDirectory): BoundRpc[] {
   ];
 }
 
-function sessionRpcs({ login }: AccessServiceParts): BoundRpc[] {
+function sessionRpcs({ login }: DialectParts): BoundRpc[] {
   const { login: logIn, logout, changePassword } = AccessService.method;
   return [
     publicRpc(logIn, async ({ user, password }, call) => {

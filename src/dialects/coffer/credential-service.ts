@@ -7,29 +7,22 @@ import {
 } from '../../../gen/coffer/v1/event_service_pb.ts';
 import { SecretService } from '../../../gen/coffer/v1/secret_service_pb.ts';
 import { workspaceRpc, workspaceStream, type BoundRpc, type BoundStream } from '../../gateway/contract/bound-rpc.ts';
-import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
 import type { CredentialChangeKind, CredentialWatch, WatchItem } from '../../vault/credentials/credential-watch.ts';
 import type { Credential } from '../../vault/credentials/credential.ts';
 import { invalidArgument } from '../../vault/errors.ts';
-import type { Clock } from '../../vault/time.ts';
 import { Secret } from '../../vault/secret.ts';
+import type { DialectParts } from '../shared/dialect-parts.ts';
 import { toStruct, toTimestamp } from '../shared/well-known-types.ts';
 import { changeFromMessage, credentialToMessage, draftFromMessage } from './mapping.ts';
 import { readFoundPage } from './pages.ts';
 import { etagsFromText, inWorkspace } from './requests.ts';
 
-/** What the services call. */
-export interface CredentialServiceParts {
-  readonly vault: CredentialVault;
-  readonly clock: Clock;
-}
-
 /** The rpcs of `coffer.v1.CredentialService` and `coffer.v1.SecretService`. */
-export function credentialServiceRpcs(parts: CredentialServiceParts): BoundRpc[] {
+export function credentialServiceRpcs(parts: DialectParts): BoundRpc[] {
   return [...readingRpcs(parts), ...writingRpcs(parts), ...activationRpcs(parts), revealRpc(parts)];
 }
 
-function readingRpcs({ vault, clock }: CredentialServiceParts): BoundRpc[] {
+function readingRpcs({ vault, clock }: DialectParts): BoundRpc[] {
   const { getCredential, listCredentials } = CredentialService.method;
   const access = inWorkspace('credentials.read');
   return [
@@ -48,7 +41,7 @@ function readingRpcs({ vault, clock }: CredentialServiceParts): BoundRpc[] {
   ];
 }
 
-function writingRpcs({ vault, clock }: CredentialServiceParts): BoundRpc[] {
+function writingRpcs({ vault, clock }: DialectParts): BoundRpc[] {
   const { createCredential, updateCredential, deleteCredential } = CredentialService.method;
   const access = inWorkspace('credentials.write');
   // The caller may choose the id.
@@ -71,7 +64,7 @@ function writingRpcs({ vault, clock }: CredentialServiceParts): BoundRpc[] {
   ];
 }
 
-function activationRpcs({ vault, clock }: CredentialServiceParts): BoundRpc[] {
+function activationRpcs({ vault, clock }: DialectParts): BoundRpc[] {
   const { activateCredential, deactivateCredential } = CredentialService.method;
   const access = inWorkspace('credentials.write');
   return [
@@ -84,7 +77,7 @@ function activationRpcs({ vault, clock }: CredentialServiceParts): BoundRpc[] {
   ];
 }
 
-function revealRpc({ vault }: CredentialServiceParts): BoundRpc {
+function revealRpc({ vault }: DialectParts): BoundRpc {
   const { revealSecret } = SecretService.method;
   return workspaceRpc(revealSecret, inWorkspace('secrets.reveal'), async ({ credentialId }, call) => {
     const { secret, version } = await vault.revealSecret(call, credentialId);

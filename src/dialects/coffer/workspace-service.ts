@@ -3,18 +3,13 @@ import { WorkspaceService } from '../../../gen/coffer/v1/workspace_service_pb.ts
 import { authenticatedRpc, ownerRpc, workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { MemberDirectory, MemberDraft } from '../../vault/identity/members.ts';
 import type { WorkspaceDirectory } from '../../vault/workspaces/workspaces.ts';
+import type { DialectParts } from '../shared/dialect-parts.ts';
 import { memberToMessage, roleFromEnum, workspaceToMessage } from './mapping.ts';
 import { readPage } from './pages.ts';
 import { inWorkspace } from './requests.ts';
 
-/** What the service calls. */
-export interface WorkspaceServiceParts {
-  readonly workspaces: WorkspaceDirectory;
-  readonly members: MemberDirectory;
-}
-
 /** The rpcs of `coffer.v1.WorkspaceService`: workspaces and their members. */
-export function workspaceServiceRpcs({ workspaces, members }: WorkspaceServiceParts): BoundRpc[] {
+export function workspaceServiceRpcs({ workspaces, members }: DialectParts): BoundRpc[] {
   return [...workspaceRpcs(workspaces), ...memberRpcs(members)];
 }
 

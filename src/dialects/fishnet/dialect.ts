@@ -11,20 +11,15 @@ import {
 import type { Call } from '../../vault/caller.ts';
 import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
 import type { Login } from '../../vault/identity/login.ts';
+import type { DialectParts } from '../shared/dialect-parts.ts';
 import { answerBudgetOf } from '../shared/answer-budget.ts';
 import { toTimestamp } from '../shared/well-known-types.ts';
 import { documentation } from './documentation.ts';
 import { renderProblem } from './errors.ts';
 import { credentialToMessage, draftFromRequest } from './mapping.ts';
 
-/** What the dialect calls. */
-export interface FishnetParts {
-  readonly vault: CredentialVault;
-  readonly login: Login;
-}
-
 /** Fishnet's credentials API, and the login that issues the tokens of its clients. @see seed 001 */
-export function fishnetDialect({ vault, login }: FishnetParts): Dialect {
+export function fishnetDialect({ vault, login }: DialectParts): Dialect {
   return {
     name: 'fishnet',
     rpcs: [...credentialRpcs(vault), ...loginRpcs(login)],

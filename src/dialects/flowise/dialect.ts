@@ -4,6 +4,7 @@ import type { Dialect } from '../../gateway/contract/dialect.ts';
 import type { Call } from '../../vault/caller.ts';
 import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
 import { VaultError } from '../../vault/errors.ts';
+import type { DialectParts } from '../shared/dialect-parts.ts';
 import { answerBudgetOf } from '../shared/answer-budget.ts';
 import { componentRpcs, fixedAnswers, unwrapComponents } from './components.ts';
 import { documentation } from './documentation.ts';
@@ -11,20 +12,13 @@ import { renderProblem } from './errors.ts';
 import * as mapping from './mapping.ts';
 import { dialectName, isPlain } from './secrets.ts';
 
-/** What the dialect calls. */
-export interface FlowiseParts {
-  readonly vault: CredentialVault;
-  /** The version of the product. */
-  readonly version: string;
-}
-
 /** Flowise's credentials API. @see seed 000 */
-export function flowiseDialect({ vault, version }: FlowiseParts): Dialect {
+export function flowiseDialect(parts: DialectParts): Dialect {
   return {
     name: dialectName,
-    rpcs: [...readingRpcs(vault), ...writingRpcs(vault), ...componentRpcs(vault)],
+    rpcs: [...readingRpcs(parts), ...writingRpcs(parts), ...componentRpcs(parts.vault)],
     documentation,
-    fixedAnswers: fixedAnswers(version),
+    fixedAnswers: fixedAnswers(parts.version),
     rest: {
       json: { names: 'json', unset: 'null', int64: 'number', timestamp: 'milliseconds' },
       unknownMembers: 'ignore',
@@ -45,7 +39,7 @@ const noStore = { 'cache-control': 'no-store' } as const;
 /** The secret of a component without parameters is an empty object. */
 const secretRules = { mayBeEmpty: true } as const;
 
-function readingRpcs(vault: CredentialVault): BoundRpc[] {
+function readingRpcs({ vault }: DialectParts): BoundRpc[] {
   return [
     workspaceListRpc(method.listCredentials, reading, {
       chunks: ({ credentialName }, call) => listCredentials(vault, call, credentialName),
@@ -71,7 +65,7 @@ async function* listCredentials(vault: CredentialVault, call: Call, credentialNa
   }
 }
 
-function writingRpcs(vault: CredentialVault): BoundRpc[] {
+function writingRpcs({ vault }: DialectParts): BoundRpc[] {
   return [
     workspaceRpc(method.createCredential, { ...writing, credential: ({ id }) => id }, async (request, call) => {
       const { draft, secret, merge } = mapping.draftFromRequest(request);

@@ -4,23 +4,15 @@ import type { Dialect } from '../../gateway/contract/dialect.ts';
 import { workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { Call } from '../../vault/caller.ts';
 import type { CredentialPage } from '../../vault/credentials/credential-reader.ts';
-import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
 import type { Credential } from '../../vault/credentials/credential.ts';
-import type { Clock } from '../../vault/time.ts';
+import type { DialectParts } from '../shared/dialect-parts.ts';
 import { answerBudgetOf } from '../shared/answer-budget.ts';
 import { documentation } from './documentation.ts';
 import { renderProblem } from './errors.ts';
 import * as mapping from './mapping.ts';
 
-/** What the dialect calls. */
-export interface MieltoParts {
-  readonly vault: CredentialVault;
-  /** For the status, which shows whether a credential has expired. */
-  readonly clock: Clock;
-}
-
 /** The API of Mielto. @see seed 002 */
-export function mieltoDialect(parts: MieltoParts): Dialect {
+export function mieltoDialect(parts: DialectParts): Dialect {
   return {
     name: mapping.dialectName,
     rpcs: [...readingRpcs(parts), ...writingRpcs(parts)],
@@ -41,7 +33,7 @@ const writing = { permission: 'credentials.write' } as const;
 /** The most rows in memory besides the answer. */
 const rowsAtATime = 256;
 
-function readingRpcs(parts: MieltoParts): BoundRpc[] {
+function readingRpcs(parts: DialectParts): BoundRpc[] {
   const { vault, clock } = parts;
   return [
     workspaceRpc(method.getCredential, reading, async ({ credentialId }, call) => ({
@@ -62,7 +54,7 @@ function readingRpcs(parts: MieltoParts): BoundRpc[] {
 type Range = CredentialPage & { readonly skip: number };
 
 /** Reads in parts, so that a list that is too large for one answer is refused before all of it is read. */
-async function readRange({ vault, clock }: MieltoParts, call: Call, { skip, ...page }: Range) {
+async function readRange({ vault, clock }: DialectParts, call: Call, { skip, ...page }: Range) {
   const budget = answerBudgetOf(call, CredentialReadSchema, (fitting) => `ask for a limit of at most ${fitting}`);
   const now = clock.now();
   const shown: MessageInitShape<typeof CredentialReadSchema>[] = [];
@@ -79,7 +71,7 @@ async function readRange({ vault, clock }: MieltoParts, call: Call, { skip, ...p
   }
 }
 
-function writingRpcs({ vault, clock }: MieltoParts): BoundRpc[] {
+function writingRpcs({ vault, clock }: DialectParts): BoundRpc[] {
   return [
     workspaceRpc(method.createCredential, writing, async (request, call) => ({
       credential: mapping.credentialToMessage(

@@ -9,6 +9,7 @@ import { workspaceListRpc, workspaceRpc, type BoundRpc } from '../../gateway/con
 import type { Call } from '../../vault/caller.ts';
 import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
 import { formatShortId } from '../../vault/ids.ts';
+import type { DialectParts } from '../shared/dialect-parts.ts';
 import { answerBudgetOf } from '../shared/answer-budget.ts';
 import { withNameConflictMessage } from '../shared/errors.ts';
 import { authTypeMappings } from '../shared/auth-type-mapping.ts';
@@ -17,16 +18,11 @@ import { wrapSuccess } from './envelope.ts';
 import { checkWorkspaceSpelling, renderProblem } from './errors.ts';
 import * as mapping from './mapping.ts';
 
-/** What the dialect calls. */
-export interface MiniflowParts {
-  readonly vault: CredentialVault;
-}
-
 /** The API of MiniFlow. @see seed 004 */
-export function miniflowDialect({ vault }: MiniflowParts): Dialect {
+export function miniflowDialect(parts: DialectParts): Dialect {
   return {
     name: 'miniflow',
-    rpcs: [...creatingRpcs(vault), ...readingRpcs(vault), ...changingRpcs(vault)],
+    rpcs: [...creatingRpcs(parts), ...readingRpcs(parts), ...changingRpcs(parts)],
     documentation,
     rest,
     checkWorkspaceSpelling,
@@ -52,7 +48,7 @@ const workspace = (request: InWorkspace) => request.workspaceId;
 const reading = { permission: 'credentials.read', workspace } as const;
 const writing = { permission: 'credentials.write', workspace } as const;
 
-function creatingRpcs(vault: CredentialVault): BoundRpc[] {
+function creatingRpcs({ vault }: DialectParts): BoundRpc[] {
   const create = async (request: InWorkspace, call: Call, { draft, secret }: mapping.MiniflowDraft) => {
     const creation = vault.createCredential(call, draft, secret);
     const { id } = await withNameConflictMessage(nameConflictMessage(draft.name, request), creation);
@@ -68,7 +64,7 @@ function creatingRpcs(vault: CredentialVault): BoundRpc[] {
   ];
 }
 
-function readingRpcs(vault: CredentialVault): BoundRpc[] {
+function readingRpcs({ vault }: DialectParts): BoundRpc[] {
   return [
     workspaceRpc(method.getCredential, reading, async (request, call) => ({
       credential: await showCredential(vault, request, call),
@@ -84,7 +80,7 @@ function readingRpcs(vault: CredentialVault): BoundRpc[] {
   ];
 }
 
-function changingRpcs(vault: CredentialVault): BoundRpc[] {
+function changingRpcs({ vault }: DialectParts): BoundRpc[] {
   return [
     workspaceRpc(method.updateCredential, writing, async (request, call) => {
       const change = mapping.changeFromRequest(request);

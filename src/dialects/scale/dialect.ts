@@ -5,22 +5,18 @@ import { workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts
 import type { Call } from '../../vault/caller.ts';
 import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
 import type { RevealedSecret } from '../../vault/credentials/credential-decisions.ts';
+import type { DialectParts } from '../shared/dialect-parts.ts';
 import { withNameConflictMessage } from '../shared/errors.ts';
 import { documentation } from './documentation.ts';
 import { renderProblem } from './errors.ts';
 import * as mapping from './mapping.ts';
 import { payloadOf, secretChangeFromPayload, secretFromPayload } from './secrets.ts';
 
-/** What the dialect calls. */
-export interface ScaleParts {
-  readonly vault: CredentialVault;
-}
-
 /** The API of Scale's generative AI platform, EGP API V5. @see seed 003 */
-export function scaleDialect({ vault }: ScaleParts): Dialect {
+export function scaleDialect(parts: DialectParts): Dialect {
   return {
     name: mapping.dialectName,
-    rpcs: [...writingRpcs(vault), ...readingRpcs(vault), ...revealingRpcs(vault)],
+    rpcs: [...writingRpcs(parts), ...readingRpcs(parts), ...revealingRpcs(parts)],
     documentation,
     rest: {
       json: { names: 'proto', unset: 'null', int64: 'number', timestamp: 'rfc3339' },
@@ -41,7 +37,7 @@ const noStore = { 'cache-control': 'no-store' } as const;
 
 const byName = ({ name }: { readonly name: string }) => name;
 
-function writingRpcs(vault: CredentialVault): BoundRpc[] {
+function writingRpcs({ vault }: DialectParts): BoundRpc[] {
   return [
     workspaceRpc(method.createCredential, writing, async (request, call) => {
       const draft = mapping.draftFromRequest(request);
@@ -72,7 +68,7 @@ function writingRpcs(vault: CredentialVault): BoundRpc[] {
   ];
 }
 
-function readingRpcs(vault: CredentialVault): BoundRpc[] {
+function readingRpcs({ vault }: DialectParts): BoundRpc[] {
   return [
     workspaceRpc(method.getCredential, reading, async ({ credentialId }, call) => ({
       credential: mapping.credentialToMessage(await vault.describeCredential(call, credentialId)),
@@ -84,7 +80,7 @@ function readingRpcs(vault: CredentialVault): BoundRpc[] {
   ];
 }
 
-function revealingRpcs(vault: CredentialVault): BoundRpc[] {
+function revealingRpcs({ vault }: DialectParts): BoundRpc[] {
   return [
     workspaceRpc(method.getSecret, revealing, async ({ credentialId }, call) =>
       revealedToMessage(await vault.revealSecret(call, credentialId)),

@@ -14,7 +14,7 @@ export type Direction = 'request' | 'answer';
 export interface ComponentSchemas {
   /** By name. */
   readonly schemas: JsonObject;
-  /** A reference to the schema of a message; the schema itself for a well-known type with a JSON form of its own. */
+  /** A reference to the schema of a message; the schema itself for a well-known type with a special JSON form. */
   ofMessage(message: DescMessage, direction: Direction): JsonObject;
   /** The same for a body that holds some fields of its message. */
   ofBody(message: DescMessage, fields: readonly DescField[]): JsonObject;

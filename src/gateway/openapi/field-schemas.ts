@@ -11,7 +11,7 @@ export function scalarSchema(scalar: ScalarType, { int64 }: JsonStyle): JsonObje
   return longs.has(scalar) && int64 === 'string' ? { ...schema, type: 'string' } : schema;
 }
 
-/** The schema of a well-known type with a JSON form of its own; undefined for any other message. */
+/** The schema of a well-known type with a special JSON form; undefined for any other message. */
 export function wellKnownSchema(message: DescMessage, style: JsonStyle): JsonObject | undefined {
   return isWrapperDesc(message) ? scalarSchema(message.fields[0].scalar, style) : wellKnownSchemas[message.typeName];
 }

@@ -1,5 +1,4 @@
-import { getOption, hasOption, isFieldSet } from '@bufbuild/protobuf';
-import type { DescField, DescMessage } from '@bufbuild/protobuf';
+import { getOption, hasOption, isFieldSet, type DescField, type DescMessage } from '@bufbuild/protobuf';
 import {
   field as fieldRules,
   MapRulesSchema,

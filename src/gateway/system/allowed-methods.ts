@@ -1,8 +1,7 @@
 import type { DescMethod } from '@bufbuild/protobuf';
 import { MethodOptions_IdempotencyLevel as IdempotencyLevel } from '@bufbuild/protobuf/wkt';
 import type { FastifyInstance } from 'fastify';
-import { withHead } from '../routes/route-table.ts';
-import type { RouteTable } from '../routes/route-table.ts';
+import { withHead, type RouteTable } from '../routes/route-table.ts';
 
 const everyMethod = ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT'] as const;
 

@@ -1,5 +1,4 @@
-import { Code, ConnectError } from '@connectrpc/connect';
-import type { ConnectRouter } from '@connectrpc/connect';
+import { Code, ConnectError, type ConnectRouter } from '@connectrpc/connect';
 import { Health, HealthCheckResponse_ServingStatus as Status } from '../../../gen/health/v1/health_pb.ts';
 import { limitStreamTime } from './public-stream.ts';
 import type { Readiness } from './readiness.ts';

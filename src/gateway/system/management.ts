@@ -6,8 +6,7 @@ import { isLocalRequest, isLocalServer } from '../request/local-request.ts';
 import { hasSeveralAuthorizations, hostOf } from '../request/request-headers.ts';
 import { describeUnknownError } from '../errors/unknown-error.ts';
 import type { IsMetricsToken } from './serve-metrics.ts';
-import { healthAnswer, readinessAnswer } from './readiness.ts';
-import type { Readiness } from './readiness.ts';
+import { healthAnswer, readinessAnswer, type Readiness } from './readiness.ts';
 
 /** What a management listener needs. */
 export interface ManagementParts {

@@ -1,9 +1,7 @@
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import type { DescFile, DescMessage, DescService } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary, type DescFile, type DescMessage, type DescService } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { ViolationsSchema } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js';
-import { Code, ConnectError } from '@connectrpc/connect';
-import type { ConnectRouter } from '@connectrpc/connect';
+import { Code, ConnectError, type ConnectRouter } from '@connectrpc/connect';
 import * as v1 from '../../../gen/grpc/reflection/v1/reflection_pb.ts';
 import { ErrorInfoSchema } from '../../../gen/google/rpc/error_details_pb.ts';
 import { StatusSchema } from '../../../gen/google/rpc/status_pb.ts';

@@ -54,7 +54,7 @@ export function countRequests({ registry, dialects, readiness }: RequestMetricsP
 function readyGauge(readiness: Readiness): Gauge {
   return new Gauge({
     name: 'coffer_ready',
-    help: '1 while calls can be answered, as /readyz says, else 0.',
+    help: '1 while calls can be answered, as in /readyz, else 0.',
     registers: [],
     collect() {
       this.set(readiness.notReadyReason() === undefined ? 1 : 0);

@@ -1,0 +1,24 @@
+import type { AuditTrail } from '../../vault/audit/audit-trail.ts';
+import type { ApiKeyDirectory } from '../../vault/identity/api-keys.ts';
+import type { CredentialWatch } from '../../vault/credentials/credential-watch.ts';
+import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
+import type { Login } from '../../vault/identity/login.ts';
+import type { MemberDirectory } from '../../vault/identity/members.ts';
+import type { Clock } from '../../vault/time.ts';
+import type { UserDirectory } from '../../vault/identity/users.ts';
+import type { WorkspaceDirectory } from '../../vault/workspaces/workspaces.ts';
+
+/** What the dialects call. */
+export interface DialectParts {
+  readonly vault: CredentialVault;
+  readonly workspaces: WorkspaceDirectory;
+  readonly members: MemberDirectory;
+  readonly apiKeys: ApiKeyDirectory;
+  readonly users: UserDirectory;
+  readonly login: Login;
+  readonly trail: AuditTrail;
+  readonly watch: CredentialWatch;
+  readonly clock: Clock;
+  /** The version of the product. */
+  readonly version: string;
+}

@@ -1,6 +1,6 @@
-import { BoundedMap } from '../vault/bounded-map.ts';
 import type { Logger } from 'pino';
 import type { ChooseDialect, SharedPathRequest } from '../gateway/routes/route-table.ts';
+import { BoundedMap } from '../vault/bounded-map.ts';
 import type { Caller } from '../vault/caller.ts';
 import type { CredentialVault } from '../vault/credentials/credential-vault.ts';
 import { VaultError } from '../vault/errors.ts';

@@ -17,15 +17,15 @@ import {
   type BoundStream,
 } from '../../gateway/contract/bound-rpc.ts';
 import type { AuditEvent, AuditOutcome } from '../../vault/audit/audit-event.ts';
-import type { AuditEventFilter } from '../../vault/audit/ports.ts';
 import type { AuditTrail } from '../../vault/audit/audit-trail.ts';
+import type { AuditEventFilter } from '../../vault/audit/ports.ts';
+import type { AcknowledgedLoss } from '../../vault/audit/trail-loss.ts';
 import type {
   TrailFault,
   TrailFaultKind,
   TrailVerification,
   VerificationItem,
 } from '../../vault/audit/verification.ts';
-import type { AcknowledgedLoss } from '../../vault/audit/trail-loss.ts';
 import { fromTimestamp, toTimestamp } from '../shared/well-known-types.ts';
 import { readPage, type PageRange } from './pages.ts';
 import { inWorkspace } from './requests.ts';

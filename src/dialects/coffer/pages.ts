@@ -1,7 +1,7 @@
 import { invalidArgument, VaultError } from '../../vault/errors.ts';
-import { fillPage, type FoundPage } from '../../vault/page.ts';
 import { parseId } from '../../vault/ids.ts';
 import { limits } from '../../vault/limits.ts';
+import { fillPage, type FoundPage } from '../../vault/page.ts';
 
 /** The members of a list request that select a page. */
 export interface PageRequest {

@@ -1,6 +1,5 @@
 import { AuthService } from '../../../gen/fishnet/v1/auth_service_pb.ts';
 import { CredentialSchema, CredentialService } from '../../../gen/fishnet/v1/credential_service_pb.ts';
-import type { Dialect } from '../../gateway/contract/dialect.ts';
 import {
   authenticatedRpc,
   publicRpc,
@@ -8,11 +7,12 @@ import {
   workspaceRpc,
   type BoundRpc,
 } from '../../gateway/contract/bound-rpc.ts';
+import type { Dialect } from '../../gateway/contract/dialect.ts';
 import type { Call } from '../../vault/caller.ts';
 import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
 import type { Login } from '../../vault/identity/login.ts';
-import type { DialectParts } from '../shared/dialect-parts.ts';
 import { answerBudgetOf } from '../shared/answer-budget.ts';
+import type { DialectParts } from '../shared/dialect-parts.ts';
 import { toTimestamp } from '../shared/well-known-types.ts';
 import { documentation } from './documentation.ts';
 import { renderProblem } from './errors.ts';

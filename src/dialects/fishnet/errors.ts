@@ -1,6 +1,7 @@
 import type { Problem, RestAnswer, RestExchange } from '../../gateway/contract/dialect.ts';
 import type { FaultList } from '../../gateway/messages/fault-list.ts';
 import type { VaultError, VaultErrorCode } from '../../vault/errors.ts';
+import { describeTextFlaw } from '../../vault/json-scan.ts';
 import {
   describeFaults,
   httpStatuses,
@@ -9,7 +10,6 @@ import {
   retryAfterHeader,
   type ProblemTable,
 } from '../shared/errors.ts';
-import { describeTextFlaw } from '../../vault/json-scan.ts';
 import { valuesRequired } from './mapping.ts';
 
 const missingHeader = 'missing or invalid authorization header';

@@ -1,5 +1,5 @@
-import assert from 'node:assert/strict';
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import assert from 'node:assert/strict';
 import {
   ComponentCredentialService,
   type ComponentCredentialSchema,

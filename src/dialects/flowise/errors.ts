@@ -1,6 +1,7 @@
 import type { Problem, RestAnswer, RestExchange } from '../../gateway/contract/dialect.ts';
 import type { FaultList } from '../../gateway/messages/fault-list.ts';
 import type { VaultError } from '../../vault/errors.ts';
+import { describeTextFlaw } from '../../vault/json-scan.ts';
 import type { JsonValue } from '../../vault/json.ts';
 import {
   describeFaults,
@@ -10,7 +11,6 @@ import {
   retryAfterHeader,
   type ProblemTable,
 } from '../shared/errors.ts';
-import { describeTextFlaw } from '../../vault/json-scan.ts';
 
 const statuses: typeof httpStatuses = { ...httpStatuses, credential_inactive: 412, credential_expired: 412 };
 

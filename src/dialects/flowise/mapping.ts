@@ -8,18 +8,18 @@ import type {
   UpdateCredentialRequest,
 } from '../../../gen/flowise/v1/credential_service_pb.ts';
 import { mayReveal, type Call } from '../../vault/caller.ts';
-import { draftDefaults, type CredentialDraft } from '../../vault/credentials/credential-rules.ts';
 import type { CredentialChange, SecretChange } from '../../vault/credentials/credential-change.ts';
 import type {
   DescribedSecret,
   RevealedSecret,
   SealedCredential,
 } from '../../vault/credentials/credential-decisions.ts';
+import { draftDefaults, type CredentialDraft } from '../../vault/credentials/credential-rules.ts';
 import type { Credential } from '../../vault/credentials/credential.ts';
 import { invalidArgument } from '../../vault/errors.ts';
 import { sameJson, type JsonObject } from '../../vault/json.ts';
-import { findProvider, spellingsOf } from '../shared/provider-catalogue.ts';
 import { Secret } from '../../vault/secret.ts';
+import { findProvider, spellingsOf } from '../shared/provider-catalogue.ts';
 import { toStruct, toTimestamp } from '../shared/well-known-types.ts';
 import { blankValues, dialectName, mergedOver, replacedBy, showUrls, withoutMarkers } from './secrets.ts';
 

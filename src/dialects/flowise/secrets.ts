@@ -1,9 +1,9 @@
-import { findField, isFreeForm } from '../shared/provider-catalogue.ts';
+import type { SecretChange } from '../../vault/credentials/credential-change.ts';
+import type { Credential } from '../../vault/credentials/credential.ts';
 import type { JsonObject, JsonValue } from '../../vault/json.ts';
 import type { Secret } from '../../vault/secret.ts';
-import type { Credential } from '../../vault/credentials/credential.ts';
-import type { SecretChange } from '../../vault/credentials/credential-change.ts';
 import { isMask, unmask } from '../shared/masks.ts';
+import { findField, isFreeForm } from '../shared/provider-catalogue.ts';
 import { secretChangeOf, secretFieldsOf } from '../shared/secret-fields.ts';
 
 /** What Flowise shows in place of a value, and reads as "unchanged". @see https://github.com/FlowiseAI/Flowise packages/server/src/utils */

@@ -1,12 +1,12 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { CredentialReadSchema, CredentialService } from '../../../gen/mielto/v1/credential_service_pb.ts';
-import type { Dialect } from '../../gateway/contract/dialect.ts';
 import { workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
+import type { Dialect } from '../../gateway/contract/dialect.ts';
 import type { Call } from '../../vault/caller.ts';
 import type { CredentialPage } from '../../vault/credentials/credential-reader.ts';
 import type { Credential } from '../../vault/credentials/credential.ts';
-import type { DialectParts } from '../shared/dialect-parts.ts';
 import { answerBudgetOf } from '../shared/answer-budget.ts';
+import type { DialectParts } from '../shared/dialect-parts.ts';
 import { documentation } from './documentation.ts';
 import { renderProblem } from './errors.ts';
 import * as mapping from './mapping.ts';

@@ -5,15 +5,15 @@ import type {
   ListCredentialsRequest,
   UpdateCredentialRequest,
 } from '../../../gen/mielto/v1/credential_service_pb.ts';
-import { draftDefaults, type CredentialDraft } from '../../vault/credentials/credential-rules.ts';
 import type { CredentialChange, SecretChange } from '../../vault/credentials/credential-change.ts';
+import { draftDefaults, type CredentialDraft } from '../../vault/credentials/credential-rules.ts';
 import { stateOf, type Credential, type CredentialState } from '../../vault/credentials/credential.ts';
 import type { CredentialFilter } from '../../vault/credentials/ports.ts';
 import { Secret } from '../../vault/secret.ts';
+import { authTypeMappings } from '../shared/auth-type-mapping.ts';
 import { isMask } from '../shared/masks.ts';
 import { secretChangeOf } from '../shared/secret-fields.ts';
 import { toTimestamp } from '../shared/well-known-types.ts';
-import { authTypeMappings } from '../shared/auth-type-mapping.ts';
 
 /** The name of the dialect, and the `origin` of the credentials that it creates. */
 export const dialectName = 'mielto';

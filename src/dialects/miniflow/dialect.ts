@@ -3,16 +3,16 @@ import {
   CredentialSummarySchema,
   type GetCredentialRequest,
 } from '../../../gen/miniflow/v1/credential_service_pb.ts';
+import { workspaceListRpc, workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { Dialect, RestStyle } from '../../gateway/contract/dialect.ts';
 import { quote } from '../../gateway/errors/refusal-limits.ts';
-import { workspaceListRpc, workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { Call } from '../../vault/caller.ts';
 import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
 import { formatShortId } from '../../vault/ids.ts';
-import type { DialectParts } from '../shared/dialect-parts.ts';
 import { answerBudgetOf } from '../shared/answer-budget.ts';
-import { withNameConflictMessage } from '../shared/errors.ts';
 import { authTypeMappings } from '../shared/auth-type-mapping.ts';
+import type { DialectParts } from '../shared/dialect-parts.ts';
+import { withNameConflictMessage } from '../shared/errors.ts';
 import { documentation } from './documentation.ts';
 import { wrapSuccess } from './envelope.ts';
 import { checkWorkspaceSpelling, renderProblem } from './errors.ts';

@@ -6,16 +6,16 @@ import type {
   CredentialDetailSchema,
   UpdateCredentialRequest,
 } from '../../../gen/miniflow/v1/credential_service_pb.ts';
-import { draftDefaults, type CredentialDraft } from '../../vault/credentials/credential-rules.ts';
 import type { CredentialChange } from '../../vault/credentials/credential-change.ts';
+import { draftDefaults, type CredentialDraft } from '../../vault/credentials/credential-rules.ts';
 import type { Credential } from '../../vault/credentials/credential.ts';
 import { invalidArgument, VaultError } from '../../vault/errors.ts';
 import { formatShortId } from '../../vault/ids.ts';
-import { parseTime } from '../../vault/time.ts';
-import { findField } from '../shared/provider-catalogue.ts';
 import { Secret } from '../../vault/secret.ts';
-import { toStruct, toTimestamp } from '../shared/well-known-types.ts';
+import { parseTime } from '../../vault/time.ts';
 import { authTypeMappings } from '../shared/auth-type-mapping.ts';
+import { findField } from '../shared/provider-catalogue.ts';
+import { toStruct, toTimestamp } from '../shared/well-known-types.ts';
 
 /** What a create stores. */
 export interface MiniflowDraft {

@@ -1,10 +1,10 @@
 import { CredentialService, type ListCredentialsRequest } from '../../../gen/scale/v5/credential_service_pb.ts';
+import { workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { Dialect } from '../../gateway/contract/dialect.ts';
 import { quote } from '../../gateway/errors/refusal-limits.ts';
-import { workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { Call } from '../../vault/caller.ts';
-import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
 import type { RevealedSecret } from '../../vault/credentials/credential-decisions.ts';
+import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
 import type { DialectParts } from '../shared/dialect-parts.ts';
 import { withNameConflictMessage } from '../shared/errors.ts';
 import { documentation } from './documentation.ts';

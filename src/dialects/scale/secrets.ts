@@ -1,9 +1,9 @@
+import type { MergedSecret, SecretChange } from '../../vault/credentials/credential-change.ts';
 import { invalidArgument } from '../../vault/errors.ts';
 import { describeTextFlaw } from '../../vault/json-scan.ts';
 import { isJsonObject, type JsonObject } from '../../vault/json.ts';
 import { readJson, type ReadJson } from '../../vault/read-json.ts';
 import { Secret } from '../../vault/secret.ts';
-import type { MergedSecret, SecretChange } from '../../vault/credentials/credential-change.ts';
 import { containsMask, isMask, unmask } from '../shared/masks.ts';
 
 /** Converts a payload to a secret of one field, whatever the type of the credential. */

@@ -1,11 +1,11 @@
 import type { AuditTrail } from '../../vault/audit/audit-trail.ts';
-import type { ApiKeyDirectory } from '../../vault/identity/api-keys.ts';
-import type { CredentialWatch } from '../../vault/credentials/credential-watch.ts';
 import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
+import type { CredentialWatch } from '../../vault/credentials/credential-watch.ts';
+import type { ApiKeyDirectory } from '../../vault/identity/api-keys.ts';
 import type { Login } from '../../vault/identity/login.ts';
 import type { MemberDirectory } from '../../vault/identity/members.ts';
-import type { Clock } from '../../vault/time.ts';
 import type { UserDirectory } from '../../vault/identity/users.ts';
+import type { Clock } from '../../vault/time.ts';
 import type { WorkspaceDirectory } from '../../vault/workspaces/workspaces.ts';
 
 /** What the dialects call. */

@@ -1,9 +1,9 @@
 import type { Problem, RestAnswer } from '../../gateway/contract/dialect.ts';
 import type { VaultError, VaultErrorCode } from '../../vault/errors.ts';
-import type { JsonValue } from '../../vault/json.ts';
-import { fastApiFaults } from './fastapi-faults.ts';
 import { describeTextFlaw } from '../../vault/json-scan.ts';
+import type { JsonValue } from '../../vault/json.ts';
 import { httpStatuses, renderBy, retryAfterHeader, type ProblemTable } from './errors.ts';
+import { fastApiFaults } from './fastapi-faults.ts';
 
 /** The differences between the dialects whose originals are FastAPI applications. */
 export interface FastApiErrorStyle {

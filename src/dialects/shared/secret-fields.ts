@@ -1,10 +1,10 @@
+import type { SecretChange } from '../../vault/credentials/credential-change.ts';
 import type { Credential } from '../../vault/credentials/credential.ts';
 import { VaultError } from '../../vault/errors.ts';
 import type { JsonObject, JsonValue } from '../../vault/json.ts';
+import { Secret } from '../../vault/secret.ts';
 import { containsMask, unmask } from './masks.ts';
 import { findProvider, isFreeForm } from './provider-catalogue.ts';
-import { Secret } from '../../vault/secret.ts';
-import type { SecretChange } from '../../vault/credentials/credential-change.ts';
 
 /** The names under which a dialect stores the secret fields of a credential; undefined where its callers choose them. */
 type SecretFields = (provider: string) => readonly string[] | undefined;

@@ -1,10 +1,10 @@
 import type { DescMessage, DescService } from '@bufbuild/protobuf';
 import type { JsonObject } from '../../vault/json.ts';
 import type { Dialect } from '../contract/dialect.ts';
+import type { Documentation } from '../contract/documentation.ts';
 import { shapeOf } from '../routes/path-template.ts';
 import type { Route } from '../routes/route-table.ts';
 import { createComponentSchemas } from './component-schemas.ts';
-import type { Documentation } from '../contract/documentation.ts';
 import { documentedPath, operationOf } from './operation.ts';
 
 /**

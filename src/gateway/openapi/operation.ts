@@ -6,8 +6,8 @@ import { needsBody, originsOf, type Origins } from '../messages/request-reader.t
 import { isTextField } from '../messages/text-values.ts';
 import { findField, isRequiredField, resolveFieldPath, wireNameOf } from '../routes/message-fields.ts';
 import type { Route } from '../routes/route-table.ts';
-import { splitComment } from './field-schemas.ts';
 import type { ComponentSchemas } from './component-schemas.ts';
+import { splitComment } from './field-schemas.ts';
 
 /**
  * Describes the request and the answers of one route.

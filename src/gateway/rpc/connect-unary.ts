@@ -1,21 +1,21 @@
 import { toBinary, type Message } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { codeToHttpStatus, codeToString, errorToJsonBytes } from '@connectrpc/connect/protocol-connect';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import assert from 'node:assert/strict';
 import type { IncomingHttpHeaders } from 'node:http';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { sendBody } from '../port/send-body.ts';
-import { hold } from '../port/connection.ts';
-import { sendConnectionClose } from '../request/unread-body.ts';
-import { undecodable } from './connect-corrections.ts';
 import type { Dialect } from '../contract/dialect.ts';
 import type { Exchange } from '../contract/exchange.ts';
 import { createJsonWriters, type JsonWriter, type JsonWriters } from '../messages/json-writer.ts';
 import { createJsonMessageReader } from '../messages/message-readers.ts';
+import { hold } from '../port/connection.ts';
+import { sendBody } from '../port/send-body.ts';
 import type { CallRegistry } from '../request/call-registry.ts';
 import { readBody, WholeBody } from '../request/read-body.ts';
 import { declaredBytes } from '../request/request-body.ts';
 import { headersByName } from '../request/request-headers.ts';
+import { sendConnectionClose } from '../request/unread-body.ts';
+import { undecodable } from './connect-corrections.ts';
 import { createRequestJson } from './request-json.ts';
 import { jsonOptionsOf, type RpcAttempt, type RpcService, type ServedRpc } from './rpc-service.ts';
 
@@ -47,6 +47,7 @@ interface UnaryAnswer {
  * Connect's router.
  *
  * @see https://connectrpc.com/docs/protocol#unary-request
+ * @see docs/decisions/0019-unary-calls-past-connect.md for the figures and the price
  */
 export class ConnectUnary {
   readonly #rpcs: RpcService;

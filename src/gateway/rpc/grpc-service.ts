@@ -3,18 +3,18 @@ import type { ConnectError } from '@connectrpc/connect';
 import { codeToString } from '@connectrpc/connect/protocol-connect';
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { Logger } from 'pino';
-import { drainUnreadStream } from '../request/unread-body.ts';
-import { undecodable } from './connect-corrections.ts';
 import type { Exchange } from '../contract/exchange.ts';
-import { grpcContentType, isPlainGrpc, timeoutOf, trailersOf, FrameReader, frameMessage } from './grpc-message.ts';
-import type { CallRegistry } from '../request/call-registry.ts';
+import { describeUnknownError } from '../errors/unknown-error.ts';
 import type { Connection } from '../port/connection.ts';
 import { sendBody } from '../port/send-body.ts';
+import type { CallRegistry } from '../request/call-registry.ts';
 import { readBody } from '../request/read-body.ts';
 import { headersByName, requestIdOf } from '../request/request-headers.ts';
 import type { Exchanges } from '../request/request-log.ts';
+import { drainUnreadStream } from '../request/unread-body.ts';
+import { undecodable } from './connect-corrections.ts';
+import { grpcContentType, isPlainGrpc, timeoutOf, trailersOf, FrameReader, frameMessage } from './grpc-message.ts';
 import type { RpcAttempt, RpcService, ServedRpc } from './rpc-service.ts';
-import { describeUnknownError } from '../errors/unknown-error.ts';
 
 /** What serving gRPC needs. */
 export interface GrpcParts {
@@ -33,6 +33,7 @@ export interface GrpcParts {
  * compression, gRPC-Web, malformed ones) go to Connect's router.
  *
  * @see https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+ * @see docs/decisions/0019-unary-calls-past-connect.md for the figures and the price
  */
 export class GrpcService {
   readonly #parts: GrpcParts;

@@ -1,14 +1,14 @@
-import assert from 'node:assert/strict';
 import type { DescField, DescMessage, JsonValue } from '@bufbuild/protobuf';
 import type { ConnectError } from '@connectrpc/connect';
+import assert from 'node:assert/strict';
 import { VaultError } from '../../vault/errors.ts';
 import { describeTextFlaw, pathOfFlaw } from '../../vault/json-scan.ts';
 import { hasEscapedName } from '../../vault/json-tokens.ts';
 import { isJsonObject, sameJson, type JsonValue as ReadonlyJsonValue } from '../../vault/json.ts';
 import { readJson } from '../../vault/read-json.ts';
 import { parseTime } from '../../vault/time.ts';
-import { isReadableByProtobuf } from '../request/json-guard.ts';
 import { connectErrorOf } from '../errors/connect-errors.ts';
+import { isReadableByProtobuf } from '../request/json-guard.ts';
 
 /** Reads the JSON of an rpc's requests, for every protocol. */
 export interface RequestJson {

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import type { Logger } from 'pino';
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
 import { ForwardedCalls } from '../admission/forwarded-calls.ts';
 import { Connections, closeReasons, type CloseReason, type ConnectionLimits } from '../port/connections.ts';
-import { connectionsMaxDefault, defaultPortTimeouts, type PortTimeouts } from '../port/port.ts';
 import { compileTrustedProxies } from '../port/peer-address.ts';
+import { connectionsMaxDefault, defaultPortTimeouts, type PortTimeouts } from '../port/port.ts';
 import { UnreadAnswers, unreadBytesDefaults, type UnreadLimits } from '../port/unread-answers.ts';
+import { addGauge } from './request-metrics.ts';
 
 /** The options of a gateway that concern connections. */
 export interface ConnectionOptions {
@@ -94,24 +95,7 @@ export function countConnections(registry: Registry): (reason: CloseReason) => v
 
 /** Adds the gauges of open connections and of unread answers. */
 export function measureConnections({ registry, connections, unreadAnswers }: ConnectionMetricsParts): void {
-  registry.registerMetric(
-    new Gauge({
-      name: 'coffer_connections',
-      help: 'Connections that are open.',
-      registers: [],
-      collect() {
-        this.set(connections.size);
-      },
-    }),
-  );
-  registry.registerMetric(
-    new Gauge({
-      name: 'coffer_answer_bytes_waiting',
-      help: 'Bytes of answers that their clients have not taken yet, as of the last second.',
-      registers: [],
-      collect() {
-        this.set(unreadAnswers.waitingBytes);
-      },
-    }),
-  );
+  addGauge(registry, 'coffer_connections', 'Connections that are open.', () => connections.size);
+  const waiting = 'Bytes of answers that their clients have not taken yet, as of the last second.';
+  addGauge(registry, 'coffer_answer_bytes_waiting', waiting, () => unreadAnswers.waitingBytes);
 }

@@ -1,12 +1,12 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import { describeUnknownError } from '../errors/unknown-error.ts';
 import { isLocalRequest, isLocalServer } from '../request/local-request.ts';
 import { hasSeveralAuthorizations, hostOf } from '../request/request-headers.ts';
-import { describeUnknownError } from '../errors/unknown-error.ts';
-import type { IsMetricsToken } from './serve-metrics.ts';
 import { healthAnswer, readinessAnswer, type Readiness } from './readiness.ts';
+import type { IsMetricsToken } from './serve-metrics.ts';
 
 /** What a management listener needs. */
 export interface ManagementParts {

@@ -2,9 +2,9 @@ import { create, fromBinary, toBinary, type DescFile, type DescMessage, type Des
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { ViolationsSchema } from '@bufbuild/protovalidate/gen/buf/validate/validate_pb.js';
 import { Code, ConnectError, type ConnectRouter } from '@connectrpc/connect';
-import * as v1 from '../../../gen/grpc/reflection/v1/reflection_pb.ts';
 import { ErrorInfoSchema } from '../../../gen/google/rpc/error_details_pb.ts';
 import { StatusSchema } from '../../../gen/google/rpc/status_pb.ts';
+import * as v1 from '../../../gen/grpc/reflection/v1/reflection_pb.ts';
 import * as v1alpha from '../../../gen/grpc/reflection/v1alpha/reflection_pb.ts';
 import { itemsUntilAborted } from '../request/call-registry.ts';
 import { limitStreamTime } from './public-stream.ts';

@@ -37,7 +37,9 @@ export function countRequests({ registry, dialects, readiness }: RequestMetricsP
     buckets,
     registers,
   });
-  registry.registerMetric(readyGauge(readiness));
+  addGauge(registry, 'coffer_ready', '1 while calls can be answered, as in /readyz, else 0.', () =>
+    readiness.notReadyReason() === undefined ? 1 : 0,
+  );
   const dialectLabel = oneOf(dialects.map(({ name }) => name));
   const streams = new Set(dialects.flatMap((dialect) => dialect.streams ?? []).map(({ method }) => nameOfRpc(method)));
   const rpcLabel = oneOf([...dialectRpcs(dialects), ...systemRpcs()]);
@@ -51,15 +53,17 @@ export function countRequests({ registry, dialects, readiness }: RequestMetricsP
   };
 }
 
-function readyGauge(readiness: Readiness): Gauge {
-  return new Gauge({
-    name: 'coffer_ready',
-    help: '1 while calls can be answered, as in /readyz, else 0.',
+/** Adds a gauge whose value is read when metrics are collected. */
+export function addGauge(registry: Registry, name: string, help: string, read: () => number): void {
+  const gauge = new Gauge({
+    name,
+    help,
     registers: [],
     collect() {
-      this.set(readiness.notReadyReason() === undefined ? 1 : 0);
+      this.set(read());
     },
   });
+  registry.registerMetric(gauge);
 }
 
 /** A client that disconnected before the end received no status. */

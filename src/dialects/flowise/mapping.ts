@@ -48,7 +48,7 @@ export function draftFromRequest(request: CreateCredentialRequest): FlowiseDraft
   const sent = dataOf(request);
   const data = sent && withoutMarkers(sent);
   const names = Object.keys(data ?? {});
-  // A component without parameters sends an empty object; data of markers only are none.
+  // A component without parameters sends an empty object; an object of markers only counts as no data.
   if (!data || (names.length === 0 && Object.keys(sent).length > 0))
     throw invalidArgument('credentialData', 'not provided!');
   // A Flowise request has no auth type; a single value is nearly always an API key.
@@ -91,8 +91,8 @@ export function createdToMessage({ credential, version }: SealedCredential): Mes
 }
 
 /**
- * Converts a credential that existed before the call. Its ciphertext reveals about how long the values are that the caller did not
- * send, so that it is empty for callers who may not reveal.
+ * Converts a credential that existed before the call. Its ciphertext reveals about how long the values are that the caller did
+ * not send, so that it is empty for callers who may not reveal.
  */
 export function changedToMessage(sealed: SealedCredential, call: Call): MessageInitShape<typeof CredentialSchema> {
   return mayReveal(call)

@@ -31,8 +31,8 @@ export function showUrls(provider: string, secret: Secret): JsonObject {
 }
 
 /**
- * Whether Flowise's UI shows a value in clear: that of a field which the component declares as no password. Not shown are fields
- * that are secret in the dialect that created the credential, and URLs that contain a password.
+ * Whether Flowise's UI shows a value in clear: that of a field which the component declares as no password. Not shown are
+ * fields that are secret in the dialect that created the credential, and URLs that contain a password.
  */
 export function isPlain({ origin, provider }: Credential, name: string, value: JsonValue): boolean {
   const field = isFreeForm(provider) ? undefined : findField(provider, name);

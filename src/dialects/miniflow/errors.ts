@@ -14,8 +14,8 @@ const alreadyExists = { code: 400, errorCode: 'RESOURCE_ALREADY_EXISTS' } as con
 const internalError = { code: 500, errorCode: 'HTTP_500', errorMessage: 'Internal server error' } as const;
 
 /**
- * What differs from the usual HTTP status, the code `HTTP_<status>` and the vault's message, which names fields and ids and never a
- * secret.
+ * What differs from the usual HTTP status, the code `HTTP_<status>` and the vault's message, which names fields and ids and
+ * never a secret.
  */
 const failuresByCode: { readonly [Code in VaultErrorCode]?: Partial<Failure> } = {
   token_missing: { errorMessage: 'Not authenticated' },

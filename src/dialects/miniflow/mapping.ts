@@ -129,8 +129,8 @@ const isoPattern =
   /^(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2})(?::(\d{2})(?:[.,](\d+))?)?(?:[Zz]|([+-])(\d{2}):?(\d{2}))?)?$/;
 
 /**
- * Parses an ISO 8601 date or time as MiniFlow's clients send it: seconds are optional, a time without an offset is UTC, and a date
- * without a time is midnight. Digits beyond milliseconds are dropped. An empty text means no expiry.
+ * Parses an ISO 8601 date or time as MiniFlow's clients send it: seconds are optional, a time without an offset is UTC, and a
+ * date without a time is midnight. Digits beyond milliseconds are dropped. An empty text means no expiry.
  *
  * @throws VaultError `invalid_argument`
  */

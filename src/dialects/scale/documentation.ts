@@ -29,7 +29,7 @@ export const documentation: Documentation = {
   operationId: ({ httpMethod, path }) => `${httpMethod}-V5-${path}`,
   securitySchemes: { APIKeyHeader: { type: 'apiKey', in: 'header', name: 'x-api-key' } },
   parameters: [workspaceHeader('x-selected-account-id', 'The account ID')],
-  // Scale's document marks no member as nullable. Two of an answer are, which Scale's SDK expects.
+  // Scale's document marks no member as nullable, although two members are, as its SDK expects.
   nulls: 'hidden',
   members: {
     // These are limits of the vault; Scale documents none.

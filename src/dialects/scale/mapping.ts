@@ -30,8 +30,8 @@ export function draftFromRequest(request: CreateCredentialRequest): CredentialDr
 }
 
 /**
- * Reads the changes of an update. A member that is absent stays, and so does a type that equals what is shown: for a credential of
- * another dialect, what is shown is only the nearer of Scale's two types.
+ * Reads the changes of an update. A member that is absent stays, and so does a type that equals what is shown: for a
+ * credential of another dialect, what is shown is only the nearer of Scale's two types.
  */
 export function changeFromRequest(request: UpdateCredentialRequest, current: Credential): CredentialChange {
   const { type, name, description, credentialMetadata } = request;

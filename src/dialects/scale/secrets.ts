@@ -12,8 +12,8 @@ export function secretFromPayload(payload: string): Secret {
 }
 
 /**
- * Converts a secret to a payload: its field `payload`, or the string in its only field. The secret of another dialect with further
- * fields becomes the JSON of all of them.
+ * Converts a secret to a payload: its field `payload`, or the string in its only field. The secret of another dialect with
+ * further fields becomes the JSON of all of them.
  */
 export function payloadOf(secret: Secret): string {
   const fields = secret.expose();
@@ -32,8 +32,8 @@ export function secretChangeFromPayload(payload: string): SecretChange {
 }
 
 /**
- * Replaces the current secret such that the result is shown as the payload: a payload that was shown from one field goes into that
- * field, and JSON of several fields replaces all of them.
+ * Replaces the current secret such that the result is shown as the payload: a payload that was shown from one field goes into
+ * that field, and JSON of several fields replaces all of them.
  *
  * @throws VaultError `invalid_argument` for such JSON that parsing would change: duplicate names, for example
  */

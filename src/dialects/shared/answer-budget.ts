@@ -17,8 +17,8 @@ export interface AnswerBudget<Schema extends DescMessage> {
 const entryHeadBytes = 6;
 
 /**
- * Limits a list without pages to `limits.listBytes`, since gRPC clients refuse messages above 4 MiB. Over REST, which streams such
- * lists, there is no limit.
+ * Limits a list without pages to `limits.listBytes`, since gRPC clients refuse messages above 4 MiB. Over REST, which streams
+ * such lists, there is no limit.
  *
  * @param advice how to request less, given the number of entries that fit
  */

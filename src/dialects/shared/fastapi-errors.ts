@@ -36,8 +36,8 @@ const details: { readonly [Code in VaultErrorCode]?: string } = {
 };
 
 /**
- * Renders problems as a FastAPI application does: `{"detail": "…"}`, or 422 with one entry per fault for a request that its model
- * refuses.
+ * Renders problems as a FastAPI application does: `{"detail": "…"}`, or 422 with one entry per fault for a request that its
+ * model refuses.
  *
  * @see https://fastapi.tiangolo.com/tutorial/handling-errors/
  */

@@ -9,8 +9,8 @@ export function isMask(value: JsonValue): boolean {
 }
 
 /**
- * Replaces masks by the current values, at any depth, so that a mask that is sent back never overwrites a secret. A mask without a
- * current value is dropped.
+ * Replaces masks by the current values, at any depth, so that a mask that is sent back never overwrites a secret. A mask
+ * without a current value is dropped.
  *
  * @param isUnchanged whether a value means the current one
  */

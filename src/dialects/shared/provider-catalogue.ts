@@ -141,8 +141,8 @@ export function findProvider(name: string): Provider | undefined {
 }
 
 /**
- * Whether the fields of a provider's secrets are unknown: for one outside of the catalogue, and for `custom`, which several dialects
- * use for all others. Only the component of `custom`, `httpApiKey`, has known fields.
+ * Whether the fields of a provider's secrets are unknown: for one outside of the catalogue, and for `custom`, which several
+ * dialects use for all others. Only the component of `custom`, `httpApiKey`, has known fields.
  */
 export function isFreeForm(name: string): boolean {
   const provider = findProvider(name);
@@ -152,8 +152,8 @@ export function isFreeForm(name: string): boolean {
 }
 
 /**
- * The provider of a credential after an update. Another name of the present provider changes nothing, since clients send back the name
- * by which their dialect shows it.
+ * The provider of a credential after an update. Another name of the present provider changes nothing, since clients send back
+ * the name by which their dialect shows it.
  */
 export function providerAfter(present: string, sent: string): string {
   const provider = findProvider(sent);

@@ -41,8 +41,8 @@ export interface SentFields {
 }
 
 /**
- * The change that an update makes to a secret: `replace` drops the current fields that were not sent, `merge` keeps them. In both, a
- * value that means the current one keeps it.
+ * The change that an update makes to a secret: `replace` drops the current fields that were not sent, `merge` keeps them. In
+ * both, a value that means the current one keeps it.
  */
 export function secretChangeOf(change: SentFields, mode: 'replace' | 'merge'): SecretChange {
   const { sent, isUnchanged } = change;
@@ -63,10 +63,11 @@ export function secretChangeOf(change: SentFields, mode: 'replace' | 'merge'): S
 }
 
 /**
- * Renames a sent field to the stored one where another dialect created the credential. Two fields correspond only where the stored
- * secret has one field and the writing dialect has one; in all other cases what was sent stays as it is.
+ * Renames a sent field to the stored one where another dialect created the credential. Two fields correspond only where the
+ * stored secret has one field and the writing dialect has one; in all other cases what was sent stays as it is.
  *
- * @throws VaultError `invalid_argument` where the writing dialect sends several secret fields of which none has the stored name
+ * @throws VaultError `invalid_argument` where the writing dialect sends several secret fields of which none has the stored
+ *   name
  */
 export function inStoredNames(change: SentFields, present: Secret, credential: Credential): JsonObject {
   const { dialect, provider = credential.provider, sent } = change;
@@ -76,7 +77,7 @@ export function inStoredNames(change: SentFields, present: Secret, credential: C
   return fields === undefined ? renameAny(change, stored) : renameKnown(change, fields, stored);
 }
 
-/** Where the caller chooses the names: a field with the stored name needs no renaming, and a single changed field is the stored one. */
+/** Where the caller chooses the names, a field with the stored name stays, and a single changed field is the stored one. */
 function renameAny({ sent, isUnchanged }: SentFields, stored: string): JsonObject {
   if (Object.hasOwn(sent, stored)) return sent;
   const names = Object.keys(sent);

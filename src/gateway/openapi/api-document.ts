@@ -8,8 +8,8 @@ import { createComponentSchemas } from './component-schemas.ts';
 import { documentedPath, operationOf } from './operation.ts';
 
 /**
- * Describes the REST API of a dialect. Routes have their documented paths, and the mount prefix is a second server; where the dialect
- * shares a path with another, the mount prefix is the first server.
+ * Describes the REST API of a dialect. Routes have their documented paths, and the mount prefix is a second server; where the
+ * dialect shares a path with another, the mount prefix is the first server.
  *
  * @param routes the routes of all dialects
  * @param version the version of the product

@@ -14,8 +14,8 @@ export interface DocumentsParts {
 }
 
 /**
- * Serves the OpenAPI document of each dialect at `/openapi/<dialect>.json`, the first also at `/openapi.json`, and Swagger UI with all
- * of them at `/docs`, without authentication.
+ * Serves the OpenAPI document of each dialect at `/openapi/<dialect>.json`, the first also at `/openapi.json`, and Swagger UI
+ * with all of them at `/docs`, without authentication.
  */
 export async function serveDocuments(
   fastify: FastifyInstance,

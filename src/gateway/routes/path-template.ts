@@ -27,8 +27,8 @@ export function shapeOf(template: PathTemplate): string {
 const wildcards = { one: '*', many: '**' } as const;
 
 /**
- * Parses a path template: `/v1/shelves/{shelf}/books/{id}:lend`, `/v5/credentials/name/{name=**}/secret`. Beyond the original grammar
- * it accepts literals after `**`, and a trailing slash, which is ignored.
+ * Parses a path template: `/v1/shelves/{shelf}/books/{id}:lend`, `/v5/credentials/name/{name=**}/secret`. Beyond the original
+ * grammar it accepts literals after `**`, and a trailing slash, which is ignored.
  *
  * @throws Error where the text is not a template, or contains `**` or a variable twice
  * @see https://github.com/googleapis/googleapis/blob/master/google/api/http.proto

@@ -17,8 +17,8 @@ export interface PathMatch<Entry> {
 export interface PathTree<Entry> {
   add(template: PathTemplate, entry: Entry): void;
   /**
-   * The matches in groups of equally specific templates, the most specific first: at the first step where two templates differ, a
-   * literal precedes a variable, and a single segment precedes `**`.
+   * The matches in groups of equally specific templates, the most specific first: at the first step where two templates
+   * differ, a literal precedes a variable, and a single segment precedes `**`.
    */
   find(path: SplitPath): readonly (readonly PathMatch<Entry>[])[];
   /** The entries below the longest literal prefix that a template shares with the path; none without such a prefix. */
@@ -28,8 +28,8 @@ export interface PathTree<Entry> {
 const notAscii = /[^\0-\x7f]/;
 
 /**
- * Splits and decodes a path. Variables of several segments are decoded fully as well: google.api.http would keep `%2F`, but in the
- * one API with such a path, names contain slashes, and its clients send them encoded or not.
+ * Splits and decodes a path. Variables of several segments are decoded fully as well: google.api.http would keep `%2F`, but in
+ * the one API with such a path, names contain slashes, and its clients send them encoded or not.
  *
  * @returns undefined for a path that is not ASCII, or not percent-encoded UTF-8
  */

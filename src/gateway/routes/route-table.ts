@@ -50,8 +50,8 @@ export interface RouteTable {
 }
 
 /**
- * Reads the routes from the `google.api.http` annotations of all rpcs. Each is served at its documented path and below the mount
- * prefix `/<dialect>`; an rpc without the annotation has no route.
+ * Reads the routes from the `google.api.http` annotations of all rpcs. Each is served at its documented path and below the
+ * mount prefix `/<dialect>`; an rpc without the annotation has no route.
  *
  * @throws Error where an annotation uses a feature that the gateway lacks, or two rpcs of one dialect have the same route
  */

@@ -42,8 +42,8 @@ export function clampDeadlines(headers: IncomingHttpHeaders): void {
 }
 
 /**
- * Refuses a query with too many parameters, a message that is not UTF-8, which Connect would change silently, and invalid base64,
- * which Connect would report as an internal error.
+ * Refuses a query with too many parameters, a message that is not UTF-8, which Connect would change silently, and invalid
+ * base64, which Connect would report as an internal error.
  *
  * @throws ConnectError `invalid_argument`
  */
@@ -72,16 +72,17 @@ export const isDecodingKey = createContextKey(false, { description: 'is decoding
 const endedKey = createContextKey(false, { description: 'has ended' });
 
 /**
- * Whether a request failed to decode after its call had ended by its deadline: Connect then reports the decoder's error as an internal
- * error.
+ * Whether a request failed to decode after its call had ended by its deadline: Connect then reports the decoder's error as an
+ * internal error.
  */
 export function isLateUndecodable(values: ContextValues | undefined): boolean {
   return values !== undefined && values.get(endedKey) && values.get(isDecodingKey);
 }
 
 /**
- * Records the outcome of a call, and replaces the errors of decoders: those of JSON quote the invalid value, which may be a secret, and
- * those of protobuf count as internal errors. Connect aborts the call's signal with the error just before it sends it.
+ * Records the outcome of a call, and replaces the errors of decoders: those of JSON quote the invalid value, which may be a
+ * secret, and those of protobuf count as internal errors. Connect aborts the call's signal with the error just before it sends
+ * it.
  */
 export function watchOutcome(context: HandlerContext, found: Exchange['found']): void {
   const { method, signal, values } = context;

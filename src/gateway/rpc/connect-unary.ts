@@ -43,8 +43,8 @@ interface UnaryAnswer {
 }
 
 /**
- * Answers the usual unary calls of Connect clients: POST with JSON or protobuf, unary framing, no compression. All other calls go to
- * Connect's router.
+ * Answers the usual unary calls of Connect clients: POST with JSON or protobuf, unary framing, no compression. All other calls
+ * go to Connect's router.
  *
  * @see https://connectrpc.com/docs/protocol#unary-request
  * @see docs/decisions/0019-unary-calls-past-connect.md for the figures and the price

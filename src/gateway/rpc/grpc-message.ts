@@ -100,7 +100,8 @@ const millisecondsOf: Readonly<Record<string, number>> = {
 };
 
 /**
- * Whether a request is a usual gRPC call: protobuf without compression, and no uncommon headers. `te: trailers` is not required.
+ * Whether a request is a usual gRPC call: protobuf without compression, and no uncommon headers. `te: trailers` is not
+ * required.
  *
  * @see https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md (Requests)
  */

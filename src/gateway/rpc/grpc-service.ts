@@ -29,8 +29,8 @@ export interface GrpcParts {
 }
 
 /**
- * Answers the usual unary calls of gRPC clients on Node's HTTP/2 streams: protobuf without compression. All other calls (streams, JSON,
- * compression, gRPC-Web, malformed ones) go to Connect's router.
+ * Answers the usual unary calls of gRPC clients on Node's HTTP/2 streams: protobuf without compression. All other calls
+ * (streams, JSON, compression, gRPC-Web, malformed ones) go to Connect's router.
  *
  * @see https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
  * @see docs/decisions/0019-unary-calls-past-connect.md for the figures and the price

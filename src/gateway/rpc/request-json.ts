@@ -15,8 +15,8 @@ export interface RequestJson {
   /**
    * Parses JSON without losing or changing a value.
    *
-   * @throws TypeError for invalid UTF-8, SyntaxError for invalid JSON, ConnectError `invalid_argument` for a duplicate member, a number
-   *   that a double cannot represent, and an invalid timestamp
+   * @throws TypeError for invalid UTF-8, SyntaxError for invalid JSON, ConnectError `invalid_argument` for a duplicate member,
+   *   a number that a double cannot represent, and an invalid timestamp
    */
   parse(bytes: Uint8Array): JsonValue;
   /** As `parse`, but returns the text: Connect's codecs take it as their `textDecoder`, and parse it again. */
@@ -70,8 +70,8 @@ interface TimedMember {
 }
 
 /**
- * Creates the search of a message type; undefined if it has no timestamp. Protobuf's reader takes 30 February for 1 March and the
- * hour 24 for the next day. Lists and maps of messages are not searched, because no request has times in them.
+ * Creates the search of a message type; undefined if it has no timestamp. Protobuf's reader takes 30 February for 1 March and
+ * the hour 24 for the next day. Lists and maps of messages are not searched, because no request has times in them.
  */
 function createTimestampSearch(
   message: DescMessage,

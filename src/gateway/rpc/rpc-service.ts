@@ -56,8 +56,8 @@ export interface RpcAttempt extends GuardedAttempt {
 }
 
 /**
- * Takes the calls of gRPC, gRPC-Web and Connect through the same steps: authentication and the rpc's permission, then the message:
- * authorization in its workspace, validation, the handler.
+ * Takes the calls of gRPC, gRPC-Web and Connect through the same steps: authentication and the rpc's permission, then the
+ * message: authorization in its workspace, validation, the handler.
  */
 export class RpcService {
   /** By method. */

@@ -12,8 +12,8 @@ type Handler = ConnectRouter['handlers'][number];
 type Response = Awaited<ReturnType<Handler>>;
 
 /**
- * Encodes a gRPC status message: only bytes outside of 0x20 to 0x7E and the percent sign, since many clients show the message without
- * decoding it.
+ * Encodes a gRPC status message: only bytes outside of 0x20 to 0x7E and the percent sign, since many clients show the message
+ * without decoding it.
  *
  * @see https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md (Percent-Encoded)
  */

@@ -11,7 +11,7 @@ export class AllowedMethods {
   readonly #rpcsByPath: ReadonlyMap<string, DescMethod>;
   readonly #systemPaths = new Set<string>();
 
-  /** @param rpcs the rpcs of all dialects */
+  /** @param rpcs of all dialects */
   constructor(table: RouteTable, rpcs: readonly DescMethod[]) {
     this.#table = table;
     this.#rpcsByPath = new Map(rpcs.map((rpc) => [`/${rpc.parent.typeName}/${rpc.name}`, rpc]));

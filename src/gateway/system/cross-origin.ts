@@ -11,8 +11,8 @@ const options = {
 };
 
 /**
- * Allows pages of the configured origins to call over every protocol. Listed origins may send credentials, as some pages always do,
- * although cookies are ignored; with `*`, no origin may send credentials.
+ * Allows pages of the configured origins to call over every protocol. Listed origins may send credentials, as some pages
+ * always do, although cookies are ignored; with `*`, no origin may send credentials.
  */
 export async function registerCors(fastify: FastifyInstance, origins: readonly string[]): Promise<void> {
   if (origins.length === 0) return;

@@ -101,7 +101,7 @@ class ReflectionStream {
     this.#index = index;
   }
 
-  /** @throws ConnectError `resource_exhausted` once the stream has asked, or been answered, as much as it may */
+  /** @throws ConnectError `resource_exhausted` above the limits of requests and bytes */
   respond(originalRequest: v1.ServerReflectionRequest): v1.ServerReflectionResponse {
     this.#requests += 1;
     if (this.#requests > requestsMax) throw exhausted();

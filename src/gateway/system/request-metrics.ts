@@ -17,8 +17,8 @@ export interface RequestMetricsParts {
 const buckets = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /**
- * Adds the metrics of requests and of readiness. Labels are names of the dialects, codes and HTTP statuses, and never a value that a
- * client sent.
+ * Adds the metrics of requests and of readiness. Labels are names of the dialects, codes and HTTP statuses, and never a value
+ * that a client sent.
  *
  * @returns the function that records a request that has ended
  */

@@ -25,8 +25,8 @@ export interface MetricsParts {
 const statuses: Partial<Record<VaultErrorCode, number>> = { resource_exhausted: 429, unavailable: 503, canceled: 503 };
 
 /**
- * Serves `/metrics` in the Prometheus text format to local callers and to callers with the metrics token, both without the database,
- * and to owners of the instance.
+ * Serves `/metrics` in the Prometheus text format to local callers and to callers with the metrics token, both without the
+ * database, and to owners of the instance.
  *
  * @see https://prometheus.io/docs/instrumenting/exposition_formats/
  */

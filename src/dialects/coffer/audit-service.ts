@@ -16,34 +16,15 @@ import {
   type BoundRpc,
   type BoundStream,
 } from '../../gateway/contract/bound-rpc.ts';
-import type { AuditEvent, AuditOutcome } from '../../vault/audit/audit-event.ts';
+import type { AuditEvent } from '../../vault/audit/audit-event.ts';
 import type { AuditTrail } from '../../vault/audit/audit-trail.ts';
 import type { AuditEventFilter } from '../../vault/audit/ports.ts';
 import type { AcknowledgedLoss } from '../../vault/audit/trail-loss.ts';
-import type {
-  TrailFault,
-  TrailFaultKind,
-  TrailVerification,
-  VerificationItem,
-} from '../../vault/audit/verification.ts';
+import type { TrailFault, TrailVerification, VerificationItem } from '../../vault/audit/verification.ts';
 import { fromTimestamp, toTimestamp } from '../shared/well-known-types.ts';
-import { readPage, type PageRange } from './pages.ts';
+import { readPage } from './pages.ts';
+import type { PageRange } from '../../vault/page.ts';
 import { inWorkspace } from './requests.ts';
-
-const outcomes: Record<AuditOutcome, AuditEvent_Outcome> = {
-  OK: AuditEvent_Outcome.OK,
-  DENIED: AuditEvent_Outcome.DENIED,
-  FAILED: AuditEvent_Outcome.FAILED,
-};
-
-const faultKinds: Record<TrailFaultKind, VerifyAuditTrailResponse_Fault_Kind> = {
-  CHANGED: VerifyAuditTrailResponse_Fault_Kind.CHANGED,
-  REMOVED: VerifyAuditTrailResponse_Fault_Kind.REMOVED,
-  INSERTED: VerifyAuditTrailResponse_Fault_Kind.INSERTED,
-  REORDERED: VerifyAuditTrailResponse_Fault_Kind.REORDERED,
-  STREAM_MISSING: VerifyAuditTrailResponse_Fault_Kind.STREAM_MISSING,
-  TAIL_CUT: VerifyAuditTrailResponse_Fault_Kind.TAIL_CUT,
-};
 
 /** The rpcs of `coffer.v1.AuditService`. */
 export function auditServiceRpcs(trail: AuditTrail): BoundRpc[] {
@@ -74,7 +55,7 @@ export function auditServiceStreams(trail: AuditTrail): BoundStream[] {
             expected: new Map(Object.entries(expectedHeads)),
             verified: new Map(Object.entries(verifiedHeads)),
           };
-          for await (const news of trail.streamVerifyAuditTrail(call, heads)) yield newsToMessage(news);
+          for await (const news of trail.streamVerifyAuditTrail(call, heads)) yield itemToMessage(news);
         },
         describeEvent: ({ news }) => ({ event: news.case ?? 'message' }),
       },
@@ -82,7 +63,7 @@ export function auditServiceStreams(trail: AuditTrail): BoundStream[] {
   ];
 }
 
-function newsToMessage(news: VerificationItem): MessageInitShape<typeof StreamVerifyAuditTrailResponseSchema> {
+function itemToMessage(news: VerificationItem): MessageInitShape<typeof StreamVerifyAuditTrailResponseSchema> {
   switch (news.kind) {
     case 'progress':
       return { news: { case: 'progress', value: { done: BigInt(news.done), total: BigInt(news.total) } } };
@@ -95,7 +76,7 @@ function newsToMessage(news: VerificationItem): MessageInitShape<typeof StreamVe
 }
 
 function faultToMessage(fault: TrailFault) {
-  return { ...fault, kind: faultKinds[fault.kind], sequence: BigInt(fault.sequence) };
+  return { ...fault, kind: VerifyAuditTrailResponse_Fault_Kind[fault.kind], sequence: BigInt(fault.sequence) };
 }
 
 function lossToMessage({ kept, lost, stream, time }: AcknowledgedLoss) {
@@ -141,7 +122,7 @@ function auditEventToMessage(event: AuditEvent): MessageInitShape<typeof AuditEv
     workspaceId: event.workspaceId ?? '',
     actor: { kind: event.actorKind, id: event.actorId ?? '', name: event.actorName },
     resourceId: event.resourceId ?? '',
-    outcome: outcomes[event.outcome],
+    outcome: AuditEvent_Outcome[event.outcome],
     count: event.count ?? 1,
   };
 }

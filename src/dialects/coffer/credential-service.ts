@@ -7,7 +7,7 @@ import {
 } from '../../../gen/coffer/v1/event_service_pb.ts';
 import { SecretService } from '../../../gen/coffer/v1/secret_service_pb.ts';
 import { workspaceRpc, workspaceStream, type BoundRpc, type BoundStream } from '../../gateway/contract/bound-rpc.ts';
-import type { CredentialChangeKind, CredentialWatch, WatchItem } from '../../vault/credentials/credential-watch.ts';
+import type { CredentialWatch, WatchItem } from '../../vault/credentials/credential-watch.ts';
 import type { Credential } from '../../vault/credentials/credential.ts';
 import { invalidArgument } from '../../vault/errors.ts';
 import { Secret } from '../../vault/secret.ts';
@@ -90,25 +90,16 @@ export function eventServiceStreams(watch: CredentialWatch): BoundStream[] {
   const { watchCredentials } = EventService.method;
   return [
     workspaceStream(watchCredentials, inWorkspace('credentials.read'), async function* ({ resumeToken }, call) {
-      const news = watch.watchCredentials(call, resumeToken === '' ? undefined : resumeToken);
-      for await (const one of news) yield newsToMessage(one);
+      const items = watch.watchCredentials(call, resumeToken === '' ? undefined : resumeToken);
+      for await (const item of items) yield itemToMessage(item);
     }),
   ];
 }
 
-const eventKinds: Record<CredentialChangeKind, CredentialEvent_Kind> = {
-  CREATED: CredentialEvent_Kind.CREATED,
-  UPDATED: CredentialEvent_Kind.UPDATED,
-  SECRET_CHANGED: CredentialEvent_Kind.SECRET_CHANGED,
-  ACTIVATED: CredentialEvent_Kind.ACTIVATED,
-  DEACTIVATED: CredentialEvent_Kind.DEACTIVATED,
-  DELETED: CredentialEvent_Kind.DELETED,
-};
-
-function newsToMessage({ change, resumeToken }: WatchItem): MessageInitShape<typeof WatchCredentialsResponseSchema> {
+function itemToMessage({ change, resumeToken }: WatchItem): MessageInitShape<typeof WatchCredentialsResponseSchema> {
   if (!change) return { resumeToken };
   const { eventId: id, time, kind, credentialId } = change;
-  return { resumeToken, event: { id, time: toTimestamp(time), kind: eventKinds[kind], credentialId } };
+  return { resumeToken, event: { id, time: toTimestamp(time), kind: CredentialEvent_Kind[kind], credentialId } };
 }
 
 /** Validation refuses requests without it, but the generated types do not express that. */

@@ -14,12 +14,12 @@ import type { WorkspaceSchema } from '../../../gen/coffer/v1/workspace_pb.ts';
 import type { Caller, Grant } from '../../vault/caller.ts';
 import type { CredentialChange } from '../../vault/credentials/credential-change.ts';
 import { draftDefaults, type CredentialDraft } from '../../vault/credentials/credential-rules.ts';
-import { etagOf, stateOf, type Credential, type CredentialState } from '../../vault/credentials/credential.ts';
+import { etagOf, stateOf, type Credential } from '../../vault/credentials/credential.ts';
 import { invalidArgument } from '../../vault/errors.ts';
 import type { Member, UsedApiKey, User } from '../../vault/identity/identity.ts';
 import { formatShortId } from '../../vault/ids.ts';
 import { unscoped, type KeyScope } from '../../vault/key-scope.ts';
-import type { Role } from '../../vault/permissions.ts';
+import { roles, type Role } from '../../vault/permissions.ts';
 import type { Workspace } from '../../vault/workspaces/ports.ts';
 import { fromTimestamp, toStruct, toTimestamp } from '../shared/well-known-types.ts';
 
@@ -39,27 +39,6 @@ const settable: Readonly<Record<string, (message: CredentialMessage) => Credenti
   metadata: ({ metadata }) => ({ metadata: metadata ?? null }),
   expires_at: ({ expiresAt }) => ({ expiresAt: expiryOf(expiresAt) }),
 };
-
-const states: Record<CredentialState, Credential_State> = {
-  ACTIVE: Credential_State.ACTIVE,
-  INACTIVE: Credential_State.INACTIVE,
-  EXPIRED: Credential_State.EXPIRED,
-  DELETED: Credential_State.DELETED,
-};
-
-const roleEnums: Record<Role, Grant_Role> = {
-  VIEWER: Grant_Role.VIEWER,
-  RUNTIME: Grant_Role.RUNTIME,
-  EDITOR: Grant_Role.EDITOR,
-  ADMIN: Grant_Role.ADMIN,
-};
-
-const roleNames: ReadonlyMap<number, Role> = new Map([
-  [Grant_Role.VIEWER, 'VIEWER'],
-  [Grant_Role.RUNTIME, 'RUNTIME'],
-  [Grant_Role.EDITOR, 'EDITOR'],
-  [Grant_Role.ADMIN, 'ADMIN'],
-]);
 
 /** Reads the metadata of a create. */
 export function draftFromMessage(message: CredentialMessage): CredentialDraft {
@@ -92,7 +71,7 @@ export function changeFromMessage(message: CredentialMessage, paths: readonly st
 
 /** @throws VaultError `invalid_argument` for the zero value and for unknown numbers */
 export function roleFromEnum(role: number): Role {
-  const name = roleNames.get(role);
+  const name = roles.find((known) => Grant_Role[known] === role);
   if (name === undefined) throw invalidArgument('role', 'is required');
   return name;
 }
@@ -114,7 +93,7 @@ export function credentialToMessage(credential: Credential, now: Date): Credenti
     tags: [...credential.tags],
     labels: { ...credential.labels },
     metadata: credential.metadata ? toStruct(credential.metadata) : undefined,
-    state: states[stateOf(credential, now)],
+    state: Credential_State[stateOf(credential, now)],
     expiresAt: expiresAt ? toTimestamp(expiresAt) : undefined,
     lastUsedAt: lastUsedAt ? toTimestamp(lastUsedAt) : undefined,
     useCount: BigInt(credential.useCount),
@@ -152,7 +131,7 @@ export function userToMessage(user: User): MessageInitShape<typeof UserSchema> {
 /** Converts a member of a workspace. */
 export function memberToMessage(member: Member): MessageInitShape<typeof MemberSchema> {
   const { userId, name, role, mayReveal } = member;
-  return { userId, shortId: formatShortId('user', userId), name, role: roleEnums[role], withoutReveal: !mayReveal };
+  return { userId, shortId: formatShortId('user', userId), name, role: Grant_Role[role], withoutReveal: !mayReveal };
 }
 
 /** Converts an API key, without its token. */
@@ -164,7 +143,7 @@ export function apiKeyToMessage(apiKey: UsedApiKey): MessageInitShape<typeof Api
     name,
     prefix,
     // Only the first owner's key has no role; it is ADMIN wherever its user is.
-    role: roleEnums[role ?? 'ADMIN'],
+    role: Grant_Role[role ?? 'ADMIN'],
     dialect: dialect ?? '',
     withoutReveal: !apiKey.mayReveal,
     ...keyScopeToMessage(apiKey),
@@ -209,7 +188,7 @@ function grantToMessage({
 }: Grant): MessageInitShape<typeof GrantSchema> {
   const shortId = formatShortId('workspace', workspaceId);
   const scoped = keyScopeToMessage(keyScope);
-  return { workspaceId, shortId, role: roleEnums[role], withoutReveal: !mayReveal, ...scoped };
+  return { workspaceId, shortId, role: Grant_Role[role], withoutReveal: !mayReveal, ...scoped };
 }
 
 function read(message: CredentialMessage, names: readonly string[]): CredentialChange {

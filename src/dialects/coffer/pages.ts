@@ -1,7 +1,7 @@
 import { invalidArgument, VaultError } from '../../vault/errors.ts';
 import { parseId } from '../../vault/ids.ts';
 import { limits } from '../../vault/limits.ts';
-import { fillPage, type FoundPage } from '../../vault/page.ts';
+import { fillPage, type FoundPage, type PageRange } from '../../vault/page.ts';
 
 /** The members of a list request that select a page. */
 export interface PageRequest {
@@ -9,13 +9,6 @@ export interface PageRequest {
   readonly pageSize: number;
   /** Empty for the first page. */
   readonly pageToken: string;
-}
-
-/** The items to fetch for a page. */
-export interface PageRange {
-  readonly size: number;
-  /** The id after which the page begins. */
-  readonly after?: string;
 }
 
 /** A page as it is answered. */

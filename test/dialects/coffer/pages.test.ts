@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { array, assert, asyncProperty, oneof, string, uint8Array } from 'fast-check';
-import { readPage, type PageRange } from '../../../src/dialects/coffer/pages.ts';
+import { readPage } from '../../../src/dialects/coffer/pages.ts';
+import { type PageRange } from '../../../src/vault/page.ts';
 import { VaultError } from '../../../src/vault/errors.ts';
 
 /** So many items in the order of their ids. */

@@ -20,7 +20,7 @@ import { inWorkspace } from './requests.ts';
 
 /** The rpcs of `coffer.v1.AccessService`: API keys, users, passwords and sessions. */
 export function accessServiceRpcs(parts: DialectParts): BoundRpc[] {
-  return [...apiKeyRpcs(parts.apiKeys), ...userRpcs(parts.users), ...sessionRpcs(parts)];
+  return [...apiKeyRpcs(parts.apiKeys), ...sessionRpcs(parts), ...userRpcs(parts.users)];
 }
 
 function apiKeyRpcs(apiKeys: ApiKeyDirectory): BoundRpc[] {

@@ -21,9 +21,9 @@ import type { AuditTrail } from '../../vault/audit/audit-trail.ts';
 import type { AuditEventFilter } from '../../vault/audit/ports.ts';
 import type { AcknowledgedLoss } from '../../vault/audit/trail-loss.ts';
 import type { TrailFault, TrailVerification, VerificationItem } from '../../vault/audit/verification.ts';
+import type { PageRange } from '../../vault/page.ts';
 import { fromTimestamp, toTimestamp } from '../shared/well-known-types.ts';
 import { readPage } from './pages.ts';
-import type { PageRange } from '../../vault/page.ts';
 import { inWorkspace } from './requests.ts';
 
 /** The rpcs of `coffer.v1.AuditService`. */

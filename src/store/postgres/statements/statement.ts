@@ -45,6 +45,9 @@ export function insertInto(table: string, row: RowValues): Fragment {
   };
 }
 
+/** PostgreSQL cuts off what is longer, in bytes. */
+const nameBytesMax = 63;
+
 /** Combines several writes into one statement: all but the last become common table expressions. */
 export function combine(...fragments: readonly [Fragment, ...Fragment[]]): Statement {
   let first = 1;
@@ -55,8 +58,9 @@ export function combine(...fragments: readonly [Fragment, ...Fragment[]]): State
   });
   const last = texts.pop() ?? '';
   const preceding = texts.map((text, index) => `write_${index + 1} as (${text})`);
+  const name = fragments.map((fragment) => fragment.name).join('');
   return {
-    name: fragments.map(({ name }) => name).join(''),
+    name: Buffer.byteLength(name) <= nameBytesMax ? name : '',
     text: preceding.length === 0 ? last : `with ${preceding.join(', ')} ${last}`,
     values: fragments.flatMap(({ values }) => values),
   };

@@ -28,4 +28,10 @@ describe('a statement', () => {
       values: [7, null, 'm', 8],
     });
   });
+
+  it('has no name where the names of its writes together are longer than PostgreSQL keeps', () => {
+    const write = insertInto('credential_version', { id: 1 });
+    expect(combine(write, write, write).name).to.equal('+credential_version+credential_version+credential_version');
+    expect(combine(write, write, write, write).name).to.equal('');
+  });
 });

@@ -11,7 +11,7 @@ import { runRounds, type Lane } from './rounds.ts';
 import { checkAnswer, scenarios, type Scenario } from './scenarios.ts';
 import { driftOf, measureSoak } from './soak.ts';
 import { quantile, spreadOf } from './statistics.ts';
-import { cofferProgram, nodeFlags } from './targets.ts';
+import { cofferProgram, nodeEnvironment, nodeFlags } from './targets.ts';
 import type { Turn } from './turn.ts';
 
 describe('the benchmark', () => {
@@ -122,7 +122,8 @@ describe('the benchmark', () => {
 
   it('runs Node as npm start does', async () => {
     const { scripts } = parseObject(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
-    const command = `exec node $flags ${relative(resolve(import.meta.dirname, '../..'), cofferProgram)}`;
+    const arenas = nodeEnvironment.MALLOC_ARENA_MAX;
+    const command = `MALLOC_ARENA_MAX=\${MALLOC_ARENA_MAX:-${arenas}} exec node $flags ${relative(resolve(import.meta.dirname, '../..'), cofferProgram)}`;
     expect(textOf(scripts, 'start')).to.include(`flags='${nodeFlags.join(' ')}'; ${command}`);
   });
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startServer } from './server-process.ts';
-import { cofferProgram, nodeFlags } from './targets.ts';
+import { cofferProgram, nodeEnvironment, nodeFlags } from './targets.ts';
 
 /** How long one start took, and what the server held when it had rested. */
 export interface StartTime {
@@ -56,7 +56,7 @@ async function startOnce(
 ): Promise<StartTime> {
   const began = performance.now();
   const server = await startServer([...nodeFlags, cofferProgram], {
-    environment: { COFFER_DATA_DIR: dataDir, COFFER_PORT: '0', ...environment },
+    environment: { ...nodeEnvironment, COFFER_DATA_DIR: dataDir, COFFER_PORT: '0', ...environment },
   });
   try {
     const { ok } = await fetch(`${server.origin}/readyz`);

@@ -22,6 +22,8 @@ export interface RunningTarget {
 
 /** What runs Node as `npm start` does. */
 export const nodeFlags = ['--disable-sigusr1', '--max-semi-space-size=8'];
+/** The environment that goes with them. */
+export const nodeEnvironment = { MALLOC_ARENA_MAX: '2' };
 
 /** Coffer's own program. */
 export const cofferProgram = resolve(import.meta.dirname, '../../bin/coffer.mjs');
@@ -55,6 +57,7 @@ async function startCoffer(
   const profile = profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${resolve(profileDir)}`];
   const path = program === undefined ? cofferProgram : resolve(import.meta.dirname, program);
   const settings = {
+    ...nodeEnvironment,
     COFFER_PORT: '0',
     COFFER_DATABASE_URL: url,
     COFFER_MASTER_KEY: randomBytes(32).toString('base64'),

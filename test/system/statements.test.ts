@@ -33,7 +33,7 @@ const changes: Readonly<Record<string, { readonly rpc: JsonObject; readonly rest
 const beside = new Set([
   'select 1',
   'ping',
-  'tell notice',
+  'send notice',
   'last event',
   'loss lines',
   'add key uses',

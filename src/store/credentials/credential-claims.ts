@@ -6,7 +6,7 @@ import type { Transaction } from '../postgres/sessions/transaction.ts';
 import { keyOf } from './credential-row.ts';
 
 /*
- * Written by hand: every create looks up what it claims in the round trip of the group that it shares a commit with
+ * Hand-written: every create looks up what it claims in the round trip of the group that it shares a commit with
  * (docs/performance.md, `npm run bench -- --only rest`, create).
  */
 

@@ -3,7 +3,7 @@ import { credentialProperties } from './credential-row.ts';
 import { columnOf, selectList, type Statement, type StatementNames } from '../postgres/statements/statement.ts';
 
 /*
- * Written by hand: without the ORM, a list of 50 took 830 µs instead of 5,000 (docs/performance.md, "Where the time goes";
+ * Hand-written: without the ORM, a list of 50 took 830 µs instead of 5,000 (docs/performance.md, "Where the time goes";
  * `npm run bench -- --only rest`, list).
  */
 

@@ -26,7 +26,7 @@ export interface FoundForDecisions {
   readonly byId: ReadonlyMap<string, SignedFinding>;
   /** What a name means, by the index of its target. */
   readonly byName: ReadonlyMap<number, SignedFinding>;
-  /** Of the proofs that the targets name, those that have ended; perhaps none where nothing sealed was found. */
+  /** Of the keys, sessions and users that the targets name, the revoked ones; possibly none where nothing sealed was found. */
   readonly revokedIds: ReadonlySet<string>;
   /** Of the exclusive names that the targets announce, those that are taken; by `nameKeyOf`. */
   readonly takenNames: ReadonlySet<string>;

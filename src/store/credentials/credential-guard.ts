@@ -102,7 +102,7 @@ function listOf(value: unknown): readonly unknown[] {
   throw new TypeError('a list is of another type');
 }
 
-/** The database keeps them in an order of its own. */
+/** The database keeps them in another order. */
 function sortedEntries(labels: unknown): unknown {
   if (typeof labels !== 'object' || labels === null) throw new TypeError('labels are of another type');
   return Object.entries(labels)

@@ -23,7 +23,7 @@ const properties = ['id', 'shortId', 'name'] as const;
 
 /**
  * Shows credentials by what they are named by. Lookups that arrive while a query is under way share the next one: each gets
- * what it would have got in a query of its own, and what fails because of one of them fails for that one only.
+ * what it would have got in a separate query, and what fails because of one of them fails for that one only.
  */
 export class CredentialLookups {
   readonly #database: Database;

@@ -19,7 +19,7 @@ import {
 } from '../postgres/statements/statement.ts';
 
 /*
- * Written by hand: create, update and reveal are made of these statements. Each finds or writes any number of rows in one round
+ * Hand-written: create, update and reveal are made of these statements. Each finds or writes any number of rows in one round
  * trip and keeps its plan on an index, which the query builder cannot express (docs/performance.md, "Where the time goes";
  * `npm run bench -- --only rest`).
  */
@@ -60,7 +60,7 @@ const ways = {
  * these, it looks up one place after the other by an index, whatever the planner thinks of how many there are: that is what
  * `offset 0` is for.
  *
- * @param proofs of API keys and sessions, those that were revoked are returned with every sealed version
+ * @param checkedIds of API keys and sessions; those that were revoked are returned with every sealed version
  */
 export function findCredentials(
   property: keyof typeof ways,
@@ -114,7 +114,7 @@ export function findIdsOfShortIds(places: readonly Place[]): Statement {
 }
 
 /**
- * Finds the current sealed versions of credentials whose locks were taken. It is a statement of its own, to be run behind
+ * Finds the current sealed versions of credentials whose locks were taken. It is a separate statement, to be run after
  * that one: PostgreSQL would join the row that it waited for with the version that was current before the wait, and find
  * nothing.
  */

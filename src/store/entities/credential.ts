@@ -62,7 +62,7 @@ export const credentialColumns = {
   createdAt: { property: p.datetime(3), type: 'timestamptz', isChangeable: true, signed: 'by place' },
   updatedAt: { property: p.datetime(3), type: 'timestamptz', isChangeable: true, signed: 'by place' },
   deletedAt: { property: p.datetime(3).nullable(), type: 'timestamptz', isChangeable: true, signed: 'by place' },
-  // Uses are counted by statements of their own.
+  // Uses are counted by separate statements.
   lastUsedAt: { property: p.datetime(3).nullable(), type: 'timestamptz', isChangeable: false, signed: 'no' },
   useCount: { property: p.bigint('number'), type: 'bigint', isChangeable: false, signed: 'no' },
 } as const satisfies Record<string, ColumnRule>;

@@ -3,7 +3,7 @@ import { roles } from '../../vault/permissions.ts';
 import { shortIdColumn, textArrayColumn } from './columns.ts';
 import { WorkspaceEntity } from './workspace.ts';
 
-/** A person who can log in, or for whom API keys act. Grants access: carries a MAC. */
+/** A person who can log in, or on whose behalf API keys act. Grants access: carries a MAC. */
 export const UserEntity = defineEntity({
   name: 'User',
   tableName: 'user',

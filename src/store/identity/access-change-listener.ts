@@ -20,7 +20,7 @@ export interface AccessChangeListenerParts {
 /** For how long a notice that came back proves that none is missing, in milliseconds after it was sent. */
 export const currentForMs = 900;
 const renewAfterMs = 200;
-/** A connection on which nothing comes back for so long is given up. */
+/** A connection that is silent for so long is closed. */
 const silentForMsMax = 2_000;
 /** For connecting and listening together. */
 const listenWithinMs = 5_000;
@@ -28,7 +28,7 @@ const firstPauseMs = 100;
 const pauseMsMax = 5_000;
 
 /**
- * Hears of changes of grants over a connection of its own, which does nothing but LISTEN.
+ * Receives notifications of changes to access over a dedicated connection, which does nothing but LISTEN.
  *
  * PostgreSQL delivers notices in the order of their commits. So when one comes back that this process has sent itself, over
  * another connection, every change has been heard of that was committed before it was sent. The channel is current for a
@@ -135,7 +135,7 @@ export class AccessChangeListener implements AccessChanges, AsyncDisposable {
     this.#listener = client;
     this.#pauseMs = firstPauseMs;
     this.doubt();
-    // Nobody has heard of what happened before.
+    // What happened before was not received.
     this.#notify({ kind: 'any' });
     this.isCurrent();
   }
@@ -202,5 +202,5 @@ function parseNotice(payload: string): Notice {
 
 /** Sends a mark to all processes. Triggers of the database send the notices of changes. */
 function sendMark({ kind, id }: { readonly kind: 'mark'; readonly id: string }): Statement {
-  return { name: 'tell notice', text: 'select pg_notify($1, $2)', values: [notifyChannel, `${kind}:${id}`] };
+  return { name: 'send notice', text: 'select pg_notify($1, $2)', values: [notifyChannel, `${kind}:${id}`] };
 }

@@ -3,8 +3,8 @@ import { apiKeyProperties, membershipProperties, userProperties } from './identi
 import { selectList, type Statement } from '../postgres/statements/statement.ts';
 
 /*
- * Written by hand and prepared: while a process cannot rely on its cache, these statements run for every call, at 60 to 100 µs
- * of processor time each, and the query builder would add as much again (docs/decisions/0015-cached-proofs.md).
+ * Hand-written and prepared: while a process cannot rely on its cache, these statements run for every call, at 60 to 100 µs
+ * of processor time each, and the query builder would add as much again (docs/decisions/0015-cached-authentications.md).
  */
 
 /** A user and one of their memberships; there is a row for each membership, or one without any. */

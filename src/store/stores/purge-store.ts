@@ -15,7 +15,7 @@ interface Remains {
   readonly hasKeys: boolean;
 }
 
-/** What is left of deleted workspaces, in PostgreSQL. Nobody could open what is deleted here any more. */
+/** What is left of deleted workspaces, in PostgreSQL. What is deleted here could no longer be opened. */
 export class SqlPurgeStore implements PurgeStore {
   readonly #database: Database;
 

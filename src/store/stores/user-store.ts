@@ -109,7 +109,7 @@ export class SqlUserStore implements UserStore, InstanceStore {
 
   async replaceAuthentication(replacement: Parameters<InstanceStore['replaceAuthentication']>[0]): Promise<void> {
     const { apiKey, revokedAt, passwordHash, event, eventOf } = replacement;
-    assert(apiKey.role === null, 'a personal key has no role of its own');
+    assert(apiKey.role === null, 'a personal key has no role');
     const { userId } = apiKey;
     await this.#commits.run({}, async (transaction) => {
       // A first password that is being set must not come after.

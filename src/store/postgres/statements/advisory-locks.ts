@@ -22,7 +22,7 @@ export function takeLock(lock: keyof typeof advisoryLocks): Statement {
   return { name: 'take lock', text: 'select pg_advisory_xact_lock($1, $2)', values: [...advisoryLocks[lock]] };
 }
 
-/** Takes a lock that nobody has, which is held until the transaction ends; answers `isFree` in any case. */
+/** Takes a lock that is free, which is held until the transaction ends; answers `isFree` in any case. */
 export function tryLock(lock: keyof typeof advisoryLocks): Statement {
   const text = 'select pg_try_advisory_xact_lock($1, $2) as "isFree"';
   return { name: 'try lock', text, values: [...advisoryLocks[lock]] };

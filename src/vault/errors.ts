@@ -1,4 +1,4 @@
-/** Every reason to refuse a call. Each protocol and dialect renders them all in an exhaustive `Record<VaultErrorCode, …>`. */
+/** Every reason to refuse a call. The statuses of REST, and the codes of gRPC and Connect, are exhaustive tables over them. */
 export const vaultErrorCodes = [
   'token_missing',
   'token_invalid',

@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { readConfig } from '../../src/start/read-config.ts';
 import { openInstance } from '../../src/start/instance.ts';
 import { OwnerMissingError } from '../../src/start/instance-checks.ts';
+import { credentialColumns } from '../../src/store/entities/credential.ts';
 import { startCoffer, type TestCoffer } from '../support/coffer.ts';
 import { memberOf, textOf } from '../support/json.ts';
 import type { JsonValue } from '../../src/vault/json.ts';
@@ -145,6 +146,12 @@ describe('a row that somebody else has written', () => {
     mac: `mac = decode(repeat('00', 32), 'hex')`,
     'mac to none': 'mac = null',
   };
+  it('is tried with a change of every column of a credential that may change', () => {
+    const columns = Object.entries(credentialColumns).filter(([, { isChangeable }]) => isChangeable);
+    const names = columns.map(([name]) => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
+    expect(changes).to.include.all.keys(names);
+  });
+
   for (const [what, change] of Object.entries(changes)) {
     it(`is named where it is a credential with another ${what}, and decides nothing`, async () => {
       const id = await newCredential(scene);

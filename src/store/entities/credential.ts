@@ -7,7 +7,7 @@ import { WorkspaceEntity } from './workspace.ts';
 export interface ColumnRule {
   /** The column as the ORM declares it. */
   readonly property: unknown;
-  /** The SQL type of its values. */
+  /** The SQL type of its values; `jsonb` for objects of texts only. */
   readonly type: 'uuid' | 'text' | 'text[]' | 'json' | 'jsonb' | 'boolean' | 'int' | 'bigint' | 'timestamptz';
   /** Whether an update writes it. */
   readonly isChangeable: boolean;

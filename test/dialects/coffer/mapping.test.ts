@@ -3,6 +3,7 @@ import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { expect } from 'chai';
 import { WhoAmIResponseSchema } from '../../../gen/coffer/v1/access_service_pb.ts';
 import { ApiKeySchema } from '../../../gen/coffer/v1/api_key_pb.ts';
+import { comments } from '../../../gen/coffer/v1/comments.ts';
 import { CredentialSchema } from '../../../gen/coffer/v1/credential_pb.ts';
 import { Grant_Role } from '../../../gen/coffer/v1/grant_pb.ts';
 import { WorkspaceSchema } from '../../../gen/coffer/v1/workspace_pb.ts';
@@ -25,6 +26,7 @@ const style = { useProtoFieldName: true, alwaysEmitImplicit: true };
 const sent = (init: MessageInitShape<typeof CredentialSchema>) => create(CredentialSchema, init);
 const shown = (change = {}) =>
   toJson(CredentialSchema, create(CredentialSchema, credentialToMessage(someCredential(change), now)), style);
+const isOutputOnly = (name: string) => comments[`coffer.v1.Credential.${name}`]?.startsWith('Output only.') === true;
 
 describe('credentialToMessage', () => {
   it('shows every member', () => {
@@ -52,6 +54,8 @@ describe('credentialToMessage', () => {
       created_at: '2024-01-01T00:00:00Z',
       updated_at: '2024-01-01T00:00:01Z',
     });
+    const names = CredentialSchema.fields.map(({ name }) => name);
+    expect(shown({ deletedAt: now })).to.have.all.keys(names);
   });
 
   it('makes a message that is whole, as protobuf itself would', () => {
@@ -152,7 +156,8 @@ describe('changeFromMessage', () => {
 
   it('takes * for all that can be changed', () => {
     const change = changeFromMessage(sent({ name: 'New' }), ['*']);
-    expect(Object.keys(change)).to.have.length(10);
+    const settable = CredentialSchema.fields.filter(({ name }) => !isOutputOnly(name));
+    expect(change).to.have.all.keys(settable.map(({ localName }) => localName));
     expect(change).to.include({ name: 'New', description: null });
   });
 

@@ -78,6 +78,16 @@ describe('the audit trail, through the native API', () => {
     }
   });
 
+  for (const filter of ['action', 'actor_id', 'resource_id']) {
+    it(`lists by a text of at most 1024 characters: ${filter}`, async () => {
+      for (const path of ['/v1/workspaces/default/auditEvents', '/v1/auditEvents']) {
+        const statusOf = async (length: number) =>
+          (await call('GET', `${path}?${filter}=${'x'.repeat(length)}`, coffer.adminToken)).status;
+        expect([await statusOf(1_024), await statusOf(1_025)]).to.deep.equal([200, 400]);
+      }
+    });
+  }
+
   it('shows the events of a workspace only to its admins', async () => {
     const editor = await coffer.issueKey({ role: 'EDITOR' });
     expect((await call('GET', '/v1/workspaces/default/auditEvents', editor)).status).to.equal(403);

@@ -3,8 +3,8 @@ import { expect } from 'chai';
 import { createRequestJson } from '../../../src/gateway/rpc/request-json.ts';
 import { EverythingSchema } from '../gen/example/v1/example_pb.ts';
 
-const { parse } = createRequestJson(EverythingSchema);
-const read = (value: unknown) => parse(Buffer.from(JSON.stringify(value)));
+const requestJson = createRequestJson(EverythingSchema);
+const read = (value: unknown) => requestJson.parse(Buffer.from(JSON.stringify(value)));
 const digits = '1'.repeat(41);
 
 describe('the JSON of a request of Connect', () => {

@@ -72,6 +72,14 @@ describe('an etag in the headers of native REST', () => {
     return call({ method: 'PATCH', path, headers: { 'if-match': ifMatch }, body: { name: 'two' } });
   }
 
+  it('may be one of a list of at most 8192 characters', async () => {
+    const others = '"another", '.repeat(700);
+    const deletion = (etag: string) => call({ method: 'DELETE', path, headers: { 'if-match': etag } });
+    expect((await deletion(`"${'x'.repeat(8_191)}"`)).status).to.equal(400);
+    const { headers } = await call({ path });
+    expect((await deletion(`${others}${headers.get('etag')}`)).status).to.equal(200);
+  });
+
   it('is on every answer that has one, in quotes', async () => {
     const changes: readonly RestCall[] = [
       { path },

@@ -19,6 +19,7 @@ const forbidden = [
   { words: /\b(prover|proof)s?\b/gi, instead: 'authentication, authentication method' },
   { words: /\btogether\(/g, instead: 'combine()' },
   { words: /\bgiven up\b/gi, instead: 'canceled, closed' },
+  { words: /\bcan't\b/gi, instead: 'cannot' },
   { words: /\blone\b/gi, instead: 'standalone, single' },
   { words: /\btroubles?\b/gi, instead: 'failure, problem' },
   {

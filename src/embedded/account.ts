@@ -101,7 +101,7 @@ export async function requireReachable(folder: string, account: Account | undefi
   const outermost = (await firstClosed(ancestorsOf(folder), account)) ?? folder;
   throw new EmbeddedPostgresError(
     'unreachable_directory',
-    `PostgreSQL runs as ${account.name}, which can't pass through ${outermost} to reach ${folder}: ` +
+    `PostgreSQL runs as ${account.name}, which cannot pass through ${outermost} to reach ${folder}: ` +
       `run chmod o+x ${outermost}, or choose a COFFER_DATA_DIR elsewhere, such as /var/lib/coffer`,
   );
 }

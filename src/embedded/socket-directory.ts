@@ -51,7 +51,7 @@ async function refuseForeignFolder(folder: string, account?: Account): Promise<v
   if (found.isDirectory() && owned && (found.mode & 0o777) === 0o700) return;
   throw new EmbeddedPostgresError(
     'unsafe_directory',
-    `${folder} is not a folder of mode 700 that belongs to ${account?.name ?? 'this user'}, so it can't hold the ` +
+    `${folder} is not a folder of mode 700 that belongs to ${account?.name ?? 'this user'}, so it cannot hold the ` +
       'socket of the database: find out who made it and remove it, or choose a shorter COFFER_DATA_DIR',
   );
 }
@@ -62,7 +62,7 @@ async function refuseUnsafeParent(parent: string): Promise<void> {
   if ((mode & 0o022) === 0 || (mode & 0o1000) !== 0) return;
   throw new EmbeddedPostgresError(
     'unsafe_directory',
-    `${parent} is writable by others and not sticky, so it can't hold the socket of the database: ` +
+    `${parent} is writable by others and not sticky, so it cannot hold the socket of the database: ` +
       'run chmod +t on it, or choose a shorter COFFER_DATA_DIR',
   );
 }

@@ -162,7 +162,7 @@ export class KeyringMissingError extends Error {
 /** The master key is right, but the keyring does not open: its row was damaged or modified. */
 export class KeyringDamagedError extends Error {
   constructor(part: 'salt' | 'canary' | 'keys') {
-    super(`the ${part} of the keyring can't be read: its row was damaged or tampered with`);
+    super(`the ${part} of the keyring cannot be read: its row was damaged or tampered with`);
     this.name = 'KeyringDamagedError';
   }
 }

@@ -17,7 +17,7 @@ interface ConfiguredAddress extends Address {
 /** Listening on the configured address failed. */
 export class ListenError extends Error {
   constructor({ settings, ...address }: ConfiguredAddress, problem: string, options: ErrorOptions) {
-    super(`${settings}: can't listen${describeAddress(address)}, ${problem}`, options);
+    super(`${settings}: cannot listen${describeAddress(address)}, ${problem}`, options);
     this.name = 'ListenError';
   }
 }

@@ -86,16 +86,16 @@ describe('what is cached of authentications', () => {
   ] as const) {
     it(`is forgotten when it is notified of a change: ${change.kind}`, async () => {
       await find('a');
-      accessChanges.tell(change);
+      accessChanges.notify(change);
       expect(await find('a', found('a', { version: 2 }))).to.deep.include({ version: 2 });
     });
   }
 
   it('stays when something else has changed', async () => {
     await find('a');
-    accessChanges.tell({ kind: 'api_key', id: 'b' });
-    accessChanges.tell({ kind: 'session', id: 'a' });
-    accessChanges.tell({ kind: 'user', id: 'a' });
+    accessChanges.notify({ kind: 'api_key', id: 'b' });
+    accessChanges.notify({ kind: 'session', id: 'a' });
+    accessChanges.notify({ kind: 'user', id: 'a' });
     await find('a');
     expect(ways).to.deep.equal(['miss', 'hit']);
   });
@@ -103,7 +103,7 @@ describe('what is cached of authentications', () => {
   it('is not what was searched for while something changed', async () => {
     const { promise, resolve } = Promise.withResolvers<Found>();
     const searching = known.find(hashOf('a'), () => promise);
-    accessChanges.tell({ kind: 'api_key', id: 'a' });
+    accessChanges.notify({ kind: 'api_key', id: 'a' });
     resolve(found('a'));
     expect(await searching).to.deep.equal(found('a'));
     await find('a');
@@ -151,11 +151,11 @@ describe('what is cached of authentications', () => {
   it('takes no room for what is forgotten', async () => {
     await find('a');
     await find('b');
-    accessChanges.tell({ kind: 'api_key', id: 'a' });
-    accessChanges.tell({ kind: 'user', id: 'user of b' });
+    accessChanges.notify({ kind: 'api_key', id: 'a' });
+    accessChanges.notify({ kind: 'user', id: 'user of b' });
     expect(known.size).to.deep.equal({ entries: 0, bytes: 0 });
     await find('a');
-    accessChanges.tell({ kind: 'any' });
+    accessChanges.notify({ kind: 'any' });
     expect(known.size).to.deep.equal({ entries: 0, bytes: 0 });
   });
 
@@ -192,7 +192,7 @@ async function checkRandomHistory(seed: number): Promise<void> {
       const notice = late.shift();
       if (!notice) return;
       told.set(notice.id, notice.version);
-      accessChanges.tell(
+      accessChanges.notify(
         random() < 0.5 ? { kind: 'api_key', id: notice.id } : { kind: 'user', id: `user of ${notice.id}` },
       );
     },
@@ -217,7 +217,7 @@ async function checkRandomHistory(seed: number): Promise<void> {
       if (random() > 0.1) return;
       late.length = 0;
       for (const [id, version] of versions) told.set(id, version);
-      accessChanges.tell({ kind: 'any' });
+      accessChanges.notify({ kind: 'any' });
     },
   ];
   for (let step = 0; step < 200; step += 1) {

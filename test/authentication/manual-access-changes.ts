@@ -14,7 +14,7 @@ export class ManualAccessChanges implements AccessChanges {
     return () => undefined;
   }
 
-  tell(change: AccessChange): void {
+  notify(change: AccessChange): void {
     for (const told of this.#subscribers) told(change);
   }
 }

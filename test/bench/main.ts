@@ -49,7 +49,7 @@ async function load({ scenarios, connections, rounds, seconds, profileDir }: Ben
     postgres: await sharedPostgres(),
     ...(profileDir !== undefined && { profileDir }),
     signal: stopping.signal,
-    onTurn: tell,
+    onTurn: printProgress,
   });
 }
 
@@ -59,11 +59,11 @@ async function endure({ connections, soakSeconds }: BenchOptions) {
     connections: Math.max(...connections),
     postgres: await sharedPostgres(),
     signal: stopping.signal,
-    onTurn: tell,
+    onTurn: printProgress,
   });
 }
 
-function tell(text: string): void {
+function printProgress(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 

@@ -135,7 +135,7 @@ describe('coffer start', () => {
     await rm(other, { recursive: true });
     expect(second.exitCode).to.equal(1);
     expect(second.output).to.equal(
-      `coffer: COFFER_HOST and COFFER_PORT: can't listen on 127.0.0.1:${port}, the port is in use\n`,
+      `coffer: COFFER_HOST and COFFER_PORT: cannot listen on 127.0.0.1:${port}, the port is in use\n`,
     );
   });
 

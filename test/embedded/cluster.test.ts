@@ -173,7 +173,7 @@ describe('a cluster', () => {
 
   it('starts when its lock file names a process that is something else by now', () =>
     withCluster(async (dataDir, cluster) => {
-      // Ourselves: alive, and surely no postmaster. As root PostgreSQL sees through it; as an ordinary user it can't.
+      // Ourselves: alive, and surely no postmaster. As root PostgreSQL sees through it; as an ordinary user it cannot.
       await writeFile(
         join(cluster, 'postmaster.pid'),
         `${process.pid}\n${cluster}\n1\n5432\n${join(dataDir, 'socket')}\n`,

@@ -267,7 +267,7 @@ describe('the embedded PostgreSQL', () => {
       const dataDir = join(folder, 'data');
       const first = serve(dataDir);
       await first.ready();
-      // Held still, the first one can't start its postmaster again before the second one has.
+      // Held still, the first one cannot start its postmaster again before the second one has.
       first.child.kill('SIGSTOP');
       process.kill(await postmasterOf(dataDir), 'SIGKILL');
       const second = serve(dataDir);

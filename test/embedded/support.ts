@@ -86,7 +86,7 @@ export function serve(dataDir: string, account?: Account): ServingProcess {
 export async function ordinaryAccount(): Promise<Account | undefined> {
   const account = isRoot ? await chooseAccount(undefined) : undefined;
   const canRun = await runCommand('test', ['-r', servePath], { account });
-  if (!canRun.succeeded) throw new Error(`${account?.name ?? 'this user'} can't read the checkout`);
+  if (!canRun.succeeded) throw new Error(`${account?.name ?? 'this user'} cannot read the checkout`);
   return account;
 }
 

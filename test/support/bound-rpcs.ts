@@ -22,7 +22,7 @@ export interface GuardedServed {
   readonly rpc: GuardedRpc;
 }
 
-/** Every rpc that Coffer serves, but for streams. Their handlers can't be called: nothing stands behind them. */
+/** Every rpc that Coffer serves, but for streams. Their handlers cannot be called: they have no implementation. */
 export function allBoundRpcs(): readonly ServedRpc[] {
   const nothing: DialectParts = JSON.parse('{}');
   return dialects(nothing).flatMap((dialect) => dialect.rpcs.map((rpc) => ({ dialect, rpc })));

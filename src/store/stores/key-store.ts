@@ -25,7 +25,7 @@ export class SqlKeyringStore implements KeyringStore {
     return { instanceId, derivation, salt, masterFingerprint, canary, wrappedKeys, createdAt };
   }
 
-  /** Credentials can't be seen from here, but by foreign key there is none without its workspace. */
+  /** Credentials cannot be seen from here, but by foreign key there is none without its workspace. */
   async holdsData(): Promise<boolean> {
     const any = { where: {}, limit: 1 };
     const workspaces = await this.#database.find({}, WorkspaceEntity, any);

@@ -46,16 +46,16 @@ describe('KnownWorkspaces', () => {
   it('learns at once that a workspace is gone, when it is notified', async () => {
     await known.find({ id }, signal);
     exists = false;
-    accessChanges.tell({ kind: 'user', id });
+    accessChanges.notify({ kind: 'user', id });
     expect(await known.find({ id }, signal)).to.equal(id);
-    accessChanges.tell({ kind: 'workspace', id });
+    accessChanges.notify({ kind: 'workspace', id });
     expect(await known.find({ id }, signal)).to.equal(undefined);
   });
 
   it('does not remember what was asked for while something changed', async () => {
     const asking = known.find({ id }, signal);
     exists = false;
-    accessChanges.tell({ kind: 'any' });
+    accessChanges.notify({ kind: 'any' });
     await asking;
     expect(await known.find({ id }, signal)).to.equal(undefined);
   });

@@ -3,7 +3,7 @@ import { Pool } from 'pg';
 import { RandomPool } from '../../../src/encryption/random.ts';
 import { nonceBytes, openBox, loadSodium } from '../../../src/encryption/sodium.ts';
 
-/** What a vault can't do without, and nothing else: no caller, no permission, no version, no event, one key for all. */
+/** What a vault cannot do without, and nothing else: no caller, no permission, no version, no event, one key for all. */
 export interface FloorVault {
   /** Seals and inserts; answers the id. */
   create(name: string, secret: string): Promise<string>;

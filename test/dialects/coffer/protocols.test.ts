@@ -94,7 +94,7 @@ describe('coffer.v1 over its protocols', () => {
         const target = { workspaceId: 'default', credentialId: credential?.id ?? '' };
         expect((await revealer.revealSecret(target, options)).secret).to.deep.equal(kept);
         const refused = vault.createCredential({ ...request, secret: nested(200) }, options);
-        // Binary that nests too deep can't be read, which Connect and gRPC call internal.
+        // Binary that nests too deep cannot be read, which Connect and gRPC call internal.
         expect(await connectCodeOf(refused)).to.be.oneOf([Code.InvalidArgument, Code.Internal]);
       });
 

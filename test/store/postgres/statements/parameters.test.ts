@@ -16,7 +16,7 @@ import {
 import { parameterOf } from '../../../../src/store/postgres/statements/parameters.ts';
 import { openTestStores, type TestStores } from '../../fixtures.ts';
 
-// PostgreSQL can't store U+0000.
+// PostgreSQL cannot store U+0000.
 const text = string({ unit: 'grapheme', maxLength: 20 }).map((some) => some.replaceAll('\0', ''));
 const bytes = uint8Array({ maxLength: 40 }).map((some) => Buffer.from(some));
 // PostgreSQL begins in 4714 BC; JavaScript ends in the year 275760, and a day before by the clocks of some.

@@ -14,7 +14,7 @@ export interface OpenAnswer {
 export interface ConnectionEnd {
   /** Accepts no further call; those in flight finish. */
   readonly refuseCalls: (connection: Connection) => void;
-  /** Closes the connection, which has no call in flight. */
+  /** Closes the connection, which has no call in flight, or soon. */
   readonly close: () => void;
 }
 

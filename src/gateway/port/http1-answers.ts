@@ -56,7 +56,13 @@ export function trackHttp1Answers(server: Server, connections: Connections): Htt
   };
 }
 
-/** Ends a connection of HTTP/1.1 with its answer in flight, which announces the end if its headers have not been sent yet. */
+/** How long a connection that is to end waits for a request, whose answer then announces the end. */
+const lastRequestMs = 1_000;
+
+/**
+ * Ends a connection of HTTP/1.1 with the next answer whose headers have not been sent yet, which announces the end. A client may
+ * be sending a request just now, which would be lost if the connection was closed at once.
+ */
 export function endOfHttp1(socket: Socket): ConnectionEnd {
   return {
     refuseCalls({ answers }) {
@@ -64,7 +70,7 @@ export function endOfHttp1(socket: Socket): ConnectionEnd {
         if (answer instanceof ServerResponse) answer.shouldKeepAlive = false;
       }
     },
-    close: () => socket.destroySoon(),
+    close: () => void setTimeout(() => socket.destroySoon(), lastRequestMs).unref(),
   };
 }
 

@@ -2,6 +2,7 @@ import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
 import { expect } from 'chai';
 import { once } from 'node:events';
+import { Agent, get } from 'node:http';
 import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
 import { Registry } from 'prom-client';
 import { Health } from '../../../gen/health/v1/health_pb.ts';
@@ -249,6 +250,19 @@ describe('a connection without an authenticated call', () => {
     await authenticated.until('HTTP/1.1 200');
     authenticated.socket.destroy();
     expect(await closedBecause(running, 'unauthenticated')).to.be.at.least(4);
+  });
+
+  it('answers each request that was sent before it was closed, and announces the end in the last answer', async () => {
+    await using running = await startGateway(brief);
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const headers = [];
+    while (headers.at(-1) !== 'close') {
+      const request = get({ port: running.port, path: '/v1/status', agent });
+      const [response] = await once(request, 'response');
+      headers.push(response.headers.connection);
+      await once(response.resume(), 'end');
+    }
+    expect(headers.length).to.be.greaterThan(1);
   });
 
   it('is closed over TLS alike', async () => {

@@ -34,7 +34,8 @@ export class CachedAccessStore implements AccessStore {
       accessChanges,
       onLookup,
       subject: ({ apiKey }) => ({ kind: 'api_key', id: apiKey.id }),
-      extraBytes: ({ apiKey }) => bytesOf([...apiKey.providers, ...apiKey.tags, ...apiKey.credentialIds]),
+      extraBytes: ({ apiKey: { providers, tags, credentialIds, subjects } }) =>
+        bytesOf([...providers, ...tags, ...credentialIds, ...subjects]),
       isWorthKeeping: ({ apiKey, access }) => apiKey.revokedAt === null && access.user.deactivatedAt === null,
     });
     this.#sessions = new AuthenticationCache({

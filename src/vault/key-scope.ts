@@ -11,6 +11,8 @@ export interface KeyScope {
   readonly tags: readonly string[];
   /** Its id must be one of these. */
   readonly credentialIds: readonly string[];
+  /** Its subject must be one of these. */
+  readonly subjects: readonly string[];
 }
 
 /** What a scope is compared with: a credential. */
@@ -18,28 +20,30 @@ export interface ScopedRecord {
   readonly id: string;
   readonly provider: string;
   readonly tags: readonly string[];
+  readonly subject: string | null;
 }
 
 /** The scope of a key for all credentials of its workspace. */
-export const unscoped: KeyScope = { providers: [], tags: [], credentialIds: [] };
+export const unscoped: KeyScope = { providers: [], tags: [], credentialIds: [], subjects: [] };
 
 /** Whether a scope excludes any credential. */
-export function isScoped({ providers, tags, credentialIds }: KeyScope): boolean {
-  return providers.length + tags.length + credentialIds.length > 0;
+export function isScoped({ providers, tags, credentialIds, subjects }: KeyScope): boolean {
+  return providers.length + tags.length + credentialIds.length + subjects.length > 0;
 }
 
 /** The scope that the grant of an API key has, if any. */
-export function keyScopeOf({ providers, tags, credentialIds }: KeyScope): { readonly keyScope?: KeyScope } {
-  const keyScope = { providers, tags, credentialIds };
+export function keyScopeOf({ providers, tags, credentialIds, subjects }: KeyScope): { readonly keyScope?: KeyScope } {
+  const keyScope = { providers, tags, credentialIds, subjects };
   return isScoped(keyScope) ? { keyScope } : {};
 }
 
 /** Whether a record is within a scope. */
-export function isWithin({ providers, tags, credentialIds }: KeyScope, record: ScopedRecord): boolean {
+export function isWithin({ providers, tags, credentialIds, subjects }: KeyScope, record: ScopedRecord): boolean {
   return (
     (providers.length === 0 || providers.includes(record.provider)) &&
     (tags.length === 0 || record.tags.some((tag) => tags.includes(tag))) &&
-    (credentialIds.length === 0 || credentialIds.includes(record.id))
+    (credentialIds.length === 0 || credentialIds.includes(record.id)) &&
+    (subjects.length === 0 || (record.subject !== null && subjects.includes(record.subject)))
   );
 }
 
@@ -55,6 +59,7 @@ export function checkKeyScope(keyScope: KeyScope): KeyScope {
   checkTexts('providers', keyScope.providers, limits.shortTextCharacters);
   checkTexts('tags', keyScope.tags, limits.tagCharacters);
   checkTexts('credential_ids', keyScope.credentialIds, limits.shortTextCharacters);
+  checkTexts('subjects', keyScope.subjects, limits.shortTextCharacters);
   const credentialIds = keyScope.credentialIds.map((text) => {
     const id = parseId(text);
     if (id === undefined) throw invalidArgument('credential_ids', 'must be UUIDs');

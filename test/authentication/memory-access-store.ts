@@ -38,6 +38,7 @@ export function someApiKey(token: string, change: Partial<ApiKey> = {}): ApiKey 
     providers: [],
     tags: [],
     credentialIds: [],
+    subjects: [],
     expiresAt: null,
     revokedAt: null,
     createdAt: now,

@@ -227,6 +227,7 @@ export function newCredential(workspaceId: string, changes: Partial<Credential> 
     authType: 'api_key',
     category: null,
     scope: null,
+    subject: null,
     tags: [],
     labels: {},
     metadata: null,

@@ -29,6 +29,7 @@ export interface KeyOptions {
   readonly providers?: readonly string[];
   readonly tags?: readonly string[];
   readonly credentialIds?: readonly string[];
+  readonly subjects?: readonly string[];
 }
 
 /** A whole Coffer on a database of its own, serving on a port of its own. */
@@ -84,6 +85,7 @@ export async function startCoffer(options: TestCofferOptions = {}): Promise<Test
         providers: [...(keyScope.providers ?? [])],
         tags: [...(keyScope.tags ?? [])],
         credential_ids: [...(keyScope.credentialIds ?? [])],
+        subjects: [...(keyScope.subjects ?? [])],
       };
       return textOf(await native('POST', `/v1/workspaces/${workspaceId}/apiKeys`, body), 'token');
     },

@@ -40,6 +40,7 @@ const keyScopes: Readonly<Record<string, (credentialId: string) => Partial<KeyOp
   'for a provider': () => ({ providers: ['within'] }),
   'for a tag': () => ({ tags: ['within'] }),
   'for one credential': (credentialId) => ({ credentialIds: [credentialId] }),
+  'for a subject': () => ({ subjects: ['within'] }),
 };
 /** As long as that of nothing. */
 const beyondName = 'a name that lies beyond';
@@ -198,7 +199,7 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
   /** Makes a credential that all keyScopes are for; it is the only one of its name. */
   async function makeWithin(): Promise<Target> {
     const name = `within ${(madeWithin += 1)}`;
-    const credential = { name, provider: 'within', tags: ['within'] };
+    const credential = { name, provider: 'within', tags: ['within'], subject: 'within' };
     const id = textOf(await asAdmin('credentials', { credential, secret: { key: 'x' } }), 'credential', 'id');
     return { title: 'own', workspaceId: own, things: { ...absentThings, credential_id: id, name } };
   }
@@ -227,8 +228,13 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
     expect(plain.status).to.be.below(500);
     for (const [title, keyScope] of Object.entries(keyScopes)) {
       const target = await makeWithin();
-      const { providers = [], tags = [], credentialIds = [] } = keyScope(target.things['credential_id'] ?? '');
-      const key = { name: 'k', role: 'EDITOR', providers, tags, credential_ids: credentialIds };
+      const {
+        providers = [],
+        tags = [],
+        credentialIds = [],
+        subjects = [],
+      } = keyScope(target.things['credential_id'] ?? '');
+      const key = { name: 'k', role: 'EDITOR', providers, tags, credential_ids: credentialIds, subjects };
       const token = textOf(await asAdmin('apiKeys', key), 'token');
       const answer = await ask({ ...editor, token }, target);
       expect(answer.status, `${title}: ${answer.text}`).to.equal(plain.status);

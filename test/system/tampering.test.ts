@@ -50,6 +50,7 @@ async function newCredential({ coffer }: Scene, more: JsonValue = {}): Promise<s
     provider: 'openai',
     tags: ['one'],
     labels: { b: '1', aa: '2' },
+    subject: 'a subject',
     ...Object(more),
   };
   return textOf(await coffer.native('POST', credentials, { credential, secret: { key: 'k' } }), 'credential', 'id');
@@ -136,6 +137,8 @@ describe('a row that somebody else has written', () => {
     auth_type: `auth_type = 'slack'`,
     category: `category = 'c'`,
     scope: `scope = 's'`,
+    subject: `subject = 'another'`,
+    'subject to none': 'subject = null',
     tags: `tags = '{one,two}'`,
     labels: `labels = '{"aa": "2"}'`,
     metadata: `metadata = '{"a": 1}'`,

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file coffer/v1/api_key.proto.
  */
 export const file_coffer_v1_api_key: GenFile = /*@__PURE__*/
-  fileDesc("Chdjb2ZmZXIvdjEvYXBpX2tleS5wcm90bxIJY29mZmVyLnYxIqUDCgZBcGlLZXkSCgoCaWQYASABKAkSFAoMd29ya3NwYWNlX2lkGAIgASgJEgwKBG5hbWUYAyABKAkSIwoEcm9sZRgEIAEoDjIVLmNvZmZlci52MS5HcmFudC5Sb2xlEg4KBnByZWZpeBgFIAEoCRIPCgdkaWFsZWN0GAYgASgJEhYKDndpdGhvdXRfcmV2ZWFsGAcgASgIEhIKCmNyZWF0ZWRfYnkYCCABKAkSLgoKY3JlYXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcmV2b2tlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcHJvdmlkZXJzGAwgAygJEgwKBHRhZ3MYDSADKAkSFgoOY3JlZGVudGlhbF9pZHMYDiADKAkSMAoMbGFzdF91c2VkX2F0GA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcGIGcHJvdG8z", [file_coffer_v1_grant, file_google_protobuf_timestamp]);
+  fileDesc("Chdjb2ZmZXIvdjEvYXBpX2tleS5wcm90bxIJY29mZmVyLnYxIrcDCgZBcGlLZXkSCgoCaWQYASABKAkSFAoMd29ya3NwYWNlX2lkGAIgASgJEgwKBG5hbWUYAyABKAkSIwoEcm9sZRgEIAEoDjIVLmNvZmZlci52MS5HcmFudC5Sb2xlEg4KBnByZWZpeBgFIAEoCRIPCgdkaWFsZWN0GAYgASgJEhYKDndpdGhvdXRfcmV2ZWFsGAcgASgIEhIKCmNyZWF0ZWRfYnkYCCABKAkSLgoKY3JlYXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcmV2b2tlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcHJvdmlkZXJzGAwgAygJEgwKBHRhZ3MYDSADKAkSFgoOY3JlZGVudGlhbF9pZHMYDiADKAkSMAoMbGFzdF91c2VkX2F0GA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghzdWJqZWN0cxgQIAMoCWIGcHJvdG8z", [file_coffer_v1_grant, file_google_protobuf_timestamp]);
 
 /**
  * A key that authenticates a program, by its token or by a client certificate. The token is never shown again.
@@ -127,6 +127,13 @@ export type ApiKey = Message<"coffer.v1.ApiKey"> & {
    * @generated from field: google.protobuf.Timestamp last_used_at = 15;
    */
   lastUsedAt?: Timestamp | undefined;
+
+  /**
+   * Output only. The subjects to whose credentials it is limited; no limit if empty.
+   *
+   * @generated from field: repeated string subjects = 16;
+   */
+  subjects: string[];
 };
 
 /**

@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file coffer/v1/grant.proto.
  */
 export const file_coffer_v1_grant: GenFile = /*@__PURE__*/
-  fileDesc("ChVjb2ZmZXIvdjEvZ3JhbnQucHJvdG8SCWNvZmZlci52MSLzAQoFR3JhbnQSFAoMd29ya3NwYWNlX2lkGAEgASgJEhAKCHNob3J0X2lkGAIgASgJEiMKBHJvbGUYAyABKA4yFS5jb2ZmZXIudjEuR3JhbnQuUm9sZRIWCg53aXRob3V0X3JldmVhbBgEIAEoCBIRCglwcm92aWRlcnMYBSADKAkSDAoEdGFncxgGIAMoCRIWCg5jcmVkZW50aWFsX2lkcxgHIAMoCSJMCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIKCgZWSUVXRVIQARILCgdSVU5USU1FEAISCgoGRURJVE9SEAMSCQoFQURNSU4QBGIGcHJvdG8z");
+  fileDesc("ChVjb2ZmZXIvdjEvZ3JhbnQucHJvdG8SCWNvZmZlci52MSKFAgoFR3JhbnQSFAoMd29ya3NwYWNlX2lkGAEgASgJEhAKCHNob3J0X2lkGAIgASgJEiMKBHJvbGUYAyABKA4yFS5jb2ZmZXIudjEuR3JhbnQuUm9sZRIWCg53aXRob3V0X3JldmVhbBgEIAEoCBIRCglwcm92aWRlcnMYBSADKAkSDAoEdGFncxgGIAMoCRIWCg5jcmVkZW50aWFsX2lkcxgHIAMoCRIQCghzdWJqZWN0cxgIIAMoCSJMCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIKCgZWSUVXRVIQARILCgdSVU5USU1FEAISCgoGRURJVE9SEAMSCQoFQURNSU4QBGIGcHJvdG8z");
 
 /**
  * The permissions in one workspace.
@@ -66,6 +66,13 @@ export type Grant = Message<"coffer.v1.Grant"> & {
    * @generated from field: repeated string credential_ids = 7;
    */
   credentialIds: string[];
+
+  /**
+   * Output only. The subjects to whose credentials it is limited; no limit if empty.
+   *
+   * @generated from field: repeated string subjects = 8;
+   */
+  subjects: string[];
 };
 
 /**

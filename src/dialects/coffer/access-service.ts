@@ -88,6 +88,7 @@ function apiKeyFromRequest(request: CreateApiKeyRequest): ApiKeyDraft {
     providers: request.providers,
     tags: request.tags,
     credentialIds: request.credentialIds,
+    subjects: request.subjects,
     dialect: request.dialect === '' ? null : request.dialect,
     expiresAt: expiryOf(request.expiresAt),
     certificateSan: request.certificateSan === '' ? null : request.certificateSan,

@@ -34,6 +34,7 @@ const settable: Readonly<Record<string, (message: CredentialMessage) => Credenti
   auth_type: ({ authType }) => ({ authType: authType ?? unspecified }),
   category: ({ category }) => ({ category: textOrNull(category) }),
   scope: ({ scope }) => ({ scope: textOrNull(scope) }),
+  subject: ({ subject }) => ({ subject: textOrNull(subject) }),
   tags: ({ tags }) => ({ tags }),
   labels: ({ labels }) => ({ labels }),
   metadata: ({ metadata }) => ({ metadata: metadata ?? null }),
@@ -90,6 +91,7 @@ export function credentialToMessage(credential: Credential, now: Date): Credenti
     authType: credential.authType,
     category: credential.category ?? '',
     scope: credential.scope ?? '',
+    subject: credential.subject ?? '',
     tags: [...credential.tags],
     labels: { ...credential.labels },
     metadata: credential.metadata ? toStruct(credential.metadata) : undefined,
@@ -176,8 +178,13 @@ export function expiryOf(timestamp: Timestamp | undefined): Date | null {
   return timestamp === undefined ? null : fromTimestamp('expires_at', timestamp);
 }
 
-function keyScopeToMessage({ providers, tags, credentialIds }: KeyScope) {
-  return { providers: [...providers], tags: [...tags], credentialIds: [...credentialIds] };
+function keyScopeToMessage({ providers, tags, credentialIds, subjects }: KeyScope) {
+  return {
+    providers: [...providers],
+    tags: [...tags],
+    credentialIds: [...credentialIds],
+    subjects: [...subjects],
+  };
 }
 
 function grantToMessage({

@@ -90,11 +90,12 @@ function conditionsOfFilter(filter: CredentialFilter): Condition[] {
 /** As `isVisible` of the vault has it. */
 function conditionsOfKeyScope({ keyScope }: CredentialFilter): Condition[] {
   if (!keyScope) return [];
-  const { providers, tags, credentialIds } = keyScope;
+  const { providers, tags, credentialIds, subjects } = keyScope;
   return [
     ...(providers.length > 0 ? [{ text: 'c.provider = any (?::text[])', values: [providers] }] : []),
     ...(tags.length > 0 ? [{ text: 'c.tags && ?::text[]', values: [tags] }] : []),
     ...(credentialIds.length > 0 ? [{ text: 'c.id = any (?::uuid[])', values: [credentialIds] }] : []),
+    ...(subjects.length > 0 ? [{ text: 'c.subject = any (?::text[])', values: [subjects] }] : []),
   ];
 }
 

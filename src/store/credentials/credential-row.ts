@@ -81,6 +81,7 @@ export function credentialOf(row: CredentialRow): Credential {
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
     deletedAt: row.deletedAt ?? null,
+    subject: row.subject ?? null,
   };
 }
 

@@ -65,6 +65,7 @@ export const credentialColumns = {
   // Uses are counted by separate statements.
   lastUsedAt: { property: p.datetime(3).nullable(), type: 'timestamptz', isChangeable: false, signed: 'no' },
   useCount: { property: p.bigint('number'), type: 'bigint', isChangeable: false, signed: 'no' },
+  subject: { property: p.text().nullable(), type: 'text', isChangeable: true, signed: 'by name' },
 } as const satisfies Record<string, ColumnRule>;
 
 type Properties<Columns extends Record<string, ColumnRule>> = {
@@ -92,6 +93,11 @@ export const CredentialEntity = defineEntity({
   indexes: [
     { name: 'credential_list_index', properties: ['workspaceId', 'createdAt', 'id'] },
     { name: 'credential_name_index', properties: ['workspaceId', 'name', 'id'] },
+    {
+      name: 'credential_subject_index',
+      properties: ['workspaceId', 'subject', 'provider'],
+      where: 'subject is not null',
+    },
   ],
   checks: [
     { name: 'credential_current_version_check', expression: 'current_version >= 1' },

@@ -86,6 +86,7 @@ export const ApiKeyEntity = defineEntity({
     providers: textArrayColumn().defaultRaw(`'{}'`),
     tags: textArrayColumn().defaultRaw(`'{}'`),
     credentialIds: textArrayColumn().defaultRaw(`'{}'`),
+    subjects: textArrayColumn().defaultRaw(`'{}'`),
     expiresAt: p.datetime(3).nullable(),
     revokedAt: p.datetime(3).nullable(),
     createdAt: p.datetime(3),

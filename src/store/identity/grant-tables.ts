@@ -65,6 +65,8 @@ export const apiKeyGrants: GrantTable<Read<ApiKey>> = {
     instant(apiKey.expiresAt),
     instant(apiKey.revokedAt),
     instant(apiKey.createdAt),
+    // By name, and only where there are any, so that keys of earlier releases keep their MACs.
+    ...(apiKey.subjects.length > 0 ? [JSON.stringify({ subjects: apiKey.subjects })] : []),
   ],
   id: (apiKey) => apiKey.id,
 };

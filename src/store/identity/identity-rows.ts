@@ -51,6 +51,7 @@ export const apiKeyProperties = [
   'providers',
   'tags',
   'credentialIds',
+  'subjects',
   'expiresAt',
   'revokedAt',
   'createdAt',
@@ -72,8 +73,8 @@ export function membershipOf({ workspaceId, userId, role, mayReveal }: Membershi
 /** The API key in a row. */
 export function apiKeyOf(row: Omit<ApiKeyRow, 'mac'>): ApiKey {
   const { id, workspaceId, userId, name, hash, prefix, role = null, mayReveal, dialect = null } = row;
-  const { providers, tags, credentialIds, expiresAt = null, revokedAt = null, createdAt } = row;
-  const scope = { providers, tags, credentialIds };
+  const { providers, tags, credentialIds, subjects, expiresAt = null, revokedAt = null, createdAt } = row;
+  const scope = { providers, tags, credentialIds, subjects };
   const lifetime = { expiresAt, revokedAt, createdAt };
   return { id, workspaceId, userId, name, hash, prefix, role, mayReveal, dialect, ...scope, ...lifetime };
 }

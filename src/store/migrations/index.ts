@@ -11,6 +11,7 @@ import { MembersMigration } from './members.ts';
 import { NarrowedKeysMigration } from './narrowed-keys.ts';
 import { SettledPlansMigration } from './settled-plans.ts';
 import { SignedNamesMigration } from './signed-names.ts';
+import { SubjectsMigration } from './subjects.ts';
 import { UsedKeysMigration } from './used-keys.ts';
 import { UsersMigration } from './users.ts';
 import { VouchedMembershipsMigration } from './vouched-memberships.ts';
@@ -33,4 +34,5 @@ export const migrations = [
   { name: '014-vouched-memberships', class: VouchedMembershipsMigration },
   { name: '015-signed-names', class: SignedNamesMigration },
   { name: '016-lost-events', class: LostEventsMigration },
+  { name: '018-subjects', class: SubjectsMigration },
 ];

@@ -23,7 +23,7 @@ export const formerUserGrants: GrantTable<FormerUser> = {
 
 type FormerApiKey = Pick<
   ApiKey,
-  'id' | 'workspaceId' | 'userId' | 'hash' | 'mayReveal' | 'providers' | 'tags' | 'credentialIds'
+  'id' | 'workspaceId' | 'userId' | 'hash' | 'mayReveal' | 'providers' | 'tags' | 'credentialIds' | 'subjects'
 > & {
   readonly role?: ApiKey['role'] | undefined;
   readonly dialect?: string | null | undefined;
@@ -45,7 +45,9 @@ export const formerApiKeyGrants: GrantTable<FormerApiKey> = {
     apiKey.dialect ?? null,
     instant(apiKey.expiresAt),
     instant(apiKey.revokedAt),
+    // Such a row has no subjects: one that has does not match its MAC.
     ...(isScoped(apiKey) ? [JSON.stringify([apiKey.providers, apiKey.tags, apiKey.credentialIds])] : []),
+    ...(apiKey.subjects.length > 0 ? [JSON.stringify(apiKey.subjects)] : []),
   ],
   id: (apiKey) => apiKey.id,
 };

@@ -14,6 +14,7 @@ export interface CredentialDraft {
   readonly authType: string;
   readonly category: string | null;
   readonly scope: string | null;
+  readonly subject: string | null;
   readonly tags: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly metadata: JsonObject | null;
@@ -28,6 +29,7 @@ export const draftDefaults = {
   description: null,
   category: null,
   scope: null,
+  subject: null,
   tags: [],
   labels: {},
   metadata: null,
@@ -47,6 +49,7 @@ export function checkDraft(draft: CredentialDraft): void {
   checkOptionalText('description', draft.description, limits.descriptionCharacters);
   checkOptionalText('category', draft.category, limits.shortTextCharacters);
   checkOptionalText('scope', draft.scope, limits.shortTextCharacters);
+  checkOptionalText('subject', draft.subject, limits.shortTextCharacters);
   checkTags(draft.tags);
   checkLabels(draft.labels);
   checkMetadata(draft.metadata);

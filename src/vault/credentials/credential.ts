@@ -15,6 +15,8 @@ export interface Credential {
   readonly authType: string;
   readonly category: string | null;
   readonly scope: string | null;
+  /** The end user or customer of the calling platform on whose behalf it is kept. Personal data: only in rows and answers. */
+  readonly subject: string | null;
   readonly tags: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly metadata: JsonObject | null;

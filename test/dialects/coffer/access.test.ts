@@ -34,6 +34,7 @@ describe('coffer.v1.AccessService over REST', () => {
       providers: [],
       tags: [],
       credential_ids: [],
+      subjects: [],
       created_at: '2024-01-01T00:00:00Z',
     });
     const list = await call({ path: `${apiKeys}?page_size=1000` });
@@ -64,6 +65,7 @@ describe('coffer.v1.AccessService over REST', () => {
       providers: [],
       tags: [],
       credential_ids: [],
+      subjects: [],
     });
     expect(body['user_short_id']).to.match(/^USR-[0-9A-F]{16}$/);
   });

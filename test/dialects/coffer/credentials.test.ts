@@ -31,6 +31,7 @@ describe('coffer.v1.CredentialService over REST', () => {
       auth_type: 'api_key',
       category: 'llm',
       scope: 'workspace',
+      subject: 'customer-17',
       tags: ['prod', 'eu'],
       labels: { env: 'prod' },
       metadata: { owner: { team: ['a', null, 1.5, true] } },
@@ -105,6 +106,14 @@ describe('coffer.v1.CredentialService over REST', () => {
     'no name': { body: { credential: {}, secret: { t: 't' } }, field: 'name' },
     'an empty name': { body: { credential: { name: '' }, secret: { t: 't' } }, field: 'name' },
     'a name of 256 characters': { body: { credential: { name: 'n'.repeat(256) }, secret: { t: 't' } }, field: 'name' },
+    'a subject of 256 characters': {
+      body: { credential: { name: 'n', subject: 's'.repeat(256) }, secret: { t: 't' } },
+      field: 'subject',
+    },
+    'U+0000 in the subject': {
+      body: { credential: { name: 'n', subject: 'a\0' }, secret: { t: 't' } },
+      field: 'subject',
+    },
     'a name that is a number': { body: { credential: { name: 7 }, secret: { t: 't' } }, field: 'name' },
     'no credential': { body: { secret: { t: 't' } }, field: 'credential' },
     'no secret': { body: { credential: { name: 'n' } }, field: 'secret' },

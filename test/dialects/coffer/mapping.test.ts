@@ -53,6 +53,7 @@ describe('credentialToMessage', () => {
       created_by: '018cc251-f400-7000-8000-000000000001',
       created_at: '2024-01-01T00:00:00Z',
       updated_at: '2024-01-01T00:00:01Z',
+      subject: 'customer-17',
     });
     const names = CredentialSchema.fields.map(({ name }) => name);
     expect(shown({ deletedAt: now })).to.have.all.keys(names);
@@ -69,8 +70,8 @@ describe('credentialToMessage', () => {
 
   it('shows texts that are not set as empty, and leaves out times and metadata that are not', () => {
     const unset = { description: null, category: null, scope: null, metadata: null, expiresAt: null, lastUsedAt: null };
-    const message = shown(unset);
-    expect(message).to.include({ description: '', category: '', scope: '' });
+    const message = shown({ ...unset, subject: null });
+    expect(message).to.include({ description: '', category: '', scope: '', subject: '' });
     expect(message).not.to.have.any.keys('metadata', 'expires_at', 'last_used_at', 'deleted_at');
   });
 
@@ -88,7 +89,7 @@ describe('credentialToMessage', () => {
 
 describe('draftFromMessage', () => {
   it('reads what was sent', () => {
-    const { name, description, provider, authType, category, scope, tags, labels, metadata, expiresAt } =
+    const { name, description, provider, authType, category, scope, subject, tags, labels, metadata, expiresAt } =
       someCredential();
     const message = sent(credentialToMessage(someCredential(), now));
     expect(draftFromMessage(message)).to.deep.equal({
@@ -98,6 +99,7 @@ describe('draftFromMessage', () => {
       authType,
       category,
       scope,
+      subject,
       tags,
       labels,
       metadata,
@@ -142,11 +144,12 @@ describe('changeFromMessage', () => {
   });
 
   it('clears what the mask names and was not sent', () => {
-    const paths = ['description', 'category', 'scope', 'tags', 'labels', 'metadata', 'expires_at'];
+    const paths = ['description', 'category', 'scope', 'subject', 'tags', 'labels', 'metadata', 'expires_at'];
     expect(changeFromMessage(sent({}), paths)).to.deep.equal({
       description: null,
       category: null,
       scope: null,
+      subject: null,
       tags: [],
       labels: {},
       metadata: null,
@@ -210,6 +213,7 @@ describe('apiKeyToMessage', () => {
       providers: ['openai'],
       tags: ['prod'],
       credential_ids: ['018cc251-f400-7000-8000-00000000000c'],
+      subjects: ['customer-17'],
       created_by: '018cc251-f400-7000-8000-000000000001',
       created_at: '2024-01-01T00:00:00Z',
       expires_at: '2025-01-01T00:00:00Z',
@@ -230,7 +234,7 @@ describe('apiKeyToMessage', () => {
 
 describe('callerToMessage', () => {
   it('describes the caller and their permissions', () => {
-    const keyScope = { providers: ['openai'], tags: [], credentialIds: [] };
+    const keyScope = { providers: ['openai'], tags: [], credentialIds: [], subjects: ['customer-17'] };
     const grant = { role: 'RUNTIME', mayReveal: false, keyScope } as const;
     const grants = [{ workspaceId: '018cc251-f400-7000-8abc-00000000000b', ...grant }];
     const message = create(WhoAmIResponseSchema, callerToMessage(someCaller({ grants })));
@@ -252,6 +256,7 @@ describe('callerToMessage', () => {
           providers: ['openai'],
           tags: [],
           credential_ids: [],
+          subjects: ['customer-17'],
         },
       ],
     });

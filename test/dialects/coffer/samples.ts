@@ -28,6 +28,7 @@ export function someCredential(change: Partial<Credential> = {}): Credential {
     createdAt: new Date('2024-01-01T00:00:00.000Z'),
     updatedAt: new Date('2024-01-01T00:00:01.000Z'),
     deletedAt: null,
+    subject: 'customer-17',
     ...change,
   };
 }
@@ -47,6 +48,7 @@ export function someApiKey(change: Partial<UsedApiKey> = {}): UsedApiKey {
     providers: ['openai'],
     tags: ['prod'],
     credentialIds: ['018cc251-f400-7000-8000-00000000000c'],
+    subjects: ['customer-17'],
     expiresAt: new Date('2025-01-01T00:00:00.000Z'),
     revokedAt: new Date('2024-06-01T00:00:00.000Z'),
     lastUsedAt: new Date('2024-05-01T00:00:00.000Z'),

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { Client } from 'pg';
 import { startCoffer, type TestCoffer } from '../../support/coffer.ts';
+import { until } from '../../store/fixtures.ts';
 import { restClient } from '../call-rest.ts';
 import { createCredential, nativeClient, type NativeClient } from './native-client.ts';
 
@@ -23,7 +24,7 @@ describe('API keys that are limited to some credentials, over REST', () => {
   const issue = (body: object) => call({ method: 'POST', path: apiKeys, body: { name: 'n', role: 'EDITOR', ...body } });
 
   it('show what they are for, to their admins and to their holders', async () => {
-    const keyScope = { providers: ['openai'], tags: ['prod', 'test'], credential_ids: [within] };
+    const keyScope = { providers: ['openai'], tags: ['prod', 'test'], credential_ids: [within], subjects: ['alice'] };
     const { body } = await issue({ ...keyScope, credential_ids: [within.toUpperCase()] });
     expect(body.api_key).to.deep.include(keyScope);
     const me = await call({ path: '/v1/whoami', token: String(body['token']) });
@@ -74,6 +75,11 @@ describe('API keys that are limited to some credentials, over REST', () => {
     'a tag of 64 characters': { tags: ['t'.repeat(64)] },
     'U+0000 in a tag': { tags: ['a\0'] },
     '101 providers': { providers: Array.from({ length: 101 }, (_, index) => `p${index}`) },
+    'an empty subject': { subjects: [''] },
+    'a subject of 256 characters': { subjects: ['s'.repeat(256)] },
+    'U+0000 in a subject': { subjects: ['a\0'] },
+    '101 subjects': { subjects: Array.from({ length: 101 }, (_, index) => `s${index}`) },
+    'the role of ADMIN and subjects': { role: 'ADMIN', subjects: ['alice'] },
     'the role of ADMIN': { role: 'ADMIN', providers: ['openai'] },
   })) {
     it(`are not issued with ${title}`, async () => {
@@ -87,15 +93,23 @@ describe('API keys that are limited to some credentials, over REST', () => {
     const wide = String((await issue({})).body['token']);
     const session = new Client(coffer.database.connection);
     await session.connect();
+    const ofSubject = String((await issue({ subjects: ['alice'] })).body['token']);
+    const another = String((await issue({ subjects: ['bob'] })).body['token']);
     const widen = `update api_key set providers = '{}' where providers = '{openai}'`;
     const narrowAll = `update api_key set tags = '{prod}' where role is not null and tags = '{}'`;
+    const dropSubjects = `update api_key set subjects = '{}' where subjects = '{alice}'`;
+    const swapSubjects = `update api_key set subjects = '{carol}' where subjects = '{bob}'`;
     for (const [statement, token] of [
+      [dropSubjects, ofSubject],
+      [swapSubjects, another],
       [widen, scopedToken],
       [narrowAll, wide],
     ] as const) {
-      expect((await call({ path: '/v1/whoami', token })).status).to.equal(200);
+      const statusNow = async () => (await call({ path: '/v1/whoami', token })).status;
+      expect(await statusNow()).to.equal(200);
       await session.query(statement);
-      expect((await call({ path: '/v1/whoami', token })).status).to.equal(401);
+      // Within a second, as its notification arrives.
+      await until(async () => (await statusNow()) === 401);
     }
     await session.end();
   });

@@ -19,6 +19,8 @@ describe('what a MAC is computed over', () => {
     expect(formerApiKeyGrants.fields(apiKey)).to.deep.equal(keysFields);
     const limited = formerApiKeyGrants.fields({ ...apiKey, tags: ['a'] });
     expect(limited).to.deep.equal([...keysFields, '[[],["a"],[]]']);
+    const ofSubjects = formerApiKeyGrants.fields({ ...apiKey, tags: ['a'], subjects: ['s'] });
+    expect(ofSubjects, 'subjects that were added to such a row').not.to.deep.equal(limited);
   });
 
   it('is a fixed list of a user, with the name', () => {
@@ -34,6 +36,11 @@ describe('what a MAC is computed over', () => {
     expect([apiKeyGrants.label, ...apiKeyGrants.fields(apiKey)]).to.deep.equal(['api_key/2', ...fields]);
     const limited = apiKeyGrants.fields({ ...apiKey, providers: ['a","b'], credentialIds: ['c'] });
     expect(limited).to.deep.equal(fields.with(9, '["a\\",\\"b"]').with(11, '["c"]'));
+  });
+
+  it('has the subjects of an API key by name, and only where there are any', () => {
+    const fields = apiKeyGrants.fields({ ...apiKey, subjects: ['a', 'b'] });
+    expect(fields).to.deep.equal([...apiKeyGrants.fields(apiKey), '{"subjects":["a","b"]}']);
   });
 
   it('is a fixed list of a workspace and of a version', () => {

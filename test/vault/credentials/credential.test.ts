@@ -15,6 +15,7 @@ const credential: Credential = {
   authType: 'api_key',
   category: null,
   scope: null,
+  subject: null,
   tags: [],
   labels: {},
   metadata: null,

@@ -52,8 +52,12 @@ describe('a key that is limited to some credentials', () => {
       'another',
     ]);
     expect(await namesFor(scoped({ providers: ['openai'], credentialIds: [beyond.id] }))).to.deep.equal([]);
+    await create({ name: 'of alice', provider: 'slack', subject: 'alice' });
+    expect(await namesFor(scoped({ subjects: ['alice', 'bob'] }))).to.deep.equal(['of alice']);
+    expect(await namesFor(scoped({ subjects: ['Alice'] }))).to.deep.equal([]);
+    expect(await namesFor(scoped({ subjects: ['alice'], providers: ['openai'] }))).to.deep.equal([]);
     expect(await namesFor(scoped({ tags: [`x'}","test`] }))).to.deep.equal([]);
-    expect(await namesFor(real.call)).to.have.length(3);
+    expect(await namesFor(real.call)).to.have.length(4);
   });
 
   it('finds others as little as absent ones, whatever it asks for', async () => {
@@ -93,6 +97,14 @@ describe('a key that is limited to some credentials', () => {
     expect((await create({ provider: 'openai' }, call)).provider).to.equal('openai');
     expect(await vaultCodeOf(create({ tags: [] }, scoped({ tags: ['prod'] })))).to.equal('permission_denied');
     expect(await vaultCodeOf(create({}, scoped({ credentialIds: [within.id] })))).to.equal('permission_denied');
+    const ofAlice = scoped({ subjects: ['alice'] });
+    for (const subject of [null, 'bob']) {
+      expect(await vaultCodeOf(create({ subject }, ofAlice)), String(subject)).to.equal('permission_denied');
+    }
+    const { id } = await create({ subject: 'alice' }, ofAlice);
+    expect(await vaultCodeOf(real.vault.updateCredential(ofAlice, id, { subject: null }))).to.equal(
+      'permission_denied',
+    );
   });
 
   it('moves none out of its scope', async () => {

@@ -19,6 +19,7 @@ import { traceFetch } from '../tracing/traced-calls.ts';
 import { AuditTrail } from '../vault/audit/audit-trail.ts';
 import { ApiKeyDirectory } from '../vault/identity/api-keys.ts';
 import { CredentialWatch } from '../vault/credentials/credential-watch.ts';
+import { PreviewVault } from '../vault/credentials/preview-vault.ts';
 import { CredentialVault } from '../vault/credentials/credential-vault.ts';
 import type { AccessDenialRecorder } from '../vault/audit/access-denial-recorder.ts';
 import type { UsageRecorder } from '../vault/usage/usage-recorder.ts';
@@ -115,16 +116,10 @@ async function buildAuthenticator({
 function buildVault({ clock, config, instance, usage }: ServerParts) {
   const { ids, ciphers, stores, tokens } = instance;
   const { secretBytesMax } = config;
+  const parts = { store: stores.credentials, ciphers, usage, clock, ids, secretBytesMax, providerAfter };
   return {
-    vault: new CredentialVault({
-      store: stores.credentials,
-      ciphers,
-      usage,
-      clock,
-      ids,
-      secretBytesMax,
-      providerAfter,
-    }),
+    vault: new CredentialVault(parts),
+    previews: new PreviewVault(parts),
     workspaces: new WorkspaceDirectory({ store: stores.workspaces, ciphers, clock, ids }),
     members: new MemberDirectory({ store: stores.members, clock, ids }),
     watch: new CredentialWatch({ store: stores.credentials, changes: stores.changes, clock, wait }),

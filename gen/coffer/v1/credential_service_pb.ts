@@ -16,7 +16,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file coffer/v1/credential_service.proto.
  */
 export const file_coffer_v1_credential_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJjb2ZmZXIvdjEvY3JlZGVudGlhbF9zZXJ2aWNlLnByb3RvEgljb2ZmZXIudjEingEKF0NyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEjEKCmNyZWRlbnRpYWwYAiABKAsyFS5jb2ZmZXIudjEuQ3JlZGVudGlhbEIGukgDyAEBEjIKBnNlY3JldBgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RCCYABAbpIA8gBASJFChhDcmVhdGVDcmVkZW50aWFsUmVzcG9uc2USKQoKY3JlZGVudGlhbBgBIAEoCzIVLmNvZmZlci52MS5DcmVkZW50aWFsIlMKFEdldENyZWRlbnRpYWxSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEh0KDWNyZWRlbnRpYWxfaWQYAiABKAlCBrpIA8gBASJCChVHZXRDcmVkZW50aWFsUmVzcG9uc2USKQoKY3JlZGVudGlhbBgBIAEoCzIVLmNvZmZlci52MS5DcmVkZW50aWFsImYKFkxpc3RDcmVkZW50aWFsc1JlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESGgoJcGFnZV9zaXplGAIgASgFQge6SAQaAigAEhIKCnBhZ2VfdG9rZW4YAyABKAkiXgoXTGlzdENyZWRlbnRpYWxzUmVzcG9uc2USKgoLY3JlZGVudGlhbHMYASADKAsyFS5jb2ZmZXIudjEuQ3JlZGVudGlhbBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki0gEKF1VwZGF0ZUNyZWRlbnRpYWxSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEh0KDWNyZWRlbnRpYWxfaWQYAiABKAlCBrpIA8gBARIxCgpjcmVkZW50aWFsGAMgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWxCBrpIA8gBARIvCgt1cGRhdGVfbWFzaxgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2sSFgoEZXRhZxgFIAEoCUIIukgFcgMYgEAiRQoYVXBkYXRlQ3JlZGVudGlhbFJlc3BvbnNlEikKCmNyZWRlbnRpYWwYASABKAsyFS5jb2ZmZXIudjEuQ3JlZGVudGlhbCJuChdEZWxldGVDcmVkZW50aWFsUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIdCg1jcmVkZW50aWFsX2lkGAIgASgJQga6SAPIAQESFgoEZXRhZxgDIAEoCUIIukgFcgMYgEAiRQoYRGVsZXRlQ3JlZGVudGlhbFJlc3BvbnNlEikKCmNyZWRlbnRpYWwYASABKAsyFS5jb2ZmZXIudjEuQ3JlZGVudGlhbCJYChlBY3RpdmF0ZUNyZWRlbnRpYWxSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEh0KDWNyZWRlbnRpYWxfaWQYAiABKAlCBrpIA8gBASJHChpBY3RpdmF0ZUNyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwiWgobRGVhY3RpdmF0ZUNyZWRlbnRpYWxSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEh0KDWNyZWRlbnRpYWxfaWQYAiABKAlCBrpIA8gBASJJChxEZWFjdGl2YXRlQ3JlZGVudGlhbFJlc3BvbnNlEikKCmNyZWRlbnRpYWwYASABKAsyFS5jb2ZmZXIudjEuQ3JlZGVudGlhbDKPCQoRQ3JlZGVudGlhbFNlcnZpY2USkQEKEENyZWF0ZUNyZWRlbnRpYWwSIi5jb2ZmZXIudjEuQ3JlYXRlQ3JlZGVudGlhbFJlcXVlc3QaIy5jb2ZmZXIudjEuQ3JlYXRlQ3JlZGVudGlhbFJlc3BvbnNlIjSC0+STAi46ASoiKS92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2NyZWRlbnRpYWxzEpgBCg1HZXRDcmVkZW50aWFsEh8uY29mZmVyLnYxLkdldENyZWRlbnRpYWxSZXF1ZXN0GiAuY29mZmVyLnYxLkdldENyZWRlbnRpYWxSZXNwb25zZSJEkAIBgtPkkwI7EjkvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscy97Y3JlZGVudGlhbF9pZH0SjgEKD0xpc3RDcmVkZW50aWFscxIhLmNvZmZlci52MS5MaXN0Q3JlZGVudGlhbHNSZXF1ZXN0GiIuY29mZmVyLnYxLkxpc3RDcmVkZW50aWFsc1Jlc3BvbnNlIjSQAgGC0+STAisSKS92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2NyZWRlbnRpYWxzEqoBChBVcGRhdGVDcmVkZW50aWFsEiIuY29mZmVyLnYxLlVwZGF0ZUNyZWRlbnRpYWxSZXF1ZXN0GiMuY29mZmVyLnYxLlVwZGF0ZUNyZWRlbnRpYWxSZXNwb25zZSJNgtPkkwJHOgpjcmVkZW50aWFsMjkvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscy97Y3JlZGVudGlhbF9pZH0SngEKEERlbGV0ZUNyZWRlbnRpYWwSIi5jb2ZmZXIudjEuRGVsZXRlQ3JlZGVudGlhbFJlcXVlc3QaIy5jb2ZmZXIudjEuRGVsZXRlQ3JlZGVudGlhbFJlc3BvbnNlIkGC0+STAjsqOS92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2NyZWRlbnRpYWxzL3tjcmVkZW50aWFsX2lkfRKwAQoSQWN0aXZhdGVDcmVkZW50aWFsEiQuY29mZmVyLnYxLkFjdGl2YXRlQ3JlZGVudGlhbFJlcXVlc3QaJS5jb2ZmZXIudjEuQWN0aXZhdGVDcmVkZW50aWFsUmVzcG9uc2UiTYLT5JMCRzoBKiJCL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9OmFjdGl2YXRlErgBChREZWFjdGl2YXRlQ3JlZGVudGlhbBImLmNvZmZlci52MS5EZWFjdGl2YXRlQ3JlZGVudGlhbFJlcXVlc3QaJy5jb2ZmZXIudjEuRGVhY3RpdmF0ZUNyZWRlbnRpYWxSZXNwb25zZSJPgtPkkwJJOgEqIkQvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscy97Y3JlZGVudGlhbF9pZH06ZGVhY3RpdmF0ZWIGcHJvdG8z", [file_buf_validate_validate, file_coffer_v1_credential, file_google_api_annotations, file_google_protobuf_field_mask, file_google_protobuf_struct]);
+  fileDesc("CiJjb2ZmZXIvdjEvY3JlZGVudGlhbF9zZXJ2aWNlLnByb3RvEgljb2ZmZXIudjEitQEKF0NyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEjEKCmNyZWRlbnRpYWwYAiABKAsyFS5jb2ZmZXIudjEuQ3JlZGVudGlhbEIGukgDyAEBEjIKBnNlY3JldBgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RCCYABAbpIA8gBARIVCg12YWxpZGF0ZV9vbmx5GAUgASgIIkUKGENyZWF0ZUNyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwiUwoUR2V0Q3JlZGVudGlhbFJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHQoNY3JlZGVudGlhbF9pZBgCIAEoCUIGukgDyAEBIkIKFUdldENyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwiZgoWTGlzdENyZWRlbnRpYWxzUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIaCglwYWdlX3NpemUYAiABKAVCB7pIBBoCKAASEgoKcGFnZV90b2tlbhgDIAEoCSJeChdMaXN0Q3JlZGVudGlhbHNSZXNwb25zZRIqCgtjcmVkZW50aWFscxgBIAMoCzIVLmNvZmZlci52MS5DcmVkZW50aWFsEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLpAQoXVXBkYXRlQ3JlZGVudGlhbFJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHQoNY3JlZGVudGlhbF9pZBgCIAEoCUIGukgDyAEBEjEKCmNyZWRlbnRpYWwYAyABKAsyFS5jb2ZmZXIudjEuQ3JlZGVudGlhbEIGukgDyAEBEi8KC3VwZGF0ZV9tYXNrGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxIWCgRldGFnGAUgASgJQgi6SAVyAxiAQBIVCg12YWxpZGF0ZV9vbmx5GAcgASgIIkUKGFVwZGF0ZUNyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwibgoXRGVsZXRlQ3JlZGVudGlhbFJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHQoNY3JlZGVudGlhbF9pZBgCIAEoCUIGukgDyAEBEhYKBGV0YWcYAyABKAlCCLpIBXIDGIBAIkUKGERlbGV0ZUNyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwicAoZQWN0aXZhdGVDcmVkZW50aWFsUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIdCg1jcmVkZW50aWFsX2lkGAIgASgJQga6SAPIAQESFgoEZXRhZxgDIAEoCUIIukgFcgMYgEAiRwoaQWN0aXZhdGVDcmVkZW50aWFsUmVzcG9uc2USKQoKY3JlZGVudGlhbBgBIAEoCzIVLmNvZmZlci52MS5DcmVkZW50aWFsInIKG0RlYWN0aXZhdGVDcmVkZW50aWFsUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIdCg1jcmVkZW50aWFsX2lkGAIgASgJQga6SAPIAQESFgoEZXRhZxgDIAEoCUIIukgFcgMYgEAiSQocRGVhY3RpdmF0ZUNyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwyjwkKEUNyZWRlbnRpYWxTZXJ2aWNlEpEBChBDcmVhdGVDcmVkZW50aWFsEiIuY29mZmVyLnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0GiMuY29mZmVyLnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXNwb25zZSI0gtPkkwIuOgEqIikvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscxKYAQoNR2V0Q3JlZGVudGlhbBIfLmNvZmZlci52MS5HZXRDcmVkZW50aWFsUmVxdWVzdBogLmNvZmZlci52MS5HZXRDcmVkZW50aWFsUmVzcG9uc2UiRJACAYLT5JMCOxI5L3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9Eo4BCg9MaXN0Q3JlZGVudGlhbHMSIS5jb2ZmZXIudjEuTGlzdENyZWRlbnRpYWxzUmVxdWVzdBoiLmNvZmZlci52MS5MaXN0Q3JlZGVudGlhbHNSZXNwb25zZSI0kAIBgtPkkwIrEikvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscxKqAQoQVXBkYXRlQ3JlZGVudGlhbBIiLmNvZmZlci52MS5VcGRhdGVDcmVkZW50aWFsUmVxdWVzdBojLmNvZmZlci52MS5VcGRhdGVDcmVkZW50aWFsUmVzcG9uc2UiTYLT5JMCRzoKY3JlZGVudGlhbDI5L3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9Ep4BChBEZWxldGVDcmVkZW50aWFsEiIuY29mZmVyLnYxLkRlbGV0ZUNyZWRlbnRpYWxSZXF1ZXN0GiMuY29mZmVyLnYxLkRlbGV0ZUNyZWRlbnRpYWxSZXNwb25zZSJBgtPkkwI7KjkvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscy97Y3JlZGVudGlhbF9pZH0SsAEKEkFjdGl2YXRlQ3JlZGVudGlhbBIkLmNvZmZlci52MS5BY3RpdmF0ZUNyZWRlbnRpYWxSZXF1ZXN0GiUuY29mZmVyLnYxLkFjdGl2YXRlQ3JlZGVudGlhbFJlc3BvbnNlIk2C0+STAkc6ASoiQi92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2NyZWRlbnRpYWxzL3tjcmVkZW50aWFsX2lkfTphY3RpdmF0ZRK4AQoURGVhY3RpdmF0ZUNyZWRlbnRpYWwSJi5jb2ZmZXIudjEuRGVhY3RpdmF0ZUNyZWRlbnRpYWxSZXF1ZXN0GicuY29mZmVyLnYxLkRlYWN0aXZhdGVDcmVkZW50aWFsUmVzcG9uc2UiT4LT5JMCSToBKiJEL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9OmRlYWN0aXZhdGViBnByb3RvMw", [file_buf_validate_validate, file_coffer_v1_credential, file_google_api_annotations, file_google_protobuf_field_mask, file_google_protobuf_struct]);
 
 /**
  * Request message for CreateCredential.
@@ -44,6 +44,14 @@ export type CreateCredentialRequest = Message<"coffer.v1.CreateCredentialRequest
    * @generated from field: google.protobuf.Struct secret = 3;
    */
   secret?: JsonObject | undefined;
+
+  /**
+   * Optional. Whether to check the request fully and store nothing; default false. The audit trail gets no event, and
+   * the credential of the response has no ids and no etag.
+   *
+   * @generated from field: bool validate_only = 5;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -232,6 +240,14 @@ export type UpdateCredentialRequest = Message<"coffer.v1.UpdateCredentialRequest
    * @generated from field: string etag = 5;
    */
   etag: string;
+
+  /**
+   * Optional. Whether to check the request fully, also against the stored credential, and change nothing; default
+   * false. The audit trail gets no event, and the credential of the response has no ids and no etag.
+   *
+   * @generated from field: bool validate_only = 7;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -339,6 +355,15 @@ export type ActivateCredentialRequest = Message<"coffer.v1.ActivateCredentialReq
    * @generated from field: string credential_id = 2;
    */
   credentialId: string;
+
+  /**
+   * Optional. Activate only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches any.
+   * At most 8192 characters. Weak etags never match. REST also accepts it in `If-Match`, where an empty value is
+   * INVALID_ARGUMENT.
+   *
+   * @generated from field: string etag = 3;
+   */
+  etag: string;
 };
 
 /**
@@ -388,6 +413,15 @@ export type DeactivateCredentialRequest = Message<"coffer.v1.DeactivateCredentia
    * @generated from field: string credential_id = 2;
    */
   credentialId: string;
+
+  /**
+   * Optional. Deactivate only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches any.
+   * At most 8192 characters. Weak etags never match. REST also accepts it in `If-Match`, where an empty value is
+   * INVALID_ARGUMENT.
+   *
+   * @generated from field: string etag = 3;
+   */
+  etag: string;
 };
 
 /**
@@ -485,6 +519,8 @@ export const CredentialService: GenService<{
   /**
    * Activates a credential, so that its secret can be revealed. Idempotent. Needs EDITOR.
    *
+   * A stale etag is ABORTED (in REST 409 as in AIP-154, not 412); the error details contain the current one.
+   *
    * @generated from rpc coffer.v1.CredentialService.ActivateCredential
    */
   activateCredential: {
@@ -494,6 +530,8 @@ export const CredentialService: GenService<{
   },
   /**
    * Deactivates a credential, so that its secret cannot be revealed. Idempotent. Needs EDITOR.
+   *
+   * A stale etag is ABORTED (in REST 409 as in AIP-154, not 412); the error details contain the current one.
    *
    * @generated from rpc coffer.v1.CredentialService.DeactivateCredential
    */

@@ -13,9 +13,9 @@ import { invalidArgument } from '../../vault/errors.ts';
 import { Secret } from '../../vault/secret.ts';
 import type { DialectParts } from '../shared/dialect-parts.ts';
 import { toStruct, toTimestamp } from '../shared/well-known-types.ts';
-import { changeFromMessage, credentialToMessage, draftFromMessage } from './mapping.ts';
+import { changeFromMessage, credentialToMessage, draftFromMessage, previewToMessage } from './mapping.ts';
 import { readFoundPage } from './pages.ts';
-import { etagsFromText, inWorkspace } from './requests.ts';
+import { etagsOf, inWorkspace } from './requests.ts';
 
 /** The rpcs of `coffer.v1.CredentialService` and `coffer.v1.SecretService`. */
 export function credentialServiceRpcs(parts: DialectParts): BoundRpc[] {
@@ -41,25 +41,30 @@ function readingRpcs({ vault, clock }: DialectParts): BoundRpc[] {
   ];
 }
 
-function writingRpcs({ vault, clock }: DialectParts): BoundRpc[] {
+function writingRpcs({ vault, previews, clock }: DialectParts): BoundRpc[] {
   const { createCredential, updateCredential, deleteCredential } = CredentialService.method;
   const access = inWorkspace('credentials.write');
   // The caller may choose the id.
   const creating = { ...access, credential: (request: CreateCredentialRequest) => request.credential?.id };
   const answer = (credential: Credential) => ({ credential: credentialToMessage(credential, clock.now()) });
+  const preview = (credential: Credential) => ({ credential: previewToMessage(credential, clock.now()) });
   return [
-    workspaceRpc(createCredential, creating, async ({ credential, secret }, call) => {
+    workspaceRpc(createCredential, creating, async ({ credential, secret, validateOnly }, call) => {
       const draft = draftFromMessage(required('credential', credential));
-      return answer(await vault.createCredential(call, draft, new Secret(required('secret', secret))));
+      const sent = new Secret(required('secret', secret));
+      if (validateOnly) return preview(await previews.previewCreation(call, draft, sent));
+      return answer(await vault.createCredential(call, draft, sent));
     }),
     workspaceRpc(updateCredential, access, async (request, call) => {
       const credential = required('credential', request.credential);
       const change = changeFromMessage(credential, request.updateMask?.paths ?? []);
-      const etags = etagsFromText(request.etag) ?? etagsFromText(credential.etag);
+      const etags = etagsOf(request);
+      if (request.validateOnly)
+        return preview(await previews.previewUpdate(call, request.credentialId, change, { etags }));
       return answer(await vault.updateCredential(call, request.credentialId, change, { etags }));
     }),
-    workspaceRpc(deleteCredential, access, async ({ credentialId, etag }, call) =>
-      answer(await vault.deleteCredential(call, credentialId, etagsFromText(etag))),
+    workspaceRpc(deleteCredential, access, async (request, call) =>
+      answer(await vault.deleteCredential(call, request.credentialId, etagsOf(request))),
     ),
   ];
 }
@@ -68,11 +73,17 @@ function activationRpcs({ vault, clock }: DialectParts): BoundRpc[] {
   const { activateCredential, deactivateCredential } = CredentialService.method;
   const access = inWorkspace('credentials.write');
   return [
-    workspaceRpc(activateCredential, access, async ({ credentialId }, call) => ({
-      credential: credentialToMessage(await vault.activateCredential(call, credentialId), clock.now()),
+    workspaceRpc(activateCredential, access, async (request, call) => ({
+      credential: credentialToMessage(
+        await vault.activateCredential(call, request.credentialId, etagsOf(request)),
+        clock.now(),
+      ),
     })),
-    workspaceRpc(deactivateCredential, access, async ({ credentialId }, call) => ({
-      credential: credentialToMessage(await vault.deactivateCredential(call, credentialId), clock.now()),
+    workspaceRpc(deactivateCredential, access, async (request, call) => ({
+      credential: credentialToMessage(
+        await vault.deactivateCredential(call, request.credentialId, etagsOf(request)),
+        clock.now(),
+      ),
     })),
   ];
 }

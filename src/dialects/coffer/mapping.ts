@@ -109,6 +109,11 @@ export function credentialToMessage(credential: Credential, now: Date): Credenti
   };
 }
 
+/** Converts what a call with `validate_only` would have stored: without what only a stored credential has. */
+export function previewToMessage(credential: Credential, now: Date): CredentialMessage {
+  return { ...credentialToMessage(credential, now), id: '', shortId: '', etag: '' };
+}
+
 /** Converts a workspace. */
 export function workspaceToMessage(workspace: Workspace): MessageInitShape<typeof WorkspaceSchema> {
   const { id, name, createdBy, createdAt } = workspace;

@@ -12,6 +12,14 @@ export function inWorkspace(permission: Permission): WorkspaceAccess {
   return { permission, workspace: ({ workspaceId }) => workspaceId };
 }
 
+/** The etags of a request: its own field, or where that is empty, the one of the credential that it contains. */
+export function etagsOf(request: {
+  readonly etag: string;
+  readonly credential?: { readonly etag: string } | undefined;
+}): readonly string[] | undefined {
+  return etagsFromText(request.etag === '' ? (request.credential?.etag ?? '') : request.etag);
+}
+
 /** An element of a list of etags: quoted, weak or bare. Elements may be empty. */
 const elementPattern = /\s*(?:(?<weak>W\/)?"(?<quoted>[^"]*)"|(?<bare>[^\s",]+))?\s*(?:,|$)/y;
 

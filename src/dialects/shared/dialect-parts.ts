@@ -1,5 +1,6 @@
 import type { AuditTrail } from '../../vault/audit/audit-trail.ts';
 import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
+import type { PreviewVault } from '../../vault/credentials/preview-vault.ts';
 import type { CredentialWatch } from '../../vault/credentials/credential-watch.ts';
 import type { ApiKeyDirectory } from '../../vault/identity/api-keys.ts';
 import type { Login } from '../../vault/identity/login.ts';
@@ -11,6 +12,7 @@ import type { WorkspaceDirectory } from '../../vault/workspaces/workspaces.ts';
 /** What the dialects call. */
 export interface DialectParts {
   readonly vault: CredentialVault;
+  readonly previews: PreviewVault;
   readonly workspaces: WorkspaceDirectory;
   readonly members: MemberDirectory;
   readonly apiKeys: ApiKeyDirectory;

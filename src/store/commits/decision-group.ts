@@ -7,7 +7,7 @@ import type { CredentialGuard } from '../credentials/credential-guard.ts';
 import { canceled } from '../postgres/connect/database-failure.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
 import type { Fragment } from '../postgres/statements/statement.ts';
-import { GroupState } from './group-state.ts';
+import { GroupState, isPreviewOf } from './group-state.ts';
 
 /** The outcome of a decision before it is durable. */
 export interface Attempted {
@@ -86,10 +86,11 @@ function decideAll(group: Group, taken: Taken): Prepared {
       refuse(applied);
       continue;
     }
+    settlements.push(attempted.settle);
+    if (isPreviewOf(decision)) continue;
     // The event records the state that the decision leaves, so that the trail shows if an earlier one is restored.
     const resourceState = state.stateAfter(decision, finding);
     events.push(resourceState === undefined ? decision.event : { ...decision.event, resourceState });
-    settlements.push(attempted.settle);
   }
   return prepared(writes.length);
 

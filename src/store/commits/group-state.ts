@@ -57,8 +57,9 @@ export class GroupState {
     const changes = 'refusal' in decision ? undefined : changesOf(decision);
     if (!changes) return 'applied';
     const { credential, isNew, version } = changes;
+    const isPreview = isPreviewOf(decision);
     assert.equal(credential.workspaceId, workspaceId, 'a decision writes in the workspace of its target');
-    assert(lock || isNew, 'a decision that updates must have taken the lock');
+    assert(lock || isNew || isPreview, 'a decision that updates must have taken the lock');
     const key = keyOf(credential);
     const before = isNew ? undefined : this.#credentials.get(key);
     // A new MAC would make tampered fields valid.
@@ -67,6 +68,7 @@ export class GroupState {
     const names = namesChanged(before?.credential, credential);
     if (names.taken !== undefined && this.#isNameTaken(names.taken)) return nameTaken(credential);
     if (this.#isNameChanged(names.released) || this.#isNameChanged(names.taken)) return 'deferred';
+    if (isPreview) return 'applied';
     this.#claim({ credential, isNew, names });
     this.#changedWorkspaces.add(workspaceId);
     const mac = this.#guard.sign(credential);
@@ -133,6 +135,11 @@ export class GroupState {
     );
     return ofWorkspace.find(({ credential }) => refersTo(reference, credential.id));
   }
+}
+
+/** Whether a decision is only checked, and not written. */
+export function isPreviewOf(decision: Decision<unknown>): boolean {
+  return 'isPreview' in decision && decision.isPreview;
 }
 
 function changesOf({ insert, update }: Changes) {

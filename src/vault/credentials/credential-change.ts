@@ -1,8 +1,8 @@
 import { mayReveal, type Call } from '../caller.ts';
-import { credentialUnreadable, VaultError } from '../errors.ts';
+import { credentialUnreadable, VaultError, workspaceKeyUnreadable } from '../errors.ts';
 import { sameJson } from '../json.ts';
 import type { Secret } from '../secret.ts';
-import type { RecordIdentity, WorkspaceCipher } from '../workspaces/ports.ts';
+import type { RecordIdentity, WorkspaceCipher, WorkspaceCipherSource } from '../workspaces/ports.ts';
 import type { CredentialUpdate } from './credential-decisions.ts';
 import { checkDraft, checkMergedSecret, checkSecret, type CredentialDraft } from './credential-rules.ts';
 import type { Credential } from './credential.ts';
@@ -118,6 +118,17 @@ export function newSecretOf(
   // A secret that was created without fields may stay empty.
   checkSecret(secret, secretBytesMax, Object.keys(present.expose()).length === 0);
   return reveals && sameJson(secret.expose(), present.expose()) ? undefined : secret;
+}
+
+/**
+ * The cipher of a workspace for a caller who stores a secret.
+ *
+ * @throws VaultError `secret_unreadable` with a message about the key, because the caller has asked for no secret
+ */
+export function cipherForWriting(ciphers: WorkspaceCipherSource, workspaceId: string): Promise<WorkspaceCipher> {
+  return ciphers.cipherFor(workspaceId).catch((error: unknown) => {
+    throw workspaceKeyUnreadable(error);
+  });
 }
 
 /** Opens the current version; returns the error if it is missing or does not open. */

@@ -163,6 +163,16 @@ export function decideUpdate(
   return { update: { credential, version }, event, answer: { credential, version } };
 }
 
+/**
+ * Turns a decision into its preview: it is checked as if it were written, and answered without being written.
+ *
+ * @throws VaultError what the decision refuses, without an event
+ */
+export function previewOf<Answer>(decision: Decision<Answer>): Decision<Answer> {
+  if ('refusal' in decision) throw decision.refusal;
+  return { ...decision, isPreview: true };
+}
+
 /** Decides to return the secret of an active credential. A refusal has its event in the trail as well. */
 export function decideReveal(
   parts: SealingParts<'secrets.reveal'>,

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { authorize, isVisible, type Authorized, type Call } from '../caller.ts';
-import { invalidArgument, notFound, VaultError, workspaceKeyUnreadable, type VaultErrorCode } from '../errors.ts';
+import { invalidArgument, notFound, VaultError, type VaultErrorCode } from '../errors.ts';
 import { parseId, type IdSource } from '../ids.ts';
 import { limits } from '../limits.ts';
 import type { Secret } from '../secret.ts';
 import type { Clock } from '../time.ts';
 import type { UsageRecorder } from '../usage/usage-recorder.ts';
-import type { WorkspaceCipher, WorkspaceCipherSource } from '../workspaces/ports.ts';
+import type { WorkspaceCipherSource } from '../workspaces/ports.ts';
 import {
+  cipherForWriting,
   replaceSecret,
   updateOf,
   type CredentialChange,
@@ -76,7 +77,7 @@ export class CredentialVault extends CredentialReader {
   ): Promise<SealedCredential> {
     authorize(call, 'credentials.write');
     this.#checkCreation(draft, secret, mayBeEmpty);
-    const cipher = await this.#cipherForWriting(call.workspaceId);
+    const cipher = await cipherForWriting(this.#parts.ciphers, call.workspaceId);
     const parts = { ...this.#parts, call, cipher };
     const created = newSealedCredential(parts, draft, secret, this.#parts.ids.next());
     const { workspaceId, signal } = call;
@@ -133,13 +134,13 @@ export class CredentialVault extends CredentialReader {
   }
 
   /** Permits reveals of a credential. An active one stays as it is. */
-  async activateCredential(call: Call, id: string): Promise<Credential> {
-    return this.#setActive(call, id, true);
+  async activateCredential(call: Call, id: string, etags?: readonly string[]): Promise<Credential> {
+    return this.#setActive(call, id, true, etags);
   }
 
   /** Refuses reveals of a credential from now on. An inactive one stays as it is. */
-  async deactivateCredential(call: Call, id: string): Promise<Credential> {
-    return this.#setActive(call, id, false);
+  async deactivateCredential(call: Call, id: string, etags?: readonly string[]): Promise<Credential> {
+    return this.#setActive(call, id, false, etags);
   }
 
   /** Deletes softly: the credential is no longer shown or revealed, and its name is free. */
@@ -220,17 +221,17 @@ export class CredentialVault extends CredentialReader {
     return revealed;
   }
 
-  async #setActive(call: Call, id: string, isActive: boolean): Promise<Credential> {
+  async #setActive(call: Call, id: string, isActive: boolean, etags?: readonly string[]): Promise<Credential> {
     const action = isActive ? 'credentials.activate' : 'credentials.deactivate';
     const change = (current: Credential) => ({ ...current, isActive });
-    return (await this.#change(call, { id, action, change })).credential;
+    return (await this.#change(call, { id, action, etags, change })).credential;
   }
 
   async #change(call: Call, { id, secret, ...update }: Change): Promise<ResealedCredential> {
     authorize(call, 'credentials.write');
     const { workspaceId, signal } = call;
     const reference = credentialReferenceOf(id);
-    const resealing = secret && { cipher: await this.#cipherForWriting(workspaceId), secret };
+    const resealing = secret && { cipher: await cipherForWriting(this.#parts.ciphers, workspaceId), secret };
     const target = { workspaceId, reference, lock: true, sealed: update.sealed ?? secret !== undefined, signal };
     return this.#parts.store.decide<ResealedCredential>(target, (found) => {
       if (!found || !isVisible(call, found.credential)) throw notFound('credential', id);
@@ -243,7 +244,7 @@ export class CredentialVault extends CredentialReader {
     { id, draft, secret, merge }: GivenCreation,
   ): Promise<SealedCredential> {
     const { workspaceId, signal } = call;
-    const cipher = await this.#cipherForWriting(workspaceId);
+    const cipher = await cipherForWriting(this.#parts.ciphers, workspaceId);
     const parts = { ...this.#parts, call, cipher };
     const { name, provider } = draft;
     const resealing = { cipher, secret: merge ?? replaceSecret(secret) };
@@ -256,13 +257,6 @@ export class CredentialVault extends CredentialReader {
       return decideRecreation(parts, found.credential, draft, secret);
     });
     return requireVersion(changed);
-  }
-
-  /** @throws VaultError `secret_unreadable` with a message about the key, because the caller has asked for no secret */
-  #cipherForWriting(workspaceId: string): Promise<WorkspaceCipher> {
-    return this.#parts.ciphers.cipherFor(workspaceId).catch((error: unknown) => {
-      throw workspaceKeyUnreadable(error);
-    });
   }
 
   #checkCreation(draft: CredentialDraft, secret: Secret, mayBeEmpty: boolean): void {

@@ -22,6 +22,8 @@ export type Decision<Answer> =
       readonly insert?: { readonly credential: Credential; readonly version: SealedVersion };
       /** The entire new state; `version` is added if the secret changed. */
       readonly update?: { readonly credential: Credential; readonly version?: SealedVersion };
+      /** Only checks what the database would refuse: neither the changes nor the event are written. */
+      readonly isPreview?: boolean;
     }
   | Refusal;
 
@@ -49,8 +51,8 @@ export interface DecisionTarget {
   readonly workspaceId: string;
   /** Absent for a creation. A change must use an id: while it waits for the lock, the name may move to another credential. */
   readonly reference?: CredentialReference;
-  /** The exclusive name that a creation takes, so that it is looked up in the same round trip. */
-  readonly exclusiveName?: string;
+  /** The exclusive name that a creation takes, or a preview may take, so that it is looked up in the same round trip. */
+  readonly exclusiveName?: string | undefined;
   /** Whether to find a deleted credential as well. */
   readonly deletedToo?: boolean;
   /** Whether to load the current sealed version. */

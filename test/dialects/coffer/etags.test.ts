@@ -1,9 +1,35 @@
+import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
 import { expect } from 'chai';
 import { etagsFromText } from '../../../src/dialects/coffer/requests.ts';
+import type { BoundRpc } from '../../../src/gateway/contract/bound-rpc.ts';
 import { VaultError } from '../../../src/vault/errors.ts';
+import { allBoundRpcs } from '../../support/bound-rpcs.ts';
 import { startCoffer, type TestCoffer } from '../../support/coffer.ts';
 import { textOf } from '../../support/json.ts';
 import { restClient, type RestCall, type RestReply } from '../call-rest.ts';
+
+/** The calls that change one credential. */
+const mutations: readonly {
+  readonly name: string;
+  readonly method: string;
+  readonly suffix: string;
+  readonly body?: object;
+}[] = [
+  { name: 'an update', method: 'PATCH', suffix: '', body: { name: 'two' } },
+  { name: 'a deletion', method: 'DELETE', suffix: '' },
+  { name: 'an activation', method: 'POST', suffix: ':activate' },
+  { name: 'a deactivation', method: 'POST', suffix: ':deactivate' },
+];
+
+/** Whether an rpc changes the credential that it names; a copy changes only its destination. */
+function changesOne({ method, access }: BoundRpc): boolean {
+  if (access.kind !== 'workspace' || method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS)
+    return false;
+  const isNamed = method.input.fields.some(({ name }) => name === 'credential_id');
+  return isNamed && method.name !== 'CopyCredential' && changingPermissions.has(access.permission);
+}
+
+const changingPermissions: ReadonlySet<string> = new Set(['credentials.write', 'credentials.purge']);
 
 describe('the etags that a change is made to', () => {
   const read: readonly (readonly [text: string, etags: readonly string[] | undefined])[] = [
@@ -60,12 +86,16 @@ describe('an etag in the headers of native REST', () => {
   });
   after(() => coffer.stop());
   beforeEach(async () => {
-    path = `/v1/workspaces/default/credentials/${textOf(Object((await create()).body), 'credential', 'id')}`;
+    ({ path } = await another());
   });
 
   function create(): Promise<RestReply> {
     const body = { credential: { name: 'one' }, secret: { api_key: 'sk-1' } };
     return call({ method: 'POST', path: '/v1/workspaces/default/credentials', body });
+  }
+
+  async function another(): Promise<{ readonly path: string }> {
+    return { path: `/v1/workspaces/default/credentials/${textOf(Object((await create()).body), 'credential', 'id')}` };
   }
 
   function rename(ifMatch: string): Promise<RestReply> {
@@ -149,6 +179,50 @@ describe('an etag in the headers of native REST', () => {
       }
     }
     expect((await call({ path })).body).to.have.nested.property('credential.name', 'one');
+  });
+
+  for (const { name, method, suffix, body } of mutations) {
+    it(`is stale for ${name} where another one is the present one, wherever it is sent`, async () => {
+      const current = (await call({ path })).headers.get('etag')?.replaceAll('"', '');
+      const ways: Partial<RestCall>[] = [{ headers: { 'if-match': '"0"' } }, { path: `${path}${suffix}?etag=0` }];
+      if (method === 'POST') ways[1] = { body: { ...body, etag: '0' } };
+      for (const way of ways) {
+        const refused = await call({ method, path: path + suffix, ...(body && { body }), ...way });
+        expect([refused.status, Object(refused.body).code], refused.text).to.deep.equal([409, 'aborted']);
+        const { reason, metadata } = Object(refused.body).details[0].debug;
+        expect({ reason, metadata }).to.deep.equal({ reason: 'ETAG_STALE', metadata: { etag: current } });
+      }
+      expect((await call({ path })).headers.get('etag')).to.equal(`"${current}"`);
+    });
+
+    it(`fits ${name} where it is the present one, or an asterisk`, async () => {
+      for (const etag of [(await call({ path })).headers.get('etag') ?? '', '*']) {
+        const headers = { 'if-match': etag };
+        const changed = await call({ method, path: path + suffix, headers, ...(body && { body }) });
+        expect(changed.status, changed.text).to.equal(200);
+        ({ path } = await another());
+      }
+    });
+  }
+
+  it('is a field of every rpc that changes one credential', () => {
+    const changing = allBoundRpcs().filter(({ dialect, rpc }) => dialect.name === 'coffer' && changesOne(rpc));
+    expect(changing.length).to.be.at.least(4);
+    for (const { rpc } of changing) {
+      expect(
+        rpc.method.input.fields.map(({ name }) => name),
+        rpc.method.name,
+      ).to.include('etag');
+    }
+  });
+
+  it('of a request counts in place of the one in its credential, an asterisk as well', async () => {
+    const update = (request: string, inside: string) =>
+      call({ method: 'PATCH', path, headers: { 'if-match': request }, body: { name: 'two', etag: inside } });
+    expect((await update('*', 'stale')).status).to.equal(200);
+    expect((await update('2', 'stale')).status).to.equal(200);
+    expect((await update('stale', '2')).status).to.equal(409);
+    expect((await call({ method: 'PATCH', path, body: { name: 'three', etag: '1' } })).status).to.equal(409);
   });
 
   it('is sent twice where If-Match and the query have two', async () => {

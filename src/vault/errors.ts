@@ -40,6 +40,8 @@ export interface VaultErrorDetails {
   readonly bytesMax?: number;
   /** Identifies the violated rule where several share a code. @see https://google.aip.dev/193 */
   readonly reason?: string;
+  /** The index of the item of a batch that is refused, from 0. */
+  readonly item?: number;
   /** After how many milliseconds to try again. */
   readonly retryAfterMs?: number;
   /** The current etag, if a stale one was sent. */

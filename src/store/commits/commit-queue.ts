@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { trace } from '@opentelemetry/api';
 import type { AuditEvent } from '../../vault/audit/audit-event.ts';
 import { VaultError } from '../../vault/errors.ts';
-import type { Decision, DecisionTarget, FoundCredential } from '../../vault/credentials/ports.ts';
+import type {
+  Decision,
+  DecisionTarget,
+  FoundCredential,
+  JointDecisions,
+  JointResult,
+  JointTarget,
+} from '../../vault/credentials/ports.ts';
 import type { CredentialGuard } from '../credentials/credential-guard.ts';
 import {
   canceled,
@@ -20,6 +27,7 @@ import { isPredecessorMissing } from '../trail/audit-event-row.ts';
 import type { TrailWriter } from '../trail/trail-writer.ts';
 import { CommitOutcomes } from './commit-outcomes.ts';
 import { decideGroup, type DecisionWrite, type Prepared } from './decision-group.ts';
+import { decideJoint, type JointWrite } from './joint-group.ts';
 
 /** Callbacks for committed transactions; they must not throw. */
 export interface CommitListeners {
@@ -51,9 +59,9 @@ interface StandaloneWrite {
   readonly reject: (error: unknown) => void;
 }
 
-type Write = DecisionWrite | StandaloneWrite;
+type Write = DecisionWrite | JointWrite | StandaloneWrite;
 
-/** The writes of one transaction: one standalone write, or decisions. */
+/** The writes of one transaction: one standalone or joint write, or decisions. */
 interface WriteGroup {
   readonly writes: readonly Write[];
   readonly scope: TransactionScope;
@@ -112,6 +120,20 @@ export class CommitQueue {
     });
   }
 
+  /** @throws as `decide` */
+  async decideJointly<Answer>(decisions: JointDecisions<Answer>): Promise<readonly JointResult<Answer>[]> {
+    const { checkedId, decide, isAtomic, signal, targets } = decisions;
+    return new Promise((resolve, reject) => {
+      const attempt = (found: readonly (FoundCredential | undefined)[], isRevoked: boolean) => {
+        const decided = decide(found, isRevoked);
+        const settle = (collisions: ReadonlyMap<number, VaultError>) =>
+          resolve(decided.map((decision, index) => resultOf(decision, collisions.get(index))));
+        return { decisions: decided, settle };
+      };
+      this.#queue.add({ kind: 'joint', targets, isAtomic, checkedId, signal, attempt, reject });
+    });
+  }
+
   /**
    * Runs work in its own transaction, and once more if that collides with another one.
    *
@@ -145,11 +167,13 @@ export class CommitQueue {
 
   #groupOf(first: Write, waiting: readonly Write[]): WriteGroup {
     if (first.kind === 'standalone') return { writes: [first], scope: first.scope, prepare: first.prepare };
+    if (first.kind === 'joint') {
+      const prepare = (transaction: Transaction) => decideJoint(transaction, first, this.#guard);
+      return { writes: [first], scope: scopeOf(first), prepare };
+    }
     const writes = leadingDecisions(waiting);
     const scope =
-      writes.length === 1
-        ? scopeOf(first)
-        : { workspaces: [...new Set(writes.map(({ target }) => target.workspaceId))] };
+      writes.length === 1 ? scopeOf(first) : { workspaces: workspacesOf(writes.map(({ target }) => target)) };
     return { writes, scope, prepare: (transaction) => decideGroup(transaction, writes, this.#guard) };
   }
 
@@ -234,7 +258,18 @@ function leadingDecisions(writes: readonly Write[]): DecisionWrite[] {
 
 function scopeOf(write: Write): TransactionScope {
   if (write.kind === 'standalone') return write.scope;
+  if (write.kind === 'joint') return { workspaces: workspacesOf(write.targets), signal: write.signal };
   return { workspaces: [write.target.workspaceId], signal: write.target.signal };
+}
+
+function workspacesOf(targets: readonly JointTarget[]): readonly string[] {
+  return [...new Set(targets.map(({ workspaceId }) => workspaceId))];
+}
+
+function resultOf<Answer>(decision: Decision<Answer> | VaultError, collision?: VaultError): JointResult<Answer> {
+  if (collision) return { error: collision };
+  if (decision instanceof VaultError) return { error: decision };
+  return 'refusal' in decision ? { error: decision.refusal } : { answer: decision.answer };
 }
 
 /** Rejects a write whose caller canceled it while it waited. */

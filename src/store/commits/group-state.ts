@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Credential } from '../../vault/credentials/credential.ts';
 import type { VaultError } from '../../vault/errors.ts';
 import { refersTo } from '../../vault/ids.ts';
-import type { Decision, DecisionTarget } from '../../vault/credentials/ports.ts';
+import type { Decision, JointTarget } from '../../vault/credentials/ports.ts';
 import { idTaken, nameKeyOf, nameTaken, type Claim, type Taken } from '../credentials/credential-claims.ts';
 import type { FoundForDecisions, SignedFinding } from '../credentials/credential-finding.ts';
 import { formatCredentialState, type CredentialGuard } from '../credentials/credential-guard.ts';
@@ -36,12 +36,12 @@ export class GroupState {
   }
 
   /** Names are looked up before the first decision: after a change in the workspace a name may refer to another credential. */
-  isCurrent({ reference, workspaceId }: DecisionTarget): boolean {
+  isCurrent({ reference, workspaceId }: JointTarget): boolean {
     return !(reference && 'name' in reference && this.#changedWorkspaces.has(workspaceId));
   }
 
   /** @param index of the target in the group */
-  find(target: DecisionTarget, index: number): SignedFinding | undefined {
+  find(target: JointTarget, index: number): SignedFinding | undefined {
     const found = this.#lookUp(target, index);
     // The deletion time of a row that is not genuine cannot be trusted.
     if (!found || (found.credential.deletedAt !== null && found.isGenuine && !target.deletedToo)) return undefined;
@@ -53,7 +53,7 @@ export class GroupState {
    * involves an exclusive name which the group has taken or released already is deferred: the result depends on the order of
    * the writes, which a single statement for all rows does not keep.
    */
-  apply({ lock, workspaceId }: DecisionTarget, decision: Decision<unknown>): 'applied' | 'deferred' | VaultError {
+  apply({ lock, workspaceId }: JointTarget, decision: Decision<unknown>): 'applied' | 'deferred' | VaultError {
     const changes = 'refusal' in decision ? undefined : changesOf(decision);
     if (!changes) return 'applied';
     const { credential, isNew, version } = changes;
@@ -125,7 +125,7 @@ export class GroupState {
     return change === undefined ? this.#taken.names.has(name) : change === 'taken';
   }
 
-  #lookUp({ reference, workspaceId }: DecisionTarget, index: number): SignedFinding | undefined {
+  #lookUp({ reference, workspaceId }: JointTarget, index: number): SignedFinding | undefined {
     if (!reference) return undefined;
     if ('name' in reference) return this.#found.byName.get(index);
     if ('id' in reference) return this.#credentials.get(keyOf({ workspaceId, id: reference.id }));

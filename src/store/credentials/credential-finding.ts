@@ -32,6 +32,9 @@ export interface FoundForDecisions {
   readonly takenNames: ReadonlySet<string>;
 }
 
+/** What a decision is about, without the signal of its call. */
+type Target = Omit<DecisionTarget, 'signal'>;
+
 /** Where a target is looked for, and whether its current version is wanted. */
 interface Wanted extends Place {
   readonly sealed: boolean;
@@ -53,13 +56,13 @@ interface FoundUnlocked {
  */
 export async function findForDecisions(
   transaction: Transaction,
-  targets: readonly DecisionTarget[],
+  targets: readonly Target[],
   guard: CredentialGuard,
 ): Promise<FoundForDecisions> {
   const checkedIds = [
     ...new Set(targets.flatMap(({ revocationCheck }) => (revocationCheck ? [revocationCheck.id] : []))),
   ];
-  const find = (property: 'id' | 'shortId' | 'name', from: readonly (DecisionTarget | undefined)[]) =>
+  const find = (property: 'id' | 'shortId' | 'name', from: readonly (Target | undefined)[]) =>
     findUnlocked(transaction, { property, wanted: placesBy(property, from), checkedIds, guard });
   const unlocked = targets.map(unlessLocked);
   // All that is looked up here travels together.
@@ -86,10 +89,7 @@ export async function findForDecisions(
   };
 }
 
-async function findTakenBefore(
-  transaction: Transaction,
-  targets: readonly DecisionTarget[],
-): Promise<readonly NamePlace[]> {
+async function findTakenBefore(transaction: Transaction, targets: readonly Target[]): Promise<readonly NamePlace[]> {
   const places = targets.flatMap(({ workspaceId, exclusiveName: name }) =>
     name === undefined ? [] : [{ workspaceId, name }],
   );
@@ -98,7 +98,7 @@ async function findTakenBefore(
 
 async function findLocked(
   transaction: Transaction,
-  targets: readonly DecisionTarget[],
+  targets: readonly Target[],
   guard: CredentialGuard,
 ): Promise<readonly SignedFinding[]> {
   const locking = targets.map((target) => (target.lock ? target : undefined));
@@ -159,10 +159,7 @@ function findingOf(guard: CredentialGuard, row: SignedRow, current: SealedVersio
 }
 
 /** @param targets those that are undefined keep the indexes of the others as they are */
-function placesBy(
-  property: 'id' | 'shortId' | 'name',
-  targets: readonly (DecisionTarget | undefined)[],
-): readonly Wanted[] {
+function placesBy(property: 'id' | 'shortId' | 'name', targets: readonly (Target | undefined)[]): readonly Wanted[] {
   return targets.flatMap((target, index) => {
     const value: unknown = target?.reference && Reflect.get(target.reference, property);
     if (!target || typeof value !== 'string') return [];
@@ -175,11 +172,11 @@ function placesBy(
   });
 }
 
-function unlessLocked(target: DecisionTarget): DecisionTarget | undefined {
+function unlessLocked(target: Target): Target | undefined {
   return target.lock ? undefined : target;
 }
 
-function spellingOf({ workspaceId, reference }: DecisionTarget): string {
+function spellingOf({ workspaceId, reference }: Target): string {
   if (!reference || 'name' in reference) return '';
   return `${workspaceId}/${'id' in reference ? reference.id : reference.shortId}`;
 }

@@ -1,6 +1,7 @@
 import type { Revocation } from '../../vault/identity/ports.ts';
 import { ApiKeyEntity, SessionEntity } from '../entities/identity.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
+import type { Statement } from '../postgres/statements/statement.ts';
 import type { GrantGuard } from './grant-guard.ts';
 import { apiKeyGrants } from './grant-tables.ts';
 import type { ApiKeyRow } from './identity-rows.ts';
@@ -69,6 +70,11 @@ export function revokedIds(parameter: string): string {
         where (select k.revoked_at is null and ${isActive('k')} from api_key k where k.id = q.id) is not true
           and (select ${isActive('s')} from session s where s.id = q.id) is not true
       )`;
+}
+
+/** Of one API key or session, as `revokedIds`. */
+export function findRevokedId(id: string): Statement {
+  return { name: 'revoked id', text: `select ${revokedIds('$1')} as "revokedIds"`, values: [[id]] };
 }
 
 function isActive(table: 'k' | 's'): string {

@@ -7,6 +7,8 @@ import type {
   DecisionTarget,
   FindRequest,
   FoundCredential,
+  JointDecisions,
+  JointResult,
   PageRequest,
 } from '../../vault/credentials/ports.ts';
 import type { Usage } from '../../vault/usage/usage-recorder.ts';
@@ -56,6 +58,10 @@ export class SqlCredentialStore implements CredentialStore {
     } catch (error) {
       throw collisionOf(error, decision) ?? error;
     }
+  }
+
+  async decideJointly<Answer>(decisions: JointDecisions<Answer>): Promise<readonly JointResult<Answer>[]> {
+    return this.#commits.decideJointly(decisions);
   }
 
   async find(request: FindRequest): Promise<Credential | undefined> {

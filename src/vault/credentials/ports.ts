@@ -64,6 +64,36 @@ export interface DecisionTarget {
   readonly signal: AbortSignal;
 }
 
+/** What one decision of several is about: as `DecisionTarget`, in any workspace. */
+export type JointTarget = Omit<DecisionTarget, 'signal' | 'revocationCheck'>;
+
+/** Decisions on several credentials that are committed in one transaction. */
+export interface JointDecisions<Answer> {
+  /**
+   * One for each decision. At most one decision changes a credential. A decision may take an exclusive name that none releases; if
+   * several may, their targets announce it.
+   */
+  readonly targets: readonly JointTarget[];
+  /** Whether no decision takes effect if one of them fails; otherwise the one that fails has no effect, and the others have. */
+  readonly isAtomic: boolean;
+  /** The API key or session of the caller, if the decisions need to know that it is still valid. */
+  readonly checkedId?: string | undefined;
+  /**
+   * Returns a decision for each target, or the error that refuses it without an event; if it throws, nothing is written. Later
+   * decisions do not find the changes of earlier ones. Synchronous, without side effects, perhaps called several times.
+   *
+   * @param isRevoked whether the key or session `checkedId` was revoked
+   */
+  readonly decide: (
+    found: readonly (FoundCredential | undefined)[],
+    isRevoked: boolean,
+  ) => readonly (Decision<Answer> | VaultError)[];
+  readonly signal: AbortSignal;
+}
+
+/** The outcome of one decision of several. */
+export type JointResult<Answer> = { readonly answer: Answer } | { readonly error: VaultError };
+
 export interface FindRequest {
   readonly workspaceId: string;
   readonly reference: CredentialReference;
@@ -131,6 +161,14 @@ export interface CredentialStore {
     target: DecisionTarget,
     decide: (found: FoundCredential | undefined) => Decision<Answer>,
   ): Promise<Answer>;
+  /**
+   * Runs several decisions in one transaction, which they share with no other call. If they are atomic and one fails, only the
+   * events of refusals are written, and the call is refused with the first failure, whose `details.item` is the target's index.
+   *
+   * @returns the outcomes in the order of the targets
+   * @throws as `decide`; a collision of a decision that is not atomic is its outcome
+   */
+  decideJointly<Answer>(decisions: JointDecisions<Answer>): Promise<readonly JointResult<Answer>[]>;
   /** Loads metadata only, no ciphertext. */
   find(request: FindRequest): Promise<Credential | undefined>;
   list(request: PageRequest): Promise<readonly Credential[]>;

@@ -15,7 +15,10 @@ export interface VerifyingVersions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Opens every version in its position and yields those that are missing, inserted, changed or do not open. */
+/**
+ * Opens every version in its position and yields those that are missing, inserted, changed or do not open. Destroyed versions
+ * must have no bytes, and pruned ones no rows.
+ */
 export async function* verifyVersions({
   reader,
   ciphers,
@@ -35,25 +38,34 @@ export async function* verifyVersions({
       await progress.count();
       yield* count.take(evidence);
       if (evidence.version === null) continue;
-      if (!evidence.isGenuine) yield isChanged(evidence);
+      if (!evidence.isGenuine || evidence.isDestroyed !== (evidence.sealed === null)) yield isChanged(evidence);
       else if (cipher && !opens(cipher, evidence)) yield doesNotOpen(evidence);
     }
   }
   yield* count.end();
 }
 
-/** Checks that the versions of a credential are numbered without gaps up to the current one. */
+/** Checks that the versions of a credential are numbered without gaps from the oldest that is kept up to the current one. */
 class VersionCount {
   #last: { readonly evidence: VersionEvidence; readonly version: number } | undefined;
 
   /** @param evidence of the next version, credential by credential */
   *take(evidence: VersionEvidence): Generator<TrailFault> {
-    const { credentialId, currentVersion, version, workspaceId } = evidence;
+    const { credentialId, currentVersion, oldestVersion, version, workspaceId } = evidence;
+    const oldest = oldestVersion ?? 1;
     const last = this.#last?.evidence;
     const isSame = last?.credentialId === credentialId && last.workspaceId === workspaceId;
     if (!isSame) yield* this.end();
     const next = isSame ? (this.#last?.version ?? 0) + 1 : 1;
-    yield* missing(evidence, next, Math.min((version ?? currentVersion + 1) - 1, currentVersion));
+    // Versions may be pruned while the credential is read.
+    yield* missing(evidence, Math.max(next, oldest), Math.min((version ?? currentVersion + 1) - 1, currentVersion));
+    if (version !== null && version < oldest) {
+      yield faultOfRow(
+        'INSERTED',
+        table,
+        `${nameOf(evidence, version)} was inserted: versions before ${oldest} were pruned`,
+      );
+    }
     if (version !== null && version > currentVersion) {
       yield faultOfRow(
         'INSERTED',
@@ -68,7 +80,7 @@ class VersionCount {
     if (!this.#last) return;
     const { evidence, version } = this.#last;
     this.#last = undefined;
-    yield* missing(evidence, version + 1, evidence.currentVersion);
+    yield* missing(evidence, Math.max(version + 1, evidence.oldestVersion ?? 1), evidence.currentVersion);
   }
 }
 
@@ -108,6 +120,7 @@ async function cipherFor(ciphers: WorkspaceCipherSource, workspaceId: string): P
 }
 
 function opens(cipher: WorkspaceCipher, { credentialId, sealed, version, workspaceId }: VersionEvidence): boolean {
+  if (sealed === null) return true;
   try {
     cipher.open({ workspaceId, credentialId, version: version ?? 0 }, sealed);
     return true;

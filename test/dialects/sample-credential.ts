@@ -25,6 +25,7 @@ export function sampleCredential(members: Partial<Credential> & Pick<Credential,
     createdAt: new Date('2024-01-01T00:00:00Z'),
     updatedAt: new Date('2024-01-02T00:00:00Z'),
     deletedAt: null,
+    oldestVersion: null,
     ...members,
   };
 }

@@ -242,6 +242,7 @@ export function newCredential(workspaceId: string, changes: Partial<Credential> 
     createdAt,
     updatedAt: createdAt,
     deletedAt: null,
+    oldestVersion: null,
     ...changes,
   };
 }

@@ -129,6 +129,7 @@ describe('a row that somebody else has written', () => {
     'expires_at to no time at all': `expires_at = 'infinity'`,
     deleted_at: 'deleted_at = now()',
     current_version: 'current_version = 2',
+    oldest_version: 'oldest_version = 1',
     revision: 'revision = 7',
     name: `name = 'another'`,
     exclusive_name: `exclusive_name = 'another' || id`,

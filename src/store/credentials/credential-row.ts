@@ -82,6 +82,7 @@ export function credentialOf(row: CredentialRow): Credential {
     updatedAt: row.updatedAt,
     deletedAt: row.deletedAt ?? null,
     subject: row.subject ?? null,
+    oldestVersion: row.oldestVersion ?? null,
   };
 }
 

@@ -33,16 +33,19 @@ export function shortIdColumn() {
  * Row-level security of a tenant table. It is forced, so that it binds the table's owner as well: rows are visible and
  * writable only for the workspaces that the session variable `coffer.workspaces` lists, separated by commas; without it, none
  * are. Rows are deleted only of workspaces that are deleted themselves.
+ *
+ * @param mayDelete a condition for rows that may be deleted of other workspaces as well
  */
-export function tenantRows(table: string) {
+export function tenantRows(table: string, mayDelete?: string) {
   // Evaluated once a statement. `is true` keeps it off the indexes: see docs/decisions/0014-plans-that-do-not-flip.md.
   const own = `(workspace_id = any ((select string_to_array(current_setting('coffer.workspaces', true), ',')::uuid[] as workspaces)::uuid[])) is true`;
   const isDeleted = `exists (select 1 from workspace w where w.id = ${table}.workspace_id and w.deleted_at is not null)`;
+  const using = mayDelete === undefined ? isDeleted : `${isDeleted} or ${mayDelete}`;
   return {
     rowLevelSecurity: 'force' as const,
     policies: [
       { name: 'own_workspaces', using: own, check: own },
-      { name: 'deleted_workspaces', type: 'restrictive' as const, command: 'delete' as const, using: isDeleted },
+      { name: 'deleted_workspaces', type: 'restrictive' as const, command: 'delete' as const, using },
     ],
   };
 }

@@ -62,6 +62,8 @@ export const credentialColumns = {
   createdAt: { property: p.datetime(3), type: 'timestamptz', isChangeable: true, signed: 'by place' },
   updatedAt: { property: p.datetime(3), type: 'timestamptz', isChangeable: true, signed: 'by place' },
   deletedAt: { property: p.datetime(3).nullable(), type: 'timestamptz', isChangeable: true, signed: 'by place' },
+  // Versions before it were pruned; null while all are there.
+  oldestVersion: { property: p.integer().nullable(), type: 'int', isChangeable: true, signed: 'by name' },
   // Uses are counted by separate statements.
   lastUsedAt: { property: p.datetime(3).nullable(), type: 'timestamptz', isChangeable: false, signed: 'no' },
   useCount: { property: p.bigint('number'), type: 'bigint', isChangeable: false, signed: 'no' },
@@ -111,17 +113,20 @@ export const CredentialEntity = defineEntity({
   },
 });
 
-/** States of a version; nothing destroys one yet. */
+/** States of a version. A destroyed one keeps its row without `sealed` and `keyId`. */
 const versionStates = ['enabled', 'destroyed'] as const;
 
 /** A state of a version. */
 export type VersionState = (typeof versionStates)[number];
 
+/** Pruning deletes versions of credentials that still exist, but never the current one. */
+const isSuperseded = `version < (select c.current_version from credential c where c.workspace_id = credential_version.workspace_id and c.id = credential_version.credential_id)`;
+
 /** One sealed secret of a credential. The ciphertext is lazy: it is loaded only where it is selected by name. */
 export const CredentialVersionEntity = defineEntity({
   name: 'CredentialVersion',
   tableName: 'credential_version',
-  ...tenantRows('credential_version'),
+  ...tenantRows('credential_version', isSuperseded),
   checks: [{ name: 'credential_version_version_check', expression: 'version >= 1' }],
   properties: {
     workspaceId: p.uuid().primary(),
@@ -134,8 +139,8 @@ export const CredentialVersionEntity = defineEntity({
         .foreignKeyName('credential_version_credential_foreign')
         .updateRule('no action')
         .index(false),
-    sealed: p.blob().lazy(),
-    keyId: p.blob(),
+    sealed: p.blob().nullable().lazy(),
+    keyId: p.blob().nullable(),
     createdBy: p.uuid(),
     createdAt: p.datetime(3),
     state: p.enum(versionStates).columnType('text').default('enabled'),

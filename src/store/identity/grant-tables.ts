@@ -107,7 +107,8 @@ export interface VersionRecord {
   readonly credentialId: string;
   readonly version: number;
   readonly state: VersionState;
-  readonly keyId: Uint8Array;
+  /** Null if it was destroyed. */
+  readonly keyId: Uint8Array | null;
   readonly createdBy: string;
   readonly createdAt: Date;
 }

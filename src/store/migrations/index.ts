@@ -8,6 +8,7 @@ import { GrantNoticesMigration } from './grant-notices.ts';
 import { InitialMigration } from './initial.ts';
 import { LostEventsMigration } from './lost-events.ts';
 import { MembersMigration } from './members.ts';
+import { KeptVersionsMigration } from './kept-versions.ts';
 import { NarrowedKeysMigration } from './narrowed-keys.ts';
 import { SettledPlansMigration } from './settled-plans.ts';
 import { SignedNamesMigration } from './signed-names.ts';
@@ -35,4 +36,5 @@ export const migrations = [
   { name: '015-signed-names', class: SignedNamesMigration },
   { name: '016-lost-events', class: LostEventsMigration },
   { name: '018-subjects', class: SubjectsMigration },
+  { name: '019-kept-versions', class: KeptVersionsMigration },
 ];

@@ -17,7 +17,7 @@ const grants: Readonly<Record<string, string>> = {
   keyring: 'select, insert',
   workspace_key: 'select, insert, delete',
   credential: 'select, insert, update, delete',
-  credential_version: 'select, insert, delete',
+  credential_version: 'select, insert, update (state, key_id, mac), delete',
   audit_event: 'select, insert',
   audit_ledger: 'select, insert',
   schema_migration: 'select',

@@ -57,7 +57,7 @@ const beforeFirst = { credentialId: nilUuid, version: 0 };
 
 type WithMac<Row> = Row & { readonly mac: Uint8Array };
 /** A version with its credential. Only the ids are set for a credential without a version. */
-type VersionRow = VersionRecord & Omit<VersionEvidence, 'isGenuine' | 'version'> & Signed;
+type VersionRow = VersionRecord & Omit<VersionEvidence, 'isGenuine' | 'isDestroyed' | 'version'> & Signed;
 type RecordedRow = SignedRow & {
   readonly recordedId: string | null;
   readonly recordedRevision: number | null;
@@ -201,5 +201,6 @@ export class SqlVersionReader implements VersionReader {
 }
 
 function evidenceOfVersion(row: VersionRow, mac: GrantMac): VersionEvidence {
-  return { ...row, isGenuine: row.version === null || hasGenuineMac(mac, versionGrants, row) };
+  const isGenuine = row.version === null || hasGenuineMac(mac, versionGrants, row);
+  return { ...row, isGenuine, isDestroyed: row.state === 'destroyed' };
 }

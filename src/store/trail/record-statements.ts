@@ -163,6 +163,7 @@ export function findVersions(
     name: 'versions in order',
     text: `
       select c.workspace_id as "workspaceId", c.id as "credentialId", c.current_version as "currentVersion",
+        c.oldest_version as "oldestVersion",
         v.version, v.sealed, v.state, v.key_id as "keyId", v.created_by as "createdBy", v.created_at as "createdAt", v.mac
       from credential c
       left join credential_version v on v.workspace_id = c.workspace_id and v.credential_id = c.id

@@ -15,7 +15,7 @@ const sealedBytesRead = 145;
 const macTypes = { workspaceId: 'uuid', credentialId: 'uuid', version: 'int', mac: 'bytea' } as const;
 const keys = ['workspaceId', 'credentialId', 'version'] as const;
 
-type UnsignedVersion = VersionRecord & { readonly sealed: Uint8Array };
+type UnsignedVersion = VersionRecord & { readonly sealed: Uint8Array | null };
 type VersionKey = Pick<VersionRecord, (typeof keys)[number]>;
 
 /**
@@ -40,7 +40,7 @@ async function signBatch(signing: TableSigning, workspaces: readonly string[]): 
   const beforeFirst = { workspaceId: nilUuid, credentialId: nilUuid, version: 0 };
   let rows = await readSome(database, workspaces, beforeFirst);
   while (rows.length > 0) {
-    const sound = rows.filter((row) => ciphers.get(row.workspaceId)?.recognizes(row, row));
+    const sound = rows.filter((row) => isSound(ciphers.get(row.workspaceId), row));
     for (const row of rows) if (!sound.includes(row)) progress.fail(versionGrants.id(row));
     const [last] = rows.slice(-1);
     // The next rows are read while these are written.
@@ -49,6 +49,12 @@ async function signBatch(signing: TableSigning, workspaces: readonly string[]): 
     progress.add(sound.length);
     rows = following;
   }
+}
+
+/** A version without bytes is not one of an earlier release. */
+function isSound(cipher: WorkspaceCipher | undefined, row: UnsignedVersion): boolean {
+  const { keyId, sealed } = row;
+  return cipher !== undefined && keyId !== null && sealed !== null && cipher.recognizes(row, { keyId, sealed });
 }
 
 async function openCiphers(

@@ -55,9 +55,13 @@ export interface VersionEvidence {
   readonly workspaceId: string;
   readonly credentialId: string;
   readonly currentVersion: number;
+  /** Versions before it were pruned; null if none was. */
+  readonly oldestVersion: number | null;
   /** Null if the credential has no version. */
   readonly version: number | null;
-  readonly sealed: Uint8Array;
+  /** Null if it was destroyed. */
+  readonly sealed: Uint8Array | null;
+  readonly isDestroyed: boolean;
   /** Whether the row's MAC, which does not cover the sealed bytes, is valid. */
   readonly isGenuine: boolean;
 }
@@ -82,7 +86,7 @@ export interface RecordReader {
   grants(): AsyncIterable<readonly GrantEvidence[]>;
 }
 
-/** Reads the versions of credentials in batches, each in a separate snapshot: versions never change. */
+/** Reads the versions of credentials in batches, each in a separate snapshot: versions may be added, destroyed and pruned meanwhile. */
 export interface VersionReader {
   readVersions(signal: AbortSignal | undefined): AsyncIterable<readonly VersionEvidence[]>;
   /** Whether a workspace exists and is not deleted. */

@@ -85,6 +85,7 @@ export function newSealedCredential(
     lastUsedAt: null,
     useCount: 0,
     currentVersion: 1,
+    oldestVersion: null,
     revision: 1,
     origin: call.dialect,
     createdBy: call.caller.userId,
@@ -120,6 +121,7 @@ export function decideRecreation(
     lastUsedAt: deleted.lastUsedAt,
     useCount: deleted.useCount,
     currentVersion: deleted.currentVersion + 1,
+    oldestVersion: deleted.oldestVersion,
     revision: deleted.revision + 1,
   };
   checkVisible(parts.call, credential);

@@ -27,6 +27,8 @@ export interface Credential {
   readonly useCount: number;
   /** The number of the version that a reveal returns, from 1. */
   readonly currentVersion: number;
+  /** The number of the oldest version that is kept; null while none was pruned. */
+  readonly oldestVersion: number | null;
   /** The number of changes, from 1, which the etag is derived from. Uses do not count. */
   readonly revision: number;
   /** The name of the dialect that created it. */

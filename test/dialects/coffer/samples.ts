@@ -29,6 +29,7 @@ export function someCredential(change: Partial<Credential> = {}): Credential {
     updatedAt: new Date('2024-01-01T00:00:01.000Z'),
     deletedAt: null,
     subject: 'customer-17',
+    oldestVersion: null,
     ...change,
   };
 }

@@ -65,6 +65,7 @@ describe('what fishnet shows of a credential', () => {
     createdAt: new Date('2023-11-14T22:13:20.999Z'),
     updatedAt: new Date('2023-11-14T22:13:20.999Z'),
     deletedAt: null,
+    oldestVersion: null,
   };
 
   it('has its times in whole seconds, and none for a use that has not been', () => {

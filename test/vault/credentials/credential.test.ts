@@ -30,6 +30,7 @@ const credential: Credential = {
   createdAt: past,
   updatedAt: past,
   deletedAt: null,
+  oldestVersion: null,
 };
 
 describe('the state of a credential', () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { AuditEvent } from '../vault/audit/audit-event.ts';
+import { auditEventDetails, type AuditEvent } from '../vault/audit/audit-event.ts';
 import { timingSafeEqual } from 'node:crypto';
 import type { AuditChain, AuditMac } from '../vault/audit/ports.ts';
 import type { AuditHead, ChainedEvent, LedgerEntry } from '../vault/audit/audit-chain.ts';
@@ -81,7 +81,19 @@ export function fieldsOf(event: AuditEvent): readonly (string | null)[] {
     event.requestId,
     String(event.count ?? 1),
   ];
-  // Only if present, so that events written before states were recorded keep their MACs.
-  if (typeof event.resourceState === 'string') fields.push(event.resourceState);
+  const details = serializeDetails(event);
+  // Only if present, so that earlier events keep their MACs. The number of fields shows which of the two is there.
+  if (details !== undefined) fields.push(event.resourceState ?? null, details);
+  else if (typeof event.resourceState === 'string') fields.push(event.resourceState);
   return fields;
+}
+
+/** The details that are set, as one object in JSON; undefined if there are none. Names are those of the properties. */
+function serializeDetails(event: AuditEvent): string | undefined {
+  let details: Record<string, string | number> | undefined;
+  for (const name of auditEventDetails) {
+    const value = event[name] ?? null;
+    if (value !== null) (details ??= {})[name] = value;
+  }
+  return details && JSON.stringify(details);
 }

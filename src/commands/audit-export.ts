@@ -71,6 +71,12 @@ const memberNames: Readonly<Record<keyof AuditEvent, string>> = {
   requestId: 'request_id',
   count: 'count',
   resourceState: 'resource_state',
+  purpose: 'purpose',
+  version: 'version',
+  field: 'field',
+  permission: 'permission',
+  relatedId: 'related_id',
+  days: 'days',
 };
 
 /** Formats an event as a line of JSON with everything that its MAC covers. MACs are in hex, and absent members are null. */

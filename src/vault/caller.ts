@@ -71,12 +71,13 @@ type Acting = Pick<Call, 'caller' | 'workspaceId'>;
  * and one of others get the same answer in the same time.
  *
  * @param text a UUID, a `WSP-…` id, or `default`
+ * @param permission that the call needs there, for the event of a denial
  * @throws VaultError `workspace_denied`
  */
-export function resolveWorkspace(caller: Caller, text: string): string {
+export function resolveWorkspace(caller: Caller, text: string, permission?: Permission): string {
   const reference = text === 'default' ? { id: caller.defaultWorkspaceId } : parseReference('workspace', text);
   const grant = reference && caller.grants.find(({ workspaceId }) => refersTo(reference, workspaceId));
-  if (!grant) throw workspaceDenied(text);
+  if (!grant) throw workspaceDenied(text, permission);
   return grant.workspaceId;
 }
 
@@ -98,7 +99,7 @@ export function authorize<P extends Permission>(call: Call, permission: P): asse
 /** As `authorize`, before there is a call; returns the grant. */
 export function requireGrant(caller: Caller, workspaceId: string, permission: Permission): Grant {
   const grant = caller.grants.find((candidate) => candidate.workspaceId === workspaceId);
-  if (!grant) throw workspaceDenied(workspaceId);
+  if (!grant) throw workspaceDenied(workspaceId, permission);
   if (!permits(grant, permission)) throw permissionDenied(permission, workspaceId);
   return grant;
 }
@@ -157,11 +158,13 @@ export function isVisible(call: Acting, credential: ScopedRecord): boolean {
  */
 export function checkVisible(call: Acting, credential: ScopedRecord): void {
   if (isVisible(call, credential)) return;
-  throw new VaultError('permission_denied', 'this key is not for such credentials', { reason: 'KEY_NARROWED' });
+  const details = { reason: 'KEY_NARROWED', permission: 'credentials.write' } as const;
+  throw new VaultError('permission_denied', 'this key is not for such credentials', details);
 }
 
-function workspaceDenied(workspace: string): VaultError {
-  return new VaultError('workspace_denied', 'Workspace access denied', { resource: 'workspace', workspace });
+function workspaceDenied(workspace: string, permission?: Permission): VaultError {
+  const details = { resource: 'workspace', workspace, ...(permission !== undefined && { permission }) };
+  return new VaultError('workspace_denied', 'Workspace access denied', details);
 }
 
 function permissionDenied(permission: Permission, workspace?: string): VaultError {

@@ -32,7 +32,7 @@ export interface VaultErrorDetails {
   readonly id?: string;
   /** The workspace of the resource as the caller wrote it. */
   readonly workspace?: string;
-  /** The missing permission. */
+  /** The missing permission, for the event of the denial. */
   readonly permission?: string;
   /** The invalid field of the request, by its name in the proto. */
   readonly field?: string;

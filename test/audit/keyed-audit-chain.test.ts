@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { KeyedAuditChain } from '../../src/audit/keyed-audit-chain.ts';
-import type { AuditEvent } from '../../src/vault/audit/audit-event.ts';
+import { auditEventDetails, type AuditEvent, type AuditEventDetails } from '../../src/vault/audit/audit-event.ts';
 import { parseHead, formatHead, type ChainedEvent } from '../../src/vault/audit/audit-chain.ts';
 import { newChain } from './fixtures.ts';
 
@@ -73,13 +73,19 @@ describe('the chain of the audit trail', () => {
     const one = known.link(stream, known.origin, event);
     const told = { actorName: 'Zoë 🔑', resourceId: null, resourceState: '2.1.00112233445566778899aabbccddeeff' };
     const line = { kind: 'begin', stream, time: event.time, heads: '{}' } as const;
-    const macs = [one, known.link(stream, one, { ...event, ...told }), known.enter(undefined, line)].map(
-      ({ mac }) => mac,
-    );
+    const macs = [
+      one,
+      known.link(stream, one, { ...event, ...told }),
+      known.enter(undefined, line),
+      known.link(stream, one, { ...event, ...told, ...details }),
+      known.link(stream, one, { ...event, version: 1 }),
+    ].map(({ mac }) => mac);
     expect(macs.map((mac) => Buffer.from(mac).toString('hex'))).to.deep.equal([
       '1127870faf1bf6af2863818d76fc22422c8e8157a65e06634df87f262ecbb622',
       '0fed1a453a93cbe4a2c8260df26361c4b495386bab0ed5aa667860b024f5178d',
       'a0f7cb486fe2b3b156f656c9609e781a8be07a65d918adfdf4bf7a5ade4b7ca2',
+      '9ffb58658f9ee9cb9daafcc034093bad1250bbd96b82404f669f9592848ebb9f',
+      'a36cbbef05b452cb3a37af3cc5890c693a3a591444f6259354ad60fb41632c9e',
     ]);
   });
 
@@ -88,6 +94,47 @@ describe('the chain of the audit trail', () => {
     for (const [member, change] of Object.entries(changes)) {
       expect(chain.isGenuine({ ...first, event: { ...event, ...change } }), member).to.equal(false);
     }
+  });
+
+  const details: Required<AuditEventDetails> = {
+    purpose: 'incident 7',
+    version: 3,
+    field: 'api_key',
+    permission: 'secrets.reveal',
+    relatedId: '018cc251-f400-7000-8000-000000000006',
+    days: 7,
+  };
+
+  it('gives an event without details the MAC of one that has none', () => {
+    const none = Object.fromEntries(auditEventDetails.map((name) => [name, null]));
+    expect(chain.isGenuine({ ...first, event: { ...event, ...none, resourceState: null } })).to.equal(true);
+  });
+
+  it('covers every detail of an event, with and without others', () => {
+    expect(Object.keys(details)).to.have.members(auditEventDetails);
+    const all = chain.link(stream, chain.origin, { ...event, ...details });
+    expect(chain.isGenuine(all)).to.equal(true);
+    for (const name of auditEventDetails) {
+      const one = { [name]: details[name] };
+      const other = typeof details[name] === 'number' ? { [name]: details[name] + 1 } : { [name]: 'x' };
+      const isGenuine = (chained: ChainedEvent, changed: AuditEvent) => chain.isGenuine({ ...chained, event: changed });
+      expect(isGenuine(first, { ...event, ...one }), `${name} is added`).to.equal(false);
+      expect(isGenuine(all, { ...event, ...details, ...other }), `${name} is changed`).to.equal(false);
+      expect(isGenuine(all, { ...event, ...details, [name]: null }), `${name} is removed`).to.equal(false);
+    }
+  });
+
+  it('does not take a detail for a state, nor one detail for another', () => {
+    const { purpose, field } = details;
+    const one = chain.link(stream, chain.origin, { ...event, purpose });
+    const texts = [JSON.stringify({ purpose }), purpose];
+    for (const resourceState of texts) {
+      expect(chain.isGenuine({ ...one, event: { ...event, resourceState } })).to.equal(false);
+    }
+    const both = chain.link(stream, chain.origin, { ...event, purpose, field });
+    expect(chain.isGenuine({ ...both, event: { ...event, purpose: field, field: purpose } })).to.equal(false);
+    const quoted = `${purpose}","field":"${field}`;
+    expect(chain.isGenuine({ ...both, event: { ...event, purpose: quoted } })).to.equal(false);
   });
 
   it('covers the place of an event', () => {

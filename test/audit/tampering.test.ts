@@ -85,6 +85,10 @@ describe('the audit trail, where somebody writes to the database', () => {
     outcome: `outcome = 'DENIED'`,
     peer: `peer = '10.0.0.1'`,
     count: 'count = 2',
+    purpose: `purpose = 'another'`,
+    version: 'version = 2',
+    permission: `permission = 'secrets.reveal'`,
+    'related resource': 'related_id = id',
     mac: `mac = decode(repeat('00', 32), 'hex')`,
   };
   for (const [what, change] of Object.entries(changes)) {

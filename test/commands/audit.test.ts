@@ -37,7 +37,7 @@ describe('the commands for the audit trail', () => {
   async function createAndReveal(): Promise<string> {
     const body = { credential: { name: 'n' }, secret: { api_key: 'sk-not-in-the-trail' } };
     const id = textOf(await coffer.native('POST', '/v1/workspaces/default/credentials', body), 'credential', 'id');
-    await coffer.native('POST', `/v1/workspaces/default/credentials/${id}:reveal`, {});
+    await coffer.native('POST', `/v1/workspaces/default/credentials/${id}:reveal`, { purpose: 'a "drill"' });
     return id;
   }
 
@@ -106,6 +106,7 @@ describe('the commands for the audit trail', () => {
       expect(rows.length).to.be.greaterThan(2);
       expect(lines).to.deep.equal(rows.map(asLine));
       expect(lines.map(({ action }) => action)).to.include.members(['instance.set_up', 'secrets.reveal']);
+      expect(lines.find(({ action }) => action === 'secrets.reveal')).to.include({ purpose: 'a "drill"', version: 1 });
       expect(JSON.stringify(lines)).not.to.include('sk-not-in-the-trail').and.not.to.include(coffer.adminToken);
     });
 

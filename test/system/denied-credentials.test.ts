@@ -44,6 +44,10 @@ function namesAt(turn: number): typeof names {
   return names.filter((_, index) => index % 4 === turn % 4);
 }
 
+function permissionOf({ rpc: { access } }: ServedRpc): string {
+  return 'permission' in access ? access.permission : expect.fail();
+}
+
 /** In their own workspace or in another one: roles decide the first, and every role may read. */
 function waysToBeDenied(one: ServedRpc): readonly boolean[] {
   const isRead = 'permission' in one.rpc.access && one.rpc.access.permission === 'credentials.read';
@@ -93,10 +97,11 @@ describe('the event of a denied call', () => {
     };
   }
 
-  async function expectEvent(requestId: string, recorded: string, protocol: string): Promise<void> {
-    const sql = 'select action, resource_kind, resource_id, protocol from audit_event where request_id = $1';
+  async function expectEvent(permission: string, requestId: string, recorded: string, protocol: string): Promise<void> {
+    const sql =
+      'select action, resource_kind, resource_id, permission, protocol from audit_event where request_id = $1';
     const { rows } = await client.query<JsonObject>(sql, [requestId]);
-    const event = { action: 'access.denied', resource_kind: 'credential', resource_id: recorded };
+    const event = { action: 'access.denied', resource_kind: 'credential', resource_id: recorded, permission };
     expect(rows, protocol).to.have.lengthOf(1);
     expect(rows[0], protocol).to.include(event);
   }
@@ -109,7 +114,7 @@ describe('the event of a denied call', () => {
   for (const one of naming.filter((candidate) => waysToBeDenied(candidate).length > 0)) {
     const name = nameOfRpc(one.rpc.method);
 
-    it(`names the credential that the message of ${name} named, over every protocol`, async () => {
+    it(`names the credential that the message of ${name} named and the permission that was lacking, over every protocol`, async () => {
       for (const isForeign of waysToBeDenied(one)) {
         for (const [turn, [protocol, transport]] of opened.entries()) {
           for (const [named, recorded] of namesAt(turn + (isForeign ? 1 : 0))) {
@@ -120,7 +125,7 @@ describe('the event of a denied call', () => {
               (error: unknown) => ConnectError.from(error).code,
             );
             expect(code).to.be.oneOf([Code.PermissionDenied, Code.NotFound]);
-            await expectEvent(requestId, recorded, protocol);
+            await expectEvent(permissionOf(one), requestId, recorded, protocol);
           }
         }
       }
@@ -142,7 +147,7 @@ describe('the event of a denied call', () => {
             const response = await fetch(url, { ...init, ...(hasBody && { body: '{}' }) });
             await response.text();
             expect(response.status).to.be.oneOf([403, 404]);
-            await expectEvent(requestId, recorded, 'rest');
+            await expectEvent(permissionOf(one), requestId, recorded, 'rest');
           }
         }
       });
@@ -176,7 +181,7 @@ describe('the event of a denied call', () => {
       };
       const response = await fetch(coffer.origin + path, { method: 'POST', headers, body: JSON.stringify(body) });
       expect(response.status, path).to.equal(403);
-      await expectEvent(requestId, id, path);
+      await expectEvent('credentials.write', requestId, id, path);
     }
   });
 

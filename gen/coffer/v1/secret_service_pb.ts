@@ -13,7 +13,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file coffer/v1/secret_service.proto.
  */
 export const file_coffer_v1_secret_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5jb2ZmZXIvdjEvc2VjcmV0X3NlcnZpY2UucHJvdG8SCWNvZmZlci52MSJSChNSZXZlYWxTZWNyZXRSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEh0KDWNyZWRlbnRpYWxfaWQYAiABKAlCBrpIA8gBASJVChRSZXZlYWxTZWNyZXRSZXNwb25zZRIsCgZzZWNyZXQYASABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgOAAQESDwoHdmVyc2lvbhgCIAEoBTKuAQoNU2VjcmV0U2VydmljZRKcAQoMUmV2ZWFsU2VjcmV0Eh4uY29mZmVyLnYxLlJldmVhbFNlY3JldFJlcXVlc3QaHy5jb2ZmZXIudjEuUmV2ZWFsU2VjcmV0UmVzcG9uc2UiS4LT5JMCRToBKiJAL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9OnJldmVhbGIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct]);
+  fileDesc("Ch5jb2ZmZXIvdjEvc2VjcmV0X3NlcnZpY2UucHJvdG8SCWNvZmZlci52MSJtChNSZXZlYWxTZWNyZXRSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEh0KDWNyZWRlbnRpYWxfaWQYAiABKAlCBrpIA8gBARIZCgdwdXJwb3NlGAQgASgJQgi6SAVyAxj/ASJVChRSZXZlYWxTZWNyZXRSZXNwb25zZRIsCgZzZWNyZXQYASABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgOAAQESDwoHdmVyc2lvbhgCIAEoBTKuAQoNU2VjcmV0U2VydmljZRKcAQoMUmV2ZWFsU2VjcmV0Eh4uY29mZmVyLnYxLlJldmVhbFNlY3JldFJlcXVlc3QaHy5jb2ZmZXIudjEuUmV2ZWFsU2VjcmV0UmVzcG9uc2UiS4LT5JMCRToBKiJAL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9OnJldmVhbGIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct]);
 
 /**
  * Request message for RevealSecret.
@@ -34,6 +34,14 @@ export type RevealSecretRequest = Message<"coffer.v1.RevealSecretRequest"> & {
    * @generated from field: string credential_id = 2;
    */
   credentialId: string;
+
+  /**
+   * Optional. Why the secret is revealed, for the audit event of the call; at most 255 characters. Do not put personal data
+   * or secrets here: events are kept, and exported.
+   *
+   * @generated from field: string purpose = 4;
+   */
+  purpose: string;
 };
 
 /**

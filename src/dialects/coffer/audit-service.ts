@@ -124,6 +124,12 @@ function auditEventToMessage(event: AuditEvent): MessageInitShape<typeof AuditEv
     resourceId: event.resourceId ?? '',
     outcome: AuditEvent_Outcome[event.outcome],
     count: event.count ?? 1,
+    purpose: event.purpose ?? '',
+    version: event.version ?? 0,
+    field: event.field ?? '',
+    permission: event.permission ?? '',
+    relatedId: event.relatedId ?? '',
+    days: event.days ?? 0,
   };
 }
 

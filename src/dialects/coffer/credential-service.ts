@@ -90,8 +90,8 @@ function activationRpcs({ vault, clock }: DialectParts): BoundRpc[] {
 
 function revealRpc({ vault }: DialectParts): BoundRpc {
   const { revealSecret } = SecretService.method;
-  return workspaceRpc(revealSecret, inWorkspace('secrets.reveal'), async ({ credentialId }, call) => {
-    const { secret, version } = await vault.revealSecret(call, credentialId);
+  return workspaceRpc(revealSecret, inWorkspace('secrets.reveal'), async ({ credentialId, purpose }, call) => {
+    const { secret, version } = await vault.revealSecret(call, credentialId, { purpose });
     return { secret: toStruct(secret.expose()), version };
   });
 }

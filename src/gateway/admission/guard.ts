@@ -69,7 +69,7 @@ export class Guard {
     if (named !== undefined) dialect.checkWorkspaceSpelling?.(named);
     const header =
       dialect.workspaceHeader === undefined ? undefined : headers.get(dialect.workspaceHeader) || undefined;
-    const workspaceId = resolveWorkspace(caller, named ?? header ?? 'default');
+    const workspaceId = resolveWorkspace(caller, named ?? header ?? 'default', access.permission);
     requireGrant(caller, workspaceId, access.permission);
     return workspaceId;
   }

@@ -32,6 +32,12 @@ export const AuditEventEntity = defineEntity({
     requestId: p.text(),
     count: p.integer(),
     resourceState: p.text().nullable(),
+    purpose: p.text().nullable(),
+    version: p.integer().nullable(),
+    field: p.text().nullable(),
+    permission: p.text().nullable(),
+    relatedId: p.text().nullable(),
+    days: p.integer().nullable(),
   },
 });
 

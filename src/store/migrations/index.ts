@@ -3,6 +3,7 @@ import { ClientCertificatesMigration } from './client-certificates.ts';
 import { CredentialMacsMigration } from './credential-macs.ts';
 import { DeactivatedUsersMigration } from './deactivated-users.ts';
 import { DeletedWorkspacesMigration } from './deleted-workspaces.ts';
+import { EventDetailsMigration } from './event-details.ts';
 import { GivenIdsAndNamesMigration } from './given-ids-and-names.ts';
 import { GrantNoticesMigration } from './grant-notices.ts';
 import { InitialMigration } from './initial.ts';
@@ -35,6 +36,7 @@ export const migrations = [
   { name: '014-vouched-memberships', class: VouchedMembershipsMigration },
   { name: '015-signed-names', class: SignedNamesMigration },
   { name: '016-lost-events', class: LostEventsMigration },
+  { name: '017-event-details', class: EventDetailsMigration },
   { name: '018-subjects', class: SubjectsMigration },
   { name: '019-kept-versions', class: KeptVersionsMigration },
 ];

@@ -1,50 +1,76 @@
-import type { AuditEvent } from '../../vault/audit/audit-event.ts';
+import { auditEventDetails, type AuditEvent } from '../../vault/audit/audit-event.ts';
 import type { ChainedEvent, StreamHead, UnreadableEvent } from '../../vault/audit/audit-chain.ts';
 import type { InferEntity } from '@mikro-orm/postgresql';
 import type { AuditEventEntity } from '../entities/audit.ts';
 import { sqlStateOf } from '../postgres/connect/database-failure.ts';
 import { isReadableTime } from '../postgres/statements/column-readers.ts';
-import { insertRows, type Fragment } from '../postgres/statements/statement.ts';
+import { insertItems, type Fragment, type WrittenColumn } from '../postgres/statements/statement.ts';
 
 /** A row of `audit_event` as it is read. */
 export type AuditEventRow = InferEntity<typeof AuditEventEntity>;
 
-/** The columns of an event with their SQL types, in the order in which they are written and read. */
-export const auditEventTypes = {
-  stream: 'uuid',
-  seq: 'bigint',
-  prev: 'bytea',
-  mac: 'bytea',
-  id: 'uuid',
-  time: 'timestamptz',
-  workspaceId: 'uuid',
-  actorKind: 'text',
-  actorId: 'text',
-  actorName: 'text',
-  authentication: 'text',
-  action: 'text',
-  resourceKind: 'text',
-  resourceId: 'text',
-  outcome: 'text',
-  protocol: 'text',
-  dialect: 'text',
-  peer: 'text',
-  requestId: 'text',
-  count: 'int',
-  resourceState: 'text',
-} as const satisfies Record<keyof AuditEventRow & string, string>;
+type Column = Omit<WrittenColumn<ChainedEvent>, 'property'>;
+
+/** The columns of an event in the order in which they are written and read. */
+const columns = {
+  stream: { type: 'uuid', valueOf: ({ stream }) => stream },
+  seq: { type: 'bigint', valueOf: ({ sequence }) => sequence },
+  prev: { type: 'bytea', valueOf: ({ previous }) => previous },
+  mac: { type: 'bytea', valueOf: ({ mac }) => mac },
+  id: { type: 'uuid', valueOf: ({ event }) => event.id },
+  time: { type: 'timestamptz', valueOf: ({ event }) => event.time },
+  workspaceId: { type: 'uuid', valueOf: ({ event }) => event.workspaceId },
+  actorKind: { type: 'text', valueOf: ({ event }) => event.actorKind },
+  actorId: { type: 'text', valueOf: ({ event }) => event.actorId },
+  actorName: { type: 'text', valueOf: ({ event }) => event.actorName },
+  authentication: { type: 'text', valueOf: ({ event }) => event.authentication },
+  action: { type: 'text', valueOf: ({ event }) => event.action },
+  resourceKind: { type: 'text', valueOf: ({ event }) => event.resourceKind },
+  resourceId: { type: 'text', valueOf: ({ event }) => event.resourceId },
+  outcome: { type: 'text', valueOf: ({ event }) => event.outcome },
+  protocol: { type: 'text', valueOf: ({ event }) => event.protocol },
+  dialect: { type: 'text', valueOf: ({ event }) => event.dialect },
+  peer: { type: 'text', valueOf: ({ event }) => event.peer },
+  requestId: { type: 'text', valueOf: ({ event }) => event.requestId },
+  count: { type: 'int', valueOf: ({ event }) => event.count ?? 1 },
+  resourceState: { type: 'text', valueOf: ({ event }) => event.resourceState },
+  purpose: { type: 'text', valueOf: ({ event }) => event.purpose },
+  version: { type: 'int', valueOf: ({ event }) => event.version },
+  field: { type: 'text', valueOf: ({ event }) => event.field },
+  permission: { type: 'text', valueOf: ({ event }) => event.permission },
+  relatedId: { type: 'text', valueOf: ({ event }) => event.relatedId },
+  days: { type: 'int', valueOf: ({ event }) => event.days },
+} as const satisfies Record<keyof AuditEventRow & string, Column>;
+
+/** The properties of an event, in the order of its columns. */
+export const auditEventProperties = Object.keys(columns);
+
+/** The details that each statement writes. */
+const details: readonly ReadonlySet<string>[] = [new Set(), new Set(['version']), new Set(auditEventDetails)];
+
+/**
+ * The columns that each statement writes. Most events have no details or only a version, and a column of nulls costs as much as one
+ * of texts.
+ */
+const written = details.map((names) => {
+  const omitted: ReadonlySet<string> = new Set(auditEventDetails.filter((name) => !names.has(name)));
+  const entries = Object.entries<Column>(columns).filter(([property]) => !omitted.has(property));
+  return entries.map(([property, { type, valueOf }]) => ({ property, type, valueOf }));
+});
 
 /** The invalid boolean that PostgreSQL quotes in its error if the preceding event is missing. */
 const missingPredecessor = 'the event before these is missing';
 
 /**
- * Appends events to the trail. Every create and reveal runs this, as one prepared statement whose text does not depend on
+ * Appends events to the trail. Every create and reveal runs this, as one of few prepared statements, whose texts do not depend on
  * the number of events (`npm run bench -- --only rest`, REST create and REST reveal).
  *
  * @param previous the event that must exist for them to be appended; undefined appends them unconditionally
  */
 export function insertAuditEvents(chained: readonly ChainedEvent[], previous?: StreamHead): Fragment {
-  const insert = insertRows('audit_event', auditEventTypes, chained.map(rowOf));
+  const shape = shapeFor(chained);
+  const inserted = insertItems('audit_event', written[shape] ?? [], chained);
+  const insert = { ...inserted, name: `${inserted.name}${shape === 0 ? '' : shape}` };
   if (!previous) return insert;
   return {
     name: `${insert.name}!`,
@@ -94,31 +120,17 @@ export function auditEventOf(row: AuditEventRow): AuditEvent {
     requestId: row.requestId,
     count: row.count,
     resourceState: row.resourceState ?? null,
+    purpose: row.purpose ?? null,
+    version: row.version ?? null,
+    field: row.field ?? null,
+    permission: row.permission ?? null,
+    relatedId: row.relatedId ?? null,
+    days: row.days ?? null,
   };
 }
 
-function rowOf({ stream, sequence, previous, mac, event }: ChainedEvent): AuditEventRow {
-  return {
-    stream,
-    seq: sequence,
-    prev: previous,
-    mac,
-    id: event.id,
-    time: event.time,
-    workspaceId: event.workspaceId,
-    actorKind: event.actorKind,
-    actorId: event.actorId,
-    actorName: event.actorName,
-    authentication: event.authentication,
-    action: event.action,
-    resourceKind: event.resourceKind,
-    resourceId: event.resourceId,
-    outcome: event.outcome,
-    protocol: event.protocol,
-    dialect: event.dialect,
-    peer: event.peer,
-    requestId: event.requestId,
-    count: event.count ?? 1,
-    resourceState: event.resourceState ?? null,
-  };
+/** The place in `details` of the fewest that include those of all events. */
+function shapeFor(chained: readonly ChainedEvent[]): number {
+  const needed = auditEventDetails.filter((name) => chained.some(({ event }) => (event[name] ?? null) !== null));
+  return details.findIndex((names) => needed.every((name) => names.has(name)));
 }

@@ -1,7 +1,7 @@
 import { raw } from '@mikro-orm/postgresql';
 import type { AuditEventRequest } from '../../vault/audit/ports.ts';
 import { advisoryLocks } from '../postgres/statements/advisory-locks.ts';
-import { auditEventTypes, type AuditEventRow } from './audit-event-row.ts';
+import { auditEventProperties, type AuditEventRow } from './audit-event-row.ts';
 import type { EntityCriteria } from '../postgres/statements/entity-query.ts';
 import { selectList, type Statement } from '../postgres/statements/statement.ts';
 
@@ -145,7 +145,7 @@ export function readEvents(
   last: { readonly stream: string; readonly place: string } | undefined,
   count: number,
 ): Statement {
-  const columns = `${selectList('e', Object.keys(auditEventTypes))}, e.seq::text as place`;
+  const columns = `${selectList('e', auditEventProperties)}, e.seq::text as place`;
   return {
     name: last ? 'events in order' : 'first events in order',
     text: `

@@ -46,19 +46,12 @@ export class AccessDenialRecorder {
   async recordDenied(call: DeniedCall, { code, details }: VaultError, credential?: string): Promise<void> {
     if (!denials.has(code)) return;
     const workspaceId = ownWorkspace(call.caller, details.workspace);
-    const denied = { action: 'access.denied', outcome: 'DENIED' } as const;
-    const event = credential
-      ? auditEvent(
-          this.#parts,
-          { ...call, workspaceId },
-          { ...denied, resourceKind: 'credential', resourceId: storableName(credential) },
-        )
-      : auditEvent(
-          this.#parts,
-          { ...call, workspaceId },
-          { ...denied, resourceKind: 'permission', resourceId: details.permission ?? null },
-        );
-    await this.#parts.audit.append(event);
+    const permission = details.permission ?? null;
+    const resource = credential
+      ? ({ resourceKind: 'credential', resourceId: storableName(credential) } as const)
+      : ({ resourceKind: 'permission', resourceId: permission } as const);
+    const denied = { action: 'access.denied', outcome: 'DENIED', permission, ...resource } as const;
+    await this.#parts.audit.append(auditEvent(this.#parts, { ...call, workspaceId }, denied));
   }
 
   /** Counts an unauthenticated call for the network of its peer; beyond 1,000 networks, the others share one count. */

@@ -46,8 +46,36 @@ export type AuditResourceKind =
   | 'audit_stream'
   | 'audit_trail';
 
+/**
+ * What some events record beside their resource. Null and absent are the same; neither a text nor a number is ever empty or 0.
+ */
+export interface AuditEventDetails {
+  /** The reason that the caller gave for a reveal, or Coffer for what it does itself: at most 255 characters. */
+  readonly purpose?: string | null;
+  /** The version of the secret that the action is about. */
+  readonly version?: number | null;
+  /** The name of the secret's field that the action is about. */
+  readonly field?: string | null;
+  /** The permission that a denied call lacked. */
+  readonly permission?: string | null;
+  /** The id of a second resource of the same kind, such as the copy of a credential. */
+  readonly relatedId?: string | null;
+  /** How many days before the expiry of a credential the event was written. */
+  readonly days?: number | null;
+}
+
+/** The details in the order in which the MAC of an event covers them. Further ones are added at the end. */
+export const auditEventDetails = [
+  'purpose',
+  'version',
+  'field',
+  'permission',
+  'relatedId',
+  'days',
+] as const satisfies (keyof AuditEventDetails)[];
+
 /** One event of the audit trail. It contains ids and names, never a secret, token or key. */
-export interface AuditEvent {
+export interface AuditEvent extends AuditEventDetails {
   /** UUIDv7. */
   readonly id: string;
   readonly time: Date;
@@ -66,6 +94,7 @@ export interface AuditEvent {
   readonly protocol: string;
   readonly dialect: string;
   readonly peer: string;
+  /** The id of the request, as in the log; no `request_id` of a message. */
   readonly requestId: string;
   /** How many equal calls the event stands for; 1 where absent. */
   readonly count?: number;
@@ -83,7 +112,7 @@ export interface EventSource {
 }
 
 /** What an event records about a call. */
-export interface AuditedAction {
+export interface AuditedAction extends AuditEventDetails {
   readonly action: AuditAction;
   readonly resourceKind: AuditResourceKind;
   readonly resourceId: string | null;
@@ -97,7 +126,7 @@ export interface AuditedAction {
 export function auditEvent(
   { clock, ids }: EventSource,
   call: Omit<Call, 'signal'>,
-  { action, resourceKind, resourceId, outcome = 'OK', workspaceId = call.workspaceId }: AuditedAction,
+  { action, resourceKind, resourceId, outcome = 'OK', workspaceId = call.workspaceId, ...details }: AuditedAction,
 ): AuditEvent {
   const { caller } = call;
   return {
@@ -116,6 +145,7 @@ export function auditEvent(
     dialect: call.dialect,
     peer: call.peer,
     requestId: call.requestId,
+    ...details,
   };
 }
 

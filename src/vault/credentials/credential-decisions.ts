@@ -1,4 +1,10 @@
-import { auditEvent, type AuditAction, type AuditEvent, type AuditOutcome } from '../audit/audit-event.ts';
+import {
+  auditEvent,
+  type AuditAction,
+  type AuditEvent,
+  type AuditEventDetails,
+  type AuditOutcome,
+} from '../audit/audit-event.ts';
 import { checkVisible, mayReveal, type Authorized } from '../caller.ts';
 import { credentialUnreadable, notFound, VaultError, workspaceKeyUnreadable } from '../errors.ts';
 import type { IdSource } from '../ids.ts';
@@ -36,6 +42,18 @@ export interface SealedCredential {
 export interface ResealedCredential {
   readonly credential: Credential;
   readonly version: SealedVersion | undefined;
+}
+
+/** How a secret is revealed. */
+export interface RevealOptions {
+  /** Why, as the caller states it, for the event: at most 255 characters. */
+  readonly purpose?: string | undefined;
+}
+
+/** As `SealingParts`, for a reveal. */
+export interface RevealParts extends SealingParts<'secrets.reveal'> {
+  /** Null if the caller states none. */
+  readonly purpose: string | null;
 }
 
 /** A secret in clear, with its credential. */
@@ -176,14 +194,12 @@ export function previewOf<Answer>(decision: Decision<Answer>): Decision<Answer> 
 }
 
 /** Decides to return the secret of an active credential. A refusal has its event in the trail as well. */
-export function decideReveal(
-  parts: SealingParts<'secrets.reveal'>,
-  now: Date,
-  found: FoundCredential,
-): Decision<RevealedSecret> {
+export function decideReveal(parts: RevealParts, now: Date, found: FoundCredential): Decision<RevealedSecret> {
   const { credential, current: version, isGenuine } = found;
-  if (!isGenuine || !version) return refuseUnsound(parts, 'secrets.reveal', found);
-  const event = (outcome: AuditOutcome) => credentialEvent(parts, 'secrets.reveal', credential.id, outcome);
+  const { purpose } = parts;
+  if (!isGenuine || !version) return refuseUnsound(parts, 'secrets.reveal', found, { purpose });
+  const details = { purpose, version: version.version };
+  const event = (outcome: AuditOutcome) => credentialEvent(parts, 'secrets.reveal', credential.id, outcome, details);
   const refusal = refusalToReveal(credential, now);
   if (refusal) return { event: event('DENIED'), refusal };
   const secret = openCurrentVersion(parts.cipher, found);
@@ -195,14 +211,15 @@ export function decideReveal(
  * The check, in the transaction of a reveal, that the caller's key or session has not been revoked since it was authenticated,
  * perhaps from memory. Undefined for a caller who was authenticated by neither.
  */
-export function revocationCheckOf(parts: DecisionParts<'secrets.reveal'>): RevocationCheck | undefined {
-  const { caller } = parts.call;
+export function revocationCheckOf(parts: RevealParts): RevocationCheck | undefined {
+  const { call, purpose } = parts;
+  const { caller } = call;
   const id = caller.kind === 'api_key' ? caller.id : caller.sessionId;
   if (id === null) return undefined;
   return {
     id,
     refuse: (credential) => ({
-      event: credentialEvent(parts, 'secrets.reveal', credential.id, 'DENIED'),
+      event: credentialEvent(parts, 'secrets.reveal', credential.id, 'DENIED', { purpose }),
       refusal: new VaultError('token_invalid', 'Token revoked'),
     }),
   };
@@ -232,12 +249,17 @@ function needsCurrent({ resealing, sealed }: CredentialUpdate): boolean {
 }
 
 /** Refuses a decision about a row that was modified outside of Coffer, or whose version is missing, with an event. */
-function refuseUnsound(parts: DecisionParts, action: AuditAction, found: FoundCredential): Decision<never> {
+function refuseUnsound(
+  parts: DecisionParts,
+  action: AuditAction,
+  found: FoundCredential,
+  details?: AuditEventDetails,
+): Decision<never> {
   const { id, workspaceId } = found.credential;
   const refusal = found.isGenuine
     ? versionMissing(found.credential)
     : credentialUnreadable(`credential ${id} of workspace ${workspaceId} was changed outside of Coffer`);
-  return { event: credentialEvent(parts, action, id, 'FAILED'), refusal };
+  return { event: credentialEvent(parts, action, id, 'FAILED', details), refusal };
 }
 
 /** Seals a secret as the credential's current version. */
@@ -264,8 +286,9 @@ function credentialEvent(
   action: AuditAction,
   resourceId: string,
   outcome: AuditOutcome = 'OK',
+  details: AuditEventDetails = {},
 ): AuditEvent {
-  return auditEvent(parts, parts.call, { action, resourceKind: 'credential', resourceId, outcome });
+  return auditEvent(parts, parts.call, { action, resourceKind: 'credential', resourceId, outcome, ...details });
 }
 
 function refusalToReveal(credential: Credential, now: Date): VaultError | undefined {

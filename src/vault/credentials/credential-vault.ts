@@ -4,6 +4,7 @@ import { invalidArgument, notFound, VaultError, type VaultErrorCode } from '../e
 import { parseId, type IdSource } from '../ids.ts';
 import { limits } from '../limits.ts';
 import type { Secret } from '../secret.ts';
+import { checkOptionalText } from '../text-rules.ts';
 import type { Clock } from '../time.ts';
 import type { UsageRecorder } from '../usage/usage-recorder.ts';
 import type { WorkspaceCipherSource } from '../workspaces/ports.ts';
@@ -30,6 +31,7 @@ import {
   type CredentialUpdate,
   type DescribedSecret,
   type PlainField,
+  type RevealOptions,
   type ResealedCredential,
   type RevealedSecret,
   type SealedCredential,
@@ -153,11 +155,12 @@ export class CredentialVault extends CredentialReader {
   /**
    * Opens the current secret of an active credential, and returns it once the event of the reveal is durable.
    *
-   * @throws VaultError `credential_inactive`, `credential_expired`, or `secret_unreadable` if the bytes do not open
+   * @throws VaultError `invalid_argument` for the purpose, `credential_inactive`, `credential_expired`, or `secret_unreadable` if
+   *   the bytes do not open
    */
-  async revealSecret(call: Call, id: string): Promise<RevealedSecret> {
+  async revealSecret(call: Call, id: string, options?: RevealOptions): Promise<RevealedSecret> {
     authorize(call, 'secrets.reveal');
-    return this.#reveal(call, id, credentialReferenceOf(id));
+    return this.#reveal(call, id, credentialReferenceOf(id), options);
   }
 
   /** As `revealSecret`, for the credential that `describeByName` shows. */
@@ -207,10 +210,13 @@ export class CredentialVault extends CredentialReader {
     call: Authorized<'secrets.reveal'>,
     id: string,
     reference: CredentialReference,
+    options?: RevealOptions,
   ): Promise<RevealedSecret> {
     const { workspaceId, signal } = call;
     const { clock, ciphers, store, usage } = this.#parts;
-    const parts = { ...this.#parts, call, cipher: await ciphers.cipherFor(workspaceId) };
+    const purpose = options?.purpose || null;
+    checkOptionalText('purpose', purpose, limits.shortTextCharacters);
+    const parts = { ...this.#parts, call, purpose, cipher: await ciphers.cipherFor(workspaceId) };
     const now = clock.now();
     const revocationCheck = revocationCheckOf(parts);
     const revealed = await store.decide({ workspaceId, reference, sealed: true, revocationCheck, signal }, (found) => {

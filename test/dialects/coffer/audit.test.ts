@@ -1,4 +1,7 @@
 import { expect } from 'chai';
+import { createClient } from '@connectrpc/connect';
+import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
+import { SecretService } from '../../../gen/coffer/v1/secret_service_pb.ts';
 import { startCoffer, type TestCoffer } from '../../support/coffer.ts';
 
 describe('the audit trail, through the native API', () => {
@@ -31,6 +34,10 @@ describe('the audit trail, through the native API', () => {
     return { status: response.status, answer: Object(answer) };
   }
 
+  const revealPath = () => `/v1/workspaces/default/credentials/${credentialId}:reveal`;
+  const lastReveal = async () =>
+    (await call('GET', '/v1/workspaces/default/auditEvents?action=secrets.reveal', coffer.adminToken)).answer
+      .audit_events[0];
   const denials = async (path: string) =>
     (await call('GET', `${path}?action=access.denied`, coffer.adminToken)).answer.audit_events ?? [];
 
@@ -49,10 +56,57 @@ describe('the audit trail, through the native API', () => {
       dialect: 'coffer',
       peer: '127.0.0.1',
       count: 1,
+      purpose: '',
+      version: 1,
+      field: '',
+      permission: '',
+      related_id: '',
     });
     expect(reveal.actor).to.include({ kind: 'api_key', name: 'admin' });
     expect(reveal.request_id).to.be.a('string').and.not.equal('');
     expect(new Date(reveal.time).getTime()).to.be.closeTo(Date.now(), 60_000);
+  });
+
+  describe('of a reveal', () => {
+    for (const [name, transport] of Object.entries({
+      gRPC: createGrpcTransport,
+      'gRPC-Web': createGrpcWebTransport,
+      Connect: createConnectTransport,
+    })) {
+      it(`has the purpose and the version, over ${name}`, async () => {
+        const client = createClient(SecretService, transport({ baseUrl: coffer.origin, httpVersion: '2' }));
+        const headers = { authorization: `Bearer ${coffer.adminToken}` };
+        const purpose = `over ${name}: “nightly” 🔑`;
+        await client.revealSecret({ workspaceId: 'default', credentialId, purpose }, { headers });
+        expect(await lastReveal()).to.include({ outcome: 'OK', purpose, version: 1, resource_id: credentialId });
+      });
+    }
+
+    it('has a purpose of at most 255 characters', async () => {
+      const longest = '🔑'.repeat(255);
+      expect((await call('POST', revealPath(), coffer.adminToken, { purpose: longest })).status).to.equal(200);
+      expect(await lastReveal()).to.include({ purpose: longest });
+      for (const purpose of [`${longest}x`, 'a\0b']) {
+        expect((await call('POST', revealPath(), coffer.adminToken, { purpose })).status).to.equal(400);
+      }
+      expect((await call('POST', revealPath(), coffer.adminToken, { purpose: '' })).status).to.equal(200);
+      expect(await lastReveal()).to.include({ purpose: '' });
+    });
+
+    it('has the purpose also where the reveal is refused for the state of the credential', async () => {
+      const path = `/v1/workspaces/default/credentials/${credentialId}`;
+      await call('POST', `${path}:deactivate`, coffer.adminToken, {});
+      const { status } = await call('POST', revealPath(), coffer.adminToken, { purpose: 'in vain' });
+      expect(status).to.equal(400);
+      expect(await lastReveal()).to.include({ outcome: 'DENIED', purpose: 'in vain', resource_id: credentialId });
+      await call('POST', `${path}:activate`, coffer.adminToken, {});
+    });
+
+    it('is checked for the permission before its purpose', async () => {
+      const viewer = await coffer.issueKey({ role: 'VIEWER' });
+      const { status } = await call('POST', revealPath(), viewer, { purpose: 'x'.repeat(256) });
+      expect(status).to.equal(403);
+    });
   });
 
   it('lists in pages, and by action, actor, resource and time', async () => {
@@ -123,7 +177,8 @@ describe('the audit trail, through the native API', () => {
         'connect',
         'rest',
       ]);
-      const named = { outcome: 'DENIED', resource_kind: 'credential', resource_id: credentialId };
+      const permission = 'secrets.reveal';
+      const named = { outcome: 'DENIED', resource_kind: 'credential', resource_id: credentialId, permission };
       expect(after[0]).to.include(named);
       expect(after[1]).to.include(named);
       expect(after[0].actor.name).to.equal('a VIEWER key');

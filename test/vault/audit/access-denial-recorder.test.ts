@@ -36,7 +36,8 @@ describe('the recorder of calls that are not let in', () => {
     await recorder.recordDenied(callIn(own), denied(own));
     await recorder.recordDenied(callIn(own), denied(foreign));
     expect(events.map(({ workspaceId }) => workspaceId)).to.deep.equal([own, own]);
-    expect(events[0]).to.include({ action: 'access.denied', outcome: 'DENIED', resourceId: 'secrets.reveal' });
+    const resourceId = 'secrets.reveal';
+    expect(events[0]).to.include({ action: 'access.denied', outcome: 'DENIED', resourceId, permission: resourceId });
   });
 
   it('notes no other failure', async () => {

@@ -36,6 +36,20 @@ export interface ManagementConfig {
   readonly port: number;
 }
 
+/** How long credentials and their versions are kept, and what is announced before they are not. */
+export interface LifecycleConfig {
+  /** The number of versions of a secret that are kept. */
+  readonly versionsMax: number;
+  /** How many days former versions are kept; null if not limited. */
+  readonly versionDaysMax: number | null;
+  /** How many days after its deletion a credential is purged. */
+  readonly purgeDays: number;
+  /** How many days before its expiry a credential gets a notice, each once; the greatest first. */
+  readonly expiryNoticeDays: readonly number[];
+  /** A credential used within so many days is deleted and deactivated by force only; 0 disables the check. */
+  readonly usedWithinDays: number;
+}
+
 /** All settings. @see docs/configuration.md */
 export interface Config {
   readonly host: string;
@@ -73,6 +87,7 @@ export interface Config {
   readonly drainMs: number;
   readonly shutdownTimeoutMs: number;
   readonly secretBytesMax: number;
+  readonly lifecycle: LifecycleConfig;
   /** Paths of the files that contain keys and passwords. */
   readonly keyFiles: readonly string[];
   /** Variables named like settings that have no effect, such as those that Kubernetes injects. */
@@ -142,11 +157,26 @@ export function parseConfig(environment: Environment, { formats, readFile }: Con
     drainMs: reader.integer('COFFER_DRAIN_MS', { from: 0, to: 600_000, otherwise: 0 }),
     shutdownTimeoutMs: reader.integer('COFFER_SHUTDOWN_TIMEOUT_MS', { from: 0, to: 600_000, otherwise: 10_000 }),
     secretBytesMax: reader.integer('COFFER_SECRET_BYTES_MAX', { from: 64, to: 524_288, otherwise: 65_536 }),
+    lifecycle: parseLifecycle(reader),
     keyFiles: [...reader.secretFiles(), ...(tls ? [tls.keyFile] : [])],
     foreignVariables: reader.foreignVariables,
   };
   reader.finish();
   return config;
+}
+
+const daysRange = { from: 1, to: 36_500 } as const;
+const noDays = 0;
+
+function parseLifecycle(reader: SettingReader): LifecycleConfig {
+  const versionDaysMax = reader.integer('COFFER_VERSION_DAYS_MAX', { ...daysRange, otherwise: noDays });
+  return {
+    versionsMax: reader.integer('COFFER_VERSIONS_MAX', { from: 1, to: 1_000, otherwise: 100 }),
+    versionDaysMax: versionDaysMax === noDays ? null : versionDaysMax,
+    purgeDays: reader.integer('COFFER_PURGE_DAYS', { ...daysRange, otherwise: 30 }),
+    expiryNoticeDays: reader.integers('COFFER_EXPIRY_NOTICE_DAYS', { ...daysRange, most: 10, otherwise: '30,7,1' }),
+    usedWithinDays: reader.integer('COFFER_USED_WITHIN_DAYS', { from: 0, to: 36_500, otherwise: 0 }),
+  };
 }
 
 function parseDatabase(reader: SettingReader, formats: SettingFormats): DatabaseConfig {

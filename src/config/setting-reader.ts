@@ -46,6 +46,11 @@ export const settingNames = [
   'COFFER_DRAIN_MS',
   'COFFER_SHUTDOWN_TIMEOUT_MS',
   'COFFER_SECRET_BYTES_MAX',
+  'COFFER_VERSIONS_MAX',
+  'COFFER_VERSION_DAYS_MAX',
+  'COFFER_PURGE_DAYS',
+  'COFFER_EXPIRY_NOTICE_DAYS',
+  'COFFER_USED_WITHIN_DAYS',
 ] as const;
 
 /** The name of a setting. */
@@ -125,6 +130,18 @@ export class SettingReader {
     if (value >= range.from && value <= range.to) return value;
     this.problem(`${name} must be a whole number from ${range.from} to ${range.to}${because ? `: ${because}` : ''}`);
     return range.otherwise;
+  }
+
+  /** Different whole numbers, the greatest first. */
+  integers(name: SettingName, range: { from: number; to: number; most: number; otherwise: string }): readonly number[] {
+    const parts = (this.text(name) ?? range.otherwise).split(',').map((part) => part.trim());
+    const values = parts.map((part) => (/^\d{1,9}$/.test(part) ? Number(part) : Number.NaN));
+    const isValid = values.every((value) => value >= range.from && value <= range.to) && values.length <= range.most;
+    if (isValid) return [...new Set(values)].toSorted((one, other) => other - one);
+    this.problem(
+      `${name} must be at most ${range.most} whole numbers from ${range.from} to ${range.to}, separated by commas`,
+    );
+    return [];
   }
 
   host(name: SettingName): string {

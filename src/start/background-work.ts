@@ -1,19 +1,21 @@
 import type { Logger } from 'pino';
 import { AccessDenialRecorder } from '../vault/audit/access-denial-recorder.ts';
 import { usedKeysMax, UsageRecorder } from '../vault/usage/usage-recorder.ts';
+import { credentialTasks } from '../vault/credentials/credential-workers.ts';
+import type { Lifecycle } from '../vault/credentials/lifecycle.ts';
 import type { Clock } from '../vault/time.ts';
 import { WorkspacePurge } from '../vault/workspaces/workspace-purge.ts';
 import type { Instance } from './instance.ts';
 import { logHeads } from './trail-watch.ts';
+import { startWorkers } from './workers.ts';
 
 const useFlushEveryMs = 1_000;
 const denialFlushEveryMs = 60_000;
-/** How long this process keeps the keys of a workspace that another process deleted, where the notification is lost. */
-const purgeEveryMs = 10_000;
 
 /** What the background work runs with. */
 export interface BackgroundParts {
   readonly instance: Instance;
+  readonly lifecycle: Lifecycle;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -26,7 +28,8 @@ export interface Recorders {
 }
 
 /** Starts what a server writes and removes apart from calls. The stack ends it, with a last write of what was recorded. */
-export function startBackgroundWork({ clock, instance, log }: BackgroundParts, stack: AsyncDisposableStack): Recorders {
+export function startBackgroundWork(parts: BackgroundParts, stack: AsyncDisposableStack): Recorders {
+  const { clock, instance, log } = parts;
   const { ids, stores } = instance;
   const retrying = (work: () => Promise<void>, problem: string) => () =>
     work().catch((error: unknown) => log.warn({ err: error }, problem));
@@ -53,16 +56,22 @@ export function startBackgroundWork({ clock, instance, log }: BackgroundParts, s
       retrying(() => denials.flush(), 'refused calls could not be written yet'),
     ),
   );
-  const purge = new WorkspacePurge({ store: stores.purge, ciphers: instance.ciphers, clock });
-  const runPurge = retrying(() => purge.run(), 'deleted workspaces could not be cleared away yet');
-  stack.defer(() => purge.end().catch(() => undefined));
-  stack.use(every(purgeEveryMs, runPurge));
+  startTasks(parts, stack);
+  return { usage, apiKeyUsage, denials };
+}
+
+function startTasks({ clock, instance, lifecycle, log }: BackgroundParts, stack: AsyncDisposableStack): void {
+  const { accessChangeListener, ciphers, ids, stores } = instance;
+  const { dueCredentials: purges, dueCredentials: notices } = stores;
+  const workspacePurge = new WorkspacePurge({ store: stores.purge, ciphers, clock });
+  const workers = startWorkers([workspacePurge, ...credentialTasks({ purges, notices, lifecycle, clock, ids })], log);
+  stack.use(workers);
+  stack.defer(() => workspacePurge.end().catch(() => undefined));
   stack.defer(
-    instance.accessChangeListener.subscribe(({ kind }) => {
-      if (kind === 'workspace') void runPurge();
+    accessChangeListener.subscribe(({ kind }) => {
+      if (kind === 'workspace') workers.wake(workspacePurge);
     }),
   );
-  return { usage, apiKeyUsage, denials };
 }
 
 /** Runs `flush` periodically, and a last time when it is disposed. */

@@ -80,7 +80,7 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
   stack.use(measureInstance(metrics, { database, accessChangeListener, keys, estimate }));
   await accessChangeListener.start();
 
-  const recorders = startBackgroundWork({ instance, clock, log }, stack);
+  const recorders = startBackgroundWork({ instance, lifecycle: config.lifecycle, clock, log }, stack);
   const lossWatch = new TrailLossWatch({ losses: stores.trailLosses, log });
   stack.defer(() => lossWatch.stop());
   measureLostEvents(metrics, lossWatch);

@@ -20,6 +20,7 @@ import { AuditTrail } from '../vault/audit/audit-trail.ts';
 import { ApiKeyDirectory } from '../vault/identity/api-keys.ts';
 import { CredentialWatch } from '../vault/credentials/credential-watch.ts';
 import { PreviewVault } from '../vault/credentials/preview-vault.ts';
+import { DeletionVault } from '../vault/credentials/deletion-vault.ts';
 import { CredentialVault } from '../vault/credentials/credential-vault.ts';
 import type { AccessDenialRecorder } from '../vault/audit/access-denial-recorder.ts';
 import type { UsageRecorder } from '../vault/usage/usage-recorder.ts';
@@ -115,11 +116,12 @@ async function buildAuthenticator({
 
 function buildVault({ clock, config, instance, usage }: ServerParts) {
   const { ids, ciphers, stores, tokens } = instance;
-  const { secretBytesMax } = config;
-  const parts = { store: stores.credentials, ciphers, usage, clock, ids, secretBytesMax, providerAfter };
+  const { lifecycle, secretBytesMax } = config;
+  const parts = { store: stores.credentials, ciphers, usage, clock, ids, secretBytesMax, lifecycle, providerAfter };
   return {
     vault: new CredentialVault(parts),
     previews: new PreviewVault(parts),
+    deletions: new DeletionVault({ ...parts, purges: stores.dueCredentials }),
     workspaces: new WorkspaceDirectory({ store: stores.workspaces, ciphers, clock, ids }),
     members: new MemberDirectory({ store: stores.members, clock, ids }),
     watch: new CredentialWatch({ store: stores.credentials, changes: stores.changes, clock, wait }),

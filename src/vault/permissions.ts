@@ -8,6 +8,7 @@ export type Permission =
   | 'credentials.read'
   | 'secrets.reveal'
   | 'credentials.write'
+  | 'credentials.purge'
   | 'api_keys.manage'
   | 'members.manage'
   | 'audit.read'
@@ -22,6 +23,7 @@ const leastRoles: Record<Permission, Role | null> = {
   'credentials.read': 'VIEWER',
   'secrets.reveal': 'RUNTIME',
   'credentials.write': 'EDITOR',
+  'credentials.purge': 'ADMIN',
   'api_keys.manage': 'ADMIN',
   'members.manage': 'ADMIN',
   'audit.read': 'ADMIN',

@@ -236,13 +236,16 @@ export function newCredential(workspaceId: string, changes: Partial<Credential> 
     lastUsedAt: null,
     useCount: 0,
     currentVersion: 1,
+    oldestVersion: null,
     revision: 1,
     origin: 'coffer',
     createdBy: newId(),
     createdAt,
     updatedAt: createdAt,
     deletedAt: null,
-    oldestVersion: null,
+    purgeAt: null,
+    purgedAt: null,
+    noticeAt: null,
     ...changes,
   };
 }

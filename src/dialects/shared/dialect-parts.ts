@@ -2,6 +2,7 @@ import type { AuditTrail } from '../../vault/audit/audit-trail.ts';
 import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
 import type { PreviewVault } from '../../vault/credentials/preview-vault.ts';
 import type { CredentialWatch } from '../../vault/credentials/credential-watch.ts';
+import type { DeletionVault } from '../../vault/credentials/deletion-vault.ts';
 import type { ApiKeyDirectory } from '../../vault/identity/api-keys.ts';
 import type { Login } from '../../vault/identity/login.ts';
 import type { MemberDirectory } from '../../vault/identity/members.ts';
@@ -13,6 +14,7 @@ import type { WorkspaceDirectory } from '../../vault/workspaces/workspaces.ts';
 export interface DialectParts {
   readonly vault: CredentialVault;
   readonly previews: PreviewVault;
+  readonly deletions: DeletionVault;
   readonly workspaces: WorkspaceDirectory;
   readonly members: MemberDirectory;
   readonly apiKeys: ApiKeyDirectory;

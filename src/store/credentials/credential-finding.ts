@@ -89,6 +89,16 @@ export async function findForDecisions(
   };
 }
 
+/** Locks the row of one credential, in whichever state, for a separate transaction. */
+export async function findLockedCredential(
+  transaction: Transaction,
+  target: DecisionTarget,
+  guard: CredentialGuard,
+): Promise<SignedFinding | undefined> {
+  const [found] = await findLocked(transaction, [target], guard);
+  return found;
+}
+
 async function findTakenBefore(transaction: Transaction, targets: readonly Target[]): Promise<readonly NamePlace[]> {
   const places = targets.flatMap(({ workspaceId, exclusiveName: name }) =>
     name === undefined ? [] : [{ workspaceId, name }],
@@ -152,7 +162,8 @@ async function findUnlocked(
   return { found, ended: sealedRows[0]?.revokedIds ?? [] };
 }
 
-function findingOf(guard: CredentialGuard, row: SignedRow, current: SealedVersion | undefined): SignedFinding {
+/** The credential in a row, and whether its MAC is valid. */
+export function findingOf(guard: CredentialGuard, row: SignedRow, current: SealedVersion | undefined): SignedFinding {
   const credential = credentialOf(row);
   const isGenuine = guard.isGenuine(row, credential);
   return { credential, current, isGenuine, mac: isGenuine ? (row.mac ?? undefined) : undefined };

@@ -83,6 +83,9 @@ export function credentialOf(row: CredentialRow): Credential {
     deletedAt: row.deletedAt ?? null,
     subject: row.subject ?? null,
     oldestVersion: row.oldestVersion ?? null,
+    purgeAt: row.purgeAt ?? null,
+    purgedAt: row.purgedAt ?? null,
+    noticeAt: row.noticeAt ?? null,
   };
 }
 
@@ -91,7 +94,7 @@ const metadataDepthMax = 64;
 
 /** Whether a row can be shown: lists and descriptions, which check no MAC, must not fail because of what somebody else stored. */
 export function isShowable(row: CredentialRow): boolean {
-  const times = [row.createdAt, row.updatedAt, row.expiresAt, row.deletedAt];
+  const times = [row.createdAt, row.updatedAt, row.expiresAt, row.deletedAt, row.purgeAt];
   return (
     times.every((time) => !time || isReadableTime(time)) &&
     row.tags.every(isText) &&
@@ -126,11 +129,12 @@ const macColumn: WrittenColumn<SignedCredential> = { property: 'mac', type: 'byt
 /** The columns that are written of a new credential. */
 export const insertedColumns = [...credentialProperties.map(writtenColumn), macColumn];
 
-/** The columns that are written of a changed credential: its key, and all that may change; uses are counted apart. */
+/** The columns that are written of a changed credential: its key, all that may change, and its notices; uses are counted apart. */
 export const updatedColumns = [
   ...credentialProperties
     .filter((property) => isKey(property) || credentialColumns[property].isChangeable)
     .map(writtenColumn),
+  writtenColumn('noticeAt'),
   macColumn,
 ];
 

@@ -29,23 +29,31 @@ export function shortIdColumn() {
   return p.string().$type<Opt<string>>().columnType('char(16)').generated(expression).lazy();
 }
 
+/** What the policies of a tenant table allow beyond those of its workspaces. */
+export interface TenantRowsOptions {
+  /** Which rows may be deleted although their workspace is not. */
+  readonly isDeletable?: string;
+  /** Whether the functions that answer what is due see the rows of all workspaces. */
+  readonly showsDueRows?: boolean;
+}
+
 /**
  * Row-level security of a tenant table. It is forced, so that it binds the table's owner as well: rows are visible and
  * writable only for the workspaces that the session variable `coffer.workspaces` lists, separated by commas; without it, none
- * are. Rows are deleted only of workspaces that are deleted themselves.
- *
- * @param mayDelete a condition for rows that may be deleted of other workspaces as well
+ * are. Rows are deleted only of workspaces that are deleted themselves, unless an option allows more.
  */
-export function tenantRows(table: string, mayDelete?: string) {
+export function tenantRows(table: string, { isDeletable, showsDueRows = false }: TenantRowsOptions = {}) {
   // Evaluated once a statement. `is true` keeps it off the indexes: see docs/decisions/0014-plans-that-do-not-flip.md.
   const own = `(workspace_id = any ((select string_to_array(current_setting('coffer.workspaces', true), ',')::uuid[] as workspaces)::uuid[])) is true`;
   const isDeleted = `exists (select 1 from workspace w where w.id = ${table}.workspace_id and w.deleted_at is not null)`;
-  const using = mayDelete === undefined ? isDeleted : `${isDeleted} or ${mayDelete}`;
+  const isAskedForDueRows = `current_setting('coffer.due_rows', true) = 'shown' and has_table_privilege('${table}'::regclass, 'truncate')`;
+  const deletable = isDeletable === undefined ? isDeleted : `${isDeleted} or ${isDeletable}`;
   return {
     rowLevelSecurity: 'force' as const,
     policies: [
       { name: 'own_workspaces', using: own, check: own },
-      { name: 'deleted_workspaces', type: 'restrictive' as const, command: 'delete' as const, using },
+      { name: 'deleted_workspaces', type: 'restrictive' as const, command: 'delete' as const, using: deletable },
+      ...(showsDueRows ? [{ name: 'due_rows', command: 'select' as const, using: isAskedForDueRows }] : []),
     ],
   };
 }

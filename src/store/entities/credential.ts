@@ -64,6 +64,11 @@ export const credentialColumns = {
   deletedAt: { property: p.datetime(3).nullable(), type: 'timestamptz', isChangeable: true, signed: 'by place' },
   // Versions before it were pruned; null while all are there.
   oldestVersion: { property: p.integer().nullable(), type: 'int', isChangeable: true, signed: 'by name' },
+  // When a deleted credential is purged, fixed at its deletion; and when it was, which leaves a row without contents.
+  purgeAt: { property: p.datetime(3).nullable(), type: 'timestamptz', isChangeable: true, signed: 'by name' },
+  purgedAt: { property: p.datetime(3).nullable(), type: 'timestamptz', isChangeable: true, signed: 'by name' },
+  // When the next notice of expiry is due. Each notice sets it, which is no change of the credential; updates write it too.
+  noticeAt: { property: p.datetime(3).nullable(), type: 'timestamptz', isChangeable: false, signed: 'no' },
   // Uses are counted by separate statements.
   lastUsedAt: { property: p.datetime(3).nullable(), type: 'timestamptz', isChangeable: false, signed: 'no' },
   useCount: { property: p.bigint('number'), type: 'bigint', isChangeable: false, signed: 'no' },
@@ -79,11 +84,15 @@ function propertiesOf(columns: Record<string, ColumnRule>): object {
   return Object.fromEntries(Object.entries(columns).map(([name, { property }]) => [name, property]));
 }
 
+/** When a background worker has something to do: a deleted credential is purged, and another one gets notices of its expiry. */
+const dueAt = 'coalesce(purge_at, notice_at)';
+const dueIndex = `create index credential_due_index on credential ((${dueAt}), workspace_id, id) where ${dueAt} is not null`;
+
 /** The metadata of a credential; its secrets are in `credential_version`. */
 export const CredentialEntity = defineEntity({
   name: 'Credential',
   tableName: 'credential',
-  ...tenantRows('credential'),
+  ...tenantRows('credential', { showsDueRows: true }),
   uniques: [
     { name: 'credential_short_id_unique', properties: ['workspaceId', 'shortId'] },
     {
@@ -100,6 +109,7 @@ export const CredentialEntity = defineEntity({
       properties: ['workspaceId', 'subject', 'provider'],
       where: 'subject is not null',
     },
+    { name: 'credential_due_index', expression: dueIndex },
   ],
   checks: [
     { name: 'credential_current_version_check', expression: 'current_version >= 1' },
@@ -121,12 +131,14 @@ export type VersionState = (typeof versionStates)[number];
 
 /** Pruning deletes versions of credentials that still exist, but never the current one. */
 const isSuperseded = `version < (select c.current_version from credential c where c.workspace_id = credential_version.workspace_id and c.id = credential_version.credential_id)`;
+/** A purged credential keeps no versions at all. */
+const isPurged = `exists (select 1 from credential c where c.workspace_id = credential_version.workspace_id and c.id = credential_version.credential_id and c.purged_at is not null)`;
 
 /** One sealed secret of a credential. The ciphertext is lazy: it is loaded only where it is selected by name. */
 export const CredentialVersionEntity = defineEntity({
   name: 'CredentialVersion',
   tableName: 'credential_version',
-  ...tenantRows('credential_version', isSuperseded),
+  ...tenantRows('credential_version', { isDeletable: `${isSuperseded} or ${isPurged}` }),
   checks: [{ name: 'credential_version_version_check', expression: 'version >= 1' }],
   properties: {
     workspaceId: p.uuid().primary(),

@@ -11,6 +11,7 @@ import { LostEventsMigration } from './lost-events.ts';
 import { MembersMigration } from './members.ts';
 import { KeptVersionsMigration } from './kept-versions.ts';
 import { NarrowedKeysMigration } from './narrowed-keys.ts';
+import { PurgeAndExpiryMigration } from './purge-and-expiry.ts';
 import { SettledPlansMigration } from './settled-plans.ts';
 import { SignedNamesMigration } from './signed-names.ts';
 import { SubjectsMigration } from './subjects.ts';
@@ -39,4 +40,5 @@ export const migrations = [
   { name: '017-event-details', class: EventDetailsMigration },
   { name: '018-subjects', class: SubjectsMigration },
   { name: '019-kept-versions', class: KeptVersionsMigration },
+  { name: '020-purge-and-expiry', class: PurgeAndExpiryMigration },
 ];

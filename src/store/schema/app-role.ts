@@ -23,6 +23,9 @@ const grants: Readonly<Record<string, string>> = {
   schema_migration: 'select',
 };
 
+/** The functions that answer what is due in all workspaces, for the background workers. */
+const dueFunctions = ['due_purges', 'due_notices'];
+
 /** The database user neither owns the tables nor may set the role that can use them. */
 export class NotMemberError extends Error {
   constructor() {
@@ -57,7 +60,8 @@ export async function prepareAppRole(owner: Client, logsIn: boolean): Promise<ty
 /** In the simple protocol, several statements are one transaction, so the role never has only a part of its rights. */
 function grantStatements(): string {
   const statements = Object.entries(grants).map(([table, rights]) => `grant ${rights} on "${table}" to ${appRole}`);
-  return statements.join('; ');
+  const executions = dueFunctions.map((name) => `grant execute on function ${name} to ${appRole}`);
+  return [...statements, ...executions].join('; ');
 }
 
 /**

@@ -4,7 +4,7 @@ import type { StreamHead } from '../../vault/audit/audit-chain.ts';
 import type { CredentialChangeStore } from '../../vault/credentials/credential-watch.ts';
 import type { MemberStore, AccessStore, ApiKeyStore, GrantMac, UserStore } from '../../vault/identity/ports.ts';
 import type { Clock } from '../../vault/time.ts';
-import type { CredentialStore } from '../../vault/credentials/ports.ts';
+import type { CredentialPurgeStore, CredentialStore, ExpiryNoticeStore } from '../../vault/credentials/ports.ts';
 import type { IdSource } from '../../vault/ids.ts';
 import { SqlAccessStore } from './access-store.ts';
 import { SqlApiKeyStore } from './api-key-store.ts';
@@ -14,6 +14,8 @@ import { CommitQueue, type CommitListeners } from '../commits/commit-queue.ts';
 import { CredentialGuard } from '../credentials/credential-guard.ts';
 import { SqlCredentialChangeStore } from './credential-change-store.ts';
 import { SqlCredentialStore } from './credential-store.ts';
+import { SqlDueCredentialStore } from './due-credential-store.ts';
+import { DueRows } from '../commits/due-rows.ts';
 import type { Database } from '../postgres/database.ts';
 import { GrantGuard } from '../identity/grant-guard.ts';
 import { SqlKeyStore } from './key-store.ts';
@@ -31,6 +33,7 @@ export interface Stores {
   readonly access: AccessStore;
   readonly workspaces: WorkspaceStore;
   readonly purge: PurgeStore;
+  readonly dueCredentials: CredentialPurgeStore & ExpiryNoticeStore;
   readonly members: MemberStore;
   readonly apiKeys: ApiKeyStore;
   readonly users: UserStore & InstanceStore;
@@ -57,14 +60,17 @@ export interface StoresParts extends CommitListeners {
 export function createStores(parts: StoresParts): Stores {
   const { database, grantMac, chain, clock, ids, log } = parts;
   const guard = new GrantGuard(grantMac, log);
+  const credentialGuard = new CredentialGuard(grantMac);
   const trail = new TrailWriter({ chain, clock, ids });
-  const commits = new CommitQueue({ ...parts, trail, guard: new CredentialGuard(grantMac) });
+  const commits = new CommitQueue({ ...parts, trail, guard: credentialGuard });
+  const dueRows = new DueRows(database, commits);
   return {
     keys: new SqlKeyStore(database, guard),
     credentials: new SqlCredentialStore({ database, commits, log }),
     access: new SqlAccessStore(database, guard),
     workspaces: new SqlWorkspaceStore(database, commits, guard),
     purge: new SqlPurgeStore(database),
+    dueCredentials: new SqlDueCredentialStore({ commits, guard: credentialGuard, dueRows }),
     members: new SqlMemberStore(database, commits, guard),
     apiKeys: new SqlApiKeyStore(database, commits, guard),
     users: new SqlUserStore(database, commits, guard),

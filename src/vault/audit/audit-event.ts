@@ -14,6 +14,10 @@ export type AuditAction =
   | 'credentials.activate'
   | 'credentials.deactivate'
   | 'credentials.delete'
+  | 'credentials.undelete'
+  | 'credentials.purge'
+  | 'credentials.expiring'
+  | 'credentials.expire'
   | 'secrets.add_version'
   | 'secrets.describe'
   | 'secrets.reveal'
@@ -149,15 +153,15 @@ export function auditEvent(
   };
 }
 
-/** Creates the event of an action by Coffer itself, or by a command on its machine. */
+/** Creates the event of an action by Coffer itself, or by a command on its machine; of the instance if it names no workspace. */
 export function systemEvent(
   { clock, ids }: EventSource,
-  { action, resourceKind, resourceId }: Pick<AuditedAction, 'action' | 'resourceKind' | 'resourceId'>,
+  { action, resourceKind, resourceId, workspaceId = null }: Omit<AuditedAction, 'outcome'>,
 ): AuditEvent {
   return {
     id: ids.next(),
     time: clock.now(),
-    workspaceId: null,
+    workspaceId,
     actorKind: 'system',
     actorId: null,
     actorName: 'coffer',

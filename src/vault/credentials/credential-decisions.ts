@@ -16,6 +16,7 @@ import type { RecordIdentity, WorkspaceCipher } from '../workspaces/ports.ts';
 import { newSecretOf, openCurrentVersion, versionMissing, type Resealing } from './credential-change.ts';
 import type { CredentialDraft } from './credential-rules.ts';
 import { etagOf, stateOf, type Credential, type SealedVersion } from './credential.ts';
+import { nextNoticeTime, withNoticeTime, type Lifecycle } from './lifecycle.ts';
 import type { Decision, FoundCredential, RevocationCheck } from './ports.ts';
 
 /** What a decision works with. Its call must be authorized for the permission that the decision needs. */
@@ -25,6 +26,7 @@ export interface DecisionParts<P extends Permission = never> {
   readonly ids: IdSource;
   /** The greatest secret, in bytes of its JSON. */
   readonly secretBytesMax: number;
+  readonly lifecycle: Lifecycle;
 }
 
 /** As `DecisionParts`, with the cipher of the call's workspace. */
@@ -110,6 +112,9 @@ export function newSealedCredential(
     createdAt: now,
     updatedAt: now,
     deletedAt: null,
+    purgeAt: null,
+    purgedAt: null,
+    noticeAt: nextNoticeTime(draft, now, parts.lifecycle),
   };
   return { credential, version: sealCurrentVersion(parts, credential, secret) };
 }
@@ -125,8 +130,8 @@ export function decideCreation(
 }
 
 /**
- * Decides to create a deleted credential anew: the draft replaces its metadata, and the secret becomes its next version. Its
- * use count is kept.
+ * Decides to create a deleted or purged credential anew: the draft replaces its metadata, and the secret becomes its next
+ * version. Its use count is kept.
  */
 export function decideRecreation(
   parts: SealingParts<'credentials.write'>,
@@ -169,11 +174,12 @@ export function decideUpdate(
   if (secret instanceof VaultError) {
     return { event: credentialEvent(parts, 'secrets.add_version', present.id, 'FAILED'), refusal: secret };
   }
-  const changed = update.change(present);
+  const now = parts.clock.now();
+  const changed = withNoticeTime(update.change(present), present, now, parts.lifecycle);
   checkVisible(parts.call, changed);
   const event = credentialEvent(parts, secret ? 'secrets.add_version' : update.action, present.id);
   if (!secret && sameMetadata(changed, present)) return { event, answer: { credential: present, version: current } };
-  const progress = { revision: present.revision + 1, updatedAt: parts.clock.now() };
+  const progress = { revision: present.revision + 1, updatedAt: now };
   if (!update.resealing || !secret) {
     const credential = { ...changed, ...progress };
     return { update: { credential }, event, answer: { credential, version: current } };
@@ -298,7 +304,8 @@ function refusalToReveal(credential: Credential, now: Date): VaultError | undefi
   return state === 'DELETED' ? notFound('credential', credential.id) : undefined;
 }
 
-function checkEtag(credential: Credential, etags: readonly string[] | undefined): void {
+/** @throws VaultError `etag_stale` */
+export function checkEtag(credential: Credential, etags: readonly string[] | undefined): void {
   const current = etagOf(credential);
   if (etags === undefined || etags.includes(current)) return;
   throw new VaultError('etag_stale', `the credential has changed: its etag is ${current}`, { etag: current });

@@ -39,6 +39,7 @@ import {
 import { CredentialReader, credentialReferenceOf, nameReferenceOf } from './credential-reader.ts';
 import { checkDraft, checkSecret, type CredentialDraft } from './credential-rules.ts';
 import type { Credential } from './credential.ts';
+import { defaultLifecycle, purgeTimeOf, type Lifecycle } from './lifecycle.ts';
 import type { CredentialReference, CredentialStore } from './ports.ts';
 
 export interface CredentialVaultParts {
@@ -49,6 +50,8 @@ export interface CredentialVaultParts {
   readonly ids: IdSource;
   /** The greatest secret, in bytes of its JSON. */
   readonly secretBytesMax: number;
+  /** The default settings if absent. */
+  readonly lifecycle?: Lifecycle;
   readonly providerAfter: ProviderAfter;
 }
 
@@ -57,11 +60,11 @@ export interface CredentialVaultParts {
  * be in either form; an id that is malformed, unknown, deleted or of another workspace is `not_found`.
  */
 export class CredentialVault extends CredentialReader {
-  readonly #parts: CredentialVaultParts;
+  readonly #parts: Required<CredentialVaultParts>;
 
   constructor(parts: CredentialVaultParts) {
     super(parts);
-    this.#parts = parts;
+    this.#parts = { lifecycle: defaultLifecycle, ...parts };
   }
 
   /** @throws VaultError `invalid_argument`, or `name_taken` for an exclusive name */
@@ -145,10 +148,11 @@ export class CredentialVault extends CredentialReader {
     return this.#setActive(call, id, false, etags);
   }
 
-  /** Deletes softly: the credential is no longer shown or revealed, and its name is free. */
+  /** Deletes softly: the credential is no longer revealed or shown among others, and its name is free, until it is purged. */
   async deleteCredential(call: Call, id: string, etags?: readonly string[]): Promise<Credential> {
     const deletedAt = this.#parts.clock.now();
-    const change = (current: Credential) => ({ ...current, deletedAt });
+    const purgeAt = purgeTimeOf(deletedAt, this.#parts.lifecycle);
+    const change = (current: Credential) => ({ ...current, deletedAt, purgeAt });
     return (await this.#change(call, { id, action: 'credentials.delete', etags, change })).credential;
   }
 
@@ -258,7 +262,8 @@ export class CredentialVault extends CredentialReader {
     const target = { workspaceId, reference: { id }, deletedToo: true, lock: true, sealed: true, signal };
     const changed = await this.#parts.store.decide<ResealedCredential>(target, (found) => {
       if (!found) return decideCreation(parts, newSealedCredential(parts, draft, secret, id));
-      if (!isVisible(call, found.credential)) throw idTaken(workspaceId, id);
+      // Nothing of a purged credential decides who may use its id again.
+      if (found.credential.purgedAt === null && !isVisible(call, found.credential)) throw idTaken(workspaceId, id);
       if (found.credential.deletedAt === null || !found.isGenuine) return decideUpdate(parts, found, update);
       return decideRecreation(parts, found.credential, draft, secret);
     });

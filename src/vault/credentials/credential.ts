@@ -38,6 +38,12 @@ export interface Credential {
   readonly createdAt: Date;
   readonly updatedAt: Date;
   readonly deletedAt: Date | null;
+  /** When a deleted credential is purged, fixed at its deletion; null for one that an earlier release deleted. */
+  readonly purgeAt: Date | null;
+  /** When it was purged. Only its identity is left of it, so that neither a revision nor a version is used again. */
+  readonly purgedAt: Date | null;
+  /** When the next notice of its expiry is due. It is not part of the state that an etag identifies. */
+  readonly noticeAt: Date | null;
 }
 
 export type CredentialState = 'ACTIVE' | 'INACTIVE' | 'EXPIRED' | 'DELETED';

@@ -4,6 +4,7 @@ import type { VaultError } from '../errors.ts';
 import type { Reference } from '../ids.ts';
 import type { KeyScope } from '../key-scope.ts';
 import type { Usage } from '../usage/usage-recorder.ts';
+import type { DueBatch, DuePlace } from '../worker-task.ts';
 
 /** The credential that a decision is about, as stored. */
 export interface FoundCredential {
@@ -175,4 +176,47 @@ export interface CredentialStore {
   count(request: CountRequest): Promise<number>;
   /** Adds uses in the order of ids, without a new revision. */
   recordUses(uses: readonly Usage[]): Promise<void>;
+}
+
+/** To clear a credential to what is left of it, with the event. */
+export type PurgeDecision = { readonly event: AuditEvent; readonly tombstone: Credential } | Refusal;
+
+/** What becomes of a notice that was due. */
+export interface NoticeDecision {
+  /** When the next one is due; null if none is left. */
+  readonly noticeAt: Date | null;
+  /** The event of the notice, if one is given. */
+  readonly event?: AuditEvent;
+}
+
+/** Which rows that are due are changed, and by what time they are due. */
+export interface DueRequest {
+  /** By the clock of this process. */
+  readonly now: Date;
+  /** Begins after this place; with the row that has been due for longest if absent. */
+  readonly after: DuePlace | undefined;
+}
+
+/** Purges deleted credentials: deletes their versions, and clears their rows. */
+export interface CredentialPurgeStore {
+  /**
+   * Runs one decision in its own transaction, on a credential in any state but purged.
+   *
+   * @throws VaultError what the decision refuses with, once its event is durable; what `decide` throws, with nothing written
+   */
+  purge(
+    target: Pick<DecisionTarget, 'workspaceId' | 'signal'> & { readonly reference: Reference },
+    decide: (found: FoundCredential | undefined) => PurgeDecision,
+  ): Promise<void>;
+  /**
+   * Purges one batch of credentials whose time has come by both clocks, that of this process and that of the database. Those for
+   * which `decide` returns undefined, and those that other processes are changing, are left out.
+   */
+  purgeDue(request: DueRequest, decide: (found: FoundCredential) => PurgeDecision | undefined): Promise<DueBatch>;
+}
+
+/** Gives notices of expiry, each once whatever the number of processes. */
+export interface ExpiryNoticeStore {
+  /** Works on one batch of credentials with a notice that is due, as `CredentialPurgeStore.purgeDue` does. */
+  noticeDue(request: DueRequest, decide: (found: FoundCredential) => NoticeDecision | undefined): Promise<DueBatch>;
 }

@@ -1,6 +1,7 @@
 import { authorize, isVisible, type Call } from '../caller.ts';
 import { notFound } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { defaultLifecycle } from './lifecycle.ts';
 import type { Secret } from '../secret.ts';
 import { checkText } from '../text-rules.ts';
 import { cipherForWriting, updateOf, type CredentialChange, type UpdateOptions } from './credential-change.ts';
@@ -17,10 +18,10 @@ import type { Credential } from './credential.ts';
  * @see https://google.aip.dev/163
  */
 export class PreviewVault {
-  readonly #parts: CredentialVaultParts;
+  readonly #parts: Required<CredentialVaultParts>;
 
   constructor(parts: CredentialVaultParts) {
-    this.#parts = parts;
+    this.#parts = { lifecycle: defaultLifecycle, ...parts };
   }
 
   /**

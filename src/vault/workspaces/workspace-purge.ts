@@ -1,4 +1,5 @@
 import type { Clock } from '../time.ts';
+import type { BatchResult, WorkerTask } from '../worker-task.ts';
 import type { PurgeStore, WorkspaceCipherSource, UnpurgedWorkspace } from './ports.ts';
 
 export interface WorkspacePurgeParts {
@@ -14,7 +15,9 @@ const settlesAfterMs = 3_600_000;
  * Removes what remains of deleted workspaces: their keys in the memory of this process, whichever process deleted them, and
  * their credentials, which can no longer be opened, in small batches.
  */
-export class WorkspacePurge {
+export class WorkspacePurge implements WorkerTask {
+  readonly name = 'clearing deleted workspaces away';
+  readonly everyMs = 10_000;
   readonly #parts: WorkspacePurgeParts;
   #running: Promise<void> | undefined;
   #isEnding = false;
@@ -27,6 +30,11 @@ export class WorkspacePurge {
   async run(): Promise<void> {
     this.#running ??= this.#purgeAll().finally(() => (this.#running = undefined));
     return this.#running;
+  }
+
+  async runBatch(): Promise<BatchResult> {
+    await this.run();
+    return { count: 0, hasMore: false };
   }
 
   /** Stops after the current batch; the rest is purged after the next start. */

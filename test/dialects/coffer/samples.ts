@@ -22,6 +22,7 @@ export function someCredential(change: Partial<Credential> = {}): Credential {
     lastUsedAt: new Date('2024-01-02T00:00:00.000Z'),
     useCount: 7,
     currentVersion: 2,
+    oldestVersion: null,
     revision: 3,
     origin: 'flowise',
     createdBy: '018cc251-f400-7000-8000-000000000001',
@@ -29,7 +30,9 @@ export function someCredential(change: Partial<Credential> = {}): Credential {
     updatedAt: new Date('2024-01-01T00:00:01.000Z'),
     deletedAt: null,
     subject: 'customer-17',
-    oldestVersion: null,
+    purgeAt: null,
+    purgedAt: null,
+    noticeAt: null,
     ...change,
   };
 }

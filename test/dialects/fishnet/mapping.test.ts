@@ -59,13 +59,16 @@ describe('what fishnet shows of a credential', () => {
     lastUsedAt: null,
     useCount: 0,
     currentVersion: 1,
+    oldestVersion: null,
     revision: 1,
     origin: 'fishnet',
     createdBy: '018cc251-f400-7000-8000-000000000003',
     createdAt: new Date('2023-11-14T22:13:20.999Z'),
     updatedAt: new Date('2023-11-14T22:13:20.999Z'),
     deletedAt: null,
-    oldestVersion: null,
+    purgeAt: null,
+    purgedAt: null,
+    noticeAt: null,
   };
 
   it('has its times in whole seconds, and none for a use that has not been', () => {

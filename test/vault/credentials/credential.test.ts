@@ -24,13 +24,16 @@ const credential: Credential = {
   lastUsedAt: null,
   useCount: 0,
   currentVersion: 1,
+  oldestVersion: null,
   revision: 3,
   origin: 'coffer',
   createdBy: '018cc251-f400-7123-8abc-def01234567a',
   createdAt: past,
   updatedAt: past,
   deletedAt: null,
-  oldestVersion: null,
+  purgeAt: null,
+  purgedAt: null,
+  noticeAt: null,
 };
 
 describe('the state of a credential', () => {

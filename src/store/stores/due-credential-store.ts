@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import type { AuditEvent } from '../../vault/audit/audit-event.ts';
+import type {
+  CredentialPurgeStore,
+  ExpiryNoticeStore,
+  FoundCredential,
+  NoticeDecision,
+  PurgeDecision,
+} from '../../vault/credentials/ports.ts';
+import type { VaultError } from '../../vault/errors.ts';
+import type { CommitQueue } from '../commits/commit-queue.ts';
+import { findLockedCredential, findingOf, type SignedFinding } from '../credentials/credential-finding.ts';
+import { formatCredentialState, type CredentialGuard, type SignedRow } from '../credentials/credential-guard.ts';
+import { updateCredentials } from '../credentials/credential-statements.ts';
+import { claimDue, deleteContents, setNoticeTimes } from '../credentials/due-statements.ts';
+import type { Transaction } from '../postgres/sessions/transaction.ts';
+import { combine } from '../postgres/statements/statement.ts';
+import type { DueRows } from '../commits/due-rows.ts';
+
+/** The dependencies of the store. */
+export interface DueCredentialStoreParts {
+  readonly commits: CommitQueue;
+  readonly guard: CredentialGuard;
+  readonly dueRows: DueRows;
+}
+
+/** The most versions that one batch deletes, so that other writes do not wait for long: at least one credential's. */
+const versionsMax = 500;
+
+type Purge = Extract<PurgeDecision, { tombstone: unknown }>;
+
+/** Purges credentials and gives notices of their expiry, in PostgreSQL. */
+export class SqlDueCredentialStore implements CredentialPurgeStore, ExpiryNoticeStore {
+  readonly #commits: CommitQueue;
+  readonly #guard: CredentialGuard;
+  readonly #dueRows: DueRows;
+
+  constructor({ commits, guard, dueRows }: DueCredentialStoreParts) {
+    this.#commits = commits;
+    this.#guard = guard;
+    this.#dueRows = dueRows;
+  }
+
+  async purge(
+    { workspaceId, reference, signal }: Parameters<CredentialPurgeStore['purge']>[0],
+    decide: (found: FoundCredential | undefined) => PurgeDecision,
+  ): Promise<void> {
+    const refusal = await this.#commits.run<VaultError | undefined>(
+      { workspaces: [workspaceId], signal },
+      async (transaction) => {
+        const target = { workspaceId, reference, deletedToo: true, lock: true, signal };
+        const found = await findLockedCredential(transaction, target, this.#guard);
+        const decision = decide(found);
+        if ('refusal' in decision) return { answer: decision.refusal, events: [decision.event] };
+        return { answer: undefined, events: await this.#write(transaction, [decision]) };
+      },
+    );
+    if (refusal) throw refusal;
+  }
+
+  async purgeDue(...[request, decide]: Parameters<CredentialPurgeStore['purgeDue']>) {
+    return this.#dueRows.change({ ...request, due: 'due_purges' }, async (transaction, places) => {
+      const claimed = await transaction.run<SignedRow>(claimDue('purge', places, request.now));
+      const decisions: Purge[] = [];
+      let versions = 0;
+      for (const row of claimed) {
+        const found = findingOf(this.#guard, row, undefined);
+        versions += found.credential.currentVersion;
+        if (decisions.length > 0 && versions > versionsMax) break;
+        const decision = decide(found);
+        if (decision && 'tombstone' in decision) decisions.push(decision);
+      }
+      const events = decisions.length === 0 ? [] : await this.#write(transaction, decisions);
+      return { count: decisions.length, events };
+    });
+  }
+
+  async noticeDue(...[request, decide]: Parameters<ExpiryNoticeStore['noticeDue']>) {
+    return this.#dueRows.change({ ...request, due: 'due_notices' }, async (transaction, places) => {
+      const claimed = await transaction.run<SignedRow>(claimDue('notice', places, request.now));
+      const given = claimed.flatMap((row) => {
+        const found = findingOf(this.#guard, row, undefined);
+        const decision = decide(found);
+        return decision ? [{ found, decision }] : [];
+      });
+      if (given.length > 0) await transaction.run(setNoticeTimes(given.map(noticeTimeOf)));
+      const events = given.flatMap(({ found, decision: { event } }) => (event ? [withState(event, found)] : []));
+      return { count: given.length, events };
+    });
+  }
+
+  /** The rows are cleared first: only then may their contents be deleted. */
+  async #write(transaction: Transaction, decisions: readonly Purge[]): Promise<readonly AuditEvent[]> {
+    const signed = decisions.map(({ tombstone: credential }) => ({ credential, mac: this.#guard.sign(credential) }));
+    await Promise.all(
+      [combine(updateCredentials(signed)), ...deleteContents(signed)].map((statement) => transaction.run(statement)),
+    );
+    return decisions.map(({ event }, index) => withState(event, signed[index]));
+  }
+}
+
+function noticeTimeOf({ found, decision }: { readonly found: SignedFinding; readonly decision: NoticeDecision }) {
+  const { workspaceId, id } = found.credential;
+  return { workspaceId, id, noticeAt: decision.noticeAt };
+}
+
+/** Adds the state that the event leaves, which the trail is verified by. */
+function withState(event: AuditEvent, state: Pick<SignedFinding, 'credential' | 'mac'> | undefined): AuditEvent {
+  assert(state?.mac, 'a row that is not genuine has no event with a state');
+  return { ...event, resourceState: formatCredentialState(state.credential, state.mac) };
+}

@@ -1,7 +1,7 @@
 import { RandomTokenSource } from '../authentication/tokens.ts';
 import type { Config } from '../config/config.ts';
-import { adminKeyFile } from '../start/first-keys.ts';
-import { replaceKeyFile, writeKeyFile } from '../start/key-file.ts';
+import { adminKeyFile } from '../start/keys/first-admin-key.ts';
+import { replaceKeyFile, writeKeyFile } from '../start/keys/key-file.ts';
 import type { StopRequests } from '../start/stop-requests.ts';
 import { replaceAdminKey } from '../vault/workspaces/first-start.ts';
 import { openVault } from './open-vault.ts';

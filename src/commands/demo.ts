@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { startCoffer } from '../start/coffer.ts';
 import { readConfig } from '../start/read-config.ts';
 import { SystemClock } from '../vault/time.ts';
-import { readKeyFile } from '../start/key-file.ts';
+import { readKeyFile } from '../start/keys/key-file.ts';
 import { aborted, type StopRequests } from '../start/stop-requests.ts';
 import { createOverGrpc, DemoClient, textMember } from './demo-client.ts';
 

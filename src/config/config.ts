@@ -1,15 +1,11 @@
+import { parseMasterKey, type MasterKeyConfig } from './master-key-config.ts';
 import { SettingReader, type Environment, type SettingName } from './setting-reader.ts';
 
+export type { MasterKeyConfig } from './master-key-config.ts';
 export { ConfigError, settingNames, type Environment } from './setting-reader.ts';
 
 /** The database: the embedded PostgreSQL, or an external server. */
 export type DatabaseConfig = { readonly kind: 'embedded' } | { readonly kind: 'server'; readonly url: string };
-
-/** The source of the master key; `file` is `<data>/master.key`, which the first start makes. */
-export type MasterKeyConfig =
-  | { readonly kind: 'password'; readonly password: string }
-  | { readonly kind: 'key'; readonly key: string }
-  | { readonly kind: 'file' };
 
 /** Paths of PEM files. */
 export interface TlsConfig {
@@ -101,8 +97,6 @@ const portRange = { from: 0, to: 65_535 } as const;
 const rateLimitRange = { from: 0, to: 1_000_000, otherwise: 0 } as const;
 /** The default is a quarter of the connections that the port accepts. */
 const connectionsRange = { from: 0, to: 1_000_000, otherwise: 250 } as const;
-const masterPasswordCharactersMin = 12;
-const masterKeyPattern = /^[A-Za-z0-9+/]{43}=$/;
 const metricsTokenPattern = /^[\x21-\x7e]{12,512}$/;
 const apiKeyPattern = /^cof_[A-Za-z0-9_-]{43}$/;
 
@@ -202,23 +196,6 @@ function parseDatabaseSessions(reader: SettingReader): Pick<Config, 'databasePoo
   const because = `of all sessions, ${beside} are not for calls, which need ${callSessionsMin}`;
   const databasePoolMax = reader.integer('COFFER_DATABASE_POOL_MAX', range, because);
   return { databasePoolMax, databaseCallsMax: databasePoolMax - beside };
-}
-
-function parseMasterKey(reader: SettingReader): MasterKeyConfig {
-  const password = reader.text('COFFER_MASTER_PASSWORD');
-  const key = reader.matching('COFFER_MASTER_KEY', masterKeyPattern, 'must be 32 bytes in base64');
-  if (password !== undefined && key !== null) {
-    reader.problem('COFFER_MASTER_PASSWORD and COFFER_MASTER_KEY exclude one another');
-  }
-  if (password !== undefined && password.length < masterPasswordCharactersMin) {
-    reader.problem(`COFFER_MASTER_PASSWORD must have at least ${masterPasswordCharactersMin} characters`);
-  }
-  if (password !== undefined) return { kind: 'password', password };
-  if (key !== null) return { kind: 'key', key };
-  if (reader.text('COFFER_DATABASE_URL') !== undefined) {
-    reader.problem('COFFER_DATABASE_URL needs COFFER_MASTER_PASSWORD or COFFER_MASTER_KEY beside it');
-  }
-  return { kind: 'file' };
 }
 
 function parseTls(reader: SettingReader): TlsConfig | null {

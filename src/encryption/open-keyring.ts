@@ -9,8 +9,8 @@ import { unwrap, wrap, type Sodium } from './sodium.ts';
 /** Where the master key comes from. */
 export type MasterKeySource =
   | { readonly kind: 'password'; readonly password: string }
-  /** 32 bytes, which the caller may wipe afterwards. */
-  | { readonly kind: 'key'; readonly key: Uint8Array };
+  /** 32 bytes, which the caller may wipe afterwards, and the text as which a transit engine has wrapped them. */
+  | { readonly kind: 'key'; readonly key: Uint8Array; readonly wrapped?: string };
 
 export interface KeyringOpening {
   readonly sodium: Sodium;
@@ -108,6 +108,7 @@ function wrapKeyring(
     masterFingerprint: master.fingerprint,
     canary: close(derivationLabels.canaryKey, new TextEncoder().encode(canaryText)),
     wrappedKeys: close(derivationLabels.keyringKey, instanceKeys),
+    wrappedMaster: source.kind === 'key' ? (source.wrapped ?? null) : null,
     createdAt,
   };
 }

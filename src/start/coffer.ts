@@ -16,7 +16,7 @@ import { startBackgroundWork } from './background-work.ts';
 import { DatabaseReadiness } from './database-readiness.ts';
 import { openInstance } from './instance.ts';
 import { requireClusterOfKeys } from './instance-checks.ts';
-import { warnOfSharedKeyFiles } from './key-file.ts';
+import { warnOfSharedKeyFiles } from './keys/key-file.ts';
 import { checkAddresses, formatAuthority, listen, listenForManagement } from './listen.ts';
 import { productVersion } from './product-version.ts';
 import { buildServer } from './server.ts';

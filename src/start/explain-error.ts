@@ -3,7 +3,8 @@ import { ConfigError } from '../config/config.ts';
 import { EmbeddedPostgresError } from '../embedded/errors.ts';
 import { KeyringDamagedError, KeyringMissingError, WrongMasterKeyError } from '../encryption/open-keyring.ts';
 import { ExposedInspectorError } from './exposed-inspector.ts';
-import { KeyFileError } from './key-file.ts';
+import { KeyFileError } from './keys/key-file.ts';
+import { MasterKeyUnavailableError } from './keys/master-key-origin.ts';
 import { ListenError } from './listen.ts';
 import { OwnerMissingError, WrongKeySettingError } from './instance-checks.ts';
 import { DatabaseFailure } from '../store/postgres/connect/database-failure.ts';
@@ -30,6 +31,7 @@ const forOperators = [
   KeyringDamagedError,
   KeyringMissingError,
   ListenError,
+  MasterKeyUnavailableError,
   NoVaultError,
   SchemaTooNewError,
   SchemaTooOldError,

@@ -5,15 +5,16 @@ import { clusterOwner } from '../embedded/cluster.ts';
 import type { Keyring } from '../encryption/keyring.ts';
 import { WrongMasterKeyError, openKeyring, type KeyringOpening } from '../encryption/open-keyring.ts';
 import type { StoredKeyring } from '../vault/workspaces/ports.ts';
-import { findMasterKey, masterKeyFile, requireAdminKey } from './first-keys.ts';
-import { KeyFileError, readKeyFile, writeKeyFile } from './key-file.ts';
+import { requireAdminKey } from './keys/first-admin-key.ts';
+import { KeyFileError, readKeyFile, writeKeyFile } from './keys/key-file.ts';
+import { masterKeyFile, masterKeyOriginOf, type MasterKeyParts } from './keys/find-master-key.ts';
 
 /** What an instance is checked with before anything of it is changed. */
-export type CheckParts = Pick<KeyringOpening, 'sodium' | 'random' | 'clock'> & {
-  readonly config: Config;
-  /** Whether a vault is made where there is none. */
-  readonly mayBegin: boolean;
-};
+export type CheckParts = Pick<KeyringOpening, 'sodium' | 'random' | 'clock'> &
+  MasterKeyParts & {
+    /** Whether a vault is made where there is none. */
+    readonly mayBegin: boolean;
+  };
 
 /** A vault has workspaces but no owner: an owner is made only in an empty vault. */
 export class OwnerMissingError extends Error {
@@ -96,34 +97,32 @@ async function requireMarkedInstance(config: Config, instanceId: string | undefi
   throw new KeyFileError(path, `names instance ${marked} for this data directory, but ${found}: ${remedy}`);
 }
 
+const holdsData = async () => true;
+
 async function openStored(stored: StoredKeyring, parts: CheckParts): Promise<Keyring> {
-  const found = { findKeyring: async () => stored, holdsData: async () => true };
-  const master = await findMasterKey(parts.config, found);
-  const store = { ...found, insertKeyring: () => Promise.reject(new Error('the keyring is there')) };
+  const origin = masterKeyOriginOf(parts);
+  const master = await origin.obtain({ keyring: stored, holdsData });
+  const store = {
+    findKeyring: async () => stored,
+    holdsData,
+    insertKeyring: () => Promise.reject(new Error('the keyring is there')),
+  };
   try {
     return await openKeyring({ ...parts, store, master });
   } catch (error) {
-    throw error instanceof WrongMasterKeyError ? new WrongKeySettingError(keySettingOf(parts.config), error) : error;
+    throw error instanceof WrongMasterKeyError ? new WrongKeySettingError(origin.name, error) : error;
   } finally {
     if (master.kind === 'key') master.key.fill(0);
   }
 }
 
-function keySettingOf(config: Config): string {
-  const settings = {
-    password: 'COFFER_MASTER_PASSWORD',
-    key: 'COFFER_MASTER_KEY',
-    file: masterKeyFile(config),
-  } as const;
-  return settings[config.masterKey.kind];
-}
-
-/** Reads only columns that every release has had. */
+/** Reads as columns only those that every release has had. */
 async function findKeyring(owner: Client): Promise<StoredKeyring | undefined> {
   if (!(await hasTable(owner, 'keyring'))) return undefined;
   const { rows } = await owner.query<StoredKeyring>(
     `select instance_id as "instanceId", derivation, salt, master_fingerprint as "masterFingerprint", canary,
-       wrapped_keys as "wrappedKeys", created_at as "createdAt" from keyring where id = 1`,
+       wrapped_keys as "wrappedKeys", created_at as "createdAt",
+       to_jsonb(keyring) ->> 'wrapped_master' as "wrappedMaster" from keyring where id = 1`,
   );
   return rows[0];
 }

@@ -12,9 +12,10 @@ import { RandomPool } from '../encryption/random.ts';
 import { MonotonicUuidV7 } from '../vault/ids.ts';
 import { loadSodium } from '../encryption/sodium.ts';
 import { WorkspaceKeys } from '../encryption/workspace-keys.ts';
-import { adminKeyFile, findAdminKey, findMasterKey } from './first-keys.ts';
+import { adminKeyFile, findAdminKey } from './keys/first-admin-key.ts';
 import { checkBeforeChanging, markInstance } from './instance-checks.ts';
-import { readKeyFile } from './key-file.ts';
+import { readKeyFile } from './keys/key-file.ts';
+import { masterKeyOriginOf } from './keys/find-master-key.ts';
 import { createStores, type Stores } from '../store/stores/stores.ts';
 import { checkDatabaseFiles, type DatabaseConnection } from '../store/postgres/connect/database-connection.ts';
 import { AccessChangeListener } from '../store/identity/access-change-listener.ts';
@@ -166,13 +167,14 @@ async function openKeys(parts: InstanceParts, opened: Opened, stack: AsyncDispos
 }
 
 async function makeKeyring(
-  { clock, config }: InstanceParts,
+  parts: InstanceParts,
   { database, random, sodium }: Opened,
   stack: AsyncDisposableStack,
 ): Promise<Keyring> {
   const store = new SqlKeyringStore(database);
-  const master = await findMasterKey(config, store);
-  const keyring = await openKeyring({ sodium, random, clock, store, master }).finally(() => {
+  const found = { keyring: await store.findKeyring(), holdsData: () => store.holdsData() };
+  const master = await masterKeyOriginOf(parts).obtain(found);
+  const keyring = await openKeyring({ sodium, random, clock: parts.clock, store, master }).finally(() => {
     if (master.kind === 'key') master.key.fill(0);
   });
   stack.defer(() => keyring.close());

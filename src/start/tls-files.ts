@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import type { TlsConfig } from '../config/config.ts';
 import type { GatewayTls } from '../gateway/gateway.ts';
-import { KeyFileError } from './key-file.ts';
+import { KeyFileError } from './keys/key-file.ts';
 
 const checkEveryMs = 2_000;
 

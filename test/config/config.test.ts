@@ -4,6 +4,7 @@ import { readConfig } from '../../src/start/read-config.ts';
 import { connectionsMaxDefault } from '../../src/gateway/port/port.ts';
 
 const key = Buffer.alloc(32, 7).toString('base64');
+const transit = { COFFER_TRANSIT_KEY: 'coffer', COFFER_TRANSIT_TOKEN: 's.a' };
 
 function parse(environment: Environment, files: Record<string, string> = {}) {
   return readConfig(environment, (path) => {
@@ -147,11 +148,54 @@ describe('the configuration', () => {
     expect(problems.join('\n')).not.to.match(/70000|not-a-key|short|cof_wrong|example.path|loud/);
   });
 
+  it('takes the master key from a command, with its arguments in a JSON list, or from a transit engine', () => {
+    expect(parse({ COFFER_MASTER_KEY_COMMAND: '/bin/key -a' }).masterKey).to.deep.equal({
+      kind: 'command',
+      program: '/bin/key -a',
+      parameters: [],
+    });
+    expect(parse({ COFFER_MASTER_KEY_COMMAND: '["op", "read", "op://coffer"]' }).masterKey).to.deep.equal({
+      kind: 'command',
+      program: 'op',
+      parameters: ['read', 'op://coffer'],
+    });
+    for (const [url, engine] of [
+      ['https://bao:8200', 'https://bao:8200/v1/transit'],
+      ['https://bao:8200/', 'https://bao:8200/v1/transit'],
+      ['https://bao/v1/team/transit/', 'https://bao/v1/team/transit'],
+    ] as const) {
+      expect(parse({ ...transit, COFFER_TRANSIT_URL: url }).masterKey).to.deep.equal({
+        kind: 'transit',
+        url: engine,
+        key: 'coffer',
+        token: 's.a',
+        authority: null,
+      });
+    }
+  });
+
   const refused: [string, Environment, string][] = [
     ['a variable that it does not know', { COFFER_MASTER_PASWORD: 'correct horse battery' }, 'COFFER_MASTER_PASWORD'],
     ['a variable given both ways', { COFFER_HOST: 'a', COFFER_HOST_FILE: '/missing' }, 'exclude one another'],
     ['a file that can not be read', { COFFER_HOST_FILE: '/missing' }, 'can not be read'],
     ['a server without a master key', { COFFER_DATABASE_URL: 'postgres://db/coffer' }, 'needs COFFER_MASTER_PASSWORD'],
+    [
+      'two places of the master key',
+      { COFFER_MASTER_KEY: key, COFFER_MASTER_KEY_COMMAND: '/bin/key' },
+      'COFFER_MASTER_KEY and COFFER_MASTER_KEY_COMMAND exclude one another',
+    ],
+    ['a command that is no list', { COFFER_MASTER_KEY_COMMAND: '["/bin/key"' }, 'must be the path of a program'],
+    ['a command of numbers', { COFFER_MASTER_KEY_COMMAND: '[1]' }, 'must be the path of a program'],
+    ['a command without a program', { COFFER_MASTER_KEY_COMMAND: '[]' }, 'must be the path of a program'],
+    ['a transit engine without a key', { COFFER_TRANSIT_URL: 'https://bao', COFFER_TRANSIT_TOKEN: 's.a' }, 'needs'],
+    ['a transit engine without TLS', { ...transit, COFFER_TRANSIT_URL: 'http://bao' }, 'must be an https URL'],
+    ['a transit engine with a password', { ...transit, COFFER_TRANSIT_URL: 'https://a:b@bao' }, 'must be an https URL'],
+    [
+      'an authority that is no certificate',
+      { ...transit, COFFER_TRANSIT_URL: 'https://bao', COFFER_TRANSIT_CA: 'bao' },
+      'must be the path of a PEM file',
+    ],
+    ['a key of no transit engine', { COFFER_TRANSIT_KEY: 'coffer' }, 'needs COFFER_TRANSIT_URL'],
     [
       'another kind of database',
       { COFFER_DATABASE_URL: 'mysql://db', COFFER_MASTER_KEY: key },

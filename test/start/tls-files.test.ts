@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { once } from 'node:events';
 import type { TlsConfig } from '../../src/config/config.ts';
-import { KeyFileError } from '../../src/start/key-file.ts';
+import { KeyFileError } from '../../src/start/keys/key-file.ts';
 import { readTls, TlsWatch } from '../../src/start/tls-files.ts';
 import { createAuthority, type Identity } from '../gateway/certificates.ts';
 import { startGateway, type RunningGateway } from '../gateway/library.ts';

@@ -57,5 +57,6 @@ export const KeyringEntity = defineEntity({
     canary: p.blob(),
     wrappedKeys: p.blob(),
     createdAt: p.datetime(3),
+    wrappedMaster: p.text().nullable(),
   },
 });

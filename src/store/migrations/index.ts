@@ -18,6 +18,7 @@ import { SubjectsMigration } from './subjects.ts';
 import { UsedKeysMigration } from './used-keys.ts';
 import { UsersMigration } from './users.ts';
 import { VouchedMembershipsMigration } from './vouched-memberships.ts';
+import { WrappedMasterMigration } from './wrapped-master.ts';
 
 /** All migrations in order. The name and the effect of a released migration never change. */
 export const migrations = [
@@ -41,4 +42,5 @@ export const migrations = [
   { name: '018-subjects', class: SubjectsMigration },
   { name: '019-kept-versions', class: KeptVersionsMigration },
   { name: '020-purge-and-expiry', class: PurgeAndExpiryMigration },
+  { name: '030-wrapped-master', class: WrappedMasterMigration },
 ];

@@ -21,8 +21,8 @@ export class SqlKeyringStore implements KeyringStore {
   async findKeyring(): Promise<StoredKeyring | undefined> {
     const [row] = await this.#database.find({}, KeyringEntity, { where: { id: 1 } });
     if (!row) return undefined;
-    const { instanceId, derivation, salt, masterFingerprint, canary, wrappedKeys, createdAt } = row;
-    return { instanceId, derivation, salt, masterFingerprint, canary, wrappedKeys, createdAt };
+    const { id: _, wrappedMaster = null, ...keyring } = row;
+    return { ...keyring, wrappedMaster };
   }
 
   /** Credentials cannot be seen from here, but by foreign key there is none without its workspace. */
@@ -34,9 +34,7 @@ export class SqlKeyringStore implements KeyringStore {
   }
 
   async insertKeyring(keyring: StoredKeyring): Promise<void> {
-    const { instanceId, derivation, salt, masterFingerprint, canary, wrappedKeys, createdAt } = keyring;
-    const row = { id: 1, instanceId, derivation, salt, masterFingerprint, canary, wrappedKeys, createdAt };
-    await this.#database.transact({}, (transaction) => transaction.insert(KeyringEntity, row));
+    await this.#database.transact({}, (transaction) => transaction.insert(KeyringEntity, { id: 1, ...keyring }));
   }
 }
 

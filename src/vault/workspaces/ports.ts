@@ -131,6 +131,8 @@ export interface StoredKeyring {
   readonly canary: Uint8Array;
   /** The random keys of the instance, wrapped. */
   readonly wrappedKeys: Uint8Array;
+  /** The master key as a transit engine has wrapped it, such as `vault:v1:…`; null where none has. */
+  readonly wrappedMaster: string | null;
   readonly createdAt: Date;
 }
 

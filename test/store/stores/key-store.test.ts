@@ -120,6 +120,7 @@ function newKeyring(): StoredKeyring {
     masterFingerprint: '3f9a000000000000',
     canary: randomBytes(64),
     wrappedKeys: randomBytes(136),
+    wrappedMaster: 'vault:v1:d3JhcHBlZA==',
     createdAt,
   };
 }

@@ -8,7 +8,7 @@ import {
   replaceKeyFile,
   warnOfSharedKeyFiles,
   writeKeyFile,
-} from '../../src/start/key-file.ts';
+} from '../../../src/start/keys/key-file.ts';
 
 describe('a key file', () => {
   let folder: string;

@@ -22,6 +22,7 @@ import { CredentialWatch } from '../vault/credentials/credential-watch.ts';
 import { PreviewVault } from '../vault/credentials/preview-vault.ts';
 import { DeletionVault } from '../vault/credentials/deletion-vault.ts';
 import { CredentialVault } from '../vault/credentials/credential-vault.ts';
+import { SecretResolver } from '../vault/credentials/resolve-vault.ts';
 import type { AccessDenialRecorder } from '../vault/audit/access-denial-recorder.ts';
 import type { UsageRecorder } from '../vault/usage/usage-recorder.ts';
 import { LoginThrottle, LoginThrottles } from '../vault/identity/login-throttle.ts';
@@ -120,6 +121,7 @@ function buildVault({ clock, config, instance, usage }: ServerParts) {
   const parts = { store: stores.credentials, ciphers, usage, clock, ids, secretBytesMax, lifecycle, providerAfter };
   return {
     vault: new CredentialVault(parts),
+    resolver: new SecretResolver(parts),
     previews: new PreviewVault(parts),
     deletions: new DeletionVault({ ...parts, purges: stores.dueCredentials }),
     workspaces: new WorkspaceDirectory({ store: stores.workspaces, ciphers, clock, ids }),

@@ -1,5 +1,5 @@
 import { VaultError } from './errors.ts';
-import { parseReference, refersTo } from './ids.ts';
+import { parseReference, refersTo, type Reference } from './ids.ts';
 import { isWithin, type KeyScope, type ScopedRecord } from './key-scope.ts';
 import { includesRole, permits, type Permission, type Role } from './permissions.ts';
 
@@ -75,10 +75,14 @@ type Acting = Pick<Call, 'caller' | 'workspaceId'>;
  * @throws VaultError `workspace_denied`
  */
 export function resolveWorkspace(caller: Caller, text: string, permission?: Permission): string {
-  const reference = text === 'default' ? { id: caller.defaultWorkspaceId } : parseReference('workspace', text);
+  const reference = workspaceReferenceOf(caller, text);
   const grant = reference && caller.grants.find(({ workspaceId }) => refersTo(reference, workspaceId));
   if (!grant) throw workspaceDenied(text, permission);
   return grant.workspaceId;
+}
+
+function workspaceReferenceOf(caller: Caller, text: string): Reference | undefined {
+  return text === 'default' ? { id: caller.defaultWorkspaceId } : parseReference('workspace', text);
 }
 
 /** The caller's grant in the call's workspace, if any. */
@@ -101,6 +105,19 @@ export function requireGrant(caller: Caller, workspaceId: string, permission: Pe
   const grant = caller.grants.find((candidate) => candidate.workspaceId === workspaceId);
   if (!grant) throw workspaceDenied(workspaceId, permission);
   if (!permits(grant, permission)) throw permissionDenied(permission, workspaceId);
+  return grant;
+}
+
+/**
+ * Finds the workspace that a caller names, as `resolveWorkspace`, and requires a permission in it. Without a grant in it, whether
+ * it exists or not, the refusal is that of a caller whose role is too low: for calls whose clients take `not_found` for a deletion.
+ *
+ * @throws VaultError `permission_denied`
+ */
+export function requireGrantIn(caller: Caller, text: string, permission: Permission): Grant {
+  const reference = workspaceReferenceOf(caller, text);
+  const grant = reference && caller.grants.find(({ workspaceId }) => refersTo(reference, workspaceId));
+  if (!grant || !permits(grant, permission)) throw permissionDenied(permission, grant?.workspaceId ?? text);
   return grant;
 }
 
@@ -157,9 +174,13 @@ export function isVisible(call: Acting, credential: ScopedRecord): boolean {
  * @throws VaultError `permission_denied`
  */
 export function checkVisible(call: Acting, credential: ScopedRecord): void {
-  if (isVisible(call, credential)) return;
-  const details = { reason: 'KEY_NARROWED', permission: 'credentials.write' } as const;
-  throw new VaultError('permission_denied', 'this key is not for such credentials', details);
+  if (!isVisible(call, credential)) throw outOfScope('credentials.write', call.workspaceId);
+}
+
+/** The refusal for what is outside of the scope of the caller's key, where it must not be taken for absent. */
+export function outOfScope(permission: Permission, workspace: string): VaultError {
+  const details = { reason: 'KEY_NARROWED', permission, workspace } as const;
+  return new VaultError('permission_denied', 'this key is not for such credentials', details);
 }
 
 function workspaceDenied(workspace: string, permission?: Permission): VaultError {
@@ -167,7 +188,8 @@ function workspaceDenied(workspace: string, permission?: Permission): VaultError
   return new VaultError('workspace_denied', 'Workspace access denied', details);
 }
 
-function permissionDenied(permission: Permission, workspace?: string): VaultError {
+/** The refusal for a caller without a permission. */
+export function permissionDenied(permission: Permission, workspace?: string): VaultError {
   const details = { permission, ...(workspace !== undefined && { workspace }) };
   return new VaultError('permission_denied', `permission ${permission} is needed`, details);
 }

@@ -46,6 +46,8 @@ export interface VaultErrorDetails {
   readonly item?: number;
   /** After how many milliseconds to try again. */
   readonly retryAfterMs?: number;
+  /** The ids of the credentials between which the request does not decide. */
+  readonly credentialIds?: readonly string[];
   /** The current etag, if a stale one was sent. */
   readonly etag?: string;
 }

@@ -47,6 +47,21 @@ export function isWithin({ providers, tags, credentialIds, subjects }: KeyScope,
   );
 }
 
+/**
+ * Whether everything with a provider and a subject is within a scope: it has no other limits than these, and the texts that it
+ * limits are given and in its lists.
+ */
+export function isPinned(
+  { providers, tags, credentialIds, subjects }: KeyScope,
+  { provider, subject }: { readonly provider: string | undefined; readonly subject: string | undefined },
+): boolean {
+  return tags.length + credentialIds.length === 0 && isPinnedTo(providers, provider) && isPinnedTo(subjects, subject);
+}
+
+function isPinnedTo(texts: readonly string[], text: string | undefined): boolean {
+  return texts.length === 0 || (text !== undefined && texts.includes(text));
+}
+
 const listItemsMax = 100;
 
 /**

@@ -36,7 +36,8 @@ export function expectedDecision(access: Access, caller: MatrixCaller, isInReach
   const isPermitted = caller.grant !== undefined && permits(caller.grant, access.permission);
   // An rpc's gate refuses a caller who may make the call in no workspace, before it is known which one is meant.
   if (!isPermitted) return 'lacks the permission';
-  return isInReach ? 'let in' : 'lacks the workspace';
+  if (isInReach) return 'let in';
+  return access.deniesAbsentWorkspace ? 'lacks the permission' : 'lacks the workspace';
 }
 
 /** What became of a call by Connect with JSON. */
@@ -47,6 +48,8 @@ export function decisionOfRpc({ status, text }: MatrixAnswer): Decision {
   const info = errorInfoOf(body);
   if (info?.reason === 'PASSWORD_WRONG') return 'let in';
   if (code === 'unauthenticated') return 'nobody';
+  // A key that is limited is refused by the core.
+  if (info?.reason === 'KEY_NARROWED') return 'let in';
   if (code === 'permission_denied') {
     return info?.reason === 'WORKSPACE_DENIED' ? 'lacks the workspace' : 'lacks the permission';
   }

@@ -32,7 +32,12 @@ export function wayOfNaming({ dialect, rpc }: GuardedServed): 'field' | 'header'
 /** The fields of a request that name a thing, by the name that `Target` has for it. */
 export function thingsNamedBy({ rpc }: GuardedServed): readonly string[] {
   const names = rpc.method.input.fields.map(({ name }) => name);
-  return names.filter((name) => name in absentThings && (name !== 'name' || rpc.method.name.endsWith('ByName')));
+  return names.filter((name) => name in absentThings && (name !== 'name' || isByName(rpc)));
+}
+
+/** Whether a request names a credential by its name. */
+function isByName({ method }: GuardedServed['rpc']): boolean {
+  return method.name.endsWith('ByName') || method.name === 'ResolveSecret';
 }
 
 /** Whether a request names a credential of a workspace. */

@@ -42,6 +42,7 @@ const columns = [...Object.keys(keys), 'owner without a role'];
 /** What a call needs beside the workspace and the credential. */
 const messages: Readonly<Record<string, (subject: Subject) => JsonObject>> = {
   CreateCredential: ({ name, provider }) => ({ credential: { name, provider }, secret: { k: 'v' } }),
+  ResolveSecret: ({ name }) => ({ name }),
   UpdateCredential: () => ({ credential: { description: 'changed' } }),
 };
 
@@ -51,7 +52,11 @@ const preparations: Readonly<Record<string, (admin: Ask, subject: Subject) => Pr
 /** How a credential outside of the key's scope is refused, where not by NOT_FOUND. */
 const refusalsOutside: Readonly<Record<string, string>> = {
   CreateCredential: 'permission_denied',
+  ResolveSecret: 'permission_denied',
 };
+
+/** Calls that refuse a caller without a role as one whose role is too low. */
+const deniesAbsentWorkspaces: ReadonlySet<string> = new Set(['ResolveSecret']);
 
 /** Calls that answer without what is outside of the key's scope, instead of refusing. */
 const silentOutside: ReadonlySet<string> = new Set(['ListCredentials', 'WatchCredentials']);
@@ -91,7 +96,7 @@ describe('the permissions of calls about credentials', () => {
       for (const [column, cell] of row.cells) {
         const subject = await prepare(row.rpc, 'within');
         const { code, body } = await askAs(column)(row.rpc, messageFor(row.rpc, subject));
-        const expected = cell === '–' ? refusalOf(column) : 'ok';
+        const expected = cell === '–' ? refusalOf(row.rpc, column) : 'ok';
         expect(code, `${column}: ${JSON.stringify(body)}`).to.equal(expected);
         if (cell === 'in scope') await expectOutside(row.rpc, column);
       }
@@ -162,8 +167,9 @@ function isAboutCredentials(permission: string): boolean {
 }
 
 /** Without a role, the workspace does not exist. */
-function refusalOf(column: string): string {
-  return column === 'owner without a role' ? 'not_found' : 'permission_denied';
+function refusalOf(rpc: string, column: string): string {
+  const isAbsent = column === 'owner without a role' && !deniesAbsentWorkspaces.has(rpc);
+  return isAbsent ? 'not_found' : 'permission_denied';
 }
 
 function servedAs(name: string): GuardedServed {

@@ -10,6 +10,7 @@ import type { Call, Grant } from '../../src/vault/caller.ts';
 import { draftDefaults, type CredentialDraft } from '../../src/vault/credentials/credential-rules.ts';
 import type { Credential } from '../../src/vault/credentials/credential.ts';
 import { CredentialVault } from '../../src/vault/credentials/credential-vault.ts';
+import { SecretResolver } from '../../src/vault/credentials/resolve-vault.ts';
 import { VaultError } from '../../src/vault/errors.ts';
 import type { JsonObject } from '../../src/vault/json.ts';
 import { Secret } from '../../src/vault/secret.ts';
@@ -22,6 +23,7 @@ import { refusalOf as refusalOfClass } from '../support/refusals.ts';
 /** The vault over a database and keys of its own. */
 export interface RealVault {
   readonly vault: CredentialVault;
+  readonly resolver: SecretResolver;
   readonly clock: StandingClock;
   /** The calls of a member of the first workspace. */
   readonly call: Call;
@@ -59,7 +61,7 @@ export async function openRealVault(): Promise<RealVault> {
   await asSuperuser(addKey, [keyId]);
   const workspaceId = (await instance.stores.users.findFirstOwner())?.defaultWorkspaceId ?? '';
   return {
-    vault: vaultOf(instance, clock),
+    ...vaultsOf(instance, clock),
     clock,
     call: callIn(workspaceId),
     otherCall: callIn(await addWorkspace(instance, clock)),
@@ -122,17 +124,10 @@ export function someSecret(fields: JsonObject = { key: 'k1' }): Secret {
   return new Secret(fields);
 }
 
-function vaultOf({ ids, ciphers, stores }: Instance, clock: StandingClock): CredentialVault {
+function vaultsOf({ ids, ciphers, stores }: Instance, clock: StandingClock) {
   const usage = new UsageRecorder(stores.credentials);
-  return new CredentialVault({
-    store: stores.credentials,
-    ciphers,
-    usage,
-    clock,
-    ids,
-    secretBytesMax: 1_000,
-    providerAfter,
-  });
+  const parts = { store: stores.credentials, ciphers, usage, clock, ids, secretBytesMax: 1_000, providerAfter };
+  return { vault: new CredentialVault(parts), resolver: new SecretResolver(parts) };
 }
 
 /** Made by the owner, who has nothing to do with the calls of the tests. */

@@ -6,6 +6,7 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
+import type { Value } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 
@@ -13,7 +14,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file coffer/v1/secret_service.proto.
  */
 export const file_coffer_v1_secret_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5jb2ZmZXIvdjEvc2VjcmV0X3NlcnZpY2UucHJvdG8SCWNvZmZlci52MSJtChNSZXZlYWxTZWNyZXRSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEh0KDWNyZWRlbnRpYWxfaWQYAiABKAlCBrpIA8gBARIZCgdwdXJwb3NlGAQgASgJQgi6SAVyAxj/ASJVChRSZXZlYWxTZWNyZXRSZXNwb25zZRIsCgZzZWNyZXQYASABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgOAAQESDwoHdmVyc2lvbhgCIAEoBTKuAQoNU2VjcmV0U2VydmljZRKcAQoMUmV2ZWFsU2VjcmV0Eh4uY29mZmVyLnYxLlJldmVhbFNlY3JldFJlcXVlc3QaHy5jb2ZmZXIudjEuUmV2ZWFsU2VjcmV0UmVzcG9uc2UiS4LT5JMCRToBKiJAL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9OnJldmVhbGIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct]);
+  fileDesc("Ch5jb2ZmZXIvdjEvc2VjcmV0X3NlcnZpY2UucHJvdG8SCWNvZmZlci52MSJtChNSZXZlYWxTZWNyZXRSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEh0KDWNyZWRlbnRpYWxfaWQYAiABKAlCBrpIA8gBARIZCgdwdXJwb3NlGAQgASgJQgi6SAVyAxj/ASJVChRSZXZlYWxTZWNyZXRSZXNwb25zZRIsCgZzZWNyZXQYASABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgOAAQESDwoHdmVyc2lvbhgCIAEoBSK3AQoUUmVzb2x2ZVNlY3JldFJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESFgoEbmFtZRgCIAEoCUIIukgFcgMY/wESGgoIcHJvdmlkZXIYAyABKAlCCLpIBXIDGP8BEhkKB3N1YmplY3QYBCABKAlCCLpIBXIDGP8BEhcKBWZpZWxkGAUgASgJQgi6SAVyAxj/ARIZCgdwdXJwb3NlGAcgASgJQgi6SAVyAxj/ASKZAQoVUmVzb2x2ZVNlY3JldFJlc3BvbnNlEhUKDWNyZWRlbnRpYWxfaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoBRIsCgZzZWNyZXQYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgOAAQESKgoFdmFsdWUYBCABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWVCA4ABATK9AgoNU2VjcmV0U2VydmljZRKcAQoMUmV2ZWFsU2VjcmV0Eh4uY29mZmVyLnYxLlJldmVhbFNlY3JldFJlcXVlc3QaHy5jb2ZmZXIudjEuUmV2ZWFsU2VjcmV0UmVzcG9uc2UiS4LT5JMCRToBKiJAL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9OnJldmVhbBKMAQoNUmVzb2x2ZVNlY3JldBIfLmNvZmZlci52MS5SZXNvbHZlU2VjcmV0UmVxdWVzdBogLmNvZmZlci52MS5SZXNvbHZlU2VjcmV0UmVzcG9uc2UiOILT5JMCMjoBKiItL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vc2VjcmV0czpyZXNvbHZlYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct]);
 
 /**
  * Request message for RevealSecret.
@@ -80,6 +81,107 @@ export const RevealSecretResponseSchema: GenMessage<RevealSecretResponse> = /*@_
   messageDesc(file_coffer_v1_secret_service, 1);
 
 /**
+ * Request message for ResolveSecret. All of `name`, `provider` and `subject` that are given must match, byte for byte.
+ *
+ * @generated from message coffer.v1.ResolveSecretRequest
+ */
+export type ResolveSecretRequest = Message<"coffer.v1.ResolveSecretRequest"> & {
+  /**
+   * Required. The workspace: its UUID, its `WSP-…` id, or `default` for the caller's default workspace. A client that
+   * deletes its copies should name the id: if the caller's default workspace is deleted, `default` is another one.
+   *
+   * @generated from field: string workspace_id = 1;
+   */
+  workspaceId: string;
+
+  /**
+   * Optional. The name of the credential; required without `subject`. At most 255 characters.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * Optional. Its provider; any if empty. At most 255 characters.
+   *
+   * @generated from field: string provider = 3;
+   */
+  provider: string;
+
+  /**
+   * Optional. Its subject; required without `name`. At most 255 characters.
+   *
+   * @generated from field: string subject = 4;
+   */
+  subject: string;
+
+  /**
+   * Optional. The name of the top-level field of the secret to return; the whole secret if empty. At most 255
+   * characters. INVALID_ARGUMENT (reason FIELD_NOT_FOUND) if the secret has no such field.
+   *
+   * @generated from field: string field = 5;
+   */
+  field: string;
+
+  /**
+   * Optional. Why the secret is revealed, for the audit event of the call; at most 255 characters. Do not put personal data
+   * or secrets here: events are kept, and exported.
+   *
+   * @generated from field: string purpose = 7;
+   */
+  purpose: string;
+};
+
+/**
+ * Describes the message coffer.v1.ResolveSecretRequest.
+ * Use `create(ResolveSecretRequestSchema)` to create a new message.
+ */
+export const ResolveSecretRequestSchema: GenMessage<ResolveSecretRequest> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_secret_service, 2);
+
+/**
+ * Response message for ResolveSecret.
+ *
+ * @generated from message coffer.v1.ResolveSecretResponse
+ */
+export type ResolveSecretResponse = Message<"coffer.v1.ResolveSecretResponse"> & {
+  /**
+   * Output only. UUID of the credential.
+   *
+   * @generated from field: string credential_id = 1;
+   */
+  credentialId: string;
+
+  /**
+   * Output only. The number of the revealed version, starting at 1.
+   *
+   * @generated from field: int32 version = 2;
+   */
+  version: number;
+
+  /**
+   * Output only. The secret as it was stored; unset if a field was requested.
+   *
+   * @generated from field: google.protobuf.Struct secret = 3;
+   */
+  secret?: JsonObject | undefined;
+
+  /**
+   * Output only. The requested field as it was stored; unset if no field was requested.
+   *
+   * @generated from field: google.protobuf.Value value = 4;
+   */
+  value?: Value | undefined;
+};
+
+/**
+ * Describes the message coffer.v1.ResolveSecretResponse.
+ * Use `create(ResolveSecretResponseSchema)` to create a new message.
+ */
+export const ResolveSecretResponseSchema: GenMessage<ResolveSecretResponse> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_secret_service, 3);
+
+/**
  * Reveals secrets. It is separate from CredentialService because it needs a separate permission, and because each call
  * adds an event to the audit trail, which is durable before the secret is returned.
  *
@@ -98,6 +200,27 @@ export const SecretService: GenService<{
     methodKind: "unary";
     input: typeof RevealSecretRequestSchema;
     output: typeof RevealSecretResponseSchema;
+  },
+  /**
+   * Reveals the current secret of the only active credential that has the given name, provider and subject, or one field
+   * of it, and counts as a use. Needs RUNTIME.
+   *
+   * NOT_FOUND means that the caller may reveal everything that could match, in an existing workspace, and that nothing
+   * matches: a client may delete its copy. Otherwise the answer is PERMISSION_DENIED: without a role in the workspace,
+   * which may be unknown or deleted; and with an API key that is limited to some credentials, for everything outside of
+   * its limits, absent or not. Only a key that has no other limits than providers and subjects, and that asks by these
+   * within its limits and without a name, gets NOT_FOUND.
+   *
+   * FAILED_PRECONDITION if several active credentials match (reason AMBIGUOUS_NAME, with at most 10 ids), and if only
+   * inactive or expired ones do (CREDENTIAL_INACTIVE, CREDENTIAL_EXPIRED). Responses must not be cached; the rpc is never
+   * served by GET.
+   *
+   * @generated from rpc coffer.v1.SecretService.ResolveSecret
+   */
+  resolveSecret: {
+    methodKind: "unary";
+    input: typeof ResolveSecretRequestSchema;
+    output: typeof ResolveSecretResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_coffer_v1_secret_service, 0);

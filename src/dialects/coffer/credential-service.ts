@@ -5,21 +5,21 @@ import {
   EventService,
   type WatchCredentialsResponseSchema,
 } from '../../../gen/coffer/v1/event_service_pb.ts';
-import { SecretService } from '../../../gen/coffer/v1/secret_service_pb.ts';
+import { SecretService, type ResolveSecretRequest } from '../../../gen/coffer/v1/secret_service_pb.ts';
 import { workspaceRpc, workspaceStream, type BoundRpc, type BoundStream } from '../../gateway/contract/bound-rpc.ts';
 import type { CredentialWatch, WatchItem } from '../../vault/credentials/credential-watch.ts';
 import type { Credential } from '../../vault/credentials/credential.ts';
 import { invalidArgument } from '../../vault/errors.ts';
 import { Secret } from '../../vault/secret.ts';
 import type { DialectParts } from '../shared/dialect-parts.ts';
-import { toStruct, toTimestamp } from '../shared/well-known-types.ts';
+import { toStruct, toTimestamp, toValueMessage } from '../shared/well-known-types.ts';
 import { changeFromMessage, credentialToMessage, draftFromMessage, previewToMessage } from './mapping.ts';
 import { readFoundPage } from './pages.ts';
 import { etagsOf, inWorkspace } from './requests.ts';
 
 /** The rpcs of `coffer.v1.CredentialService` and `coffer.v1.SecretService`. */
 export function credentialServiceRpcs(parts: DialectParts): BoundRpc[] {
-  return [...readingRpcs(parts), ...writingRpcs(parts), ...activationRpcs(parts), revealRpc(parts)];
+  return [...readingRpcs(parts), ...writingRpcs(parts), ...activationRpcs(parts), revealRpc(parts), resolveRpc(parts)];
 }
 
 function readingRpcs({ vault, clock }: DialectParts): BoundRpc[] {
@@ -93,6 +93,32 @@ function revealRpc({ vault }: DialectParts): BoundRpc {
   return workspaceRpc(revealSecret, inWorkspace('secrets.reveal'), async ({ credentialId, purpose }, call) => {
     const { secret, version } = await vault.revealSecret(call, credentialId, { purpose });
     return { secret: toStruct(secret.expose()), version };
+  });
+}
+
+/** In its refusals "not found" is never a lack of permission: clients delete their copies when they get it. */
+const resolving = {
+  ...inWorkspace('secrets.reveal'),
+  deniesAbsentWorkspace: true,
+  // Never the subject: that is personal data.
+  credential: ({ name }: ResolveSecretRequest) => name,
+};
+
+function resolveRpc({ resolver }: DialectParts): BoundRpc {
+  const { resolveSecret } = SecretService.method;
+  return workspaceRpc(resolveSecret, resolving, async ({ name, provider, subject, field, purpose }, call) => {
+    const { credential, version, secret } = await resolver.resolveSecret(call, {
+      name: name || undefined,
+      provider: provider || undefined,
+      subject: subject || undefined,
+      field: field || undefined,
+      purpose: purpose || undefined,
+    });
+    const found = { credentialId: credential.id, version };
+    const fields = secret.expose();
+    return field === ''
+      ? { ...found, secret: toStruct(fields) }
+      : { ...found, value: toValueMessage(fields[field] ?? null) };
   });
 }
 

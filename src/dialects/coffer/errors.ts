@@ -1,5 +1,11 @@
 import type { Problem, RestAnswer } from '../../gateway/contract/dialect.ts';
-import { absentWorkspace, connectStatusOf, errorInfo, errorInfoToJson } from '../../gateway/errors/connect-errors.ts';
+import {
+  absentWorkspace,
+  connectStatusOf,
+  errorInfo,
+  errorInfoToJson,
+  listsOf,
+} from '../../gateway/errors/connect-errors.ts';
 import { faultListBytesMax } from '../../gateway/errors/refusal-limits.ts';
 import type { FaultList } from '../../gateway/messages/fault-list.ts';
 import type { VaultError } from '../../vault/errors.ts';
@@ -72,7 +78,13 @@ function vaultFailure({ code, message, details }: VaultError): Failure {
     ...connectStatusOf(code),
     message,
     reason: reason ?? code.toUpperCase(),
-    metadata: { ...(resource && { resource }), ...(id && { id }), ...(field && { field }), ...(etag && { etag }) },
+    metadata: {
+      ...(resource && { resource }),
+      ...(id && { id }),
+      ...(field && { field }),
+      ...(etag && { etag }),
+      ...listsOf(details),
+    },
     headers: retryAfterHeader(details),
   };
 }

@@ -1,6 +1,7 @@
 import type { AuditTrail } from '../../vault/audit/audit-trail.ts';
 import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
 import type { PreviewVault } from '../../vault/credentials/preview-vault.ts';
+import type { SecretResolver } from '../../vault/credentials/resolve-vault.ts';
 import type { CredentialWatch } from '../../vault/credentials/credential-watch.ts';
 import type { DeletionVault } from '../../vault/credentials/deletion-vault.ts';
 import type { ApiKeyDirectory } from '../../vault/identity/api-keys.ts';
@@ -13,6 +14,7 @@ import type { WorkspaceDirectory } from '../../vault/workspaces/workspaces.ts';
 /** What the dialects call. */
 export interface DialectParts {
   readonly vault: CredentialVault;
+  readonly resolver: SecretResolver;
   readonly previews: PreviewVault;
   readonly deletions: DeletionVault;
   readonly workspaces: WorkspaceDirectory;

@@ -1,5 +1,5 @@
-import type { JsonObject as StructInit, JsonValue as StructValue } from '@bufbuild/protobuf';
-import type { Timestamp } from '@bufbuild/protobuf/wkt';
+import { fromJson, type JsonObject as StructInit, type JsonValue as StructValue } from '@bufbuild/protobuf';
+import { ValueSchema, type Timestamp, type Value } from '@bufbuild/protobuf/wkt';
 import { invalidArgument } from '../../vault/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../vault/json.ts';
 import { isStorableTime } from '../../vault/time.ts';
@@ -9,6 +9,11 @@ const nanosMax = 999_999_999;
 /** Copies a read-only JSON object of the vault into a mutable one, as a `google.protobuf.Struct` field requires. */
 export function toStruct(object: JsonObject): StructInit {
   return Object.fromEntries(Object.entries(object).map(([name, member]) => [name, toValue(member)]));
+}
+
+/** Converts a JSON value into the message of a `google.protobuf.Value` field. */
+export function toValueMessage(value: JsonValue): Value {
+  return fromJson(ValueSchema, toValue(value));
 }
 
 function toValue(value: JsonValue): StructValue {

@@ -1,7 +1,14 @@
 import type { DescMessage, Message } from '@bufbuild/protobuf';
 import { createValidator, type Violation } from '@bufbuild/protovalidate';
 import type { Logger } from 'pino';
-import { authorizeOwner, authorizeSomewhere, requireGrant, resolveWorkspace, type Caller } from '../../vault/caller.ts';
+import {
+  authorizeOwner,
+  authorizeSomewhere,
+  requireGrant,
+  requireGrantIn,
+  resolveWorkspace,
+  type Caller,
+} from '../../vault/caller.ts';
 import { invalidArgument, VaultError } from '../../vault/errors.ts';
 import type { Clock } from '../../vault/time.ts';
 import type { BoundRpc, RpcCall } from '../contract/bound-rpc.ts';
@@ -69,7 +76,9 @@ export class Guard {
     if (named !== undefined) dialect.checkWorkspaceSpelling?.(named);
     const header =
       dialect.workspaceHeader === undefined ? undefined : headers.get(dialect.workspaceHeader) || undefined;
-    const workspaceId = resolveWorkspace(caller, named ?? header ?? 'default', access.permission);
+    const text = named ?? header ?? 'default';
+    if (access.deniesAbsentWorkspace) return requireGrantIn(caller, text, access.permission).workspaceId;
+    const workspaceId = resolveWorkspace(caller, text, access.permission);
     requireGrant(caller, workspaceId, access.permission);
     return workspaceId;
   }

@@ -31,6 +31,8 @@ export type Access =
       readonly workspace: (request: Message) => string | undefined;
       /** The credential as the request names it, for the event of a denial; undefined if it names none. */
       readonly credential: (request: Message) => string | undefined;
+      /** Whether a workspace that the caller has no role in is refused as one in which the role is too low, never as absent. */
+      readonly deniesAbsentWorkspace: boolean;
     };
 
 /** A call of an rpc with any access. */
@@ -118,6 +120,8 @@ export interface WorkspaceRpcAccess<I extends DescMessage> {
   readonly workspace?: (request: MessageShape<I>) => string;
   /** Needed if another field than `credential_id` names the credential. */
   readonly credential?: (request: MessageShape<I>) => string | undefined;
+  /** For rpcs whose clients take "not found" for the deletion of what they ask for; see `Access`. */
+  readonly deniesAbsentWorkspace?: boolean;
 }
 
 /** Binds an rpc for callers with a permission in the workspace that the request, the dialect or the caller names. */
@@ -131,13 +135,14 @@ export function workspaceRpc<I extends DescMessage, O extends DescMessage>(
 
 function workspaceAccess<I extends DescMessage>(
   input: I,
-  { permission, workspace, credential }: WorkspaceRpcAccess<I>,
+  { permission, workspace, credential, deniesAbsentWorkspace = false }: WorkspaceRpcAccess<I>,
 ): Access {
   return {
     kind: 'workspace',
     permission,
     workspace: (request) => workspace?.(narrow(input, request)),
     credential: credential ? (request) => credential(narrow(input, request)) : credentialIdOf(input),
+    deniesAbsentWorkspace,
   };
 }
 

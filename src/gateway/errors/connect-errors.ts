@@ -5,7 +5,7 @@ import { violationsToProto, type Violation } from '@bufbuild/protovalidate';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { codeToHttpStatus, codeToString } from '@connectrpc/connect/protocol-connect';
 import { ErrorInfoSchema, RetryInfoSchema, type ErrorInfo } from '../../../gen/google/rpc/error_details_pb.ts';
-import { notFound, VaultError, type VaultErrorCode } from '../../vault/errors.ts';
+import { notFound, VaultError, type VaultErrorCode, type VaultErrorDetails } from '../../vault/errors.ts';
 import { ProblemError } from './rest-problems.ts';
 
 const codes: Readonly<Record<VaultErrorCode, Code>> = {
@@ -54,13 +54,18 @@ export function connectErrorOf(error: VaultError): ConnectError {
   const shown = Object.entries({ resource, id, field, etag }).flatMap(([name, value]) =>
     value && value.length <= limits.valueCharacters ? [[name, value] as const] : [],
   );
-  const metadata = Object.fromEntries(shown);
+  const metadata = { ...Object.fromEntries(shown), ...listsOf(error.details) };
   const detail = { desc: ErrorInfoSchema, value: errorInfo(reason ?? error.code.toUpperCase(), metadata) };
   const [code, message] = [codes[error.code], shorten(error.message)];
   if (retryAfterMs === undefined) return new ConnectError(message, code, {}, [detail], error);
   const headers = { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) };
   const retry = { desc: RetryInfoSchema, value: { retryDelay: durationFromMs(retryAfterMs) } };
   return new ConnectError(message, code, headers, [detail, retry], error);
+}
+
+/** Lists of details as metadata: ids, separated by commas. */
+export function listsOf({ credentialIds }: VaultErrorDetails): Readonly<Record<string, string>> {
+  return credentialIds ? { credential_ids: credentialIds.join(',') } : {};
 }
 
 /** The refusal for a dialect that reports a workspace unknown to the caller as absent. */

@@ -6,6 +6,7 @@ import type {
   Decision,
   DecisionTarget,
   FoundCredential,
+  FoundMatches,
   JointDecisions,
   JointResult,
   JointTarget,
@@ -100,15 +101,15 @@ export class CommitQueue {
   /** @throws what the decision throws or refuses with, and what `Database` throws */
   async decide<Answer>(
     target: DecisionTarget,
-    decide: (found: FoundCredential | undefined) => Decision<Answer>,
+    decide: (found: FoundCredential | undefined, matches: FoundMatches | undefined) => Decision<Answer>,
   ): Promise<Answer> {
     const span = trace.getActiveSpan();
     return new Promise((resolve, reject) => {
-      const attempt = (found: FoundCredential | undefined, isRevoked: boolean) => {
+      const attempt = (found: FoundCredential | undefined, isRevoked: boolean, matches: FoundMatches | undefined) => {
         const decision =
-          isRevoked && found && target.revocationCheck
-            ? target.revocationCheck.refuse(found.credential)
-            : decide(found);
+          isRevoked && (found ?? matches) && target.revocationCheck
+            ? target.revocationCheck.refuse(found?.credential)
+            : decide(found, matches);
         const settle = (groupSize: number) => {
           span?.setAttribute('coffer.group.size', groupSize);
           if ('refusal' in decision) reject(decision.refusal);
@@ -124,8 +125,8 @@ export class CommitQueue {
   async decideJointly<Answer>(decisions: JointDecisions<Answer>): Promise<readonly JointResult<Answer>[]> {
     const { checkedId, decide, isAtomic, signal, targets } = decisions;
     return new Promise((resolve, reject) => {
-      const attempt = (found: readonly (FoundCredential | undefined)[], isRevoked: boolean) => {
-        const decided = decide(found, isRevoked);
+      const attempt: JointWrite['attempt'] = (found, isRevoked, matches) => {
+        const decided = decide(found, isRevoked, matches);
         const settle = (collisions: ReadonlyMap<number, VaultError>) =>
           resolve(decided.map((decision, index) => resultOf(decision, collisions.get(index))));
         return { decisions: decided, settle };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { AuditEvent } from '../../vault/audit/audit-event.ts';
-import type { Decision, DecisionTarget, FoundCredential } from '../../vault/credentials/ports.ts';
+import type { Decision, DecisionTarget, FoundCredential, FoundMatches } from '../../vault/credentials/ports.ts';
 import { findTaken, type Claim, type Taken } from '../credentials/credential-claims.ts';
 import { findForDecisions, type FoundForDecisions } from '../credentials/credential-finding.ts';
 import type { CredentialGuard } from '../credentials/credential-guard.ts';
@@ -21,7 +21,11 @@ export interface DecisionWrite {
   readonly kind: 'decision';
   readonly target: DecisionTarget;
   /** Decides; `settle` answers or refuses once the decision is durable. */
-  readonly attempt: (found: FoundCredential | undefined, isRevoked: boolean) => Attempted;
+  readonly attempt: (
+    found: FoundCredential | undefined,
+    isRevoked: boolean,
+    matches: FoundMatches | undefined,
+  ) => Attempted;
   readonly reject: (error: unknown) => void;
 }
 
@@ -74,7 +78,7 @@ function decideAll(group: Group, taken: Taken): Prepared {
     if (!state.isCurrent(target)) return prepared(index);
     const finding = state.find(target, index);
     const isRevoked = target.revocationCheck !== undefined && found.revokedIds.has(target.revocationCheck.id);
-    const attempted = attempt(write, finding, isRevoked);
+    const attempted = attempt(write, { finding, isRevoked, matches: found.byMatch.get(index)?.matches });
     if ('error' in attempted) {
       refuse(attempted.error);
       continue;
@@ -109,10 +113,17 @@ async function decideAgain(group: Group, taken: Taken, claims: readonly Claim[])
   return decideAll(group, { ids: new Set([...taken.ids, ...ids]), names: new Set([...taken.names, ...names]) });
 }
 
+/** What a decision decides on. */
+interface FoundForDecision {
+  readonly finding: FoundCredential | undefined;
+  readonly isRevoked: boolean;
+  readonly matches: FoundMatches | undefined;
+}
+
 /** An error that a decision throws is returned, so that it fails only its own caller. */
-function attempt(write: DecisionWrite, found: FoundCredential | undefined, isRevoked: boolean) {
+function attempt(write: DecisionWrite, { finding, isRevoked, matches }: FoundForDecision) {
   try {
-    return write.attempt(found, isRevoked);
+    return write.attempt(finding, isRevoked, matches);
   } catch (error) {
     return { error };
   }

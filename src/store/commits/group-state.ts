@@ -4,8 +4,9 @@ import type { VaultError } from '../../vault/errors.ts';
 import { refersTo } from '../../vault/ids.ts';
 import type { Decision, JointTarget } from '../../vault/credentials/ports.ts';
 import { idTaken, nameKeyOf, nameTaken, type Claim, type Taken } from '../credentials/credential-claims.ts';
-import type { FoundForDecisions, SignedFinding } from '../credentials/credential-finding.ts';
+import type { FoundForDecisions } from '../credentials/credential-finding.ts';
 import { formatCredentialState, type CredentialGuard } from '../credentials/credential-guard.ts';
+import type { SignedFinding } from '../credentials/signed-finding.ts';
 import { keyOf, type SignedCredential, type SignedVersion } from '../credentials/credential-row.ts';
 import { insertCredentials, insertVersions, updateCredentials } from '../credentials/credential-statements.ts';
 import type { Fragment } from '../postgres/statements/statement.ts';
@@ -35,9 +36,10 @@ export class GroupState {
     this.#credentials = new Map(found.byId);
   }
 
-  /** Names are looked up before the first decision: after a change in the workspace a name may refer to another credential. */
+  /** Names and matches are looked up before the first decision: after a change in the workspace they may mean another credential. */
   isCurrent({ reference, workspaceId }: JointTarget): boolean {
-    return !(reference && 'name' in reference && this.#changedWorkspaces.has(workspaceId));
+    const isByKey = !reference || 'id' in reference || 'shortId' in reference;
+    return isByKey || !this.#changedWorkspaces.has(workspaceId);
   }
 
   /** @param index of the target in the group */
@@ -128,6 +130,7 @@ export class GroupState {
   #lookUp({ reference, workspaceId }: JointTarget, index: number): SignedFinding | undefined {
     if (!reference) return undefined;
     if ('name' in reference) return this.#found.byName.get(index);
+    if ('match' in reference) return this.#found.byMatch.get(index)?.found;
     if ('id' in reference) return this.#credentials.get(keyOf({ workspaceId, id: reference.id }));
     // A group has few credentials, and a workspace fewer.
     const ofWorkspace = [...this.#credentials.values()].filter(

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { AuditEvent } from '../../vault/audit/audit-event.ts';
-import type { Decision, FoundCredential, JointTarget } from '../../vault/credentials/ports.ts';
+import type { Decision, FoundCredential, FoundMatches, JointTarget } from '../../vault/credentials/ports.ts';
 import { VaultError } from '../../vault/errors.ts';
 import { findTaken, type Claim, type Taken } from '../credentials/credential-claims.ts';
 import { findForDecisions, type FoundForDecisions } from '../credentials/credential-finding.ts';
@@ -17,7 +17,11 @@ export interface JointWrite {
   readonly isAtomic: boolean;
   readonly checkedId: string | undefined;
   readonly signal: AbortSignal;
-  readonly attempt: (found: readonly (FoundCredential | undefined)[], isRevoked: boolean) => JointAttempt;
+  readonly attempt: (
+    found: readonly (FoundCredential | undefined)[],
+    isRevoked: boolean,
+    matches: readonly (FoundMatches | undefined)[],
+  ) => JointAttempt;
   readonly reject: (error: unknown) => void;
 }
 
@@ -55,7 +59,8 @@ function prepare(joint: Joint, taken: Taken): Prepared {
   const { found, guard, isRevoked, write } = joint;
   const state = new GroupState(found, taken, guard);
   const findings = write.targets.map((target, index) => state.find(target, index));
-  const { decisions, settle } = write.attempt(findings, isRevoked);
+  const matches = write.targets.map((_, index) => found.byMatch.get(index)?.matches);
+  const { decisions, settle } = write.attempt(findings, isRevoked, matches);
   assert.equal(decisions.length, write.targets.length, 'each target has its decision');
   const { events, refusals, failures, collisions } = applyAll(state, write.targets, decisions);
   const [failed] = failures;

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { shortIdOf } from '../../vault/ids.ts';
-import type { SealedVersion } from '../../vault/credentials/credential.ts';
-import type { DecisionTarget, FoundCredential } from '../../vault/credentials/ports.ts';
+import type { DecisionTarget } from '../../vault/credentials/ports.ts';
 import type { CredentialGuard, SignedRow } from './credential-guard.ts';
 import { findTakenNames, nameKeyOf, type NamePlace } from './credential-claims.ts';
-import { credentialOf, keyOf, sealedVersionOf, type SealedRow } from './credential-row.ts';
+import { findByMatch, type FoundByMatch, type MatchFinding } from './credential-matching.ts';
+import { keyOf, sealedVersionOf, type SealedRow } from './credential-row.ts';
 import {
   findCredentials,
   findIdsOfShortIds,
@@ -12,13 +12,8 @@ import {
   lockCredentials,
   type Place,
 } from './credential-statements.ts';
+import { findingOf, type SignedFinding } from './signed-finding.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
-
-/** A credential as it was found, with the MAC of its row. */
-export interface SignedFinding extends FoundCredential {
-  /** Undefined where it is not genuine. */
-  readonly mac: Uint8Array | undefined;
-}
 
 /** What the targets of a transaction's decisions mean. */
 export interface FoundForDecisions {
@@ -26,6 +21,8 @@ export interface FoundForDecisions {
   readonly byId: ReadonlyMap<string, SignedFinding>;
   /** What a name means, by the index of its target. */
   readonly byName: ReadonlyMap<number, SignedFinding>;
+  /** What the targets that give a match found, by the index of the target. */
+  readonly byMatch: ReadonlyMap<number, MatchFinding>;
   /** Of the keys, sessions and users that the targets name, the revoked ones; possibly none where nothing sealed was found. */
   readonly revokedIds: ReadonlySet<string>;
   /** Of the exclusive names that the targets announce, those that are taken; by `nameKeyOf`. */
@@ -66,9 +63,10 @@ export async function findForDecisions(
     findUnlocked(transaction, { property, wanted: placesBy(property, from), checkedIds, guard });
   const unlocked = targets.map(unlessLocked);
   // All that is looked up here travels together.
-  const [locked, takenNames, named, ...unlockedBy] = await Promise.all([
+  const [locked, takenNames, matched, named, ...unlockedBy] = await Promise.all([
     findLocked(transaction, targets, guard),
     findTakenBefore(transaction, targets),
+    findMatched(transaction, { targets, checkedIds, guard }),
     find('name', targets),
     find('id', unlocked),
     find('shortId', unlocked),
@@ -84,7 +82,8 @@ export async function findForDecisions(
   return {
     byId,
     byName: new Map(named.found.map(({ index, found }) => [index, found])),
-    revokedIds: new Set([named, ...unlockedBy].flatMap(({ ended }) => ended)),
+    byMatch: new Map(matched.findings.map((finding) => [finding.index, finding])),
+    revokedIds: new Set([...matched.revoked, ...[named, ...unlockedBy].flatMap(({ ended }) => ended)]),
     takenNames: new Set(takenNames.map(nameKeyOf)),
   };
 }
@@ -97,6 +96,26 @@ export async function findLockedCredential(
 ): Promise<SignedFinding | undefined> {
   const [found] = await findLocked(transaction, [target], guard);
   return found;
+}
+
+const noMatches: FoundByMatch = { findings: [], revoked: [] };
+
+async function findMatched(
+  transaction: Transaction,
+  {
+    targets,
+    checkedIds,
+    guard,
+  }: {
+    readonly targets: readonly Target[];
+    readonly checkedIds: readonly string[];
+    readonly guard: CredentialGuard;
+  },
+): Promise<FoundByMatch> {
+  const wanted = targets.flatMap(({ reference, workspaceId }, index) =>
+    reference && 'match' in reference ? [{ workspaceId, match: reference.match, index }] : [],
+  );
+  return wanted.length > 0 ? findByMatch(transaction, { wanted, checkedIds, guard }) : noMatches;
 }
 
 async function findTakenBefore(transaction: Transaction, targets: readonly Target[]): Promise<readonly NamePlace[]> {
@@ -162,13 +181,6 @@ async function findUnlocked(
   return { found, ended: sealedRows[0]?.revokedIds ?? [] };
 }
 
-/** The credential in a row, and whether its MAC is valid. */
-export function findingOf(guard: CredentialGuard, row: SignedRow, current: SealedVersion | undefined): SignedFinding {
-  const credential = credentialOf(row);
-  const isGenuine = guard.isGenuine(row, credential);
-  return { credential, current, isGenuine, mac: isGenuine ? (row.mac ?? undefined) : undefined };
-}
-
 /** @param targets those that are undefined keep the indexes of the others as they are */
 function placesBy(property: 'id' | 'shortId' | 'name', targets: readonly (Target | undefined)[]): readonly Wanted[] {
   return targets.flatMap((target, index) => {
@@ -188,7 +200,7 @@ function unlessLocked(target: Target): Target | undefined {
 }
 
 function spellingOf({ workspaceId, reference }: Target): string {
-  if (!reference || 'name' in reference) return '';
+  if (!reference || 'name' in reference || 'match' in reference) return '';
   return `${workspaceId}/${'id' in reference ? reference.id : reference.shortId}`;
 }
 

@@ -33,11 +33,14 @@ export interface Place {
   readonly index: number;
 }
 
-const versionColumns =
+/** The columns of a version, under the names of a finding. */
+export const versionColumns =
   'v.version, v.sealed, v.key_id, v.created_by as version_created_by, v.created_at as version_created_at';
 const signedProperties = [...credentialProperties, 'mac'];
-const signedList = selectList('f', signedProperties);
-const sealedList = selectList('f', ['version', 'sealed', 'keyId', 'versionCreatedBy', 'versionCreatedAt']);
+/** All columns of a credential and its MAC, of the finding `f`. */
+export const signedList = selectList('f', signedProperties);
+/** The columns of the version of the finding `f`. */
+export const sealedList = selectList('f', ['version', 'sealed', 'keyId', 'versionCreatedBy', 'versionCreatedAt']);
 
 /**
  * There is one at most. The planner takes any index that begins with the workspace for as good, as long as it knows nothing of

@@ -7,6 +7,7 @@ import type {
   DecisionTarget,
   FindRequest,
   FoundCredential,
+  FoundMatches,
   JointDecisions,
   JointResult,
   PageRequest,
@@ -47,12 +48,12 @@ export class SqlCredentialStore implements CredentialStore {
 
   async decide<Answer>(
     target: DecisionTarget,
-    decide: (found: FoundCredential | undefined) => Decision<Answer>,
+    decide: (found: FoundCredential | undefined, matches: FoundMatches | undefined) => Decision<Answer>,
   ): Promise<Answer> {
     let decision: Decision<Answer> | undefined;
     try {
-      return await this.#commits.decide(target, (found) => {
-        decision = decide(found);
+      return await this.#commits.decide(target, (found, matches) => {
+        decision = decide(found, matches);
         return decision;
       });
     } catch (error) {

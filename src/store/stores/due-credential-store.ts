@@ -9,7 +9,8 @@ import type {
 } from '../../vault/credentials/ports.ts';
 import type { VaultError } from '../../vault/errors.ts';
 import type { CommitQueue } from '../commits/commit-queue.ts';
-import { findLockedCredential, findingOf, type SignedFinding } from '../credentials/credential-finding.ts';
+import { findLockedCredential } from '../credentials/credential-finding.ts';
+import { findingOf, type SignedFinding } from '../credentials/signed-finding.ts';
 import { formatCredentialState, type CredentialGuard, type SignedRow } from '../credentials/credential-guard.ts';
 import { updateCredentials } from '../credentials/credential-statements.ts';
 import { claimDue, deleteContents, setNoticeTimes } from '../credentials/due-statements.ts';

@@ -19,11 +19,15 @@ import { etagOf, stateOf, type Credential, type SealedVersion } from './credenti
 import { nextNoticeTime, withNoticeTime, type Lifecycle } from './lifecycle.ts';
 import type { Decision, FoundCredential, RevocationCheck } from './ports.ts';
 
-/** What a decision works with. Its call must be authorized for the permission that the decision needs. */
-export interface DecisionParts<P extends Permission = never> {
+/** What the event of a decision is made of. Its call must be authorized for the permission that the decision needs. */
+export interface EventParts<P extends Permission = never> {
   readonly call: Authorized<P>;
   readonly clock: Clock;
   readonly ids: IdSource;
+}
+
+/** What a decision works with. */
+export interface DecisionParts<P extends Permission = never> extends EventParts<P> {
   /** The greatest secret, in bytes of its JSON. */
   readonly secretBytesMax: number;
   readonly lifecycle: Lifecycle;
@@ -52,10 +56,13 @@ export interface RevealOptions {
   readonly purpose?: string | undefined;
 }
 
-/** As `SealingParts`, for a reveal. */
-export interface RevealParts extends SealingParts<'secrets.reveal'> {
+/** What a reveal is decided with. */
+export interface RevealParts extends EventParts<'secrets.reveal'> {
+  readonly cipher: WorkspaceCipher;
   /** Null if the caller states none. */
   readonly purpose: string | null;
+  /** The only field that is returned, for the event; null for all of them. */
+  readonly field: string | null;
 }
 
 /** A secret in clear, with its credential. */
@@ -202,9 +209,9 @@ export function previewOf<Answer>(decision: Decision<Answer>): Decision<Answer> 
 /** Decides to return the secret of an active credential. A refusal has its event in the trail as well. */
 export function decideReveal(parts: RevealParts, now: Date, found: FoundCredential): Decision<RevealedSecret> {
   const { credential, current: version, isGenuine } = found;
-  const { purpose } = parts;
-  if (!isGenuine || !version) return refuseUnsound(parts, 'secrets.reveal', found, { purpose });
-  const details = { purpose, version: version.version };
+  const { purpose, field } = parts;
+  if (!isGenuine || !version) return refuseUnsound(parts, 'secrets.reveal', found, { purpose, field });
+  const details = { purpose, version: version.version, field };
   const event = (outcome: AuditOutcome) => credentialEvent(parts, 'secrets.reveal', credential.id, outcome, details);
   const refusal = refusalToReveal(credential, now);
   if (refusal) return { event: event('DENIED'), refusal };
@@ -217,15 +224,15 @@ export function decideReveal(parts: RevealParts, now: Date, found: FoundCredenti
  * The check, in the transaction of a reveal, that the caller's key or session has not been revoked since it was authenticated,
  * perhaps from memory. Undefined for a caller who was authenticated by neither.
  */
-export function revocationCheckOf(parts: RevealParts): RevocationCheck | undefined {
-  const { call, purpose } = parts;
+export function revocationCheckOf(parts: Omit<RevealParts, 'cipher'>): RevocationCheck | undefined {
+  const { call, purpose, field } = parts;
   const { caller } = call;
   const id = caller.kind === 'api_key' ? caller.id : caller.sessionId;
   if (id === null) return undefined;
   return {
     id,
     refuse: (credential) => ({
-      event: credentialEvent(parts, 'secrets.reveal', credential.id, 'DENIED', { purpose }),
+      event: credentialEvent(parts, 'secrets.reveal', credential?.id ?? null, 'DENIED', { purpose, field }),
       refusal: new VaultError('token_invalid', 'Token revoked'),
     }),
   };
@@ -256,7 +263,7 @@ function needsCurrent({ resealing, sealed }: CredentialUpdate): boolean {
 
 /** Refuses a decision about a row that was modified outside of Coffer, or whose version is missing, with an event. */
 function refuseUnsound(
-  parts: DecisionParts,
+  parts: EventParts,
   action: AuditAction,
   found: FoundCredential,
   details?: AuditEventDetails,
@@ -288,9 +295,9 @@ function seal(cipher: WorkspaceCipher, identity: RecordIdentity, secret: Secret)
 }
 
 function credentialEvent(
-  parts: DecisionParts,
+  parts: EventParts,
   action: AuditAction,
-  resourceId: string,
+  resourceId: string | null,
   outcome: AuditOutcome = 'OK',
   details: AuditEventDetails = {},
 ): AuditEvent {

@@ -220,7 +220,7 @@ export class CredentialVault extends CredentialReader {
     const { clock, ciphers, store, usage } = this.#parts;
     const purpose = options?.purpose || null;
     checkOptionalText('purpose', purpose, limits.shortTextCharacters);
-    const parts = { ...this.#parts, call, purpose, cipher: await ciphers.cipherFor(workspaceId) };
+    const parts = { ...this.#parts, call, purpose, field: null, cipher: await ciphers.cipherFor(workspaceId) };
     const now = clock.now();
     const revocationCheck = revocationCheckOf(parts);
     const revealed = await store.decide({ workspaceId, reference, sealed: true, revocationCheck, signal }, (found) => {

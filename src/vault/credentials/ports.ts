@@ -37,8 +37,12 @@ export interface Refusal {
 /** The API key or session that the caller was authenticated by, to be checked again. */
 export interface RevocationCheck {
   readonly id: string;
-  /** Replaces the decision if the key or session was revoked since. */
-  readonly refuse: (found: Credential) => Refusal;
+  /**
+   * Replaces the decision if the key or session was revoked since.
+   *
+   * @param found undefined if a match found none or several
+   */
+  readonly refuse: (found: Credential | undefined) => Refusal;
 }
 
 /**
@@ -47,11 +51,36 @@ export interface RevocationCheck {
  */
 export type CredentialReference = Reference | { readonly name: string };
 
+/**
+ * What a credential must have, all of it, compared byte for byte; deleted ones do not count. A name or a subject is given. It means
+ * the only active credential that matches; if none is active, one of the others.
+ */
+export interface CredentialMatch {
+  readonly name?: string | undefined;
+  readonly provider?: string | undefined;
+  readonly subject?: string | undefined;
+  /** The scope of the caller's API key: what is outside of it does not match. */
+  readonly keyScope?: KeyScope | undefined;
+  /** The time at which states are determined. */
+  readonly now: Date;
+}
+
+/** The most ids of active matches that are found. */
+export const ambiguousIdsMax = 10;
+
+/** How many credentials match. */
+export interface FoundMatches {
+  /** The ids of the active ones, at most `ambiguousIdsMax`. */
+  readonly activeIds: readonly string[];
+  /** Whether there is such a workspace that is not deleted. */
+  readonly workspaceExists: boolean;
+}
+
 /** Which credential a decision is about. */
 export interface DecisionTarget {
   readonly workspaceId: string;
   /** Absent for a creation. A change must use an id: while it waits for the lock, the name may move to another credential. */
-  readonly reference?: CredentialReference;
+  readonly reference?: CredentialReference | { readonly match: CredentialMatch };
   /** The exclusive name that a creation takes, or a preview may take, so that it is looked up in the same round trip. */
   readonly exclusiveName?: string | undefined;
   /** Whether to find a deleted credential as well. */
@@ -84,10 +113,12 @@ export interface JointDecisions<Answer> {
    * decisions do not find the changes of earlier ones. Synchronous, without side effects, perhaps called several times.
    *
    * @param isRevoked whether the key or session `checkedId` was revoked
+   * @param matches of the targets that give a match
    */
   readonly decide: (
     found: readonly (FoundCredential | undefined)[],
     isRevoked: boolean,
+    matches: readonly (FoundMatches | undefined)[],
   ) => readonly (Decision<Answer> | VaultError)[];
   readonly signal: AbortSignal;
 }
@@ -160,7 +191,7 @@ export interface CredentialStore {
    */
   decide<Answer>(
     target: DecisionTarget,
-    decide: (found: FoundCredential | undefined) => Decision<Answer>,
+    decide: (found: FoundCredential | undefined, matches: FoundMatches | undefined) => Decision<Answer>,
   ): Promise<Answer>;
   /**
    * Runs several decisions in one transaction, which they share with no other call. If they are atomic and one fails, only the

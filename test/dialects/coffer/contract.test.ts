@@ -21,9 +21,15 @@ function secretsBelow(message: DescMessage, path = '', seen: readonly DescMessag
 }
 
 describe('the proto files of coffer.v1', () => {
-  it('answer a secret by RevealSecret, a token by CreateApiKey and Login, and by nothing else', () => {
+  it('answer a secret by RevealSecret and ResolveSecret, a token by CreateApiKey and Login, and by nothing else', () => {
     const answered = methods.flatMap(({ name, output }) => secretsBelow(output, name));
-    expect(answered).to.deep.equal(['RevealSecret.secret', 'CreateApiKey.token', 'Login.token']);
+    expect(answered).to.deep.equal([
+      'RevealSecret.secret',
+      'ResolveSecret.secret',
+      'ResolveSecret.value',
+      'CreateApiKey.token',
+      'Login.token',
+    ]);
   });
 
   it('take a secret by CreateCredential, passwords by what is about them, and by nothing else', () => {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { listPage } from '../../../src/store/credentials/credential-criteria.ts';
 import { findTakenIds, findTakenNames } from '../../../src/store/credentials/credential-claims.ts';
+import { findMatches } from '../../../src/store/credentials/credential-matching.ts';
 import {
   addUses,
   findCredentials,
@@ -63,6 +64,7 @@ describe('the plans for credentials', () => {
 
   const names = new StatementNames('list');
   const place = () => ({ workspaceId, value: newId(), index: 0 });
+  const match = () => ({ workspaceId, match: { name: 'n', provider: 'p', subject: 's', now: createdAt }, index: 0 });
   const claim = () => newCredential(workspaceId);
   const shortPlace = () => ({ workspaceId, value: shortIdOf(newId()), index: 0 });
   const page = (changes: Partial<PageRequest> = {}) =>
@@ -91,6 +93,13 @@ describe('the plans for credentials', () => {
       /credential_short_id_unique[^]*credential_version_pkey/,
     ],
     ['by name', () => findCredentials('name', [place()], { sealed: false }), /credential_name_index|exclusive_name/],
+    ['that match a name', () => findMatches('name', [match()], [newId()]), matchPlan('credential_name_index')],
+    ['that match a subject', () => findMatches('subject', [match()], []), matchPlan('credential_subject_index')],
+    [
+      'that match a subject and a provider',
+      () => findMatches('subjectAndProvider', [match()], []),
+      matchPlan('credential_subject_index'),
+    ],
     ['behind short ids', () => findIdsOfShortIds([shortPlace()]), /credential_short_id_unique/],
     ['for locking them', () => lockCredentials([place()]), /credential_pkey/],
     ['for their sealed versions', () => findSealedVersions([place()]), /credential_pkey[^]*credential_version_pkey/],
@@ -167,6 +176,11 @@ describe('the plans for credentials', () => {
     expect(planned).to.deep.equal([]);
   });
 });
+
+/** The plan of a match: by this index, and then by the keys of the only one. */
+function matchPlan(index: string): RegExp {
+  return new RegExp(`(?=[^]*${index})[^]*credential_pkey[^]*credential_version_pkey`);
+}
 
 /** Empties the tables of credentials as if they were new, and fills them. */
 async function fill(

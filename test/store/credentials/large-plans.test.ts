@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { findMatches } from '../../../src/store/credentials/credential-matching.ts';
 import {
   addUses,
   findCredentials,
@@ -47,11 +48,15 @@ describe('the plans at a hundred thousand credentials', function () {
   });
 
   const place = (value = newId()) => ({ workspaceId, value, index: 0 });
+  const match = () => ({ workspaceId, match: { name: 'n', provider: 'p', subject: 's', now: createdAt }, index: 0 });
   const names = new StatementNames('list');
   const statements: Readonly<Record<string, () => Statement>> = {
     'find credentials by id': () => findCredentials('id', [place()], { sealed: true }),
     'find credentials by short id': () => findCredentials('shortId', [place(shortIdOf(newId()))], { sealed: true }),
     'find credentials by name': () => findCredentials('name', [place()], { sealed: true }),
+    'find credentials that match a name': () => findMatches('name', [match()], [newId()]),
+    'find credentials that match a subject': () => findMatches('subject', [match()], []),
+    'find credentials that match a subject and a provider': () => findMatches('subjectAndProvider', [match()], []),
     'find the ids of short ids': () => findIdsOfShortIds([place(shortIdOf(newId()))]),
     'lock credentials': () => lockCredentials([place()]),
     'find sealed versions': () => findSealedVersions([place()]),

@@ -175,6 +175,9 @@ function codeAndStatus(code: (typeof vaultErrorCodes)[number]): string {
 }
 
 /** The codes of the vault, and the reasons in the sources that native calls can meet. */
+/** Codes whose errors always have a reason of their own. */
+const alwaysWithReason: ReadonlySet<string> = new Set(['already_exists', 'failed_precondition']);
+
 function knownReasons(): readonly string[] {
   const files = globSync('src/{vault,gateway,authentication,store,dialects/coffer,dialects/shared}/**/*.ts', {
     cwd: root,
@@ -185,5 +188,6 @@ function knownReasons(): readonly string[] {
       ([, reason = '']) => reason,
     ),
   );
-  return [...new Set([...vaultErrorCodes.map((code) => code.toUpperCase()), ...written])];
+  const codes = vaultErrorCodes.filter((code) => !alwaysWithReason.has(code)).map((code) => code.toUpperCase());
+  return [...new Set([...codes, ...written])];
 }

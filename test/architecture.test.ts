@@ -33,11 +33,11 @@ const floors: Record<string, readonly (readonly string[])[]> = {
     ['contract'],
     ['port'],
   ],
-  vault: [['credentials'], ['workspaces'], ['identity'], ['audit', 'usage'], ['.']],
+  vault: [['credentials'], ['workspaces'], ['identity'], ['audit', 'search', 'usage'], ['.']],
   authentication: [['.'], ['oidc']],
   store: [
     ['stores', 'upgrade'],
-    ['commits'],
+    ['commits', 'search'],
     ['trail'],
     ['credentials', 'workspaces'],
     ['identity', 'schema'],

@@ -12,6 +12,7 @@ export const derivationLabels = {
   recordKey: 'coffer/v1/record',
   grantMac: 'coffer/v1/grant-mac',
   auditMac: 'coffer/v1/audit-mac',
+  pageTokenKey: 'coffer/v1/page-token',
 } as const;
 
 /** One of the labels. */

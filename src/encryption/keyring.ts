@@ -1,11 +1,13 @@
 import type { AuditMac } from '../vault/audit/ports.ts';
 import type { GrantMac } from '../vault/identity/ports.ts';
+import type { PageTokens } from '../vault/search/position.ts';
 import type { WrappedWorkspaceKey } from '../vault/workspaces/ports.ts';
 import { KeyedAuditMac, KeyedGrantMac } from './macs.ts';
-import { uuidBytes, derivationLabels, identifyKey, type WorkspaceKey } from './derive.ts';
+import { uuidBytes, derivationLabels, derive, identifyKey, type WorkspaceKey } from './derive.ts';
 import { Key, keyBytes } from './key.ts';
 import type { MasterKey } from './master-key.ts';
 import type { RandomSource } from '../vault/ids.ts';
+import { SealedPageTokens } from './sealed-page-tokens.ts';
 import { unwrap, wrap, type Sodium } from './sodium.ts';
 import { secretUnreadable } from './unreadable-error.ts';
 
@@ -43,11 +45,13 @@ export class Keyring implements KeyWrapping {
   readonly masterFingerprint: string;
   readonly grantMac: GrantMac;
   readonly auditMac: AuditMac;
+  readonly pageTokens: PageTokens;
   readonly #sodium: Sodium;
   readonly #random: RandomSource;
   readonly #master: MasterKey;
   readonly #grantMacKey: Key;
   readonly #auditMacKey: Key;
+  readonly #pageTokenKey: Key;
 
   constructor({ sodium, random, instanceId, master, instanceKeys }: KeyringParts) {
     this.#sodium = sodium;
@@ -59,6 +63,9 @@ export class Keyring implements KeyWrapping {
     this.masterFingerprint = master.fingerprint;
     this.grantMac = new KeyedGrantMac(sodium, this.#grantMacKey);
     this.auditMac = new KeyedAuditMac(sodium, this.#auditMacKey);
+    const pageTokens = { key: this.#grantMacKey, label: derivationLabels.pageTokenKey, parts: [], length: keyBytes };
+    this.#pageTokenKey = new Key(derive(sodium, pageTokens));
+    this.pageTokens = new SealedPageTokens(sodium, random, this.#pageTokenKey);
   }
 
   wrapWorkspaceKey(workspaceId: string, { keyId, key }: WorkspaceKey): Uint8Array {
@@ -79,6 +86,7 @@ export class Keyring implements KeyWrapping {
     this.#master.wipe();
     this.#grantMacKey.wipe();
     this.#auditMacKey.wipe();
+    this.#pageTokenKey.wipe();
   }
 
   /** A secretbox can be valid under two encryption keys with different contents; the id, a hash of the key, rules that out. */

@@ -30,6 +30,7 @@ import { NoVaultError } from '../store/schema/schema-check.ts';
 import { traceStores } from '../tracing/traced-calls.ts';
 import { createFirstOwner } from '../vault/workspaces/first-start.ts';
 import type { AuditChain, TrailVerifier } from '../vault/audit/ports.ts';
+import type { PageTokens } from '../vault/search/position.ts';
 import type { Clock } from '../vault/time.ts';
 
 /** The data of an instance, opened with its keys. */
@@ -44,6 +45,7 @@ export interface Instance {
   readonly ciphers: WorkspaceKeys;
   readonly auditChain: AuditChain;
   readonly trailVerifier: TrailVerifier;
+  readonly pageTokens: PageTokens;
   readonly ids: MonotonicUuidV7;
   readonly tokens: RandomTokenSource;
   /** The file of the admin key, where there is one. */
@@ -158,6 +160,7 @@ async function openKeys(parts: InstanceParts, opened: Opened, stack: AsyncDispos
     ciphers,
     auditChain: chain,
     trailVerifier,
+    pageTokens: keyring.pageTokens,
     ids,
     tokens,
   };

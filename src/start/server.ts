@@ -18,6 +18,7 @@ import { inSpan } from '../tracing/spans.ts';
 import { traceFetch } from '../tracing/traced-calls.ts';
 import { AuditTrail } from '../vault/audit/audit-trail.ts';
 import { ApiKeyDirectory } from '../vault/identity/api-keys.ts';
+import { CredentialSearch } from '../vault/credentials/credential-search.ts';
 import { CredentialWatch } from '../vault/credentials/credential-watch.ts';
 import { PreviewVault } from '../vault/credentials/preview-vault.ts';
 import { DeletionVault } from '../vault/credentials/deletion-vault.ts';
@@ -124,6 +125,7 @@ function buildVault({ clock, config, instance, usage }: ServerParts) {
     resolver: new SecretResolver(parts),
     previews: new PreviewVault(parts),
     deletions: new DeletionVault({ ...parts, purges: stores.dueCredentials }),
+    search: new CredentialSearch({ store: stores.credentials, pageTokens: instance.pageTokens, clock }),
     workspaces: new WorkspaceDirectory({ store: stores.workspaces, ciphers, clock, ids }),
     members: new MemberDirectory({ store: stores.members, clock, ids }),
     watch: new CredentialWatch({ store: stores.credentials, changes: stores.changes, clock, wait }),

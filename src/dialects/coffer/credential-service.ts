@@ -14,7 +14,7 @@ import { Secret } from '../../vault/secret.ts';
 import type { DialectParts } from '../shared/dialect-parts.ts';
 import { toStruct, toTimestamp, toValueMessage } from '../shared/well-known-types.ts';
 import { changeFromMessage, credentialToMessage, draftFromMessage, previewToMessage } from './mapping.ts';
-import { readFoundPage } from './pages.ts';
+import { pageSizeOf } from './pages.ts';
 import { etagsOf, inWorkspace } from './requests.ts';
 
 /** The rpcs of `coffer.v1.CredentialService` and `coffer.v1.SecretService`. */
@@ -22,7 +22,7 @@ export function credentialServiceRpcs(parts: DialectParts): BoundRpc[] {
   return [...readingRpcs(parts), ...writingRpcs(parts), ...activationRpcs(parts), revealRpc(parts), resolveRpc(parts)];
 }
 
-function readingRpcs({ vault, clock }: DialectParts): BoundRpc[] {
+function readingRpcs({ vault, search, clock }: DialectParts): BoundRpc[] {
   const { getCredential, listCredentials } = CredentialService.method;
   const access = inWorkspace('credentials.read');
   return [
@@ -30,13 +30,15 @@ function readingRpcs({ vault, clock }: DialectParts): BoundRpc[] {
       credential: credentialToMessage(await vault.describeCredential(call, credentialId), clock.now()),
     })),
     workspaceRpc(listCredentials, access, async (request, call) => {
-      const page = await readFoundPage('credentials', request, async (range) => {
-        const { credentials: items, hasMore } = await vault.pageCredentials(call, { ...range, order: 'descending' });
-        return { items, hasMore };
-      });
+      const { filter, includeTotalSize, orderBy, pageToken } = request;
+      const query = { filter, includeTotalSize, orderBy, pageToken, pageSize: pageSizeOf(request), showDeleted: false };
+      const { credentials, nextPageToken, totalSize } = await search.search(call, query);
       const now = clock.now();
-      const credentials = page.items.map((credential) => credentialToMessage(credential, now));
-      return { credentials, nextPageToken: page.nextPageToken };
+      return {
+        credentials: credentials.map((credential) => credentialToMessage(credential, now)),
+        nextPageToken,
+        ...(totalSize !== undefined && { totalSize }),
+      };
     }),
   ];
 }

@@ -1,7 +1,7 @@
-import { invalidArgument, VaultError } from '../../vault/errors.ts';
+import { invalidArgument, type VaultError } from '../../vault/errors.ts';
 import { parseId } from '../../vault/ids.ts';
 import { limits } from '../../vault/limits.ts';
-import { fillPage, type FoundPage, type PageRange } from '../../vault/page.ts';
+import { fillPage, type PageRange } from '../../vault/page.ts';
 
 /** The members of a list request that select a page. */
 export interface PageRequest {
@@ -30,28 +30,18 @@ export async function readPage<Item extends { readonly id: string }>(
   request: PageRequest,
   fetch: (range: PageRange) => Promise<readonly Item[]>,
 ): Promise<Page<Item>> {
-  return readFoundPage(list, request, async ({ size, after }) =>
-    fillPage(size, (part) => {
-      const start = part.after ?? after;
-      return fetch({ size: part.size, ...(start !== undefined && { after: start }) });
-    }),
-  );
-}
-
-/** As `readPage`, for a list that reports itself whether more items follow. */
-export async function readFoundPage<Item extends { readonly id: string }>(
-  list: string,
-  request: PageRequest,
-  find: (range: PageRange) => Promise<FoundPage<Item>>,
-): Promise<Page<Item>> {
   const size = pageSizeOf(request);
-  const after = request.pageToken === '' ? {} : { after: parsePageToken(list, request.pageToken) };
-  const { items, hasMore } = await find({ size, ...after }).catch(refuseUnknownCursor);
+  const first = request.pageToken === '' ? undefined : parsePageToken(list, request.pageToken);
+  const { items, hasMore } = await fillPage(size, (part) => {
+    const after = part.after ?? first;
+    return fetch({ size: part.size, ...(after !== undefined && { after }) });
+  });
   const last = items.at(-1);
   return { items, nextPageToken: hasMore && last ? formatPageToken(list, last.id) : '' };
 }
 
-function pageSizeOf({ pageSize }: PageRequest): number {
+/** @throws VaultError `invalid_argument` for a negative size */
+export function pageSizeOf({ pageSize }: Pick<PageRequest, 'pageSize'>): number {
   if (pageSize < 0) throw invalidArgument('page_size', 'must be at least 0');
   return Math.min(pageSize === 0 ? limits.pageSizeDefault : pageSize, limits.pageSize);
 }
@@ -66,11 +56,6 @@ function parsePageToken(list: string, token: string): string {
   const id = parseId(text.slice(list.length + 1));
   if (id === undefined || formatPageToken(list, id) !== token) throw foreignPageToken();
   return id;
-}
-
-/** A token may be well-formed and name an item that never was in this workspace. */
-function refuseUnknownCursor(error: unknown): never {
-  throw error instanceof VaultError && error.details.reason === 'CURSOR_UNKNOWN' ? foreignPageToken() : error;
 }
 
 function foreignPageToken(): VaultError {

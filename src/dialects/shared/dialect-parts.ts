@@ -1,4 +1,5 @@
 import type { AuditTrail } from '../../vault/audit/audit-trail.ts';
+import type { CredentialSearch } from '../../vault/credentials/credential-search.ts';
 import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
 import type { PreviewVault } from '../../vault/credentials/preview-vault.ts';
 import type { SecretResolver } from '../../vault/credentials/resolve-vault.ts';
@@ -17,6 +18,7 @@ export interface DialectParts {
   readonly resolver: SecretResolver;
   readonly previews: PreviewVault;
   readonly deletions: DeletionVault;
+  readonly search: CredentialSearch;
   readonly workspaces: WorkspaceDirectory;
   readonly members: MemberDirectory;
   readonly apiKeys: ApiKeyDirectory;

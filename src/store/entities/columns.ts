@@ -33,6 +33,8 @@ export function shortIdColumn() {
 export interface TenantRowsOptions {
   /** Which rows may be deleted although their workspace is not. */
   readonly isDeletable?: string;
+  /** Whether all rows may be deleted. */
+  readonly isErasable?: boolean;
   /** Whether the functions that answer what is due see the rows of all workspaces. */
   readonly showsDueRows?: boolean;
 }
@@ -42,7 +44,10 @@ export interface TenantRowsOptions {
  * writable only for the workspaces that the session variable `coffer.workspaces` lists, separated by commas; without it, none
  * are. Rows are deleted only of workspaces that are deleted themselves, unless an option allows more.
  */
-export function tenantRows(table: string, { isDeletable, showsDueRows = false }: TenantRowsOptions = {}) {
+export function tenantRows(
+  table: string,
+  { isDeletable, isErasable = false, showsDueRows = false }: TenantRowsOptions = {},
+) {
   // Evaluated once a statement. `is true` keeps it off the indexes: see docs/decisions/0014-plans-that-do-not-flip.md.
   const own = `(workspace_id = any ((select string_to_array(current_setting('coffer.workspaces', true), ',')::uuid[] as workspaces)::uuid[])) is true`;
   const isDeleted = `exists (select 1 from workspace w where w.id = ${table}.workspace_id and w.deleted_at is not null)`;
@@ -52,7 +57,9 @@ export function tenantRows(table: string, { isDeletable, showsDueRows = false }:
     rowLevelSecurity: 'force' as const,
     policies: [
       { name: 'own_workspaces', using: own, check: own },
-      { name: 'deleted_workspaces', type: 'restrictive' as const, command: 'delete' as const, using: deletable },
+      ...(isErasable
+        ? []
+        : [{ name: 'deleted_workspaces', type: 'restrictive' as const, command: 'delete' as const, using: deletable }]),
       ...(showsDueRows ? [{ name: 'due_rows', command: 'select' as const, using: isAskedForDueRows }] : []),
     ],
   };

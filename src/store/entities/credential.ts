@@ -1,6 +1,7 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import type { JsonObject } from '../../vault/json.ts';
 import { shortIdColumn, tenantRows, textArrayColumn } from './columns.ts';
+import { searchIndexes } from './search-indexes.ts';
 import { WorkspaceEntity } from './workspace.ts';
 
 /** How a column of `credential` is stored, written and signed. */
@@ -110,6 +111,7 @@ export const CredentialEntity = defineEntity({
       where: 'subject is not null',
     },
     { name: 'credential_due_index', expression: dueIndex },
+    ...searchIndexes.map(({ name, on }) => ({ name, expression: `create index ${name} on ${on}` })),
   ],
   checks: [
     { name: 'credential_current_version_check', expression: 'current_version >= 1' },

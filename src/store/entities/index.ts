@@ -1,4 +1,5 @@
 import { AuditEventEntity, AuditLedgerEntity } from './audit.ts';
+import { CredentialTermEntity } from './credential-term.ts';
 import { CredentialEntity, CredentialVersionEntity } from './credential.ts';
 import { ApiKeyEntity, MembershipEntity, SessionEntity, UserEntity } from './identity.ts';
 import { KeyringEntity, WorkspaceEntity, WorkspaceKeyEntity } from './workspace.ts';
@@ -14,6 +15,7 @@ export const entities = [
   WorkspaceKeyEntity,
   CredentialEntity,
   CredentialVersionEntity,
+  CredentialTermEntity,
   AuditEventEntity,
   AuditLedgerEntity,
 ];

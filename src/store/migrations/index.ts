@@ -1,6 +1,7 @@
 import { AuditChainMigration } from './audit-chain.ts';
 import { ClientCertificatesMigration } from './client-certificates.ts';
 import { CredentialMacsMigration } from './credential-macs.ts';
+import { CredentialTermsMigration } from './credential-terms.ts';
 import { DeactivatedUsersMigration } from './deactivated-users.ts';
 import { DeletedWorkspacesMigration } from './deleted-workspaces.ts';
 import { EventDetailsMigration } from './event-details.ts';
@@ -42,5 +43,6 @@ export const migrations = [
   { name: '018-subjects', class: SubjectsMigration },
   { name: '019-kept-versions', class: KeptVersionsMigration },
   { name: '020-purge-and-expiry', class: PurgeAndExpiryMigration },
+  { name: '023-credential-terms', class: CredentialTermsMigration },
   { name: '030-wrapped-master', class: WrappedMasterMigration },
 ];

@@ -3,7 +3,13 @@ import assert from 'node:assert/strict';
 import { Client, type ClientBase } from 'pg';
 import { PreparedStatements } from './statements/batch.ts';
 import type { DatabaseConnection } from './connect/database-connection.ts';
-import { constraintOf, DatabaseFailure, isCollision, translateFailure } from './connect/database-failure.ts';
+import {
+  constraintOf,
+  DatabaseFailure,
+  isCanceledStatement,
+  isCollision,
+  translateFailure,
+} from './connect/database-failure.ts';
 import { DatabaseHealth, outageReasonOf, outageReasons } from './database-health.ts';
 import { EntityStatements, type EntityCriteria } from './statements/entity-query.ts';
 import { VaultError } from '../../vault/errors.ts';
@@ -105,6 +111,27 @@ export class Database {
     statements: readonly Statement[],
   ): Promise<readonly (readonly Row[])[]> {
     return this.#translated(scope.signal, () => readInOneRoundTrip<Row>(this.#source, scope, statements));
+  }
+
+  /**
+   * As `read`, for statements that may need long. One that exceeds its time is no outage.
+   *
+   * @returns undefined if a statement did not end in time
+   */
+  async readWithin<Row extends object>(
+    statementMs: number,
+    scope: { readonly workspaces: readonly string[]; readonly signal: AbortSignal },
+    statements: readonly Statement[],
+  ): Promise<readonly (readonly Row[])[] | undefined> {
+    const source = { ...this.#source, limits: { ...this.#source.limits, statementMs } };
+    return this.#translated(scope.signal, async () => {
+      try {
+        return await readInOneRoundTrip<Row>(source, scope, statements);
+      } catch (error) {
+        if (!scope.signal.aborted && isCanceledStatement(error)) return undefined;
+        throw error;
+      }
+    });
   }
 
   /**

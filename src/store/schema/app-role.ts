@@ -5,8 +5,8 @@ import { sqlStateOf } from '../postgres/connect/database-failure.ts';
 export const appRole = 'coffer_app';
 
 /**
- * All rights of the role. It can append to the trail but not change it, and cannot change keys. In tenant tables, a policy limits
- * deletion to rows of deleted workspaces.
+ * All rights of the role. It can append to the trail but not change it, and cannot change keys. In tenant tables other
+ * than `credential_term`, a policy limits deletion to rows of deleted workspaces.
  */
 const grants: Readonly<Record<string, string>> = {
   workspace: 'select, insert, update (deleted_at, purged_at, mac)',
@@ -18,6 +18,7 @@ const grants: Readonly<Record<string, string>> = {
   workspace_key: 'select, insert, delete',
   credential: 'select, insert, update, delete',
   credential_version: 'select, insert, update (state, key_id, mac), delete',
+  credential_term: 'select, insert, delete',
   audit_event: 'select, insert',
   audit_ledger: 'select, insert',
   schema_migration: 'select',

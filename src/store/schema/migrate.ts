@@ -12,6 +12,7 @@ import { endClient, SessionOpener } from '../postgres/connect/session-opener.ts'
 import { migrations } from '../migrations/index.ts';
 import { driverOptionsOf, ormOptionsOf } from '../postgres/orm-options.ts';
 import { requireOwnSessions, warnIfUnencrypted } from '../postgres/connect/session-checks.ts';
+import { indexEmptyTable } from './search-indexes.ts';
 import { isServingUser, rejectUnchainedTrail, rejectUnknownMigrations, requireSchema } from './schema-check.ts';
 import type { StoreLog } from '../postgres/connect/store-log.ts';
 import { answerGraceMs } from '../postgres/connect/time-limits.ts';
@@ -103,7 +104,10 @@ async function prepare(owner: Client, options: Preparation): Promise<DatabaseOpt
   await check?.(owner);
   const { bypasses, isSuper } = await readRights(owner);
   if ('url' in connection && isSuper) log.warn({}, superuserWarning);
-  if (mayMigrate) await migrate(options);
+  if (mayMigrate) {
+    await migrate(options);
+    await indexEmptyTable(owner);
+  }
   const role = await prepareAppRole(owner, roleLogsIn);
   if (role === null) log.warn({}, bypasses ? bypassWarning : ownerWarning);
   return role;

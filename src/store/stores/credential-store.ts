@@ -12,12 +12,14 @@ import type {
   JointResult,
   PageRequest,
 } from '../../vault/credentials/ports.ts';
+import type { MatchCount, SearchPage, SearchRequest } from '../../vault/credentials/search-ports.ts';
 import type { Usage } from '../../vault/usage/usage-recorder.ts';
 import { countCredentials, isSoughtBackwards, listPage } from '../credentials/credential-criteria.ts';
 import { idTaken, nameTaken } from '../credentials/credential-claims.ts';
 import { CredentialLookups } from '../credentials/credential-lookups.ts';
 import { credentialOf, isShowable, type CredentialRow } from '../credentials/credential-row.ts';
 import { addUses } from '../credentials/credential-statements.ts';
+import { CredentialSearcher } from '../search/credential-searcher.ts';
 import type { CommitQueue } from '../commits/commit-queue.ts';
 import { DatabaseFailure } from '../postgres/connect/database-failure.ts';
 import type { Database } from '../postgres/database.ts';
@@ -37,6 +39,7 @@ export class SqlCredentialStore implements CredentialStore {
   readonly #commits: CommitQueue;
   readonly #log: StoreLog;
   readonly #lookups: CredentialLookups;
+  readonly #searcher: CredentialSearcher;
   readonly #names = new StatementNames('list');
 
   constructor({ database, commits, log }: CredentialStoreParts) {
@@ -44,6 +47,7 @@ export class SqlCredentialStore implements CredentialStore {
     this.#log = log;
     this.#commits = commits;
     this.#lookups = new CredentialLookups(database);
+    this.#searcher = new CredentialSearcher({ database, log });
   }
 
   async decide<Answer>(
@@ -94,6 +98,14 @@ export class SqlCredentialStore implements CredentialStore {
     const statement = countCredentials(request, this.#names);
     const [rows] = await this.#database.read<{ readonly count: number }>(scopeOf(request), [statement]);
     return rows?.[0]?.count ?? 0;
+  }
+
+  async search(request: SearchRequest): Promise<SearchPage> {
+    return this.#searcher.search(request);
+  }
+
+  async countMatches(request: MatchCount): Promise<number> {
+    return this.#searcher.count(request);
   }
 
   async recordUses(uses: readonly Usage[]): Promise<void> {

@@ -36,7 +36,7 @@ export class SqlPurgeStore implements PurgeStore {
       const { hasCredentials, hasKeys } = await remainsOf(transaction, workspaceId);
       // While there is a key, it was not Coffer that marked the workspace as deleted.
       if (!lock?.isFree || !hasCredentials || hasKeys) return false;
-      for (const table of ['credential_version', 'credential'] as const) {
+      for (const table of ['credential_term', 'credential_version', 'credential'] as const) {
         const [deleted] = await transaction.run<{ readonly count: number }>(deleteSome(table, workspaceId));
         if (deleted?.count === rowsAtATime) return true;
       }
@@ -62,7 +62,7 @@ async function remainsOf(transaction: Transaction, workspaceId: string): Promise
 }
 
 /** Deletes some rows of a tenant table, and answers how many; the query builder has no limit for deletions. */
-function deleteSome(table: 'credential' | 'credential_version', workspaceId: string): Statement {
+function deleteSome(table: 'credential' | 'credential_term' | 'credential_version', workspaceId: string): Statement {
   return {
     name: `-${table}, some`,
     text: `

@@ -3,6 +3,7 @@ import type { Credential, CredentialState, SealedVersion } from './credential.ts
 import type { VaultError } from '../errors.ts';
 import type { Reference } from '../ids.ts';
 import type { KeyScope } from '../key-scope.ts';
+import type { MatchCount, SearchPage, SearchRequest } from './search-ports.ts';
 import type { Usage } from '../usage/usage-recorder.ts';
 import type { DueBatch, DuePlace } from '../worker-task.ts';
 
@@ -205,6 +206,14 @@ export interface CredentialStore {
   find(request: FindRequest): Promise<Credential | undefined>;
   list(request: PageRequest): Promise<readonly Credential[]>;
   count(request: CountRequest): Promise<number>;
+  /**
+   * Returns a page of the credentials that match a filter. It looks at a limited number of rows for a limited time, and then ends.
+   *
+   * @throws VaultError `resource_exhausted` with the reason `TOO_MANY_ROWS`, if an order has no index and there are too many rows
+   */
+  search(request: SearchRequest): Promise<SearchPage>;
+  /** @throws VaultError `resource_exhausted` with the reason `TOO_MANY_ROWS`, if counting needs too long */
+  countMatches(request: MatchCount): Promise<number>;
   /** Adds uses in the order of ids, without a new revision. */
   recordUses(uses: readonly Usage[]): Promise<void>;
 }

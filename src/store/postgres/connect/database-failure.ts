@@ -132,6 +132,11 @@ export function isCollision(error: unknown): boolean {
   return sqlState === '40001' || sqlState === '40P01';
 }
 
+/** Whether the server ended a statement: after its time, or because it was asked to. */
+export function isCanceledStatement(error: unknown): boolean {
+  return error instanceof Error && sqlStateOf(error) === '57014';
+}
+
 /** The constraint that a statement violated, from an error of pg or a `DatabaseFailure`. */
 export function constraintOf(error: unknown): string | undefined {
   return error instanceof Error ? textOf(error, 'constraint') : undefined;

@@ -9,6 +9,7 @@ import type { TrailVerification } from '../../src/vault/audit/verification.ts';
 import type { Call, Grant } from '../../src/vault/caller.ts';
 import { draftDefaults, type CredentialDraft } from '../../src/vault/credentials/credential-rules.ts';
 import type { Credential } from '../../src/vault/credentials/credential.ts';
+import { CredentialSearch } from '../../src/vault/credentials/credential-search.ts';
 import { CredentialVault } from '../../src/vault/credentials/credential-vault.ts';
 import { SecretResolver } from '../../src/vault/credentials/resolve-vault.ts';
 import { VaultError } from '../../src/vault/errors.ts';
@@ -24,6 +25,7 @@ import { refusalOf as refusalOfClass } from '../support/refusals.ts';
 export interface RealVault {
   readonly vault: CredentialVault;
   readonly resolver: SecretResolver;
+  readonly search: CredentialSearch;
   readonly clock: StandingClock;
   /** The calls of a member of the first workspace. */
   readonly call: Call;
@@ -62,6 +64,7 @@ export async function openRealVault(): Promise<RealVault> {
   const workspaceId = (await instance.stores.users.findFirstOwner())?.defaultWorkspaceId ?? '';
   return {
     ...vaultsOf(instance, clock),
+    search: new CredentialSearch({ store: instance.stores.credentials, pageTokens: instance.pageTokens, clock }),
     clock,
     call: callIn(workspaceId),
     otherCall: callIn(await addWorkspace(instance, clock)),

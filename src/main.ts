@@ -27,6 +27,8 @@ const commands: Readonly<Record<CommandName, Command>> = {
   'audit-acknowledge-loss': withoutOptions(async (stopping) =>
     (await import('./commands/audit-acknowledge-loss.ts')).auditAcknowledgeLoss(await loadConfig(), stopping),
   ),
+  doctor: async (parameters, stopping) =>
+    (await import('./commands/doctor.ts')).doctor(loadConfig, parameters, stopping),
   migrate: withoutOptions(async () => (await import('./commands/migrate.ts')).migrate(await loadConfig())),
   demo: withoutOptions(async (stopping) => (await import('./commands/demo.ts')).demo(stopping)),
   version: withoutOptions(() => print(`coffer ${productVersion()}\n`)),

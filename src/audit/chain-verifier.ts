@@ -38,7 +38,7 @@ export class ChainVerifier implements TrailVerifier {
 
   async verify(
     expected: ReadonlyMap<string, AuditHead>,
-    { observer, signal, verified = new Map() }: VerificationOptions = {},
+    { observer, signal, verified = new Map(), versionsMax = Infinity }: VerificationOptions = {},
   ): Promise<TrailVerification> {
     const { chain, ownHead, ciphers, store } = this.#parts;
     const progress = new VerificationProgress(observer, signal);
@@ -48,7 +48,7 @@ export class ChainVerifier implements TrailVerifier {
       (trail) => verifyTrail({ chain, trail, expected, verified, own, progress }),
       signal,
     );
-    for await (const fault of verifyVersions({ reader: store.versions, ciphers, progress, signal })) {
+    for await (const fault of verifyVersions({ reader: store.versions, ciphers, progress, versionsMax, signal })) {
       progress.add(fault);
     }
     progress.end();

@@ -11,6 +11,8 @@ export interface VerifyingVersions {
   readonly reader: VersionReader;
   readonly ciphers: WorkspaceCipherSource;
   readonly progress: VerificationProgress;
+  /** After so many, the rest is not read. */
+  readonly versionsMax: number;
   /** Cancels reading. */
   readonly signal: AbortSignal | undefined;
 }
@@ -23,9 +25,11 @@ export async function* verifyVersions({
   reader,
   ciphers,
   progress,
+  versionsMax,
   signal,
 }: VerifyingVersions): AsyncGenerator<TrailFault> {
   const count = new VersionCount();
+  let versionsLeft = versionsMax;
   let workspaceId: string | undefined;
   let cipher: WorkspaceCipher | undefined;
   for await (const versions of reader.readVersions(signal)) {
@@ -35,6 +39,8 @@ export async function* verifyVersions({
         cipher = await cipherFor(ciphers, workspaceId);
         if (!cipher && (await reader.workspaceExists(workspaceId, signal))) yield keysUnreadable(workspaceId);
       }
+      if (versionsLeft === 0) return;
+      versionsLeft -= 1;
       await progress.count();
       yield* count.take(evidence);
       if (evidence.version === null) continue;

@@ -2,16 +2,12 @@ import { readFile } from 'node:fs/promises';
 import type { Config } from '../config/config.ts';
 import type { StopRequests } from '../start/stop-requests.ts';
 import { parseHead, type AuditHead } from '../vault/audit/audit-chain.ts';
-import type { TrailFault, VerificationObserver } from '../vault/audit/verification.ts';
 import { parseId } from '../vault/ids.ts';
 import { describeLoss } from '../vault/audit/trail-loss.ts';
 import { openVault } from './open-vault.ts';
 import { parseOptions } from './options.ts';
+import { ProgressReport } from './progress-report.ts';
 import { UsageError } from './usage.ts';
-
-/** Intervals of progress reports: a terminal's line is rewritten, other outputs get a line each. */
-const terminalEveryMs = 200;
-const linesEveryMs = 5_000;
 
 /**
  * Verifies the audit trail and the rows that it describes. Progress and faults go to the standard error as they occur, the
@@ -49,8 +45,13 @@ async function readOptions(
   const types = { heads: { type: 'string' }, continue: { type: 'boolean' } } as const;
   const { continue: isContinued, heads: file } = parseOptions(parameters, types);
   if (isContinued && file === undefined) throw new UsageError('--continue needs --heads FILE');
-  const expected = file === undefined ? new Map<string, AuditHead>() : readHeads(await readText(file));
+  const expected = file === undefined ? new Map<string, AuditHead>() : await readHeadsFile(file);
   return { expected, verified: isContinued ? expected : new Map() };
+}
+
+/** Reads the heads that an earlier run printed. @throws UsageError */
+export async function readHeadsFile(file: string): Promise<Heads> {
+  return readHeads(await readText(file));
 }
 
 async function readText(file: string): Promise<string> {
@@ -79,37 +80,5 @@ function parseJson(text: string): unknown {
     return JSON.parse(text);
   } catch {
     return undefined;
-  }
-}
-
-/** Writes progress and faults; on a terminal, progress stays on one line. */
-class ProgressReport implements VerificationObserver {
-  readonly #output: NodeJS.WriteStream;
-  #reportedAtMs = Number.NEGATIVE_INFINITY;
-  #isLineOpen = false;
-
-  constructor(output: NodeJS.WriteStream) {
-    this.#output = output;
-  }
-
-  onProgress(done: number, total: number): void {
-    const now = performance.now();
-    const isEnd = done === total;
-    if (!isEnd && now < this.#reportedAtMs + (this.#output.isTTY ? terminalEveryMs : linesEveryMs)) return;
-    this.#reportedAtMs = now;
-    const percent = total === 0 ? 100 : Math.floor((100 * done) / total);
-    const text = `${done} of about ${total} events and rows are verified (${percent} %)`;
-    if (!this.#output.isTTY) return this.line(text);
-    this.#output.write(`\r\u001b[K${text}`);
-    this.#isLineOpen = true;
-  }
-
-  onFault({ kind, message, stream }: Pick<TrailFault, 'kind' | 'message' | 'stream'>): void {
-    this.line(`${kind} ${stream}: ${message}`);
-  }
-
-  line(text: string): void {
-    this.#output.write(`${this.#isLineOpen ? '\n' : ''}coffer: ${text}\n`);
-    this.#isLineOpen = false;
   }
 }

@@ -26,7 +26,7 @@ export async function openVault(
   stack: AsyncDisposableStack,
   stopping: StopRequests,
 ): Promise<OpenVault> {
-  const connection = await connect(config, stack, stopping);
+  const connection = await connectToVault(config, stack, stopping);
   const clock = new SystemClock();
   const log = pino({ level: 'silent' });
   return {
@@ -41,7 +41,7 @@ export async function openVault(
  * stops it. A stop request then stops that PostgreSQL, which makes the command fail and unwind its stack; a command that
  * uses a running server's database is ended by the signal itself.
  */
-async function connect(
+export async function connectToVault(
   { database, dataDir }: Config,
   stack: AsyncDisposableStack,
   stopping: StopRequests,

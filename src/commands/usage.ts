@@ -82,6 +82,17 @@ coffer_trail_lost_events name them, and the trail does not verify. This writes d
 knows of it; then the trail verifies and names the loss, and can be pruned.
 ${besideServer}`,
   },
+  doctor: {
+    lines: ['doctor [--all] [--heads FILE] [--json]'],
+    summary: 'examine the configuration, the machine, the database, the keys and every row',
+    details: `Changes nothing. Each finding is a line on the standard output: ok, warning, fault with what to do, or skipped. It exits
+with 1 where there is a fault, else with 0.
+${besideServer}
+
+  --all         open every version of a secret, not only 1,000 of them
+  --heads FILE  what audit-verify printed: these events must still be there
+  --json        print one JSON object instead: {"healthy":true,"findings":[{"check":"…","state":"ok","message":"…"}]}`,
+  },
   migrate: {
     lines: ['migrate'],
     summary: 'bring the schema of COFFER_DATABASE_URL to this release',

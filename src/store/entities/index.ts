@@ -19,3 +19,8 @@ export const entities = [
   AuditEventEntity,
   AuditLedgerEntity,
 ];
+
+/** The tables whose rows are visible only in the scope of their workspace. */
+export const tenantTables: readonly string[] = entities
+  .filter(({ meta }) => meta.rowLevelSecurity === 'force')
+  .map(({ meta }) => meta.tableName);

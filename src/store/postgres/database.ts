@@ -34,6 +34,8 @@ export interface DatabaseOptions {
   /** The role of every pool session; null keeps the user of the connection. See `withMigratedDatabase`. */
   readonly role: 'coffer_app' | null;
   readonly log: StoreLog;
+  /** Whether every transaction is read-only. */
+  readonly isReadOnly?: boolean;
 }
 
 /** The parts of a database. */
@@ -235,7 +237,7 @@ function isOutage(failure: unknown, error: unknown): boolean {
 }
 
 /** Opens a migrated database. It connects at the first use. */
-export async function openDatabase({ connection, log, poolMax, role }: DatabaseOptions): Promise<Database> {
+export async function openDatabase({ connection, isReadOnly, log, poolMax, role }: DatabaseOptions): Promise<Database> {
   const watch = new SilenceWatch(log);
   const opener = new SessionOpener(connection);
   const orm = await MikroORM.init({
@@ -248,7 +250,7 @@ export async function openDatabase({ connection, log, poolMax, role }: DatabaseO
         assert(client instanceof Client, 'a pool has clients of pg');
         watch.add(client);
         watch.sent(client, connectWithinMs);
-        await configureSession(client, role);
+        await configureSession(client, { role, isReadOnly });
         watch.answered(client);
       },
     },

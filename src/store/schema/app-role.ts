@@ -79,7 +79,7 @@ export async function asAppRole<Result>(client: Client, work: () => Promise<Resu
   }
 }
 
-async function maySetRole(owner: Client): Promise<boolean> {
+export async function maySetRole(owner: Client): Promise<boolean> {
   if (!(await attempt(owner, `set role ${appRole}`))) return false;
   await owner.query('reset role');
   return true;

@@ -131,6 +131,8 @@ export interface VerificationOptions {
   /** Heads up to which the trail has been verified, by stream: events before them are skipped. */
   readonly verified?: ReadonlyMap<string, AuditHead>;
   readonly observer?: VerificationObserver;
+  /** How many versions of secrets are opened; by default all. */
+  readonly versionsMax?: number;
   /** Ends the verification. */
   readonly signal?: AbortSignal;
 }

@@ -48,13 +48,20 @@ const planning = [
   'set jit = off',
 ];
 
+/** How a pool session works. */
+export interface SessionOptions {
+  readonly role: string | null;
+  readonly isReadOnly?: boolean | undefined;
+}
+
 /**
  * Sets the limits, the planner settings and the role of a pool session. They are statements since poolers support few startup
  * parameters. The process id is read as well: a pooler invents one, by which no statement could be canceled.
  */
-export async function configureSession(client: Client, role: string | null): Promise<void> {
+export async function configureSession(client: Client, { isReadOnly = false, role }: SessionOptions): Promise<void> {
   const roles = role === null ? [] : [`set role ${role}`];
-  const statements = [...limitSettings, ...planning, ...roles, 'select pg_backend_pid() as "processID"'];
+  const reading = isReadOnly ? ['set default_transaction_read_only = on'] : [];
+  const statements = [...limitSettings, ...planning, ...reading, ...roles, 'select pg_backend_pid() as "processID"'];
   const results: unknown = await client.query(statements.join('; '));
   const last: unknown = Array.isArray(results) ? results.at(-1)?.rows[0] : undefined;
   Object.assign(client, last);

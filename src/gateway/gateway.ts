@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { limits } from '../vault/limits.ts';
+import type { IdempotentRequests } from '../vault/requests/idempotent-requests.ts';
 import type { Clock } from '../vault/time.ts';
 import {
   authenticationMaxAgeMsDefault,
@@ -16,6 +17,7 @@ import { rejectCrowded } from './admission/forwarded-calls.ts';
 import { Guard } from './admission/guard.ts';
 import { OpenStreams, type OnAccessChange } from './admission/open-streams.ts';
 import { limitRates, type RateLimits } from './admission/rate-limit.ts';
+import { RepeatedCalls } from './admission/repeated-calls.ts';
 import type { Dialect } from './contract/dialect.ts';
 import { shutdownError } from './errors/connect-errors.ts';
 import { createFastifyOnPort } from './fastify-on-port.ts';
@@ -53,6 +55,8 @@ export interface GatewayOptions {
   readonly dialects: readonly Dialect[];
   readonly chooseDialect: ChooseDialect;
   readonly authenticate: Authenticate;
+  /** Recognizes repeated requests; without it, request ids have no effect. */
+  readonly requests?: IdempotentRequests;
   /** Receives refused calls before they are answered. */
   readonly denials: DenialObserver;
   readonly readiness: Readiness;
@@ -191,9 +195,11 @@ function createAdmission(options: GatewayOptions) {
   const { clock, rateLimits = { perKey: 0, perAddress: 0 } } = options;
   const maxAgeMs = options.authenticationMaxAgeMs ?? authenticationMaxAgeMsDefault;
   const authenticator = createRequestAuthenticator(options.authenticate, maxAgeMs);
+  const guard = new Guard();
   return {
     bodyBytesMax: options.bodyBytesMax ?? limits.requestBodyBytes,
-    guard: new Guard(),
+    guard,
+    repeatedCalls: new RepeatedCalls({ guard, requests: options.requests }),
     authenticator: rejectCrowded(limitRates(authenticator, rateLimits, clock)),
   };
 }

@@ -3,6 +3,7 @@ import { AccessDenialRecorder } from '../vault/audit/access-denial-recorder.ts';
 import { usedKeysMax, UsageRecorder } from '../vault/usage/usage-recorder.ts';
 import { credentialTasks } from '../vault/credentials/credential-workers.ts';
 import type { Lifecycle } from '../vault/credentials/lifecycle.ts';
+import { RequestSweep } from '../vault/requests/request-sweep.ts';
 import type { Clock } from '../vault/time.ts';
 import { WorkspacePurge } from '../vault/workspaces/workspace-purge.ts';
 import type { Instance } from './instance.ts';
@@ -64,7 +65,9 @@ function startTasks({ clock, instance, lifecycle, log }: BackgroundParts, stack:
   const { accessChangeListener, ciphers, ids, stores } = instance;
   const { dueCredentials: purges, dueCredentials: notices } = stores;
   const workspacePurge = new WorkspacePurge({ store: stores.purge, ciphers, clock });
-  const workers = startWorkers([workspacePurge, ...credentialTasks({ purges, notices, lifecycle, clock, ids })], log);
+  const requestSweep = new RequestSweep({ store: stores.requests, clock });
+  const ofCredentials = credentialTasks({ purges, notices, lifecycle, clock, ids });
+  const workers = startWorkers([workspacePurge, requestSweep, ...ofCredentials], log);
   stack.use(workers);
   stack.defer(() => workspacePurge.end().catch(() => undefined));
   stack.defer(

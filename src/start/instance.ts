@@ -31,6 +31,7 @@ import { traceStores } from '../tracing/traced-calls.ts';
 import { createFirstOwner } from '../vault/workspaces/first-start.ts';
 import type { AuditChain, TrailVerifier } from '../vault/audit/ports.ts';
 import type { PageTokens } from '../vault/search/position.ts';
+import type { RequestMac } from '../vault/requests/ports.ts';
 import type { Clock } from '../vault/time.ts';
 
 /** The data of an instance, opened with its keys. */
@@ -46,6 +47,8 @@ export interface Instance {
   readonly auditChain: AuditChain;
   readonly trailVerifier: TrailVerifier;
   readonly pageTokens: PageTokens;
+  /** The keyed hash of requests with an id. */
+  readonly requestMac: RequestMac;
   readonly ids: MonotonicUuidV7;
   readonly tokens: RandomTokenSource;
   /** The file of the admin key, where there is one. */
@@ -161,6 +164,7 @@ async function openKeys(parts: InstanceParts, opened: Opened, stack: AsyncDispos
     auditChain: chain,
     trailVerifier,
     pageTokens: keyring.pageTokens,
+    requestMac: grantMac,
     ids,
     tokens,
   };

@@ -30,6 +30,7 @@ import { LoginThrottle, LoginThrottles } from '../vault/identity/login-throttle.
 import { Login } from '../vault/identity/login.ts';
 import { MemberDirectory } from '../vault/identity/members.ts';
 import type { Clock } from '../vault/time.ts';
+import { IdempotentRequests } from '../vault/requests/idempotent-requests.ts';
 import { UserDirectory } from '../vault/identity/users.ts';
 import { WorkspaceDirectory } from '../vault/workspaces/workspaces.ts';
 
@@ -65,6 +66,7 @@ export async function buildServer(parts: ServerParts): Promise<Gateway> {
       if (caller?.kind === 'api_key') apiKeyUsage.record(caller.defaultWorkspaceId, caller.id, clock.now());
       return caller;
     },
+    requests: new IdempotentRequests({ mac: parts.instance.requestMac, store: parts.instance.stores.requests, clock }),
     denials: parts.denials,
     onAccessChange: (changed) => parts.instance.accessChangeListener.subscribe(changed),
     readiness,

@@ -14,6 +14,7 @@ export const vaultErrorCodes = [
   'already_set_up',
   'invalid_argument',
   'etag_stale',
+  'request_in_progress',
   'credential_inactive',
   'credential_expired',
   'failed_precondition',

@@ -3,6 +3,7 @@ import {
   type CreateApiKeyRequest,
   type CreateUserRequest,
 } from '../../../gen/coffer/v1/access_service_pb.ts';
+import { ownerMutation, workspaceMutation } from '../../gateway/contract/bound-mutation.ts';
 import {
   authenticatedRpc,
   ownerRpc,
@@ -10,7 +11,8 @@ import {
   workspaceRpc,
   type BoundRpc,
 } from '../../gateway/contract/bound-rpc.ts';
-import type { ApiKeyDirectory, ApiKeyDraft } from '../../vault/identity/api-keys.ts';
+import type { ApiKeyDirectory, ApiKeyDraft, IssuedApiKey } from '../../vault/identity/api-keys.ts';
+import type { UsedApiKey, User } from '../../vault/identity/identity.ts';
 import type { UserDirectory, UserDraft } from '../../vault/identity/users.ts';
 import type { DialectParts } from '../shared/dialect-parts.ts';
 import { toTimestamp } from '../shared/well-known-types.ts';
@@ -27,28 +29,34 @@ function apiKeyRpcs(apiKeys: ApiKeyDirectory): BoundRpc[] {
   const { createApiKey, listApiKeys, revokeApiKey, whoAmI } = AccessService.method;
   const access = inWorkspace('api_keys.manage');
   return [
-    workspaceRpc(createApiKey, access, async (request, call) => {
-      const { apiKey, token } = await apiKeys.createApiKey(call, apiKeyFromRequest(request));
-      return { apiKey: apiKeyToMessage(apiKey), token: token ?? '' };
+    workspaceMutation(createApiKey, access, {
+      isLookedUpFirst: true,
+      answer: ({ apiKey, token }: IssuedApiKey) => ({ apiKey: apiKeyToMessage(apiKey), token: token ?? '' }),
+      run: async (request, call) => apiKeys.createApiKey(call, apiKeyFromRequest(request)),
     }),
     workspaceRpc(listApiKeys, access, async (request, call) => {
       const page = await readPage('api_keys', request, (range) => apiKeys.listApiKeys(call, range));
       return { apiKeys: page.items.map(apiKeyToMessage), nextPageToken: page.nextPageToken };
     }),
-    workspaceRpc(revokeApiKey, access, async ({ apiKeyId }, call) => ({
-      apiKey: apiKeyToMessage(await apiKeys.revokeApiKey(call, apiKeyId)),
-    })),
+    workspaceMutation(revokeApiKey, access, {
+      isLookedUpFirst: true,
+      answer: (apiKey: UsedApiKey) => ({ apiKey: apiKeyToMessage(apiKey) }),
+      run: ({ apiKeyId }, call) => apiKeys.revokeApiKey(call, apiKeyId),
+    }),
     authenticatedRpc(whoAmI, async (_, { caller }) => callerToMessage(caller)),
   ];
 }
+
+const userAnswer = (user: User) => ({ user: userToMessage(user) });
 
 function userRpcs(users: UserDirectory): BoundRpc[] {
   const { createUser, getUser, listUsers, deactivateUser } = AccessService.method;
   const access = { permission: 'users.manage' } as const;
   return [
-    ownerRpc(createUser, access, async (request, call) => ({
-      user: userToMessage(await users.createUser(call, userFromRequest(request))),
-    })),
+    ownerMutation(createUser, access, {
+      answer: userAnswer,
+      run: async (request, call) => users.createUser(call, userFromRequest(request)),
+    }),
     ownerRpc(getUser, access, async ({ userId }, call) => ({
       user: userToMessage(await users.describeUser(call, userId)),
     })),
@@ -56,9 +64,10 @@ function userRpcs(users: UserDirectory): BoundRpc[] {
       const page = await readPage('users', request, (range) => users.listUsers(call, range));
       return { users: page.items.map(userToMessage), nextPageToken: page.nextPageToken };
     }),
-    ownerRpc(deactivateUser, access, async ({ userId }, call) => ({
-      user: userToMessage(await users.deactivateUser(call, userId)),
-    })),
+    ownerMutation(deactivateUser, access, {
+      answer: userAnswer,
+      run: ({ userId }, call) => users.deactivateUser(call, userId),
+    }),
   ];
 }
 

@@ -6,6 +6,7 @@ import {
   type WatchCredentialsResponseSchema,
 } from '../../../gen/coffer/v1/event_service_pb.ts';
 import { SecretService, type ResolveSecretRequest } from '../../../gen/coffer/v1/secret_service_pb.ts';
+import { workspaceMutation } from '../../gateway/contract/bound-mutation.ts';
 import { workspaceRpc, workspaceStream, type BoundRpc, type BoundStream } from '../../gateway/contract/bound-rpc.ts';
 import type { CredentialWatch, WatchItem } from '../../vault/credentials/credential-watch.ts';
 import type { Credential } from '../../vault/credentials/credential.ts';
@@ -48,45 +49,49 @@ function writingRpcs({ vault, previews, clock }: DialectParts): BoundRpc[] {
   const access = inWorkspace('credentials.write');
   // The caller may choose the id.
   const creating = { ...access, credential: (request: CreateCredentialRequest) => request.credential?.id };
-  const answer = (credential: Credential) => ({ credential: credentialToMessage(credential, clock.now()) });
-  const preview = (credential: Credential) => ({ credential: previewToMessage(credential, clock.now()) });
+  const answer = (credential: Credential, { validateOnly }: { readonly validateOnly: boolean }) => ({
+    credential: (validateOnly ? previewToMessage : credentialToMessage)(credential, clock.now()),
+  });
   return [
-    workspaceRpc(createCredential, creating, async ({ credential, secret, validateOnly }, call) => {
-      const draft = draftFromMessage(required('credential', credential));
-      const sent = new Secret(required('secret', secret));
-      if (validateOnly) return preview(await previews.previewCreation(call, draft, sent));
-      return answer(await vault.createCredential(call, draft, sent));
+    workspaceMutation(createCredential, creating, {
+      answer,
+      run: async ({ credential, secret, validateOnly }, call) => {
+        const draft = draftFromMessage(required('credential', credential));
+        const sent = new Secret(required('secret', secret));
+        return validateOnly ? previews.previewCreation(call, draft, sent) : vault.createCredential(call, draft, sent);
+      },
     }),
-    workspaceRpc(updateCredential, access, async (request, call) => {
-      const credential = required('credential', request.credential);
-      const change = changeFromMessage(credential, request.updateMask?.paths ?? []);
-      const etags = etagsOf(request);
-      if (request.validateOnly)
-        return preview(await previews.previewUpdate(call, request.credentialId, change, { etags }));
-      return answer(await vault.updateCredential(call, request.credentialId, change, { etags }));
+    workspaceMutation(updateCredential, access, {
+      answer,
+      run: async (request, call) => {
+        const credential = required('credential', request.credential);
+        const change = changeFromMessage(credential, request.updateMask?.paths ?? []);
+        const etags = etagsOf(request);
+        return request.validateOnly
+          ? previews.previewUpdate(call, request.credentialId, change, { etags })
+          : vault.updateCredential(call, request.credentialId, change, { etags });
+      },
     }),
-    workspaceRpc(deleteCredential, access, async (request, call) =>
-      answer(await vault.deleteCredential(call, request.credentialId, etagsOf(request))),
-    ),
+    workspaceMutation(deleteCredential, access, {
+      answer: (credential: Credential) => ({ credential: credentialToMessage(credential, clock.now()) }),
+      run: (request, call) => vault.deleteCredential(call, request.credentialId, etagsOf(request)),
+    }),
   ];
 }
 
 function activationRpcs({ vault, clock }: DialectParts): BoundRpc[] {
   const { activateCredential, deactivateCredential } = CredentialService.method;
   const access = inWorkspace('credentials.write');
+  const answer = (credential: Credential) => ({ credential: credentialToMessage(credential, clock.now()) });
   return [
-    workspaceRpc(activateCredential, access, async (request, call) => ({
-      credential: credentialToMessage(
-        await vault.activateCredential(call, request.credentialId, etagsOf(request)),
-        clock.now(),
-      ),
-    })),
-    workspaceRpc(deactivateCredential, access, async (request, call) => ({
-      credential: credentialToMessage(
-        await vault.deactivateCredential(call, request.credentialId, etagsOf(request)),
-        clock.now(),
-      ),
-    })),
+    workspaceMutation(activateCredential, access, {
+      answer,
+      run: (request, call) => vault.activateCredential(call, request.credentialId, etagsOf(request)),
+    }),
+    workspaceMutation(deactivateCredential, access, {
+      answer,
+      run: (request, call) => vault.deactivateCredential(call, request.credentialId, etagsOf(request)),
+    }),
   ];
 }
 

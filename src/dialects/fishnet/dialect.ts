@@ -1,14 +1,10 @@
 import { AuthService } from '../../../gen/fishnet/v1/auth_service_pb.ts';
 import { CredentialSchema, CredentialService } from '../../../gen/fishnet/v1/credential_service_pb.ts';
-import {
-  authenticatedRpc,
-  publicRpc,
-  workspaceListRpc,
-  workspaceRpc,
-  type BoundRpc,
-} from '../../gateway/contract/bound-rpc.ts';
+import { workspaceMutation } from '../../gateway/contract/bound-mutation.ts';
+import { authenticatedRpc, publicRpc, workspaceListRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { Dialect } from '../../gateway/contract/dialect.ts';
 import type { Call } from '../../vault/caller.ts';
+import type { Credential } from '../../vault/credentials/credential.ts';
 import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
 import type { Login } from '../../vault/identity/login.ts';
 import { answerBudgetOf } from '../shared/answer-budget.ts';
@@ -41,17 +37,20 @@ const noStore = { 'cache-control': 'no-store' } as const;
 function credentialRpcs(vault: CredentialVault): BoundRpc[] {
   const { createCredential, deleteCredential, listCredentials } = CredentialService.method;
   return [
-    workspaceRpc(createCredential, writing, async (request, call) => {
-      const { draft, secret } = draftFromRequest(request);
-      return { credential: credentialToMessage(await vault.createCredential(call, draft, secret)) };
+    workspaceMutation(createCredential, writing, {
+      answer: (credential: Credential) => ({ credential: credentialToMessage(credential) }),
+      run: async (request, call) => {
+        const { draft, secret } = draftFromRequest(request);
+        return vault.createCredential(call, draft, secret);
+      },
     }),
     workspaceListRpc(listCredentials, reading, {
       chunks: (_, call) => listNewestFirst(vault, call),
       answer: (credentials) => ({ credentials: [...credentials] }),
     }),
-    workspaceRpc(deleteCredential, writing, async ({ credentialId }, call) => {
-      await vault.deleteCredential(call, credentialId);
-      return { deleted: true };
+    workspaceMutation(deleteCredential, writing, {
+      answer: ({ deletedAt }: Credential) => ({ deleted: deletedAt !== null }),
+      run: ({ credentialId }, call) => vault.deleteCredential(call, credentialId),
     }),
   ];
 }

@@ -1,9 +1,19 @@
-import { CredentialService, CredentialSummarySchema } from '../../../gen/flowise/v1/credential_service_pb.ts';
+import {
+  CredentialService,
+  CredentialSummarySchema,
+  type CreateCredentialRequest,
+  type Credential as CredentialMessage,
+  type UpdateCredentialRequest,
+} from '../../../gen/flowise/v1/credential_service_pb.ts';
+import { workspaceMutation } from '../../gateway/contract/bound-mutation.ts';
 import { workspaceListRpc, workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { Dialect } from '../../gateway/contract/dialect.ts';
 import type { Call } from '../../vault/caller.ts';
+import type { SealedCredential } from '../../vault/credentials/credential-decisions.ts';
+import type { Credential } from '../../vault/credentials/credential.ts';
 import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
 import { VaultError } from '../../vault/errors.ts';
+import type { MutationCall } from '../../vault/requests/mutation-call.ts';
 import { answerBudgetOf } from '../shared/answer-budget.ts';
 import type { DialectParts } from '../shared/dialect-parts.ts';
 import { componentRpcs, fixedAnswers, unwrapComponents } from './components.ts';
@@ -66,35 +76,69 @@ async function* listCredentials(vault: CredentialVault, call: Call, credentialNa
 }
 
 function writingRpcs({ vault }: DialectParts): BoundRpc[] {
+  const keeping = {
+    keep: ({ credential }: Stored, { version }: SealedCredential) => ({
+      credential: credential && mapping.keptOf(credential, version.version),
+    }),
+    restore: async ({ credential }: Stored, call: Call) => ({
+      credential: credential && (await restoreCredential(vault, credential, call)),
+    }),
+  };
   return [
-    workspaceRpc(method.createCredential, { ...writing, credential: ({ id }) => id }, async (request, call) => {
-      const { draft, secret, merge } = mapping.draftFromRequest(request);
-      const { id } = request;
-      if (id === undefined) {
-        const created = await vault.createSealedCredential(call, draft, secret, secretRules);
-        return { credential: mapping.createdToMessage(created) };
-      }
-      const stored = await vault.createOrReplaceCredential(call, { id, draft, secret, merge, ...secretRules });
-      return { credential: mapping.changedToMessage(stored, call) };
+    workspaceMutation(
+      method.createCredential,
+      { ...writing, credential: ({ id }) => id },
+      {
+        ...keeping,
+        answer: (stored: SealedCredential, { id }: Pick<CreateCredentialRequest, 'id'>, call: Call) => ({
+          credential: id === undefined ? mapping.createdToMessage(stored) : mapping.changedToMessage(stored, call),
+        }),
+        run: async (request, call) => {
+          const { draft, secret, merge } = mapping.draftFromRequest(request);
+          const { id } = request;
+          if (id === undefined) return vault.createSealedCredential(call, draft, secret, secretRules);
+          return vault.createOrReplaceCredential(call, { id, draft, secret, merge, ...secretRules });
+        },
+      },
+    ),
+    workspaceMutation(method.updateCredential, writing, {
+      ...keeping,
+      answer: (updated: SealedCredential, _: UpdateCredentialRequest, call: Call) => ({
+        credential: mapping.changedToMessage(updated, call),
+      }),
+      run: async (request, call) => {
+        const { change, secret } = mapping.changeFromRequest(request);
+        return vault.updateSealedCredential(call, request.credentialId, change, { secret });
+      },
     }),
-    workspaceRpc(method.updateCredential, writing, async (request, call) => {
-      const { change, secret } = mapping.changeFromRequest(request);
-      const updated = await vault.updateSealedCredential(call, request.credentialId, change, { secret });
-      return { credential: mapping.changedToMessage(updated, call) };
+    workspaceMutation(method.deleteCredential, writing, {
+      answer: (deleted: Credential | undefined) => ({ affected: deleted ? 1 : 0 }),
+      run: ({ credentialId }, call) => deleteCredential(vault, call, credentialId),
     }),
-    workspaceRpc(method.deleteCredential, writing, async ({ credentialId }, call) => ({
-      affected: await deleteCredential(vault, call, credentialId),
-    })),
   ];
 }
 
-/** Returns the number of deleted credentials, since Flowise answers 0 instead of 404 for an absent one. */
-async function deleteCredential(vault: CredentialVault, call: Call, id: string): Promise<number> {
+interface Stored {
+  readonly credential?: CredentialMessage | undefined;
+}
+
+/** Adds the ciphertext of the version that the first answer showed, or none if that is gone. */
+async function restoreCredential(vault: CredentialVault, kept: CredentialMessage, call: Call) {
+  const version = mapping.keptVersionOf(kept);
+  const sealed = version === undefined ? undefined : await vault.findSealed(call, kept.id, version);
+  return { ...kept, encryptedData: sealed ?? new Uint8Array() };
+}
+
+/** Returns undefined for an absent credential, since Flowise answers that nothing was affected instead of 404. */
+async function deleteCredential(
+  vault: CredentialVault,
+  call: MutationCall<Credential>,
+  id: string,
+): Promise<Credential | undefined> {
   try {
-    await vault.deleteCredential(call, id);
-    return 1;
+    return await vault.deleteCredential(call, id);
   } catch (error) {
-    if (error instanceof VaultError && error.code === 'not_found') return 0;
+    if (error instanceof VaultError && error.code === 'not_found') return undefined;
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type {
   CreateCredentialRequest,
+  Credential as CredentialMessage,
   CredentialDetailSchema,
   CredentialSchema,
   CredentialSummarySchema,
@@ -98,6 +99,16 @@ export function changedToMessage(sealed: SealedCredential, call: Call): MessageI
   return mayReveal(call)
     ? createdToMessage(sealed)
     : { ...entityOf(sealed.credential), encryptedData: new Uint8Array() };
+}
+
+/** Replaces the ciphertext of an answer by the number of its version, for an answer that is kept for repetitions. */
+export function keptOf(shown: CredentialMessage, version: number): MessageInitShape<typeof CredentialSchema> {
+  return { ...shown, encryptedData: Buffer.from(shown.encryptedData.length > 0 ? String(version) : '') };
+}
+
+/** The version in such an answer; undefined if no ciphertext was shown. */
+export function keptVersionOf({ encryptedData }: CredentialMessage): number | undefined {
+  return encryptedData.length > 0 ? Number(Buffer.from(encryptedData).toString()) : undefined;
 }
 
 /** Converts a credential to an element of a list. */

@@ -1,5 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { CredentialReadSchema, CredentialService } from '../../../gen/mielto/v1/credential_service_pb.ts';
+import { workspaceMutation } from '../../gateway/contract/bound-mutation.ts';
 import { workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { Dialect } from '../../gateway/contract/dialect.ts';
 import type { Call } from '../../vault/caller.ts';
@@ -72,23 +73,25 @@ async function readRange({ vault, clock }: DialectParts, call: Call, { skip, ...
 }
 
 function writingRpcs({ vault, clock }: DialectParts): BoundRpc[] {
+  const answer = (credential: Credential) => ({ credential: mapping.credentialToMessage(credential, clock.now()) });
   return [
-    workspaceRpc(method.createCredential, writing, async (request, call) => ({
-      credential: mapping.credentialToMessage(
-        await vault.createCredential(call, mapping.draftFromRequest(request), mapping.secretFromRequest(request)),
-        clock.now(),
-      ),
-    })),
-    workspaceRpc(method.updateCredential, writing, async (request, call) => {
-      const change = (current: Credential) => mapping.changeFromRequest(request, current);
-      const secret = mapping.secretChangeFromRequest(request);
-      const updated = await vault.updateCredential(call, request.credentialId, change, { secret });
-      return { credential: mapping.credentialToMessage(updated, clock.now()) };
+    workspaceMutation(method.createCredential, writing, {
+      answer,
+      run: async (request, call) =>
+        vault.createCredential(call, mapping.draftFromRequest(request), mapping.secretFromRequest(request)),
     }),
-    workspaceRpc(method.deleteCredential, writing, async ({ credentialId }, call) => {
+    workspaceMutation(method.updateCredential, writing, {
+      answer,
+      run: async (request, call) => {
+        const change = (current: Credential) => mapping.changeFromRequest(request, current);
+        const secret = mapping.secretChangeFromRequest(request);
+        return vault.updateCredential(call, request.credentialId, change, { secret });
+      },
+    }),
+    workspaceMutation(method.deleteCredential, writing, {
       // The answer shows the credential as it was: Mielto documents no status for a deleted one.
-      const deleted = await vault.deleteCredential(call, credentialId);
-      return { credential: mapping.credentialToMessage({ ...deleted, deletedAt: null }, clock.now()) };
+      answer: (deleted: Credential) => answer({ ...deleted, deletedAt: null }),
+      run: ({ credentialId }, call) => vault.deleteCredential(call, credentialId),
     }),
   ];
 }

@@ -3,12 +3,15 @@ import {
   CredentialSummarySchema,
   type GetCredentialRequest,
 } from '../../../gen/miniflow/v1/credential_service_pb.ts';
+import { workspaceMutation } from '../../gateway/contract/bound-mutation.ts';
 import { workspaceListRpc, workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { Dialect, RestStyle } from '../../gateway/contract/dialect.ts';
 import { quote } from '../../gateway/errors/refusal-limits.ts';
 import type { Call } from '../../vault/caller.ts';
+import type { Credential } from '../../vault/credentials/credential.ts';
 import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
 import { formatShortId } from '../../vault/ids.ts';
+import type { MutationCall } from '../../vault/requests/mutation-call.ts';
 import { answerBudgetOf } from '../shared/answer-budget.ts';
 import { authTypeMappings } from '../shared/auth-type-mapping.ts';
 import type { DialectParts } from '../shared/dialect-parts.ts';
@@ -48,19 +51,25 @@ const workspace = (request: InWorkspace) => request.workspaceId;
 const reading = { permission: 'credentials.read', workspace } as const;
 const writing = { permission: 'credentials.write', workspace } as const;
 
+const creationAnswer = ({ id }: Credential) => ({ id: formatShortId('credential', id) });
+const activationAnswer = ({ isActive }: Credential) => ({ success: true, isActive });
+
 function creatingRpcs({ vault }: DialectParts): BoundRpc[] {
-  const create = async (request: InWorkspace, call: Call, { draft, secret }: mapping.MiniflowDraft) => {
-    const creation = vault.createCredential(call, draft, secret);
-    const { id } = await withNameConflictMessage(nameConflictMessage(draft.name, request), creation);
-    return { id: formatShortId('credential', id) };
-  };
+  const create = async (
+    request: InWorkspace,
+    call: MutationCall<Credential>,
+    { draft, secret }: mapping.MiniflowDraft,
+  ): Promise<Credential> =>
+    withNameConflictMessage(nameConflictMessage(draft.name, request), vault.createCredential(call, draft, secret));
   return [
-    workspaceRpc(method.createApiKeyCredential, writing, async (request, call) =>
-      create(request, call, mapping.draftFromApiKeyRequest(request)),
-    ),
-    workspaceRpc(method.createSlackCredential, writing, async (request, call) =>
-      create(request, call, mapping.draftFromSlackRequest(request)),
-    ),
+    workspaceMutation(method.createApiKeyCredential, writing, {
+      answer: creationAnswer,
+      run: async (request, call) => create(request, call, mapping.draftFromApiKeyRequest(request)),
+    }),
+    workspaceMutation(method.createSlackCredential, writing, {
+      answer: creationAnswer,
+      run: async (request, call) => create(request, call, mapping.draftFromSlackRequest(request)),
+    }),
   ];
 }
 
@@ -82,26 +91,25 @@ function readingRpcs({ vault }: DialectParts): BoundRpc[] {
 
 function changingRpcs({ vault }: DialectParts): BoundRpc[] {
   return [
-    workspaceRpc(method.updateCredential, writing, async (request, call) => {
-      const change = mapping.changeFromRequest(request);
-      const update = vault.updateCredential(call, request.credentialId, change);
-      return {
-        credential: mapping.credentialToMessage(
-          await withNameConflictMessage(nameConflictMessage(change.name ?? '', request), update),
-        ),
-      };
+    workspaceMutation(method.updateCredential, writing, {
+      answer: (credential: Credential) => ({ credential: mapping.credentialToMessage(credential) }),
+      run: async (request, call) => {
+        const change = mapping.changeFromRequest(request);
+        const update = vault.updateCredential(call, request.credentialId, change);
+        return withNameConflictMessage(nameConflictMessage(change.name ?? '', request), update);
+      },
     }),
-    workspaceRpc(method.activateCredential, writing, async (request, call) => {
-      const { isActive } = await vault.activateCredential(call, request.credentialId);
-      return { success: true, isActive };
+    workspaceMutation(method.activateCredential, writing, {
+      answer: activationAnswer,
+      run: (request, call) => vault.activateCredential(call, request.credentialId),
     }),
-    workspaceRpc(method.deactivateCredential, writing, async (request, call) => {
-      const { isActive } = await vault.deactivateCredential(call, request.credentialId);
-      return { success: true, isActive };
+    workspaceMutation(method.deactivateCredential, writing, {
+      answer: activationAnswer,
+      run: (request, call) => vault.deactivateCredential(call, request.credentialId),
     }),
-    workspaceRpc(method.deleteCredential, writing, async (request, call) => {
-      const { id } = await vault.deleteCredential(call, request.credentialId);
-      return { success: true, deletedId: formatShortId('credential', id) };
+    workspaceMutation(method.deleteCredential, writing, {
+      answer: ({ id }: Credential) => ({ success: true, deletedId: formatShortId('credential', id) }),
+      run: (request, call) => vault.deleteCredential(call, request.credentialId),
     }),
   ];
 }

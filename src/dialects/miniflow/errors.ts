@@ -40,6 +40,7 @@ const failuresByCode: { readonly [Code in VaultErrorCode]?: Partial<Failure> } =
 /** By reason: errors that MiniFlow does not answer as failures of validation. */
 const failuresByReason: ReadonlyMap<string, Partial<Failure>> = new Map([
   ['INVALID_INPUT', { code: 400, errorCode: 'INVALID_INPUT' }],
+  ['REQUEST_ID_REUSED', { code: 400, errorCode: 'HTTP_400' }],
   ['WORKSPACE_ID_MALFORMED', { code: 400, errorCode: 'HTTP_400' }],
 ]);
 

@@ -1,9 +1,11 @@
 import { CredentialService, type ListCredentialsRequest } from '../../../gen/scale/v5/credential_service_pb.ts';
+import { workspaceMutation } from '../../gateway/contract/bound-mutation.ts';
 import { workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import type { Dialect } from '../../gateway/contract/dialect.ts';
 import { quote } from '../../gateway/errors/refusal-limits.ts';
 import type { Call } from '../../vault/caller.ts';
 import type { RevealedSecret } from '../../vault/credentials/credential-decisions.ts';
+import type { Credential } from '../../vault/credentials/credential.ts';
 import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
 import type { DialectParts } from '../shared/dialect-parts.ts';
 import { withNameConflictMessage } from '../shared/errors.ts';
@@ -37,33 +39,31 @@ const noStore = { 'cache-control': 'no-store' } as const;
 
 const byName = ({ name }: { readonly name: string }) => name;
 
+const credentialAnswer = (credential: Credential) => ({ credential: mapping.credentialToMessage(credential) });
+
 function writingRpcs({ vault }: DialectParts): BoundRpc[] {
   return [
-    workspaceRpc(method.createCredential, writing, async (request, call) => {
-      const draft = mapping.draftFromRequest(request);
-      const creation = vault.createCredential(call, draft, secretFromPayload(request.payload ?? ''));
-      return {
-        credential: mapping.credentialToMessage(
-          await withNameConflictMessage(nameConflictMessage(draft.name), creation),
-        ),
-      };
+    workspaceMutation(method.createCredential, writing, {
+      answer: credentialAnswer,
+      run: async (request, call) => {
+        const draft = mapping.draftFromRequest(request);
+        const creation = vault.createCredential(call, draft, secretFromPayload(request.payload ?? ''));
+        return withNameConflictMessage(nameConflictMessage(draft.name), creation);
+      },
     }),
-    workspaceRpc(method.updateCredential, writing, async (request, call) => {
-      const { credentialId, name = '', payload } = request;
-      const secret = payload === undefined ? undefined : secretChangeFromPayload(payload);
-      const update = vault.updateCredential(
-        call,
-        credentialId,
-        (current) => mapping.changeFromRequest(request, current),
-        { secret },
-      );
-      return {
-        credential: mapping.credentialToMessage(await withNameConflictMessage(nameConflictMessage(name), update)),
-      };
+    workspaceMutation(method.updateCredential, writing, {
+      answer: credentialAnswer,
+      run: async (request, call) => {
+        const { credentialId, name = '', payload } = request;
+        const secret = payload === undefined ? undefined : secretChangeFromPayload(payload);
+        const change = (current: Credential) => mapping.changeFromRequest(request, current);
+        const update = vault.updateCredential(call, credentialId, change, { secret });
+        return withNameConflictMessage(nameConflictMessage(name), update);
+      },
     }),
-    workspaceRpc(method.deleteCredential, writing, async ({ credentialId }, call) => {
-      const { id } = await vault.deleteCredential(call, credentialId);
-      return { id, deleted: true, object: 'credential.deleted' };
+    workspaceMutation(method.deleteCredential, writing, {
+      answer: ({ id }: Credential) => ({ id, deleted: true, object: 'credential.deleted' }),
+      run: ({ credentialId }, call) => vault.deleteCredential(call, credentialId),
     }),
   ];
 }

@@ -39,6 +39,7 @@ export const httpStatuses: Readonly<Record<VaultErrorCode, number>> = {
   already_set_up: 409,
   invalid_argument: 400,
   etag_stale: 409,
+  request_in_progress: 409,
   credential_inactive: 403,
   credential_expired: 403,
   failed_precondition: 400,

@@ -1,3 +1,4 @@
+import { requestIdHeader } from '../../gateway/admission/request-ids.ts';
 import type { Problem, RestAnswer } from '../../gateway/contract/dialect.ts';
 import type { VaultError, VaultErrorCode } from '../../vault/errors.ts';
 import { describeTextFlaw } from '../../vault/json-scan.ts';
@@ -78,7 +79,8 @@ function renderVaultError(error: VaultError, style: FastApiErrorStyle): RestAnsw
   if (error.code === 'not_found' && error.details.resource === 'credential') return answer(status, style.notFound);
   return answer(status, details[error.code] ?? error.message, {
     ...(status === 401 && { 'www-authenticate': style.challenge }),
-    ...(status === 409 && style.onConflict),
+    // A request in progress is the only conflict that is over after a while.
+    ...(status === 409 && error.code !== 'request_in_progress' && style.onConflict),
     ...retryAfterHeader(error.details),
   });
 }
@@ -88,9 +90,13 @@ function valueError(error: VaultError, { members, parameters }: FastApiErrorStyl
   const { field } = error.details;
   if (field === undefined) return { type: 'value_error', loc: ['body'], msg: `Value error, ${error.message}` };
   const msg = error.message.startsWith(`${field} `) ? error.message.slice(field.length + 1) : error.message;
-  const parameter = parameters[field];
-  const loc = parameter === undefined ? ['body', members[field] ?? field] : ['query', parameter];
-  return { type: 'value_error', loc, msg: `Value error, ${msg}` };
+  return { type: 'value_error', loc: placeOf(field), msg: `Value error, ${msg}` };
+
+  function placeOf(name: string): JsonValue {
+    if (name === requestIdHeader) return ['header', name];
+    const parameter = parameters[name];
+    return parameter === undefined ? ['body', members[name] ?? name] : ['query', parameter];
+  }
 }
 
 function unprocessable(entries: readonly JsonValue[]): RestAnswer {

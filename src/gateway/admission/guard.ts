@@ -19,12 +19,14 @@ import { itemsUntilAborted, untilAborted } from '../request/call-registry.ts';
 import type { RequestHeaders } from '../request/request-headers.ts';
 import type { RequestAuthenticator } from './authenticate.ts';
 import type { DenialObserver } from './denial-observer.ts';
+import type { RepeatedCalls } from './repeated-calls.ts';
 import { createOverfullCuts, createUnstorableSearches } from './message-checks.ts';
 
 /** What calls by every protocol need. */
 export interface CallParts {
   readonly authenticator: RequestAuthenticator;
   readonly guard: Guard;
+  readonly repeatedCalls: RepeatedCalls;
   readonly denials: DenialObserver;
   readonly clock: Clock;
   readonly log: Logger;

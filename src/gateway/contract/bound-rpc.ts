@@ -12,6 +12,7 @@ import type {
 import assert from 'node:assert/strict';
 import type { AnonymousCall, Call } from '../../vault/caller.ts';
 import type { Permission } from '../../vault/permissions.ts';
+import type { RequestClaim } from '../../vault/requests/ports.ts';
 
 /** Who may make a call. */
 export type Access =
@@ -39,6 +40,27 @@ export type Access =
 export interface RpcCall extends AnonymousCall {
   /** Given unless the access is public. */
   readonly workspaceId?: string | undefined;
+  /** Given if the call has a request id. */
+  readonly keepAnswer?: KeepAnswer;
+}
+
+/** How the answer of a call with a request id is kept for repetitions. */
+export interface KeepAnswer {
+  readonly claim: RequestClaim;
+  readonly serialize: (answer: Message) => Uint8Array;
+}
+
+/** How an rpc that changes something answers a repeated request. */
+export interface Repetition {
+  /** What its request ids belong to. */
+  readonly scope: 'workspace' | 'instance';
+  /**
+   * Whether an earlier answer is looked for before the handler is called, because the handler would refuse what the first call has
+   * changed. Otherwise it is looked for only if the id turns out to be taken.
+   */
+  readonly isLookedUpFirst: boolean;
+  /** Completes an answer with what is not kept. */
+  readonly restore?: (kept: Message, call: RpcCall) => Promise<Message>;
 }
 
 /** An rpc with its handler, without its message types, as the gateway calls it. */
@@ -52,6 +74,8 @@ export interface BoundRpc {
    * has them.
    */
   readonly invokeInParts?: (request: Message, call: RpcCall) => AsyncIterable<Message>;
+  /** Given if the rpc accepts request ids. */
+  readonly repetition?: Repetition;
 }
 
 /** An rpc that answers with a stream of messages until the signal of its call is aborted. */
@@ -133,7 +157,8 @@ export function workspaceRpc<I extends DescMessage, O extends DescMessage>(
   return bind(method, workspaceAccess(method.input, access), handler);
 }
 
-function workspaceAccess<I extends DescMessage>(
+/** What an rpc in a workspace requires, without its message type. */
+export function workspaceAccess<I extends DescMessage>(
   input: I,
   { permission, workspace, credential, deniesAbsentWorkspace = false }: WorkspaceRpcAccess<I>,
 ): Access {
@@ -241,12 +266,14 @@ function bind<I extends DescMessage, O extends DescMessage>(
   };
 }
 
-function narrow<I extends DescMessage>(schema: I, request: Message): MessageShape<I> {
+/** The request or the answer with its type. */
+export function narrow<I extends DescMessage>(schema: I, request: Message): MessageShape<I> {
   assert(isMessage(request, schema));
   return request;
 }
 
-function requireCaller(call: RpcCall): Call {
+/** The call of an rpc that only authenticated callers may make. */
+export function requireCaller(call: RpcCall): Call {
   const { caller, workspaceId } = call;
   assert(caller !== undefined && workspaceId !== undefined);
   return { ...call, caller, workspaceId };

@@ -35,6 +35,8 @@ export interface Exchange {
     caller?: Caller;
     /** The credential of a refused call, as the request names it. */
     credential?: string | undefined;
+    /** The answer is that of an earlier call with the same request id. */
+    isReplayed?: boolean;
   };
 }
 

@@ -23,6 +23,7 @@ const codes: Readonly<Record<VaultErrorCode, Code>> = {
   already_set_up: Code.AlreadyExists,
   invalid_argument: Code.InvalidArgument,
   etag_stale: Code.Aborted,
+  request_in_progress: Code.Aborted,
   credential_inactive: Code.FailedPrecondition,
   credential_expired: Code.FailedPrecondition,
   failed_precondition: Code.FailedPrecondition,

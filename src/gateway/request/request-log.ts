@@ -156,6 +156,7 @@ function lineOf(method: string, exchange: Exchange, { status, isAborted, duratio
     code,
     status,
     ...(isAborted && { isAborted }),
+    ...(found.isReplayed && { isReplayed: true }),
     durationMs: Math.round(durationMs * 1000) / 1000,
   };
 }

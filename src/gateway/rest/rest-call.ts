@@ -3,6 +3,7 @@ import { callerOf, reauthenticate, type Authentication } from '../admission/auth
 import { reportDenial } from '../admission/denial-observer.ts';
 import type { Attempt, CallParts } from '../admission/guard.ts';
 import type { OpenStreams } from '../admission/open-streams.ts';
+import { replayedHeaders } from '../admission/repeated-calls.ts';
 import { isStream, namedCredential, type BoundRpc, type BoundStream, type RpcCall } from '../contract/bound-rpc.ts';
 import type { Exchange } from '../contract/exchange.ts';
 import { errorOrCancellation } from '../errors/connect-errors.ts';
@@ -52,7 +53,7 @@ export class RestCalls {
    * @throws what `problemOf` takes
    */
   async call(routed: RoutedRequest, authentication: Authentication): Promise<ListAnswer> {
-    const { bodyBytesMax, clock, guard, authenticator } = this.#parts;
+    const { bodyBytesMax, clock, guard, authenticator, repeatedCalls } = this.#parts;
     const { request, match, compiled } = routed;
     const { dialect, rpc, body: binding } = match.entry;
     const { exchange, headers, query, signal } = request;
@@ -83,10 +84,9 @@ export class RestCalls {
         const prepared = { ...routed, rpc, authentication: renewed, attempt, call };
         return await this.#answerInParts(prepared, compiled.list, envelope);
       }
-      const answered = await guard.invoke(rpc, message, call);
-      const etag = compiled.etagOf?.(answered);
-      const shownHeaders = etag === undefined ? compiled.headers : { ...compiled.headers, etag: `"${etag}"` };
+      const answered = await repeatedCalls.invoke(rpc, message, call, request);
       const { status, write } = compiled;
+      const shownHeaders = headersOf(compiled, answered, exchange);
       return this.#reserve(exchange, { status, headers: shownHeaders, body: envelope(write(answered)) });
     } catch (error) {
       exchange.found.credential = namedCredential(rpc, message);
@@ -169,4 +169,10 @@ export class RestCalls {
       throw error;
     }
   }
+}
+
+function headersOf({ etagOf, headers }: CompiledRoute, answer: Message, { found }: Exchange): CompiledRoute['headers'] {
+  const etag = etagOf?.(answer);
+  const withEtag = etag === undefined ? headers : { ...headers, etag: `"${etag}"` };
+  return found.isReplayed ? { ...withEtag, ...replayedHeaders } : withEtag;
 }

@@ -17,7 +17,7 @@ import { headersByName } from '../request/request-headers.ts';
 import { sendConnectionClose } from '../request/unread-body.ts';
 import { undecodable } from './connect-corrections.ts';
 import { createRequestJson } from './request-json.ts';
-import { jsonOptionsOf, type RpcAttempt, type RpcService, type ServedRpc } from './rpc-service.ts';
+import { answerHeaders, jsonOptionsOf, type RpcAttempt, type RpcService, type ServedRpc } from './rpc-service.ts';
 
 /** The wire format of the messages of one rpc. */
 interface Codec {
@@ -82,7 +82,7 @@ export class ConnectUnary {
   }
 
   async #answer({ raw }: FastifyRequest, attempt: RpcAttempt, codec: Codec): Promise<UnaryAnswer> {
-    const { bytesMax, dialect, headers } = attempt.served;
+    const { bytesMax, dialect } = attempt.served;
     try {
       const answer = await this.#rpcs.call(attempt, async () => {
         const bytes = new WholeBody(bytesMax, declaredBytes(raw), messageTooLarge);
@@ -91,6 +91,7 @@ export class ConnectUnary {
       const body = codec.write(answer);
       this.#rpcs.checkRoom(attempt.exchange, body.length);
       hold(attempt.exchange, body.length);
+      const headers = answerHeaders(attempt.served, attempt.exchange);
       return { status: 200, headers, body, heldBytes: body.length };
     } catch (error) {
       return refusalOf(await this.#rpcs.refusalOf(error, attempt), attempt.exchange, dialect);

@@ -12,7 +12,14 @@ import { itemsUntilAborted } from '../request/call-registry.ts';
 import { bodyLimitOf, libraryMessageBytesMax } from '../request/request-body.ts';
 import { isDecodingKey, rejectInvalidQuery, watchOutcome } from './connect-corrections.ts';
 import { createRequestJson } from './request-json.ts';
-import { isDeniedUnread, jsonOptionsOf, type GuardedAttempt, type RpcService, type ServedRpc } from './rpc-service.ts';
+import {
+  answerHeaders,
+  isDeniedUnread,
+  jsonOptionsOf,
+  type GuardedAttempt,
+  type RpcService,
+  type ServedRpc,
+} from './rpc-service.ts';
 
 /** What serving rpcs and streams through Connect's router needs. */
 export interface ConnectParts {
@@ -115,7 +122,8 @@ async function serveUnary(rpcs: RpcService, served: ServedRpc, { message, contex
     const answer = await rpcs.answer(attempt, authenticationOf(context), message);
     // Connect serializes the answer again; only the few clients of gRPC-Web come this way.
     rpcs.checkRoom(attempt.exchange, toBinary(served.rpc.method.output, answer).length);
-    for (const [name, value] of Object.entries(served.headers)) context.responseHeader.set(name, value);
+    for (const [name, value] of Object.entries(answerHeaders(served, attempt.exchange)))
+      context.responseHeader.set(name, value);
     return answer;
   } catch (error) {
     throw await rpcs.refusalOf(error, attempt);

@@ -14,7 +14,7 @@ import type { Exchanges } from '../request/request-log.ts';
 import { drainUnreadStream } from '../request/unread-body.ts';
 import { undecodable } from './connect-corrections.ts';
 import { grpcContentType, isPlainGrpc, timeoutOf, trailersOf, FrameReader, frameMessage } from './grpc-message.ts';
-import type { RpcAttempt, RpcService, ServedRpc } from './rpc-service.ts';
+import { answerHeaders, type RpcAttempt, type RpcService, type ServedRpc } from './rpc-service.ts';
 
 /** What serving gRPC needs. */
 export interface GrpcParts {
@@ -92,7 +92,7 @@ async function serve(rpcs: RpcService, call: GrpcCall, attempt: RpcAttempt): Pro
     );
     const frame = frameMessage(toBinary(rpc.method.output, answer));
     rpcs.checkRoom(call.exchange, frame.length);
-    sendAnswer(call, frame, attempt.served.headers);
+    sendAnswer(call, frame, answerHeaders(attempt.served, call.exchange));
   } catch (error) {
     sendRefusal(call, await rpcs.refusalOf(error, attempt));
   }

@@ -5,6 +5,7 @@ import { VaultError } from '../../vault/errors.ts';
 import { callerOf, type Authentication } from '../admission/authenticate.ts';
 import { reportDenial } from '../admission/denial-observer.ts';
 import type { CallParts } from '../admission/guard.ts';
+import { replayedHeaders } from '../admission/repeated-calls.ts';
 import { nameOfRpc, namedCredential, type BoundRpc, type GuardedRpc, type RpcCall } from '../contract/bound-rpc.ts';
 import type { Dialect } from '../contract/dialect.ts';
 import { workFor, type Exchange } from '../contract/exchange.ts';
@@ -110,7 +111,7 @@ export class RpcService {
     return workFor(attempt.exchange, async () => {
       try {
         const call = await this.admit(attempt, authentication, message);
-        return await this.#parts.guard.invoke(attempt.served.rpc, message, call);
+        return await this.#parts.repeatedCalls.invoke(attempt.served.rpc, message, call, attempt);
       } catch (error) {
         attempt.exchange.found.credential = namedCredential(attempt.served.rpc, message);
         throw error;
@@ -162,6 +163,11 @@ export class RpcService {
     const { status } = renderProblem(served.dialect, { kind: 'vault', error }, shown, log);
     return connectErrorOf(status === 404 ? absentWorkspace(error) : error);
   }
+}
+
+/** The headers of an answer. */
+export function answerHeaders({ headers }: ServedRpc, { found }: Exchange): ServedRpc['headers'] {
+  return found.isReplayed ? { ...headers, ...replayedHeaders } : headers;
 }
 
 /** The options of proto3 JSON for the messages of a dialect. */

@@ -6,7 +6,14 @@ import type { IncomingMessage } from 'node:http';
 const options = {
   methods: [...new Set([...connectCors.allowedMethods, 'HEAD', 'PUT', 'PATCH', 'DELETE'])],
   // Without a list, all requested headers are allowed: the clients of the dialects send various headers.
-  exposedHeaders: [...connectCors.exposedHeaders, 'etag', 'retry-after', 'www-authenticate', 'x-request-id'],
+  exposedHeaders: [
+    ...connectCors.exposedHeaders,
+    'etag',
+    'idempotent-replayed',
+    'retry-after',
+    'www-authenticate',
+    'x-request-id',
+  ],
   maxAge: 7_200,
 };
 

@@ -37,6 +37,12 @@ export function countRequests({ registry, dialects, readiness }: RequestMetricsP
     buckets,
     registers,
   });
+  const replays = new Counter({
+    name: 'coffer_replayed_requests_total',
+    help: 'Repeated requests that were answered from the first one with their request id.',
+    labelNames: ['dialect', 'rpc'],
+    registers,
+  });
   addGauge(registry, 'coffer_ready', '1 while calls can be answered, as in /readyz, else 0.', () =>
     readiness.notReadyReason() === undefined ? 1 : 0,
   );
@@ -48,6 +54,7 @@ export function countRequests({ registry, dialects, readiness }: RequestMetricsP
     const rpc = rpcLabel(found.rpc);
     const protocol = found.protocol ?? 'unknown';
     requests.inc({ protocol, dialect, rpc, code: codeOf({ found, status, isAborted }) });
+    if (found.isReplayed) replays.inc({ dialect, rpc });
     // Streams, also those of health and reflection, may last for days.
     if (found.dialect !== undefined && !streams.has(rpc)) durations.observe({ dialect, rpc }, durationMs / 1_000);
   };

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { trace } from '@opentelemetry/api';
-import type { AuditEvent } from '../../vault/audit/audit-event.ts';
 import { VaultError } from '../../vault/errors.ts';
 import type {
   Decision,
@@ -11,6 +10,7 @@ import type {
   JointResult,
   JointTarget,
 } from '../../vault/credentials/ports.ts';
+import type { Keeping } from '../../vault/requests/ports.ts';
 import type { CredentialGuard } from '../credentials/credential-guard.ts';
 import {
   canceled,
@@ -24,11 +24,13 @@ import type { Database } from '../postgres/database.ts';
 import type { Transaction, TransactionScope } from '../postgres/sessions/transaction.ts';
 import { GroupQueue } from '../postgres/statements/group-queue.ts';
 import { combine } from '../postgres/statements/statement.ts';
+import type { RequestRecords } from '../requests/request-records.ts';
 import { isPredecessorMissing } from '../trail/audit-event-row.ts';
 import type { TrailWriter } from '../trail/trail-writer.ts';
 import { CommitOutcomes } from './commit-outcomes.ts';
-import { decideGroup, type DecisionWrite, type Prepared } from './decision-group.ts';
+import { decideGroup, type DecisionTools, type DecisionWrite, type Prepared } from './decision-group.ts';
 import { decideJoint, type JointWrite } from './joint-group.ts';
+import { standaloneWrite, withClaim, type StandaloneWork, type StandaloneWrite } from './standalone-write.ts';
 
 /** Callbacks for committed transactions; they must not throw. */
 export interface CommitListeners {
@@ -43,21 +45,7 @@ export interface CommitQueueParts extends CommitListeners {
   readonly database: Database;
   readonly trail: TrailWriter;
   readonly guard: CredentialGuard;
-}
-
-/** The result of a standalone write, beside its statements. */
-export interface CommitResult<Answer> {
-  readonly answer: Answer;
-  /** The audit events to be committed with the statements. */
-  readonly events: readonly AuditEvent[];
-}
-
-/** A write that runs its own statements, in a transaction that it shares with no other write. */
-interface StandaloneWrite {
-  readonly kind: 'standalone';
-  readonly scope: TransactionScope;
-  readonly prepare: (transaction: Transaction) => Promise<Prepared>;
-  readonly reject: (error: unknown) => void;
+  readonly records: RequestRecords;
 }
 
 type Write = DecisionWrite | JointWrite | StandaloneWrite;
@@ -83,16 +71,16 @@ export class CommitQueue {
   readonly #database: Database;
   readonly #trail: TrailWriter;
   readonly #queue: GroupQueue<Write>;
-  readonly #guard: CredentialGuard;
+  readonly #tools: DecisionTools;
   readonly #outcomes: CommitOutcomes;
   readonly #onCommit: CommitListeners['onCommit'];
   readonly #onStandaloneCommit: CommitListeners['onStandaloneCommit'];
 
-  constructor({ database, guard, onCommit, onStandaloneCommit, trail }: CommitQueueParts) {
+  constructor({ database, guard, onCommit, onStandaloneCommit, records, trail }: CommitQueueParts) {
     this.#onCommit = onCommit;
     this.#onStandaloneCommit = onStandaloneCommit;
     this.#database = database;
-    this.#guard = guard;
+    this.#tools = { guard, records };
     this.#trail = trail;
     this.#outcomes = new CommitOutcomes(database, trail);
     this.#queue = new GroupQueue({ work: (waiting) => this.#commitNext(waiting), groupMax });
@@ -102,6 +90,7 @@ export class CommitQueue {
   async decide<Answer>(
     target: DecisionTarget,
     decide: (found: FoundCredential | undefined, matches: FoundMatches | undefined) => Decision<Answer>,
+    keeping?: Keeping<Answer>,
   ): Promise<Answer> {
     const span = trace.getActiveSpan();
     return new Promise((resolve, reject) => {
@@ -115,23 +104,29 @@ export class CommitQueue {
           if ('refusal' in decision) reject(decision.refusal);
           else resolve(decision.answer);
         };
-        return { decision, settle };
+        const kept = keeping && 'answer' in decision ? keeping.serialize(decision.answer) : undefined;
+        return { decision, settle, kept };
       };
-      this.#queue.add({ kind: 'decision', target, attempt, reject });
+      this.#queue.add({ kind: 'decision', target, attempt, reject, claim: keeping?.claim });
     });
   }
 
   /** @throws as `decide` */
-  async decideJointly<Answer>(decisions: JointDecisions<Answer>): Promise<readonly JointResult<Answer>[]> {
+  async decideJointly<Answer>(
+    decisions: JointDecisions<Answer>,
+    keeping?: Keeping<readonly JointResult<Answer>[]>,
+  ): Promise<readonly JointResult<Answer>[]> {
     const { checkedId, decide, isAtomic, signal, targets } = decisions;
     return new Promise((resolve, reject) => {
       const attempt: JointWrite['attempt'] = (found, isRevoked, matches) => {
         const decided = decide(found, isRevoked, matches);
-        const settle = (collisions: ReadonlyMap<number, VaultError>) =>
-          resolve(decided.map((decision, index) => resultOf(decision, collisions.get(index))));
-        return { decisions: decided, settle };
+        const conclude = (collisions: ReadonlyMap<number, VaultError>) => {
+          const results = decided.map((decision, index) => resultOf(decision, collisions.get(index)));
+          return { kept: keeping?.serialize(results), settle: () => resolve(results) };
+        };
+        return { decisions: decided, conclude };
       };
-      this.#queue.add({ kind: 'joint', targets, isAtomic, checkedId, signal, attempt, reject });
+      this.#queue.add({ kind: 'joint', targets, isAtomic, checkedId, signal, attempt, reject, keeping });
     });
   }
 
@@ -140,20 +135,13 @@ export class CommitQueue {
    *
    * @param work may run twice; the first run is rolled back then
    */
-  async run<Answer>(
-    scope: TransactionScope,
-    work: (transaction: Transaction) => Promise<CommitResult<Answer>>,
-  ): Promise<Answer> {
+  async run<Answer>(scope: TransactionScope, work: StandaloneWork<Answer>, keeping?: Keeping<Answer>): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const prepare = async (transaction: Transaction) => {
-        const { answer, events } = await work(transaction);
-        const settle = () => {
-          this.#onStandaloneCommit?.();
-          resolve(answer);
-        };
-        return { events, fragments: [], settle, deferred: [] };
+      const settle = (answer: Answer) => {
+        this.#onStandaloneCommit?.();
+        resolve(answer);
       };
-      this.#queue.add({ kind: 'standalone', scope, prepare, reject });
+      this.#queue.add(standaloneWrite({ scope, work, keeping, records: this.#tools.records, settle, reject }));
     });
   }
 
@@ -169,13 +157,13 @@ export class CommitQueue {
   #groupOf(first: Write, waiting: readonly Write[]): WriteGroup {
     if (first.kind === 'standalone') return { writes: [first], scope: first.scope, prepare: first.prepare };
     if (first.kind === 'joint') {
-      const prepare = (transaction: Transaction) => decideJoint(transaction, first, this.#guard);
+      const prepare = (transaction: Transaction) => decideJoint(transaction, first, this.#tools);
       return { writes: [first], scope: scopeOf(first), prepare };
     }
     const writes = leadingDecisions(waiting);
     const scope =
       writes.length === 1 ? scopeOf(first) : { workspaces: workspacesOf(writes.map(({ target }) => target)) };
-    return { writes, scope, prepare: (transaction) => decideGroup(transaction, writes, this.#guard) };
+    return { writes, scope, prepare: (transaction) => decideGroup(transaction, writes, this.#tools) };
   }
 
   /** @returns the writes that were deferred to the next transaction */
@@ -259,7 +247,10 @@ function leadingDecisions(writes: readonly Write[]): DecisionWrite[] {
 
 function scopeOf(write: Write): TransactionScope {
   if (write.kind === 'standalone') return write.scope;
-  if (write.kind === 'joint') return { workspaces: workspacesOf(write.targets), signal: write.signal };
+  if (write.kind === 'joint') {
+    const scope = { workspaces: workspacesOf(write.targets), signal: write.signal };
+    return write.keeping ? withClaim(scope, write.keeping) : scope;
+  }
   return { workspaces: [write.target.workspaceId], signal: write.target.signal };
 }
 

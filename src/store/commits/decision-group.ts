@@ -1,17 +1,23 @@
 import assert from 'node:assert/strict';
 import type { AuditEvent } from '../../vault/audit/audit-event.ts';
 import type { Decision, DecisionTarget, FoundCredential, FoundMatches } from '../../vault/credentials/ports.ts';
+import { requestInProgress } from '../../vault/requests/mutation-call.ts';
+import type { RequestClaim } from '../../vault/requests/ports.ts';
 import { findTaken, type Claim, type Taken } from '../credentials/credential-claims.ts';
 import { findForDecisions, type FoundForDecisions } from '../credentials/credential-finding.ts';
 import type { CredentialGuard } from '../credentials/credential-guard.ts';
 import { canceled } from '../postgres/connect/database-failure.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
 import type { Fragment } from '../postgres/statements/statement.ts';
+import { claimRequests, KeptRequests, type ClaimedIds } from '../requests/claimed-requests.ts';
+import type { RequestRecords } from '../requests/request-records.ts';
 import { GroupState, isPreviewOf } from './group-state.ts';
 
 /** The outcome of a decision before it is durable. */
 export interface Attempted {
   readonly decision: Decision<unknown>;
+  /** The answer as it is kept under the request id. */
+  readonly kept?: Uint8Array | undefined;
   /** @param groupSize the number of decisions that share the transaction */
   readonly settle: (groupSize: number) => void;
 }
@@ -27,6 +33,14 @@ export interface DecisionWrite {
     matches: FoundMatches | undefined,
   ) => Attempted;
   readonly reject: (error: unknown) => void;
+  /** The request id. */
+  readonly claim?: RequestClaim | undefined;
+}
+
+/** What decisions work with. */
+export interface DecisionTools {
+  readonly guard: CredentialGuard;
+  readonly records: RequestRecords;
 }
 
 /** What a transaction is about to write. */
@@ -48,24 +62,35 @@ export interface Prepared {
 export async function decideGroup(
   transaction: Transaction,
   writes: readonly DecisionWrite[],
-  guard: CredentialGuard,
+  tools: DecisionTools,
 ): Promise<Prepared> {
   const targets = writes.map(({ target }) => target);
-  const found = await findForDecisions(transaction, targets, guard);
-  return decideAll({ transaction, writes, guard, found }, { ids: new Set(), names: found.takenNames });
+  const claims = writes.flatMap(({ claim }) => claim ?? []);
+  const find = () => findForDecisions(transaction, targets, tools.guard);
+  if (claims.length === 0) return decideFound({ transaction, writes, tools, found: await find() });
+  // In one round trip, the claims first.
+  const [claimed, found] = await Promise.all([claimRequests(transaction, tools.records, claims), find()]);
+  return decideFound({ transaction, writes, tools, found, claimed });
+}
+
+function decideFound(group: Group): Prepared {
+  return decideAll(group, { ids: new Set(), names: group.found.takenNames });
 }
 
 /** Decisions, and what the database has for them. */
 interface Group {
   readonly transaction: Transaction;
   readonly writes: readonly DecisionWrite[];
-  readonly guard: CredentialGuard;
+  readonly tools: DecisionTools;
   readonly found: FoundForDecisions;
+  /** The request ids that are free; undefined if no write has one. */
+  readonly claimed?: ClaimedIds;
 }
 
 function decideAll(group: Group, taken: Taken): Prepared {
-  const { found, guard, writes } = group;
-  const state = new GroupState(found, taken, guard);
+  const { claimed, found, tools, writes } = group;
+  const state = new GroupState(found, taken, tools.guard);
+  const requests = claimed && new KeptRequests(tools.records, claimed);
   const events: AuditEvent[] = [];
   const settlements: ((groupSize: number) => void)[] = [];
   for (const [index, write] of writes.entries()) {
@@ -73,6 +98,10 @@ function decideAll(group: Group, taken: Taken): Prepared {
     const refuse = (error: unknown) => settlements.push(() => write.reject(error));
     if (writes.length > 1 && target.signal.aborted) {
       refuse(canceled(target.signal));
+      continue;
+    }
+    if (write.claim && !requests?.isFree(write.claim)) {
+      refuse(requestInProgress());
       continue;
     }
     if (!state.isCurrent(target)) return prepared(index);
@@ -90,6 +119,7 @@ function decideAll(group: Group, taken: Taken): Prepared {
       refuse(applied);
       continue;
     }
+    if (write.claim && attempted.kept) requests?.keep(write.claim, attempted.kept);
     settlements.push(attempted.settle);
     if (isPreviewOf(decision)) continue;
     // The event records the state that the decision leaves, so that the trail shows if an earlier one is restored.
@@ -102,7 +132,8 @@ function decideAll(group: Group, taken: Taken): Prepared {
     assert(end > 0, 'a group without any decision would never end');
     const settle = () => settlements.forEach((one) => one(end));
     const amend = state.claims.length > 0 ? () => decideAgain(group, taken, state.claims) : undefined;
-    return { events, fragments: state.writes(), settle, deferred: writes.slice(end), amend };
+    const fragments = [...state.writes(), ...(requests?.writes() ?? [])];
+    return { events, fragments, settle, deferred: writes.slice(end), amend };
   }
 }
 

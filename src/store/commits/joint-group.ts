@@ -2,13 +2,15 @@ import assert from 'node:assert/strict';
 import type { AuditEvent } from '../../vault/audit/audit-event.ts';
 import type { Decision, FoundCredential, FoundMatches, JointTarget } from '../../vault/credentials/ports.ts';
 import { VaultError } from '../../vault/errors.ts';
+import type { Keeping } from '../../vault/requests/ports.ts';
 import { findTaken, type Claim, type Taken } from '../credentials/credential-claims.ts';
 import { findForDecisions, type FoundForDecisions } from '../credentials/credential-finding.ts';
-import type { CredentialGuard } from '../credentials/credential-guard.ts';
 import { findRevokedId } from '../identity/revocation.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
-import type { Prepared } from './decision-group.ts';
+import type { KeptRequests } from '../requests/claimed-requests.ts';
+import type { DecisionTools, Prepared } from './decision-group.ts';
 import { GroupState } from './group-state.ts';
+import { claimOne } from './standalone-write.ts';
 
 /** Decisions of one call that wait to be committed. They share their transaction with no other call. */
 export interface JointWrite {
@@ -23,21 +25,31 @@ export interface JointWrite {
     matches: readonly (FoundMatches | undefined)[],
   ) => JointAttempt;
   readonly reject: (error: unknown) => void;
+  /** Given if the answer is kept under a request id. */
+  readonly keeping: Keeping<never> | undefined;
 }
 
 /** The outcomes of decisions before they are durable. */
 export interface JointAttempt {
   readonly decisions: readonly (Decision<unknown> | VaultError)[];
   /** @param collisions the refusals of decisions that claim the id or the name of another credential, by their index */
-  readonly settle: (collisions: ReadonlyMap<number, VaultError>) => void;
+  readonly conclude: (collisions: ReadonlyMap<number, VaultError>) => JointConclusion;
+}
+
+/** The answer to the call. */
+export interface JointConclusion {
+  /** As it is kept under the request id. */
+  readonly kept: Uint8Array | undefined;
+  readonly settle: () => void;
 }
 
 /** The decisions of a call, and what the database has for them. */
 interface Joint {
   readonly transaction: Transaction;
   readonly write: JointWrite;
-  readonly guard: CredentialGuard;
+  readonly tools: DecisionTools;
   readonly found: FoundForDecisions;
+  readonly requests: KeptRequests | undefined;
   readonly isRevoked: boolean;
 }
 
@@ -45,28 +57,35 @@ interface Joint {
 export async function decideJoint(
   transaction: Transaction,
   write: JointWrite,
-  guard: CredentialGuard,
+  tools: DecisionTools,
 ): Promise<Prepared> {
-  const { checkedId, targets } = write;
+  const { checkedId, keeping, targets } = write;
+  const requests = keeping && (await claimOne(transaction, tools.records, keeping));
   const [found, isRevoked] = await Promise.all([
-    findForDecisions(transaction, targets, guard),
+    findForDecisions(transaction, targets, tools.guard),
     checkedId !== undefined && isRevokedNow(transaction, checkedId),
   ]);
-  return prepare({ transaction, write, guard, found, isRevoked }, { ids: new Set(), names: found.takenNames });
+  return prepare(
+    { transaction, write, tools, found, isRevoked, requests },
+    { ids: new Set(), names: found.takenNames },
+  );
 }
 
 function prepare(joint: Joint, taken: Taken): Prepared {
-  const { found, guard, isRevoked, write } = joint;
-  const state = new GroupState(found, taken, guard);
+  const { found, isRevoked, requests, tools, write } = joint;
+  const state = new GroupState(found, taken, tools.guard);
   const findings = write.targets.map((target, index) => state.find(target, index));
   const matches = write.targets.map((_, index) => found.byMatch.get(index)?.matches);
-  const { decisions, settle } = write.attempt(findings, isRevoked, matches);
+  const { conclude, decisions } = write.attempt(findings, isRevoked, matches);
   assert.equal(decisions.length, write.targets.length, 'each target has its decision');
   const { events, refusals, failures, collisions } = applyAll(state, write.targets, decisions);
   const [failed] = failures;
-  if (write.isAtomic && failed) return refuseAll(write, failed, refusals);
+  if (write.isAtomic && failed) return refuseAll(joint, failed, refusals);
+  const { kept, settle } = conclude(collisions);
+  if (write.keeping && kept) requests?.keep(write.keeping.claim, kept);
   const amend = state.claims.length > 0 ? () => prepareAgain(joint, taken, state.claims) : undefined;
-  return { events, fragments: state.writes(), settle: () => settle(collisions), deferred: [], amend };
+  const fragments = [...state.writes(), ...(requests?.writes() ?? [])];
+  return { events, fragments, settle, deferred: [], amend };
 }
 
 /** A decision that has failed: its index, and its error. */
@@ -110,9 +129,9 @@ function applyAll(
 }
 
 /** Refuses all decisions because of one. */
-function refuseAll(write: JointWrite, [item, error]: Failure, events: readonly AuditEvent[]): Prepared {
+function refuseAll({ requests, write }: Joint, [item, error]: Failure, events: readonly AuditEvent[]): Prepared {
   const refusal = new VaultError(error.code, error.message, { ...error.details, item }, { cause: error });
-  return { events, fragments: [], settle: () => write.reject(refusal), deferred: [] };
+  return { events, fragments: requests?.writes() ?? [], settle: () => write.reject(refusal), deferred: [] };
 }
 
 /** Another process may have taken an id or a name since it was looked up. */

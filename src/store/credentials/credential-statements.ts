@@ -1,3 +1,4 @@
+import type { VersionRequest } from '../../vault/credentials/ports.ts';
 import type { Usage } from '../../vault/usage/usage-recorder.ts';
 import {
   credentialProperties,
@@ -144,6 +145,15 @@ export function insertCredentials(credentials: readonly SignedCredential[]): Fra
 /** Brings credentials to their new state; their uses are counted apart. */
 export function updateCredentials(credentials: readonly SignedCredential[]): Fragment {
   return updateItems('credential', updatedColumns, { keys: ['workspaceId', 'id'], items: credentials });
+}
+
+/** Finds the sealed bytes of a version, whether or not it is the current one. */
+export function findSealedVersion({ workspaceId, id, version }: Omit<VersionRequest, 'signal'>): Statement {
+  return {
+    name: 'sealed version',
+    text: 'select sealed from credential_version where workspace_id = $1 and credential_id = $2 and version = $3',
+    values: [workspaceId, id, version],
+  };
 }
 
 /** Adds versions of credentials. */

@@ -1,6 +1,7 @@
 import { AuditEventEntity, AuditLedgerEntity } from './audit.ts';
 import { CredentialTermEntity } from './credential-term.ts';
 import { CredentialEntity, CredentialVersionEntity } from './credential.ts';
+import { IdempotencyEntity } from './idempotency.ts';
 import { ApiKeyEntity, MembershipEntity, SessionEntity, UserEntity } from './identity.ts';
 import { KeyringEntity, WorkspaceEntity, WorkspaceKeyEntity } from './workspace.ts';
 
@@ -16,6 +17,7 @@ export const entities = [
   CredentialEntity,
   CredentialVersionEntity,
   CredentialTermEntity,
+  IdempotencyEntity,
   AuditEventEntity,
   AuditLedgerEntity,
 ];

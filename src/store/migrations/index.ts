@@ -7,6 +7,7 @@ import { DeletedWorkspacesMigration } from './deleted-workspaces.ts';
 import { EventDetailsMigration } from './event-details.ts';
 import { GivenIdsAndNamesMigration } from './given-ids-and-names.ts';
 import { GrantNoticesMigration } from './grant-notices.ts';
+import { IdempotencyMigration } from './idempotency.ts';
 import { InitialMigration } from './initial.ts';
 import { LostEventsMigration } from './lost-events.ts';
 import { MembersMigration } from './members.ts';
@@ -45,4 +46,5 @@ export const migrations = [
   { name: '020-purge-and-expiry', class: PurgeAndExpiryMigration },
   { name: '023-credential-terms', class: CredentialTermsMigration },
   { name: '030-wrapped-master', class: WrappedMasterMigration },
+  { name: '021-idempotency', class: IdempotencyMigration },
 ];

@@ -19,6 +19,7 @@ const grants: Readonly<Record<string, string>> = {
   credential: 'select, insert, update, delete',
   credential_version: 'select, insert, update (state, key_id, mac), delete',
   credential_term: 'select, insert, delete',
+  idempotency: 'select, insert, update (salt, request_hash, answer, created_at, mac), delete',
   audit_event: 'select, insert',
   audit_ledger: 'select, insert',
   schema_migration: 'select',

@@ -3,8 +3,11 @@ import type { AuditEvent } from '../../vault/audit/audit-event.ts';
 import { parseCertificateName, type ApiKey, type UsedApiKey, type User } from '../../vault/identity/identity.ts';
 import { VaultError } from '../../vault/errors.ts';
 import type { ApiKeyStore } from '../../vault/identity/ports.ts';
+import { keepingOf } from '../../vault/requests/mutation-call.ts';
+import type { Keeping } from '../../vault/requests/ports.ts';
 import type { Usage } from '../../vault/usage/usage-recorder.ts';
 import type { CommitQueue } from '../commits/commit-queue.ts';
+import type { CommitResult } from '../commits/standalone-write.ts';
 import { ApiKeyEntity, UserEntity } from '../entities/identity.ts';
 import type { GrantGuard } from '../identity/grant-guard.ts';
 import { apiKeyGrants } from '../identity/grant-tables.ts';
@@ -12,6 +15,7 @@ import { apiKeyOf, newApiKeyRow, newUserRow } from '../identity/identity-rows.ts
 import { revokeApiKeys } from '../identity/revocation.ts';
 import { DatabaseFailure } from '../postgres/connect/database-failure.ts';
 import type { Database } from '../postgres/database.ts';
+import type { Transaction } from '../postgres/sessions/transaction.ts';
 import { readableTime } from '../postgres/statements/column-readers.ts';
 import type { Statement } from '../postgres/statements/statement.ts';
 import { requireWorkspace } from '../workspaces/workspace-rows.ts';
@@ -30,12 +34,12 @@ export class SqlApiKeyStore implements ApiKeyStore {
     this.#guard = guard;
   }
 
-  async createApiKey(apiKey: ApiKey, event: AuditEvent, user?: User): Promise<void> {
+  async createApiKey(apiKey: ApiKey, event: AuditEvent, user?: User, keeping?: Keeping<ApiKey>): Promise<void> {
     const { hash, prefix, workspaceId } = apiKey;
     // Equal hashes of tokens would be a fault; names in certificates are chosen by the operator.
     const isOfCertificate = parseCertificateName(prefix) !== undefined;
     try {
-      const isDone = await this.#commits.run<boolean>({}, async (transaction) => {
+      const create = async (transaction: Transaction): Promise<CommitResult<boolean>> => {
         const criteria = { where: { hash, revokedAt: null }, limit: 1 };
         const [holders] = await Promise.all([
           isOfCertificate ? transaction.find(ApiKeyEntity, criteria) : [],
@@ -47,7 +51,9 @@ export class SqlApiKeyStore implements ApiKeyStore {
         }
         await transaction.insert(ApiKeyEntity, newApiKeyRow(this.#guard, apiKey));
         return { answer: true, events: [event] };
-      });
+      };
+      const ofOutcome = keepingOf({ keeping }, (isAdded: boolean) => (isAdded ? apiKey : undefined));
+      const isDone = await this.#commits.run({}, create, ofOutcome);
       if (!isDone) throw nameTaken();
     } catch (error) {
       // Another process may have added it since it was looked for.
@@ -82,17 +88,16 @@ export class SqlApiKeyStore implements ApiKeyStore {
     });
   }
 
-  async revokeApiKey({
-    workspaceId,
-    id,
-    revokedAt,
-    event,
-  }: Parameters<ApiKeyStore['revokeApiKey']>[0]): Promise<boolean> {
-    return this.#commits.run<boolean>({}, async (transaction) => {
+  async revokeApiKey(
+    { workspaceId, id, revokedAt, event }: Parameters<ApiKeyStore['revokeApiKey']>[0],
+    keeping?: Keeping<boolean>,
+  ): Promise<boolean> {
+    const revoke = async (transaction: Transaction): Promise<CommitResult<boolean>> => {
       const rows = await transaction.find(ApiKeyEntity, { where: { workspaceId, id }, lock: 'no key update' });
       const revoked = await revokeApiKeys(this.#guard, transaction, { rows, revokedAt });
       return revoked.length > 0 ? { answer: true, events: [event] } : { answer: false, events: [] };
-    });
+    };
+    return this.#commits.run({}, revoke, keeping);
   }
 
   async recordUses(uses: readonly Pick<Usage, 'id' | 'lastUsedAt'>[]): Promise<void> {

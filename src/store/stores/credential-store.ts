@@ -11,15 +11,17 @@ import type {
   JointDecisions,
   JointResult,
   PageRequest,
+  VersionRequest,
 } from '../../vault/credentials/ports.ts';
 import type { MatchCount, SearchPage, SearchRequest } from '../../vault/credentials/search-ports.ts';
+import type { Keeping } from '../../vault/requests/ports.ts';
 import type { Usage } from '../../vault/usage/usage-recorder.ts';
 import { countCredentials, isSoughtBackwards, listPage } from '../credentials/credential-criteria.ts';
 import { idTaken, nameTaken } from '../credentials/credential-claims.ts';
 import { CredentialLookups } from '../credentials/credential-lookups.ts';
 import { credentialOf, isShowable, type CredentialRow } from '../credentials/credential-row.ts';
-import { addUses } from '../credentials/credential-statements.ts';
 import { CredentialSearcher } from '../search/credential-searcher.ts';
+import { addUses, findSealedVersion } from '../credentials/credential-statements.ts';
 import type { CommitQueue } from '../commits/commit-queue.ts';
 import { DatabaseFailure } from '../postgres/connect/database-failure.ts';
 import type { Database } from '../postgres/database.ts';
@@ -53,24 +55,38 @@ export class SqlCredentialStore implements CredentialStore {
   async decide<Answer>(
     target: DecisionTarget,
     decide: (found: FoundCredential | undefined, matches: FoundMatches | undefined) => Decision<Answer>,
+    keeping?: Keeping<Answer>,
   ): Promise<Answer> {
     let decision: Decision<Answer> | undefined;
+    const remember: typeof decide = (found, matches) => {
+      decision = decide(found, matches);
+      return decision;
+    };
     try {
-      return await this.#commits.decide(target, (found, matches) => {
-        decision = decide(found, matches);
-        return decision;
-      });
+      return await this.#commits.decide(target, remember, keeping);
     } catch (error) {
       throw collisionOf(error, decision) ?? error;
     }
   }
 
-  async decideJointly<Answer>(decisions: JointDecisions<Answer>): Promise<readonly JointResult<Answer>[]> {
-    return this.#commits.decideJointly(decisions);
+  async decideJointly<Answer>(
+    decisions: JointDecisions<Answer>,
+    keeping?: Keeping<readonly JointResult<Answer>[]>,
+  ): Promise<readonly JointResult<Answer>[]> {
+    return this.#commits.decideJointly(decisions, keeping);
   }
 
   async find(request: FindRequest): Promise<Credential | undefined> {
     return this.#lookups.find(request);
+  }
+
+  async findSealed({ workspaceId, id, version, signal }: VersionRequest): Promise<Uint8Array | undefined> {
+    const statement = findSealedVersion({ workspaceId, id, version });
+    const [rows] = await this.#database.read<{ readonly sealed: Uint8Array | null }>(
+      { workspaces: [workspaceId], signal },
+      [statement],
+    );
+    return rows?.[0]?.sealed ?? undefined;
   }
 
   async list(request: PageRequest): Promise<readonly Credential[]> {

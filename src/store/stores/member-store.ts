@@ -2,7 +2,9 @@ import type { AuditEvent } from '../../vault/audit/audit-event.ts';
 import type { Member, Membership, User } from '../../vault/identity/identity.ts';
 import type { MemberChange, MemberStore } from '../../vault/identity/ports.ts';
 import { nilUuid, type Reference } from '../../vault/ids.ts';
+import type { Keeping } from '../../vault/requests/ports.ts';
 import type { CommitQueue } from '../commits/commit-queue.ts';
+import type { CommitResult } from '../commits/standalone-write.ts';
 import { MembershipEntity, UserEntity } from '../entities/identity.ts';
 import { recordPriorState, type GrantGuard } from '../identity/grant-guard.ts';
 import { membershipGrants, userGrants } from '../identity/grant-tables.ts';
@@ -64,9 +66,9 @@ export class SqlMemberStore implements MemberStore {
     });
   }
 
-  async setMember(membership: Membership, event: AuditEvent): Promise<MemberChange> {
+  async setMember(membership: Membership, event: AuditEvent, keeping?: Keeping<MemberChange>): Promise<MemberChange> {
     const { workspaceId, userId } = membership;
-    return this.#commits.run<MemberChange>({}, async (transaction) => {
+    const set = async (transaction: Transaction): Promise<CommitResult<MemberChange>> => {
       await requireWorkspace(transaction, workspaceId);
       const { former, isLastAdmin } = await this.#lock(transaction, workspaceId, userId);
       if (isLastAdmin && membership.role !== 'ADMIN') return { answer: { kind: 'last_admin' }, events: [] };
@@ -75,15 +77,15 @@ export class SqlMemberStore implements MemberStore {
       await transaction.insert(MembershipEntity, newMembershipRow(this.#guard, membership, event.id));
       const ended = former && this.#guard.isGenuine(membershipGrants, former) ? former : undefined;
       return { answer: { kind: 'done', membership }, events: [recordPriorState(event, ended)] };
-    });
+    };
+    return this.#commits.run({}, set, keeping);
   }
 
-  async removeMember({
-    workspaceId,
-    userId,
-    event,
-  }: Parameters<MemberStore['removeMember']>[0]): Promise<MemberChange> {
-    return this.#commits.run<MemberChange>({}, async (transaction) => {
+  async removeMember(
+    { workspaceId, userId, event }: Parameters<MemberStore['removeMember']>[0],
+    keeping?: Keeping<MemberChange>,
+  ): Promise<MemberChange> {
+    const remove = async (transaction: Transaction): Promise<CommitResult<MemberChange>> => {
       const { former, isLastAdmin } = await this.#lock(transaction, workspaceId, userId);
       if (!former || !this.#guard.isGenuine(membershipGrants, former))
         return { answer: { kind: 'absent' }, events: [] };
@@ -91,7 +93,8 @@ export class SqlMemberStore implements MemberStore {
       await transaction.delete(MembershipEntity, { workspaceId, userId });
       const answer = { kind: 'done', membership: membershipOf(former) } as const;
       return { answer, events: [recordPriorState(event, former)] };
-    });
+    };
+    return this.#commits.run({}, remove, keeping);
   }
 
   async #readMembers({

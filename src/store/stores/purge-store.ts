@@ -1,5 +1,6 @@
 import type { PurgeStore, UnpurgedWorkspace } from '../../vault/workspaces/ports.ts';
 import { CredentialEntity } from '../entities/credential.ts';
+import { IdempotencyEntity } from '../entities/idempotency.ts';
 import { WorkspaceEntity, WorkspaceKeyEntity } from '../entities/workspace.ts';
 import type { Database } from '../postgres/database.ts';
 import { tryLock } from '../postgres/statements/advisory-locks.ts';
@@ -9,9 +10,11 @@ import type { Transaction } from '../postgres/sessions/transaction.ts';
 /** How many rows are deleted in one transaction, which takes some milliseconds. */
 const rowsAtATime = 1_000;
 const workspacesMax = 10_000;
+/** The tenant tables but for keys, which are deleted with the workspace; each after those that refer to it. */
+const purgedTables = ['idempotency', 'credential_term', 'credential_version', 'credential'] as const;
 
 interface Remains {
-  readonly hasCredentials: boolean;
+  readonly hasRows: boolean;
   readonly hasKeys: boolean;
 }
 
@@ -33,10 +36,10 @@ export class SqlPurgeStore implements PurgeStore {
   async purgeSome(workspaceId: string): Promise<boolean> {
     return this.#database.transact({ workspaces: [workspaceId] }, async (transaction) => {
       const [lock] = await transaction.run<{ readonly isFree: boolean }>(tryLock('purge'));
-      const { hasCredentials, hasKeys } = await remainsOf(transaction, workspaceId);
+      const { hasRows, hasKeys } = await remainsOf(transaction, workspaceId);
       // While there is a key, it was not Coffer that marked the workspace as deleted.
-      if (!lock?.isFree || !hasCredentials || hasKeys) return false;
-      for (const table of ['credential_term', 'credential_version', 'credential'] as const) {
+      if (!lock?.isFree || !hasRows || hasKeys) return false;
+      for (const table of purgedTables) {
         const [deleted] = await transaction.run<{ readonly count: number }>(deleteSome(table, workspaceId));
         if (deleted?.count === rowsAtATime) return true;
       }
@@ -46,23 +49,24 @@ export class SqlPurgeStore implements PurgeStore {
 
   async endPurge(workspaceId: string, purgedAt: Date): Promise<void> {
     await this.#database.transact({ workspaces: [workspaceId] }, async (transaction) => {
-      const { hasCredentials, hasKeys } = await remainsOf(transaction, workspaceId);
-      if (!hasCredentials && !hasKeys) await transaction.update(WorkspaceEntity, { id: workspaceId }, { purgedAt });
+      const { hasRows, hasKeys } = await remainsOf(transaction, workspaceId);
+      if (!hasRows && !hasKeys) await transaction.update(WorkspaceEntity, { id: workspaceId }, { purgedAt });
     });
   }
 }
 
 async function remainsOf(transaction: Transaction, workspaceId: string): Promise<Remains> {
   const criteria = { where: { workspaceId }, limit: 1 };
-  const [credentials, keys] = await Promise.all([
+  const [credentials, requests, keys] = await Promise.all([
     transaction.find(CredentialEntity, criteria),
+    transaction.find(IdempotencyEntity, criteria),
     transaction.find(WorkspaceKeyEntity, criteria),
   ]);
-  return { hasCredentials: credentials.length > 0, hasKeys: keys.length > 0 };
+  return { hasRows: credentials.length + requests.length > 0, hasKeys: keys.length > 0 };
 }
 
 /** Deletes some rows of a tenant table, and answers how many; the query builder has no limit for deletions. */
-function deleteSome(table: 'credential' | 'credential_term' | 'credential_version', workspaceId: string): Statement {
+function deleteSome(table: (typeof purgedTables)[number], workspaceId: string): Statement {
   return {
     name: `-${table}, some`,
     text: `

@@ -3,6 +3,7 @@ import type { AuditChain, AuditTrailStore, TrailLossStore, AuditStore } from '..
 import type { StreamHead } from '../../vault/audit/audit-chain.ts';
 import type { CredentialChangeStore } from '../../vault/credentials/credential-watch.ts';
 import type { MemberStore, AccessStore, ApiKeyStore, GrantMac, UserStore } from '../../vault/identity/ports.ts';
+import type { RequestStore } from '../../vault/requests/ports.ts';
 import type { Clock } from '../../vault/time.ts';
 import type { CredentialPurgeStore, CredentialStore, ExpiryNoticeStore } from '../../vault/credentials/ports.ts';
 import type { IdSource } from '../../vault/ids.ts';
@@ -22,6 +23,8 @@ import { SqlKeyStore } from './key-store.ts';
 import { SqlMemberStore } from './member-store.ts';
 import { SqlPurgeStore } from './purge-store.ts';
 import type { StoreLog } from '../postgres/connect/store-log.ts';
+import { RequestRecords } from '../requests/request-records.ts';
+import { SqlRequestStore } from './request-store.ts';
 import { TrailWriter } from '../trail/trail-writer.ts';
 import { SqlUserStore } from './user-store.ts';
 import { SqlWorkspaceStore } from './workspace-store.ts';
@@ -41,6 +44,7 @@ export interface Stores {
   readonly auditTrail: AuditTrailStore;
   readonly trailLosses: TrailLossStore;
   readonly changes: CredentialChangeStore;
+  readonly requests: RequestStore;
   /** The last durable event of this process; undefined before the first. */
   readonly auditHead: () => StreamHead | undefined;
 }
@@ -62,7 +66,8 @@ export function createStores(parts: StoresParts): Stores {
   const guard = new GrantGuard(grantMac, log);
   const credentialGuard = new CredentialGuard(grantMac);
   const trail = new TrailWriter({ chain, clock, ids });
-  const commits = new CommitQueue({ ...parts, trail, guard: credentialGuard });
+  const records = new RequestRecords(grantMac);
+  const commits = new CommitQueue({ ...parts, trail, guard: credentialGuard, records });
   const dueRows = new DueRows(database, commits);
   return {
     keys: new SqlKeyStore(database, guard),
@@ -76,6 +81,7 @@ export function createStores(parts: StoresParts): Stores {
     users: new SqlUserStore(database, commits, guard),
     audit: new SqlAuditStore(commits),
     changes: new SqlCredentialChangeStore(database),
+    requests: new SqlRequestStore(database, grantMac),
     trailLosses: new SqlTrailLossStore({ ...parts, trail, commits }),
     auditTrail: new SqlAuditTrailStore(database, grantMac),
     auditHead: () => trail.head(),

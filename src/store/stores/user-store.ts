@@ -6,8 +6,11 @@ import type { User } from '../../vault/identity/identity.ts';
 import { isPassword } from '../../vault/identity/passwords.ts';
 import type { Deactivation, FirstPassword, PasswordChange, Revocation, UserStore } from '../../vault/identity/ports.ts';
 import type { Reference } from '../../vault/ids.ts';
+import { keepingOf } from '../../vault/requests/mutation-call.ts';
+import type { Keeping } from '../../vault/requests/ports.ts';
 import type { InstanceStore } from '../../vault/workspaces/ports.ts';
 import type { CommitQueue } from '../commits/commit-queue.ts';
+import type { CommitResult } from '../commits/standalone-write.ts';
 import { ApiKeyEntity, MembershipEntity, SessionEntity, UserEntity } from '../entities/identity.ts';
 import { WorkspaceEntity, WorkspaceKeyEntity } from '../entities/workspace.ts';
 import { recordPriorState, type GrantGuard } from '../identity/grant-guard.ts';
@@ -144,14 +147,15 @@ export class SqlUserStore implements UserStore, InstanceStore {
     });
   }
 
-  async createUser(user: User, event: AuditEvent): Promise<void> {
-    const isDone = await this.#commits.run<boolean>({}, async (transaction) => {
+  async createUser(user: User, event: AuditEvent, keeping?: Keeping<User>): Promise<void> {
+    const create = async (transaction: Transaction): Promise<CommitResult<boolean>> => {
       await requireWorkspace(transaction, user.defaultWorkspaceId);
       const row = newUserRow(this.#guard, user, { logsInUnnamed: false });
       const isAdded = await transaction.insertUnless(UserEntity, loginName, row);
       return isAdded ? { answer: true, events: [event] } : nothingDone;
-    });
-    if (!isDone) throw nameTaken();
+    };
+    const ofOutcome = keepingOf({ keeping }, (isAdded: boolean) => (isAdded ? user : undefined));
+    if (!(await this.#commits.run({}, create, ofOutcome))) throw nameTaken();
   }
 
   async changePassword({ user, formerHash, keepSession, event, eventOf }: PasswordChange): Promise<boolean> {
@@ -165,13 +169,11 @@ export class SqlUserStore implements UserStore, InstanceStore {
     });
   }
 
-  async deactivateUser({
-    userId,
-    deactivatedAt,
-    event,
-    eventOf,
-  }: Parameters<UserStore['deactivateUser']>[0]): Promise<Deactivation> {
-    return this.#commits.run<Deactivation>({}, async (transaction) => {
+  async deactivateUser(
+    { userId, deactivatedAt, event, eventOf }: Parameters<UserStore['deactivateUser']>[0],
+    keeping?: Keeping<Deactivation>,
+  ): Promise<Deactivation> {
+    const deactivate = async (transaction: Transaction): Promise<CommitResult<Deactivation>> => {
       // Of two last owners one stays.
       await transaction.run(takeLock('firstUser'));
       const row = await lockUser(transaction, userId);
@@ -187,7 +189,8 @@ export class SqlUserStore implements UserStore, InstanceStore {
         answer: { kind: 'done', user: { ...user, deactivatedAt } },
         events: [...ended.map(eventOf), recordPriorState(event, row)],
       };
-    });
+    };
+    return this.#commits.run({}, deactivate, keeping);
   }
 
   async createSession(beginning: Parameters<UserStore['createSession']>[0]): Promise<boolean> {

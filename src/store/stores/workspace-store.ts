@@ -2,6 +2,7 @@ import { workspaceUnreadable } from '../../vault/errors.ts';
 import type { Reference } from '../../vault/ids.ts';
 import type { Workspace, WorkspaceDeletion, WorkspaceStore } from '../../vault/workspaces/ports.ts';
 import type { CommitQueue } from '../commits/commit-queue.ts';
+import type { CommitResult } from '../commits/standalone-write.ts';
 import { MembershipEntity } from '../entities/identity.ts';
 import { WorkspaceEntity, WorkspaceKeyEntity } from '../entities/workspace.ts';
 import type { GrantGuard } from '../identity/grant-guard.ts';
@@ -11,6 +12,7 @@ import type { Database } from '../postgres/database.ts';
 import { hasIdAmong, isAfterId } from '../postgres/statements/entity-query.ts';
 import { newWorkspaceKeyRow, newWorkspaceRow, workspaceOf } from '../workspaces/workspace-rows.ts';
 import { deleteWorkspace } from './delete-workspace.ts';
+import type { Transaction } from '../postgres/sessions/transaction.ts';
 import { readCheckedPage } from '../postgres/statements/pages.ts';
 
 /** Workspaces in PostgreSQL. */
@@ -30,15 +32,17 @@ export class SqlWorkspaceStore implements WorkspaceStore {
     key,
     maker,
     event,
+    keeping,
   }: Parameters<WorkspaceStore['createWorkspace']>[0]): Promise<void> {
-    await this.#commits.run({ workspaces: [workspace.id] }, async (transaction) => {
+    const create = async (transaction: Transaction): Promise<CommitResult<Workspace>> => {
       await Promise.all([
         transaction.insert(WorkspaceEntity, newWorkspaceRow(this.#guard, workspace)),
         transaction.insert(MembershipEntity, newMembershipRow(this.#guard, maker, event.id)),
         transaction.insert(WorkspaceKeyEntity, newWorkspaceKeyRow(this.#guard, key)),
       ]);
-      return { answer: undefined, events: [event] };
-    });
+      return { answer: workspace, events: [event] };
+    };
+    await this.#commits.run({ workspaces: [workspace.id] }, create, keeping);
   }
 
   async findWorkspace(reference: Reference, signal: AbortSignal): Promise<Workspace | undefined> {
@@ -69,10 +73,12 @@ export class SqlWorkspaceStore implements WorkspaceStore {
     workspaceId,
     deletedAt,
     event,
+    keeping,
   }: Parameters<WorkspaceStore['deleteWorkspace']>[0]): Promise<WorkspaceDeletion> {
-    return this.#commits.run<WorkspaceDeletion>({ workspaces: [workspaceId] }, async (transaction) => {
+    const remove = async (transaction: Transaction): Promise<CommitResult<WorkspaceDeletion>> => {
       const answer = await deleteWorkspace(this.#guard, transaction, { workspaceId, deletedAt });
       return { answer, events: answer === 'done' ? [event] : [] };
-    });
+    };
+    return this.#commits.run({ workspaces: [workspaceId] }, remove, keeping);
   }
 }

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { authorize, isVisible, type Authorized, type Call } from '../caller.ts';
-import { invalidArgument, notFound, VaultError, type VaultErrorCode } from '../errors.ts';
-import { parseId, type IdSource } from '../ids.ts';
+import { invalidArgument, notFound, VaultError } from '../errors.ts';
+import { parseId } from '../ids.ts';
 import { limits } from '../limits.ts';
+import { keepingOf, type MutationCall } from '../requests/mutation-call.ts';
+import type { Keeping } from '../requests/ports.ts';
 import type { Secret } from '../secret.ts';
 import { checkOptionalText } from '../text-rules.ts';
-import type { Clock } from '../time.ts';
 import type { UsageRecorder } from '../usage/usage-recorder.ts';
-import type { WorkspaceCipherSource } from '../workspaces/ports.ts';
 import {
   cipherForWriting,
   replaceSecret,
@@ -22,36 +22,26 @@ import {
 } from './credential-change.ts';
 import {
   decideCreation,
-  decideDescription,
   decideRecreation,
   decideReveal,
   decideUpdate,
   newSealedCredential,
   revocationCheckOf,
   type CredentialUpdate,
-  type DescribedSecret,
-  type PlainField,
   type RevealOptions,
   type ResealedCredential,
   type RevealedSecret,
   type SealedCredential,
 } from './credential-decisions.ts';
-import { CredentialReader, credentialReferenceOf, nameReferenceOf } from './credential-reader.ts';
+import { credentialReferenceOf, nameReferenceOf } from './credential-reader.ts';
 import { checkDraft, checkSecret, type CredentialDraft } from './credential-rules.ts';
 import type { Credential } from './credential.ts';
-import { defaultLifecycle, purgeTimeOf, type Lifecycle } from './lifecycle.ts';
-import type { CredentialReference, CredentialStore } from './ports.ts';
+import { defaultLifecycle, purgeTimeOf } from './lifecycle.ts';
+import type { CredentialReference, Decision, FoundCredential } from './ports.ts';
+import { SecretDescriber, type SecretDescriberParts } from './secret-describer.ts';
 
-export interface CredentialVaultParts {
-  readonly store: CredentialStore;
-  readonly ciphers: WorkspaceCipherSource;
+export interface CredentialVaultParts extends SecretDescriberParts {
   readonly usage: UsageRecorder;
-  readonly clock: Clock;
-  readonly ids: IdSource;
-  /** The greatest secret, in bytes of its JSON. */
-  readonly secretBytesMax: number;
-  /** The default settings if absent. */
-  readonly lifecycle?: Lifecycle;
   readonly providerAfter: ProviderAfter;
 }
 
@@ -59,7 +49,7 @@ export interface CredentialVaultParts {
  * Creates, shows, changes and reveals credentials. Each method authorizes the call in its workspace before anything else. Ids may
  * be in either form; an id that is malformed, unknown, deleted or of another workspace is `not_found`.
  */
-export class CredentialVault extends CredentialReader {
+export class CredentialVault extends SecretDescriber {
   readonly #parts: Required<CredentialVaultParts>;
 
   constructor(parts: CredentialVaultParts) {
@@ -68,26 +58,18 @@ export class CredentialVault extends CredentialReader {
   }
 
   /** @throws VaultError `invalid_argument`, or `name_taken` for an exclusive name */
-  async createCredential(call: Call, draft: CredentialDraft, secret: Secret): Promise<Credential> {
-    const { credential } = await this.createSealedCredential(call, draft, secret);
-    return credential;
+  async createCredential(call: MutationCall<Credential>, draft: CredentialDraft, secret: Secret): Promise<Credential> {
+    return (await this.#create(call, { draft, secret }, keepingOf(call, credentialIn))).credential;
   }
 
   /** As `createCredential`; also returns the sealed bytes, for the dialects that show them. */
   async createSealedCredential(
-    call: Call,
+    call: MutationCall<SealedCredential>,
     draft: CredentialDraft,
     secret: Secret,
     { mayBeEmpty = false }: SecretRules = {},
   ): Promise<SealedCredential> {
-    authorize(call, 'credentials.write');
-    this.#checkCreation(draft, secret, mayBeEmpty);
-    const cipher = await cipherForWriting(this.#parts.ciphers, call.workspaceId);
-    const parts = { ...this.#parts, call, cipher };
-    const created = newSealedCredential(parts, draft, secret, this.#parts.ids.next());
-    const { workspaceId, signal } = call;
-    const target = { workspaceId, signal, ...(draft.nameIsExclusive && { exclusiveName: draft.name }) };
-    return this.#parts.store.decide(target, () => decideCreation(parts, created));
+    return this.#create(call, { draft, secret, mayBeEmpty }, call.keeping);
   }
 
   /**
@@ -97,7 +79,10 @@ export class CredentialVault extends CredentialReader {
    * @throws VaultError `invalid_argument`, also for an id that is not a UUID, `name_taken`, or `id_taken` if another credential has
    *   the same short id
    */
-  async createOrReplaceCredential(call: Call, creation: GivenCreation): Promise<SealedCredential> {
+  async createOrReplaceCredential(
+    call: MutationCall<SealedCredential>,
+    creation: GivenCreation,
+  ): Promise<SealedCredential> {
     authorize(call, 'credentials.write');
     const id = parseId(creation.id);
     if (id === undefined) throw invalidArgument('id', 'must be a UUID');
@@ -118,42 +103,49 @@ export class CredentialVault extends CredentialReader {
    *   secret and that does not open, or if the workspace's key cannot be loaded
    */
   async updateCredential(
-    call: Call,
+    call: MutationCall<Credential>,
     id: string,
     change: CredentialChange | CredentialChangeMaker,
     options: UpdateOptions = {},
   ): Promise<Credential> {
     const update = updateOf(change, options, this.#parts.providerAfter);
-    return (await this.#change(call, { ...update, id, secret: options.secret })).credential;
+    const changed = { ...update, id, secret: options.secret };
+    return (await this.#change(call, changed, keepingOf(call, credentialIn))).credential;
   }
 
   /** As `updateCredential`; also returns the sealed bytes, for the dialects that show them. */
   async updateSealedCredential(
-    call: Call,
+    call: MutationCall<SealedCredential>,
     id: string,
     change: CredentialChange | CredentialChangeMaker,
     options: UpdateOptions = {},
   ): Promise<SealedCredential> {
     const update = updateOf(change, options, this.#parts.providerAfter);
-    return requireVersion(await this.#change(call, { ...update, id, secret: options.secret, sealed: true }));
+    const changed = { ...update, id, secret: options.secret, sealed: true };
+    return requireVersion(await this.#change(call, changed, keepingOf(call, requireVersion)));
   }
 
   /** Permits reveals of a credential. An active one stays as it is. */
-  async activateCredential(call: Call, id: string, etags?: readonly string[]): Promise<Credential> {
+  async activateCredential(call: MutationCall<Credential>, id: string, etags?: readonly string[]): Promise<Credential> {
     return this.#setActive(call, id, true, etags);
   }
 
   /** Refuses reveals of a credential from now on. An inactive one stays as it is. */
-  async deactivateCredential(call: Call, id: string, etags?: readonly string[]): Promise<Credential> {
+  async deactivateCredential(
+    call: MutationCall<Credential>,
+    id: string,
+    etags?: readonly string[],
+  ): Promise<Credential> {
     return this.#setActive(call, id, false, etags);
   }
 
   /** Deletes softly: the credential is no longer revealed or shown among others, and its name is free, until it is purged. */
-  async deleteCredential(call: Call, id: string, etags?: readonly string[]): Promise<Credential> {
+  async deleteCredential(call: MutationCall<Credential>, id: string, etags?: readonly string[]): Promise<Credential> {
     const deletedAt = this.#parts.clock.now();
     const purgeAt = purgeTimeOf(deletedAt, this.#parts.lifecycle);
     const change = (current: Credential) => ({ ...current, deletedAt, purgeAt });
-    return (await this.#change(call, { id, action: 'credentials.delete', etags, change })).credential;
+    const deletion = { id, action: 'credentials.delete', etags, change } as const;
+    return (await this.#change(call, deletion, keepingOf(call, credentialIn))).credential;
   }
 
   /**
@@ -171,43 +163,6 @@ export class CredentialVault extends CredentialReader {
   async revealByName(call: Call, name: string): Promise<RevealedSecret> {
     authorize(call, 'secrets.reveal');
     return this.#reveal(call, name, nameReferenceOf(name));
-  }
-
-  /**
-   * Lists the names of the current secret's fields in every state of the credential, for callers who may read metadata. For
-   * callers who may reveal, it adds the values of plain fields.
-   *
-   * @throws VaultError `secret_unreadable` if the bytes do not open
-   */
-  async describeSecret(call: Call, id: string, isPlain: PlainField = () => false): Promise<DescribedSecret> {
-    authorize(call, 'credentials.read');
-    const { workspaceId, signal } = call;
-    const reference = credentialReferenceOf(id);
-    const cipher = await this.#parts.ciphers.cipherFor(workspaceId);
-    return this.#parts.store.decide({ workspaceId, reference, sealed: true, signal }, (found) => {
-      if (!found || !isVisible(call, found.credential)) throw notFound('credential', id);
-      return decideDescription({ ...this.#parts, call, cipher }, found, isPlain);
-    });
-  }
-
-  /**
-   * Lists the names of the fields that the secrets of a provider have. It opens the secrets that were changed last, at most
-   * `limits.describedAtOnce`, and skips those that cannot be read.
-   */
-  async describeFields(call: Call, provider: string): Promise<ReadonlySet<string>> {
-    const page = { sortBy: 'updatedAt', order: 'descending', size: limits.describedAtOnce } as const;
-    const credentials = await this.listCredentials(call, { ...page, providers: [provider] });
-    const names = await Promise.all(credentials.map(async ({ id }) => this.#fieldNames(call, id)));
-    return new Set(names.flat());
-  }
-
-  async #fieldNames(call: Call, id: string): Promise<readonly string[]> {
-    try {
-      return (await this.describeSecret(call, id)).fieldNames;
-    } catch (error) {
-      if (error instanceof VaultError && skippable.has(error.code)) return [];
-      throw error;
-    }
   }
 
   async #reveal(
@@ -231,26 +186,51 @@ export class CredentialVault extends CredentialReader {
     return revealed;
   }
 
-  async #setActive(call: Call, id: string, isActive: boolean, etags?: readonly string[]): Promise<Credential> {
-    const action = isActive ? 'credentials.activate' : 'credentials.deactivate';
-    const change = (current: Credential) => ({ ...current, isActive });
-    return (await this.#change(call, { id, action, etags, change })).credential;
+  async #create(
+    call: Call,
+    { draft, secret, mayBeEmpty = false }: Creation,
+    keeping: Keeping<SealedCredential> | undefined,
+  ): Promise<SealedCredential> {
+    authorize(call, 'credentials.write');
+    this.#checkCreation(draft, secret, mayBeEmpty);
+    const cipher = await cipherForWriting(this.#parts.ciphers, call.workspaceId);
+    const parts = { ...this.#parts, call, cipher };
+    const created = newSealedCredential(parts, draft, secret, this.#parts.ids.next());
+    const { workspaceId, signal } = call;
+    const target = { workspaceId, signal, ...(draft.nameIsExclusive && { exclusiveName: draft.name }) };
+    return this.#parts.store.decide(target, () => decideCreation(parts, created), keeping);
   }
 
-  async #change(call: Call, { id, secret, ...update }: Change): Promise<ResealedCredential> {
+  async #setActive(
+    call: MutationCall<Credential>,
+    id: string,
+    isActive: boolean,
+    etags?: readonly string[],
+  ): Promise<Credential> {
+    const action = isActive ? 'credentials.activate' : 'credentials.deactivate';
+    const change = (current: Credential) => ({ ...current, isActive });
+    return (await this.#change(call, { id, action, etags, change }, keepingOf(call, credentialIn))).credential;
+  }
+
+  async #change(
+    call: Call,
+    { id, secret, ...update }: Change,
+    keeping: Keeping<ResealedCredential> | undefined,
+  ): Promise<ResealedCredential> {
     authorize(call, 'credentials.write');
     const { workspaceId, signal } = call;
     const reference = credentialReferenceOf(id);
     const resealing = secret && { cipher: await cipherForWriting(this.#parts.ciphers, workspaceId), secret };
     const target = { workspaceId, reference, lock: true, sealed: update.sealed ?? secret !== undefined, signal };
-    return this.#parts.store.decide<ResealedCredential>(target, (found) => {
+    const decide = (found: FoundCredential | undefined) => {
       if (!found || !isVisible(call, found.credential)) throw notFound('credential', id);
       return decideUpdate({ ...this.#parts, call }, found, { ...update, resealing });
-    });
+    };
+    return this.#parts.store.decide(target, decide, keeping);
   }
 
   async #createOrReplace(
-    call: Authorized<'credentials.write'>,
+    call: Authorized<'credentials.write'> & MutationCall<SealedCredential>,
     { id, draft, secret, merge }: GivenCreation,
   ): Promise<SealedCredential> {
     const { workspaceId, signal } = call;
@@ -260,14 +240,14 @@ export class CredentialVault extends CredentialReader {
     const resealing = { cipher, secret: merge ?? replaceSecret(secret) };
     const update = { ...updateOf({ name, provider }, {}, this.#parts.providerAfter), resealing };
     const target = { workspaceId, reference: { id }, deletedToo: true, lock: true, sealed: true, signal };
-    const changed = await this.#parts.store.decide<ResealedCredential>(target, (found) => {
+    const decide = (found: FoundCredential | undefined): Decision<ResealedCredential> => {
       if (!found) return decideCreation(parts, newSealedCredential(parts, draft, secret, id));
       // Nothing of a purged credential decides who may use its id again.
       if (found.credential.purgedAt === null && !isVisible(call, found.credential)) throw idTaken(workspaceId, id);
       if (found.credential.deletedAt === null || !found.isGenuine) return decideUpdate(parts, found, update);
       return decideRecreation(parts, found.credential, draft, secret);
-    });
-    return requireVersion(changed);
+    };
+    return requireVersion(await this.#parts.store.decide(target, decide, keepingOf(call, requireVersion)));
   }
 
   #checkCreation(draft: CredentialDraft, secret: Secret, mayBeEmpty: boolean): void {
@@ -276,18 +256,25 @@ export class CredentialVault extends CredentialReader {
   }
 }
 
-/** Why a description of many credentials skips one: it was deleted in the meantime, or cannot be read. */
-const skippable: ReadonlySet<VaultErrorCode> = new Set(['not_found', 'secret_unreadable']);
-
 /** For a key whose scope excludes a credential, only the id is taken. */
 function idTaken(workspace: string, id: string): VaultError {
   return new VaultError('id_taken', 'a credential of this id exists', { resource: 'credential', id, workspace });
+}
+
+/** A credential to be created. */
+interface Creation extends SecretRules {
+  readonly draft: CredentialDraft;
+  readonly secret: Secret;
 }
 
 /** The change of one credential. */
 interface Change extends Omit<CredentialUpdate, 'resealing'> {
   readonly id: string;
   readonly secret?: SecretChange | undefined;
+}
+
+function credentialIn({ credential }: { readonly credential: Credential }): Credential {
+  return credential;
 }
 
 function requireVersion({ credential, version }: ResealedCredential): SealedCredential {

@@ -4,6 +4,7 @@ import type { VaultError } from '../errors.ts';
 import type { Reference } from '../ids.ts';
 import type { KeyScope } from '../key-scope.ts';
 import type { MatchCount, SearchPage, SearchRequest } from './search-ports.ts';
+import type { Keeping } from '../requests/ports.ts';
 import type { Usage } from '../usage/usage-recorder.ts';
 import type { DueBatch, DuePlace } from '../worker-task.ts';
 
@@ -135,6 +136,14 @@ export interface FindRequest {
   readonly signal: AbortSignal;
 }
 
+/** Names a version of a credential. */
+export interface VersionRequest {
+  readonly workspaceId: string;
+  readonly id: string;
+  readonly version: number;
+  readonly signal: AbortSignal;
+}
+
 /** Selects credentials of a workspace. An absent condition does not restrict them; an empty list matches nothing. */
 export interface CredentialFilter {
   /** The exact name. */
@@ -188,22 +197,30 @@ export interface CredentialStore {
    * Runs one decision in one transaction: loads the credential, calls `decide` (synchronous, without side effects, perhaps called
    * several times), writes the decision with its event, commits, and only then returns or refuses.
    *
+   * @param keeping claims a request id first, and keeps the answer in the same transaction
    * @throws VaultError `name_taken` or `id_taken` if an insert or update collides; what `decide` throws, with nothing written
    */
   decide<Answer>(
     target: DecisionTarget,
     decide: (found: FoundCredential | undefined, matches: FoundMatches | undefined) => Decision<Answer>,
+    keeping?: Keeping<Answer>,
   ): Promise<Answer>;
   /**
    * Runs several decisions in one transaction, which they share with no other call. If they are atomic and one fails, only the
    * events of refusals are written, and the call is refused with the first failure, whose `details.item` is the target's index.
    *
+   * @param keeping as for `decide`
    * @returns the outcomes in the order of the targets
    * @throws as `decide`; a collision of a decision that is not atomic is its outcome
    */
-  decideJointly<Answer>(decisions: JointDecisions<Answer>): Promise<readonly JointResult<Answer>[]>;
+  decideJointly<Answer>(
+    decisions: JointDecisions<Answer>,
+    keeping?: Keeping<readonly JointResult<Answer>[]>,
+  ): Promise<readonly JointResult<Answer>[]>;
   /** Loads metadata only, no ciphertext. */
   find(request: FindRequest): Promise<Credential | undefined>;
+  /** The sealed bytes of a version; undefined if it was destroyed or pruned, or never existed. */
+  findSealed(request: VersionRequest): Promise<Uint8Array | undefined>;
   list(request: PageRequest): Promise<readonly Credential[]>;
   count(request: CountRequest): Promise<number>;
   /**

@@ -5,6 +5,7 @@ import { parseId } from '../ids.ts';
 import { checkKeyScope, isScoped, type KeyScope } from '../key-scope.ts';
 import { checkPageSize, type PageRange } from '../page.ts';
 import type { Role } from '../permissions.ts';
+import { keepingOf, type MutationCall } from '../requests/mutation-call.ts';
 import { checkName } from '../text-rules.ts';
 import { parseCertificateName, type ApiKey, type UsedApiKey, type User } from './identity.ts';
 import type { ApiKeyStore, CertificateSource, TokenSource } from './ports.ts';
@@ -51,7 +52,10 @@ export class ApiKeyDirectory {
    * @throws VaultError `invalid_argument`, `permission_denied` for a key that exceeds its issuer's grant or outlives it, or
    *   `name_taken` if another key has the certificate's name
    */
-  async createApiKey(call: Call, { certificateSan, ...draft }: ApiKeyDraft): Promise<IssuedApiKey> {
+  async createApiKey(
+    call: MutationCall<IssuedApiKey>,
+    { certificateSan, ...draft }: ApiKeyDraft,
+  ): Promise<IssuedApiKey> {
     const grant = requireGrant(call.caller, call.workspaceId, 'api_keys.manage');
     if (certificateSan !== null) authorizeOwner(call.caller, 'api_keys.manage');
     checkLifetime(draft.expiresAt, call.caller);
@@ -69,12 +73,11 @@ export class ApiKeyDirectory {
     const createdAt = clock.now();
     const identity = { id, workspaceId: call.workspaceId, userId, hash, prefix };
     const apiKey = { ...draft, ...keyScope, ...identity, revokedAt: null, createdAt };
-    await store.createApiKey(
-      apiKey,
-      this.#event(call, 'api_keys.create', id),
-      userOfTokenIssuer(call.caller, createdAt),
-    );
-    return { apiKey: { ...apiKey, lastUsedAt: null }, token };
+    const issued = { apiKey: { ...apiKey, lastUsedAt: null }, token };
+    const user = userOfTokenIssuer(call.caller, createdAt);
+    const keeping = keepingOf<IssuedApiKey, ApiKey>(call, () => issued);
+    await store.createApiKey(apiKey, this.#event(call, 'api_keys.create', id), user, keeping);
+    return issued;
   }
 
   /** The workspace's keys in the order of creation, including revoked ones, without tokens and without others' personal keys. */
@@ -91,12 +94,18 @@ export class ApiKeyDirectory {
    *
    * @throws VaultError `not_found`, also for the personal key of another user
    */
-  async revokeApiKey(call: Call, text: string): Promise<UsedApiKey> {
+  async revokeApiKey(call: MutationCall<UsedApiKey>, text: string): Promise<UsedApiKey> {
+    // Authorizing narrows the type of the call.
+    const { keeping } = call;
     authorize(call, 'api_keys.manage');
-    const { id } = await this.#find(call, text);
+    const found = await this.#find(call, text);
+    const { id } = found;
     const event = this.#event(call, 'api_keys.revoke', id);
-    const revocation = { workspaceId: call.workspaceId, id, revokedAt: this.#parts.clock.now(), event };
-    if (!(await this.#parts.store.revokeApiKey(revocation))) throw notFound('api_key', id);
+    const revokedAt = this.#parts.clock.now();
+    const revoked = { ...found, revokedAt: found.revokedAt ?? revokedAt };
+    const ofOutcome = keepingOf({ keeping }, (isDone: boolean) => (isDone ? revoked : undefined));
+    const revocation = { workspaceId: call.workspaceId, id, revokedAt, event };
+    if (!(await this.#parts.store.revokeApiKey(revocation, ofOutcome))) throw notFound('api_key', id);
     return this.#find(call, id);
   }
 

@@ -4,6 +4,8 @@ import { notFound, VaultError } from '../errors.ts';
 import { parseReference } from '../ids.ts';
 import { checkPageSize, type PageRange } from '../page.ts';
 import type { Role } from '../permissions.ts';
+import { keepingOf, type MutationCall } from '../requests/mutation-call.ts';
+import type { Keeping } from '../requests/ports.ts';
 import type { Member, Membership, User } from './identity.ts';
 import type { MemberChange, MemberStore } from './ports.ts';
 
@@ -33,7 +35,7 @@ export class MemberDirectory {
    * @throws VaultError `permission_denied` for a grant that exceeds the caller's own or would outlive it, `not_found` for an
    *   unknown or deactivated user, or `invalid_argument` with the reason `LAST_ADMIN` if no other member would be ADMIN
    */
-  async addMember(call: Call, { userId: text, role, mayReveal }: MemberDraft): Promise<Member> {
+  async addMember(call: MutationCall<Member>, { userId: text, role, mayReveal }: MemberDraft): Promise<Member> {
     const grant = requireGrant(call.caller, call.workspaceId, 'members.manage');
     checkPermanence(call.caller);
     checkGranting(grant, { role, mayReveal }, 'a member');
@@ -41,7 +43,8 @@ export class MemberDirectory {
     if (user.deactivatedAt !== null) throw notFound('user', text);
     const { workspaceId } = call;
     const membership = { workspaceId, userId: user.id, role, mayReveal };
-    requireDone(await this.#parts.store.setMember(membership, this.#event(call, 'members.add', user.id)), text);
+    const event = this.#event(call, 'members.add', user.id);
+    requireDone(await this.#parts.store.setMember(membership, event, memberKeeping(call, user)), text);
     return { ...membership, name: user.name };
   }
 
@@ -50,7 +53,7 @@ export class MemberDirectory {
    *
    * @throws VaultError `not_found` for a user who is not a member, or `invalid_argument` with the reason `LAST_ADMIN`
    */
-  async removeMember(call: Call, text: string): Promise<Member> {
+  async removeMember(call: MutationCall<Member>, text: string): Promise<Member> {
     authorize(call, 'members.manage');
     const { signal, workspaceId } = call;
     const reference = parseReference('user', text);
@@ -59,7 +62,13 @@ export class MemberDirectory {
     if (!member) throw notFound('user', text);
     const { name, userId } = member;
     const event = this.#event(call, 'members.remove', userId);
-    return { ...requireDone(await this.#parts.store.removeMember({ workspaceId, userId, event }), text), name };
+    return {
+      ...requireDone(
+        await this.#parts.store.removeMember({ workspaceId, userId, event }, memberKeeping(call, member)),
+        text,
+      ),
+      name,
+    };
   }
 
   /** The members in the order of their ids. */
@@ -85,6 +94,12 @@ export class MemberDirectory {
 function checkPermanence({ expiresAt }: Caller): void {
   if (expiresAt === null) return;
   throw new VaultError('permission_denied', 'an expiring key cannot add members');
+}
+
+function memberKeeping(call: MutationCall<Member>, { name }: Pick<Member, 'name'>): Keeping<MemberChange> | undefined {
+  return keepingOf(call, (change: MemberChange) =>
+    change.kind === 'done' ? { ...change.membership, name } : undefined,
+  );
 }
 
 /** The membership that was set or removed. */

@@ -1,5 +1,6 @@
 import type { AuditEvent } from '../audit/audit-event.ts';
 import type { Reference } from '../ids.ts';
+import type { Keeping } from '../requests/ports.ts';
 import type { Usage } from '../usage/usage-recorder.ts';
 import type { ApiKey, Member, Membership, Session, UsedApiKey, User, UserAccess } from './identity.ts';
 
@@ -86,7 +87,7 @@ export interface UserStore {
    *
    * @throws VaultError `name_taken` if another user with a password has the name
    */
-  createUser(user: User, event: AuditEvent): Promise<void>;
+  createUser(user: User, event: AuditEvent, keeping?: Keeping<User>): Promise<void>;
   /** Finds an active user with a password; their names are unique. */
   findUserByName(name: string, signal: AbortSignal): Promise<User | undefined>;
   /** In the order of ids. A page is full unless it is the last one. */
@@ -96,13 +97,16 @@ export interface UserStore {
     readonly signal: AbortSignal;
   }): Promise<readonly User[]>;
   /** Revokes the sessions and personal keys in the same transaction. A second deactivation keeps the first time. */
-  deactivateUser(deactivation: {
-    readonly userId: string;
-    readonly deactivatedAt: Date;
-    readonly event: AuditEvent;
-    /** Creates the events of the revocations. */
-    readonly eventOf: (revocation: Revocation) => AuditEvent;
-  }): Promise<Deactivation>;
+  deactivateUser(
+    deactivation: {
+      readonly userId: string;
+      readonly deactivatedAt: Date;
+      readonly event: AuditEvent;
+      /** Creates the events of the revocations. */
+      readonly eventOf: (revocation: Revocation) => AuditEvent;
+    },
+    keeping?: Keeping<Deactivation>,
+  ): Promise<Deactivation>;
   /** Returns false if the password has changed in the meantime, or the user was deactivated. */
   changePassword(change: PasswordChange): Promise<boolean>;
 }
@@ -154,7 +158,7 @@ export interface ApiKeyStore {
    *
    * @throws VaultError `name_taken` if another valid key has the certificate's name
    */
-  createApiKey(apiKey: ApiKey, event: AuditEvent, user?: User): Promise<void>;
+  createApiKey(apiKey: ApiKey, event: AuditEvent, user?: User, keeping?: Keeping<ApiKey>): Promise<void>;
   findApiKeyById(workspaceId: string, id: string, signal: AbortSignal): Promise<UsedApiKey | undefined>;
   /**
    * In the order of ids. A page is full unless it is the last one: keys with an invalid MAC, and those that `shows` excludes, do not
@@ -170,12 +174,15 @@ export interface ApiKeyStore {
   /** Never moves a time backward, and ignores keys that no longer exist. */
   recordUses(uses: readonly Pick<Usage, 'id' | 'lastUsedAt'>[]): Promise<void>;
   /** Returns false if the key is absent. A second revocation keeps the first time. */
-  revokeApiKey(revocation: {
-    readonly workspaceId: string;
-    readonly id: string;
-    readonly revokedAt: Date;
-    readonly event: AuditEvent;
-  }): Promise<boolean>;
+  revokeApiKey(
+    revocation: {
+      readonly workspaceId: string;
+      readonly id: string;
+      readonly revokedAt: Date;
+      readonly event: AuditEvent;
+    },
+    keeping?: Keeping<boolean>,
+  ): Promise<boolean>;
 }
 
 /** The result of a change of a membership. */
@@ -201,12 +208,15 @@ export interface MemberStore {
     readonly signal: AbortSignal;
   }): Promise<Member | undefined>;
   /** Adds a membership, or replaces the user's present one, without a race with other changes. */
-  setMember(membership: Membership, event: AuditEvent): Promise<MemberChange>;
-  removeMember(removal: {
-    readonly workspaceId: string;
-    readonly userId: string;
-    readonly event: AuditEvent;
-  }): Promise<MemberChange>;
+  setMember(membership: Membership, event: AuditEvent, keeping?: Keeping<MemberChange>): Promise<MemberChange>;
+  removeMember(
+    removal: {
+      readonly workspaceId: string;
+      readonly userId: string;
+      readonly event: AuditEvent;
+    },
+    keeping?: Keeping<MemberChange>,
+  ): Promise<MemberChange>;
   /** In the order of the users' ids. A page is full unless it is the last one. */
   listMembers(request: {
     readonly workspaceId: string;

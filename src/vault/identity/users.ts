@@ -3,10 +3,11 @@ import { authorizeOwner, type Call } from '../caller.ts';
 import { invalidArgument, notFound, VaultError } from '../errors.ts';
 import { parseReference, type Reference } from '../ids.ts';
 import { checkPageSize, type PageRange } from '../page.ts';
+import { keepingOf, type MutationCall } from '../requests/mutation-call.ts';
 import { checkName } from '../text-rules.ts';
 import type { User } from './identity.ts';
 import { checkPassword } from './passwords.ts';
-import type { UserStore, PasswordHasher } from './ports.ts';
+import type { Deactivation, PasswordHasher, Revocation, UserStore } from './ports.ts';
 
 /** Finds the default workspace of a new user. */
 export interface WorkspaceFinder {
@@ -42,7 +43,7 @@ export class UserDirectory {
    *
    * @throws VaultError `permission_denied`, `invalid_argument`, `not_found` for the workspace, or `name_taken`
    */
-  async createUser(call: Call, draft: UserDraft): Promise<User> {
+  async createUser(call: MutationCall<User>, draft: UserDraft): Promise<User> {
     authorizeOwner(call.caller, 'users.manage');
     checkName('user.name', draft.name);
     // A name in the form of an id could be another user's id.
@@ -54,7 +55,7 @@ export class UserDirectory {
     const { name, isOwner } = draft;
     const lifetime = { deactivatedAt: null, createdAt: clock.now() };
     const user = { id: ids.next(), name, isOwner, defaultWorkspaceId, passwordHash, ...lifetime };
-    await store.createUser(user, this.#event(call, 'users.create', user.id));
+    await store.createUser(user, this.#event(call, 'users.create', user.id), call.keeping);
     return user;
   }
 
@@ -81,15 +82,17 @@ export class UserDirectory {
    * @throws VaultError `permission_denied`, `not_found`, or `invalid_argument`: with the reason `LAST_OWNER` if no other owner
    *   would remain, with `USER_OF_ISSUER` for a user of a token issuer, where they must be deactivated
    */
-  async deactivateUser(call: Call, text: string): Promise<User> {
+  async deactivateUser(call: MutationCall<User>, text: string): Promise<User> {
     const user = await this.describeUser(call, text);
     if (user.passwordHash === null && !user.isOwner) throw userOfIssuer();
-    const deactivated = await this.#parts.store.deactivateUser({
+    const deactivation = {
       userId: user.id,
       deactivatedAt: this.#parts.clock.now(),
       event: this.#event(call, 'users.deactivate', user.id),
-      eventOf: (revocation) => auditEvent(this.#parts, call, { ...revocation, workspaceId: null }),
-    });
+      eventOf: (revocation: Revocation) => auditEvent(this.#parts, call, { ...revocation, workspaceId: null }),
+    };
+    const keeping = keepingOf(call, (outcome: Deactivation) => (outcome.kind === 'done' ? outcome.user : undefined));
+    const deactivated = await this.#parts.store.deactivateUser(deactivation, keeping);
     if (deactivated.kind === 'absent') throw notFound('user', text);
     if (deactivated.kind === 'last_owner') throw lastOwner();
     return deactivated.user;

@@ -2,6 +2,7 @@ import type { AuditEvent } from '../audit/audit-event.ts';
 import type { Reference } from '../ids.ts';
 import type { ApiKey, Membership, User } from '../identity/identity.ts';
 import type { UserStore } from '../identity/ports.ts';
+import type { Keeping } from '../requests/ports.ts';
 import type { Secret } from '../secret.ts';
 
 /** A tenant. */
@@ -23,6 +24,7 @@ export interface WorkspaceStore {
     readonly key: WrappedWorkspaceKey;
     readonly maker: Membership;
     readonly event: AuditEvent;
+    readonly keeping?: Keeping<Workspace> | undefined;
   }): Promise<void>;
   findWorkspace(reference: Reference, signal: AbortSignal): Promise<Workspace | undefined>;
   /** In the order of creation; `among` restricts the list to these ids. */
@@ -40,6 +42,7 @@ export interface WorkspaceStore {
     readonly workspaceId: string;
     readonly deletedAt: Date;
     readonly event: AuditEvent;
+    readonly keeping?: Keeping<WorkspaceDeletion> | undefined;
   }): Promise<WorkspaceDeletion>;
 }
 

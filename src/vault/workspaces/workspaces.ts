@@ -3,8 +3,9 @@ import { authorizeOwner, requireGrant, resolveWorkspace, type Call } from '../ca
 import { invalidArgument, notFound, VaultError } from '../errors.ts';
 import { parseReference } from '../ids.ts';
 import { checkPageSize, type PageRange } from '../page.ts';
+import { keepingOf, type MutationCall } from '../requests/mutation-call.ts';
 import { checkName } from '../text-rules.ts';
-import type { WorkspaceCipherSource, Workspace, WorkspaceStore } from './ports.ts';
+import type { WorkspaceCipherSource, Workspace, WorkspaceDeletion, WorkspaceStore } from './ports.ts';
 
 export interface WorkspaceDirectoryParts extends EventSource {
   readonly store: WorkspaceStore;
@@ -24,7 +25,7 @@ export class WorkspaceDirectory {
    *
    * @throws VaultError `permission_denied` or `invalid_argument`
    */
-  async createWorkspace(call: Call, name: string): Promise<Workspace> {
+  async createWorkspace(call: MutationCall<Workspace>, name: string): Promise<Workspace> {
     authorizeOwner(call.caller, 'workspaces.manage');
     checkName('workspace.name', name);
     const { clock, ids, ciphers, store } = this.#parts;
@@ -37,6 +38,7 @@ export class WorkspaceDirectory {
       key: ciphers.newWorkspaceKey(id),
       maker: { workspaceId: id, userId, role: 'ADMIN', mayReveal: true },
       event: auditEvent(this.#parts, call, { action: 'workspaces.create', ...resource }),
+      keeping: call.keeping,
     });
     return workspace;
   }
@@ -66,7 +68,7 @@ export class WorkspaceDirectory {
    * @throws VaultError `permission_denied`, `not_found`, or `invalid_argument` for a different name and, with the reason
    *   `DEFAULT_WORKSPACE`, for the default workspace of the instance
    */
-  async deleteWorkspace(call: Call, text: string, name: string): Promise<Workspace> {
+  async deleteWorkspace(call: MutationCall<Workspace>, text: string, name: string): Promise<Workspace> {
     authorizeOwner(call.caller, 'workspaces.manage');
     const { clock, ciphers, store } = this.#parts;
     const workspace = await this.#findForOwner(call, text);
@@ -75,7 +77,8 @@ export class WorkspaceDirectory {
     // An event of the instance: no one can read the events of a deleted workspace.
     const resource = { workspaceId: null, resourceKind: 'workspace', resourceId: id } as const;
     const event = auditEvent(this.#parts, call, { action: 'workspaces.delete', ...resource });
-    const deletion = await store.deleteWorkspace({ workspaceId: id, deletedAt: clock.now(), event });
+    const keeping = keepingOf(call, (outcome: WorkspaceDeletion) => (outcome === 'done' ? workspace : undefined));
+    const deletion = await store.deleteWorkspace({ workspaceId: id, deletedAt: clock.now(), event, keeping });
     if (deletion === 'absent') throw notFound('workspace', text);
     if (deletion === 'default') throw defaultWorkspaceStays();
     ciphers.forget(id);

@@ -47,7 +47,10 @@ const messages: Readonly<Record<string, (subject: Subject) => JsonObject>> = {
 };
 
 /** What a credential needs before a call can succeed. */
-const preparations: Readonly<Record<string, (admin: Ask, subject: Subject) => Promise<unknown>>> = {};
+const preparations: Readonly<Record<string, (admin: Ask, subject: Subject) => Promise<unknown>>> = {
+  UndeleteCredential: removeSubject,
+  PurgeCredential: removeSubject,
+};
 
 /** How a credential outside of the key's scope is refused, where not by NOT_FOUND. */
 const refusalsOutside: Readonly<Record<string, string>> = {
@@ -63,6 +66,10 @@ const silentOutside: ReadonlySet<string> = new Set(['ListCredentials', 'WatchCre
 
 /** Makes a call by the name of its rpc, and answers the code. */
 type Ask = (rpc: string, message: JsonObject) => Promise<{ readonly code: string; readonly body: JsonObject }>;
+
+async function removeSubject(admin: Ask, { id }: Subject): Promise<void> {
+  await admin('DeleteCredential', { credential_id: id });
+}
 
 describe('the permissions of calls about credentials', () => {
   let coffer: TestCoffer;
@@ -117,7 +124,8 @@ describe('the permissions of calls about credentials', () => {
     const { code, body } = await askAs('ADMIN')('CreateCredential', message);
     expect(code).to.equal('ok');
     const subject = { id: textOf(body, 'credential', 'id'), name, provider };
-    await preparations[rpc]?.(askAs('ADMIN'), subject);
+    const asAdmin: Ask = (one, more) => askAs('ADMIN')(one, { workspace_id: workspaceId, ...more });
+    await preparations[rpc]?.(asAdmin, subject);
     return subject;
   }
 

@@ -16,7 +16,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file coffer/v1/credential_service.proto.
  */
 export const file_coffer_v1_credential_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJjb2ZmZXIvdjEvY3JlZGVudGlhbF9zZXJ2aWNlLnByb3RvEgljb2ZmZXIudjEi1gEKF0NyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEjEKCmNyZWRlbnRpYWwYAiABKAsyFS5jb2ZmZXIudjEuQ3JlZGVudGlhbEIGukgDyAEBEjIKBnNlY3JldBgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RCCYABAbpIA8gBARIfCgpyZXF1ZXN0X2lkGAQgASgJQgu6SAjYAQFyA7ABARIVCg12YWxpZGF0ZV9vbmx5GAUgASgIIkUKGENyZWF0ZUNyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwiUwoUR2V0Q3JlZGVudGlhbFJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHQoNY3JlZGVudGlhbF9pZBgCIAEoCUIGukgDyAEBIkIKFUdldENyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwirgEKFkxpc3RDcmVkZW50aWFsc1JlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESGgoJcGFnZV9zaXplGAIgASgFQge6SAQaAigAEhIKCnBhZ2VfdG9rZW4YAyABKAkSDgoGZmlsdGVyGAQgASgJEhoKCG9yZGVyX2J5GAUgASgJQgi6SAVyAxj/ARIaChJpbmNsdWRlX3RvdGFsX3NpemUYByABKAgihgEKF0xpc3RDcmVkZW50aWFsc1Jlc3BvbnNlEioKC2NyZWRlbnRpYWxzGAEgAygLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhcKCnRvdGFsX3NpemUYAyABKAVIAIgBAUINCgtfdG90YWxfc2l6ZSKKAgoXVXBkYXRlQ3JlZGVudGlhbFJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHQoNY3JlZGVudGlhbF9pZBgCIAEoCUIGukgDyAEBEjEKCmNyZWRlbnRpYWwYAyABKAsyFS5jb2ZmZXIudjEuQ3JlZGVudGlhbEIGukgDyAEBEi8KC3VwZGF0ZV9tYXNrGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxIWCgRldGFnGAUgASgJQgi6SAVyAxiAQBIfCgpyZXF1ZXN0X2lkGAYgASgJQgu6SAjYAQFyA7ABARIVCg12YWxpZGF0ZV9vbmx5GAcgASgIIkUKGFVwZGF0ZUNyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwijwEKF0RlbGV0ZUNyZWRlbnRpYWxSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEh0KDWNyZWRlbnRpYWxfaWQYAiABKAlCBrpIA8gBARIWCgRldGFnGAMgASgJQgi6SAVyAxiAQBIfCgpyZXF1ZXN0X2lkGAQgASgJQgu6SAjYAQFyA7ABASJFChhEZWxldGVDcmVkZW50aWFsUmVzcG9uc2USKQoKY3JlZGVudGlhbBgBIAEoCzIVLmNvZmZlci52MS5DcmVkZW50aWFsIpEBChlBY3RpdmF0ZUNyZWRlbnRpYWxSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEh0KDWNyZWRlbnRpYWxfaWQYAiABKAlCBrpIA8gBARIWCgRldGFnGAMgASgJQgi6SAVyAxiAQBIfCgpyZXF1ZXN0X2lkGAQgASgJQgu6SAjYAQFyA7ABASJHChpBY3RpdmF0ZUNyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwikwEKG0RlYWN0aXZhdGVDcmVkZW50aWFsUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIdCg1jcmVkZW50aWFsX2lkGAIgASgJQga6SAPIAQESFgoEZXRhZxgDIAEoCUIIukgFcgMYgEASHwoKcmVxdWVzdF9pZBgEIAEoCUILukgI2AEBcgOwAQEiSQocRGVhY3RpdmF0ZUNyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwyjwkKEUNyZWRlbnRpYWxTZXJ2aWNlEpEBChBDcmVhdGVDcmVkZW50aWFsEiIuY29mZmVyLnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0GiMuY29mZmVyLnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXNwb25zZSI0gtPkkwIuOgEqIikvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscxKYAQoNR2V0Q3JlZGVudGlhbBIfLmNvZmZlci52MS5HZXRDcmVkZW50aWFsUmVxdWVzdBogLmNvZmZlci52MS5HZXRDcmVkZW50aWFsUmVzcG9uc2UiRJACAYLT5JMCOxI5L3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9Eo4BCg9MaXN0Q3JlZGVudGlhbHMSIS5jb2ZmZXIudjEuTGlzdENyZWRlbnRpYWxzUmVxdWVzdBoiLmNvZmZlci52MS5MaXN0Q3JlZGVudGlhbHNSZXNwb25zZSI0kAIBgtPkkwIrEikvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscxKqAQoQVXBkYXRlQ3JlZGVudGlhbBIiLmNvZmZlci52MS5VcGRhdGVDcmVkZW50aWFsUmVxdWVzdBojLmNvZmZlci52MS5VcGRhdGVDcmVkZW50aWFsUmVzcG9uc2UiTYLT5JMCRzoKY3JlZGVudGlhbDI5L3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9Ep4BChBEZWxldGVDcmVkZW50aWFsEiIuY29mZmVyLnYxLkRlbGV0ZUNyZWRlbnRpYWxSZXF1ZXN0GiMuY29mZmVyLnYxLkRlbGV0ZUNyZWRlbnRpYWxSZXNwb25zZSJBgtPkkwI7KjkvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscy97Y3JlZGVudGlhbF9pZH0SsAEKEkFjdGl2YXRlQ3JlZGVudGlhbBIkLmNvZmZlci52MS5BY3RpdmF0ZUNyZWRlbnRpYWxSZXF1ZXN0GiUuY29mZmVyLnYxLkFjdGl2YXRlQ3JlZGVudGlhbFJlc3BvbnNlIk2C0+STAkc6ASoiQi92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2NyZWRlbnRpYWxzL3tjcmVkZW50aWFsX2lkfTphY3RpdmF0ZRK4AQoURGVhY3RpdmF0ZUNyZWRlbnRpYWwSJi5jb2ZmZXIudjEuRGVhY3RpdmF0ZUNyZWRlbnRpYWxSZXF1ZXN0GicuY29mZmVyLnYxLkRlYWN0aXZhdGVDcmVkZW50aWFsUmVzcG9uc2UiT4LT5JMCSToBKiJEL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9OmRlYWN0aXZhdGViBnByb3RvMw", [file_buf_validate_validate, file_coffer_v1_credential, file_google_api_annotations, file_google_protobuf_field_mask, file_google_protobuf_struct]);
+  fileDesc("CiJjb2ZmZXIvdjEvY3JlZGVudGlhbF9zZXJ2aWNlLnByb3RvEgljb2ZmZXIudjEi1gEKF0NyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEjEKCmNyZWRlbnRpYWwYAiABKAsyFS5jb2ZmZXIudjEuQ3JlZGVudGlhbEIGukgDyAEBEjIKBnNlY3JldBgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RCCYABAbpIA8gBARIfCgpyZXF1ZXN0X2lkGAQgASgJQgu6SAjYAQFyA7ABARIVCg12YWxpZGF0ZV9vbmx5GAUgASgIIkUKGENyZWF0ZUNyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwiaQoUR2V0Q3JlZGVudGlhbFJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHQoNY3JlZGVudGlhbF9pZBgCIAEoCUIGukgDyAEBEhQKDHNob3dfZGVsZXRlZBgDIAEoCCJCChVHZXRDcmVkZW50aWFsUmVzcG9uc2USKQoKY3JlZGVudGlhbBgBIAEoCzIVLmNvZmZlci52MS5DcmVkZW50aWFsIsQBChZMaXN0Q3JlZGVudGlhbHNSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEhoKCXBhZ2Vfc2l6ZRgCIAEoBUIHukgEGgIoABISCgpwYWdlX3Rva2VuGAMgASgJEg4KBmZpbHRlchgEIAEoCRIaCghvcmRlcl9ieRgFIAEoCUIIukgFcgMY/wESFAoMc2hvd19kZWxldGVkGAYgASgIEhoKEmluY2x1ZGVfdG90YWxfc2l6ZRgHIAEoCCKGAQoXTGlzdENyZWRlbnRpYWxzUmVzcG9uc2USKgoLY3JlZGVudGlhbHMYASADKAsyFS5jb2ZmZXIudjEuQ3JlZGVudGlhbBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSFwoKdG90YWxfc2l6ZRgDIAEoBUgAiAEBQg0KC190b3RhbF9zaXplIooCChdVcGRhdGVDcmVkZW50aWFsUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIdCg1jcmVkZW50aWFsX2lkGAIgASgJQga6SAPIAQESMQoKY3JlZGVudGlhbBgDIAEoCzIVLmNvZmZlci52MS5DcmVkZW50aWFsQga6SAPIAQESLwoLdXBkYXRlX21hc2sYBCABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEhYKBGV0YWcYBSABKAlCCLpIBXIDGIBAEh8KCnJlcXVlc3RfaWQYBiABKAlCC7pICNgBAXIDsAEBEhUKDXZhbGlkYXRlX29ubHkYByABKAgiRQoYVXBkYXRlQ3JlZGVudGlhbFJlc3BvbnNlEikKCmNyZWRlbnRpYWwYASABKAsyFS5jb2ZmZXIudjEuQ3JlZGVudGlhbCKPAQoXRGVsZXRlQ3JlZGVudGlhbFJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHQoNY3JlZGVudGlhbF9pZBgCIAEoCUIGukgDyAEBEhYKBGV0YWcYAyABKAlCCLpIBXIDGIBAEh8KCnJlcXVlc3RfaWQYBCABKAlCC7pICNgBAXIDsAEBIkUKGERlbGV0ZUNyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwicAoZVW5kZWxldGVDcmVkZW50aWFsUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIdCg1jcmVkZW50aWFsX2lkGAIgASgJQga6SAPIAQESFgoEZXRhZxgDIAEoCUIIukgFcgMYgEAiRwoaVW5kZWxldGVDcmVkZW50aWFsUmVzcG9uc2USKQoKY3JlZGVudGlhbBgBIAEoCzIVLmNvZmZlci52MS5DcmVkZW50aWFsIm0KFlB1cmdlQ3JlZGVudGlhbFJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHQoNY3JlZGVudGlhbF9pZBgCIAEoCUIGukgDyAEBEhYKBGV0YWcYAyABKAlCCLpIBXIDGIBAIhkKF1B1cmdlQ3JlZGVudGlhbFJlc3BvbnNlIpEBChlBY3RpdmF0ZUNyZWRlbnRpYWxSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEh0KDWNyZWRlbnRpYWxfaWQYAiABKAlCBrpIA8gBARIWCgRldGFnGAMgASgJQgi6SAVyAxiAQBIfCgpyZXF1ZXN0X2lkGAQgASgJQgu6SAjYAQFyA7ABASJHChpBY3RpdmF0ZUNyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwikwEKG0RlYWN0aXZhdGVDcmVkZW50aWFsUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIdCg1jcmVkZW50aWFsX2lkGAIgASgJQga6SAPIAQESFgoEZXRhZxgDIAEoCUIIukgFcgMYgEASHwoKcmVxdWVzdF9pZBgEIAEoCUILukgI2AEBcgOwAQEiSQocRGVhY3RpdmF0ZUNyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwy6QsKEUNyZWRlbnRpYWxTZXJ2aWNlEpEBChBDcmVhdGVDcmVkZW50aWFsEiIuY29mZmVyLnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0GiMuY29mZmVyLnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXNwb25zZSI0gtPkkwIuOgEqIikvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscxKYAQoNR2V0Q3JlZGVudGlhbBIfLmNvZmZlci52MS5HZXRDcmVkZW50aWFsUmVxdWVzdBogLmNvZmZlci52MS5HZXRDcmVkZW50aWFsUmVzcG9uc2UiRJACAYLT5JMCOxI5L3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9Eo4BCg9MaXN0Q3JlZGVudGlhbHMSIS5jb2ZmZXIudjEuTGlzdENyZWRlbnRpYWxzUmVxdWVzdBoiLmNvZmZlci52MS5MaXN0Q3JlZGVudGlhbHNSZXNwb25zZSI0kAIBgtPkkwIrEikvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscxKqAQoQVXBkYXRlQ3JlZGVudGlhbBIiLmNvZmZlci52MS5VcGRhdGVDcmVkZW50aWFsUmVxdWVzdBojLmNvZmZlci52MS5VcGRhdGVDcmVkZW50aWFsUmVzcG9uc2UiTYLT5JMCRzoKY3JlZGVudGlhbDI5L3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9Ep4BChBEZWxldGVDcmVkZW50aWFsEiIuY29mZmVyLnYxLkRlbGV0ZUNyZWRlbnRpYWxSZXF1ZXN0GiMuY29mZmVyLnYxLkRlbGV0ZUNyZWRlbnRpYWxSZXNwb25zZSJBgtPkkwI7KjkvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscy97Y3JlZGVudGlhbF9pZH0SsAEKElVuZGVsZXRlQ3JlZGVudGlhbBIkLmNvZmZlci52MS5VbmRlbGV0ZUNyZWRlbnRpYWxSZXF1ZXN0GiUuY29mZmVyLnYxLlVuZGVsZXRlQ3JlZGVudGlhbFJlc3BvbnNlIk2C0+STAkc6ASoiQi92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2NyZWRlbnRpYWxzL3tjcmVkZW50aWFsX2lkfTp1bmRlbGV0ZRKkAQoPUHVyZ2VDcmVkZW50aWFsEiEuY29mZmVyLnYxLlB1cmdlQ3JlZGVudGlhbFJlcXVlc3QaIi5jb2ZmZXIudjEuUHVyZ2VDcmVkZW50aWFsUmVzcG9uc2UiSoLT5JMCRDoBKiI/L3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9OnB1cmdlErABChJBY3RpdmF0ZUNyZWRlbnRpYWwSJC5jb2ZmZXIudjEuQWN0aXZhdGVDcmVkZW50aWFsUmVxdWVzdBolLmNvZmZlci52MS5BY3RpdmF0ZUNyZWRlbnRpYWxSZXNwb25zZSJNgtPkkwJHOgEqIkIvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscy97Y3JlZGVudGlhbF9pZH06YWN0aXZhdGUSuAEKFERlYWN0aXZhdGVDcmVkZW50aWFsEiYuY29mZmVyLnYxLkRlYWN0aXZhdGVDcmVkZW50aWFsUmVxdWVzdBonLmNvZmZlci52MS5EZWFjdGl2YXRlQ3JlZGVudGlhbFJlc3BvbnNlIk+C0+STAkk6ASoiRC92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2NyZWRlbnRpYWxzL3tjcmVkZW50aWFsX2lkfTpkZWFjdGl2YXRlYgZwcm90bzM", [file_buf_validate_validate, file_coffer_v1_credential, file_google_api_annotations, file_google_protobuf_field_mask, file_google_protobuf_struct]);
 
 /**
  * Request message for CreateCredential.
@@ -110,6 +110,14 @@ export type GetCredentialRequest = Message<"coffer.v1.GetCredentialRequest"> & {
    * @generated from field: string credential_id = 2;
    */
   credentialId: string;
+
+  /**
+   * Optional. Whether to return the credential if it is deleted; default false, where a deleted one is NOT_FOUND. A purged
+   * one always is.
+   *
+   * @generated from field: bool show_deleted = 3;
+   */
+  showDeleted: boolean;
 };
 
 /**
@@ -163,7 +171,7 @@ export type ListCredentialsRequest = Message<"coffer.v1.ListCredentialsRequest">
 
   /**
    * Optional. The `next_page_token` of the previous page. INVALID_ARGUMENT if it is not one of this list: the workspace,
-   * `filter` and `order_by` must be the same; `page_size` and `include_total_size` may change.
+   * `filter`, `order_by` and `show_deleted` must be the same; `page_size` and `include_total_size` may change.
    *
    * @generated from field: string page_token = 3;
    */
@@ -199,6 +207,13 @@ export type ListCredentialsRequest = Message<"coffer.v1.ListCredentialsRequest">
    * @generated from field: string order_by = 5;
    */
   orderBy: string;
+
+  /**
+   * Optional. Whether to list deleted credentials as well; default false. Purged ones are never listed.
+   *
+   * @generated from field: bool show_deleted = 6;
+   */
+  showDeleted: boolean;
 
   /**
    * Optional. Whether to return `total_size`, which is counted then. Default false.
@@ -412,6 +427,116 @@ export const DeleteCredentialResponseSchema: GenMessage<DeleteCredentialResponse
   messageDesc(file_coffer_v1_credential_service, 9);
 
 /**
+ * Request message for UndeleteCredential.
+ *
+ * @generated from message coffer.v1.UndeleteCredentialRequest
+ */
+export type UndeleteCredentialRequest = Message<"coffer.v1.UndeleteCredentialRequest"> & {
+  /**
+   * Required. The workspace: its UUID, its `WSP-…` id, or `default` for the caller's default workspace.
+   *
+   * @generated from field: string workspace_id = 1;
+   */
+  workspaceId: string;
+
+  /**
+   * Required. The credential: its UUID or its `CRD-…` id.
+   *
+   * @generated from field: string credential_id = 2;
+   */
+  credentialId: string;
+
+  /**
+   * Optional. Restore only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches any.
+   * At most 8192 characters. Weak etags never match. REST also accepts it in `If-Match`, where an empty value is
+   * INVALID_ARGUMENT.
+   *
+   * @generated from field: string etag = 3;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message coffer.v1.UndeleteCredentialRequest.
+ * Use `create(UndeleteCredentialRequestSchema)` to create a new message.
+ */
+export const UndeleteCredentialRequestSchema: GenMessage<UndeleteCredentialRequest> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_credential_service, 10);
+
+/**
+ * Response message for UndeleteCredential.
+ *
+ * @generated from message coffer.v1.UndeleteCredentialResponse
+ */
+export type UndeleteCredentialResponse = Message<"coffer.v1.UndeleteCredentialResponse"> & {
+  /**
+   * Output only. The restored credential.
+   *
+   * @generated from field: coffer.v1.Credential credential = 1;
+   */
+  credential?: Credential | undefined;
+};
+
+/**
+ * Describes the message coffer.v1.UndeleteCredentialResponse.
+ * Use `create(UndeleteCredentialResponseSchema)` to create a new message.
+ */
+export const UndeleteCredentialResponseSchema: GenMessage<UndeleteCredentialResponse> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_credential_service, 11);
+
+/**
+ * Request message for PurgeCredential.
+ *
+ * @generated from message coffer.v1.PurgeCredentialRequest
+ */
+export type PurgeCredentialRequest = Message<"coffer.v1.PurgeCredentialRequest"> & {
+  /**
+   * Required. The workspace: its UUID, its `WSP-…` id, or `default` for the caller's default workspace.
+   *
+   * @generated from field: string workspace_id = 1;
+   */
+  workspaceId: string;
+
+  /**
+   * Required. The credential: its UUID or its `CRD-…` id.
+   *
+   * @generated from field: string credential_id = 2;
+   */
+  credentialId: string;
+
+  /**
+   * Optional. Purge only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches any.
+   * At most 8192 characters. Weak etags never match. REST also accepts it in `If-Match`, where an empty value is
+   * INVALID_ARGUMENT.
+   *
+   * @generated from field: string etag = 3;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message coffer.v1.PurgeCredentialRequest.
+ * Use `create(PurgeCredentialRequestSchema)` to create a new message.
+ */
+export const PurgeCredentialRequestSchema: GenMessage<PurgeCredentialRequest> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_credential_service, 12);
+
+/**
+ * Response message for PurgeCredential, of which nothing is left to show.
+ *
+ * @generated from message coffer.v1.PurgeCredentialResponse
+ */
+export type PurgeCredentialResponse = Message<"coffer.v1.PurgeCredentialResponse"> & {
+};
+
+/**
+ * Describes the message coffer.v1.PurgeCredentialResponse.
+ * Use `create(PurgeCredentialResponseSchema)` to create a new message.
+ */
+export const PurgeCredentialResponseSchema: GenMessage<PurgeCredentialResponse> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_credential_service, 13);
+
+/**
  * Request message for ActivateCredential.
  *
  * @generated from message coffer.v1.ActivateCredentialRequest
@@ -455,7 +580,7 @@ export type ActivateCredentialRequest = Message<"coffer.v1.ActivateCredentialReq
  * Use `create(ActivateCredentialRequestSchema)` to create a new message.
  */
 export const ActivateCredentialRequestSchema: GenMessage<ActivateCredentialRequest> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_credential_service, 10);
+  messageDesc(file_coffer_v1_credential_service, 14);
 
 /**
  * Response message for ActivateCredential.
@@ -476,7 +601,7 @@ export type ActivateCredentialResponse = Message<"coffer.v1.ActivateCredentialRe
  * Use `create(ActivateCredentialResponseSchema)` to create a new message.
  */
 export const ActivateCredentialResponseSchema: GenMessage<ActivateCredentialResponse> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_credential_service, 11);
+  messageDesc(file_coffer_v1_credential_service, 15);
 
 /**
  * Request message for DeactivateCredential.
@@ -522,7 +647,7 @@ export type DeactivateCredentialRequest = Message<"coffer.v1.DeactivateCredentia
  * Use `create(DeactivateCredentialRequestSchema)` to create a new message.
  */
 export const DeactivateCredentialRequestSchema: GenMessage<DeactivateCredentialRequest> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_credential_service, 12);
+  messageDesc(file_coffer_v1_credential_service, 16);
 
 /**
  * Response message for DeactivateCredential.
@@ -543,7 +668,7 @@ export type DeactivateCredentialResponse = Message<"coffer.v1.DeactivateCredenti
  * Use `create(DeactivateCredentialResponseSchema)` to create a new message.
  */
 export const DeactivateCredentialResponseSchema: GenMessage<DeactivateCredentialResponse> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_credential_service, 13);
+  messageDesc(file_coffer_v1_credential_service, 17);
 
 /**
  * Stores credentials and returns their metadata. No response contains a secret.
@@ -566,7 +691,7 @@ export const CredentialService: GenService<{
     output: typeof CreateCredentialResponseSchema;
   },
   /**
-   * Gets the metadata of a credential in any state but DELETED. Needs VIEWER.
+   * Gets the metadata of a credential, of a deleted one only with `show_deleted`. Needs VIEWER.
    *
    * @generated from rpc coffer.v1.CredentialService.GetCredential
    */
@@ -576,7 +701,8 @@ export const CredentialService: GenService<{
     output: typeof GetCredentialResponseSchema;
   },
   /**
-   * Lists the credentials that match a filter, newest first unless `order_by` is set. Needs VIEWER.
+   * Lists the credentials that match a filter, newest first unless `order_by` is set; deleted ones only with
+   * `show_deleted`. Needs VIEWER.
    *
    * A page looks at no more than 20,000 credentials and about 500 ms, and then ends early: `next_page_token` continues it.
    * A credential whose sort values stay the same is on exactly one page, whatever is created or changed between pages.
@@ -602,7 +728,8 @@ export const CredentialService: GenService<{
     output: typeof UpdateCredentialResponseSchema;
   },
   /**
-   * Deletes a credential: it can no longer be read or revealed. Needs EDITOR.
+   * Deletes a credential: it can no longer be revealed or changed. UndeleteCredential restores it until `purge_at`. Needs
+   * EDITOR.
    *
    * A stale etag is ABORTED (in REST 409 as in AIP-154, not 412); the error details contain the current one.
    *
@@ -612,6 +739,32 @@ export const CredentialService: GenService<{
     methodKind: "unary";
     input: typeof DeleteCredentialRequestSchema;
     output: typeof DeleteCredentialResponseSchema;
+  },
+  /**
+   * Restores a deleted credential in the state that it had. Needs EDITOR.
+   *
+   * ALREADY_EXISTS with the reason `NOT_DELETED` if it is not deleted, and with `NAME_TAKEN` if a dialect gave it an
+   * exclusive name that another credential has meanwhile. A stale etag is ABORTED (409).
+   *
+   * @generated from rpc coffer.v1.CredentialService.UndeleteCredential
+   */
+  undeleteCredential: {
+    methodKind: "unary";
+    input: typeof UndeleteCredentialRequestSchema;
+    output: typeof UndeleteCredentialResponseSchema;
+  },
+  /**
+   * Destroys a deleted credential for good, before its `purge_at`: its metadata and all versions of its secret. The
+   * audit trail keeps the events about it. Needs ADMIN.
+   *
+   * FAILED_PRECONDITION with the reason `NOT_DELETED` if it is not deleted. A stale etag is ABORTED (409).
+   *
+   * @generated from rpc coffer.v1.CredentialService.PurgeCredential
+   */
+  purgeCredential: {
+    methodKind: "unary";
+    input: typeof PurgeCredentialRequestSchema;
+    output: typeof PurgeCredentialResponseSchema;
   },
   /**
    * Activates a credential, so that its secret can be revealed. Idempotent. Needs EDITOR.

@@ -20,19 +20,26 @@ import { etagsOf, inWorkspace } from './requests.ts';
 
 /** The rpcs of `coffer.v1.CredentialService` and `coffer.v1.SecretService`. */
 export function credentialServiceRpcs(parts: DialectParts): BoundRpc[] {
-  return [...readingRpcs(parts), ...writingRpcs(parts), ...activationRpcs(parts), revealRpc(parts), resolveRpc(parts)];
+  return [
+    ...readingRpcs(parts),
+    ...writingRpcs(parts),
+    ...deletionRpcs(parts),
+    ...activationRpcs(parts),
+    revealRpc(parts),
+    resolveRpc(parts),
+  ];
 }
 
 function readingRpcs({ vault, search, clock }: DialectParts): BoundRpc[] {
   const { getCredential, listCredentials } = CredentialService.method;
   const access = inWorkspace('credentials.read');
   return [
-    workspaceRpc(getCredential, access, async ({ credentialId }, call) => ({
-      credential: credentialToMessage(await vault.describeCredential(call, credentialId), clock.now()),
+    workspaceRpc(getCredential, access, async ({ credentialId, showDeleted }, call) => ({
+      credential: credentialToMessage(await vault.describeCredential(call, credentialId, { showDeleted }), clock.now()),
     })),
     workspaceRpc(listCredentials, access, async (request, call) => {
-      const { filter, includeTotalSize, orderBy, pageToken } = request;
-      const query = { filter, includeTotalSize, orderBy, pageToken, pageSize: pageSizeOf(request), showDeleted: false };
+      const { filter, includeTotalSize, orderBy, pageToken, showDeleted } = request;
+      const query = { filter, includeTotalSize, orderBy, pageToken, pageSize: pageSizeOf(request), showDeleted };
       const { credentials, nextPageToken, totalSize } = await search.search(call, query);
       const now = clock.now();
       return {
@@ -75,6 +82,22 @@ function writingRpcs({ vault, previews, clock }: DialectParts): BoundRpc[] {
     workspaceMutation(deleteCredential, access, {
       answer: (credential: Credential) => ({ credential: credentialToMessage(credential, clock.now()) }),
       run: (request, call) => vault.deleteCredential(call, request.credentialId, etagsOf(request)),
+    }),
+  ];
+}
+
+function deletionRpcs({ deletions, clock }: DialectParts): BoundRpc[] {
+  const { undeleteCredential, purgeCredential } = CredentialService.method;
+  return [
+    workspaceRpc(undeleteCredential, inWorkspace('credentials.write'), async (request, call) => ({
+      credential: credentialToMessage(
+        await deletions.undeleteCredential(call, request.credentialId, etagsOf(request)),
+        clock.now(),
+      ),
+    })),
+    workspaceRpc(purgeCredential, inWorkspace('credentials.purge'), async (request, call) => {
+      await deletions.purgeCredential(call, request.credentialId, etagsOf(request));
+      return {};
     }),
   ];
 }

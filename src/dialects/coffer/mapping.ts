@@ -79,7 +79,7 @@ export function roleFromEnum(role: number): Role {
 
 /** Converts the metadata, with the state at `now`. It builds the message without `create()`: lists hold many. */
 export function credentialToMessage(credential: Credential, now: Date): CredentialMessage {
-  const { expiresAt, lastUsedAt, deletedAt } = credential;
+  const { expiresAt, lastUsedAt, deletedAt, purgeAt } = credential;
   return {
     $typeName: 'coffer.v1.Credential',
     id: credential.id,
@@ -106,6 +106,7 @@ export function credentialToMessage(credential: Credential, now: Date): Credenti
     createdAt: toTimestamp(credential.createdAt),
     updatedAt: toTimestamp(credential.updatedAt),
     deletedAt: deletedAt ? toTimestamp(deletedAt) : undefined,
+    purgeAt: purgeAt ? toTimestamp(purgeAt) : undefined,
   };
 }
 

@@ -59,7 +59,7 @@ function statementOf(
 function conditionsOfList(request: CountRequest): Condition[] {
   return [
     { text: 'c.workspace_id = ?', values: [request.workspaceId] },
-    ...(request.deletedToo ? [] : [{ text: 'c.deleted_at is null', values: [] }]),
+    { text: request.deletedToo ? 'c.purged_at is null' : 'c.deleted_at is null', values: [] },
     ...conditionsOfFilter(request),
     ...conditionsOfKeyScope(request),
     ...conditionsOfStates(request),

@@ -156,7 +156,7 @@ export function auditEvent(
 /** Creates the event of an action by Coffer itself, or by a command on its machine; of the instance if it names no workspace. */
 export function systemEvent(
   { clock, ids }: EventSource,
-  { action, resourceKind, resourceId, workspaceId = null }: Omit<AuditedAction, 'outcome'>,
+  { action, resourceKind, resourceId, workspaceId = null, ...details }: Omit<AuditedAction, 'outcome'>,
 ): AuditEvent {
   return {
     id: ids.next(),
@@ -174,5 +174,6 @@ export function systemEvent(
     dialect: 'coffer',
     peer: '',
     requestId: '',
+    ...details,
   };
 }

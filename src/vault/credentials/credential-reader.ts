@@ -13,6 +13,12 @@ export interface CredentialReaderParts {
   readonly clock: Clock;
 }
 
+/** Which credentials are shown beside those that are not deleted. */
+export interface ShownCredentials {
+  /** Whether to show deleted ones, too. Purged ones are never shown. */
+  readonly showDeleted?: boolean;
+}
+
 /** A page of a list. */
 export type CredentialPage = Omit<PageRequest, 'workspaceId' | 'signal' | 'now' | 'deletedToo'>;
 
@@ -31,9 +37,13 @@ export class CredentialReader {
   }
 
   /** @throws VaultError `not_found` */
-  async describeCredential(call: Call, id: string): Promise<Credential> {
+  async describeCredential(
+    call: Call,
+    id: string,
+    { showDeleted = false }: ShownCredentials = {},
+  ): Promise<Credential> {
     authorize(call, 'credentials.read');
-    return this.#describe(call, id, credentialReferenceOf(id));
+    return this.#describe(call, id, credentialReferenceOf(id), showDeleted);
   }
 
   /**
@@ -116,10 +126,10 @@ export class CredentialReader {
     return credential && isVisible(call, credential) ? credential.origin : undefined;
   }
 
-  async #describe(call: Call, id: string, reference: CredentialReference): Promise<Credential> {
+  async #describe(call: Call, id: string, reference: CredentialReference, deletedToo = false): Promise<Credential> {
     const { workspaceId, signal } = call;
-    const credential = await this.#parts.store.find({ workspaceId, reference, signal });
-    if (!credential || !isVisible(call, credential)) throw notFound('credential', id);
+    const credential = await this.#parts.store.find({ workspaceId, reference, deletedToo, signal });
+    if (!credential || credential.purgedAt !== null || !isVisible(call, credential)) throw notFound('credential', id);
     return credential;
   }
 

@@ -81,8 +81,9 @@ export function decideDueNotice(
   const notice = dueNotice(credential, now, lifecycle);
   const noticeAt = nextNoticeTime(credential, now, lifecycle);
   if (!notice) return { noticeAt };
-  const action = notice.days === 0 ? 'credentials.expire' : 'credentials.expiring';
-  return { noticeAt, event: workerEvent(parts, action, credential) };
+  const { days } = notice;
+  const action = days === 0 ? 'credentials.expire' : 'credentials.expiring';
+  return { noticeAt, event: { ...workerEvent(parts, action, credential), ...(days > 0 && { days }) } };
 }
 
 /**

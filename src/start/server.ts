@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as pause, setTimeout as delay } from 'node:timers/promises';
 import type { Tracer } from '@opentelemetry/api';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
@@ -22,6 +22,8 @@ import { CredentialSearch } from '../vault/credentials/credential-search.ts';
 import { CredentialWatch } from '../vault/credentials/credential-watch.ts';
 import { PreviewVault } from '../vault/credentials/preview-vault.ts';
 import { DeletionVault } from '../vault/credentials/deletion-vault.ts';
+import { BatchRevealVault } from '../vault/credentials/batch-reveal-vault.ts';
+import { BatchVault } from '../vault/credentials/batch-vault.ts';
 import { CredentialVault } from '../vault/credentials/credential-vault.ts';
 import { SecretResolver } from '../vault/credentials/resolve-vault.ts';
 import type { AccessDenialRecorder } from '../vault/audit/access-denial-recorder.ts';
@@ -29,6 +31,7 @@ import type { UsageRecorder } from '../vault/usage/usage-recorder.ts';
 import { LoginThrottle, LoginThrottles } from '../vault/identity/login-throttle.ts';
 import { Login } from '../vault/identity/login.ts';
 import { MemberDirectory } from '../vault/identity/members.ts';
+import type { EventLoop } from '../vault/work-slices.ts';
 import type { Clock } from '../vault/time.ts';
 import { IdempotentRequests } from '../vault/requests/idempotent-requests.ts';
 import { UserDirectory } from '../vault/identity/users.ts';
@@ -128,6 +131,8 @@ function buildVault({ clock, config, instance, usage }: ServerParts) {
     previews: new PreviewVault(parts),
     deletions: new DeletionVault({ ...parts, purges: stores.dueCredentials }),
     search: new CredentialSearch({ store: stores.credentials, pageTokens: instance.pageTokens, clock }),
+    batches: new BatchVault({ ...parts, eventLoop }),
+    batchReveals: new BatchRevealVault({ ...parts, eventLoop }),
     workspaces: new WorkspaceDirectory({ store: stores.workspaces, ciphers, clock, ids }),
     members: new MemberDirectory({ store: stores.members, clock, ids }),
     watch: new CredentialWatch({ store: stores.credentials, changes: stores.changes, clock, wait }),
@@ -147,6 +152,8 @@ function buildLogins({ ids, stores, tokens }: Instance, clock: Clock) {
     login: new Login({ ...parts, throttle: new LoginThrottle(clock), throttles: new LoginThrottles(clock) }),
   };
 }
+
+const eventLoop: EventLoop = { nowMs: () => performance.now(), pause: async () => pause() };
 
 async function wait(ms: number, signal: AbortSignal): Promise<void> {
   // A caller that disconnected no longer waits for a response.

@@ -17,6 +17,8 @@ export const limits = {
   pageSizeOfDialects: 10_000,
   /** All entries of a list in one response: gRPC clients reject messages of more than 4 MiB. */
   listBytes: 3_670_016,
+  /** The items of a batch. */
+  batchItems: 1_000,
   /** Secrets that one call may open to list the names of their fields. */
   describedAtOnce: 20,
   requestBodyBytes: 1_048_576,

@@ -43,6 +43,12 @@ const columns = [...Object.keys(keys), 'owner without a role'];
 const messages: Readonly<Record<string, (subject: Subject) => JsonObject>> = {
   CreateCredential: ({ name, provider }) => ({ credential: { name, provider }, secret: { k: 'v' } }),
   ResolveSecret: ({ name }) => ({ name }),
+  BatchCreateCredentials: ({ name, provider }) => ({
+    requests: [{ credential: { name, provider }, secret: { k: 'v' } }],
+    atomic: true,
+  }),
+  BatchGetCredentials: ({ id }) => ({ credential_ids: [id] }),
+  BatchRevealSecrets: ({ id }) => ({ requests: [{ credential_id: id }] }),
   UpdateCredential: () => ({ credential: { description: 'changed' } }),
 };
 
@@ -56,13 +62,17 @@ const preparations: Readonly<Record<string, (admin: Ask, subject: Subject) => Pr
 const refusalsOutside: Readonly<Record<string, string>> = {
   CreateCredential: 'permission_denied',
   ResolveSecret: 'permission_denied',
+  BatchCreateCredentials: 'permission_denied',
 };
 
 /** Calls that refuse a caller without a role as one whose role is too low. */
-const deniesAbsentWorkspaces: ReadonlySet<string> = new Set(['ResolveSecret']);
+const deniesAbsentWorkspaces: ReadonlySet<string> = new Set(['ResolveSecret', 'BatchRevealSecrets']);
 
 /** Calls that answer without what is outside of the key's scope, instead of refusing. */
 const silentOutside: ReadonlySet<string> = new Set(['ListCredentials', 'WatchCredentials']);
+
+/** Calls that refuse what is outside of the key's scope item by item. */
+const itemwiseOutside: ReadonlySet<string> = new Set(['BatchGetCredentials', 'BatchRevealSecrets']);
 
 /** Makes a call by the name of its rpc, and answers the code. */
 type Ask = (rpc: string, message: JsonObject) => Promise<{ readonly code: string; readonly body: JsonObject }>;
@@ -114,6 +124,7 @@ describe('the permissions of calls about credentials', () => {
     const subject = await prepare(rpc, 'beyond');
     const { code, body } = await askAs(column)(rpc, messageFor(rpc, subject));
     if (silentOutside.has(rpc)) expect(JSON.stringify(body)).not.to.include(subject.id);
+    else if (itemwiseOutside.has(rpc)) expect(JSON.stringify(body)).to.include('"code":"not_found"');
     else expect(code, JSON.stringify(body)).to.equal(refusalsOutside[rpc] ?? 'not_found');
   }
 

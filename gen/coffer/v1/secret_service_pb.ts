@@ -5,6 +5,8 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import type { BatchRevealSecretsRequestSchema, BatchRevealSecretsResponseSchema } from "./secret_batch_pb.ts";
+import { file_coffer_v1_secret_batch } from "./secret_batch_pb.ts";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
 import type { Value } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
@@ -14,7 +16,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file coffer/v1/secret_service.proto.
  */
 export const file_coffer_v1_secret_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5jb2ZmZXIvdjEvc2VjcmV0X3NlcnZpY2UucHJvdG8SCWNvZmZlci52MSJtChNSZXZlYWxTZWNyZXRSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEh0KDWNyZWRlbnRpYWxfaWQYAiABKAlCBrpIA8gBARIZCgdwdXJwb3NlGAQgASgJQgi6SAVyAxj/ASJVChRSZXZlYWxTZWNyZXRSZXNwb25zZRIsCgZzZWNyZXQYASABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgOAAQESDwoHdmVyc2lvbhgCIAEoBSK3AQoUUmVzb2x2ZVNlY3JldFJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESFgoEbmFtZRgCIAEoCUIIukgFcgMY/wESGgoIcHJvdmlkZXIYAyABKAlCCLpIBXIDGP8BEhkKB3N1YmplY3QYBCABKAlCCLpIBXIDGP8BEhcKBWZpZWxkGAUgASgJQgi6SAVyAxj/ARIZCgdwdXJwb3NlGAcgASgJQgi6SAVyAxj/ASKZAQoVUmVzb2x2ZVNlY3JldFJlc3BvbnNlEhUKDWNyZWRlbnRpYWxfaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoBRIsCgZzZWNyZXQYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgOAAQESKgoFdmFsdWUYBCABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWVCA4ABATK9AgoNU2VjcmV0U2VydmljZRKcAQoMUmV2ZWFsU2VjcmV0Eh4uY29mZmVyLnYxLlJldmVhbFNlY3JldFJlcXVlc3QaHy5jb2ZmZXIudjEuUmV2ZWFsU2VjcmV0UmVzcG9uc2UiS4LT5JMCRToBKiJAL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9OnJldmVhbBKMAQoNUmVzb2x2ZVNlY3JldBIfLmNvZmZlci52MS5SZXNvbHZlU2VjcmV0UmVxdWVzdBogLmNvZmZlci52MS5SZXNvbHZlU2VjcmV0UmVzcG9uc2UiOILT5JMCMjoBKiItL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vc2VjcmV0czpyZXNvbHZlYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct]);
+  fileDesc("Ch5jb2ZmZXIvdjEvc2VjcmV0X3NlcnZpY2UucHJvdG8SCWNvZmZlci52MSJtChNSZXZlYWxTZWNyZXRSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEh0KDWNyZWRlbnRpYWxfaWQYAiABKAlCBrpIA8gBARIZCgdwdXJwb3NlGAQgASgJQgi6SAVyAxj/ASJVChRSZXZlYWxTZWNyZXRSZXNwb25zZRIsCgZzZWNyZXQYASABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgOAAQESDwoHdmVyc2lvbhgCIAEoBSK3AQoUUmVzb2x2ZVNlY3JldFJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESFgoEbmFtZRgCIAEoCUIIukgFcgMY/wESGgoIcHJvdmlkZXIYAyABKAlCCLpIBXIDGP8BEhkKB3N1YmplY3QYBCABKAlCCLpIBXIDGP8BEhcKBWZpZWxkGAUgASgJQgi6SAVyAxj/ARIZCgdwdXJwb3NlGAcgASgJQgi6SAVyAxj/ASKZAQoVUmVzb2x2ZVNlY3JldFJlc3BvbnNlEhUKDWNyZWRlbnRpYWxfaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoBRIsCgZzZWNyZXQYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgOAAQESKgoFdmFsdWUYBCABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWVCA4ABATLjAwoNU2VjcmV0U2VydmljZRKcAQoMUmV2ZWFsU2VjcmV0Eh4uY29mZmVyLnYxLlJldmVhbFNlY3JldFJlcXVlc3QaHy5jb2ZmZXIudjEuUmV2ZWFsU2VjcmV0UmVzcG9uc2UiS4LT5JMCRToBKiJAL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9OnJldmVhbBKMAQoNUmVzb2x2ZVNlY3JldBIfLmNvZmZlci52MS5SZXNvbHZlU2VjcmV0UmVxdWVzdBogLmNvZmZlci52MS5SZXNvbHZlU2VjcmV0UmVzcG9uc2UiOILT5JMCMjoBKiItL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vc2VjcmV0czpyZXNvbHZlEqMBChJCYXRjaFJldmVhbFNlY3JldHMSJC5jb2ZmZXIudjEuQmF0Y2hSZXZlYWxTZWNyZXRzUmVxdWVzdBolLmNvZmZlci52MS5CYXRjaFJldmVhbFNlY3JldHNSZXNwb25zZSJAgtPkkwI6OgEqIjUvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFsczpiYXRjaFJldmVhbGIGcHJvdG8z", [file_buf_validate_validate, file_coffer_v1_secret_batch, file_google_api_annotations, file_google_protobuf_struct]);
 
 /**
  * Request message for RevealSecret.
@@ -221,6 +223,24 @@ export const SecretService: GenService<{
     methodKind: "unary";
     input: typeof ResolveSecretRequestSchema;
     output: typeof ResolveSecretResponseSchema;
+  },
+  /**
+   * Reveals the secrets of up to 1,000 active credentials, or fields of them; each counts as a use. Needs RUNTIME.
+   *
+   * Each item is answered in order, with the secret or with an error, and each reveal has its own event in the audit
+   * trail. By id, a credential that does not exist, or that is not within the scope of the caller's key, is `not_found`.
+   * By name or subject, the errors are those of ResolveSecret: `not_found` means absent, and what is outside of the scope
+   * is `permission_denied`, absent or not. Without a role in the workspace, the call is PERMISSION_DENIED.
+   *
+   * Items beyond an answer of 4 MiB are `resource_exhausted` with the reason ANSWER_TOO_LARGE: they are not revealed,
+   * and have no event. The batch counts as its items for rate limits. Responses must not be cached.
+   *
+   * @generated from rpc coffer.v1.SecretService.BatchRevealSecrets
+   */
+  batchRevealSecrets: {
+    methodKind: "unary";
+    input: typeof BatchRevealSecretsRequestSchema;
+    output: typeof BatchRevealSecretsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_coffer_v1_secret_service, 0);

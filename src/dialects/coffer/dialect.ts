@@ -2,6 +2,7 @@ import type { Dialect } from '../../gateway/contract/dialect.ts';
 import type { DialectParts } from '../shared/dialect-parts.ts';
 import { accessServiceRpcs } from './access-service.ts';
 import { auditServiceRpcs, auditServiceStreams } from './audit-service.ts';
+import { batchRpcs } from './batch-rpcs.ts';
 import { credentialServiceRpcs, eventServiceStreams } from './credential-service.ts';
 import { documentation } from './documentation.ts';
 import { renderProblem } from './errors.ts';
@@ -15,6 +16,7 @@ export function cofferDialect(parts: DialectParts): Dialect {
     name: 'coffer',
     rpcs: [
       ...credentialServiceRpcs(parts),
+      ...batchRpcs(parts),
       ...workspaceServiceRpcs(parts),
       ...accessServiceRpcs(parts),
       ...auditServiceRpcs(parts.trail),
@@ -28,7 +30,7 @@ export function cofferDialect(parts: DialectParts): Dialect {
       renderProblem,
       fieldsByHeader: { 'if-match': 'etag' },
       etagField: 'credential.etag',
-      headers: { RevealSecret: noStore, CreateApiKey: noStore, Login: noStore },
+      headers: { RevealSecret: noStore, BatchRevealSecrets: noStore, CreateApiKey: noStore, Login: noStore },
     },
   };
 }

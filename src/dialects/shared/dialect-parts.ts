@@ -1,5 +1,7 @@
 import type { AuditTrail } from '../../vault/audit/audit-trail.ts';
 import type { CredentialSearch } from '../../vault/credentials/credential-search.ts';
+import type { BatchRevealVault } from '../../vault/credentials/batch-reveal-vault.ts';
+import type { BatchVault } from '../../vault/credentials/batch-vault.ts';
 import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
 import type { PreviewVault } from '../../vault/credentials/preview-vault.ts';
 import type { SecretResolver } from '../../vault/credentials/resolve-vault.ts';
@@ -19,6 +21,8 @@ export interface DialectParts {
   readonly previews: PreviewVault;
   readonly deletions: DeletionVault;
   readonly search: CredentialSearch;
+  readonly batches: BatchVault;
+  readonly batchReveals: BatchRevealVault;
   readonly workspaces: WorkspaceDirectory;
   readonly members: MemberDirectory;
   readonly apiKeys: ApiKeyDirectory;

@@ -50,14 +50,10 @@ const limits = { violations: 16, messageCharacters: 1_000, valueCharacters: 256 
  * waiting helps.
  */
 export function connectErrorOf(error: VaultError): ConnectError {
-  const { resource, id, field, etag, reason, retryAfterMs } = error.details;
-  // A text too long for an id is left out.
-  const shown = Object.entries({ resource, id, field, etag }).flatMap(([name, value]) =>
-    value && value.length <= limits.valueCharacters ? [[name, value] as const] : [],
-  );
-  const metadata = { ...Object.fromEntries(shown), ...listsOf(error.details) };
-  const detail = { desc: ErrorInfoSchema, value: errorInfo(reason ?? error.code.toUpperCase(), metadata) };
-  const [code, message] = [codes[error.code], shorten(error.message)];
+  const { retryAfterMs } = error.details;
+  const { message, reason, metadata } = describeError(error);
+  const code = codes[error.code];
+  const detail = { desc: ErrorInfoSchema, value: errorInfo(reason, metadata) };
   if (retryAfterMs === undefined) return new ConnectError(message, code, {}, [detail], error);
   const headers = { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) };
   const retry = { desc: RetryInfoSchema, value: { retryDelay: durationFromMs(retryAfterMs) } };
@@ -67,6 +63,27 @@ export function connectErrorOf(error: VaultError): ConnectError {
 /** Lists of details as metadata: ids, separated by commas. */
 export function listsOf({ credentialIds }: VaultErrorDetails): Readonly<Record<string, string>> {
   return credentialIds ? { credential_ids: credentialIds.join(',') } : {};
+}
+
+/** What a refusal shows of an error. */
+export interface DescribedError {
+  /** Connect's name of the code. */
+  readonly code: string;
+  readonly message: string;
+  readonly reason: string;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** Describes an error as a refusal for gRPC, gRPC-Web and Connect does. */
+export function describeError(error: VaultError): DescribedError {
+  const { resource, id, field, etag, reason = error.code.toUpperCase() } = error.details;
+  // A text too long for an id is left out.
+  const shown = Object.entries({ resource, id, field, etag }).flatMap(([name, value]) =>
+    value && value.length <= limits.valueCharacters ? [[name, value] as const] : [],
+  );
+  const metadata = { ...Object.fromEntries(shown), ...listsOf(error.details) };
+  const { code } = connectStatusOf(error.code);
+  return { code, message: shorten(error.message), reason, metadata };
 }
 
 /** The refusal for a dialect that reports a workspace unknown to the caller as absent. */

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import type { Credential } from '../../vault/credentials/credential.ts';
 import type { VaultError } from '../../vault/errors.ts';
 import { refersTo } from '../../vault/ids.ts';
-import type { Decision, JointTarget } from '../../vault/credentials/ports.ts';
+import type { Decision, FoundReference, JointTarget } from '../../vault/credentials/ports.ts';
 import { idTaken, nameKeyOf, nameTaken, type Claim, type Taken } from '../credentials/credential-claims.ts';
-import type { FoundForDecisions } from '../credentials/credential-finding.ts';
+import { findForDecisions, type FoundForDecisions } from '../credentials/credential-finding.ts';
 import { formatCredentialState, type CredentialGuard } from '../credentials/credential-guard.ts';
 import type { SignedFinding } from '../credentials/signed-finding.ts';
 import { keyOf, type SignedCredential, type SignedVersion } from '../credentials/credential-row.ts';
 import { insertCredentials, insertVersions, updateCredentials } from '../credentials/credential-statements.ts';
+import type { Transaction } from '../postgres/sessions/transaction.ts';
 import type { Fragment } from '../postgres/statements/statement.ts';
 
 type Changes = Extract<Decision<unknown>, { answer: unknown }>;
@@ -143,6 +144,20 @@ export class GroupState {
 /** Whether a decision is only checked, and not written. */
 export function isPreviewOf(decision: Decision<unknown>): boolean {
   return 'isPreview' in decision && decision.isPreview;
+}
+
+/** Finds what each of some targets refers to, as a decision would. */
+export async function findEach(
+  transaction: Transaction,
+  targets: readonly JointTarget[],
+  guard: CredentialGuard,
+): Promise<readonly FoundReference[]> {
+  const found = await findForDecisions(transaction, targets, guard);
+  const state = new GroupState(found, { ids: new Set(), names: new Set() }, guard);
+  return targets.map((target, index) => ({
+    found: state.find(target, index),
+    matches: found.byMatch.get(index)?.matches,
+  }));
 }
 
 function changesOf({ insert, update }: Changes) {

@@ -8,10 +8,12 @@ import type {
   FindRequest,
   FoundCredential,
   FoundMatches,
+  FoundReference,
   JointDecisions,
   JointResult,
   PageRequest,
   VersionRequest,
+  ReadAllRequest,
 } from '../../vault/credentials/ports.ts';
 import type { MatchCount, SearchPage, SearchRequest } from '../../vault/credentials/search-ports.ts';
 import type { Keeping } from '../../vault/requests/ports.ts';
@@ -20,6 +22,8 @@ import { countCredentials, isSoughtBackwards, listPage } from '../credentials/cr
 import { idTaken, nameTaken } from '../credentials/credential-claims.ts';
 import { CredentialLookups } from '../credentials/credential-lookups.ts';
 import { credentialOf, isShowable, type CredentialRow } from '../credentials/credential-row.ts';
+import { findEach } from '../commits/group-state.ts';
+import type { CredentialGuard } from '../credentials/credential-guard.ts';
 import { CredentialSearcher } from '../search/credential-searcher.ts';
 import { addUses, findSealedVersion } from '../credentials/credential-statements.ts';
 import type { CommitQueue } from '../commits/commit-queue.ts';
@@ -32,20 +36,26 @@ import type { StoreLog } from '../postgres/connect/store-log.ts';
 export interface CredentialStoreParts {
   readonly database: Database;
   readonly commits: CommitQueue;
+  readonly guard: CredentialGuard;
   readonly log: StoreLog;
 }
+
+/** How many credentials a read of many loads at a time. */
+const readAtOnce = 100;
 
 /** Credentials in PostgreSQL. Every method works within the workspaces that its arguments name, by row-level security. */
 export class SqlCredentialStore implements CredentialStore {
   readonly #database: Database;
   readonly #commits: CommitQueue;
+  readonly #guard: CredentialGuard;
   readonly #log: StoreLog;
   readonly #lookups: CredentialLookups;
   readonly #searcher: CredentialSearcher;
   readonly #names = new StatementNames('list');
 
-  constructor({ database, commits, log }: CredentialStoreParts) {
+  constructor({ database, commits, guard, log }: CredentialStoreParts) {
     this.#database = database;
+    this.#guard = guard;
     this.#log = log;
     this.#commits = commits;
     this.#lookups = new CredentialLookups(database);
@@ -74,6 +84,21 @@ export class SqlCredentialStore implements CredentialStore {
     keeping?: Keeping<readonly JointResult<Answer>[]>,
   ): Promise<readonly JointResult<Answer>[]> {
     return this.#commits.decideJointly(decisions, keeping);
+  }
+
+  async readAll(
+    { references, sealed = false, signal, workspaceId }: ReadAllRequest,
+    receive: (found: readonly FoundReference[]) => boolean,
+  ): Promise<void> {
+    const scope = { workspaces: [workspaceId], isSnapshot: true, signal };
+    await this.#database.transact(scope, async (transaction) => {
+      for (let start = 0; start < references.length; start += readAtOnce) {
+        const targets = references
+          .slice(start, start + readAtOnce)
+          .map((reference) => (reference ? { workspaceId, sealed, reference } : { workspaceId }));
+        if (!receive(await findEach(transaction, targets, this.#guard))) return;
+      }
+    });
   }
 
   async find(request: FindRequest): Promise<Credential | undefined> {

@@ -71,7 +71,7 @@ export function createStores(parts: StoresParts): Stores {
   const dueRows = new DueRows(database, commits);
   return {
     keys: new SqlKeyStore(database, guard),
-    credentials: new SqlCredentialStore({ database, commits, log }),
+    credentials: new SqlCredentialStore({ database, commits, guard: credentialGuard, log }),
     access: new SqlAccessStore(database, guard),
     workspaces: new SqlWorkspaceStore(database, commits, guard),
     purge: new SqlPurgeStore(database),

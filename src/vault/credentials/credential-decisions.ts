@@ -304,7 +304,8 @@ function credentialEvent(
   return auditEvent(parts, parts.call, { action, resourceKind: 'credential', resourceId, outcome, ...details });
 }
 
-function refusalToReveal(credential: Credential, now: Date): VaultError | undefined {
+/** Why a credential in its present state is not revealed, if it is not. */
+export function refusalToReveal(credential: Credential, now: Date): VaultError | undefined {
   const state = stateOf(credential, now);
   if (state === 'EXPIRED') return new VaultError('credential_expired', 'Credential has expired');
   if (state === 'INACTIVE') return new VaultError('credential_inactive', 'Credential is not active');

@@ -128,6 +128,23 @@ export interface JointDecisions<Answer> {
 /** The outcome of one decision of several. */
 export type JointResult<Answer> = { readonly answer: Answer } | { readonly error: VaultError };
 
+/** What a reference refers to. */
+export interface FoundReference {
+  readonly found: FoundCredential | undefined;
+  /** Of a match. */
+  readonly matches: FoundMatches | undefined;
+}
+
+/** Which credentials to read. */
+export interface ReadAllRequest {
+  readonly workspaceId: string;
+  /** An undefined reference refers to none. */
+  readonly references: readonly DecisionTarget['reference'][];
+  /** Whether to load the current sealed versions. */
+  readonly sealed?: boolean;
+  readonly signal: AbortSignal;
+}
+
 export interface FindRequest {
   readonly workspaceId: string;
   readonly reference: CredentialReference;
@@ -217,6 +234,12 @@ export interface CredentialStore {
     decisions: JointDecisions<Answer>,
     keeping?: Keeping<readonly JointResult<Answer>[]>,
   ): Promise<readonly JointResult<Answer>[]>;
+  /**
+   * Reads credentials that are not deleted, as they are at one moment, without a lock or an event.
+   *
+   * @param receive called with the next of them, in the order of the references, until all are read or it returns false
+   */
+  readAll(request: ReadAllRequest, receive: (found: readonly FoundReference[]) => boolean): Promise<void>;
   /** Loads metadata only, no ciphertext. */
   find(request: FindRequest): Promise<Credential | undefined>;
   /** The sealed bytes of a version; undefined if it was destroyed or pruned, or never existed. */

@@ -123,12 +123,16 @@ export function decideResolution(
   if (matches.activeIds.length > 1) throw ambiguous(matches.activeIds);
   if (!found || !isVisible(call, found.credential)) throw absent(call, query);
   if (cipher instanceof VaultError) throw cipher;
-  const decision = decideReveal({ ...parts, cipher }, now, found);
-  if ('refusal' in decision || query.field === undefined) return decision;
+  return onlyField(decideReveal({ ...parts, cipher }, now, found), query.field);
+}
+
+/** Limits the answer of a reveal to one field of the secret, if one is given. An absent field is refused, with an event. */
+export function onlyField(decision: Decision<RevealedSecret>, field: string | undefined): Decision<RevealedSecret> {
+  if ('refusal' in decision || field === undefined) return decision;
   const fields = decision.answer.secret.expose();
-  const value = Object.hasOwn(fields, query.field) ? fields[query.field] : undefined;
+  const value = Object.hasOwn(fields, field) ? fields[field] : undefined;
   if (value === undefined) return { event: { ...decision.event, outcome: 'FAILED' }, refusal: fieldNotFound() };
-  return { ...decision, answer: { ...decision.answer, secret: new Secret({ [query.field]: value }) } };
+  return { ...decision, answer: { ...decision.answer, secret: new Secret({ [field]: value }) } };
 }
 
 /** Both texts are constant, so that they do not depend on what exists. */

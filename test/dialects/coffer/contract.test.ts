@@ -21,21 +21,24 @@ function secretsBelow(message: DescMessage, path = '', seen: readonly DescMessag
 }
 
 describe('the proto files of coffer.v1', () => {
-  it('answer a secret by RevealSecret and ResolveSecret, a token by CreateApiKey and Login, and by nothing else', () => {
+  it('answer a secret by reveals, a token by CreateApiKey and Login, and by nothing else', () => {
     const answered = methods.flatMap(({ name, output }) => secretsBelow(output, name));
     expect(answered).to.deep.equal([
       'RevealSecret.secret',
       'ResolveSecret.secret',
       'ResolveSecret.value',
+      'BatchRevealSecrets.results.secret',
+      'BatchRevealSecrets.results.value',
       'CreateApiKey.token',
       'Login.token',
     ]);
   });
 
-  it('take a secret by CreateCredential, passwords by what is about them, and by nothing else', () => {
+  it('take a secret by creates, passwords by what is about them, and by nothing else', () => {
     const taken = methods.flatMap(({ name, input }) => secretsBelow(input, name));
     expect(taken).to.deep.equal([
       'CreateCredential.secret',
+      'BatchCreateCredentials.requests.secret',
       'Login.password',
       'ChangePassword.current_password',
       'ChangePassword.new_password',

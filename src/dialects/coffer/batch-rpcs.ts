@@ -1,0 +1,93 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type {
+  BatchCreateCredentialsRequest_Item,
+  ItemErrorSchema,
+} from '../../../gen/coffer/v1/credential_batch_pb.ts';
+import { CredentialService } from '../../../gen/coffer/v1/credential_service_pb.ts';
+import type {
+  BatchRevealSecretsRequest_Item,
+  BatchRevealSecretsResponse_ResultSchema,
+} from '../../../gen/coffer/v1/secret_batch_pb.ts';
+import { SecretService } from '../../../gen/coffer/v1/secret_service_pb.ts';
+import { workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
+import { describeError } from '../../gateway/errors/connect-errors.ts';
+import type { RevealRequest } from '../../vault/credentials/batch-reveal-vault.ts';
+import type { NewCredential } from '../../vault/credentials/batch-vault.ts';
+import type { RevealedSecret } from '../../vault/credentials/credential-decisions.ts';
+import type { Credential } from '../../vault/credentials/credential.ts';
+import type { JointResult } from '../../vault/credentials/ports.ts';
+import { invalidArgument, VaultError } from '../../vault/errors.ts';
+import { Secret } from '../../vault/secret.ts';
+import type { DialectParts } from '../shared/dialect-parts.ts';
+import { toStruct, toValueMessage } from '../shared/well-known-types.ts';
+import { credentialToMessage, draftFromMessage } from './mapping.ts';
+import { inWorkspace } from './requests.ts';
+
+/** Items may be requested by name, so that a refusal is never taken for an absence; see ResolveSecret. */
+const revealing = { ...inWorkspace('secrets.reveal'), deniesAbsentWorkspace: true };
+
+/** The batches of `coffer.v1.CredentialService` and `coffer.v1.SecretService`. */
+export function batchRpcs({ batches, batchReveals, clock }: DialectParts): BoundRpc[] {
+  const { batchCreateCredentials, batchGetCredentials } = CredentialService.method;
+  const { batchRevealSecrets } = SecretService.method;
+  const credentialResults = (results: readonly JointResult<Credential>[]) => {
+    const now = clock.now();
+    return {
+      results: results.map((result) => resultOf(result, (it) => ({ credential: credentialToMessage(it, now) }))),
+    };
+  };
+  return [
+    workspaceRpc(batchCreateCredentials, inWorkspace('credentials.write'), async ({ requests, atomic }, call) =>
+      credentialResults(await batches.createCredentials(call, requests.map(itemFromMessage), { isAtomic: atomic })),
+    ),
+    workspaceRpc(batchGetCredentials, inWorkspace('credentials.read'), async ({ credentialIds }, call) =>
+      credentialResults(await batches.describeCredentials(call, credentialIds)),
+    ),
+    workspaceRpc(batchRevealSecrets, revealing, async ({ requests, purpose }, call) => {
+      const results = await batchReveals.revealSecrets(call, requests.map(requestFromMessage), { purpose });
+      const toMessage = (index: number) => (revealed: RevealedSecret) =>
+        revealedToMessage(revealed, requests[index]?.field);
+      return { results: results.map((result, index) => resultOf(result, toMessage(index))) };
+    }),
+  ];
+}
+
+function itemFromMessage({ credential, secret }: BatchCreateCredentialsRequest_Item): NewCredential | VaultError {
+  if (!credential) return invalidArgument('credential', 'is required');
+  if (!secret) return invalidArgument('secret', 'is required');
+  try {
+    return { draft: draftFromMessage(credential), secret: new Secret(secret) };
+  } catch (error) {
+    if (error instanceof VaultError) return error;
+    throw error;
+  }
+}
+
+function resultOf<Answer, Message>(
+  result: JointResult<Answer>,
+  toMessage: (answer: Answer) => Message,
+): Message | { readonly error: MessageInitShape<typeof ItemErrorSchema> } {
+  return 'error' in result ? { error: { ...describeError(result.error) } } : toMessage(result.answer);
+}
+
+function requestFromMessage(item: BatchRevealSecretsRequest_Item): RevealRequest {
+  const { credentialId, name, provider, subject, field } = item;
+  return {
+    id: credentialId || undefined,
+    name: name || undefined,
+    provider: provider || undefined,
+    subject: subject || undefined,
+    field: field || undefined,
+  };
+}
+
+function revealedToMessage(
+  { credential, version, secret }: RevealedSecret,
+  field = '',
+): MessageInitShape<typeof BatchRevealSecretsResponse_ResultSchema> {
+  const found = { credentialId: credential.id, version };
+  const fields = secret.expose();
+  return field === ''
+    ? { ...found, secret: toStruct(fields) }
+    : { ...found, value: toValueMessage(fields[field] ?? null) };
+}

@@ -26,6 +26,7 @@ import { BatchRevealVault } from '../vault/credentials/batch-reveal-vault.ts';
 import { BatchVault } from '../vault/credentials/batch-vault.ts';
 import { CredentialVault } from '../vault/credentials/credential-vault.ts';
 import { SecretResolver } from '../vault/credentials/resolve-vault.ts';
+import { VersionVault } from '../vault/credentials/version-vault.ts';
 import type { AccessDenialRecorder } from '../vault/audit/access-denial-recorder.ts';
 import type { UsageRecorder } from '../vault/usage/usage-recorder.ts';
 import { LoginThrottle, LoginThrottles } from '../vault/identity/login-throttle.ts';
@@ -129,6 +130,7 @@ function buildVault({ clock, config, instance, usage }: ServerParts) {
     vault: new CredentialVault(parts),
     resolver: new SecretResolver(parts),
     previews: new PreviewVault(parts),
+    versions: new VersionVault(parts),
     deletions: new DeletionVault({ ...parts, purges: stores.dueCredentials }),
     search: new CredentialSearch({ store: stores.credentials, pageTokens: instance.pageTokens, clock }),
     batches: new BatchVault({ ...parts, eventLoop }),

@@ -9,6 +9,8 @@ export const limits = {
   labelCharacters: 63,
   metadataBytes: 16_384,
   secretBytes: 65_536,
+  /** The versions of a credential, including destroyed ones. */
+  versions: 1_000,
   pageSize: 1_000,
   pageSizeDefault: 100,
   /** Credentials in memory at a time, for a list without pages. */

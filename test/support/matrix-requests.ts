@@ -175,8 +175,16 @@ function headersFor(
   };
 }
 
+/** The variables of paths that are numbers. */
+const numbers: Readonly<Record<string, string>> = { version: '1' };
+
 /** What a variable of a path holds; of those that the matrix does not know, what nothing has. */
 function thing(one: GuardedServed, { things }: Target, name: string): string {
   const isUser = name === 'user_id' && one.rpc.access.kind !== 'workspace';
-  return (isUser ? undefined : things[name === 'id' ? 'credential_id' : name]) ?? absentThings[name] ?? 'nothing';
+  return (
+    (isUser ? undefined : things[name === 'id' ? 'credential_id' : name]) ??
+    absentThings[name] ??
+    numbers[name] ??
+    'nothing'
+  );
 }

@@ -20,13 +20,26 @@ import { allRoutes } from '../support/routes.ts';
 
 type Ask = (caller: MatrixCaller, target: Target) => Promise<MatrixAnswer>;
 
+interface Body {
+  readonly rpc: JsonObject;
+  readonly rest: JsonObject;
+}
+
 /** What changes a credential where that is not empty; validation comes before it is looked for. */
-const changes: Readonly<Record<string, { readonly rpc: JsonObject; readonly rest: JsonObject }>> = {
+const changes: Readonly<Record<string, Body>> = {
   coffer: { rpc: { credential: { name: 'x' } }, rest: { name: 'x' } },
   flowise: { rpc: { name: 'x' }, rest: { name: 'x' } },
   mielto: { rpc: { label: 'x' }, rest: { label: 'x' } },
   scale: { rpc: { name: 'x' }, rest: { name: 'x' } },
   miniflow: { rpc: { name: 'x' }, rest: { name: 'x' } },
+};
+
+const secret = { secret: { api_key: 'sk-2' } };
+
+/** What calls need beside the names of things, by the rpc and the dialect. */
+const bodies: Readonly<Record<string, Readonly<Record<string, Body>>>> = {
+  UpdateCredential: changes,
+  AddSecretVersion: { coffer: { rpc: secret, rest: secret } },
 };
 
 /** What goes on beside the calls: once in a while, on new connections, or for who is calling, before anything of the request is known. */
@@ -44,7 +57,7 @@ const beside = new Set([
 /** Whether the database can be written is asked each second. */
 const ofProbe = /pg_is_in_recovery\(\)|'probe'/;
 /** The purge asks for deleted workspaces once in a while. */
-const ofPurge = /from "workspace".* "purged_at" is null /;
+const ofPurge = /from "workspace".*"purged_at" is null /;
 /** What begins and ends the transactions of those as well. */
 const frame = new Set(['begin', 'set workspaces', 'commit']);
 const newConnection = /^set statement_timeout.*; set role coffer_app;/;
@@ -94,8 +107,7 @@ describe('the statements that a call sends to the database', () => {
   });
 
   for (const { one, named } of byThings) {
-    const isChange = one.rpc.method.name === 'UpdateCredential';
-    const more = isChange ? changes[one.dialect.name] : undefined;
+    const more = bodies[one.rpc.method.name]?.[one.dialect.name];
     it(`are the same for what is unknown and what is foreign, by the rpc ${nameOfRpc(one.rpc.method)}`, () =>
       compare(one, (caller, target) => requests.sendRpc(one, caller, target, more?.rpc)));
 

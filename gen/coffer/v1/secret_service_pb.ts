@@ -2,21 +2,25 @@
 // @generated from file coffer/v1/secret_service.proto (package coffer.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import type { Credential } from "./credential_pb.ts";
+import { file_coffer_v1_credential } from "./credential_pb.ts";
 import type { BatchRevealSecretsRequestSchema, BatchRevealSecretsResponseSchema } from "./secret_batch_pb.ts";
 import { file_coffer_v1_secret_batch } from "./secret_batch_pb.ts";
+import type { SecretVersion } from "./secret_version_pb.ts";
+import { file_coffer_v1_secret_version } from "./secret_version_pb.ts";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
 import type { Value } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
-import type { JsonObject, Message } from "@bufbuild/protobuf";
+import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file coffer/v1/secret_service.proto.
  */
 export const file_coffer_v1_secret_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5jb2ZmZXIvdjEvc2VjcmV0X3NlcnZpY2UucHJvdG8SCWNvZmZlci52MSJtChNSZXZlYWxTZWNyZXRSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEh0KDWNyZWRlbnRpYWxfaWQYAiABKAlCBrpIA8gBARIZCgdwdXJwb3NlGAQgASgJQgi6SAVyAxj/ASJVChRSZXZlYWxTZWNyZXRSZXNwb25zZRIsCgZzZWNyZXQYASABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgOAAQESDwoHdmVyc2lvbhgCIAEoBSK3AQoUUmVzb2x2ZVNlY3JldFJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESFgoEbmFtZRgCIAEoCUIIukgFcgMY/wESGgoIcHJvdmlkZXIYAyABKAlCCLpIBXIDGP8BEhkKB3N1YmplY3QYBCABKAlCCLpIBXIDGP8BEhcKBWZpZWxkGAUgASgJQgi6SAVyAxj/ARIZCgdwdXJwb3NlGAcgASgJQgi6SAVyAxj/ASKZAQoVUmVzb2x2ZVNlY3JldFJlc3BvbnNlEhUKDWNyZWRlbnRpYWxfaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoBRIsCgZzZWNyZXQYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgOAAQESKgoFdmFsdWUYBCABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWVCA4ABATLjAwoNU2VjcmV0U2VydmljZRKcAQoMUmV2ZWFsU2VjcmV0Eh4uY29mZmVyLnYxLlJldmVhbFNlY3JldFJlcXVlc3QaHy5jb2ZmZXIudjEuUmV2ZWFsU2VjcmV0UmVzcG9uc2UiS4LT5JMCRToBKiJAL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9OnJldmVhbBKMAQoNUmVzb2x2ZVNlY3JldBIfLmNvZmZlci52MS5SZXNvbHZlU2VjcmV0UmVxdWVzdBogLmNvZmZlci52MS5SZXNvbHZlU2VjcmV0UmVzcG9uc2UiOILT5JMCMjoBKiItL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vc2VjcmV0czpyZXNvbHZlEqMBChJCYXRjaFJldmVhbFNlY3JldHMSJC5jb2ZmZXIudjEuQmF0Y2hSZXZlYWxTZWNyZXRzUmVxdWVzdBolLmNvZmZlci52MS5CYXRjaFJldmVhbFNlY3JldHNSZXNwb25zZSJAgtPkkwI6OgEqIjUvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFsczpiYXRjaFJldmVhbGIGcHJvdG8z", [file_buf_validate_validate, file_coffer_v1_secret_batch, file_google_api_annotations, file_google_protobuf_struct]);
+  fileDesc("Ch5jb2ZmZXIvdjEvc2VjcmV0X3NlcnZpY2UucHJvdG8SCWNvZmZlci52MSKHAQoTUmV2ZWFsU2VjcmV0UmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIdCg1jcmVkZW50aWFsX2lkGAIgASgJQga6SAPIAQESGAoHdmVyc2lvbhgDIAEoBUIHukgEGgIoABIZCgdwdXJwb3NlGAQgASgJQgi6SAVyAxj/ASJVChRSZXZlYWxTZWNyZXRSZXNwb25zZRIsCgZzZWNyZXQYASABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgOAAQESDwoHdmVyc2lvbhgCIAEoBSK3AQoUUmVzb2x2ZVNlY3JldFJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESFgoEbmFtZRgCIAEoCUIIukgFcgMY/wESGgoIcHJvdmlkZXIYAyABKAlCCLpIBXIDGP8BEhkKB3N1YmplY3QYBCABKAlCCLpIBXIDGP8BEhcKBWZpZWxkGAUgASgJQgi6SAVyAxj/ARIZCgdwdXJwb3NlGAcgASgJQgi6SAVyAxj/ASKZAQoVUmVzb2x2ZVNlY3JldFJlc3BvbnNlEhUKDWNyZWRlbnRpYWxfaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoBRIsCgZzZWNyZXQYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgOAAQESKgoFdmFsdWUYBCABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWVCA4ABASKiAQoXQWRkU2VjcmV0VmVyc2lvblJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHQoNY3JlZGVudGlhbF9pZBgCIAEoCUIGukgDyAEBEjIKBnNlY3JldBgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RCCYABAbpIA8gBARIWCgRldGFnGAQgASgJQgi6SAVyAxiAQCJwChhBZGRTZWNyZXRWZXJzaW9uUmVzcG9uc2USKQoHdmVyc2lvbhgBIAEoCzIYLmNvZmZlci52MS5TZWNyZXRWZXJzaW9uEikKCmNyZWRlbnRpYWwYAiABKAsyFS5jb2ZmZXIudjEuQ3JlZGVudGlhbCKIAQoZTGlzdFNlY3JldFZlcnNpb25zUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIdCg1jcmVkZW50aWFsX2lkGAIgASgJQga6SAPIAQESGgoJcGFnZV9zaXplGAMgASgFQge6SAQaAigAEhIKCnBhZ2VfdG9rZW4YBCABKAkiYQoaTGlzdFNlY3JldFZlcnNpb25zUmVzcG9uc2USKgoIdmVyc2lvbnMYASADKAsyGC5jb2ZmZXIudjEuU2VjcmV0VmVyc2lvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkijAEKG1Jlc3RvcmVTZWNyZXRWZXJzaW9uUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIdCg1jcmVkZW50aWFsX2lkGAIgASgJQga6SAPIAQESGAoHdmVyc2lvbhgDIAEoBUIHukgEGgIoABIWCgRldGFnGAQgASgJQgi6SAVyAxiAQCJ0ChxSZXN0b3JlU2VjcmV0VmVyc2lvblJlc3BvbnNlEikKB3ZlcnNpb24YASABKAsyGC5jb2ZmZXIudjEuU2VjcmV0VmVyc2lvbhIpCgpjcmVkZW50aWFsGAIgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwijAEKG0Rlc3Ryb3lTZWNyZXRWZXJzaW9uUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIdCg1jcmVkZW50aWFsX2lkGAIgASgJQga6SAPIAQESGAoHdmVyc2lvbhgDIAEoBUIHukgEGgIoABIWCgRldGFnGAQgASgJQgi6SAVyAxiAQCJ0ChxEZXN0cm95U2VjcmV0VmVyc2lvblJlc3BvbnNlEikKB3ZlcnNpb24YASABKAsyGC5jb2ZmZXIudjEuU2VjcmV0VmVyc2lvbhIpCgpjcmVkZW50aWFsGAIgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwilQEKHENvbXBhcmVTZWNyZXRWZXJzaW9uc1JlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHQoNY3JlZGVudGlhbF9pZBgCIAEoCUIGukgDyAEBEhgKB3ZlcnNpb24YAyABKAVCB7pIBBoCKAASHgoNb3RoZXJfdmVyc2lvbhgEIAEoBUIHukgEGgIoACJLCh1Db21wYXJlU2VjcmV0VmVyc2lvbnNSZXNwb25zZRIqCgZmaWVsZHMYASADKAsyGi5jb2ZmZXIudjEuRmllbGRDb21wYXJpc29uIqMBCg9GaWVsZENvbXBhcmlzb24SDAoEbmFtZRgBIAEoCRIxCgZjaGFuZ2UYAiABKA4yIS5jb2ZmZXIudjEuRmllbGRDb21wYXJpc29uLkNoYW5nZSJPCgZDaGFuZ2USFgoSQ0hBTkdFX1VOU1BFQ0lGSUVEEAASCAoEU0FNRRABEgsKB0NIQU5HRUQQAhIJCgVBRERFRBADEgsKB1JFTU9WRUQQBDKaCwoNU2VjcmV0U2VydmljZRKcAQoMUmV2ZWFsU2VjcmV0Eh4uY29mZmVyLnYxLlJldmVhbFNlY3JldFJlcXVlc3QaHy5jb2ZmZXIudjEuUmV2ZWFsU2VjcmV0UmVzcG9uc2UiS4LT5JMCRToBKiJAL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9OnJldmVhbBKMAQoNUmVzb2x2ZVNlY3JldBIfLmNvZmZlci52MS5SZXNvbHZlU2VjcmV0UmVxdWVzdBogLmNvZmZlci52MS5SZXNvbHZlU2VjcmV0UmVzcG9uc2UiOILT5JMCMjoBKiItL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vc2VjcmV0czpyZXNvbHZlEqMBChJCYXRjaFJldmVhbFNlY3JldHMSJC5jb2ZmZXIudjEuQmF0Y2hSZXZlYWxTZWNyZXRzUmVxdWVzdBolLmNvZmZlci52MS5CYXRjaFJldmVhbFNlY3JldHNSZXNwb25zZSJAgtPkkwI6OgEqIjUvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFsczpiYXRjaFJldmVhbBKqAQoQQWRkU2VjcmV0VmVyc2lvbhIiLmNvZmZlci52MS5BZGRTZWNyZXRWZXJzaW9uUmVxdWVzdBojLmNvZmZlci52MS5BZGRTZWNyZXRWZXJzaW9uUmVzcG9uc2UiTYLT5JMCRzoBKiJCL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9L3ZlcnNpb25zEq0BChJMaXN0U2VjcmV0VmVyc2lvbnMSJC5jb2ZmZXIudjEuTGlzdFNlY3JldFZlcnNpb25zUmVxdWVzdBolLmNvZmZlci52MS5MaXN0U2VjcmV0VmVyc2lvbnNSZXNwb25zZSJKgtPkkwJEEkIvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscy97Y3JlZGVudGlhbF9pZH0vdmVyc2lvbnMSyAEKFFJlc3RvcmVTZWNyZXRWZXJzaW9uEiYuY29mZmVyLnYxLlJlc3RvcmVTZWNyZXRWZXJzaW9uUmVxdWVzdBonLmNvZmZlci52MS5SZXN0b3JlU2VjcmV0VmVyc2lvblJlc3BvbnNlIl+C0+STAlk6ASoiVC92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2NyZWRlbnRpYWxzL3tjcmVkZW50aWFsX2lkfS92ZXJzaW9ucy97dmVyc2lvbn06cmVzdG9yZRLIAQoURGVzdHJveVNlY3JldFZlcnNpb24SJi5jb2ZmZXIudjEuRGVzdHJveVNlY3JldFZlcnNpb25SZXF1ZXN0GicuY29mZmVyLnYxLkRlc3Ryb3lTZWNyZXRWZXJzaW9uUmVzcG9uc2UiX4LT5JMCWToBKiJUL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9L3ZlcnNpb25zL3t2ZXJzaW9ufTpkZXN0cm95EsEBChVDb21wYXJlU2VjcmV0VmVyc2lvbnMSJy5jb2ZmZXIudjEuQ29tcGFyZVNlY3JldFZlcnNpb25zUmVxdWVzdBooLmNvZmZlci52MS5Db21wYXJlU2VjcmV0VmVyc2lvbnNSZXNwb25zZSJVgtPkkwJPOgEqIkovdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscy97Y3JlZGVudGlhbF9pZH0vdmVyc2lvbnM6Y29tcGFyZWIGcHJvdG8z", [file_buf_validate_validate, file_coffer_v1_credential, file_coffer_v1_secret_batch, file_coffer_v1_secret_version, file_google_api_annotations, file_google_protobuf_struct]);
 
 /**
  * Request message for RevealSecret.
@@ -37,6 +41,13 @@ export type RevealSecretRequest = Message<"coffer.v1.RevealSecretRequest"> & {
    * @generated from field: string credential_id = 2;
    */
   credentialId: string;
+
+  /**
+   * Optional. The number of the version to reveal; the current one if 0. Negative values are INVALID_ARGUMENT.
+   *
+   * @generated from field: int32 version = 3;
+   */
+  version: number;
 
   /**
    * Optional. Why the secret is revealed, for the audit event of the call; at most 255 characters. Do not put personal data
@@ -184,17 +195,456 @@ export const ResolveSecretResponseSchema: GenMessage<ResolveSecretResponse> = /*
   messageDesc(file_coffer_v1_secret_service, 3);
 
 /**
- * Reveals secrets. It is separate from CredentialService because it needs a separate permission, and because each call
- * adds an event to the audit trail, which is durable before the secret is returned.
+ * Request message for AddSecretVersion.
+ *
+ * @generated from message coffer.v1.AddSecretVersionRequest
+ */
+export type AddSecretVersionRequest = Message<"coffer.v1.AddSecretVersionRequest"> & {
+  /**
+   * Required. The workspace: its UUID, its `WSP-…` id, or `default` for the caller's default workspace.
+   *
+   * @generated from field: string workspace_id = 1;
+   */
+  workspaceId: string;
+
+  /**
+   * Required. The credential: its UUID or its `CRD-…` id.
+   *
+   * @generated from field: string credential_id = 2;
+   */
+  credentialId: string;
+
+  /**
+   * Required. The secret: a JSON object with at least one field, such as `{"api_key":"…"}`, of at most 64 KiB.
+   *
+   * @generated from field: google.protobuf.Struct secret = 3;
+   */
+  secret?: JsonObject | undefined;
+
+  /**
+   * Optional. Add only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches any.
+   * At most 8192 characters. Weak etags never match. REST also accepts it in `If-Match`, where an empty value is
+   * INVALID_ARGUMENT.
+   *
+   * @generated from field: string etag = 4;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message coffer.v1.AddSecretVersionRequest.
+ * Use `create(AddSecretVersionRequestSchema)` to create a new message.
+ */
+export const AddSecretVersionRequestSchema: GenMessage<AddSecretVersionRequest> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_secret_service, 4);
+
+/**
+ * Response message for AddSecretVersion.
+ *
+ * @generated from message coffer.v1.AddSecretVersionResponse
+ */
+export type AddSecretVersionResponse = Message<"coffer.v1.AddSecretVersionResponse"> & {
+  /**
+   * Output only. The added version.
+   *
+   * @generated from field: coffer.v1.SecretVersion version = 1;
+   */
+  version?: SecretVersion | undefined;
+
+  /**
+   * Output only. The credential after the change.
+   *
+   * @generated from field: coffer.v1.Credential credential = 2;
+   */
+  credential?: Credential | undefined;
+};
+
+/**
+ * Describes the message coffer.v1.AddSecretVersionResponse.
+ * Use `create(AddSecretVersionResponseSchema)` to create a new message.
+ */
+export const AddSecretVersionResponseSchema: GenMessage<AddSecretVersionResponse> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_secret_service, 5);
+
+/**
+ * Request message for ListSecretVersions.
+ *
+ * @generated from message coffer.v1.ListSecretVersionsRequest
+ */
+export type ListSecretVersionsRequest = Message<"coffer.v1.ListSecretVersionsRequest"> & {
+  /**
+   * Required. The workspace: its UUID, its `WSP-…` id, or `default` for the caller's default workspace.
+   *
+   * @generated from field: string workspace_id = 1;
+   */
+  workspaceId: string;
+
+  /**
+   * Required. The credential: its UUID or its `CRD-…` id.
+   *
+   * @generated from field: string credential_id = 2;
+   */
+  credentialId: string;
+
+  /**
+   * Optional. The maximum number of items to return: 100 if 0, at most 1,000. A page may have fewer, even if it is not
+   * the last. Negative values are INVALID_ARGUMENT.
+   *
+   * @generated from field: int32 page_size = 3;
+   */
+  pageSize: number;
+
+  /**
+   * Optional. The `next_page_token` of the previous page. INVALID_ARGUMENT if it is not one of this list.
+   *
+   * @generated from field: string page_token = 4;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message coffer.v1.ListSecretVersionsRequest.
+ * Use `create(ListSecretVersionsRequestSchema)` to create a new message.
+ */
+export const ListSecretVersionsRequestSchema: GenMessage<ListSecretVersionsRequest> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_secret_service, 6);
+
+/**
+ * Response message for ListSecretVersions.
+ *
+ * @generated from message coffer.v1.ListSecretVersionsResponse
+ */
+export type ListSecretVersionsResponse = Message<"coffer.v1.ListSecretVersionsResponse"> & {
+  /**
+   * Output only. The newest first.
+   *
+   * @generated from field: repeated coffer.v1.SecretVersion versions = 1;
+   */
+  versions: SecretVersion[];
+
+  /**
+   * Output only. The token of the next page; empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message coffer.v1.ListSecretVersionsResponse.
+ * Use `create(ListSecretVersionsResponseSchema)` to create a new message.
+ */
+export const ListSecretVersionsResponseSchema: GenMessage<ListSecretVersionsResponse> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_secret_service, 7);
+
+/**
+ * Request message for RestoreSecretVersion.
+ *
+ * @generated from message coffer.v1.RestoreSecretVersionRequest
+ */
+export type RestoreSecretVersionRequest = Message<"coffer.v1.RestoreSecretVersionRequest"> & {
+  /**
+   * Required. The workspace: its UUID, its `WSP-…` id, or `default` for the caller's default workspace.
+   *
+   * @generated from field: string workspace_id = 1;
+   */
+  workspaceId: string;
+
+  /**
+   * Required. The credential: its UUID or its `CRD-…` id.
+   *
+   * @generated from field: string credential_id = 2;
+   */
+  credentialId: string;
+
+  /**
+   * Required. The number of the version whose content becomes current again; 0 is the current one. Negative values are
+   * INVALID_ARGUMENT.
+   *
+   * @generated from field: int32 version = 3;
+   */
+  version: number;
+
+  /**
+   * Optional. Restore only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches any.
+   * At most 8192 characters. Weak etags never match. REST also accepts it in `If-Match`, where an empty value is
+   * INVALID_ARGUMENT.
+   *
+   * @generated from field: string etag = 4;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message coffer.v1.RestoreSecretVersionRequest.
+ * Use `create(RestoreSecretVersionRequestSchema)` to create a new message.
+ */
+export const RestoreSecretVersionRequestSchema: GenMessage<RestoreSecretVersionRequest> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_secret_service, 8);
+
+/**
+ * Response message for RestoreSecretVersion.
+ *
+ * @generated from message coffer.v1.RestoreSecretVersionResponse
+ */
+export type RestoreSecretVersionResponse = Message<"coffer.v1.RestoreSecretVersionResponse"> & {
+  /**
+   * Output only. The added version.
+   *
+   * @generated from field: coffer.v1.SecretVersion version = 1;
+   */
+  version?: SecretVersion | undefined;
+
+  /**
+   * Output only. The credential after the change.
+   *
+   * @generated from field: coffer.v1.Credential credential = 2;
+   */
+  credential?: Credential | undefined;
+};
+
+/**
+ * Describes the message coffer.v1.RestoreSecretVersionResponse.
+ * Use `create(RestoreSecretVersionResponseSchema)` to create a new message.
+ */
+export const RestoreSecretVersionResponseSchema: GenMessage<RestoreSecretVersionResponse> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_secret_service, 9);
+
+/**
+ * Request message for DestroySecretVersion.
+ *
+ * @generated from message coffer.v1.DestroySecretVersionRequest
+ */
+export type DestroySecretVersionRequest = Message<"coffer.v1.DestroySecretVersionRequest"> & {
+  /**
+   * Required. The workspace: its UUID, its `WSP-…` id, or `default` for the caller's default workspace.
+   *
+   * @generated from field: string workspace_id = 1;
+   */
+  workspaceId: string;
+
+  /**
+   * Required. The credential: its UUID or its `CRD-…` id.
+   *
+   * @generated from field: string credential_id = 2;
+   */
+  credentialId: string;
+
+  /**
+   * Required. The number of the version to destroy. Negative values are INVALID_ARGUMENT.
+   *
+   * @generated from field: int32 version = 3;
+   */
+  version: number;
+
+  /**
+   * Optional. Destroy only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches any.
+   * At most 8192 characters. Weak etags never match. REST also accepts it in `If-Match`, where an empty value is
+   * INVALID_ARGUMENT.
+   *
+   * @generated from field: string etag = 4;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message coffer.v1.DestroySecretVersionRequest.
+ * Use `create(DestroySecretVersionRequestSchema)` to create a new message.
+ */
+export const DestroySecretVersionRequestSchema: GenMessage<DestroySecretVersionRequest> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_secret_service, 10);
+
+/**
+ * Response message for DestroySecretVersion.
+ *
+ * @generated from message coffer.v1.DestroySecretVersionResponse
+ */
+export type DestroySecretVersionResponse = Message<"coffer.v1.DestroySecretVersionResponse"> & {
+  /**
+   * Output only. The destroyed version.
+   *
+   * @generated from field: coffer.v1.SecretVersion version = 1;
+   */
+  version?: SecretVersion | undefined;
+
+  /**
+   * Output only. The credential after the change.
+   *
+   * @generated from field: coffer.v1.Credential credential = 2;
+   */
+  credential?: Credential | undefined;
+};
+
+/**
+ * Describes the message coffer.v1.DestroySecretVersionResponse.
+ * Use `create(DestroySecretVersionResponseSchema)` to create a new message.
+ */
+export const DestroySecretVersionResponseSchema: GenMessage<DestroySecretVersionResponse> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_secret_service, 11);
+
+/**
+ * Request message for CompareSecretVersions.
+ *
+ * @generated from message coffer.v1.CompareSecretVersionsRequest
+ */
+export type CompareSecretVersionsRequest = Message<"coffer.v1.CompareSecretVersionsRequest"> & {
+  /**
+   * Required. The workspace: its UUID, its `WSP-…` id, or `default` for the caller's default workspace.
+   *
+   * @generated from field: string workspace_id = 1;
+   */
+  workspaceId: string;
+
+  /**
+   * Required. The credential: its UUID or its `CRD-…` id.
+   *
+   * @generated from field: string credential_id = 2;
+   */
+  credentialId: string;
+
+  /**
+   * Optional. The number of the version to compare from; the current one if 0. Negative values are INVALID_ARGUMENT.
+   *
+   * @generated from field: int32 version = 3;
+   */
+  version: number;
+
+  /**
+   * Optional. The number of the version to compare with; the current one if 0. Negative values are INVALID_ARGUMENT.
+   *
+   * @generated from field: int32 other_version = 4;
+   */
+  otherVersion: number;
+};
+
+/**
+ * Describes the message coffer.v1.CompareSecretVersionsRequest.
+ * Use `create(CompareSecretVersionsRequestSchema)` to create a new message.
+ */
+export const CompareSecretVersionsRequestSchema: GenMessage<CompareSecretVersionsRequest> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_secret_service, 12);
+
+/**
+ * Response message for CompareSecretVersions.
+ *
+ * @generated from message coffer.v1.CompareSecretVersionsResponse
+ */
+export type CompareSecretVersionsResponse = Message<"coffer.v1.CompareSecretVersionsResponse"> & {
+  /**
+   * Output only. The fields of both versions, in their order: those of `version` first.
+   *
+   * @generated from field: repeated coffer.v1.FieldComparison fields = 1;
+   */
+  fields: FieldComparison[];
+};
+
+/**
+ * Describes the message coffer.v1.CompareSecretVersionsResponse.
+ * Use `create(CompareSecretVersionsResponseSchema)` to create a new message.
+ */
+export const CompareSecretVersionsResponseSchema: GenMessage<CompareSecretVersionsResponse> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_secret_service, 13);
+
+/**
+ * How a field of a secret differs between two versions.
+ *
+ * @generated from message coffer.v1.FieldComparison
+ */
+export type FieldComparison = Message<"coffer.v1.FieldComparison"> & {
+  /**
+   * Output only. The name of the field.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Output only. How it differs.
+   *
+   * @generated from field: coffer.v1.FieldComparison.Change change = 2;
+   */
+  change: FieldComparison_Change;
+};
+
+/**
+ * Describes the message coffer.v1.FieldComparison.
+ * Use `create(FieldComparisonSchema)` to create a new message.
+ */
+export const FieldComparisonSchema: GenMessage<FieldComparison> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_secret_service, 14);
+
+/**
+ * The kinds of differences.
+ *
+ * @generated from enum coffer.v1.FieldComparison.Change
+ */
+export const FieldComparison_Change = {
+  /**
+   * Never returned.
+   *
+   * @generated from enum value: CHANGE_UNSPECIFIED = 0;
+   */
+  CHANGE_UNSPECIFIED: 0,
+
+  /**
+   * Both versions have the field with the same value.
+   *
+   * @generated from enum value: SAME = 1;
+   */
+  SAME: 1,
+
+  /**
+   * Both versions have the field, with different values.
+   *
+   * @generated from enum value: CHANGED = 2;
+   */
+  CHANGED: 2,
+
+  /**
+   * Only `other_version` has the field.
+   *
+   * @generated from enum value: ADDED = 3;
+   */
+  ADDED: 3,
+
+  /**
+   * Only `version` has the field.
+   *
+   * @generated from enum value: REMOVED = 4;
+   */
+  REMOVED: 4,
+} as const;
+
+/**
+ * The kinds of differences.
+ *
+ * @generated from enum coffer.v1.FieldComparison.Change
+ */
+export type FieldComparison_Change = (typeof FieldComparison_Change)[keyof typeof FieldComparison_Change] | UnknownEnum;
+
+/**
+ * Describes the enum coffer.v1.FieldComparison.Change.
+ */
+export const FieldComparison_ChangeSchema: GenEnum<FieldComparison_Change> = /*@__PURE__*/
+  enumDesc(file_coffer_v1_secret_service, 14, 0);
+
+/**
+ * Reveals secrets and manages their versions. It is separate from CredentialService because revealing needs a separate
+ * permission, and because each call but ListSecretVersions adds an event to the audit trail, which is durable before the
+ * response is sent.
+ *
+ * A credential keeps its newest 100 versions (`COFFER_VERSIONS_MAX`) and those that were superseded less than 24 hours
+ * ago; older ones are pruned when a version is added.
  *
  * @generated from service coffer.v1.SecretService
  */
 export const SecretService: GenService<{
   /**
-   * Reveals the current secret of an active credential, and counts as a use of it. Needs RUNTIME.
+   * Reveals a secret of an active credential, and counts as a use of it. Needs RUNTIME.
    *
-   * FAILED_PRECONDITION if the credential is inactive or expired. Responses must not be cached; the rpc is never served
-   * by GET.
+   * FAILED_PRECONDITION if the credential is inactive or expired, if the version does not exist or was pruned
+   * (`VERSION_NOT_FOUND`), or if it was destroyed (`VERSION_DESTROYED`). Responses must not be cached; the rpc is never
+   * served by GET.
    *
    * @generated from rpc coffer.v1.SecretService.RevealSecret
    */
@@ -241,6 +691,70 @@ export const SecretService: GenService<{
     methodKind: "unary";
     input: typeof BatchRevealSecretsRequestSchema;
     output: typeof BatchRevealSecretsResponseSchema;
+  },
+  /**
+   * Adds a version, which becomes the current one, also if its content equals that of the current one. The credential
+   * may be inactive or expired. Needs EDITOR, also without the right to reveal.
+   *
+   * A stale etag is ABORTED. RESOURCE_EXHAUSTED (`TOO_MANY_VERSIONS`) if the credential would have more than 1,000
+   * versions, because those superseded within 24 hours are not pruned.
+   *
+   * @generated from rpc coffer.v1.SecretService.AddSecretVersion
+   */
+  addSecretVersion: {
+    methodKind: "unary";
+    input: typeof AddSecretVersionRequestSchema;
+    output: typeof AddSecretVersionResponseSchema;
+  },
+  /**
+   * Lists the versions of a credential, the newest first, without those that were pruned. Needs VIEWER.
+   *
+   * @generated from rpc coffer.v1.SecretService.ListSecretVersions
+   */
+  listSecretVersions: {
+    methodKind: "unary";
+    input: typeof ListSecretVersionsRequestSchema;
+    output: typeof ListSecretVersionsResponseSchema;
+  },
+  /**
+   * Adds a version with the content of an earlier one, which becomes the current one. Needs EDITOR, also without the
+   * right to reveal.
+   *
+   * FAILED_PRECONDITION for a version that does not exist or was pruned (`VERSION_NOT_FOUND`), or was destroyed
+   * (`VERSION_DESTROYED`). A stale etag is ABORTED. RESOURCE_EXHAUSTED (`TOO_MANY_VERSIONS`) as in AddSecretVersion.
+   *
+   * @generated from rpc coffer.v1.SecretService.RestoreSecretVersion
+   */
+  restoreSecretVersion: {
+    methodKind: "unary";
+    input: typeof RestoreSecretVersionRequestSchema;
+    output: typeof RestoreSecretVersionResponseSchema;
+  },
+  /**
+   * Destroys the content of a version for ever; who made it and when is kept. Needs ADMIN and a key without a scope.
+   *
+   * FAILED_PRECONDITION for the current version (`VERSION_IS_CURRENT`), for one that does not exist or was pruned
+   * (`VERSION_NOT_FOUND`), or was destroyed before (`VERSION_DESTROYED`). A stale etag is ABORTED.
+   *
+   * @generated from rpc coffer.v1.SecretService.DestroySecretVersion
+   */
+  destroySecretVersion: {
+    methodKind: "unary";
+    input: typeof DestroySecretVersionRequestSchema;
+    output: typeof DestroySecretVersionResponseSchema;
+  },
+  /**
+   * Compares two versions of an active credential: which fields changed, never a value. It does not count as a use.
+   * Needs RUNTIME.
+   *
+   * FAILED_PRECONDITION as in RevealSecret, for either version.
+   *
+   * @generated from rpc coffer.v1.SecretService.CompareSecretVersions
+   */
+  compareSecretVersions: {
+    methodKind: "unary";
+    input: typeof CompareSecretVersionsRequestSchema;
+    output: typeof CompareSecretVersionsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_coffer_v1_secret_service, 0);

@@ -17,6 +17,7 @@ import { toStruct, toTimestamp, toValueMessage } from '../shared/well-known-type
 import { changeFromMessage, credentialToMessage, draftFromMessage, previewToMessage } from './mapping.ts';
 import { pageSizeOf } from './pages.ts';
 import { etagsOf, inWorkspace } from './requests.ts';
+import { versionRpcs } from './version-service.ts';
 
 /** The rpcs of `coffer.v1.CredentialService` and `coffer.v1.SecretService`. */
 export function credentialServiceRpcs(parts: DialectParts): BoundRpc[] {
@@ -27,6 +28,7 @@ export function credentialServiceRpcs(parts: DialectParts): BoundRpc[] {
     ...activationRpcs(parts),
     revealRpc(parts),
     resolveRpc(parts),
+    ...versionRpcs(parts),
   ];
 }
 
@@ -120,10 +122,14 @@ function activationRpcs({ vault, clock }: DialectParts): BoundRpc[] {
 
 function revealRpc({ vault }: DialectParts): BoundRpc {
   const { revealSecret } = SecretService.method;
-  return workspaceRpc(revealSecret, inWorkspace('secrets.reveal'), async ({ credentialId, purpose }, call) => {
-    const { secret, version } = await vault.revealSecret(call, credentialId, { purpose });
-    return { secret: toStruct(secret.expose()), version };
-  });
+  return workspaceRpc(
+    revealSecret,
+    inWorkspace('secrets.reveal'),
+    async ({ credentialId, purpose, version: number }, call) => {
+      const { secret, version } = await vault.revealSecret(call, credentialId, { purpose, version: number });
+      return { secret: toStruct(secret.expose()), version };
+    },
+  );
 }
 
 /** In its refusals "not found" is never a lack of permission: clients delete their copies when they get it. */

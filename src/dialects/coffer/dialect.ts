@@ -1,3 +1,4 @@
+import { SecretService } from '../../../gen/coffer/v1/secret_service_pb.ts';
 import type { Dialect } from '../../gateway/contract/dialect.ts';
 import type { DialectParts } from '../shared/dialect-parts.ts';
 import { accessServiceRpcs } from './access-service.ts';
@@ -9,6 +10,7 @@ import { renderProblem } from './errors.ts';
 import { workspaceServiceRpcs } from './workspace-service.ts';
 
 const noStore = { 'cache-control': 'no-store' } as const;
+const secretHeaders = Object.fromEntries(SecretService.methods.map(({ name }) => [name, noStore]));
 
 /** The native API, `coffer.v1`: the one dialect that exposes everything that the vault offers. */
 export function cofferDialect(parts: DialectParts): Dialect {
@@ -30,7 +32,7 @@ export function cofferDialect(parts: DialectParts): Dialect {
       renderProblem,
       fieldsByHeader: { 'if-match': 'etag' },
       etagField: 'credential.etag',
-      headers: { RevealSecret: noStore, BatchRevealSecrets: noStore, CreateApiKey: noStore, Login: noStore },
+      headers: { ...secretHeaders, CreateApiKey: noStore, Login: noStore },
     },
   };
 }

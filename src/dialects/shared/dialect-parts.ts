@@ -7,6 +7,7 @@ import type { PreviewVault } from '../../vault/credentials/preview-vault.ts';
 import type { SecretResolver } from '../../vault/credentials/resolve-vault.ts';
 import type { CredentialWatch } from '../../vault/credentials/credential-watch.ts';
 import type { DeletionVault } from '../../vault/credentials/deletion-vault.ts';
+import type { VersionVault } from '../../vault/credentials/version-vault.ts';
 import type { ApiKeyDirectory } from '../../vault/identity/api-keys.ts';
 import type { Login } from '../../vault/identity/login.ts';
 import type { MemberDirectory } from '../../vault/identity/members.ts';
@@ -23,6 +24,7 @@ export interface DialectParts {
   readonly search: CredentialSearch;
   readonly batches: BatchVault;
   readonly batchReveals: BatchRevealVault;
+  readonly versions: VersionVault;
   readonly workspaces: WorkspaceDirectory;
   readonly members: MemberDirectory;
   readonly apiKeys: ApiKeyDirectory;

@@ -124,7 +124,9 @@ function decideAll(group: Group, taken: Taken): Prepared {
     if (isPreviewOf(decision)) continue;
     // The event records the state that the decision leaves, so that the trail shows if an earlier one is restored.
     const resourceState = state.stateAfter(decision, finding);
-    events.push(resourceState === undefined ? decision.event : { ...decision.event, resourceState });
+    events.push(withState(decision.event, resourceState));
+    if ('refusal' in decision || !decision.furtherEvents) continue;
+    for (const event of decision.furtherEvents) events.push(withState(event, resourceState));
   }
   return prepared(writes.length);
 
@@ -158,4 +160,9 @@ function attempt(write: DecisionWrite, { finding, isRevoked, matches }: FoundFor
   } catch (error) {
     return { error };
   }
+}
+
+/** The event with the state that its decision leaves. */
+export function withState(event: AuditEvent, resourceState: string | undefined): AuditEvent {
+  return resourceState === undefined ? event : { ...event, resourceState };
 }

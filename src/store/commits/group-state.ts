@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Credential } from '../../vault/credentials/credential.ts';
+import type { Credential, StoredVersion } from '../../vault/credentials/credential.ts';
 import type { VaultError } from '../../vault/errors.ts';
 import { refersTo } from '../../vault/ids.ts';
 import type { Decision, FoundReference, JointTarget } from '../../vault/credentials/ports.ts';
@@ -9,6 +9,7 @@ import { formatCredentialState, type CredentialGuard } from '../credentials/cred
 import type { SignedFinding } from '../credentials/signed-finding.ts';
 import { keyOf, type SignedCredential, type SignedVersion } from '../credentials/credential-row.ts';
 import { insertCredentials, insertVersions, updateCredentials } from '../credentials/credential-statements.ts';
+import { destroyVersions, pruneVersions } from '../credentials/version-statements.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
 import type { Fragment } from '../postgres/statements/statement.ts';
 
@@ -22,6 +23,9 @@ export class GroupState {
   readonly #inserted = new Map<string, SignedCredential>();
   readonly #updated = new Map<string, SignedCredential>();
   readonly #versions: SignedVersion[] = [];
+  readonly #destroyed: { readonly credential: Credential; readonly version: StoredVersion }[] = [];
+  /** The credentials whose oldest versions are deleted. */
+  readonly #pruned = new Set<string>();
   /** The exclusive names that the decisions took or released. */
   readonly #names = new Map<string, 'taken' | 'released'>();
   readonly #shortIds = new Set<string>();
@@ -37,10 +41,13 @@ export class GroupState {
     this.#credentials = new Map(found.byId);
   }
 
-  /** Names and matches are looked up before the first decision: after a change in the workspace they may mean another credential. */
-  isCurrent({ reference, workspaceId }: JointTarget): boolean {
+  /**
+   * Names, matches and versions are looked up before the first decision: after a change in the workspace they may mean another
+   * credential, and a version may be gone.
+   */
+  isCurrent({ reference, versions, workspaceId }: JointTarget): boolean {
     const isByKey = !reference || 'id' in reference || 'shortId' in reference;
-    return isByKey || !this.#changedWorkspaces.has(workspaceId);
+    return (isByKey && !versions) || !this.#changedWorkspaces.has(workspaceId);
   }
 
   /** @param index of the target in the group */
@@ -48,6 +55,8 @@ export class GroupState {
     const found = this.#lookUp(target, index);
     // The deletion time of a row that is not genuine cannot be trusted.
     if (!found || (found.credential.deletedAt !== null && found.isGenuine && !target.deletedToo)) return undefined;
+    if (target.versions)
+      return { ...found, current: undefined, versions: this.#found.versions.get(index) ?? noVersions };
     return target.sealed ? found : { ...found, current: undefined };
   }
 
@@ -59,7 +68,7 @@ export class GroupState {
   apply({ lock, workspaceId }: JointTarget, decision: Decision<unknown>): 'applied' | 'deferred' | VaultError {
     const changes = 'refusal' in decision ? undefined : changesOf(decision);
     if (!changes) return 'applied';
-    const { credential, isNew, version } = changes;
+    const { credential, destroyed, isNew, version } = changes;
     const isPreview = isPreviewOf(decision);
     assert.equal(credential.workspaceId, workspaceId, 'a decision writes in the workspace of its target');
     assert(lock || isNew || isPreview, 'a decision that updates must have taken the lock');
@@ -75,8 +84,13 @@ export class GroupState {
     this.#claim({ credential, isNew, names });
     this.#changedWorkspaces.add(workspaceId);
     const mac = this.#guard.sign(credential);
-    this.#credentials.set(key, { credential, current: version ?? before?.current, isGenuine: true, mac });
+    const current = version ?? before?.current;
+    const settledVersion = before?.settledVersion;
+    this.#credentials.set(key, { credential, current, isGenuine: true, mac, settledVersion });
     if (version) this.#versions.push({ credential, version, mac: this.#guard.signVersion(credential, version) });
+    if (destroyed) this.#destroyed.push({ credential, version: destroyed });
+    const { oldestVersion } = credential;
+    if (before && oldestVersion !== before.credential.oldestVersion) this.#pruned.add(key);
     (isNew || this.#inserted.has(key) ? this.#inserted : this.#updated).set(key, { credential, mac });
     return 'applied';
   }
@@ -101,6 +115,27 @@ export class GroupState {
       ...(inserted.length > 0 ? [insertCredentials(inserted)] : []),
       ...(updated.length > 0 ? [updateCredentials(updated)] : []),
       ...(this.#versions.length > 0 ? [insertVersions(this.#versions)] : []),
+      ...this.#endedVersions(),
+    ];
+  }
+
+  /** A statement must not both destroy and delete one version. */
+  #endedVersions(): Fragment[] {
+    if (this.#destroyed.length + this.#pruned.size === 0) return [];
+    const pruned = [...this.#pruned].flatMap((key) => {
+      const { workspaceId, id, oldestVersion = null } = this.#credentials.get(key)?.credential ?? {};
+      return workspaceId && id && oldestVersion !== null ? [{ workspaceId, id, oldestVersion }] : [];
+    });
+    const destroyed = this.#destroyed.flatMap(({ credential, version }) => {
+      const { oldestVersion } = this.#credentials.get(keyOf(credential))?.credential ?? credential;
+      if (oldestVersion !== null && version.version < oldestVersion) return [];
+      const { id: credentialId, workspaceId } = credential;
+      const mac = this.#guard.signDestroyedVersion(credential, version);
+      return [{ workspaceId, credentialId, version: version.version, mac }];
+    });
+    return [
+      ...(destroyed.length > 0 ? [destroyVersions(destroyed)] : []),
+      ...(pruned.length > 0 ? [pruneVersions(pruned)] : []),
     ];
   }
 
@@ -128,9 +163,10 @@ export class GroupState {
     return change === undefined ? this.#taken.names.has(name) : change === 'taken';
   }
 
-  #lookUp({ reference, workspaceId }: JointTarget, index: number): SignedFinding | undefined {
+  #lookUp(target: JointTarget, index: number): SignedFinding | undefined {
+    const { reference, workspaceId } = target;
     if (!reference) return undefined;
-    if ('name' in reference) return this.#found.byName.get(index);
+    if ('name' in reference || (target.versions && !target.lock)) return this.#found.byIndex.get(index);
     if ('match' in reference) return this.#found.byMatch.get(index)?.found;
     if ('id' in reference) return this.#credentials.get(keyOf({ workspaceId, id: reference.id }));
     // A group has few credentials, and a workspace fewer.
@@ -161,9 +197,13 @@ export async function findEach(
 }
 
 function changesOf({ insert, update }: Changes) {
-  if (insert) return { credential: insert.credential, version: insert.version, isNew: true };
-  return update && { credential: update.credential, version: update.version, isNew: false };
+  if (insert) return { credential: insert.credential, version: insert.version, destroyed: undefined, isNew: true };
+  return (
+    update && { credential: update.credential, version: update.version, destroyed: update.destroyed, isNew: false }
+  );
 }
+
+const noVersions: ReadonlyMap<number, StoredVersion> = new Map();
 
 interface NewClaim {
   readonly credential: Credential;

@@ -8,7 +8,7 @@ import { findForDecisions, type FoundForDecisions } from '../credentials/credent
 import { findRevokedId } from '../identity/revocation.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
 import type { KeptRequests } from '../requests/claimed-requests.ts';
-import type { DecisionTools, Prepared } from './decision-group.ts';
+import { withState, type DecisionTools, type Prepared } from './decision-group.ts';
 import { GroupState } from './group-state.ts';
 import { claimOne } from './standalone-write.ts';
 
@@ -118,9 +118,12 @@ function applyAll(
       applied.collisions.set(index, collision);
     } else {
       const resourceState = state.stateAfter(decision, state.find(target, index));
-      const event = resourceState === undefined ? decision.event : { ...decision.event, resourceState };
+      const event = withState(decision.event, resourceState);
       applied.events.push(event);
-      if (!('refusal' in decision)) continue;
+      if (!('refusal' in decision)) {
+        for (const further of decision.furtherEvents ?? []) applied.events.push(withState(further, resourceState));
+        continue;
+      }
       applied.refusals.push(event);
       applied.failures.push([index, decision.refusal]);
     }

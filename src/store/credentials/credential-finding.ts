@@ -14,15 +14,25 @@ import {
 } from './credential-statements.ts';
 import { findingOf, type SignedFinding } from './signed-finding.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
+import {
+  findNamedVersions,
+  findSettled,
+  findVersioned,
+  namedVersionsOf,
+  type NamedVersionRow,
+  type NamedVersions,
+} from './version-finding.ts';
 
 /** What the targets of a transaction's decisions mean. */
 export interface FoundForDecisions {
   /** By workspace and id; those that were deleted, too. */
   readonly byId: ReadonlyMap<string, SignedFinding>;
-  /** What a name means, by the index of its target. */
-  readonly byName: ReadonlyMap<number, SignedFinding>;
+  /** What a name means, and what is found together with its versions, by the index of its target. */
+  readonly byIndex: ReadonlyMap<number, SignedFinding>;
   /** What the targets that give a match found, by the index of the target. */
   readonly byMatch: ReadonlyMap<number, MatchFinding>;
+  /** The versions that targets name. */
+  readonly versions: NamedVersions;
   /** Of the keys, sessions and users that the targets name, the revoked ones; possibly none where nothing sealed was found. */
   readonly revokedIds: ReadonlySet<string>;
   /** Of the exclusive names that the targets announce, those that are taken; by `nameKeyOf`. */
@@ -62,12 +72,14 @@ export async function findForDecisions(
   const find = (property: 'id' | 'shortId' | 'name', from: readonly (Target | undefined)[]) =>
     findUnlocked(transaction, { property, wanted: placesBy(property, from), checkedIds, guard });
   const unlocked = targets.map(unlessLocked);
+  const versioned = targets.some((target) => target.versions);
   // All that is looked up here travels together.
-  const [locked, takenNames, matched, named, ...unlockedBy] = await Promise.all([
+  const [locked, takenNames, matched, versionedRows, named, ...unlockedBy] = await Promise.all([
     findLocked(transaction, targets, guard),
     findTakenBefore(transaction, targets),
     findMatched(transaction, { targets, checkedIds, guard }),
-    find('name', targets),
+    versioned ? findVersioned(transaction, targets, checkedIds) : [],
+    find('name', unlocked),
     find('id', unlocked),
     find('shortId', unlocked),
   ]);
@@ -78,12 +90,21 @@ export async function findForDecisions(
     if (!byId.get(key)?.current) byId.set(key, found);
   }
   // What is locked is newer, and has its version where anybody wants it.
-  for (const found of locked) byId.set(keyOf(found.credential), found);
+  for (const found of locked.found) byId.set(keyOf(found.credential), found);
+  const byIndex = new Map(named.found.map(({ index, found }) => [index, found]));
+  const ofMatches = versioned ? await findVersioned(transaction, matchedById(targets, matched), checkedIds) : [];
+  const versionRows = [...versionedRows, ...ofMatches];
+  for (const row of versionRows) byIndex.set(row.index, findingOf(guard, row, undefined));
   return {
     byId,
-    byName: new Map(named.found.map(({ index, found }) => [index, found])),
+    byIndex,
     byMatch: new Map(matched.findings.map((finding) => [finding.index, finding])),
-    revokedIds: new Set([...matched.revoked, ...[named, ...unlockedBy].flatMap(({ ended }) => ended)]),
+    versions: versioned ? namedVersionsOf(guard, [...versionRows, ...locked.versions]) : noVersions,
+    revokedIds: new Set([
+      ...matched.revoked,
+      ...[named, ...unlockedBy].flatMap(({ ended }) => ended),
+      ...versionRows.flatMap((row) => row.revokedIds ?? []),
+    ]),
     takenNames: new Set(takenNames.map(nameKeyOf)),
   };
 }
@@ -94,8 +115,24 @@ export async function findLockedCredential(
   target: DecisionTarget,
   guard: CredentialGuard,
 ): Promise<SignedFinding | undefined> {
-  const [found] = await findLocked(transaction, [target], guard);
-  return found;
+  const { found } = await findLocked(transaction, [target], guard);
+  return found[0];
+}
+
+/** Targets that give a match and name versions, by the ids of what was found: their versions are found after it. */
+function matchedById(targets: readonly Target[], { findings }: FoundByMatch): readonly (Target | undefined)[] {
+  const ids = new Map(findings.map(({ index, found }) => [index, found?.credential.id]));
+  return targets.map((target, index) => {
+    const id = ids.get(index);
+    return id !== undefined && target.versions ? { ...target, reference: { id } } : undefined;
+  });
+}
+
+const noVersions: NamedVersions = new Map();
+
+interface FoundLocked {
+  readonly found: readonly SignedFinding[];
+  readonly versions: readonly NamedVersionRow[];
 }
 
 const noMatches: FoundByMatch = { findings: [], revoked: [] };
@@ -129,27 +166,34 @@ async function findLocked(
   transaction: Transaction,
   targets: readonly Target[],
   guard: CredentialGuard,
-): Promise<readonly SignedFinding[]> {
+): Promise<FoundLocked> {
   const locking = targets.map((target) => (target.lock ? target : undefined));
   const byShortId = placesBy('shortId', locking);
   const resolved = byShortId.length > 0 ? await transaction.run<Place>(findIdsOfShortIds(byShortId)) : [];
   const byId = placesBy('id', locking);
   const sought = [...byId, ...byShortId];
-  if (sought.length === 0) return [];
+  if (sought.length === 0) return { found: [], versions: [] };
   const places = inOrder([...byId, ...resolved]);
   const wanted = new Set(targets.filter((target) => target.sealed).map(spellingOf));
   const sealed = places.filter(({ workspaceId, value }) =>
     [value, shortIdOf(value)].some((id) => wanted.has(`${workspaceId}/${id}`)),
   );
   // Each is sent whether a short id was found or not, so that the time does not reveal what exists.
-  const [rows, versions] = await Promise.all([
+  const [rows, versions, namedVersions] = await Promise.all([
     transaction.run<SignedRow>(lockCredentials(places)),
     sealed.length > 0 || sought.some((place) => place.sealed)
       ? transaction.run<SealedRow & Place>(findSealedVersions(sealed))
       : [],
+    locking.some((target) => target?.versions) ? findNamedVersions(transaction, targets, places) : [],
   ]);
+  const adding = targets.find((target) => target.retention);
+  const settled = adding?.retention && (await findSettled(transaction, adding.retention, targets.length, rows));
   const current = new Map(versions.map((row) => [`${row.workspaceId}/${row.value}`, sealedVersionOf(row)]));
-  return rows.map((row) => findingOf(guard, row, current.get(keyOf(row))));
+  const found = rows.map((row) => {
+    const key = keyOf(row);
+    return findingOf(guard, row, current.get(key), settled?.get(key));
+  });
+  return { found, versions: namedVersions };
 }
 
 async function findUnlocked(
@@ -195,8 +239,9 @@ function placesBy(property: 'id' | 'shortId' | 'name', targets: readonly (Target
   });
 }
 
+/** Targets that name versions are found together with these. */
 function unlessLocked(target: Target): Target | undefined {
-  return target.lock ? undefined : target;
+  return target.lock || target.versions ? undefined : target;
 }
 
 function spellingOf({ workspaceId, reference }: Target): string {

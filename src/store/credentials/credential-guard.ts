@@ -1,9 +1,9 @@
-import type { Credential, SealedVersion } from '../../vault/credentials/credential.ts';
+import type { Credential, SealedVersion, StoredVersion } from '../../vault/credentials/credential.ts';
 import type { GrantMac } from '../../vault/identity/ports.ts';
 import { credentialColumns } from '../entities/credential.ts';
 import { credentialOf, credentialProperties, type CredentialRow } from './credential-row.ts';
 import { signedText } from './signed-text.ts';
-import { versionGrants } from '../identity/grant-tables.ts';
+import { versionGrants, type VersionRecord } from '../identity/grant-tables.ts';
 import { formatMacPrefix } from '../identity/grant-guard.ts';
 
 /** A row of `credential` with its MAC. */
@@ -11,6 +11,8 @@ export type SignedRow = CredentialRow & {
   /** Null only in a row from before there were MACs, and in what somebody else has put in. */
   readonly mac: Uint8Array | null | undefined;
 };
+
+type CredentialKey = Pick<Credential, 'workspaceId' | 'id'>;
 
 /** Separates these MACs from those of rows that grant something. */
 const table = 'credential';
@@ -30,9 +32,25 @@ export class CredentialGuard {
   }
 
   /** The MAC over the row of a new version, without its sealed bytes. */
-  signVersion({ workspaceId, id: credentialId }: Credential, version: SealedVersion): Uint8Array {
+  signVersion({ workspaceId, id: credentialId }: CredentialKey, version: SealedVersion): Uint8Array {
     const record = { ...version, workspaceId, credentialId, state: 'enabled' } as const;
     return this.#mac.compute(versionGrants.label, versionGrants.fields(record));
+  }
+
+  /** The MAC over the row of a version once it is destroyed. */
+  signDestroyedVersion({ workspaceId, id: credentialId }: CredentialKey, version: StoredVersion): Uint8Array {
+    const record = { ...version, workspaceId, credentialId, state: 'destroyed', keyId: null } as const;
+    return this.#mac.compute(versionGrants.label, versionGrants.fields(record));
+  }
+
+  /** Whether the MAC of the row of a version is valid. */
+  isGenuineVersion(
+    { workspaceId, id: credentialId }: CredentialKey,
+    version: Omit<VersionRecord, 'workspaceId' | 'credentialId'>,
+    mac: Uint8Array | null,
+  ): boolean {
+    const fields = versionGrants.fields({ ...version, workspaceId, credentialId });
+    return mac !== null && this.#mac.verify(versionGrants.label, fields, mac);
   }
 
   /** @param credential the one in the row */

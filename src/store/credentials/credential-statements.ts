@@ -37,7 +37,8 @@ export interface Place {
 /** The columns of a version, under the names of a finding. */
 export const versionColumns =
   'v.version, v.sealed, v.key_id, v.created_by as version_created_by, v.created_at as version_created_at';
-const signedProperties = [...credentialProperties, 'mac'];
+/** The properties of a credential with its MAC. */
+export const signedProperties = [...credentialProperties, 'mac'];
 /** All columns of a credential and its MAC, of the finding `f`. */
 export const signedList = selectList('f', signedProperties);
 /** The columns of the version of the finding `f`. */
@@ -50,7 +51,7 @@ export const sealedList = selectList('f', ['version', 'sealed', 'keyId', 'versio
 const byShortId = 'c.short_id >= p.value and c.short_id <= p.value order by c.short_id limit 1';
 
 /** How a credential is found: the type of what names it, and which of several is meant. */
-const ways = {
+export const ways = {
   id: { type: 'uuid', choice: 'c.id = p.value offset 0' },
   shortId: { type: 'bpchar', choice: byShortId },
   name: {

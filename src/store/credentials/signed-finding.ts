@@ -10,8 +10,13 @@ export interface SignedFinding extends FoundCredential {
 }
 
 /** The credential of a row, after its MAC was checked. */
-export function findingOf(guard: CredentialGuard, row: SignedRow, current: SealedVersion | undefined): SignedFinding {
+export function findingOf(
+  guard: CredentialGuard,
+  row: SignedRow,
+  current: SealedVersion | undefined,
+  settledVersion?: number,
+): SignedFinding {
   const credential = credentialOf(row);
   const isGenuine = guard.isGenuine(row, credential);
-  return { credential, current, isGenuine, mac: isGenuine ? (row.mac ?? undefined) : undefined };
+  return { credential, current, isGenuine, mac: isGenuine ? (row.mac ?? undefined) : undefined, settledVersion };
 }

@@ -1,4 +1,4 @@
-import type { Credential } from '../../vault/credentials/credential.ts';
+import type { Credential, VersionRecord } from '../../vault/credentials/credential.ts';
 import type { VaultError } from '../../vault/errors.ts';
 import type {
   CountRequest,
@@ -12,6 +12,7 @@ import type {
   JointDecisions,
   JointResult,
   PageRequest,
+  VersionPageRequest,
   VersionRequest,
   ReadAllRequest,
 } from '../../vault/credentials/ports.ts';
@@ -26,6 +27,9 @@ import { findEach } from '../commits/group-state.ts';
 import type { CredentialGuard } from '../credentials/credential-guard.ts';
 import { CredentialSearcher } from '../search/credential-searcher.ts';
 import { addUses, findSealedVersion } from '../credentials/credential-statements.ts';
+import { listVersions } from '../credentials/version-statements.ts';
+import type { VersionState } from '../entities/credential.ts';
+import { isReadableTime } from '../postgres/statements/column-readers.ts';
 import type { CommitQueue } from '../commits/commit-queue.ts';
 import { DatabaseFailure } from '../postgres/connect/database-failure.ts';
 import type { Database } from '../postgres/database.ts';
@@ -149,12 +153,27 @@ export class SqlCredentialStore implements CredentialStore {
     return this.#searcher.count(request);
   }
 
+  async listVersions(request: VersionPageRequest): Promise<readonly VersionRecord[]> {
+    const { workspaceId, signal } = request;
+    const [rows = []] = await this.#database.read<ListedVersionRow>({ workspaces: [workspaceId], signal }, [
+      listVersions(request),
+    ]);
+    return rows.flatMap(({ state, ...version }) => {
+      if (isReadableTime(version.createdAt)) return [{ ...version, isDestroyed: state === 'destroyed' }];
+      const fields = { table: 'credential_version', id: request.credentialId, workspace: workspaceId };
+      this.#log.error(fields, 'a version was changed outside of Coffer: it cannot be shown');
+      return [];
+    });
+  }
+
   async recordUses(uses: readonly Usage[]): Promise<void> {
     if (uses.length === 0) return;
     const workspaces = [...new Set(uses.map(({ workspaceId }) => workspaceId))];
     await this.#database.transact({ workspaces }, (transaction) => transaction.run(addUses(uses)));
   }
 }
+
+type ListedVersionRow = Omit<VersionRecord, 'isDestroyed'> & { readonly state: VersionState };
 
 function scopeOf({ workspaceId, signal }: CountRequest) {
   return { workspaces: [workspaceId], signal };

@@ -141,13 +141,18 @@ export function openCurrentVersion(
   return openVersion(cipher, { workspaceId, credentialId, version: current.version }, current.sealed);
 }
 
-/** The refusal if the current version of a credential is not in the database. */
-export function versionMissing({ id, workspaceId, currentVersion }: Credential): VaultError {
-  const what = `version ${currentVersion} of credential ${id} of workspace ${workspaceId}`;
+/** The refusal if a version of a credential, the current one by default, is not in the database. */
+export function versionMissing({ id, workspaceId, currentVersion }: Credential, version = currentVersion): VaultError {
+  const what = `version ${version} of credential ${id} of workspace ${workspaceId}`;
   return credentialUnreadable(`${what} is missing: it was removed outside of Coffer`);
 }
 
-function openVersion(cipher: WorkspaceCipher, identity: RecordIdentity, sealed: Uint8Array): Secret | VaultError {
+/** Opens a version; returns the error if it does not open. */
+export function openVersion(
+  cipher: WorkspaceCipher,
+  identity: RecordIdentity,
+  sealed: Uint8Array,
+): Secret | VaultError {
   try {
     return cipher.open(identity, sealed);
   } catch (error) {

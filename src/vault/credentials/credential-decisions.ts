@@ -17,7 +17,8 @@ import { newSecretOf, openCurrentVersion, versionMissing, type Resealing } from 
 import type { CredentialDraft } from './credential-rules.ts';
 import { etagOf, stateOf, type Credential, type SealedVersion } from './credential.ts';
 import { nextNoticeTime, withNoticeTime, type Lifecycle } from './lifecycle.ts';
-import type { Decision, FoundCredential, RevocationCheck } from './ports.ts';
+import type { Decision, FoundCredential, Refusal, RevocationCheck } from './ports.ts';
+import { versionsAfterAdding } from './version-retention.ts';
 
 /** What the event of a decision is made of. Its call must be authorized for the permission that the decision needs. */
 export interface EventParts<P extends Permission = never> {
@@ -54,6 +55,8 @@ export interface ResealedCredential {
 export interface RevealOptions {
   /** Why, as the caller states it, for the event: at most 255 characters. */
   readonly purpose?: string | undefined;
+  /** The number of the version; 0, the default, is the current one. */
+  readonly version?: number | undefined;
 }
 
 /** What a reveal is decided with. */
@@ -142,22 +145,19 @@ export function decideCreation(
  */
 export function decideRecreation(
   parts: SealingParts<'credentials.write'>,
-  deleted: Credential,
+  found: FoundCredential,
   draft: CredentialDraft,
   secret: Secret,
 ): Decision<SealedCredential> {
-  const credential = {
+  const { credential: deleted } = found;
+  const changed = {
     ...newSealedCredential(parts, draft, secret, deleted.id).credential,
     lastUsedAt: deleted.lastUsedAt,
     useCount: deleted.useCount,
-    currentVersion: deleted.currentVersion + 1,
-    oldestVersion: deleted.oldestVersion,
     revision: deleted.revision + 1,
   };
-  checkVisible(parts.call, credential);
-  const recreated = { credential, version: sealCurrentVersion(parts, credential, secret) };
-  const event = credentialEvent(parts, 'credentials.create', credential.id);
-  return { update: recreated, event, answer: recreated };
+  checkVisible(parts.call, changed);
+  return addVersion(parts, found, { changed, secret, action: 'credentials.create' });
 }
 
 /**
@@ -191,9 +191,40 @@ export function decideUpdate(
     const credential = { ...changed, ...progress };
     return { update: { credential }, event, answer: { credential, version: current } };
   }
-  const credential = { ...changed, ...progress, currentVersion: present.currentVersion + 1 };
-  const version = sealCurrentVersion({ ...parts, ...update.resealing }, credential, secret);
-  return { update: { credential, version }, event, answer: { credential, version } };
+  const next = { changed: { ...changed, ...progress }, secret, action: 'secrets.add_version' } as const;
+  return addVersion({ ...parts, ...update.resealing }, found, next);
+}
+
+/** A secret to be stored as the next version. */
+interface NextVersion {
+  /** The credential at its next revision, still with the present version. */
+  readonly changed: Credential;
+  readonly secret: Secret;
+  readonly action: AuditAction;
+  /** The version that the event names; the new one where absent. */
+  readonly about?: number;
+}
+
+/**
+ * Decides to store the next version of a secret, and to prune those that the credential no longer keeps. Pruning has its own
+ * event.
+ *
+ * @throws VaultError `resource_exhausted` with the reason `TOO_MANY_VERSIONS`
+ */
+export function addVersion(
+  parts: SealingParts<'credentials.write'>,
+  found: FoundCredential,
+  { changed, secret, action, about }: NextVersion,
+): Decision<SealedCredential> {
+  const credential = { ...changed, ...versionsAfterAdding(found, parts.lifecycle) };
+  const version = sealCurrentVersion(parts, credential, secret);
+  const { id, oldestVersion } = credential;
+  const details = action === 'credentials.create' ? {} : { version: about ?? version.version };
+  const event = credentialEvent(parts, action, id, 'OK', details);
+  const added = { update: { credential, version }, event, answer: { credential, version } };
+  if (oldestVersion === null || oldestVersion === found.credential.oldestVersion) return added;
+  const pruning = credentialEvent(parts, 'secrets.prune_versions', id, 'OK', { version: oldestVersion - 1 });
+  return { ...added, furtherEvents: [pruning] };
 }
 
 /**
@@ -224,7 +255,10 @@ export function decideReveal(parts: RevealParts, now: Date, found: FoundCredenti
  * The check, in the transaction of a reveal, that the caller's key or session has not been revoked since it was authenticated,
  * perhaps from memory. Undefined for a caller who was authenticated by neither.
  */
-export function revocationCheckOf(parts: Omit<RevealParts, 'cipher'>): RevocationCheck | undefined {
+export function revocationCheckOf(
+  parts: Omit<RevealParts, 'cipher'>,
+  action: AuditAction = 'secrets.reveal',
+): RevocationCheck | undefined {
   const { call, purpose, field } = parts;
   const { caller } = call;
   const id = caller.kind === 'api_key' ? caller.id : caller.sessionId;
@@ -232,7 +266,7 @@ export function revocationCheckOf(parts: Omit<RevealParts, 'cipher'>): Revocatio
   return {
     id,
     refuse: (credential) => ({
-      event: credentialEvent(parts, 'secrets.reveal', credential?.id ?? null, 'DENIED', { purpose, field }),
+      event: credentialEvent(parts, action, credential?.id ?? null, 'DENIED', { purpose, field }),
       refusal: new VaultError('token_invalid', 'Token revoked'),
     }),
   };
@@ -262,12 +296,12 @@ function needsCurrent({ resealing, sealed }: CredentialUpdate): boolean {
 }
 
 /** Refuses a decision about a row that was modified outside of Coffer, or whose version is missing, with an event. */
-function refuseUnsound(
+export function refuseUnsound(
   parts: EventParts,
   action: AuditAction,
   found: FoundCredential,
   details?: AuditEventDetails,
-): Decision<never> {
+): Refusal {
   const { id, workspaceId } = found.credential;
   const refusal = found.isGenuine
     ? versionMissing(found.credential)
@@ -294,7 +328,8 @@ function seal(cipher: WorkspaceCipher, identity: RecordIdentity, secret: Secret)
   }
 }
 
-function credentialEvent(
+/** The event of an action on a credential. */
+export function credentialEvent(
   parts: EventParts,
   action: AuditAction,
   resourceId: string | null,
@@ -312,7 +347,7 @@ export function refusalToReveal(credential: Credential, now: Date): VaultError |
   return state === 'DELETED' ? notFound('credential', credential.id) : undefined;
 }
 
-/** @throws VaultError `etag_stale` */
+/** @throws VaultError `etag_stale` if etags are given, and the present one is not among them */
 export function checkEtag(credential: Credential, etags: readonly string[] | undefined): void {
   const current = etagOf(credential);
   if (etags === undefined || etags.includes(current)) return;

@@ -39,6 +39,8 @@ import type { Credential } from './credential.ts';
 import { defaultLifecycle, purgeTimeOf } from './lifecycle.ts';
 import type { CredentialReference, Decision, FoundCredential } from './ports.ts';
 import { SecretDescriber, type SecretDescriberParts } from './secret-describer.ts';
+import { decideVersionReveal } from './version-decisions.ts';
+import { checkVersionNumber, retentionOf } from './version-retention.ts';
 
 export interface CredentialVaultParts extends SecretDescriberParts {
   readonly usage: UsageRecorder;
@@ -149,10 +151,10 @@ export class CredentialVault extends SecretDescriber {
   }
 
   /**
-   * Opens the current secret of an active credential, and returns it once the event of the reveal is durable.
+   * Opens a secret of an active credential, the current one by default, and returns it once the event of the reveal is durable.
    *
-   * @throws VaultError `invalid_argument` for the purpose, `credential_inactive`, `credential_expired`, or `secret_unreadable` if
-   *   the bytes do not open
+   * @throws VaultError `invalid_argument` for the options, `credential_inactive`, `credential_expired`,
+   *   `failed_precondition` (`VERSION_NOT_FOUND`, `VERSION_DESTROYED`), or `secret_unreadable` if the bytes do not open
    */
   async revealSecret(call: Call, id: string, options?: RevealOptions): Promise<RevealedSecret> {
     authorize(call, 'secrets.reveal');
@@ -175,12 +177,17 @@ export class CredentialVault extends SecretDescriber {
     const { clock, ciphers, store, usage } = this.#parts;
     const purpose = options?.purpose || null;
     checkOptionalText('purpose', purpose, limits.shortTextCharacters);
+    if (options?.version !== undefined) checkVersionNumber('version', options.version);
     const parts = { ...this.#parts, call, purpose, field: null, cipher: await ciphers.cipherFor(workspaceId) };
     const now = clock.now();
     const revocationCheck = revocationCheckOf(parts);
-    const revealed = await store.decide({ workspaceId, reference, sealed: true, revocationCheck, signal }, (found) => {
+    const version = options?.version;
+    const target = version
+      ? { workspaceId, reference, versions: [version], revocationCheck, signal }
+      : { workspaceId, reference, sealed: true, revocationCheck, signal };
+    const revealed = await store.decide(target, (found) => {
       if (!found || !isVisible(call, found.credential)) throw notFound('credential', id);
-      return decideReveal(parts, now, found);
+      return version ? decideVersionReveal(parts, now, found, version) : decideReveal(parts, now, found);
     });
     usage.record(workspaceId, revealed.credential.id, now);
     return revealed;
@@ -221,7 +228,9 @@ export class CredentialVault extends SecretDescriber {
     const { workspaceId, signal } = call;
     const reference = credentialReferenceOf(id);
     const resealing = secret && { cipher: await cipherForWriting(this.#parts.ciphers, workspaceId), secret };
-    const target = { workspaceId, reference, lock: true, sealed: update.sealed ?? secret !== undefined, signal };
+    const retention = secret && retentionOf(this.#parts);
+    const sealed = update.sealed ?? secret !== undefined;
+    const target = { workspaceId, reference, lock: true, sealed, retention, signal };
     const decide = (found: FoundCredential | undefined) => {
       if (!found || !isVisible(call, found.credential)) throw notFound('credential', id);
       return decideUpdate({ ...this.#parts, call }, found, { ...update, resealing });
@@ -239,13 +248,14 @@ export class CredentialVault extends SecretDescriber {
     const { name, provider } = draft;
     const resealing = { cipher, secret: merge ?? replaceSecret(secret) };
     const update = { ...updateOf({ name, provider }, {}, this.#parts.providerAfter), resealing };
-    const target = { workspaceId, reference: { id }, deletedToo: true, lock: true, sealed: true, signal };
+    const retention = retentionOf(this.#parts);
+    const target = { workspaceId, reference: { id }, deletedToo: true, lock: true, sealed: true, retention, signal };
     const decide = (found: FoundCredential | undefined): Decision<ResealedCredential> => {
       if (!found) return decideCreation(parts, newSealedCredential(parts, draft, secret, id));
       // Nothing of a purged credential decides who may use its id again.
       if (found.credential.purgedAt === null && !isVisible(call, found.credential)) throw idTaken(workspaceId, id);
       if (found.credential.deletedAt === null || !found.isGenuine) return decideUpdate(parts, found, update);
-      return decideRecreation(parts, found.credential, draft, secret);
+      return decideRecreation(parts, found, draft, secret);
     };
     return requireVersion(await this.#parts.store.decide(target, decide, keepingOf(call, requireVersion)));
   }

@@ -71,3 +71,24 @@ export interface SealedVersion {
   readonly createdBy: string;
   readonly createdAt: Date;
 }
+
+/** A version as it is stored, with or without its content. */
+export interface StoredVersion extends Omit<SealedVersion, 'sealed' | 'keyId'> {
+  /** Null if it was destroyed. */
+  readonly sealed: Uint8Array | null;
+  /** Whether the MAC of its row, which does not cover the sealed bytes, is valid. */
+  readonly isGenuine: boolean;
+}
+
+/** Who made a version, and when. */
+export interface VersionRecord extends Omit<SealedVersion, 'sealed' | 'keyId'> {
+  readonly isDestroyed: boolean;
+}
+
+export type VersionState = 'CURRENT' | 'SUPERSEDED' | 'DESTROYED';
+
+/** The state of a version of a credential. */
+export function stateOfVersion({ currentVersion }: Credential, { version, isDestroyed }: VersionRecord): VersionState {
+  if (isDestroyed) return 'DESTROYED';
+  return version === currentVersion ? 'CURRENT' : 'SUPERSEDED';
+}

@@ -1,7 +1,11 @@
 import type { Credential } from './credential.ts';
 
-/** How long credentials are kept after their deletion, and when their expiry is announced: settings of the instance. */
+/** How long versions and deleted credentials are kept, and when expiry is announced: settings of the instance. */
 export interface Lifecycle {
+  /** How many of its newest versions a credential keeps. */
+  readonly versionsMax: number;
+  /** After how many days superseded versions are pruned; null if they are kept. */
+  readonly versionDaysMax: number | null;
   /** How many days after its deletion a credential is purged. */
   readonly purgeDays: number;
   /** How many days before the expiry a notice is given, each once. */
@@ -9,7 +13,12 @@ export interface Lifecycle {
 }
 
 /** As the settings are where they are absent. */
-export const defaultLifecycle: Lifecycle = { purgeDays: 30, expiryNoticeDays: [30, 7, 1] };
+export const defaultLifecycle: Lifecycle = {
+  versionsMax: 100,
+  versionDaysMax: null,
+  purgeDays: 30,
+  expiryNoticeDays: [30, 7, 1],
+};
 
 /** A notice of expiry that is due: so many days before the expiry, or 0 at it. */
 export interface ExpiryNotice {

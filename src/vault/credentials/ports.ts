@@ -1,5 +1,5 @@
 import type { AuditEvent } from '../audit/audit-event.ts';
-import type { Credential, CredentialState, SealedVersion } from './credential.ts';
+import type { Credential, CredentialState, SealedVersion, StoredVersion, VersionRecord } from './credential.ts';
 import type { VaultError } from '../errors.ts';
 import type { Reference } from '../ids.ts';
 import type { KeyScope } from '../key-scope.ts';
@@ -15,6 +15,18 @@ export interface FoundCredential {
   readonly current: SealedVersion | undefined;
   /** Whether the row's MAC is valid. If not, no decision may rely on the row. */
   readonly isGenuine: boolean;
+  /** The versions that the target names, by its numbers, as far as there are any. */
+  readonly versions?: ReadonlyMap<number, StoredVersion>;
+  /** The newest version that was made before the retention's time; undefined if there is none, or if too few are stored to prune. */
+  readonly settledVersion?: number | undefined;
+}
+
+/** Which versions are kept when one is added. */
+export interface VersionRetention {
+  /** How many of the newest. */
+  readonly versionsMax: number;
+  /** Versions that were superseded later are kept as well. */
+  readonly settledBefore: Date;
 }
 
 /** What to write for one call, its event, and the result once both are durable. */
@@ -23,8 +35,16 @@ export type Decision<Answer> =
       readonly event: AuditEvent;
       readonly answer: Answer;
       readonly insert?: { readonly credential: Credential; readonly version: SealedVersion };
-      /** The entire new state; `version` is added if the secret changed. */
-      readonly update?: { readonly credential: Credential; readonly version?: SealedVersion };
+      /** The entire new state. Versions before its `oldestVersion` are deleted. */
+      readonly update?: {
+        readonly credential: Credential;
+        /** Is added if the secret changed. */
+        readonly version?: SealedVersion;
+        /** Loses its content. */
+        readonly destroyed?: StoredVersion;
+      };
+      /** Events of the same call besides the first. */
+      readonly furtherEvents?: readonly AuditEvent[];
       /** Only checks what the database would refuse: neither the changes nor the event are written. */
       readonly isPreview?: boolean;
     }
@@ -89,7 +109,11 @@ export interface DecisionTarget {
   readonly deletedToo?: boolean;
   /** Whether to load the current sealed version. */
   readonly sealed?: boolean;
-  /** Checks in the same snapshot that the caller's key or session is still valid; only with `sealed` and without `lock`. */
+  /** The numbers of versions to load instead, of which 0 is the current one; not with a name and `lock`. */
+  readonly versions?: readonly number[];
+  /** For a decision that adds a version. */
+  readonly retention?: VersionRetention | undefined;
+  /** Checks in the same snapshot that the caller's key or session is still valid; only with `sealed` or `versions`, and without `lock`. */
   readonly revocationCheck?: RevocationCheck | undefined;
   /** Whether to lock the row, because the decision changes it. */
   readonly lock?: boolean;
@@ -208,6 +232,16 @@ export interface PageRequest extends CountRequest {
   readonly size: number;
 }
 
+/** A page of the versions of a credential. */
+export interface VersionPageRequest {
+  readonly workspaceId: string;
+  readonly credentialId: string;
+  /** The page has versions with lower numbers. */
+  readonly before: number;
+  readonly size: number;
+  readonly signal: AbortSignal;
+}
+
 /** Stores credentials, their sealed versions and their events. */
 export interface CredentialStore {
   /**
@@ -254,6 +288,8 @@ export interface CredentialStore {
   search(request: SearchRequest): Promise<SearchPage>;
   /** @throws VaultError `resource_exhausted` with the reason `TOO_MANY_ROWS`, if counting needs too long */
   countMatches(request: MatchCount): Promise<number>;
+  /** The versions of a credential from the newest to the oldest, without their contents. */
+  listVersions(request: VersionPageRequest): Promise<readonly VersionRecord[]>;
   /** Adds uses in the order of ids, without a new revision. */
   recordUses(uses: readonly Usage[]): Promise<void>;
 }

@@ -39,6 +39,7 @@ describe('the proto files of coffer.v1', () => {
     expect(taken).to.deep.equal([
       'CreateCredential.secret',
       'BatchCreateCredentials.requests.secret',
+      'AddSecretVersion.secret',
       'Login.password',
       'ChangePassword.current_password',
       'ChangePassword.new_password',
@@ -47,11 +48,13 @@ describe('the proto files of coffer.v1', () => {
   });
 
   for (const method of methods) {
-    it(`have a route for ${method.name}, by GET exactly where it has no side effects`, () => {
+    it(`have a route for ${method.name}, by GET exactly where it only reads`, () => {
       expect(hasOption(method, http)).to.equal(true);
       const { pattern } = getOption(method, http);
       expect(pattern.value).to.match(/^\/v1\//);
-      expect(pattern.case === 'get').to.equal(method.idempotency === Level.NO_SIDE_EFFECTS);
+      // No rpc of SecretService is without side effects, so that none is served by Connect's GET.
+      const onlyReads = method.idempotency === Level.NO_SIDE_EFFECTS || method.name === 'ListSecretVersions';
+      expect(pattern.case === 'get').to.equal(onlyReads);
     });
   }
 

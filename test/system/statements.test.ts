@@ -51,6 +51,9 @@ const beside = new Set([
   'loss lines',
   'add key uses',
   'add uses',
+  'due by due_notices',
+  'due by due_purges',
+  'sweep request ids',
   'api key access',
   'session access',
 ]);

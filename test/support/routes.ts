@@ -28,6 +28,14 @@ export async function allServices(): Promise<readonly DescService[]> {
   return modules.flatMap((module) => Object.values(module).filter(isService));
 }
 
+/** The comments of every dialect's protos, by full name. */
+export async function allComments(): Promise<Readonly<Record<string, string>>> {
+  const root = resolve(import.meta.dirname, '../..');
+  const files = dialectPackages.flatMap((name) => globSync(`gen/${name}/*/comments.ts`, { cwd: root }));
+  const modules: object[] = await Promise.all(files.map((file) => import(resolve(root, file))));
+  return Object.assign({}, ...modules.map((module) => Object(module).comments));
+}
+
 /** Every route of every service, additional bindings too. */
 export async function allRoutes(): Promise<readonly DocumentedRoute[]> {
   const services = await allServices();

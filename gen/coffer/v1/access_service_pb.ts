@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file coffer/v1/access_service.proto.
  */
 export const file_coffer_v1_access_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5jb2ZmZXIvdjEvYWNjZXNzX3NlcnZpY2UucHJvdG8SCWNvZmZlci52MSLeAgoTQ3JlYXRlQXBpS2V5UmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIZCgRuYW1lGAIgASgJQgu6SAjIAQFyAxj/ARIwCgRyb2xlGAMgASgOMhUuY29mZmVyLnYxLkdyYW50LlJvbGVCC7pICMgBAYIBAhABEg8KB2RpYWxlY3QYBCABKAkSLgoKZXhwaXJlc19hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOd2l0aG91dF9yZXZlYWwYBiABKAgSFwoPY2VydGlmaWNhdGVfc2FuGAcgASgJEhEKCXByb3ZpZGVycxgIIAMoCRIMCgR0YWdzGAkgAygJEhYKDmNyZWRlbnRpYWxfaWRzGAogAygJEhAKCHN1YmplY3RzGAsgAygJEh8KCnJlcXVlc3RfaWQYDCABKAlCC7pICNgBAXIDsAEBIk4KFENyZWF0ZUFwaUtleVJlc3BvbnNlEiIKB2FwaV9rZXkYASABKAsyES5jb2ZmZXIudjEuQXBpS2V5EhIKBXRva2VuGAIgASgJQgOAAQEiYgoSTGlzdEFwaUtleXNSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEhoKCXBhZ2Vfc2l6ZRgCIAEoBUIHukgEGgIoABISCgpwYWdlX3Rva2VuGAMgASgJIlMKE0xpc3RBcGlLZXlzUmVzcG9uc2USIwoIYXBpX2tleXMYASADKAsyES5jb2ZmZXIudjEuQXBpS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJwChNSZXZva2VBcGlLZXlSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEhoKCmFwaV9rZXlfaWQYAiABKAlCBrpIA8gBARIfCgpyZXF1ZXN0X2lkGAMgASgJQgu6SAjYAQFyA7ABASI6ChRSZXZva2VBcGlLZXlSZXNwb25zZRIiCgdhcGlfa2V5GAEgASgLMhEuY29mZmVyLnYxLkFwaUtleSIPCg1XaG9BbUlSZXF1ZXN0ItYBCg5XaG9BbUlSZXNwb25zZRIMCgRraW5kGAEgASgJEgoKAmlkGAIgASgJEgwKBG5hbWUYAyABKAkSDwoHdXNlcl9pZBgEIAEoCRIVCg11c2VyX3Nob3J0X2lkGAUgASgJEhAKCGlzX293bmVyGAYgASgIEhwKFGRlZmF1bHRfd29ya3NwYWNlX2lkGAcgASgJEiIKGmRlZmF1bHRfd29ya3NwYWNlX3Nob3J0X2lkGAggASgJEiAKBmdyYW50cxgJIAMoCzIQLmNvZmZlci52MS5HcmFudCJLCgxMb2dpblJlcXVlc3QSGQoEdXNlchgBIAEoCUILukgIyAEBcgMY/wESIAoIcGFzc3dvcmQYAiABKAlCDoABAbpICMgBAXIDGIAIIlMKDUxvZ2luUmVzcG9uc2USEgoFdG9rZW4YASABKAlCA4ABARIuCgpleHBpcmVzX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIPCg1Mb2dvdXRSZXF1ZXN0IhAKDkxvZ291dFJlc3BvbnNlImcKFUNoYW5nZVBhc3N3b3JkUmVxdWVzdBIoChBjdXJyZW50X3Bhc3N3b3JkGAEgASgJQg6AAQG6SAjIAQFyAxiACBIkCgxuZXdfcGFzc3dvcmQYAiABKAlCDoABAbpICMgBAXIDGIAIIhgKFkNoYW5nZVBhc3N3b3JkUmVzcG9uc2UifQoRQ3JlYXRlVXNlclJlcXVlc3QSJQoEdXNlchgBIAEoCzIPLmNvZmZlci52MS5Vc2VyQga6SAPIAQESIAoIcGFzc3dvcmQYAiABKAlCDoABAbpICMgBAXIDGIAIEh8KCnJlcXVlc3RfaWQYAyABKAlCC7pICNgBAXIDsAEBIjMKEkNyZWF0ZVVzZXJSZXNwb25zZRIdCgR1c2VyGAEgASgLMg8uY29mZmVyLnYxLlVzZXIiKQoOR2V0VXNlclJlcXVlc3QSFwoHdXNlcl9pZBgBIAEoCUIGukgDyAEBIjAKD0dldFVzZXJSZXNwb25zZRIdCgR1c2VyGAEgASgLMg8uY29mZmVyLnYxLlVzZXIiQgoQTGlzdFVzZXJzUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASEgoKcGFnZV90b2tlbhgCIAEoCSJMChFMaXN0VXNlcnNSZXNwb25zZRIeCgV1c2VycxgBIAMoCzIPLmNvZmZlci52MS5Vc2VyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJRChVEZWFjdGl2YXRlVXNlclJlcXVlc3QSFwoHdXNlcl9pZBgBIAEoCUIGukgDyAEBEh8KCnJlcXVlc3RfaWQYAiABKAlCC7pICNgBAXIDsAEBIjcKFkRlYWN0aXZhdGVVc2VyUmVzcG9uc2USHQoEdXNlchgBIAEoCzIPLmNvZmZlci52MS5Vc2VyMsMJCg1BY2Nlc3NTZXJ2aWNlEoEBCgxDcmVhdGVBcGlLZXkSHi5jb2ZmZXIudjEuQ3JlYXRlQXBpS2V5UmVxdWVzdBofLmNvZmZlci52MS5DcmVhdGVBcGlLZXlSZXNwb25zZSIwgtPkkwIqOgEqIiUvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9hcGlLZXlzEn4KC0xpc3RBcGlLZXlzEh0uY29mZmVyLnYxLkxpc3RBcGlLZXlzUmVxdWVzdBoeLmNvZmZlci52MS5MaXN0QXBpS2V5c1Jlc3BvbnNlIjCQAgGC0+STAicSJS92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2FwaUtleXMSlQEKDFJldm9rZUFwaUtleRIeLmNvZmZlci52MS5SZXZva2VBcGlLZXlSZXF1ZXN0Gh8uY29mZmVyLnYxLlJldm9rZUFwaUtleVJlc3BvbnNlIkSC0+STAj46ASoiOS92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2FwaUtleXMve2FwaV9rZXlfaWR9OnJldm9rZRJUCgZXaG9BbUkSGC5jb2ZmZXIudjEuV2hvQW1JUmVxdWVzdBoZLmNvZmZlci52MS5XaG9BbUlSZXNwb25zZSIVkAIBgtPkkwIMEgovdjEvd2hvYW1pElAKBUxvZ2luEhcuY29mZmVyLnYxLkxvZ2luUmVxdWVzdBoYLmNvZmZlci52MS5Mb2dpblJlc3BvbnNlIhSC0+STAg46ASoiCS92MS9sb2dpbhJUCgZMb2dvdXQSGC5jb2ZmZXIudjEuTG9nb3V0UmVxdWVzdBoZLmNvZmZlci52MS5Mb2dvdXRSZXNwb25zZSIVgtPkkwIPOgEqIgovdjEvbG9nb3V0EnQKDkNoYW5nZVBhc3N3b3JkEiAuY29mZmVyLnYxLkNoYW5nZVBhc3N3b3JkUmVxdWVzdBohLmNvZmZlci52MS5DaGFuZ2VQYXNzd29yZFJlc3BvbnNlIh2C0+STAhc6ASoiEi92MS9jaGFuZ2VQYXNzd29yZBJfCgpDcmVhdGVVc2VyEhwuY29mZmVyLnYxLkNyZWF0ZVVzZXJSZXF1ZXN0Gh0uY29mZmVyLnYxLkNyZWF0ZVVzZXJSZXNwb25zZSIUgtPkkwIOOgEqIgkvdjEvdXNlcnMSYAoHR2V0VXNlchIZLmNvZmZlci52MS5HZXRVc2VyUmVxdWVzdBoaLmNvZmZlci52MS5HZXRVc2VyUmVzcG9uc2UiHpACAYLT5JMCFRITL3YxL3VzZXJzL3t1c2VyX2lkfRJcCglMaXN0VXNlcnMSGy5jb2ZmZXIudjEuTGlzdFVzZXJzUmVxdWVzdBocLmNvZmZlci52MS5MaXN0VXNlcnNSZXNwb25zZSIUkAIBgtPkkwILEgkvdjEvdXNlcnMSgAEKDkRlYWN0aXZhdGVVc2VyEiAuY29mZmVyLnYxLkRlYWN0aXZhdGVVc2VyUmVxdWVzdBohLmNvZmZlci52MS5EZWFjdGl2YXRlVXNlclJlc3BvbnNlIimC0+STAiM6ASoiHi92MS91c2Vycy97dXNlcl9pZH06ZGVhY3RpdmF0ZWIGcHJvdG8z", [file_buf_validate_validate, file_coffer_v1_api_key, file_coffer_v1_grant, file_coffer_v1_user, file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("Ch5jb2ZmZXIvdjEvYWNjZXNzX3NlcnZpY2UucHJvdG8SCWNvZmZlci52MSLeAgoTQ3JlYXRlQXBpS2V5UmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIZCgRuYW1lGAIgASgJQgu6SAjIAQFyAxj/ARIwCgRyb2xlGAMgASgOMhUuY29mZmVyLnYxLkdyYW50LlJvbGVCC7pICMgBAYIBAhABEg8KB2RpYWxlY3QYBCABKAkSLgoKZXhwaXJlc19hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOd2l0aG91dF9yZXZlYWwYBiABKAgSFwoPY2VydGlmaWNhdGVfc2FuGAcgASgJEhEKCXByb3ZpZGVycxgIIAMoCRIMCgR0YWdzGAkgAygJEhYKDmNyZWRlbnRpYWxfaWRzGAogAygJEhAKCHN1YmplY3RzGAsgAygJEh8KCnJlcXVlc3RfaWQYDCABKAlCC7pICNgBAXIDsAEBIk4KFENyZWF0ZUFwaUtleVJlc3BvbnNlEiIKB2FwaV9rZXkYASABKAsyES5jb2ZmZXIudjEuQXBpS2V5EhIKBXRva2VuGAIgASgJQgOAAQEibAoSTGlzdEFwaUtleXNSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEhoKCXBhZ2Vfc2l6ZRgCIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiACCJTChNMaXN0QXBpS2V5c1Jlc3BvbnNlEiMKCGFwaV9rZXlzGAEgAygLMhEuY29mZmVyLnYxLkFwaUtleRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkicAoTUmV2b2tlQXBpS2V5UmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIaCgphcGlfa2V5X2lkGAIgASgJQga6SAPIAQESHwoKcmVxdWVzdF9pZBgDIAEoCUILukgI2AEBcgOwAQEiOgoUUmV2b2tlQXBpS2V5UmVzcG9uc2USIgoHYXBpX2tleRgBIAEoCzIRLmNvZmZlci52MS5BcGlLZXkiDwoNV2hvQW1JUmVxdWVzdCLWAQoOV2hvQW1JUmVzcG9uc2USDAoEa2luZBgBIAEoCRIKCgJpZBgCIAEoCRIMCgRuYW1lGAMgASgJEg8KB3VzZXJfaWQYBCABKAkSFQoNdXNlcl9zaG9ydF9pZBgFIAEoCRIQCghpc19vd25lchgGIAEoCBIcChRkZWZhdWx0X3dvcmtzcGFjZV9pZBgHIAEoCRIiChpkZWZhdWx0X3dvcmtzcGFjZV9zaG9ydF9pZBgIIAEoCRIgCgZncmFudHMYCSADKAsyEC5jb2ZmZXIudjEuR3JhbnQiSwoMTG9naW5SZXF1ZXN0EhkKBHVzZXIYASABKAlCC7pICMgBAXIDGP8BEiAKCHBhc3N3b3JkGAIgASgJQg6AAQG6SAjIAQFyAxiACCJTCg1Mb2dpblJlc3BvbnNlEhIKBXRva2VuGAEgASgJQgOAAQESLgoKZXhwaXJlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiDwoNTG9nb3V0UmVxdWVzdCIQCg5Mb2dvdXRSZXNwb25zZSJnChVDaGFuZ2VQYXNzd29yZFJlcXVlc3QSKAoQY3VycmVudF9wYXNzd29yZBgBIAEoCUIOgAEBukgIyAEBcgMYgAgSJAoMbmV3X3Bhc3N3b3JkGAIgASgJQg6AAQG6SAjIAQFyAxiACCIYChZDaGFuZ2VQYXNzd29yZFJlc3BvbnNlIn0KEUNyZWF0ZVVzZXJSZXF1ZXN0EiUKBHVzZXIYASABKAsyDy5jb2ZmZXIudjEuVXNlckIGukgDyAEBEiAKCHBhc3N3b3JkGAIgASgJQg6AAQG6SAjIAQFyAxiACBIfCgpyZXF1ZXN0X2lkGAMgASgJQgu6SAjYAQFyA7ABASIzChJDcmVhdGVVc2VyUmVzcG9uc2USHQoEdXNlchgBIAEoCzIPLmNvZmZlci52MS5Vc2VyIikKDkdldFVzZXJSZXF1ZXN0EhcKB3VzZXJfaWQYASABKAlCBrpIA8gBASIwCg9HZXRVc2VyUmVzcG9uc2USHQoEdXNlchgBIAEoCzIPLmNvZmZlci52MS5Vc2VyIkwKEExpc3RVc2Vyc1JlcXVlc3QSGgoJcGFnZV9zaXplGAEgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAIIkwKEUxpc3RVc2Vyc1Jlc3BvbnNlEh4KBXVzZXJzGAEgAygLMg8uY29mZmVyLnYxLlVzZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIlEKFURlYWN0aXZhdGVVc2VyUmVxdWVzdBIXCgd1c2VyX2lkGAEgASgJQga6SAPIAQESHwoKcmVxdWVzdF9pZBgCIAEoCUILukgI2AEBcgOwAQEiNwoWRGVhY3RpdmF0ZVVzZXJSZXNwb25zZRIdCgR1c2VyGAEgASgLMg8uY29mZmVyLnYxLlVzZXIywwkKDUFjY2Vzc1NlcnZpY2USgQEKDENyZWF0ZUFwaUtleRIeLmNvZmZlci52MS5DcmVhdGVBcGlLZXlSZXF1ZXN0Gh8uY29mZmVyLnYxLkNyZWF0ZUFwaUtleVJlc3BvbnNlIjCC0+STAio6ASoiJS92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2FwaUtleXMSfgoLTGlzdEFwaUtleXMSHS5jb2ZmZXIudjEuTGlzdEFwaUtleXNSZXF1ZXN0Gh4uY29mZmVyLnYxLkxpc3RBcGlLZXlzUmVzcG9uc2UiMJACAYLT5JMCJxIlL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vYXBpS2V5cxKVAQoMUmV2b2tlQXBpS2V5Eh4uY29mZmVyLnYxLlJldm9rZUFwaUtleVJlcXVlc3QaHy5jb2ZmZXIudjEuUmV2b2tlQXBpS2V5UmVzcG9uc2UiRILT5JMCPjoBKiI5L3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vYXBpS2V5cy97YXBpX2tleV9pZH06cmV2b2tlElQKBldob0FtSRIYLmNvZmZlci52MS5XaG9BbUlSZXF1ZXN0GhkuY29mZmVyLnYxLldob0FtSVJlc3BvbnNlIhWQAgGC0+STAgwSCi92MS93aG9hbWkSUAoFTG9naW4SFy5jb2ZmZXIudjEuTG9naW5SZXF1ZXN0GhguY29mZmVyLnYxLkxvZ2luUmVzcG9uc2UiFILT5JMCDjoBKiIJL3YxL2xvZ2luElQKBkxvZ291dBIYLmNvZmZlci52MS5Mb2dvdXRSZXF1ZXN0GhkuY29mZmVyLnYxLkxvZ291dFJlc3BvbnNlIhWC0+STAg86ASoiCi92MS9sb2dvdXQSdAoOQ2hhbmdlUGFzc3dvcmQSIC5jb2ZmZXIudjEuQ2hhbmdlUGFzc3dvcmRSZXF1ZXN0GiEuY29mZmVyLnYxLkNoYW5nZVBhc3N3b3JkUmVzcG9uc2UiHYLT5JMCFzoBKiISL3YxL2NoYW5nZVBhc3N3b3JkEl8KCkNyZWF0ZVVzZXISHC5jb2ZmZXIudjEuQ3JlYXRlVXNlclJlcXVlc3QaHS5jb2ZmZXIudjEuQ3JlYXRlVXNlclJlc3BvbnNlIhSC0+STAg46ASoiCS92MS91c2VycxJgCgdHZXRVc2VyEhkuY29mZmVyLnYxLkdldFVzZXJSZXF1ZXN0GhouY29mZmVyLnYxLkdldFVzZXJSZXNwb25zZSIekAIBgtPkkwIVEhMvdjEvdXNlcnMve3VzZXJfaWR9ElwKCUxpc3RVc2VycxIbLmNvZmZlci52MS5MaXN0VXNlcnNSZXF1ZXN0GhwuY29mZmVyLnYxLkxpc3RVc2Vyc1Jlc3BvbnNlIhSQAgGC0+STAgsSCS92MS91c2VycxKAAQoORGVhY3RpdmF0ZVVzZXISIC5jb2ZmZXIudjEuRGVhY3RpdmF0ZVVzZXJSZXF1ZXN0GiEuY29mZmVyLnYxLkRlYWN0aXZhdGVVc2VyUmVzcG9uc2UiKYLT5JMCIzoBKiIeL3YxL3VzZXJzL3t1c2VyX2lkfTpkZWFjdGl2YXRlYgZwcm90bzM", [file_buf_validate_validate, file_coffer_v1_api_key, file_coffer_v1_grant, file_coffer_v1_user, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * Request message for CreateApiKey.
@@ -50,23 +50,23 @@ export type CreateApiKeyRequest = Message<"coffer.v1.CreateApiKeyRequest"> & {
   role: Grant_Role;
 
   /**
-   * Optional. The dialect that serves this key on paths that several dialects share, such as `flowise`. If empty, it is
-   * inferred from each request.
+   * Optional. The dialect that serves this key on paths that several dialects share: one of `coffer`, `flowise`,
+   * `fishnet`, `mielto`, `scale` and `miniflow`. If empty, it is inferred from each request.
    *
    * @generated from field: string dialect = 4;
    */
   dialect: string;
 
   /**
-   * Optional. When the key expires, truncated to the millisecond. Required if the caller's own key expires, and then
-   * not later than that.
+   * Optional. When the key expires, truncated to the millisecond; years 1 to 9999, default never. Required if the
+   * caller's own key expires, and then not later than that.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 5;
    */
   expiresAt?: Timestamp | undefined;
 
   /**
-   * Optional. Whether the key is denied revealing secrets, whatever its role.
+   * Optional. Whether the key is denied revealing secrets, whatever its role; default false.
    *
    * @generated from field: bool without_reveal = 6;
    */
@@ -74,38 +74,40 @@ export type CreateApiKeyRequest = Message<"coffer.v1.CreateApiKeyRequest"> & {
 
   /**
    * Optional. Authenticates the key by a client certificate instead of a token: `URI:` or `DNS:` followed by a subject
-   * alternative name of the certificate. At most 2,048 characters, no wildcards. Only owners of the instance may set
-   * it; a name can have one valid key (ALREADY_EXISTS).
+   * alternative name of the certificate. At most 2,048 characters, no wildcards; default none. Only owners of the
+   * instance may set it; a name can have one valid key (ALREADY_EXISTS).
    *
    * @generated from field: string certificate_san = 7;
    */
   certificateSan: string;
 
   /**
-   * Optional. Limits the key to credentials of these providers; all others do not exist for it. At most 100 entries. A
-   * credential must match each non-empty list of `providers`, `tags`, `credential_ids` and `subjects`. The role of a
-   * limited key is at most EDITOR.
+   * Optional. Limits the key to credentials of these providers; all others do not exist for it. At most 100 entries of
+   * at most 255 characters; default no limit. A credential must match each non-empty list of `providers`, `tags`,
+   * `credential_ids` and `subjects`. The role of a limited key is at most EDITOR.
    *
    * @generated from field: repeated string providers = 8;
    */
   providers: string[];
 
   /**
-   * Optional. Limits the key to credentials that have at least one of these tags. At most 100 entries.
+   * Optional. Limits the key to credentials that have at least one of these tags. At most 100 entries of at most 63
+   * characters; default no limit.
    *
    * @generated from field: repeated string tags = 9;
    */
   tags: string[];
 
   /**
-   * Optional. Limits the key to the credentials with these UUIDs. At most 100 entries.
+   * Optional. Limits the key to the credentials with these UUIDs. At most 100 entries; default no limit.
    *
    * @generated from field: repeated string credential_ids = 10;
    */
   credentialIds: string[];
 
   /**
-   * Optional. Limits the key to credentials of these subjects. At most 100 entries.
+   * Optional. Limits the key to credentials of these subjects. At most 100 entries of at most 255 characters; default
+   * no limit.
    *
    * @generated from field: repeated string subjects = 11;
    */
@@ -113,8 +115,8 @@ export type CreateApiKeyRequest = Message<"coffer.v1.CreateApiKeyRequest"> & {
 
   /**
    * Optional. Identifies the request, so that a repetition within 24 hours gets the first answer and changes nothing: a
-   * UUID. INVALID_ARGUMENT with the reason REQUEST_ID_REUSED for another request with the id of an earlier one. The
-   * header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
+   * UUID; none by default. INVALID_ARGUMENT with the reason `REQUEST_ID_REUSED` for another request with the id of an
+   * earlier one. The header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
    *
    * @generated from field: string request_id = 12;
    */
@@ -179,7 +181,8 @@ export type ListApiKeysRequest = Message<"coffer.v1.ListApiKeysRequest"> & {
   pageSize: number;
 
   /**
-   * Optional. The `next_page_token` of the previous page. INVALID_ARGUMENT if it is not one of this list.
+   * Optional. The `next_page_token` of the previous page, of at most 1,024 characters; the first page by default.
+   * INVALID_ARGUMENT if it is not one of this list.
    *
    * @generated from field: string page_token = 3;
    */
@@ -243,8 +246,8 @@ export type RevokeApiKeyRequest = Message<"coffer.v1.RevokeApiKeyRequest"> & {
 
   /**
    * Optional. Identifies the request, so that a repetition within 24 hours gets the first answer and changes nothing: a
-   * UUID. INVALID_ARGUMENT with the reason REQUEST_ID_REUSED for another request with the id of an earlier one. The
-   * header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
+   * UUID; none by default. INVALID_ARGUMENT with the reason `REQUEST_ID_REUSED` for another request with the id of an
+   * earlier one. The header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
    *
    * @generated from field: string request_id = 3;
    */
@@ -378,7 +381,7 @@ export const WhoAmIResponseSchema: GenMessage<WhoAmIResponse> = /*@__PURE__*/
  */
 export type LoginRequest = Message<"coffer.v1.LoginRequest"> & {
   /**
-   * Required. The user's name, UUID or `USR-…` id.
+   * Required. The user's name, UUID or `USR-…` id; at most 255 characters.
    *
    * @generated from field: string user = 1;
    */
@@ -523,8 +526,8 @@ export type CreateUserRequest = Message<"coffer.v1.CreateUserRequest"> & {
 
   /**
    * Optional. Identifies the request, so that a repetition within 24 hours gets the first answer and changes nothing: a
-   * UUID. INVALID_ARGUMENT with the reason REQUEST_ID_REUSED for another request with the id of an earlier one. The
-   * header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
+   * UUID; none by default. INVALID_ARGUMENT with the reason `REQUEST_ID_REUSED` for another request with the id of an
+   * earlier one. The header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
    *
    * @generated from field: string request_id = 3;
    */
@@ -616,7 +619,8 @@ export type ListUsersRequest = Message<"coffer.v1.ListUsersRequest"> & {
   pageSize: number;
 
   /**
-   * Optional. The `next_page_token` of the previous page. INVALID_ARGUMENT if it is not one of this list.
+   * Optional. The `next_page_token` of the previous page, of at most 1,024 characters; the first page by default.
+   * INVALID_ARGUMENT if it is not one of this list.
    *
    * @generated from field: string page_token = 2;
    */
@@ -673,8 +677,8 @@ export type DeactivateUserRequest = Message<"coffer.v1.DeactivateUserRequest"> &
 
   /**
    * Optional. Identifies the request, so that a repetition within 24 hours gets the first answer and changes nothing: a
-   * UUID. INVALID_ARGUMENT with the reason REQUEST_ID_REUSED for another request with the id of an earlier one. The
-   * header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
+   * UUID; none by default. INVALID_ARGUMENT with the reason `REQUEST_ID_REUSED` for another request with the id of an
+   * earlier one. The header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
    *
    * @generated from field: string request_id = 2;
    */

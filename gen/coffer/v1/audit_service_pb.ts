@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file coffer/v1/audit_service.proto.
  */
 export const file_coffer_v1_audit_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1jb2ZmZXIvdjEvYXVkaXRfc2VydmljZS5wcm90bxIJY29mZmVyLnYxIrgECgpBdWRpdEV2ZW50EgoKAmlkGAEgASgJEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHdvcmtzcGFjZV9pZBgDIAEoCRIqCgVhY3RvchgEIAEoCzIbLmNvZmZlci52MS5BdWRpdEV2ZW50LkFjdG9yEhYKDmF1dGhlbnRpY2F0aW9uGAUgASgJEg4KBmFjdGlvbhgGIAEoCRIVCg1yZXNvdXJjZV9raW5kGAcgASgJEhMKC3Jlc291cmNlX2lkGAggASgJEi4KB291dGNvbWUYCSABKA4yHS5jb2ZmZXIudjEuQXVkaXRFdmVudC5PdXRjb21lEhAKCHByb3RvY29sGAogASgJEg8KB2RpYWxlY3QYCyABKAkSDAoEcGVlchgMIAEoCRISCgpyZXF1ZXN0X2lkGA0gASgJEg0KBWNvdW50GA4gASgFEg8KB3B1cnBvc2UYDyABKAkSDwoHdmVyc2lvbhgQIAEoBRINCgVmaWVsZBgRIAEoCRISCgpwZXJtaXNzaW9uGBIgASgJEhIKCnJlbGF0ZWRfaWQYEyABKAkSDAoEZGF5cxgUIAEoBRovCgVBY3RvchIMCgRraW5kGAEgASgJEgoKAmlkGAIgASgJEgwKBG5hbWUYAyABKAkiQgoHT3V0Y29tZRIXChNPVVRDT01FX1VOU1BFQ0lGSUVEEAASBgoCT0sQARIKCgZERU5JRUQQAhIKCgZGQUlMRUQQAyKZAgoWTGlzdEF1ZGl0RXZlbnRzUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIaCglwYWdlX3NpemUYAiABKAVCB7pIBBoCKAASEgoKcGFnZV90b2tlbhgDIAEoCRIuCgpzdGFydF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGgoIYWN0b3JfaWQYBiABKAlCCLpIBXIDGIAIEhgKBmFjdGlvbhgHIAEoCUIIukgFcgMYgAgSHQoLcmVzb3VyY2VfaWQYCCABKAlCCLpIBXIDGIAIIl8KF0xpc3RBdWRpdEV2ZW50c1Jlc3BvbnNlEisKDGF1ZGl0X2V2ZW50cxgBIAMoCzIVLmNvZmZlci52MS5BdWRpdEV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSL+AQoZTGlzdEluc3RhbmNlRXZlbnRzUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASEgoKcGFnZV90b2tlbhgCIAEoCRIuCgpzdGFydF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGgoIYWN0b3JfaWQYBSABKAlCCLpIBXIDGIAIEhgKBmFjdGlvbhgGIAEoCUIIukgFcgMYgAgSHQoLcmVzb3VyY2VfaWQYByABKAlCCLpIBXIDGIAIImIKGkxpc3RJbnN0YW5jZUV2ZW50c1Jlc3BvbnNlEisKDGF1ZGl0X2V2ZW50cxgBIAMoCzIVLmNvZmZlci52MS5BdWRpdEV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKeAQoXVmVyaWZ5QXVkaXRUcmFpbFJlcXVlc3QSTQoOZXhwZWN0ZWRfaGVhZHMYASADKAsyNS5jb2ZmZXIudjEuVmVyaWZ5QXVkaXRUcmFpbFJlcXVlc3QuRXhwZWN0ZWRIZWFkc0VudHJ5GjQKEkV4cGVjdGVkSGVhZHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIqkFChhWZXJpZnlBdWRpdFRyYWlsUmVzcG9uc2USDgoGaW50YWN0GAEgASgIEhMKC2V2ZW50X2NvdW50GAIgASgDEj0KBWhlYWRzGAMgAygLMi4uY29mZmVyLnYxLlZlcmlmeUF1ZGl0VHJhaWxSZXNwb25zZS5IZWFkc0VudHJ5EjkKBmZhdWx0cxgEIAMoCzIpLmNvZmZlci52MS5WZXJpZnlBdWRpdFRyYWlsUmVzcG9uc2UuRmF1bHQSUQoTYWNrbm93bGVkZ2VkX2xvc3NlcxgFIAMoCzI0LmNvZmZlci52MS5WZXJpZnlBdWRpdFRyYWlsUmVzcG9uc2UuQWNrbm93bGVkZ2VkTG9zcxrvAQoFRmF1bHQSPAoEa2luZBgBIAEoDjIuLmNvZmZlci52MS5WZXJpZnlBdWRpdFRyYWlsUmVzcG9uc2UuRmF1bHQuS2luZBIOCgZzdHJlYW0YAiABKAkSEAoIc2VxdWVuY2UYAyABKAMSDwoHbWVzc2FnZRgEIAEoCSJ1CgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABILCgdDSEFOR0VEEAESCwoHUkVNT1ZFRBACEgwKCElOU0VSVEVEEAMSDQoJUkVPUkRFUkVEEAQSEgoOU1RSRUFNX01JU1NJTkcQBRIMCghUQUlMX0NVVBAGGnsKEEFja25vd2xlZGdlZExvc3MSDgoGc3RyZWFtGAEgASgJEhYKDmZpcnN0X3NlcXVlbmNlGAIgASgDEhUKDWxhc3Rfc2VxdWVuY2UYAyABKAMSKAoEdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAaLAoKSGVhZHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIrUCCh1TdHJlYW1WZXJpZnlBdWRpdFRyYWlsUmVxdWVzdBJTCg5leHBlY3RlZF9oZWFkcxgBIAMoCzI7LmNvZmZlci52MS5TdHJlYW1WZXJpZnlBdWRpdFRyYWlsUmVxdWVzdC5FeHBlY3RlZEhlYWRzRW50cnkSUwoOdmVyaWZpZWRfaGVhZHMYAiADKAsyOy5jb2ZmZXIudjEuU3RyZWFtVmVyaWZ5QXVkaXRUcmFpbFJlcXVlc3QuVmVyaWZpZWRIZWFkc0VudHJ5GjQKEkV4cGVjdGVkSGVhZHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGjQKElZlcmlmaWVkSGVhZHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIowCCh5TdHJlYW1WZXJpZnlBdWRpdFRyYWlsUmVzcG9uc2USRgoIcHJvZ3Jlc3MYASABKAsyMi5jb2ZmZXIudjEuU3RyZWFtVmVyaWZ5QXVkaXRUcmFpbFJlc3BvbnNlLlByb2dyZXNzSAASOgoFZmF1bHQYAiABKAsyKS5jb2ZmZXIudjEuVmVyaWZ5QXVkaXRUcmFpbFJlc3BvbnNlLkZhdWx0SAASNQoGcmVzdWx0GAMgASgLMiMuY29mZmVyLnYxLlZlcmlmeUF1ZGl0VHJhaWxSZXNwb25zZUgAGicKCFByb2dyZXNzEgwKBGRvbmUYASABKAMSDQoFdG90YWwYAiABKANCBgoEbmV3czK3BAoMQXVkaXRTZXJ2aWNlEo4BCg9MaXN0QXVkaXRFdmVudHMSIS5jb2ZmZXIudjEuTGlzdEF1ZGl0RXZlbnRzUmVxdWVzdBoiLmNvZmZlci52MS5MaXN0QXVkaXRFdmVudHNSZXNwb25zZSI0kAIBgtPkkwIrEikvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9hdWRpdEV2ZW50cxJ9ChJMaXN0SW5zdGFuY2VFdmVudHMSJC5jb2ZmZXIudjEuTGlzdEluc3RhbmNlRXZlbnRzUmVxdWVzdBolLmNvZmZlci52MS5MaXN0SW5zdGFuY2VFdmVudHNSZXNwb25zZSIakAIBgtPkkwIREg8vdjEvYXVkaXRFdmVudHMSfQoQVmVyaWZ5QXVkaXRUcmFpbBIiLmNvZmZlci52MS5WZXJpZnlBdWRpdFRyYWlsUmVxdWVzdBojLmNvZmZlci52MS5WZXJpZnlBdWRpdFRyYWlsUmVzcG9uc2UiIILT5JMCGjoBKiIVL3YxL2F1ZGl0VHJhaWw6dmVyaWZ5EpcBChZTdHJlYW1WZXJpZnlBdWRpdFRyYWlsEiguY29mZmVyLnYxLlN0cmVhbVZlcmlmeUF1ZGl0VHJhaWxSZXF1ZXN0GikuY29mZmVyLnYxLlN0cmVhbVZlcmlmeUF1ZGl0VHJhaWxSZXNwb25zZSImgtPkkwIgOgEqIhsvdjEvYXVkaXRUcmFpbDpzdHJlYW1WZXJpZnkwAWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("Ch1jb2ZmZXIvdjEvYXVkaXRfc2VydmljZS5wcm90bxIJY29mZmVyLnYxIrgECgpBdWRpdEV2ZW50EgoKAmlkGAEgASgJEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHdvcmtzcGFjZV9pZBgDIAEoCRIqCgVhY3RvchgEIAEoCzIbLmNvZmZlci52MS5BdWRpdEV2ZW50LkFjdG9yEhYKDmF1dGhlbnRpY2F0aW9uGAUgASgJEg4KBmFjdGlvbhgGIAEoCRIVCg1yZXNvdXJjZV9raW5kGAcgASgJEhMKC3Jlc291cmNlX2lkGAggASgJEi4KB291dGNvbWUYCSABKA4yHS5jb2ZmZXIudjEuQXVkaXRFdmVudC5PdXRjb21lEhAKCHByb3RvY29sGAogASgJEg8KB2RpYWxlY3QYCyABKAkSDAoEcGVlchgMIAEoCRISCgpyZXF1ZXN0X2lkGA0gASgJEg0KBWNvdW50GA4gASgFEg8KB3B1cnBvc2UYDyABKAkSDwoHdmVyc2lvbhgQIAEoBRINCgVmaWVsZBgRIAEoCRISCgpwZXJtaXNzaW9uGBIgASgJEhIKCnJlbGF0ZWRfaWQYEyABKAkSDAoEZGF5cxgUIAEoBRovCgVBY3RvchIMCgRraW5kGAEgASgJEgoKAmlkGAIgASgJEgwKBG5hbWUYAyABKAkiQgoHT3V0Y29tZRIXChNPVVRDT01FX1VOU1BFQ0lGSUVEEAASBgoCT0sQARIKCgZERU5JRUQQAhIKCgZGQUlMRUQQAyKjAgoWTGlzdEF1ZGl0RXZlbnRzUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIaCglwYWdlX3NpemUYAiABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgAgSLgoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhoKCGFjdG9yX2lkGAYgASgJQgi6SAVyAxiACBIYCgZhY3Rpb24YByABKAlCCLpIBXIDGIAIEh0KC3Jlc291cmNlX2lkGAggASgJQgi6SAVyAxiACCJfChdMaXN0QXVkaXRFdmVudHNSZXNwb25zZRIrCgxhdWRpdF9ldmVudHMYASADKAsyFS5jb2ZmZXIudjEuQXVkaXRFdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiiAIKGUxpc3RJbnN0YW5jZUV2ZW50c1JlcXVlc3QSGgoJcGFnZV9zaXplGAEgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAIEi4KCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIaCghhY3Rvcl9pZBgFIAEoCUIIukgFcgMYgAgSGAoGYWN0aW9uGAYgASgJQgi6SAVyAxiACBIdCgtyZXNvdXJjZV9pZBgHIAEoCUIIukgFcgMYgAgiYgoaTGlzdEluc3RhbmNlRXZlbnRzUmVzcG9uc2USKwoMYXVkaXRfZXZlbnRzGAEgAygLMhUuY29mZmVyLnYxLkF1ZGl0RXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIp4BChdWZXJpZnlBdWRpdFRyYWlsUmVxdWVzdBJNCg5leHBlY3RlZF9oZWFkcxgBIAMoCzI1LmNvZmZlci52MS5WZXJpZnlBdWRpdFRyYWlsUmVxdWVzdC5FeHBlY3RlZEhlYWRzRW50cnkaNAoSRXhwZWN0ZWRIZWFkc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiqQUKGFZlcmlmeUF1ZGl0VHJhaWxSZXNwb25zZRIOCgZpbnRhY3QYASABKAgSEwoLZXZlbnRfY291bnQYAiABKAMSPQoFaGVhZHMYAyADKAsyLi5jb2ZmZXIudjEuVmVyaWZ5QXVkaXRUcmFpbFJlc3BvbnNlLkhlYWRzRW50cnkSOQoGZmF1bHRzGAQgAygLMikuY29mZmVyLnYxLlZlcmlmeUF1ZGl0VHJhaWxSZXNwb25zZS5GYXVsdBJRChNhY2tub3dsZWRnZWRfbG9zc2VzGAUgAygLMjQuY29mZmVyLnYxLlZlcmlmeUF1ZGl0VHJhaWxSZXNwb25zZS5BY2tub3dsZWRnZWRMb3NzGu8BCgVGYXVsdBI8CgRraW5kGAEgASgOMi4uY29mZmVyLnYxLlZlcmlmeUF1ZGl0VHJhaWxSZXNwb25zZS5GYXVsdC5LaW5kEg4KBnN0cmVhbRgCIAEoCRIQCghzZXF1ZW5jZRgDIAEoAxIPCgdtZXNzYWdlGAQgASgJInUKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEgsKB0NIQU5HRUQQARILCgdSRU1PVkVEEAISDAoISU5TRVJURUQQAxINCglSRU9SREVSRUQQBBISCg5TVFJFQU1fTUlTU0lORxAFEgwKCFRBSUxfQ1VUEAYaewoQQWNrbm93bGVkZ2VkTG9zcxIOCgZzdHJlYW0YASABKAkSFgoOZmlyc3Rfc2VxdWVuY2UYAiABKAMSFQoNbGFzdF9zZXF1ZW5jZRgDIAEoAxIoCgR0aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBosCgpIZWFkc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEitQIKHVN0cmVhbVZlcmlmeUF1ZGl0VHJhaWxSZXF1ZXN0ElMKDmV4cGVjdGVkX2hlYWRzGAEgAygLMjsuY29mZmVyLnYxLlN0cmVhbVZlcmlmeUF1ZGl0VHJhaWxSZXF1ZXN0LkV4cGVjdGVkSGVhZHNFbnRyeRJTCg52ZXJpZmllZF9oZWFkcxgCIAMoCzI7LmNvZmZlci52MS5TdHJlYW1WZXJpZnlBdWRpdFRyYWlsUmVxdWVzdC5WZXJpZmllZEhlYWRzRW50cnkaNAoSRXhwZWN0ZWRIZWFkc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaNAoSVmVyaWZpZWRIZWFkc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEijAIKHlN0cmVhbVZlcmlmeUF1ZGl0VHJhaWxSZXNwb25zZRJGCghwcm9ncmVzcxgBIAEoCzIyLmNvZmZlci52MS5TdHJlYW1WZXJpZnlBdWRpdFRyYWlsUmVzcG9uc2UuUHJvZ3Jlc3NIABI6CgVmYXVsdBgCIAEoCzIpLmNvZmZlci52MS5WZXJpZnlBdWRpdFRyYWlsUmVzcG9uc2UuRmF1bHRIABI1CgZyZXN1bHQYAyABKAsyIy5jb2ZmZXIudjEuVmVyaWZ5QXVkaXRUcmFpbFJlc3BvbnNlSAAaJwoIUHJvZ3Jlc3MSDAoEZG9uZRgBIAEoAxINCgV0b3RhbBgCIAEoA0IGCgRuZXdzMrcECgxBdWRpdFNlcnZpY2USjgEKD0xpc3RBdWRpdEV2ZW50cxIhLmNvZmZlci52MS5MaXN0QXVkaXRFdmVudHNSZXF1ZXN0GiIuY29mZmVyLnYxLkxpc3RBdWRpdEV2ZW50c1Jlc3BvbnNlIjSQAgGC0+STAisSKS92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2F1ZGl0RXZlbnRzEn0KEkxpc3RJbnN0YW5jZUV2ZW50cxIkLmNvZmZlci52MS5MaXN0SW5zdGFuY2VFdmVudHNSZXF1ZXN0GiUuY29mZmVyLnYxLkxpc3RJbnN0YW5jZUV2ZW50c1Jlc3BvbnNlIhqQAgGC0+STAhESDy92MS9hdWRpdEV2ZW50cxJ9ChBWZXJpZnlBdWRpdFRyYWlsEiIuY29mZmVyLnYxLlZlcmlmeUF1ZGl0VHJhaWxSZXF1ZXN0GiMuY29mZmVyLnYxLlZlcmlmeUF1ZGl0VHJhaWxSZXNwb25zZSIggtPkkwIaOgEqIhUvdjEvYXVkaXRUcmFpbDp2ZXJpZnkSlwEKFlN0cmVhbVZlcmlmeUF1ZGl0VHJhaWwSKC5jb2ZmZXIudjEuU3RyZWFtVmVyaWZ5QXVkaXRUcmFpbFJlcXVlc3QaKS5jb2ZmZXIudjEuU3RyZWFtVmVyaWZ5QXVkaXRUcmFpbFJlc3BvbnNlIiaC0+STAiA6ASoiGy92MS9hdWRpdFRyYWlsOnN0cmVhbVZlcmlmeTABYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * One event of the audit trail.
@@ -282,42 +282,43 @@ export type ListAuditEventsRequest = Message<"coffer.v1.ListAuditEventsRequest">
   pageSize: number;
 
   /**
-   * Optional. The `next_page_token` of the previous page. INVALID_ARGUMENT if it is not one of this list.
+   * Optional. The `next_page_token` of the previous page, of at most 1,024 characters; the first page by default.
+   * INVALID_ARGUMENT if it is not one of this list.
    *
    * @generated from field: string page_token = 3;
    */
   pageToken: string;
 
   /**
-   * Optional. Only events at or after this time.
+   * Optional. Only events at or after this time, in the years 1 to 9999; default all.
    *
    * @generated from field: google.protobuf.Timestamp start_time = 4;
    */
   startTime?: Timestamp | undefined;
 
   /**
-   * Optional. Only events before this time.
+   * Optional. Only events before this time, in the years 1 to 9999; default all.
    *
    * @generated from field: google.protobuf.Timestamp end_time = 5;
    */
   endTime?: Timestamp | undefined;
 
   /**
-   * Optional. Only events of the user or API key with this UUID; at most 1024 characters.
+   * Optional. Only events of the user or API key with this UUID; at most 1024 characters; default all.
    *
    * @generated from field: string actor_id = 6;
    */
   actorId: string;
 
   /**
-   * Optional. Only events of exactly this action; at most 1024 characters.
+   * Optional. Only events of exactly this action; at most 1024 characters; default all.
    *
    * @generated from field: string action = 7;
    */
   action: string;
 
   /**
-   * Optional. Only events of the resource with exactly this id; at most 1024 characters.
+   * Optional. Only events of the resource with exactly this id; at most 1024 characters; default all.
    *
    * @generated from field: string resource_id = 8;
    */
@@ -374,42 +375,43 @@ export type ListInstanceEventsRequest = Message<"coffer.v1.ListInstanceEventsReq
   pageSize: number;
 
   /**
-   * Optional. The `next_page_token` of the previous page. INVALID_ARGUMENT if it is not one of this list.
+   * Optional. The `next_page_token` of the previous page, of at most 1,024 characters; the first page by default.
+   * INVALID_ARGUMENT if it is not one of this list.
    *
    * @generated from field: string page_token = 2;
    */
   pageToken: string;
 
   /**
-   * Optional. Only events at or after this time.
+   * Optional. Only events at or after this time, in the years 1 to 9999; default all.
    *
    * @generated from field: google.protobuf.Timestamp start_time = 3;
    */
   startTime?: Timestamp | undefined;
 
   /**
-   * Optional. Only events before this time.
+   * Optional. Only events before this time, in the years 1 to 9999; default all.
    *
    * @generated from field: google.protobuf.Timestamp end_time = 4;
    */
   endTime?: Timestamp | undefined;
 
   /**
-   * Optional. Only events of the user or API key with this UUID; at most 1024 characters.
+   * Optional. Only events of the user or API key with this UUID; at most 1024 characters; default all.
    *
    * @generated from field: string actor_id = 5;
    */
   actorId: string;
 
   /**
-   * Optional. Only events of exactly this action; at most 1024 characters.
+   * Optional. Only events of exactly this action; at most 1024 characters; default all.
    *
    * @generated from field: string action = 6;
    */
   action: string;
 
   /**
-   * Optional. Only events of the resource with exactly this id; at most 1024 characters.
+   * Optional. Only events of the resource with exactly this id; at most 1024 characters; default all.
    *
    * @generated from field: string resource_id = 7;
    */
@@ -685,16 +687,16 @@ export const VerifyAuditTrailResponse_AcknowledgedLossSchema: GenMessage<VerifyA
  */
 export type StreamVerifyAuditTrailRequest = Message<"coffer.v1.StreamVerifyAuditTrailRequest"> & {
   /**
-   * Optional. As in VerifyAuditTrailRequest.
+   * Optional. As in VerifyAuditTrailRequest, by stream UUID; default none.
    *
    * @generated from field: map<string, string> expected_heads = 1;
    */
   expectedHeads: { [key: string]: string };
 
   /**
-   * Optional. Heads up to which an earlier run verified the trail, by stream UUID. The trail must contain them; the
-   * events before them are skipped, so that changes to those are not detected. All rows are verified in any case,
-   * against all events.
+   * Optional. Heads up to which an earlier run verified the trail, by stream UUID; default none. The trail must contain
+   * them; the events before them are skipped, so that changes to those are not detected. All rows are verified in any
+   * case, against all events.
    *
    * @generated from field: map<string, string> verified_heads = 2;
    */

@@ -54,7 +54,7 @@ export type Credential = Message<"coffer.v1.Credential"> & {
   name?: string | undefined;
 
   /**
-   * Optional. At most 1,000 characters.
+   * Optional. At most 1,000 characters; default empty.
    *
    * @generated from field: optional string description = 5;
    */
@@ -76,35 +76,35 @@ export type Credential = Message<"coffer.v1.Credential"> & {
   authType?: string | undefined;
 
   /**
-   * Optional. At most 255 characters.
+   * Optional. At most 255 characters; default empty.
    *
    * @generated from field: optional string category = 8;
    */
   category?: string | undefined;
 
   /**
-   * Optional. At most 255 characters.
+   * Optional. At most 255 characters; default empty.
    *
    * @generated from field: optional string scope = 9;
    */
   scope?: string | undefined;
 
   /**
-   * Optional. At most 64 tags of 1 to 63 characters; their order is kept.
+   * Optional. At most 64 tags of 1 to 63 characters; their order is kept. Default none.
    *
    * @generated from field: repeated string tags = 10;
    */
   tags: string[];
 
   /**
-   * Optional. At most 64 labels; keys of 1 to 63 characters, values of at most 63.
+   * Optional. At most 64 labels; keys of 1 to 63 characters, values of at most 63. Default none.
    *
    * @generated from field: map<string, string> labels = 11;
    */
   labels: { [key: string]: string };
 
   /**
-   * Optional. A JSON object of at most 16 KiB. It is not encrypted: do not put secrets here.
+   * Optional. A JSON object of at most 16 KiB; default none. It is not encrypted: do not put secrets here.
    *
    * @generated from field: google.protobuf.Struct metadata = 12;
    */
@@ -118,8 +118,8 @@ export type Credential = Message<"coffer.v1.Credential"> & {
   state: Credential_State;
 
   /**
-   * Optional. From when on the secret can no longer be revealed; years 1 to 9999, truncated to the millisecond. A past
-   * time is accepted and makes the credential EXPIRED at once.
+   * Optional. From when on the secret can no longer be revealed; years 1 to 9999, truncated to the millisecond; default
+   * never. A past time is accepted and makes the credential EXPIRED at once.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 14;
    */
@@ -190,8 +190,8 @@ export type Credential = Message<"coffer.v1.Credential"> & {
   deletedAt?: Timestamp | undefined;
 
   /**
-   * Optional. The end user or customer of the calling platform on whose behalf the credential is kept, in the platform's
-   * own spelling; compared byte for byte. At most 255 characters. It is not encrypted.
+   * Optional. The end user or customer of the calling platform on whose behalf the credential is kept, in the
+   * platform's own spelling; compared byte for byte. At most 255 characters; default empty. It is not encrypted.
    *
    * @generated from field: optional string subject = 24;
    */

@@ -18,7 +18,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file coffer/v1/credential_service.proto.
  */
 export const file_coffer_v1_credential_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJjb2ZmZXIvdjEvY3JlZGVudGlhbF9zZXJ2aWNlLnByb3RvEgljb2ZmZXIudjEi1gEKF0NyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEjEKCmNyZWRlbnRpYWwYAiABKAsyFS5jb2ZmZXIudjEuQ3JlZGVudGlhbEIGukgDyAEBEjIKBnNlY3JldBgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RCCYABAbpIA8gBARIfCgpyZXF1ZXN0X2lkGAQgASgJQgu6SAjYAQFyA7ABARIVCg12YWxpZGF0ZV9vbmx5GAUgASgIIkUKGENyZWF0ZUNyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwiaQoUR2V0Q3JlZGVudGlhbFJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHQoNY3JlZGVudGlhbF9pZBgCIAEoCUIGukgDyAEBEhQKDHNob3dfZGVsZXRlZBgDIAEoCCJCChVHZXRDcmVkZW50aWFsUmVzcG9uc2USKQoKY3JlZGVudGlhbBgBIAEoCzIVLmNvZmZlci52MS5DcmVkZW50aWFsIsQBChZMaXN0Q3JlZGVudGlhbHNSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEhoKCXBhZ2Vfc2l6ZRgCIAEoBUIHukgEGgIoABISCgpwYWdlX3Rva2VuGAMgASgJEg4KBmZpbHRlchgEIAEoCRIaCghvcmRlcl9ieRgFIAEoCUIIukgFcgMY/wESFAoMc2hvd19kZWxldGVkGAYgASgIEhoKEmluY2x1ZGVfdG90YWxfc2l6ZRgHIAEoCCKGAQoXTGlzdENyZWRlbnRpYWxzUmVzcG9uc2USKgoLY3JlZGVudGlhbHMYASADKAsyFS5jb2ZmZXIudjEuQ3JlZGVudGlhbBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSFwoKdG90YWxfc2l6ZRgDIAEoBUgAiAEBQg0KC190b3RhbF9zaXplIooCChdVcGRhdGVDcmVkZW50aWFsUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIdCg1jcmVkZW50aWFsX2lkGAIgASgJQga6SAPIAQESMQoKY3JlZGVudGlhbBgDIAEoCzIVLmNvZmZlci52MS5DcmVkZW50aWFsQga6SAPIAQESLwoLdXBkYXRlX21hc2sYBCABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEhYKBGV0YWcYBSABKAlCCLpIBXIDGIBAEh8KCnJlcXVlc3RfaWQYBiABKAlCC7pICNgBAXIDsAEBEhUKDXZhbGlkYXRlX29ubHkYByABKAgiRQoYVXBkYXRlQ3JlZGVudGlhbFJlc3BvbnNlEikKCmNyZWRlbnRpYWwYASABKAsyFS5jb2ZmZXIudjEuQ3JlZGVudGlhbCKPAQoXRGVsZXRlQ3JlZGVudGlhbFJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHQoNY3JlZGVudGlhbF9pZBgCIAEoCUIGukgDyAEBEhYKBGV0YWcYAyABKAlCCLpIBXIDGIBAEh8KCnJlcXVlc3RfaWQYBCABKAlCC7pICNgBAXIDsAEBIkUKGERlbGV0ZUNyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwicAoZVW5kZWxldGVDcmVkZW50aWFsUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIdCg1jcmVkZW50aWFsX2lkGAIgASgJQga6SAPIAQESFgoEZXRhZxgDIAEoCUIIukgFcgMYgEAiRwoaVW5kZWxldGVDcmVkZW50aWFsUmVzcG9uc2USKQoKY3JlZGVudGlhbBgBIAEoCzIVLmNvZmZlci52MS5DcmVkZW50aWFsIm0KFlB1cmdlQ3JlZGVudGlhbFJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHQoNY3JlZGVudGlhbF9pZBgCIAEoCUIGukgDyAEBEhYKBGV0YWcYAyABKAlCCLpIBXIDGIBAIhkKF1B1cmdlQ3JlZGVudGlhbFJlc3BvbnNlIpEBChlBY3RpdmF0ZUNyZWRlbnRpYWxSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEh0KDWNyZWRlbnRpYWxfaWQYAiABKAlCBrpIA8gBARIWCgRldGFnGAMgASgJQgi6SAVyAxiAQBIfCgpyZXF1ZXN0X2lkGAQgASgJQgu6SAjYAQFyA7ABASJHChpBY3RpdmF0ZUNyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwikwEKG0RlYWN0aXZhdGVDcmVkZW50aWFsUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIdCg1jcmVkZW50aWFsX2lkGAIgASgJQga6SAPIAQESFgoEZXRhZxgDIAEoCUIIukgFcgMYgEASHwoKcmVxdWVzdF9pZBgEIAEoCUILukgI2AEBcgOwAQEiSQocRGVhY3RpdmF0ZUNyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwywQ4KEUNyZWRlbnRpYWxTZXJ2aWNlEpEBChBDcmVhdGVDcmVkZW50aWFsEiIuY29mZmVyLnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0GiMuY29mZmVyLnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXNwb25zZSI0gtPkkwIuOgEqIikvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscxKYAQoNR2V0Q3JlZGVudGlhbBIfLmNvZmZlci52MS5HZXRDcmVkZW50aWFsUmVxdWVzdBogLmNvZmZlci52MS5HZXRDcmVkZW50aWFsUmVzcG9uc2UiRJACAYLT5JMCOxI5L3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9Eo4BCg9MaXN0Q3JlZGVudGlhbHMSIS5jb2ZmZXIudjEuTGlzdENyZWRlbnRpYWxzUmVxdWVzdBoiLmNvZmZlci52MS5MaXN0Q3JlZGVudGlhbHNSZXNwb25zZSI0kAIBgtPkkwIrEikvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscxKqAQoQVXBkYXRlQ3JlZGVudGlhbBIiLmNvZmZlci52MS5VcGRhdGVDcmVkZW50aWFsUmVxdWVzdBojLmNvZmZlci52MS5VcGRhdGVDcmVkZW50aWFsUmVzcG9uc2UiTYLT5JMCRzoKY3JlZGVudGlhbDI5L3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9Ep4BChBEZWxldGVDcmVkZW50aWFsEiIuY29mZmVyLnYxLkRlbGV0ZUNyZWRlbnRpYWxSZXF1ZXN0GiMuY29mZmVyLnYxLkRlbGV0ZUNyZWRlbnRpYWxSZXNwb25zZSJBgtPkkwI7KjkvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscy97Y3JlZGVudGlhbF9pZH0SsAEKElVuZGVsZXRlQ3JlZGVudGlhbBIkLmNvZmZlci52MS5VbmRlbGV0ZUNyZWRlbnRpYWxSZXF1ZXN0GiUuY29mZmVyLnYxLlVuZGVsZXRlQ3JlZGVudGlhbFJlc3BvbnNlIk2C0+STAkc6ASoiQi92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2NyZWRlbnRpYWxzL3tjcmVkZW50aWFsX2lkfTp1bmRlbGV0ZRKkAQoPUHVyZ2VDcmVkZW50aWFsEiEuY29mZmVyLnYxLlB1cmdlQ3JlZGVudGlhbFJlcXVlc3QaIi5jb2ZmZXIudjEuUHVyZ2VDcmVkZW50aWFsUmVzcG9uc2UiSoLT5JMCRDoBKiI/L3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9OnB1cmdlErABChJBY3RpdmF0ZUNyZWRlbnRpYWwSJC5jb2ZmZXIudjEuQWN0aXZhdGVDcmVkZW50aWFsUmVxdWVzdBolLmNvZmZlci52MS5BY3RpdmF0ZUNyZWRlbnRpYWxSZXNwb25zZSJNgtPkkwJHOgEqIkIvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscy97Y3JlZGVudGlhbF9pZH06YWN0aXZhdGUSuAEKFERlYWN0aXZhdGVDcmVkZW50aWFsEiYuY29mZmVyLnYxLkRlYWN0aXZhdGVDcmVkZW50aWFsUmVxdWVzdBonLmNvZmZlci52MS5EZWFjdGl2YXRlQ3JlZGVudGlhbFJlc3BvbnNlIk+C0+STAkk6ASoiRC92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2NyZWRlbnRpYWxzL3tjcmVkZW50aWFsX2lkfTpkZWFjdGl2YXRlEq8BChZCYXRjaENyZWF0ZUNyZWRlbnRpYWxzEiguY29mZmVyLnYxLkJhdGNoQ3JlYXRlQ3JlZGVudGlhbHNSZXF1ZXN0GikuY29mZmVyLnYxLkJhdGNoQ3JlYXRlQ3JlZGVudGlhbHNSZXNwb25zZSJAgtPkkwI6OgEqIjUvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFsczpiYXRjaENyZWF0ZRKjAQoTQmF0Y2hHZXRDcmVkZW50aWFscxIlLmNvZmZlci52MS5CYXRjaEdldENyZWRlbnRpYWxzUmVxdWVzdBomLmNvZmZlci52MS5CYXRjaEdldENyZWRlbnRpYWxzUmVzcG9uc2UiPYLT5JMCNzoBKiIyL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHM6YmF0Y2hHZXRiBnByb3RvMw", [file_buf_validate_validate, file_coffer_v1_credential, file_coffer_v1_credential_batch, file_google_api_annotations, file_google_protobuf_field_mask, file_google_protobuf_struct]);
+  fileDesc("CiJjb2ZmZXIvdjEvY3JlZGVudGlhbF9zZXJ2aWNlLnByb3RvEgljb2ZmZXIudjEi1gEKF0NyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEjEKCmNyZWRlbnRpYWwYAiABKAsyFS5jb2ZmZXIudjEuQ3JlZGVudGlhbEIGukgDyAEBEjIKBnNlY3JldBgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RCCYABAbpIA8gBARIfCgpyZXF1ZXN0X2lkGAQgASgJQgu6SAjYAQFyA7ABARIVCg12YWxpZGF0ZV9vbmx5GAUgASgIIkUKGENyZWF0ZUNyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwiaQoUR2V0Q3JlZGVudGlhbFJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHQoNY3JlZGVudGlhbF9pZBgCIAEoCUIGukgDyAEBEhQKDHNob3dfZGVsZXRlZBgDIAEoCCJCChVHZXRDcmVkZW50aWFsUmVzcG9uc2USKQoKY3JlZGVudGlhbBgBIAEoCzIVLmNvZmZlci52MS5DcmVkZW50aWFsIs4BChZMaXN0Q3JlZGVudGlhbHNSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEhoKCXBhZ2Vfc2l6ZRgCIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiAQBIOCgZmaWx0ZXIYBCABKAkSGgoIb3JkZXJfYnkYBSABKAlCCLpIBXIDGP8BEhQKDHNob3dfZGVsZXRlZBgGIAEoCBIaChJpbmNsdWRlX3RvdGFsX3NpemUYByABKAgihgEKF0xpc3RDcmVkZW50aWFsc1Jlc3BvbnNlEioKC2NyZWRlbnRpYWxzGAEgAygLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhcKCnRvdGFsX3NpemUYAyABKAVIAIgBAUINCgtfdG90YWxfc2l6ZSKKAgoXVXBkYXRlQ3JlZGVudGlhbFJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHQoNY3JlZGVudGlhbF9pZBgCIAEoCUIGukgDyAEBEjEKCmNyZWRlbnRpYWwYAyABKAsyFS5jb2ZmZXIudjEuQ3JlZGVudGlhbEIGukgDyAEBEi8KC3VwZGF0ZV9tYXNrGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxIWCgRldGFnGAUgASgJQgi6SAVyAxiAQBIfCgpyZXF1ZXN0X2lkGAYgASgJQgu6SAjYAQFyA7ABARIVCg12YWxpZGF0ZV9vbmx5GAcgASgIIkUKGFVwZGF0ZUNyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwijwEKF0RlbGV0ZUNyZWRlbnRpYWxSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEh0KDWNyZWRlbnRpYWxfaWQYAiABKAlCBrpIA8gBARIWCgRldGFnGAMgASgJQgi6SAVyAxiAQBIfCgpyZXF1ZXN0X2lkGAQgASgJQgu6SAjYAQFyA7ABASJFChhEZWxldGVDcmVkZW50aWFsUmVzcG9uc2USKQoKY3JlZGVudGlhbBgBIAEoCzIVLmNvZmZlci52MS5DcmVkZW50aWFsInAKGVVuZGVsZXRlQ3JlZGVudGlhbFJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHQoNY3JlZGVudGlhbF9pZBgCIAEoCUIGukgDyAEBEhYKBGV0YWcYAyABKAlCCLpIBXIDGIBAIkcKGlVuZGVsZXRlQ3JlZGVudGlhbFJlc3BvbnNlEikKCmNyZWRlbnRpYWwYASABKAsyFS5jb2ZmZXIudjEuQ3JlZGVudGlhbCJtChZQdXJnZUNyZWRlbnRpYWxSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEh0KDWNyZWRlbnRpYWxfaWQYAiABKAlCBrpIA8gBARIWCgRldGFnGAMgASgJQgi6SAVyAxiAQCIZChdQdXJnZUNyZWRlbnRpYWxSZXNwb25zZSKRAQoZQWN0aXZhdGVDcmVkZW50aWFsUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIdCg1jcmVkZW50aWFsX2lkGAIgASgJQga6SAPIAQESFgoEZXRhZxgDIAEoCUIIukgFcgMYgEASHwoKcmVxdWVzdF9pZBgEIAEoCUILukgI2AEBcgOwAQEiRwoaQWN0aXZhdGVDcmVkZW50aWFsUmVzcG9uc2USKQoKY3JlZGVudGlhbBgBIAEoCzIVLmNvZmZlci52MS5DcmVkZW50aWFsIpMBChtEZWFjdGl2YXRlQ3JlZGVudGlhbFJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHQoNY3JlZGVudGlhbF9pZBgCIAEoCUIGukgDyAEBEhYKBGV0YWcYAyABKAlCCLpIBXIDGIBAEh8KCnJlcXVlc3RfaWQYBCABKAlCC7pICNgBAXIDsAEBIkkKHERlYWN0aXZhdGVDcmVkZW50aWFsUmVzcG9uc2USKQoKY3JlZGVudGlhbBgBIAEoCzIVLmNvZmZlci52MS5DcmVkZW50aWFsMsEOChFDcmVkZW50aWFsU2VydmljZRKRAQoQQ3JlYXRlQ3JlZGVudGlhbBIiLmNvZmZlci52MS5DcmVhdGVDcmVkZW50aWFsUmVxdWVzdBojLmNvZmZlci52MS5DcmVhdGVDcmVkZW50aWFsUmVzcG9uc2UiNILT5JMCLjoBKiIpL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMSmAEKDUdldENyZWRlbnRpYWwSHy5jb2ZmZXIudjEuR2V0Q3JlZGVudGlhbFJlcXVlc3QaIC5jb2ZmZXIudjEuR2V0Q3JlZGVudGlhbFJlc3BvbnNlIkSQAgGC0+STAjsSOS92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2NyZWRlbnRpYWxzL3tjcmVkZW50aWFsX2lkfRKOAQoPTGlzdENyZWRlbnRpYWxzEiEuY29mZmVyLnYxLkxpc3RDcmVkZW50aWFsc1JlcXVlc3QaIi5jb2ZmZXIudjEuTGlzdENyZWRlbnRpYWxzUmVzcG9uc2UiNJACAYLT5JMCKxIpL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMSqgEKEFVwZGF0ZUNyZWRlbnRpYWwSIi5jb2ZmZXIudjEuVXBkYXRlQ3JlZGVudGlhbFJlcXVlc3QaIy5jb2ZmZXIudjEuVXBkYXRlQ3JlZGVudGlhbFJlc3BvbnNlIk2C0+STAkc6CmNyZWRlbnRpYWwyOS92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2NyZWRlbnRpYWxzL3tjcmVkZW50aWFsX2lkfRKeAQoQRGVsZXRlQ3JlZGVudGlhbBIiLmNvZmZlci52MS5EZWxldGVDcmVkZW50aWFsUmVxdWVzdBojLmNvZmZlci52MS5EZWxldGVDcmVkZW50aWFsUmVzcG9uc2UiQYLT5JMCOyo5L3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9ErABChJVbmRlbGV0ZUNyZWRlbnRpYWwSJC5jb2ZmZXIudjEuVW5kZWxldGVDcmVkZW50aWFsUmVxdWVzdBolLmNvZmZlci52MS5VbmRlbGV0ZUNyZWRlbnRpYWxSZXNwb25zZSJNgtPkkwJHOgEqIkIvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscy97Y3JlZGVudGlhbF9pZH06dW5kZWxldGUSpAEKD1B1cmdlQ3JlZGVudGlhbBIhLmNvZmZlci52MS5QdXJnZUNyZWRlbnRpYWxSZXF1ZXN0GiIuY29mZmVyLnYxLlB1cmdlQ3JlZGVudGlhbFJlc3BvbnNlIkqC0+STAkQ6ASoiPy92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2NyZWRlbnRpYWxzL3tjcmVkZW50aWFsX2lkfTpwdXJnZRKwAQoSQWN0aXZhdGVDcmVkZW50aWFsEiQuY29mZmVyLnYxLkFjdGl2YXRlQ3JlZGVudGlhbFJlcXVlc3QaJS5jb2ZmZXIudjEuQWN0aXZhdGVDcmVkZW50aWFsUmVzcG9uc2UiTYLT5JMCRzoBKiJCL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9OmFjdGl2YXRlErgBChREZWFjdGl2YXRlQ3JlZGVudGlhbBImLmNvZmZlci52MS5EZWFjdGl2YXRlQ3JlZGVudGlhbFJlcXVlc3QaJy5jb2ZmZXIudjEuRGVhY3RpdmF0ZUNyZWRlbnRpYWxSZXNwb25zZSJPgtPkkwJJOgEqIkQvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscy97Y3JlZGVudGlhbF9pZH06ZGVhY3RpdmF0ZRKvAQoWQmF0Y2hDcmVhdGVDcmVkZW50aWFscxIoLmNvZmZlci52MS5CYXRjaENyZWF0ZUNyZWRlbnRpYWxzUmVxdWVzdBopLmNvZmZlci52MS5CYXRjaENyZWF0ZUNyZWRlbnRpYWxzUmVzcG9uc2UiQILT5JMCOjoBKiI1L3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHM6YmF0Y2hDcmVhdGUSowEKE0JhdGNoR2V0Q3JlZGVudGlhbHMSJS5jb2ZmZXIudjEuQmF0Y2hHZXRDcmVkZW50aWFsc1JlcXVlc3QaJi5jb2ZmZXIudjEuQmF0Y2hHZXRDcmVkZW50aWFsc1Jlc3BvbnNlIj2C0+STAjc6ASoiMi92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2NyZWRlbnRpYWxzOmJhdGNoR2V0YgZwcm90bzM", [file_buf_validate_validate, file_coffer_v1_credential, file_coffer_v1_credential_batch, file_google_api_annotations, file_google_protobuf_field_mask, file_google_protobuf_struct]);
 
 /**
  * Request message for CreateCredential.
@@ -49,8 +49,8 @@ export type CreateCredentialRequest = Message<"coffer.v1.CreateCredentialRequest
 
   /**
    * Optional. Identifies the request, so that a repetition within 24 hours gets the first answer and changes nothing: a
-   * UUID. INVALID_ARGUMENT with the reason REQUEST_ID_REUSED for another request with the id of an earlier one. The
-   * header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
+   * UUID; none by default. INVALID_ARGUMENT with the reason `REQUEST_ID_REUSED` for another request with the id of an
+   * earlier one. The header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
    *
    * @generated from field: string request_id = 4;
    */
@@ -172,8 +172,9 @@ export type ListCredentialsRequest = Message<"coffer.v1.ListCredentialsRequest">
   pageSize: number;
 
   /**
-   * Optional. The `next_page_token` of the previous page. INVALID_ARGUMENT if it is not one of this list: the workspace,
-   * `filter`, `order_by` and `show_deleted` must be the same; `page_size` and `include_total_size` may change.
+   * Optional. The `next_page_token` of the previous page, of at most 8,192 characters; the first page by default.
+   * INVALID_ARGUMENT if it is not one of this list: the workspace, `filter`, `order_by` and `show_deleted` must be the
+   * same; `page_size` and `include_total_size` may change.
    *
    * @generated from field: string page_token = 3;
    */
@@ -307,9 +308,9 @@ export type UpdateCredentialRequest = Message<"coffer.v1.UpdateCredentialRequest
   updateMask?: FieldMask | undefined;
 
   /**
-   * Optional. Update only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches any.
-   * At most 8192 characters. Weak etags never match. REST also accepts it in `If-Match`, where an empty value is
-   * INVALID_ARGUMENT.
+   * Optional. Update only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches any,
+   * which is the default. At most 8192 characters. Weak etags never match. REST also accepts it in `If-Match`, where an
+   * empty value is INVALID_ARGUMENT.
    *
    * @generated from field: string etag = 5;
    */
@@ -317,8 +318,8 @@ export type UpdateCredentialRequest = Message<"coffer.v1.UpdateCredentialRequest
 
   /**
    * Optional. Identifies the request, so that a repetition within 24 hours gets the first answer and changes nothing: a
-   * UUID. INVALID_ARGUMENT with the reason REQUEST_ID_REUSED for another request with the id of an earlier one. The
-   * header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
+   * UUID; none by default. INVALID_ARGUMENT with the reason `REQUEST_ID_REUSED` for another request with the id of an
+   * earlier one. The header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
    *
    * @generated from field: string request_id = 6;
    */
@@ -382,9 +383,9 @@ export type DeleteCredentialRequest = Message<"coffer.v1.DeleteCredentialRequest
   credentialId: string;
 
   /**
-   * Optional. Delete only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches any.
-   * At most 8192 characters. Weak etags never match. REST also accepts it in `If-Match`, where an empty value is
-   * INVALID_ARGUMENT.
+   * Optional. Delete only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches any,
+   * which is the default. At most 8192 characters. Weak etags never match. REST also accepts it in `If-Match`, where an
+   * empty value is INVALID_ARGUMENT.
    *
    * @generated from field: string etag = 3;
    */
@@ -392,8 +393,8 @@ export type DeleteCredentialRequest = Message<"coffer.v1.DeleteCredentialRequest
 
   /**
    * Optional. Identifies the request, so that a repetition within 24 hours gets the first answer and changes nothing: a
-   * UUID. INVALID_ARGUMENT with the reason REQUEST_ID_REUSED for another request with the id of an earlier one. The
-   * header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
+   * UUID; none by default. INVALID_ARGUMENT with the reason `REQUEST_ID_REUSED` for another request with the id of an
+   * earlier one. The header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
    *
    * @generated from field: string request_id = 4;
    */
@@ -449,9 +450,9 @@ export type UndeleteCredentialRequest = Message<"coffer.v1.UndeleteCredentialReq
   credentialId: string;
 
   /**
-   * Optional. Restore only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches any.
-   * At most 8192 characters. Weak etags never match. REST also accepts it in `If-Match`, where an empty value is
-   * INVALID_ARGUMENT.
+   * Optional. Restore only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches
+   * any, which is the default. At most 8192 characters. Weak etags never match. REST also accepts it in `If-Match`,
+   * where an empty value is INVALID_ARGUMENT.
    *
    * @generated from field: string etag = 3;
    */
@@ -507,9 +508,9 @@ export type PurgeCredentialRequest = Message<"coffer.v1.PurgeCredentialRequest">
   credentialId: string;
 
   /**
-   * Optional. Purge only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches any.
-   * At most 8192 characters. Weak etags never match. REST also accepts it in `If-Match`, where an empty value is
-   * INVALID_ARGUMENT.
+   * Optional. Purge only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches any,
+   * which is the default. At most 8192 characters. Weak etags never match. REST also accepts it in `If-Match`, where an
+   * empty value is INVALID_ARGUMENT.
    *
    * @generated from field: string etag = 3;
    */
@@ -559,9 +560,9 @@ export type ActivateCredentialRequest = Message<"coffer.v1.ActivateCredentialReq
   credentialId: string;
 
   /**
-   * Optional. Activate only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches any.
-   * At most 8192 characters. Weak etags never match. REST also accepts it in `If-Match`, where an empty value is
-   * INVALID_ARGUMENT.
+   * Optional. Activate only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches
+   * any, which is the default. At most 8192 characters. Weak etags never match. REST also accepts it in `If-Match`,
+   * where an empty value is INVALID_ARGUMENT.
    *
    * @generated from field: string etag = 3;
    */
@@ -569,8 +570,8 @@ export type ActivateCredentialRequest = Message<"coffer.v1.ActivateCredentialReq
 
   /**
    * Optional. Identifies the request, so that a repetition within 24 hours gets the first answer and changes nothing: a
-   * UUID. INVALID_ARGUMENT with the reason REQUEST_ID_REUSED for another request with the id of an earlier one. The
-   * header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
+   * UUID; none by default. INVALID_ARGUMENT with the reason `REQUEST_ID_REUSED` for another request with the id of an
+   * earlier one. The header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
    *
    * @generated from field: string request_id = 4;
    */
@@ -626,9 +627,9 @@ export type DeactivateCredentialRequest = Message<"coffer.v1.DeactivateCredentia
   credentialId: string;
 
   /**
-   * Optional. Deactivate only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches any.
-   * At most 8192 characters. Weak etags never match. REST also accepts it in `If-Match`, where an empty value is
-   * INVALID_ARGUMENT.
+   * Optional. Deactivate only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches
+   * any, which is the default. At most 8192 characters. Weak etags never match. REST also accepts it in `If-Match`,
+   * where an empty value is INVALID_ARGUMENT.
    *
    * @generated from field: string etag = 3;
    */
@@ -636,8 +637,8 @@ export type DeactivateCredentialRequest = Message<"coffer.v1.DeactivateCredentia
 
   /**
    * Optional. Identifies the request, so that a repetition within 24 hours gets the first answer and changes nothing: a
-   * UUID. INVALID_ARGUMENT with the reason REQUEST_ID_REUSED for another request with the id of an earlier one. The
-   * header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
+   * UUID; none by default. INVALID_ARGUMENT with the reason `REQUEST_ID_REUSED` for another request with the id of an
+   * earlier one. The header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
    *
    * @generated from field: string request_id = 4;
    */

@@ -141,7 +141,7 @@ export type WatchCredentialsRequest = Message<"coffer.v1.WatchCredentialsRequest
 
   /**
    * Optional. The `resume_token` of an earlier message: the stream begins with the changes since then, and repeats
-   * those of the minute before it. If empty, the stream begins now.
+   * those of the minute before it. At most 64 characters. If empty, the stream begins now.
    *
    * @generated from field: string resume_token = 2;
    */

@@ -38,8 +38,8 @@ export type BatchRevealSecretsRequest = Message<"coffer.v1.BatchRevealSecretsReq
   requests: BatchRevealSecretsRequest_Item[];
 
   /**
-   * Optional. Why the secrets are revealed, for the audit events; at most 255 characters. Do not put personal data or
-   * secrets here: events are kept, and exported.
+   * Optional. Why the secrets are revealed, for the audit events; at most 255 characters; default none. Do not put
+   * personal data or secrets here: events are kept, and exported.
    *
    * @generated from field: string purpose = 3;
    */
@@ -60,15 +60,15 @@ export const BatchRevealSecretsRequestSchema: GenMessage<BatchRevealSecretsReque
  */
 export type BatchRevealSecretsRequest_Item = Message<"coffer.v1.BatchRevealSecretsRequest.Item"> & {
   /**
-   * Optional. The credential: its UUID or its `CRD-…` id; required without `name` and `subject`, and not combined with
-   * `name`, `provider` or `subject`.
+   * Optional. The credential: its UUID or its `CRD-…` id; default none. Required without `name` and `subject`, and
+   * not combined with `name`, `provider` or `subject`.
    *
    * @generated from field: string credential_id = 1;
    */
   credentialId: string;
 
   /**
-   * Optional. The name of the credential. At most 255 characters.
+   * Optional. The name of the credential; default any. At most 255 characters.
    *
    * @generated from field: string name = 2;
    */
@@ -82,7 +82,7 @@ export type BatchRevealSecretsRequest_Item = Message<"coffer.v1.BatchRevealSecre
   provider: string;
 
   /**
-   * Optional. Its subject. At most 255 characters.
+   * Optional. Its subject; default any. At most 255 characters.
    *
    * @generated from field: string subject = 4;
    */

@@ -20,7 +20,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file coffer/v1/secret_service.proto.
  */
 export const file_coffer_v1_secret_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5jb2ZmZXIvdjEvc2VjcmV0X3NlcnZpY2UucHJvdG8SCWNvZmZlci52MSKHAQoTUmV2ZWFsU2VjcmV0UmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIdCg1jcmVkZW50aWFsX2lkGAIgASgJQga6SAPIAQESGAoHdmVyc2lvbhgDIAEoBUIHukgEGgIoABIZCgdwdXJwb3NlGAQgASgJQgi6SAVyAxj/ASJVChRSZXZlYWxTZWNyZXRSZXNwb25zZRIsCgZzZWNyZXQYASABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgOAAQESDwoHdmVyc2lvbhgCIAEoBSK3AQoUUmVzb2x2ZVNlY3JldFJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESFgoEbmFtZRgCIAEoCUIIukgFcgMY/wESGgoIcHJvdmlkZXIYAyABKAlCCLpIBXIDGP8BEhkKB3N1YmplY3QYBCABKAlCCLpIBXIDGP8BEhcKBWZpZWxkGAUgASgJQgi6SAVyAxj/ARIZCgdwdXJwb3NlGAcgASgJQgi6SAVyAxj/ASKZAQoVUmVzb2x2ZVNlY3JldFJlc3BvbnNlEhUKDWNyZWRlbnRpYWxfaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoBRIsCgZzZWNyZXQYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgOAAQESKgoFdmFsdWUYBCABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWVCA4ABASKiAQoXQWRkU2VjcmV0VmVyc2lvblJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHQoNY3JlZGVudGlhbF9pZBgCIAEoCUIGukgDyAEBEjIKBnNlY3JldBgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RCCYABAbpIA8gBARIWCgRldGFnGAQgASgJQgi6SAVyAxiAQCJwChhBZGRTZWNyZXRWZXJzaW9uUmVzcG9uc2USKQoHdmVyc2lvbhgBIAEoCzIYLmNvZmZlci52MS5TZWNyZXRWZXJzaW9uEikKCmNyZWRlbnRpYWwYAiABKAsyFS5jb2ZmZXIudjEuQ3JlZGVudGlhbCKIAQoZTGlzdFNlY3JldFZlcnNpb25zUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIdCg1jcmVkZW50aWFsX2lkGAIgASgJQga6SAPIAQESGgoJcGFnZV9zaXplGAMgASgFQge6SAQaAigAEhIKCnBhZ2VfdG9rZW4YBCABKAkiYQoaTGlzdFNlY3JldFZlcnNpb25zUmVzcG9uc2USKgoIdmVyc2lvbnMYASADKAsyGC5jb2ZmZXIudjEuU2VjcmV0VmVyc2lvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkijAEKG1Jlc3RvcmVTZWNyZXRWZXJzaW9uUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIdCg1jcmVkZW50aWFsX2lkGAIgASgJQga6SAPIAQESGAoHdmVyc2lvbhgDIAEoBUIHukgEGgIoABIWCgRldGFnGAQgASgJQgi6SAVyAxiAQCJ0ChxSZXN0b3JlU2VjcmV0VmVyc2lvblJlc3BvbnNlEikKB3ZlcnNpb24YASABKAsyGC5jb2ZmZXIudjEuU2VjcmV0VmVyc2lvbhIpCgpjcmVkZW50aWFsGAIgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwijAEKG0Rlc3Ryb3lTZWNyZXRWZXJzaW9uUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIdCg1jcmVkZW50aWFsX2lkGAIgASgJQga6SAPIAQESGAoHdmVyc2lvbhgDIAEoBUIHukgEGgIoABIWCgRldGFnGAQgASgJQgi6SAVyAxiAQCJ0ChxEZXN0cm95U2VjcmV0VmVyc2lvblJlc3BvbnNlEikKB3ZlcnNpb24YASABKAsyGC5jb2ZmZXIudjEuU2VjcmV0VmVyc2lvbhIpCgpjcmVkZW50aWFsGAIgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwilQEKHENvbXBhcmVTZWNyZXRWZXJzaW9uc1JlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHQoNY3JlZGVudGlhbF9pZBgCIAEoCUIGukgDyAEBEhgKB3ZlcnNpb24YAyABKAVCB7pIBBoCKAASHgoNb3RoZXJfdmVyc2lvbhgEIAEoBUIHukgEGgIoACJLCh1Db21wYXJlU2VjcmV0VmVyc2lvbnNSZXNwb25zZRIqCgZmaWVsZHMYASADKAsyGi5jb2ZmZXIudjEuRmllbGRDb21wYXJpc29uIqMBCg9GaWVsZENvbXBhcmlzb24SDAoEbmFtZRgBIAEoCRIxCgZjaGFuZ2UYAiABKA4yIS5jb2ZmZXIudjEuRmllbGRDb21wYXJpc29uLkNoYW5nZSJPCgZDaGFuZ2USFgoSQ0hBTkdFX1VOU1BFQ0lGSUVEEAASCAoEU0FNRRABEgsKB0NIQU5HRUQQAhIJCgVBRERFRBADEgsKB1JFTU9WRUQQBDKaCwoNU2VjcmV0U2VydmljZRKcAQoMUmV2ZWFsU2VjcmV0Eh4uY29mZmVyLnYxLlJldmVhbFNlY3JldFJlcXVlc3QaHy5jb2ZmZXIudjEuUmV2ZWFsU2VjcmV0UmVzcG9uc2UiS4LT5JMCRToBKiJAL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9OnJldmVhbBKMAQoNUmVzb2x2ZVNlY3JldBIfLmNvZmZlci52MS5SZXNvbHZlU2VjcmV0UmVxdWVzdBogLmNvZmZlci52MS5SZXNvbHZlU2VjcmV0UmVzcG9uc2UiOILT5JMCMjoBKiItL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vc2VjcmV0czpyZXNvbHZlEqMBChJCYXRjaFJldmVhbFNlY3JldHMSJC5jb2ZmZXIudjEuQmF0Y2hSZXZlYWxTZWNyZXRzUmVxdWVzdBolLmNvZmZlci52MS5CYXRjaFJldmVhbFNlY3JldHNSZXNwb25zZSJAgtPkkwI6OgEqIjUvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFsczpiYXRjaFJldmVhbBKqAQoQQWRkU2VjcmV0VmVyc2lvbhIiLmNvZmZlci52MS5BZGRTZWNyZXRWZXJzaW9uUmVxdWVzdBojLmNvZmZlci52MS5BZGRTZWNyZXRWZXJzaW9uUmVzcG9uc2UiTYLT5JMCRzoBKiJCL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9L3ZlcnNpb25zEq0BChJMaXN0U2VjcmV0VmVyc2lvbnMSJC5jb2ZmZXIudjEuTGlzdFNlY3JldFZlcnNpb25zUmVxdWVzdBolLmNvZmZlci52MS5MaXN0U2VjcmV0VmVyc2lvbnNSZXNwb25zZSJKgtPkkwJEEkIvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscy97Y3JlZGVudGlhbF9pZH0vdmVyc2lvbnMSyAEKFFJlc3RvcmVTZWNyZXRWZXJzaW9uEiYuY29mZmVyLnYxLlJlc3RvcmVTZWNyZXRWZXJzaW9uUmVxdWVzdBonLmNvZmZlci52MS5SZXN0b3JlU2VjcmV0VmVyc2lvblJlc3BvbnNlIl+C0+STAlk6ASoiVC92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2NyZWRlbnRpYWxzL3tjcmVkZW50aWFsX2lkfS92ZXJzaW9ucy97dmVyc2lvbn06cmVzdG9yZRLIAQoURGVzdHJveVNlY3JldFZlcnNpb24SJi5jb2ZmZXIudjEuRGVzdHJveVNlY3JldFZlcnNpb25SZXF1ZXN0GicuY29mZmVyLnYxLkRlc3Ryb3lTZWNyZXRWZXJzaW9uUmVzcG9uc2UiX4LT5JMCWToBKiJUL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9L3ZlcnNpb25zL3t2ZXJzaW9ufTpkZXN0cm95EsEBChVDb21wYXJlU2VjcmV0VmVyc2lvbnMSJy5jb2ZmZXIudjEuQ29tcGFyZVNlY3JldFZlcnNpb25zUmVxdWVzdBooLmNvZmZlci52MS5Db21wYXJlU2VjcmV0VmVyc2lvbnNSZXNwb25zZSJVgtPkkwJPOgEqIkovdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscy97Y3JlZGVudGlhbF9pZH0vdmVyc2lvbnM6Y29tcGFyZWIGcHJvdG8z", [file_buf_validate_validate, file_coffer_v1_credential, file_coffer_v1_secret_batch, file_coffer_v1_secret_version, file_google_api_annotations, file_google_protobuf_struct]);
+  fileDesc("Ch5jb2ZmZXIvdjEvc2VjcmV0X3NlcnZpY2UucHJvdG8SCWNvZmZlci52MSKHAQoTUmV2ZWFsU2VjcmV0UmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIdCg1jcmVkZW50aWFsX2lkGAIgASgJQga6SAPIAQESGAoHdmVyc2lvbhgDIAEoBUIHukgEGgIoABIZCgdwdXJwb3NlGAQgASgJQgi6SAVyAxj/ASJVChRSZXZlYWxTZWNyZXRSZXNwb25zZRIsCgZzZWNyZXQYASABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgOAAQESDwoHdmVyc2lvbhgCIAEoBSK3AQoUUmVzb2x2ZVNlY3JldFJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESFgoEbmFtZRgCIAEoCUIIukgFcgMY/wESGgoIcHJvdmlkZXIYAyABKAlCCLpIBXIDGP8BEhkKB3N1YmplY3QYBCABKAlCCLpIBXIDGP8BEhcKBWZpZWxkGAUgASgJQgi6SAVyAxj/ARIZCgdwdXJwb3NlGAcgASgJQgi6SAVyAxj/ASKZAQoVUmVzb2x2ZVNlY3JldFJlc3BvbnNlEhUKDWNyZWRlbnRpYWxfaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoBRIsCgZzZWNyZXQYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgOAAQESKgoFdmFsdWUYBCABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWVCA4ABASKiAQoXQWRkU2VjcmV0VmVyc2lvblJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHQoNY3JlZGVudGlhbF9pZBgCIAEoCUIGukgDyAEBEjIKBnNlY3JldBgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RCCYABAbpIA8gBARIWCgRldGFnGAQgASgJQgi6SAVyAxiAQCJwChhBZGRTZWNyZXRWZXJzaW9uUmVzcG9uc2USKQoHdmVyc2lvbhgBIAEoCzIYLmNvZmZlci52MS5TZWNyZXRWZXJzaW9uEikKCmNyZWRlbnRpYWwYAiABKAsyFS5jb2ZmZXIudjEuQ3JlZGVudGlhbCKSAQoZTGlzdFNlY3JldFZlcnNpb25zUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIdCg1jcmVkZW50aWFsX2lkGAIgASgJQga6SAPIAQESGgoJcGFnZV9zaXplGAMgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YBCABKAlCCLpIBXIDGIAIImEKGkxpc3RTZWNyZXRWZXJzaW9uc1Jlc3BvbnNlEioKCHZlcnNpb25zGAEgAygLMhguY29mZmVyLnYxLlNlY3JldFZlcnNpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIowBChtSZXN0b3JlU2VjcmV0VmVyc2lvblJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHQoNY3JlZGVudGlhbF9pZBgCIAEoCUIGukgDyAEBEhgKB3ZlcnNpb24YAyABKAVCB7pIBBoCKAASFgoEZXRhZxgEIAEoCUIIukgFcgMYgEAidAocUmVzdG9yZVNlY3JldFZlcnNpb25SZXNwb25zZRIpCgd2ZXJzaW9uGAEgASgLMhguY29mZmVyLnYxLlNlY3JldFZlcnNpb24SKQoKY3JlZGVudGlhbBgCIAEoCzIVLmNvZmZlci52MS5DcmVkZW50aWFsIowBChtEZXN0cm95U2VjcmV0VmVyc2lvblJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHQoNY3JlZGVudGlhbF9pZBgCIAEoCUIGukgDyAEBEhgKB3ZlcnNpb24YAyABKAVCB7pIBBoCKAASFgoEZXRhZxgEIAEoCUIIukgFcgMYgEAidAocRGVzdHJveVNlY3JldFZlcnNpb25SZXNwb25zZRIpCgd2ZXJzaW9uGAEgASgLMhguY29mZmVyLnYxLlNlY3JldFZlcnNpb24SKQoKY3JlZGVudGlhbBgCIAEoCzIVLmNvZmZlci52MS5DcmVkZW50aWFsIpUBChxDb21wYXJlU2VjcmV0VmVyc2lvbnNSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEh0KDWNyZWRlbnRpYWxfaWQYAiABKAlCBrpIA8gBARIYCgd2ZXJzaW9uGAMgASgFQge6SAQaAigAEh4KDW90aGVyX3ZlcnNpb24YBCABKAVCB7pIBBoCKAAiSwodQ29tcGFyZVNlY3JldFZlcnNpb25zUmVzcG9uc2USKgoGZmllbGRzGAEgAygLMhouY29mZmVyLnYxLkZpZWxkQ29tcGFyaXNvbiKjAQoPRmllbGRDb21wYXJpc29uEgwKBG5hbWUYASABKAkSMQoGY2hhbmdlGAIgASgOMiEuY29mZmVyLnYxLkZpZWxkQ29tcGFyaXNvbi5DaGFuZ2UiTwoGQ2hhbmdlEhYKEkNIQU5HRV9VTlNQRUNJRklFRBAAEggKBFNBTUUQARILCgdDSEFOR0VEEAISCQoFQURERUQQAxILCgdSRU1PVkVEEAQymgsKDVNlY3JldFNlcnZpY2USnAEKDFJldmVhbFNlY3JldBIeLmNvZmZlci52MS5SZXZlYWxTZWNyZXRSZXF1ZXN0Gh8uY29mZmVyLnYxLlJldmVhbFNlY3JldFJlc3BvbnNlIkuC0+STAkU6ASoiQC92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2NyZWRlbnRpYWxzL3tjcmVkZW50aWFsX2lkfTpyZXZlYWwSjAEKDVJlc29sdmVTZWNyZXQSHy5jb2ZmZXIudjEuUmVzb2x2ZVNlY3JldFJlcXVlc3QaIC5jb2ZmZXIudjEuUmVzb2x2ZVNlY3JldFJlc3BvbnNlIjiC0+STAjI6ASoiLS92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L3NlY3JldHM6cmVzb2x2ZRKjAQoSQmF0Y2hSZXZlYWxTZWNyZXRzEiQuY29mZmVyLnYxLkJhdGNoUmV2ZWFsU2VjcmV0c1JlcXVlc3QaJS5jb2ZmZXIudjEuQmF0Y2hSZXZlYWxTZWNyZXRzUmVzcG9uc2UiQILT5JMCOjoBKiI1L3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHM6YmF0Y2hSZXZlYWwSqgEKEEFkZFNlY3JldFZlcnNpb24SIi5jb2ZmZXIudjEuQWRkU2VjcmV0VmVyc2lvblJlcXVlc3QaIy5jb2ZmZXIudjEuQWRkU2VjcmV0VmVyc2lvblJlc3BvbnNlIk2C0+STAkc6ASoiQi92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2NyZWRlbnRpYWxzL3tjcmVkZW50aWFsX2lkfS92ZXJzaW9ucxKtAQoSTGlzdFNlY3JldFZlcnNpb25zEiQuY29mZmVyLnYxLkxpc3RTZWNyZXRWZXJzaW9uc1JlcXVlc3QaJS5jb2ZmZXIudjEuTGlzdFNlY3JldFZlcnNpb25zUmVzcG9uc2UiSoLT5JMCRBJCL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9L3ZlcnNpb25zEsgBChRSZXN0b3JlU2VjcmV0VmVyc2lvbhImLmNvZmZlci52MS5SZXN0b3JlU2VjcmV0VmVyc2lvblJlcXVlc3QaJy5jb2ZmZXIudjEuUmVzdG9yZVNlY3JldFZlcnNpb25SZXNwb25zZSJfgtPkkwJZOgEqIlQvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscy97Y3JlZGVudGlhbF9pZH0vdmVyc2lvbnMve3ZlcnNpb259OnJlc3RvcmUSyAEKFERlc3Ryb3lTZWNyZXRWZXJzaW9uEiYuY29mZmVyLnYxLkRlc3Ryb3lTZWNyZXRWZXJzaW9uUmVxdWVzdBonLmNvZmZlci52MS5EZXN0cm95U2VjcmV0VmVyc2lvblJlc3BvbnNlIl+C0+STAlk6ASoiVC92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2NyZWRlbnRpYWxzL3tjcmVkZW50aWFsX2lkfS92ZXJzaW9ucy97dmVyc2lvbn06ZGVzdHJveRLBAQoVQ29tcGFyZVNlY3JldFZlcnNpb25zEicuY29mZmVyLnYxLkNvbXBhcmVTZWNyZXRWZXJzaW9uc1JlcXVlc3QaKC5jb2ZmZXIudjEuQ29tcGFyZVNlY3JldFZlcnNpb25zUmVzcG9uc2UiVYLT5JMCTzoBKiJKL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9L3ZlcnNpb25zOmNvbXBhcmViBnByb3RvMw", [file_buf_validate_validate, file_coffer_v1_credential, file_coffer_v1_secret_batch, file_coffer_v1_secret_version, file_google_api_annotations, file_google_protobuf_struct]);
 
 /**
  * Request message for RevealSecret.
@@ -50,8 +50,8 @@ export type RevealSecretRequest = Message<"coffer.v1.RevealSecretRequest"> & {
   version: number;
 
   /**
-   * Optional. Why the secret is revealed, for the audit event of the call; at most 255 characters. Do not put personal data
-   * or secrets here: events are kept, and exported.
+   * Optional. Why the secret is revealed, for the audit event of the call; at most 255 characters; default none. Do not
+   * put personal data or secrets here: events are kept, and exported.
    *
    * @generated from field: string purpose = 4;
    */
@@ -108,7 +108,7 @@ export type ResolveSecretRequest = Message<"coffer.v1.ResolveSecretRequest"> & {
   workspaceId: string;
 
   /**
-   * Optional. The name of the credential; required without `subject`. At most 255 characters.
+   * Optional. The name of the credential; by default any, and then `subject` is required. At most 255 characters.
    *
    * @generated from field: string name = 2;
    */
@@ -122,7 +122,7 @@ export type ResolveSecretRequest = Message<"coffer.v1.ResolveSecretRequest"> & {
   provider: string;
 
   /**
-   * Optional. Its subject; required without `name`. At most 255 characters.
+   * Optional. Its subject; by default any, and then `name` is required. At most 255 characters.
    *
    * @generated from field: string subject = 4;
    */
@@ -137,8 +137,8 @@ export type ResolveSecretRequest = Message<"coffer.v1.ResolveSecretRequest"> & {
   field: string;
 
   /**
-   * Optional. Why the secret is revealed, for the audit event of the call; at most 255 characters. Do not put personal data
-   * or secrets here: events are kept, and exported.
+   * Optional. Why the secret is revealed, for the audit event of the call; at most 255 characters; default none. Do not
+   * put personal data or secrets here: events are kept, and exported.
    *
    * @generated from field: string purpose = 7;
    */
@@ -222,9 +222,9 @@ export type AddSecretVersionRequest = Message<"coffer.v1.AddSecretVersionRequest
   secret?: JsonObject | undefined;
 
   /**
-   * Optional. Add only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches any.
-   * At most 8192 characters. Weak etags never match. REST also accepts it in `If-Match`, where an empty value is
-   * INVALID_ARGUMENT.
+   * Optional. Add only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches any,
+   * which is the default. At most 8192 characters. Weak etags never match. REST also accepts it in `If-Match`, where an
+   * empty value is INVALID_ARGUMENT.
    *
    * @generated from field: string etag = 4;
    */
@@ -295,7 +295,8 @@ export type ListSecretVersionsRequest = Message<"coffer.v1.ListSecretVersionsReq
   pageSize: number;
 
   /**
-   * Optional. The `next_page_token` of the previous page. INVALID_ARGUMENT if it is not one of this list.
+   * Optional. The `next_page_token` of the previous page, of at most 1,024 characters; the first page by default.
+   * INVALID_ARGUMENT if it is not one of this list.
    *
    * @generated from field: string page_token = 4;
    */
@@ -366,9 +367,9 @@ export type RestoreSecretVersionRequest = Message<"coffer.v1.RestoreSecretVersio
   version: number;
 
   /**
-   * Optional. Restore only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches any.
-   * At most 8192 characters. Weak etags never match. REST also accepts it in `If-Match`, where an empty value is
-   * INVALID_ARGUMENT.
+   * Optional. Restore only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches
+   * any, which is the default. At most 8192 characters. Weak etags never match. REST also accepts it in `If-Match`,
+   * where an empty value is INVALID_ARGUMENT.
    *
    * @generated from field: string etag = 4;
    */
@@ -438,9 +439,9 @@ export type DestroySecretVersionRequest = Message<"coffer.v1.DestroySecretVersio
   version: number;
 
   /**
-   * Optional. Destroy only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches any.
-   * At most 8192 characters. Weak etags never match. REST also accepts it in `If-Match`, where an empty value is
-   * INVALID_ARGUMENT.
+   * Optional. Destroy only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches
+   * any, which is the default. At most 8192 characters. Weak etags never match. REST also accepts it in `If-Match`,
+   * where an empty value is INVALID_ARGUMENT.
    *
    * @generated from field: string etag = 4;
    */

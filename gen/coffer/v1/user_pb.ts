@@ -44,8 +44,8 @@ export type User = Message<"coffer.v1.User"> & {
   name: string;
 
   /**
-   * Optional. Whether the user administers the instance: its workspaces and its users. This does not grant access to
-   * secrets.
+   * Optional. Whether the user administers the instance: its workspaces and its users; default false. This does not
+   * grant access to secrets.
    *
    * @generated from field: bool is_owner = 4;
    */

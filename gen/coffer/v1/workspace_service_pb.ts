@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file coffer/v1/workspace_service.proto.
  */
 export const file_coffer_v1_workspace_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFjb2ZmZXIvdjEvd29ya3NwYWNlX3NlcnZpY2UucHJvdG8SCWNvZmZlci52MSJqChZDcmVhdGVXb3Jrc3BhY2VSZXF1ZXN0Ei8KCXdvcmtzcGFjZRgBIAEoCzIULmNvZmZlci52MS5Xb3Jrc3BhY2VCBrpIA8gBARIfCgpyZXF1ZXN0X2lkGAIgASgJQgu6SAjYAQFyA7ABASJCChdDcmVhdGVXb3Jrc3BhY2VSZXNwb25zZRInCgl3b3Jrc3BhY2UYASABKAsyFC5jb2ZmZXIudjEuV29ya3NwYWNlIjMKE0dldFdvcmtzcGFjZVJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQEiPwoUR2V0V29ya3NwYWNlUmVzcG9uc2USJwoJd29ya3NwYWNlGAEgASgLMhQuY29mZmVyLnYxLldvcmtzcGFjZSJHChVMaXN0V29ya3NwYWNlc1JlcXVlc3QSGgoJcGFnZV9zaXplGAEgASgFQge6SAQaAigAEhIKCnBhZ2VfdG9rZW4YAiABKAkiWwoWTGlzdFdvcmtzcGFjZXNSZXNwb25zZRIoCgp3b3Jrc3BhY2VzGAEgAygLMhQuY29mZmVyLnYxLldvcmtzcGFjZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkibQoWRGVsZXRlV29ya3NwYWNlUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIUCgRuYW1lGAIgASgJQga6SAPIAQESHwoKcmVxdWVzdF9pZBgDIAEoCUILukgI2AEBcgOwAQEiQgoXRGVsZXRlV29ya3NwYWNlUmVzcG9uc2USJwoJd29ya3NwYWNlGAEgASgLMhQuY29mZmVyLnYxLldvcmtzcGFjZSJ8ChBBZGRNZW1iZXJSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEikKBm1lbWJlchgCIAEoCzIRLmNvZmZlci52MS5NZW1iZXJCBrpIA8gBARIfCgpyZXF1ZXN0X2lkGAMgASgJQgu6SAjYAQFyA7ABASI2ChFBZGRNZW1iZXJSZXNwb25zZRIhCgZtZW1iZXIYASABKAsyES5jb2ZmZXIudjEuTWVtYmVyIm0KE1JlbW92ZU1lbWJlclJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESFwoHdXNlcl9pZBgCIAEoCUIGukgDyAEBEh8KCnJlcXVlc3RfaWQYAyABKAlCC7pICNgBAXIDsAEBIjkKFFJlbW92ZU1lbWJlclJlc3BvbnNlEiEKBm1lbWJlchgBIAEoCzIRLmNvZmZlci52MS5NZW1iZXIiYgoSTGlzdE1lbWJlcnNSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEhoKCXBhZ2Vfc2l6ZRgCIAEoBUIHukgEGgIoABISCgpwYWdlX3Rva2VuGAMgASgJIlIKE0xpc3RNZW1iZXJzUmVzcG9uc2USIgoHbWVtYmVycxgBIAMoCzIRLmNvZmZlci52MS5NZW1iZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJMvoGChBXb3Jrc3BhY2VTZXJ2aWNlEnMKD0NyZWF0ZVdvcmtzcGFjZRIhLmNvZmZlci52MS5DcmVhdGVXb3Jrc3BhY2VSZXF1ZXN0GiIuY29mZmVyLnYxLkNyZWF0ZVdvcmtzcGFjZVJlc3BvbnNlIhmC0+STAhM6ASoiDi92MS93b3Jrc3BhY2VzEnkKDEdldFdvcmtzcGFjZRIeLmNvZmZlci52MS5HZXRXb3Jrc3BhY2VSZXF1ZXN0Gh8uY29mZmVyLnYxLkdldFdvcmtzcGFjZVJlc3BvbnNlIiiQAgGC0+STAh8SHS92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9EnAKDkxpc3RXb3Jrc3BhY2VzEiAuY29mZmVyLnYxLkxpc3RXb3Jrc3BhY2VzUmVxdWVzdBohLmNvZmZlci52MS5MaXN0V29ya3NwYWNlc1Jlc3BvbnNlIhmQAgGC0+STAhASDi92MS93b3Jrc3BhY2VzEn8KD0RlbGV0ZVdvcmtzcGFjZRIhLmNvZmZlci52MS5EZWxldGVXb3Jrc3BhY2VSZXF1ZXN0GiIuY29mZmVyLnYxLkRlbGV0ZVdvcmtzcGFjZVJlc3BvbnNlIiWC0+STAh8qHS92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9EngKCUFkZE1lbWJlchIbLmNvZmZlci52MS5BZGRNZW1iZXJSZXF1ZXN0GhwuY29mZmVyLnYxLkFkZE1lbWJlclJlc3BvbnNlIjCC0+STAio6ASoiJS92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L21lbWJlcnMSiAEKDFJlbW92ZU1lbWJlchIeLmNvZmZlci52MS5SZW1vdmVNZW1iZXJSZXF1ZXN0Gh8uY29mZmVyLnYxLlJlbW92ZU1lbWJlclJlc3BvbnNlIjeC0+STAjEqLy92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L21lbWJlcnMve3VzZXJfaWR9En4KC0xpc3RNZW1iZXJzEh0uY29mZmVyLnYxLkxpc3RNZW1iZXJzUmVxdWVzdBoeLmNvZmZlci52MS5MaXN0TWVtYmVyc1Jlc3BvbnNlIjCQAgGC0+STAicSJS92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L21lbWJlcnNiBnByb3RvMw", [file_buf_validate_validate, file_coffer_v1_member, file_coffer_v1_workspace, file_google_api_annotations]);
+  fileDesc("CiFjb2ZmZXIvdjEvd29ya3NwYWNlX3NlcnZpY2UucHJvdG8SCWNvZmZlci52MSJqChZDcmVhdGVXb3Jrc3BhY2VSZXF1ZXN0Ei8KCXdvcmtzcGFjZRgBIAEoCzIULmNvZmZlci52MS5Xb3Jrc3BhY2VCBrpIA8gBARIfCgpyZXF1ZXN0X2lkGAIgASgJQgu6SAjYAQFyA7ABASJCChdDcmVhdGVXb3Jrc3BhY2VSZXNwb25zZRInCgl3b3Jrc3BhY2UYASABKAsyFC5jb2ZmZXIudjEuV29ya3NwYWNlIjMKE0dldFdvcmtzcGFjZVJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQEiPwoUR2V0V29ya3NwYWNlUmVzcG9uc2USJwoJd29ya3NwYWNlGAEgASgLMhQuY29mZmVyLnYxLldvcmtzcGFjZSJRChVMaXN0V29ya3NwYWNlc1JlcXVlc3QSGgoJcGFnZV9zaXplGAEgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAIIlsKFkxpc3RXb3Jrc3BhY2VzUmVzcG9uc2USKAoKd29ya3NwYWNlcxgBIAMoCzIULmNvZmZlci52MS5Xb3Jrc3BhY2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJInIKFkRlbGV0ZVdvcmtzcGFjZVJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESGQoEbmFtZRgCIAEoCUILukgIyAEBcgMY/wESHwoKcmVxdWVzdF9pZBgDIAEoCUILukgI2AEBcgOwAQEiQgoXRGVsZXRlV29ya3NwYWNlUmVzcG9uc2USJwoJd29ya3NwYWNlGAEgASgLMhQuY29mZmVyLnYxLldvcmtzcGFjZSJ8ChBBZGRNZW1iZXJSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEikKBm1lbWJlchgCIAEoCzIRLmNvZmZlci52MS5NZW1iZXJCBrpIA8gBARIfCgpyZXF1ZXN0X2lkGAMgASgJQgu6SAjYAQFyA7ABASI2ChFBZGRNZW1iZXJSZXNwb25zZRIhCgZtZW1iZXIYASABKAsyES5jb2ZmZXIudjEuTWVtYmVyIm0KE1JlbW92ZU1lbWJlclJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESFwoHdXNlcl9pZBgCIAEoCUIGukgDyAEBEh8KCnJlcXVlc3RfaWQYAyABKAlCC7pICNgBAXIDsAEBIjkKFFJlbW92ZU1lbWJlclJlc3BvbnNlEiEKBm1lbWJlchgBIAEoCzIRLmNvZmZlci52MS5NZW1iZXIibAoSTGlzdE1lbWJlcnNSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEhoKCXBhZ2Vfc2l6ZRgCIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiACCJSChNMaXN0TWVtYmVyc1Jlc3BvbnNlEiIKB21lbWJlcnMYASADKAsyES5jb2ZmZXIudjEuTWVtYmVyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCTL6BgoQV29ya3NwYWNlU2VydmljZRJzCg9DcmVhdGVXb3Jrc3BhY2USIS5jb2ZmZXIudjEuQ3JlYXRlV29ya3NwYWNlUmVxdWVzdBoiLmNvZmZlci52MS5DcmVhdGVXb3Jrc3BhY2VSZXNwb25zZSIZgtPkkwITOgEqIg4vdjEvd29ya3NwYWNlcxJ5CgxHZXRXb3Jrc3BhY2USHi5jb2ZmZXIudjEuR2V0V29ya3NwYWNlUmVxdWVzdBofLmNvZmZlci52MS5HZXRXb3Jrc3BhY2VSZXNwb25zZSIokAIBgtPkkwIfEh0vdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfRJwCg5MaXN0V29ya3NwYWNlcxIgLmNvZmZlci52MS5MaXN0V29ya3NwYWNlc1JlcXVlc3QaIS5jb2ZmZXIudjEuTGlzdFdvcmtzcGFjZXNSZXNwb25zZSIZkAIBgtPkkwIQEg4vdjEvd29ya3NwYWNlcxJ/Cg9EZWxldGVXb3Jrc3BhY2USIS5jb2ZmZXIudjEuRGVsZXRlV29ya3NwYWNlUmVxdWVzdBoiLmNvZmZlci52MS5EZWxldGVXb3Jrc3BhY2VSZXNwb25zZSIlgtPkkwIfKh0vdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfRJ4CglBZGRNZW1iZXISGy5jb2ZmZXIudjEuQWRkTWVtYmVyUmVxdWVzdBocLmNvZmZlci52MS5BZGRNZW1iZXJSZXNwb25zZSIwgtPkkwIqOgEqIiUvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9tZW1iZXJzEogBCgxSZW1vdmVNZW1iZXISHi5jb2ZmZXIudjEuUmVtb3ZlTWVtYmVyUmVxdWVzdBofLmNvZmZlci52MS5SZW1vdmVNZW1iZXJSZXNwb25zZSI3gtPkkwIxKi8vdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9tZW1iZXJzL3t1c2VyX2lkfRJ+CgtMaXN0TWVtYmVycxIdLmNvZmZlci52MS5MaXN0TWVtYmVyc1JlcXVlc3QaHi5jb2ZmZXIudjEuTGlzdE1lbWJlcnNSZXNwb25zZSIwkAIBgtPkkwInEiUvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9tZW1iZXJzYgZwcm90bzM", [file_buf_validate_validate, file_coffer_v1_member, file_coffer_v1_workspace, file_google_api_annotations]);
 
 /**
  * Request message for CreateWorkspace.
@@ -33,8 +33,8 @@ export type CreateWorkspaceRequest = Message<"coffer.v1.CreateWorkspaceRequest">
 
   /**
    * Optional. Identifies the request, so that a repetition within 24 hours gets the first answer and changes nothing: a
-   * UUID. INVALID_ARGUMENT with the reason REQUEST_ID_REUSED for another request with the id of an earlier one. The
-   * header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
+   * UUID; none by default. INVALID_ARGUMENT with the reason `REQUEST_ID_REUSED` for another request with the id of an
+   * earlier one. The header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
    *
    * @generated from field: string request_id = 2;
    */
@@ -126,7 +126,8 @@ export type ListWorkspacesRequest = Message<"coffer.v1.ListWorkspacesRequest"> &
   pageSize: number;
 
   /**
-   * Optional. The `next_page_token` of the previous page. INVALID_ARGUMENT if it is not one of this list.
+   * Optional. The `next_page_token` of the previous page, of at most 1,024 characters; the first page by default.
+   * INVALID_ARGUMENT if it is not one of this list.
    *
    * @generated from field: string page_token = 2;
    */
@@ -182,7 +183,8 @@ export type DeleteWorkspaceRequest = Message<"coffer.v1.DeleteWorkspaceRequest">
   workspaceId: string;
 
   /**
-   * Required. The name of the workspace, as a safeguard against a mistaken id. INVALID_ARGUMENT if it differs.
+   * Required. The name of the workspace, of at most 255 characters, as a safeguard against a mistaken id.
+   * INVALID_ARGUMENT if it differs.
    *
    * @generated from field: string name = 2;
    */
@@ -190,8 +192,8 @@ export type DeleteWorkspaceRequest = Message<"coffer.v1.DeleteWorkspaceRequest">
 
   /**
    * Optional. Identifies the request, so that a repetition within 24 hours gets the first answer and changes nothing: a
-   * UUID. INVALID_ARGUMENT with the reason REQUEST_ID_REUSED for another request with the id of an earlier one. The
-   * header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
+   * UUID; none by default. INVALID_ARGUMENT with the reason `REQUEST_ID_REUSED` for another request with the id of an
+   * earlier one. The header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
    *
    * @generated from field: string request_id = 3;
    */
@@ -248,8 +250,8 @@ export type AddMemberRequest = Message<"coffer.v1.AddMemberRequest"> & {
 
   /**
    * Optional. Identifies the request, so that a repetition within 24 hours gets the first answer and changes nothing: a
-   * UUID. INVALID_ARGUMENT with the reason REQUEST_ID_REUSED for another request with the id of an earlier one. The
-   * header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
+   * UUID; none by default. INVALID_ARGUMENT with the reason `REQUEST_ID_REUSED` for another request with the id of an
+   * earlier one. The header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
    *
    * @generated from field: string request_id = 3;
    */
@@ -306,8 +308,8 @@ export type RemoveMemberRequest = Message<"coffer.v1.RemoveMemberRequest"> & {
 
   /**
    * Optional. Identifies the request, so that a repetition within 24 hours gets the first answer and changes nothing: a
-   * UUID. INVALID_ARGUMENT with the reason REQUEST_ID_REUSED for another request with the id of an earlier one. The
-   * header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
+   * UUID; none by default. INVALID_ARGUMENT with the reason `REQUEST_ID_REUSED` for another request with the id of an
+   * earlier one. The header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
    *
    * @generated from field: string request_id = 3;
    */
@@ -364,7 +366,8 @@ export type ListMembersRequest = Message<"coffer.v1.ListMembersRequest"> & {
   pageSize: number;
 
   /**
-   * Optional. The `next_page_token` of the previous page. INVALID_ARGUMENT if it is not one of this list.
+   * Optional. The `next_page_token` of the previous page, of at most 1,024 characters; the first page by default.
+   * INVALID_ARGUMENT if it is not one of this list.
    *
    * @generated from field: string page_token = 3;
    */

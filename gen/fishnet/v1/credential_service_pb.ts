@@ -38,14 +38,14 @@ export type CreateCredentialRequest = Message<"fishnet.v1.CreateCredentialReques
   name: string;
 
   /**
-   * Required, unless `api_key` is set. The secret in plaintext, at most 64 KiB.
+   * Optional. Required unless `api_key` is set. The secret in plaintext, at most 64 KiB.
    *
    * @generated from field: string key = 3;
    */
   key: string;
 
   /**
-   * Required, unless `key` is set: the same under another name. If both are set, they must be equal.
+   * Optional. Required unless `key` is set: the same under another name. If both are set, they must be equal.
    *
    * @generated from field: string api_key = 4;
    */

@@ -39,15 +39,15 @@ export type CreateCredentialRequest = Message<"flowise.v1.CreateCredentialReques
   credentialName: string;
 
   /**
-   * Required, unless `plain_data_obj` is set. The parameters in plaintext, such as `{"openAIApiKey": "…"}`: at least
-   * one, and at most 64 KiB of JSON.
+   * Optional. Required unless `plain_data_obj` is set. The parameters in plaintext, such as `{"openAIApiKey": "…"}`: at
+   * least one, and at most 64 KiB of JSON.
    *
    * @generated from field: google.protobuf.Struct credential_data = 3;
    */
   credentialData?: JsonObject | undefined;
 
   /**
-   * Required, unless `credential_data` is set: the same, under the name that Flowise's user interface sends.
+   * Optional. Required unless `credential_data` is set: the same, under the name that Flowise's user interface sends.
    *
    * @generated from field: google.protobuf.Struct plain_data_obj = 4;
    */

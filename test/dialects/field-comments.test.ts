@@ -23,7 +23,7 @@ describe('the comment of a field', () => {
   it('states that it is required exactly where the message is refused without it', () => {
     for (const { input } of methods.filter(isNative)) {
       for (const field of input.fields) {
-        expect(commentOf(field).startsWith('Required.'), field.toString()).to.equal(isRequiredField(field));
+        expect(commentOf(field).startsWith('Required.'), field.toString()).to.equal(isNeeded(field));
       }
     }
   });
@@ -65,6 +65,12 @@ function commentOf({ parent, name }: DescField): string {
 
 function isOptional(field: DescField): boolean {
   return commentOf(field).startsWith('Optional.');
+}
+
+/** Whether a message is refused without the field: an empty list counts as none. */
+function isNeeded(field: DescField): boolean {
+  const rules = rulesOf(field)?.type;
+  return isRequiredField(field) || (rules?.case === 'repeated' && rules.value.minItems > 0n);
 }
 
 /** Every message of the project that requests and responses consist of. */

@@ -96,7 +96,10 @@ export function grantOf({ caller, workspaceId }: Acting): Grant | undefined {
  *
  * @throws VaultError `workspace_denied` without any grant in the workspace, `permission_denied` if the role is too low
  */
-export function authorize<P extends Permission>(call: Call, permission: P): asserts call is Authorized<P> {
+export function authorize<C extends Call, P extends Permission>(
+  call: C,
+  permission: P,
+): asserts call is C & Authorized<P> {
   requireGrant(call.caller, call.workspaceId, permission);
 }
 

@@ -25,6 +25,16 @@ const ofCredential: MutationSample = async (coffer) => ({
   workspace_id: 'default',
   credential_id: await credential(coffer),
 });
+const deleted: MutationSample = async (coffer) => {
+  const id = await credential(coffer);
+  await coffer.native('DELETE', `${workspace}/credentials/${id}`);
+  return { workspace_id: 'default', credential_id: id };
+};
+const withTwoVersions: MutationSample = async (coffer) => {
+  const id = await credential(coffer);
+  await coffer.native('POST', `${workspace}/credentials/${id}/versions`, { secret: { key: sampleSecret } });
+  return { workspace_id: 'default', credential_id: id };
+};
 const byId: MutationSample = async (coffer) => ({ credential_id: await credential(coffer) });
 const inMiniflow: MutationSample = async (coffer) => ({
   ...(await byId(coffer)),
@@ -46,6 +56,28 @@ export const mutationSamples: Readonly<Record<string, MutationSample>> = {
   'coffer.v1.CredentialService.DeleteCredential': async (coffer) => ({ ...(await ofCredential(coffer)), etag: '1' }),
   'coffer.v1.CredentialService.ActivateCredential': ofCredential,
   'coffer.v1.CredentialService.DeactivateCredential': ofCredential,
+  'coffer.v1.CredentialService.UndeleteCredential': async (coffer) => ({ ...(await deleted(coffer)), etag: '2' }),
+  'coffer.v1.CredentialService.PurgeCredential': async (coffer) => ({ ...(await deleted(coffer)), etag: '2' }),
+  'coffer.v1.CredentialService.BatchCreateCredentials': async () => ({
+    workspace_id: 'default',
+    requests: [
+      { credential: { name: fresh(), tags: ['a'] }, secret: { key: sampleSecret } },
+      { credential: { name: '' }, secret: { key: sampleSecret } },
+    ],
+  }),
+  'coffer.v1.SecretService.AddSecretVersion': async (coffer) => ({
+    ...(await ofCredential(coffer)),
+    secret: { key: sampleSecret },
+    etag: '1',
+  }),
+  'coffer.v1.SecretService.RestoreSecretVersion': async (coffer) => ({
+    ...(await withTwoVersions(coffer)),
+    version: 1,
+  }),
+  'coffer.v1.SecretService.DestroySecretVersion': async (coffer) => ({
+    ...(await withTwoVersions(coffer)),
+    version: 1,
+  }),
   'coffer.v1.AccessService.CreateApiKey': async () => ({ workspace_id: 'default', name: fresh(), role: 'VIEWER' }),
   'coffer.v1.AccessService.RevokeApiKey': async (coffer) => {
     const made = await coffer.native('POST', `${workspace}/apiKeys`, { name: fresh(), role: 'VIEWER' });

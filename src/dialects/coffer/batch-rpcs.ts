@@ -1,6 +1,8 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type {
   BatchCreateCredentialsRequest_Item,
+  BatchCreateCredentialsResponse_Result,
+  BatchCreateCredentialsResponse_ResultSchema,
   ItemErrorSchema,
 } from '../../../gen/coffer/v1/credential_batch_pb.ts';
 import { CredentialService } from '../../../gen/coffer/v1/credential_service_pb.ts';
@@ -9,6 +11,7 @@ import type {
   BatchRevealSecretsResponse_ResultSchema,
 } from '../../../gen/coffer/v1/secret_batch_pb.ts';
 import { SecretService } from '../../../gen/coffer/v1/secret_service_pb.ts';
+import { workspaceMutation } from '../../gateway/contract/bound-mutation.ts';
 import { workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import { describeError } from '../../gateway/errors/connect-errors.ts';
 import type { RevealRequest } from '../../vault/credentials/batch-reveal-vault.ts';
@@ -37,9 +40,17 @@ export function batchRpcs({ batches, batchReveals, clock }: DialectParts): Bound
     };
   };
   return [
-    workspaceRpc(batchCreateCredentials, inWorkspace('credentials.write'), async ({ requests, atomic }, call) =>
-      credentialResults(await batches.createCredentials(call, requests.map(itemFromMessage), { isAtomic: atomic })),
-    ),
+    workspaceMutation(batchCreateCredentials, inWorkspace('credentials.write'), {
+      answer: credentialResults,
+      run: async ({ requests, atomic }, call) =>
+        batches.createCredentials(call, requests.map(itemFromMessage), { isAtomic: atomic }),
+      keep: ({ results }) => ({ results: results.map(keptOf) }),
+      restore: async ({ results }, call) => {
+        const ids = results.flatMap(({ credential }) => credential?.id ?? []);
+        const found = ids.length === 0 ? undefined : await batches.findCreated(call, ids);
+        return { results: results.map((kept) => restoreResult(kept, found, clock.now())) };
+      },
+    }),
     workspaceRpc(batchGetCredentials, inWorkspace('credentials.read'), async ({ credentialIds }, call) =>
       credentialResults(await batches.describeCredentials(call, credentialIds)),
     ),
@@ -61,6 +72,23 @@ function itemFromMessage({ credential, secret }: BatchCreateCredentialsRequest_I
     if (error instanceof VaultError) return error;
     throw error;
   }
+}
+
+/** Of a credential, only the id and the version are kept for repetitions. */
+function keptOf({
+  credential,
+  error,
+}: BatchCreateCredentialsResponse_Result): MessageInitShape<typeof BatchCreateCredentialsResponse_ResultSchema> {
+  return credential ? { credential: { id: credential.id, currentVersion: credential.currentVersion } } : { error };
+}
+
+function restoreResult(
+  kept: BatchCreateCredentialsResponse_Result,
+  created: ReadonlyMap<string, Credential> | undefined,
+  now: Date,
+): MessageInitShape<typeof BatchCreateCredentialsResponse_ResultSchema> {
+  const credential = created?.get(kept.credential?.id ?? '');
+  return credential ? { credential: credentialToMessage(credential, now) } : kept;
 }
 
 function resultOf<Answer, Message>(

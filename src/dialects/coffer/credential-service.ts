@@ -91,15 +91,13 @@ function writingRpcs({ vault, previews, clock }: DialectParts): BoundRpc[] {
 function deletionRpcs({ deletions, clock }: DialectParts): BoundRpc[] {
   const { undeleteCredential, purgeCredential } = CredentialService.method;
   return [
-    workspaceRpc(undeleteCredential, inWorkspace('credentials.write'), async (request, call) => ({
-      credential: credentialToMessage(
-        await deletions.undeleteCredential(call, request.credentialId, etagsOf(request)),
-        clock.now(),
-      ),
-    })),
-    workspaceRpc(purgeCredential, inWorkspace('credentials.purge'), async (request, call) => {
-      await deletions.purgeCredential(call, request.credentialId, etagsOf(request));
-      return {};
+    workspaceMutation(undeleteCredential, inWorkspace('credentials.write'), {
+      answer: (credential: Credential) => ({ credential: credentialToMessage(credential, clock.now()) }),
+      run: (request, call) => deletions.undeleteCredential(call, request.credentialId, etagsOf(request)),
+    }),
+    workspaceMutation(purgeCredential, inWorkspace('credentials.purge'), {
+      answer: () => ({}),
+      run: (request, call) => deletions.purgeCredential(call, request.credentialId, etagsOf(request)),
     }),
   ];
 }

@@ -1,9 +1,15 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { FieldComparison_Change, SecretService } from '../../../gen/coffer/v1/secret_service_pb.ts';
+import {
+  FieldComparison_Change,
+  SecretService,
+  type DestroySecretVersionRequest,
+  type RestoreSecretVersionRequest,
+} from '../../../gen/coffer/v1/secret_service_pb.ts';
 import { SecretVersion_State, type SecretVersionSchema } from '../../../gen/coffer/v1/secret_version_pb.ts';
+import { workspaceMutation } from '../../gateway/contract/bound-mutation.ts';
 import { workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts';
 import { stateOfVersion, type Credential, type VersionRecord } from '../../vault/credentials/credential.ts';
-import type { ChangedVersion } from '../../vault/credentials/version-decisions.ts';
+import type { ChangedVersion, VersionChange } from '../../vault/credentials/version-decisions.ts';
 import { invalidArgument } from '../../vault/errors.ts';
 import { parseId } from '../../vault/ids.ts';
 import { Secret } from '../../vault/secret.ts';
@@ -26,20 +32,27 @@ function writingRpcs({ versions, clock }: DialectParts): BoundRpc[] {
     credential: credentialToMessage(credential, clock.now()),
   });
   return [
-    workspaceRpc(addSecretVersion, write, async (request, call) => {
-      if (!request.secret) throw invalidArgument('secret', 'is required');
-      const secret = new Secret(request.secret);
-      return answer(await versions.addVersion(call, request.credentialId, secret, etagsOf(request)));
+    workspaceMutation(addSecretVersion, write, {
+      answer,
+      run: async (request, call) => {
+        if (!request.secret) throw invalidArgument('secret', 'is required');
+        const secret = new Secret(request.secret);
+        return versions.addVersion(call, request.credentialId, secret, etagsOf(request));
+      },
     }),
-    workspaceRpc(restoreSecretVersion, write, async (request, call) => {
-      const change = { version: request.version, etags: etagsOf(request) };
-      return answer(await versions.restoreVersion(call, request.credentialId, change));
+    workspaceMutation(restoreSecretVersion, write, {
+      answer,
+      run: (request, call) => versions.restoreVersion(call, request.credentialId, changeOf(request)),
     }),
-    workspaceRpc(destroySecretVersion, inWorkspace('credentials.purge'), async (request, call) => {
-      const change = { version: request.version, etags: etagsOf(request) };
-      return answer(await versions.destroyVersion(call, request.credentialId, change));
+    workspaceMutation(destroySecretVersion, inWorkspace('credentials.purge'), {
+      answer,
+      run: (request, call) => versions.destroyVersion(call, request.credentialId, changeOf(request)),
     }),
   ];
+}
+
+function changeOf(request: RestoreSecretVersionRequest | DestroySecretVersionRequest): VersionChange {
+  return { version: request.version, etags: etagsOf(request) };
 }
 
 function readingRpcs({ versions }: DialectParts): BoundRpc[] {

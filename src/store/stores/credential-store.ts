@@ -92,7 +92,7 @@ export class SqlCredentialStore implements CredentialStore {
   }
 
   async readAll(
-    { references, sealed = false, signal, workspaceId }: ReadAllRequest,
+    { references, sealed = false, deletedToo = false, signal, workspaceId }: ReadAllRequest,
     receive: (found: readonly FoundReference[]) => boolean,
   ): Promise<void> {
     const scope = { workspaces: [workspaceId], isSnapshot: true, signal };
@@ -100,7 +100,7 @@ export class SqlCredentialStore implements CredentialStore {
       for (let start = 0; start < references.length; start += readAtOnce) {
         const targets = references
           .slice(start, start + readAtOnce)
-          .map((reference) => (reference ? { workspaceId, sealed, reference } : { workspaceId }));
+          .map((reference) => (reference ? { workspaceId, sealed, deletedToo, reference } : { workspaceId }));
         if (!receive(await findEach(transaction, targets, this.#guard))) return;
       }
     });

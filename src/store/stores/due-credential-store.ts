@@ -7,7 +7,9 @@ import type {
   NoticeDecision,
   PurgeDecision,
 } from '../../vault/credentials/ports.ts';
-import type { VaultError } from '../../vault/errors.ts';
+import type { Credential } from '../../vault/credentials/credential.ts';
+import { keepingOf } from '../../vault/requests/mutation-call.ts';
+import type { Keeping } from '../../vault/requests/ports.ts';
 import type { CommitQueue } from '../commits/commit-queue.ts';
 import { findLockedCredential } from '../credentials/credential-finding.ts';
 import { findingOf, type SignedFinding } from '../credentials/signed-finding.ts';
@@ -16,6 +18,7 @@ import { updateCredentials } from '../credentials/credential-statements.ts';
 import { claimDue, deleteContents, setNoticeTimes } from '../credentials/due-statements.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
 import { combine } from '../postgres/statements/statement.ts';
+import type { CommitResult } from '../commits/standalone-write.ts';
 import type { DueRows } from '../commits/due-rows.ts';
 
 /** The dependencies of the store. */
@@ -45,18 +48,21 @@ export class SqlDueCredentialStore implements CredentialPurgeStore, ExpiryNotice
   async purge(
     { workspaceId, reference, signal }: Parameters<CredentialPurgeStore['purge']>[0],
     decide: (found: FoundCredential | undefined) => PurgeDecision,
-  ): Promise<void> {
-    const refusal = await this.#commits.run<VaultError | undefined>(
-      { workspaces: [workspaceId], signal },
-      async (transaction) => {
-        const target = { workspaceId, reference, deletedToo: true, lock: true, signal };
-        const found = await findLockedCredential(transaction, target, this.#guard);
-        const decision = decide(found);
-        if ('refusal' in decision) return { answer: decision.refusal, events: [decision.event] };
-        return { answer: undefined, events: await this.#write(transaction, [decision]) };
-      },
+    keeping?: Keeping<Credential>,
+  ): Promise<Credential> {
+    const purge = async (transaction: Transaction): Promise<CommitResult<PurgeDecision>> => {
+      const target = { workspaceId, reference, deletedToo: true, lock: true, signal };
+      const found = await findLockedCredential(transaction, target, this.#guard);
+      const decision = decide(found);
+      if ('refusal' in decision) return { answer: decision, events: [decision.event] };
+      return { answer: decision, events: await this.#write(transaction, [decision]) };
+    };
+    const ofDecision = keepingOf({ keeping }, (decision: PurgeDecision) =>
+      'tombstone' in decision ? decision.tombstone : undefined,
     );
-    if (refusal) throw refusal;
+    const decided = await this.#commits.run({ workspaces: [workspaceId], signal }, purge, ofDecision);
+    if ('refusal' in decided) throw decided.refusal;
+    return decided.tombstone;
   }
 
   async purgeDue(...[request, decide]: Parameters<CredentialPurgeStore['purgeDue']>) {

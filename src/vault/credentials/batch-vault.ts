@@ -2,6 +2,7 @@ import { authorize, isVisible, type Call } from '../caller.ts';
 import { credentialUnreadable, invalidArgument, notFound, VaultError } from '../errors.ts';
 import { parseReference } from '../ids.ts';
 import { limits } from '../limits.ts';
+import { keepingOf, type MutationCall } from '../requests/mutation-call.ts';
 import type { Secret } from '../secret.ts';
 import { WorkSlices, type EventLoop } from '../work-slices.ts';
 import { answerTooLarge, AnswerRoom } from './answer-room.ts';
@@ -47,7 +48,7 @@ export class BatchVault {
    * @throws VaultError `invalid_argument` for the size of the batch; if it is atomic, the error of the first item that fails
    */
   async createCredentials(
-    call: Call,
+    call: MutationCall<readonly JointResult<Credential>[]>,
     items: readonly (NewCredential | VaultError)[],
     { isAtomic }: BatchOptions,
   ): Promise<readonly JointResult<Credential>[]> {
@@ -70,11 +71,34 @@ export class BatchVault {
     }
     const decide = () => sealed.map((item) => errorOr(() => decideCreation(parts, valueOf(item))));
     const targets = sealed.map(() => ({ workspaceId }));
-    const created = this.#parts.store.decideJointly({ targets, isAtomic, decide, signal });
+    const keeping = keepingOf(call, withoutVersions);
+    const created = this.#parts.store.decideJointly({ targets, isAtomic, decide, signal }, keeping);
     const results = await created.catch((error: unknown) => {
       throw error instanceof VaultError ? itemRefused(error, error.details.item) : error;
     });
-    return results.map((result) => ('error' in result ? result : { answer: result.answer.credential }));
+    return withoutVersions(results);
+  }
+
+  /**
+   * Finds credentials that a batch has created as they are now, also deleted ones, for a repetition of the batch. Those that are
+   * gone, that the caller may no longer see, or that do not fit into the answer are missing.
+   *
+   * @param ids at least one
+   */
+  async findCreated(call: Call, ids: readonly string[]): Promise<ReadonlyMap<string, Credential>> {
+    authorize(call, 'credentials.write');
+    const { workspaceId, signal } = call;
+    const created = new Map<string, Credential>();
+    const room = new AnswerRoom();
+    const references = ids.map((id) => ({ id }));
+    await this.#parts.store.readAll({ workspaceId, references, deletedToo: true, signal }, (batch) => {
+      for (const { found } of batch) {
+        if (!found?.isGenuine || found.credential.purgedAt !== null || !isVisible(call, found.credential)) continue;
+        if (room.take(found.credential)) created.set(found.credential.id, found.credential);
+      }
+      return room.hasRoomFor(1);
+    });
+    return created;
   }
 
   /**
@@ -108,6 +132,10 @@ export function checkBatchSize(items: number): void {
   if (items < 1 || items > limits.batchItems) {
     throw invalidArgument('requests', `must be from 1 to ${limits.batchItems}`);
   }
+}
+
+function withoutVersions(results: readonly JointResult<SealedCredential>[]): readonly JointResult<Credential>[] {
+  return results.map((result) => ('error' in result ? result : { answer: result.answer.credential }));
 }
 
 /** The refusal of a whole batch because of one of its items. */

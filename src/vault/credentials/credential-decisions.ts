@@ -99,6 +99,11 @@ export interface CredentialUpdate {
   readonly sealed?: boolean;
 }
 
+/** The credential without its version. */
+export function credentialIn({ credential }: Pick<ResealedCredential, 'credential'>): Credential {
+  return credential;
+}
+
 /** Creates a credential and its first version, not yet stored. */
 export function newSealedCredential(
   parts: SealingParts<'credentials.write'>,

@@ -21,6 +21,7 @@ import {
   type UpdateOptions,
 } from './credential-change.ts';
 import {
+  credentialIn,
   decideCreation,
   decideRecreation,
   decideReveal,
@@ -281,10 +282,6 @@ interface Creation extends SecretRules {
 interface Change extends Omit<CredentialUpdate, 'resealing'> {
   readonly id: string;
   readonly secret?: SecretChange | undefined;
-}
-
-function credentialIn({ credential }: { readonly credential: Credential }): Credential {
-  return credential;
 }
 
 function requireVersion({ credential, version }: ResealedCredential): SealedCredential {

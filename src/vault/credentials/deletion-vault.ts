@@ -1,8 +1,9 @@
 import { authorize, isVisible, type Call } from '../caller.ts';
 import { notFound } from '../errors.ts';
+import { keepingOf, type MutationCall } from '../requests/mutation-call.ts';
 import { decidePurge, decideUndelete } from './deletion-decisions.ts';
 import { credentialReferenceOf } from './credential-reader.ts';
-import type { DecisionParts } from './credential-decisions.ts';
+import { credentialIn, type DecisionParts } from './credential-decisions.ts';
 import type { Credential } from './credential.ts';
 import type { CredentialPurgeStore, CredentialStore, FoundCredential } from './ports.ts';
 
@@ -25,29 +26,29 @@ export class DeletionVault {
    * @throws VaultError `not_found`, `etag_stale`, `already_exists` with the reason `NOT_DELETED`, or `name_taken` if another
    *   credential has its exclusive name meanwhile
    */
-  async undeleteCredential(call: Call, id: string, etags?: readonly string[]): Promise<Credential> {
+  async undeleteCredential(call: MutationCall<Credential>, id: string, etags?: readonly string[]): Promise<Credential> {
     authorize(call, 'credentials.write');
     const { workspaceId, signal } = call;
     const reference = credentialReferenceOf(id);
     const target = { workspaceId, reference, lock: true, deletedToo: true, signal };
-    const { credential } = await this.#parts.store.decide(target, (found) =>
-      decideUndelete({ ...this.#parts, call }, requireFound(call, id, found), etags),
-    );
-    return credential;
+    const decide = (found: FoundCredential | undefined) =>
+      decideUndelete({ ...this.#parts, call }, requireFound(call, id, found), etags);
+    return credentialIn(await this.#parts.store.decide(target, decide, keepingOf(call, credentialIn)));
   }
 
   /**
    * Destroys a deleted credential for good: its versions and its metadata. The trail stays.
    *
+   * @returns its tombstone
    * @throws VaultError `not_found`, `etag_stale`, `failed_precondition` with the reason `NOT_DELETED`
    */
-  async purgeCredential(call: Call, id: string, etags?: readonly string[]): Promise<void> {
+  async purgeCredential(call: MutationCall<Credential>, id: string, etags?: readonly string[]): Promise<Credential> {
     authorize(call, 'credentials.purge');
     const { workspaceId, signal } = call;
     const reference = credentialReferenceOf(id);
-    await this.#parts.purges.purge({ workspaceId, reference, signal }, (found) =>
-      decidePurge({ ...this.#parts, call }, requireFound(call, id, found), etags),
-    );
+    const decide = (found: FoundCredential | undefined) =>
+      decidePurge({ ...this.#parts, call }, requireFound(call, id, found), etags);
+    return this.#parts.purges.purge({ workspaceId, reference, signal }, decide, call.keeping);
   }
 }
 

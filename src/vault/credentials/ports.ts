@@ -166,6 +166,8 @@ export interface ReadAllRequest {
   readonly references: readonly DecisionTarget['reference'][];
   /** Whether to load the current sealed versions. */
   readonly sealed?: boolean;
+  /** Whether to find deleted credentials as well. */
+  readonly deletedToo?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -318,12 +320,15 @@ export interface CredentialPurgeStore {
   /**
    * Runs one decision in its own transaction, on a credential in any state but purged.
    *
+   * @param keeping as for `CredentialStore.decide`
+   * @returns the tombstone
    * @throws VaultError what the decision refuses with, once its event is durable; what `decide` throws, with nothing written
    */
   purge(
     target: Pick<DecisionTarget, 'workspaceId' | 'signal'> & { readonly reference: Reference },
     decide: (found: FoundCredential | undefined) => PurgeDecision,
-  ): Promise<void>;
+    keeping?: Keeping<Credential>,
+  ): Promise<Credential>;
   /**
    * Purges one batch of credentials whose time has come by both clocks, that of this process and that of the database. Those for
    * which `decide` returns undefined, and those that other processes are changing, are left out.

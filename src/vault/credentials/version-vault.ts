@@ -1,6 +1,8 @@
 import { authorize, isVisible, type Authorized, type Call } from '../caller.ts';
 import { notFound } from '../errors.ts';
 import { checkPageSize, type FoundPage } from '../page.ts';
+import { keepingOf, type MutationCall } from '../requests/mutation-call.ts';
+import type { Keeping } from '../requests/ports.ts';
 import type { Secret } from '../secret.ts';
 import { cipherForWriting } from './credential-change.ts';
 import { revocationCheckOf, type SealedCredential } from './credential-decisions.ts';
@@ -42,12 +44,18 @@ export class VersionVault {
    *
    * @throws VaultError `invalid_argument` for the secret, `etag_stale`, or `resource_exhausted` (`TOO_MANY_VERSIONS`)
    */
-  async addVersion(call: Call, id: string, secret: Secret, etags?: readonly string[]): Promise<ChangedVersion> {
+  async addVersion(
+    call: MutationCall<ChangedVersion>,
+    id: string,
+    secret: Secret,
+    etags?: readonly string[],
+  ): Promise<ChangedVersion> {
     authorize(call, 'credentials.write');
     checkSecret(secret, this.#parts.secretBytesMax);
     const parts = await this.#writingParts(call);
     const target = { ...targetOf(call, id), lock: true, retention: retentionOf(this.#parts) };
-    return changeOf(await this.#decide(call, id, target, (found) => decideAddition(parts, found, { secret, etags })));
+    const decide = (found: FoundCredential) => decideAddition(parts, found, { secret, etags });
+    return changeOf(await this.#decide(call, id, { target, decide, keeping: keepingOf(call, changeOf) }));
   }
 
   /**
@@ -75,13 +83,14 @@ export class VersionVault {
    * @throws VaultError `invalid_argument`, `etag_stale`, `failed_precondition` (`VERSION_NOT_FOUND`, `VERSION_DESTROYED`),
    *   `resource_exhausted` (`TOO_MANY_VERSIONS`), or `secret_unreadable` if the bytes do not open
    */
-  async restoreVersion(call: Call, id: string, change: VersionChange): Promise<ChangedVersion> {
+  async restoreVersion(call: MutationCall<ChangedVersion>, id: string, change: VersionChange): Promise<ChangedVersion> {
     authorize(call, 'credentials.write');
     checkVersionNumber('version', change.version);
     const parts = await this.#writingParts(call);
     const wanted = { versions: [change.version], lock: true, retention: retentionOf(this.#parts) };
     const target = { ...targetOf(call, id), ...wanted };
-    return changeOf(await this.#decide(call, id, target, (found) => decideRestoration(parts, found, change)));
+    const decide = (found: FoundCredential) => decideRestoration(parts, found, change);
+    return changeOf(await this.#decide(call, id, { target, decide, keeping: keepingOf(call, changeOf) }));
   }
 
   /**
@@ -90,12 +99,13 @@ export class VersionVault {
    * @throws VaultError `invalid_argument`, `etag_stale`, `failed_precondition` (`VERSION_IS_CURRENT`, `VERSION_NOT_FOUND`,
    *   `VERSION_DESTROYED`), or `secret_unreadable` if its row was changed outside of Coffer
    */
-  async destroyVersion(call: Call, id: string, change: VersionChange): Promise<ChangedVersion> {
+  async destroyVersion(call: MutationCall<ChangedVersion>, id: string, change: VersionChange): Promise<ChangedVersion> {
     authorize(call, 'credentials.purge');
     checkVersionNumber('version', change.version);
     const parts = { ...this.#parts, call };
     const target = { ...targetOf(call, id), versions: [change.version], lock: true };
-    return this.#decide(call, id, target, (found) => decideDestruction(parts, found, change));
+    const decide = (found: FoundCredential) => decideDestruction(parts, found, change);
+    return this.#decide(call, id, { target, decide, keeping: call.keeping });
   }
 
   /**
@@ -117,7 +127,7 @@ export class VersionVault {
     const revocationCheck = revocationCheckOf(parts, 'secrets.compare_versions');
     const target = { ...targetOf(call, id), versions, revocationCheck };
     const now = this.#parts.clock.now();
-    return this.#decide(call, id, target, (found) => decideComparison(parts, now, found, versions));
+    return this.#decide(call, id, { target, decide: (found) => decideComparison(parts, now, found, versions) });
   }
 
   async #writingParts(call: Authorized<'credentials.write'>) {
@@ -125,17 +135,20 @@ export class VersionVault {
     return { ...this.#parts, call, cipher };
   }
 
-  async #decide<Answer>(
-    call: Call,
-    id: string,
-    target: DecisionTarget,
-    decide: (found: FoundCredential) => Decision<Answer>,
-  ): Promise<Answer> {
-    return this.#parts.store.decide<Answer>(target, (found) => {
+  async #decide<Answer>(call: Call, id: string, { target, decide, keeping }: VersionDecision<Answer>): Promise<Answer> {
+    const decideVisible = (found: FoundCredential | undefined) => {
       if (!found || !isVisible(call, found.credential)) throw notFound('credential', id);
       return decide(found);
-    });
+    };
+    return this.#parts.store.decide(target, decideVisible, keeping);
   }
+}
+
+/** A decision on a credential that the caller may see. */
+interface VersionDecision<Answer> {
+  readonly target: DecisionTarget;
+  readonly decide: (found: FoundCredential) => Decision<Answer>;
+  readonly keeping?: Keeping<Answer> | undefined;
 }
 
 function targetOf({ workspaceId, signal }: Call, id: string): DecisionTarget {

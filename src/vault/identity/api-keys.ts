@@ -95,17 +95,15 @@ export class ApiKeyDirectory {
    * @throws VaultError `not_found`, also for the personal key of another user
    */
   async revokeApiKey(call: MutationCall<UsedApiKey>, text: string): Promise<UsedApiKey> {
-    // Authorizing narrows the type of the call.
-    const { keeping } = call;
     authorize(call, 'api_keys.manage');
     const found = await this.#find(call, text);
     const { id } = found;
     const event = this.#event(call, 'api_keys.revoke', id);
     const revokedAt = this.#parts.clock.now();
     const revoked = { ...found, revokedAt: found.revokedAt ?? revokedAt };
-    const ofOutcome = keepingOf({ keeping }, (isDone: boolean) => (isDone ? revoked : undefined));
+    const keeping = keepingOf(call, (isDone: boolean) => (isDone ? revoked : undefined));
     const revocation = { workspaceId: call.workspaceId, id, revokedAt, event };
-    if (!(await this.#parts.store.revokeApiKey(revocation, ofOutcome))) throw notFound('api_key', id);
+    if (!(await this.#parts.store.revokeApiKey(revocation, keeping))) throw notFound('api_key', id);
     return this.#find(call, id);
   }
 

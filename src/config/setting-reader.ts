@@ -138,14 +138,16 @@ export class SettingReader {
     return range.otherwise;
   }
 
-  /** Different whole numbers, the greatest first. */
+  /** Different whole numbers, the greatest first; empty for `none`. */
   integers(name: SettingName, range: { from: number; to: number; most: number; otherwise: string }): readonly number[] {
-    const parts = (this.text(name) ?? range.otherwise).split(',').map((part) => part.trim());
+    const text = this.text(name) ?? range.otherwise;
+    if (text === 'none') return [];
+    const parts = text.split(',').map((part) => part.trim());
     const values = parts.map((part) => (/^\d{1,9}$/.test(part) ? Number(part) : Number.NaN));
     const isValid = values.every((value) => value >= range.from && value <= range.to) && values.length <= range.most;
     if (isValid) return [...new Set(values)].toSorted((one, other) => other - one);
     this.problem(
-      `${name} must be at most ${range.most} whole numbers from ${range.from} to ${range.to}, separated by commas`,
+      `${name} must be at most ${range.most} whole numbers from ${range.from} to ${range.to}, separated by commas, or none`,
     );
     return [];
   }

@@ -1,5 +1,10 @@
-import type { Logger } from 'pino';
 import type { WorkerTask } from '../vault/worker-task.ts';
+
+/** The log of workers, such as that of pino. */
+export interface WorkerLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
 
 /** The workers of this process. */
 export interface Workers extends AsyncDisposable {
@@ -13,7 +18,7 @@ export interface Workers extends AsyncDisposable {
  *
  * Disposing of it begins no further batch, and waits for those that are running.
  */
-export function startWorkers(tasks: readonly WorkerTask[], log: Pick<Logger, 'info' | 'warn'>): Workers {
+export function startWorkers(tasks: readonly WorkerTask[], log: WorkerLog): Workers {
   const loops = new Map(tasks.map((task) => [task, new WorkerLoop(task, log)]));
   return {
     wake: (task) => loops.get(task)?.wake(),
@@ -26,13 +31,13 @@ export function startWorkers(tasks: readonly WorkerTask[], log: Pick<Logger, 'in
 /** The runs of one task. */
 class WorkerLoop {
   readonly #task: WorkerTask;
-  readonly #log: Pick<Logger, 'info' | 'warn'>;
+  readonly #log: WorkerLog;
   readonly #stopping = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #isWoken = false;
 
-  constructor(task: WorkerTask, log: Pick<Logger, 'info' | 'warn'>) {
+  constructor(task: WorkerTask, log: WorkerLog) {
     this.#task = task;
     this.#log = log;
     this.#schedule(Math.random() * task.everyMs);

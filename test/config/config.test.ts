@@ -34,6 +34,13 @@ describe('the configuration', () => {
     expect(config).to.include({ databasePoolMax: 16, databaseCallsMax: 12 });
     expect(config.shutdownTimeoutMs).to.equal(10_000);
     expect(config.secretBytesMax).to.equal(65_536);
+    expect(config.lifecycle).to.deep.equal({
+      versionsMax: 100,
+      versionDaysMax: null,
+      purgeDays: 30,
+      expiryNoticeDays: [30, 7, 1],
+      usedWithinDays: 0,
+    });
   });
 
   it('takes an IPv6 address with and without the brackets of URLs', () => {
@@ -94,6 +101,27 @@ describe('the configuration', () => {
     });
     expect(config.corsOrigins).to.deep.equal(['https://a.example', 'http://b.example:8080']);
     expect(config.trustedProxies).to.deep.equal(['10.0.0.0/8']);
+  });
+
+  it('takes days of notice as a list in any order, each once, or none', () => {
+    for (const [text, days] of [
+      ['7, 90,7', [90, 7]],
+      ['none', []],
+    ] as const) {
+      expect(parse({ COFFER_EXPIRY_NOTICE_DAYS: text }).lifecycle.expiryNoticeDays).to.deep.equal(days);
+    }
+    for (const text of ['0', '7,', '-1', '1.5', '36501', '1,2,3,4,5,6,7,8,9,10,11', 'never']) {
+      expect(problemsOf({ COFFER_EXPIRY_NOTICE_DAYS: text }), text).to.deep.equal([
+        'COFFER_EXPIRY_NOTICE_DAYS must be at most 10 whole numbers from 1 to 36500, separated by commas, or none',
+      ]);
+    }
+  });
+
+  it('keeps deleted credentials for a day at least', () => {
+    expect(parse({ COFFER_PURGE_DAYS: '1' }).lifecycle.purgeDays).to.equal(1);
+    expect(problemsOf({ COFFER_PURGE_DAYS: '0' })).to.deep.equal([
+      'COFFER_PURGE_DAYS must be a whole number from 1 to 36500',
+    ]);
   });
 
   it('takes an issuer of tokens, over TLS or from this machine, and names its claims', () => {

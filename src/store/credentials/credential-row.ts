@@ -126,8 +126,14 @@ export interface SignedCredential {
 
 const macColumn: WrittenColumn<SignedCredential> = { property: 'mac', type: 'bytea', valueOf: ({ mac }) => mac };
 
+/** What no new credential has. Each column costs a create time. */
+const absentAtFirst: ReadonlySet<CredentialProperty> = new Set(['purgeAt', 'purgedAt']);
+
 /** The columns that are written of a new credential. */
-export const insertedColumns = [...credentialProperties.map(writtenColumn), macColumn];
+export const insertedColumns = [
+  ...credentialProperties.filter((property) => !absentAtFirst.has(property)).map(writtenColumn),
+  macColumn,
+];
 
 /** The columns that are written of a changed credential: its key, all that may change, and its notices; uses are counted apart. */
 export const updatedColumns = [

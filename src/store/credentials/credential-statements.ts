@@ -185,7 +185,7 @@ export function addUses(uses: readonly Usage[]): Statement {
       set last_used_at = greatest(c.last_used_at, locked.last_used_at),
         use_count = least(c.use_count::numeric + locked.uses, ${Number.MAX_SAFE_INTEGER})::bigint
       from locked
-      where c.workspace_id = locked.workspace_id and c.id = locked.id`,
+      where c.workspace_id = locked.workspace_id and c.id = locked.id and c.purged_at is null`,
     values: [
       uses.map(({ workspaceId }) => workspaceId),
       uses.map(({ id }) => id),

@@ -8,7 +8,7 @@ export interface CredentialWorkerParts extends WorkerParts {
 }
 
 /** How late a purge or a notice may be; looking for due rows costs one query. */
-const everyMs = 2_000;
+const everyMs = 5_000;
 
 /** The tasks of credentials: purging those whose time has come, and recording in the trail that others expire. */
 export function credentialTasks({ purges, notices, ...parts }: CredentialWorkerParts): readonly WorkerTask[] {

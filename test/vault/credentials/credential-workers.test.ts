@@ -24,6 +24,7 @@ interface Process {
   readonly instance: Instance;
   readonly vault: CredentialVault;
   readonly deletions: DeletionVault;
+  readonly usage: UsageRecorder;
   readonly tasks: readonly WorkerTask[];
 }
 
@@ -75,6 +76,7 @@ describe('the background workers of credentials', () => {
     const { dueCredentials: purges, dueCredentials: notices } = stores;
     return {
       instance,
+      usage,
       vault: new CredentialVault({ ...parts, lifecycle }),
       deletions: new DeletionVault({ ...parts, lifecycle, purges }),
       tasks: credentialTasks({ purges, notices, lifecycle, clock, ids }),
@@ -88,6 +90,16 @@ describe('the background workers of credentials', () => {
       while ((await task.runBatch(signal)).hasMore);
     };
     await Promise.all([...here.tasks, ...there.tasks].map(run));
+  }
+
+  /** The tables whose rows belong to credentials. */
+  async function tablesOfCredentials(): Promise<readonly string[]> {
+    const { rows } = await superuser.query<{ name: string }>(
+      `select table_name as name from information_schema.columns
+       where table_schema = 'public' and column_name = 'credential_id'`,
+    );
+    expect(rows.map(({ name }) => name)).to.include('credential_version');
+    return rows.map(({ name }) => name);
   }
 
   async function eventsOf(id: string): Promise<string[]> {
@@ -166,16 +178,25 @@ describe('the background workers of credentials', () => {
 
     it('delete every version, and free the id for the next revision and version', async () => {
       const id: string = crypto.randomUUID();
-      const creation = { id, draft: someDraft(), secret: someSecret() };
+      const creation = { id, draft: someDraft({ tags: ['t'], labels: { l: '1' } }), secret: someSecret() };
       await here.vault.createOrReplaceCredential(call, creation);
       await here.vault.createOrReplaceCredential(call, { ...creation, secret: someSecret({ key: 'k2' }) });
+      await here.vault.revealSecret(call, id);
+      await here.usage.flush();
       await here.vault.deleteCredential(call, id);
       const versions = 'select version, sealed from credential_version where credential_id = $1 order by version';
       const { rows: former } = await superuser.query(versions, [id]);
       passDays(31);
       await runAll();
       expect((await superuser.query(versions, [id])).rows).to.deep.equal([]);
+      for (const table of await tablesOfCredentials()) {
+        const { rows } = await superuser.query(`select from ${table} where credential_id = $1`, [id]);
+        expect(rows, table).to.deep.equal([]);
+      }
 
+      // Uses that were recorded before may be written later.
+      here.usage.record(call.workspaceId, id, clock.now());
+      await here.usage.flush();
       const { credential } = await there.vault.createOrReplaceCredential(call, creation);
       expect([credential.revision, credential.currentVersion, credential.useCount]).to.deep.equal([5, 3, 0]);
       expect((await here.vault.revealSecret(call, id)).secret.expose()).to.deep.equal({ key: 'k1' });

@@ -77,6 +77,7 @@ const memberNames: Readonly<Record<keyof AuditEvent, string>> = {
   permission: 'permission',
   relatedId: 'related_id',
   days: 'days',
+  formerScope: 'former_scope',
 };
 
 /** Formats an event as a line of JSON with everything that its MAC covers. MACs are in hex, and absent members are null. */

@@ -137,7 +137,7 @@ function buildVault({ clock, config, instance, usage }: ServerParts) {
     batchReveals: new BatchRevealVault({ ...parts, eventLoop }),
     workspaces: new WorkspaceDirectory({ store: stores.workspaces, ciphers, clock, ids }),
     members: new MemberDirectory({ store: stores.members, clock, ids }),
-    watch: new CredentialWatch({ store: stores.credentials, changes: stores.changes, clock, wait }),
+    watch: new CredentialWatch({ changes: stores.changes, clock, wait }),
     trail: new AuditTrail({ store: stores.auditTrail, verifier: instance.trailVerifier }),
     apiKeys: new ApiKeyDirectory({ store: stores.apiKeys, tokens, clock, ids, dialects: dialectNames }),
     ...buildLogins(instance, clock),

@@ -13,6 +13,7 @@ export const vaultErrorCodes = [
   'already_exists',
   'already_set_up',
   'invalid_argument',
+  'out_of_range',
   'etag_stale',
   'request_in_progress',
   'credential_inactive',

@@ -66,6 +66,11 @@ export function uuidV7(timeMs: number, random: Uint8Array): string {
   );
 }
 
+/** The time in a UUIDv7, in Unix milliseconds. */
+export function timeOfId(id: string): number {
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+}
+
 const dash = 0x2d;
 const version = 0x37;
 const variant = 0x8;

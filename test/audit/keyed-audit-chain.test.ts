@@ -103,6 +103,7 @@ describe('the chain of the audit trail', () => {
     permission: 'secrets.reveal',
     relatedId: '018cc251-f400-7000-8000-000000000006',
     days: 7,
+    formerScope: '0a1b2c3d.4e5f6a7b',
   };
 
   it('gives an event without details the MAC of one that has none', () => {

@@ -1,72 +1,19 @@
-import { Code, ConnectError, createClient, type Transport } from '@connectrpc/connect';
-import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
+import { Code } from '@connectrpc/connect';
 import { expect } from 'chai';
-import {
-  CredentialEvent_Kind,
-  EventService,
-  type WatchCredentialsResponse,
-} from '../../gen/coffer/v1/event_service_pb.ts';
+import { CredentialEvent_Kind } from '../../gen/coffer/v1/event_service_pb.ts';
 import { Client } from 'pg';
 import { startCoffer, type TestCoffer } from '../support/coffer.ts';
 import { textOf } from '../support/json.ts';
+import { watchProtocols, type BeginWatch, type Watch, type WatchTarget } from '../support/watching.ts';
 
 const { CREATED, UPDATED, DEACTIVATED, DELETED } = CredentialEvent_Kind;
 
-const transports: Readonly<Record<string, (baseUrl: string) => Transport>> = {
-  gRPC: (baseUrl) => createGrpcTransport({ baseUrl }),
-  'gRPC-Web': (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: '1.1' }),
-  Connect: (baseUrl) => createConnectTransport({ baseUrl, httpVersion: '1.1', useBinaryFormat: false }),
-};
-
-/** A watch, whose news are taken one by one. */
-interface Watch extends AsyncDisposable {
-  next(): Promise<WatchCredentialsResponse>;
-  /** The next change, with what happened to which credential. */
-  nextChange(): Promise<[CredentialEvent_Kind, string]>;
-  /** What the watch ends with, after whatever comes before. */
-  end(): Promise<ConnectError>;
-}
-
 /** Begins to watch; with the admin key, over gRPC, unless something else is said. */
 function watch(
-  coffer: TestCoffer,
-  {
-    token = coffer.adminToken,
-    transport = transports['gRPC'] ?? expect.fail(),
-    resumeToken = '',
-    workspaceId = 'default',
-  } = {},
+  { origin, adminToken }: TestCoffer,
+  { begin = watchProtocols.gRPC, ...target }: Partial<WatchTarget> & { readonly begin?: BeginWatch } = {},
 ): Watch {
-  const controller = new AbortController();
-  const headers = { authorization: `Bearer ${token}` };
-  const client = createClient(EventService, transport(coffer.origin));
-  const answers = client.watchCredentials({ workspaceId, resumeToken }, { headers, signal: controller.signal });
-  const news = answers[Symbol.asyncIterator]();
-  const next = async () => {
-    const { done, value } = await news.next();
-    if (done === true) throw new Error('the watch ended without a reason');
-    return value;
-  };
-  return {
-    next,
-    async nextChange() {
-      for (;;) {
-        const { event } = await next();
-        if (event) return [event.kind, event.credentialId];
-      }
-    },
-    async end() {
-      try {
-        for (;;) await next();
-      } catch (error) {
-        return ConnectError.from(error);
-      }
-    },
-    async [Symbol.asyncDispose]() {
-      controller.abort();
-      await news.return?.().catch(() => undefined);
-    },
-  };
+  return begin({ origin, token: adminToken, ...target });
 }
 
 describe('watching credentials, over two processes with one database', () => {
@@ -96,9 +43,9 @@ describe('watching credentials, over two processes with one database', () => {
 
   const revoke = (id: string) => here.native('POST', `/v1/workspaces/default/apiKeys/${id}:revoke`);
 
-  for (const [protocol, transport] of Object.entries(transports)) {
+  for (const [protocol, begin] of Object.entries(watchProtocols)) {
     it(`streams what happens at either process, over ${protocol}`, async () => {
-      await using watching = watch(there, { transport });
+      await using watching = watch(there, { begin });
       expect((await watching.next()).event).to.equal(undefined);
       const id = await create(here);
       expect(await watching.nextChange()).to.deep.equal([CREATED, id]);
@@ -114,14 +61,14 @@ describe('watching credentials, over two processes with one database', () => {
 
     it(`ends when its key is revoked at the other process, over ${protocol}`, async () => {
       const { id, token } = await issueKey();
-      await using watching = watch(there, { token, transport });
+      await using watching = watch(there, { token, begin });
       await watching.next();
       await revoke(id);
       expect((await watching.end()).code).to.equal(Code.Unauthenticated);
     });
 
     it(`is not begun without a token, over ${protocol}`, async () => {
-      await using watching = watch(here, { token: '', transport });
+      await using watching = watch(here, { token: '', begin });
       expect((await watching.end()).code).to.equal(Code.Unauthenticated);
     });
   }
@@ -158,26 +105,6 @@ describe('watching credentials, over two processes with one database', () => {
     await watching.next();
     await here.native('DELETE', `${members}/${userId}`);
     expect((await watching.end()).code).to.equal(Code.NotFound);
-  });
-
-  it('goes on where another watch was broken off', async () => {
-    const before = watch(here);
-    const { resumeToken } = await before.next();
-    await before[Symbol.asyncDispose]();
-    const id = await create(there);
-    await using after = watch(there, { resumeToken });
-    // What happened in the minute before is told once more.
-    for (;;) {
-      const [kind, credentialId] = await after.nextChange();
-      if (credentialId === id) return expect(kind).to.equal(CREATED);
-    }
-  });
-
-  it('refuses what no news have given', async () => {
-    await using watching = watch(here, { resumeToken: 'yesterday' });
-    const { code, rawMessage } = await watching.end();
-    expect(code).to.equal(Code.InvalidArgument);
-    expect(rawMessage).to.include('resume_token');
   });
 
   it('streams nothing to a key about credentials beyond its scope', async () => {

@@ -5,6 +5,7 @@
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
@@ -13,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file coffer/v1/event_service.proto.
  */
 export const file_coffer_v1_event_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1jb2ZmZXIvdjEvZXZlbnRfc2VydmljZS5wcm90bxIJY29mZmVyLnYxIoYCCg9DcmVkZW50aWFsRXZlbnQSCgoCaWQYASABKAkSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoEa2luZBgDIAEoDjIfLmNvZmZlci52MS5DcmVkZW50aWFsRXZlbnQuS2luZBIVCg1jcmVkZW50aWFsX2lkGAQgASgJIncKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEgsKB0NSRUFURUQQARILCgdVUERBVEVEEAISEgoOU0VDUkVUX0NIQU5HRUQQAxINCglBQ1RJVkFURUQQBBIPCgtERUFDVElWQVRFRBAFEgsKB0RFTEVURUQQBiJWChdXYXRjaENyZWRlbnRpYWxzUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIdCgxyZXN1bWVfdG9rZW4YAiABKAlCB7pIBHICGEAiWwoYV2F0Y2hDcmVkZW50aWFsc1Jlc3BvbnNlEikKBWV2ZW50GAEgASgLMhouY29mZmVyLnYxLkNyZWRlbnRpYWxFdmVudBIUCgxyZXN1bWVfdG9rZW4YAiABKAkycgoMRXZlbnRTZXJ2aWNlEmIKEFdhdGNoQ3JlZGVudGlhbHMSIi5jb2ZmZXIudjEuV2F0Y2hDcmVkZW50aWFsc1JlcXVlc3QaIy5jb2ZmZXIudjEuV2F0Y2hDcmVkZW50aWFsc1Jlc3BvbnNlIgOQAgEwAWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("Ch1jb2ZmZXIvdjEvZXZlbnRfc2VydmljZS5wcm90bxIJY29mZmVyLnYxIpsDCg9DcmVkZW50aWFsRXZlbnQSCgoCaWQYASABKAkSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoEa2luZBgDIAEoDjIfLmNvZmZlci52MS5DcmVkZW50aWFsRXZlbnQuS2luZBIVCg1jcmVkZW50aWFsX2lkGAQgASgJEhAKCHJldmlzaW9uGAUgASgFEhcKD2N1cnJlbnRfdmVyc2lvbhgGIAEoBRIMCgRkYXlzGAcgASgFItIBCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABILCgdDUkVBVEVEEAESCwoHVVBEQVRFRBACEhIKDlNFQ1JFVF9DSEFOR0VEEAMSDQoJQUNUSVZBVEVEEAQSDwoLREVBQ1RJVkFURUQQBRILCgdERUxFVEVEEAYSDQoJVU5ERUxFVEVEEAcSCgoGUFVSR0VEEAgSFQoRVkVSU0lPTl9ERVNUUk9ZRUQQCRIMCghFWFBJUklORxAKEgsKB0VYUElSRUQQCxIMCghSRVZFQUxFRBAMInAKF1dhdGNoQ3JlZGVudGlhbHNSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEh4KDHJlc3VtZV90b2tlbhgCIAEoCUIIukgFcgMYgAgSFwoPaW5jbHVkZV9yZXZlYWxzGAMgASgIIlsKGFdhdGNoQ3JlZGVudGlhbHNSZXNwb25zZRIpCgVldmVudBgBIAEoCzIaLmNvZmZlci52MS5DcmVkZW50aWFsRXZlbnQSFAoMcmVzdW1lX3Rva2VuGAIgASgJMqoBCgxFdmVudFNlcnZpY2USmQEKEFdhdGNoQ3JlZGVudGlhbHMSIi5jb2ZmZXIudjEuV2F0Y2hDcmVkZW50aWFsc1JlcXVlc3QaIy5jb2ZmZXIudjEuV2F0Y2hDcmVkZW50aWFsc1Jlc3BvbnNlIjqQAgGC0+STAjESLy92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2NyZWRlbnRpYWxzOndhdGNoMAFiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * A change of a credential.
@@ -22,7 +23,7 @@ export const file_coffer_v1_event_service: GenFile = /*@__PURE__*/
  */
 export type CredentialEvent = Message<"coffer.v1.CredentialEvent"> & {
   /**
-   * Output only. UUIDv7 of the event; the same one if a change is delivered twice.
+   * Output only. UUIDv7 of the event.
    *
    * @generated from field: string id = 1;
    */
@@ -48,6 +49,27 @@ export type CredentialEvent = Message<"coffer.v1.CredentialEvent"> & {
    * @generated from field: string credential_id = 4;
    */
   credentialId: string;
+
+  /**
+   * Output only. The revision of the credential after the change, which rises with each one.
+   *
+   * @generated from field: int32 revision = 5;
+   */
+  revision: number;
+
+  /**
+   * Output only. The current version of the secret after the change.
+   *
+   * @generated from field: int32 current_version = 6;
+   */
+  currentVersion: number;
+
+  /**
+   * Output only. For EXPIRING, how many days before the expiry; otherwise 0.
+   *
+   * @generated from field: int32 days = 7;
+   */
+  days: number;
 };
 
 /**
@@ -106,11 +128,53 @@ export const CredentialEvent_Kind = {
   DEACTIVATED: 5,
 
   /**
-   * Deleted.
+   * Deleted, moved to another workspace, or no longer within the scope of the caller's key.
    *
    * @generated from enum value: DELETED = 6;
    */
   DELETED: 6,
+
+  /**
+   * Restored after a deletion.
+   *
+   * @generated from enum value: UNDELETED = 7;
+   */
+  UNDELETED: 7,
+
+  /**
+   * Removed permanently.
+   *
+   * @generated from enum value: PURGED = 8;
+   */
+  PURGED: 8,
+
+  /**
+   * Versions of the secret were destroyed, by a call or because there were too many or too old ones.
+   *
+   * @generated from enum value: VERSION_DESTROYED = 9;
+   */
+  VERSION_DESTROYED: 9,
+
+  /**
+   * The credential will expire soon: see `days`.
+   *
+   * @generated from enum value: EXPIRING = 10;
+   */
+  EXPIRING: 10,
+
+  /**
+   * The credential has expired.
+   *
+   * @generated from enum value: EXPIRED = 11;
+   */
+  EXPIRED: 11,
+
+  /**
+   * The secret was revealed; only with `include_reveals`.
+   *
+   * @generated from enum value: REVEALED = 12;
+   */
+  REVEALED: 12,
 } as const;
 
 /**
@@ -140,12 +204,19 @@ export type WatchCredentialsRequest = Message<"coffer.v1.WatchCredentialsRequest
   workspaceId: string;
 
   /**
-   * Optional. The `resume_token` of an earlier message: the stream begins with the changes since then, and repeats
-   * those of the minute before it. At most 64 characters. If empty, the stream begins now.
+   * Optional. The `resume_token` of an earlier message: the stream continues after that message. If empty, it begins now.
+   * At most 1,024 characters; INVALID_ARGUMENT if it is not a token of this workspace.
    *
    * @generated from field: string resume_token = 2;
    */
   resumeToken: string;
+
+  /**
+   * Optional. Whether to stream reveals as well, as REVEALED. Needs ADMIN. Defaults to false.
+   *
+   * @generated from field: bool include_reveals = 3;
+   */
+  includeReveals: boolean;
 };
 
 /**
@@ -156,7 +227,7 @@ export const WatchCredentialsRequestSchema: GenMessage<WatchCredentialsRequest> 
   messageDesc(file_coffer_v1_event_service, 1);
 
 /**
- * Response message for WatchCredentials. The first one is sent at once, and one at least every 15 seconds.
+ * Response message for WatchCredentials. The first one is sent at once, without a change, and one at least every 15 seconds.
  *
  * @generated from message coffer.v1.WatchCredentialsResponse
  */
@@ -169,7 +240,7 @@ export type WatchCredentialsResponse = Message<"coffer.v1.WatchCredentialsRespon
   event?: CredentialEvent | undefined;
 
   /**
-   * Output only. The token with which to continue after this message.
+   * Output only. The token with which to continue after this message, at most 1,024 characters.
    *
    * @generated from field: string resume_token = 2;
    */
@@ -190,9 +261,19 @@ export const WatchCredentialsResponseSchema: GenMessage<WatchCredentialsResponse
  */
 export const EventService: GenService<{
   /**
-   * Streams the changes of a workspace's credentials. Each change is delivered at least once, most within a second;
-   * events contain neither names nor secrets. The stream ends with UNAUTHENTICATED when the caller's authentication
-   * expires or is revoked, and with PERMISSION_DENIED or NOT_FOUND when the caller may no longer read. Needs VIEWER.
+   * Streams the changes of a workspace's credentials, most within a second. Resumed with the `resume_token` of its last
+   * message, it misses nothing and delivers nothing twice. The changes of a credential are in the order of its revisions.
+   * Events contain neither names nor secrets. To keep a copy, begin the watch first, then list the credentials.
+   *
+   * A key that is limited to some credentials receives their changes. A credential that leaves this scope, because its
+   * provider, subject or tags were changed, is DELETED to such a key.
+   *
+   * The stream ends with UNAUTHENTICATED when the caller's authentication expires or is revoked, and with
+   * PERMISSION_DENIED or NOT_FOUND when the caller may no longer read. OUT_OF_RANGE (`RESUME_TOKEN_EXPIRED`) if the audit
+   * trail no longer has all events since the token: list the credentials anew. Needs VIEWER, and ADMIN for reveals.
+   *
+   * In REST these are server-sent events: the id is the resume token, the event is the kind (`heartbeat` if there is no
+   * change), and the data are the message. Clients resume with the header `Last-Event-ID`; the query accepts no token.
    *
    * @generated from rpc coffer.v1.EventService.WatchCredentials
    */

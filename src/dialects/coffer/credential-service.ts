@@ -2,7 +2,9 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import { CredentialService, type CreateCredentialRequest } from '../../../gen/coffer/v1/credential_service_pb.ts';
 import {
   CredentialEvent_Kind,
+  CredentialEvent_KindSchema,
   EventService,
+  type CredentialEvent,
   type WatchCredentialsResponseSchema,
 } from '../../../gen/coffer/v1/event_service_pb.ts';
 import { SecretService, type ResolveSecretRequest } from '../../../gen/coffer/v1/secret_service_pb.ts';
@@ -160,17 +162,26 @@ function resolveRpc({ resolver }: DialectParts): BoundRpc {
 export function eventServiceStreams(watch: CredentialWatch): BoundStream[] {
   const { watchCredentials } = EventService.method;
   return [
-    workspaceStream(watchCredentials, inWorkspace('credentials.read'), async function* ({ resumeToken }, call) {
-      const items = watch.watchCredentials(call, resumeToken === '' ? undefined : resumeToken);
-      for await (const item of items) yield itemToMessage(item);
-    }),
+    workspaceStream(
+      watchCredentials,
+      { ...inWorkspace('credentials.read'), also: ({ includeReveals }) => (includeReveals ? 'audit.read' : undefined) },
+      async function* ({ includeReveals, resumeToken }, call) {
+        const items = watch.watchCredentials(call, resumeToken === '' ? undefined : resumeToken, { includeReveals });
+        for await (const item of items) yield itemToMessage(item);
+      },
+      ({ event, resumeToken: id }) => ({ id, event: kindOf(event) ?? 'heartbeat' }),
+    ),
   ];
+}
+
+function kindOf(event: CredentialEvent | undefined): string | undefined {
+  return event && CredentialEvent_KindSchema.value[event.kind]?.name;
 }
 
 function itemToMessage({ change, resumeToken }: WatchItem): MessageInitShape<typeof WatchCredentialsResponseSchema> {
   if (!change) return { resumeToken };
-  const { eventId: id, time, kind, credentialId } = change;
-  return { resumeToken, event: { id, time: toTimestamp(time), kind: CredentialEvent_Kind[kind], credentialId } };
+  const { eventId: id, time, kind, ...shown } = change;
+  return { resumeToken, event: { ...shown, id, time: toTimestamp(time), kind: CredentialEvent_Kind[kind] } };
 }
 
 /** Validation refuses requests without it, but the generated types do not express that. */

@@ -82,6 +82,8 @@ export class Guard {
     if (access.deniesAbsentWorkspace) return requireGrantIn(caller, text, access.permission).workspaceId;
     const workspaceId = resolveWorkspace(caller, text, access.permission);
     requireGrant(caller, workspaceId, access.permission);
+    const further = access.also?.(message);
+    if (further !== undefined) requireGrant(caller, workspaceId, further);
     return workspaceId;
   }
 

@@ -28,6 +28,8 @@ export type Access =
       /** Callers with the permission in the workspace. */
       readonly kind: 'workspace';
       readonly permission: Permission;
+      /** A further permission that the request needs, if any. */
+      readonly also?: (request: Message) => Permission | undefined;
       /** The workspace that the request names; undefined leaves it to the dialect's header, or to the caller's default. */
       readonly workspace: (request: Message) => string | undefined;
       /** The credential as the request names it, for the event of a denial; undefined if it names none. */
@@ -141,6 +143,7 @@ export function ownerRpc<I extends DescMessage, O extends DescMessage>(
 /** What an rpc in a workspace requires. */
 export interface WorkspaceRpcAccess<I extends DescMessage> {
   readonly permission: Permission;
+  readonly also?: (request: MessageShape<I>) => Permission | undefined;
   readonly workspace?: (request: MessageShape<I>) => string;
   /** Needed if another field than `credential_id` names the credential. */
   readonly credential?: (request: MessageShape<I>) => string | undefined;
@@ -160,11 +163,12 @@ export function workspaceRpc<I extends DescMessage, O extends DescMessage>(
 /** What an rpc in a workspace requires, without its message type. */
 export function workspaceAccess<I extends DescMessage>(
   input: I,
-  { permission, workspace, credential, deniesAbsentWorkspace = false }: WorkspaceRpcAccess<I>,
+  { permission, also, workspace, credential, deniesAbsentWorkspace = false }: WorkspaceRpcAccess<I>,
 ): Access {
   return {
     kind: 'workspace',
     permission,
+    ...(also && { also: (request: Message) => also(narrow(input, request)) }),
     workspace: (request) => workspace?.(narrow(input, request)),
     credential: credential ? (request) => credential(narrow(input, request)) : credentialIdOf(input),
     deniesAbsentWorkspace,
@@ -230,10 +234,11 @@ export function ownerStream<I extends DescMessage, O extends DescMessage>(
 /** Binds a stream with the access of `workspaceRpc`. */
 export function workspaceStream<I extends DescMessage, O extends DescMessage>(
   method: DescMethodServerStreaming<I, O>,
-  access: { readonly permission: Permission; readonly workspace: (request: MessageShape<I>) => string },
+  access: WorkspaceRpcAccess<I>,
   answer: StreamHandler<I, O>['answer'],
+  describeEvent?: (message: MessageShape<O>) => EventDescription,
 ): BoundStream {
-  return bindStream(method, workspaceAccess(method.input, access), { answer });
+  return bindStream(method, workspaceAccess(method.input, access), { answer, ...(describeEvent && { describeEvent }) });
 }
 
 function bindStream<I extends DescMessage, O extends DescMessage>(

@@ -58,6 +58,8 @@ export interface RestStyle {
    * the message has that field as a string and neither the body nor the query sets it; an empty header is a fault.
    */
   readonly fieldsByHeader?: Readonly<Record<string, string>>;
+  /** Fields of requests that the query cannot set, because URLs are logged. */
+  readonly fieldsNotInQuery?: readonly string[];
   /** The field of answers that becomes the `ETag` header, such as `credential.etag`; answers without it have no such header. */
   readonly etagField?: string;
   /** Headers of the answers of an rpc, such as `cache-control`, by the rpc's name. */

@@ -158,7 +158,9 @@ export function originsOf(route: Route): Origins {
   const inBody = (field: DescField): boolean =>
     route.body.kind === 'all' ? !whole.has(field) : route.body.kind === 'field' && route.body.field === field;
   const body = fields.filter(inBody);
-  const query = route.body.kind === 'all' ? [] : fields.filter((field) => !whole.has(field) && !inBody(field));
+  const isInQuery = (field: DescField): boolean =>
+    !whole.has(field) && !inBody(field) && route.dialect.rest.fieldsNotInQuery?.includes(field.name) !== true;
+  const query = route.body.kind === 'all' ? [] : fields.filter(isInQuery);
   return {
     path: fields.filter((field) => paths.some((path) => path.fields[0] === field)),
     query,

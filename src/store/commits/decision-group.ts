@@ -122,11 +122,7 @@ function decideAll(group: Group, taken: Taken): Prepared {
     if (write.claim && attempted.kept) requests?.keep(write.claim, attempted.kept);
     settlements.push(attempted.settle);
     if (isPreviewOf(decision)) continue;
-    // The event records the state that the decision leaves, so that the trail shows if an earlier one is restored.
-    const resourceState = state.stateAfter(decision, finding);
-    events.push(withState(decision.event, resourceState));
-    if ('refusal' in decision || !decision.furtherEvents) continue;
-    for (const event of decision.furtherEvents) events.push(withState(event, resourceState));
+    for (const event of state.eventsOf(decision, finding)) events.push(event);
   }
   return prepared(writes.length);
 
@@ -160,9 +156,4 @@ function attempt(write: DecisionWrite, { finding, isRevoked, matches }: FoundFor
   } catch (error) {
     return { error };
   }
-}
-
-/** The event with the state that its decision leaves. */
-export function withState(event: AuditEvent, resourceState: string | undefined): AuditEvent {
-  return resourceState === undefined ? event : { ...event, resourceState };
 }

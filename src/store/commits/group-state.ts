@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { AuditEvent } from '../../vault/audit/audit-event.ts';
 import type { Credential, StoredVersion } from '../../vault/credentials/credential.ts';
 import type { VaultError } from '../../vault/errors.ts';
 import { refersTo } from '../../vault/ids.ts';
@@ -11,6 +12,7 @@ import { keyOf, type SignedCredential, type SignedVersion } from '../credentials
 import { insertCredentials, insertVersions, updateCredentials } from '../credentials/credential-statements.ts';
 import { destroyVersions, pruneVersions } from '../credentials/version-statements.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
+import { mayLeaveScopes } from '../credentials/scope-marks.ts';
 import type { Fragment } from '../postgres/statements/statement.ts';
 
 type Changes = Extract<Decision<unknown>, { answer: unknown }>;
@@ -100,8 +102,26 @@ export class GroupState {
     return this.#claims;
   }
 
+  /**
+   * The events of a decision, with the state that it leaves, so that the trail shows if an earlier one is restored, and with marks
+   * of what scopes of keys were compared with before, if it changes that.
+   */
+  eventsOf(decision: Decision<unknown>, found: SignedFinding | undefined): readonly AuditEvent[] {
+    const { event } = decision;
+    const resourceState = this.#stateAfter(decision, found);
+    if (resourceState === undefined) return [event];
+    if ('refusal' in decision) return [{ ...event, resourceState }];
+    const { furtherEvents = [], update } = decision;
+    const isLeaving =
+      update !== undefined && found !== undefined && mayLeaveScopes(found.credential, update.credential);
+    const formerScope = isLeaving ? this.#guard.scopeMarks.of(found.credential) : null;
+    const events = [{ ...event, resourceState, formerScope }];
+    for (const further of furtherEvents) events.push({ ...further, resourceState, formerScope: null });
+    return events;
+  }
+
   /** The state of the credential of a decision after it; undefined if there is no genuine one. */
-  stateAfter(decision: Decision<unknown>, found: SignedFinding | undefined): string | undefined {
+  #stateAfter(decision: Decision<unknown>, found: SignedFinding | undefined): string | undefined {
     const changes = 'refusal' in decision ? undefined : changesOf(decision);
     const after = changes ? this.#credentials.get(keyOf(changes.credential)) : found;
     return after?.mac && formatCredentialState(after.credential, after.mac);

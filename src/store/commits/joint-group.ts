@@ -8,7 +8,7 @@ import { findForDecisions, type FoundForDecisions } from '../credentials/credent
 import { findRevokedId } from '../identity/revocation.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
 import type { KeptRequests } from '../requests/claimed-requests.ts';
-import { withState, type DecisionTools, type Prepared } from './decision-group.ts';
+import type { DecisionTools, Prepared } from './decision-group.ts';
 import { GroupState } from './group-state.ts';
 import { claimOne } from './standalone-write.ts';
 
@@ -117,14 +117,10 @@ function applyAll(
       applied.failures.push([index, collision]);
       applied.collisions.set(index, collision);
     } else {
-      const resourceState = state.stateAfter(decision, state.find(target, index));
-      const event = withState(decision.event, resourceState);
-      applied.events.push(event);
-      if (!('refusal' in decision)) {
-        for (const further of decision.furtherEvents ?? []) applied.events.push(withState(further, resourceState));
-        continue;
-      }
-      applied.refusals.push(event);
+      const events = state.eventsOf(decision, state.find(target, index));
+      applied.events.push(...events);
+      if (!('refusal' in decision)) continue;
+      applied.refusals.push(...events);
       applied.failures.push([index, decision.refusal]);
     }
   }

@@ -2,6 +2,7 @@ import type { Credential, SealedVersion, StoredVersion } from '../../vault/crede
 import type { GrantMac } from '../../vault/identity/ports.ts';
 import { credentialColumns } from '../entities/credential.ts';
 import { credentialOf, credentialProperties, type CredentialRow } from './credential-row.ts';
+import { ScopeMarks } from './scope-marks.ts';
 import { signedText } from './signed-text.ts';
 import { versionGrants, type VersionRecord } from '../identity/grant-tables.ts';
 import { formatMacPrefix } from '../identity/grant-guard.ts';
@@ -19,10 +20,13 @@ const table = 'credential';
 
 /** Signs the rows of credentials, and finds those that are not as they were written. */
 export class CredentialGuard {
+  /** Of what scopes of keys are compared with. */
+  readonly scopeMarks: ScopeMarks;
   readonly #mac: GrantMac;
 
   constructor(mac: GrantMac) {
     this.#mac = mac;
+    this.scopeMarks = new ScopeMarks(mac);
   }
 
   /** The MAC over all that decides or is shown; not over uses, which are counted apart. */

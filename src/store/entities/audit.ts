@@ -38,6 +38,7 @@ export const AuditEventEntity = defineEntity({
     permission: p.text().nullable(),
     relatedId: p.text().nullable(),
     days: p.integer().nullable(),
+    formerScope: p.text().nullable(),
   },
 });
 

@@ -10,6 +10,7 @@ export class EventDetailsMigration extends Migration {
         add column field text,
         add column permission text,
         add column related_id text,
-        add column days int`);
+        add column days int,
+        add column former_scope text`);
   }
 }

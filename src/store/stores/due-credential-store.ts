@@ -31,7 +31,8 @@ export interface DueCredentialStoreParts {
 /** The most versions that one batch deletes, so that other writes do not wait for long: at least one credential's. */
 const versionsMax = 500;
 
-type Purge = Extract<PurgeDecision, { tombstone: unknown }>;
+/** A decision with the credential that it is about. */
+type Purge = Extract<PurgeDecision, { tombstone: unknown }> & { readonly found: SignedFinding };
 
 /** Purges credentials and gives notices of their expiry, in PostgreSQL. */
 export class SqlDueCredentialStore implements CredentialPurgeStore, ExpiryNoticeStore {
@@ -55,7 +56,8 @@ export class SqlDueCredentialStore implements CredentialPurgeStore, ExpiryNotice
       const found = await findLockedCredential(transaction, target, this.#guard);
       const decision = decide(found);
       if ('refusal' in decision) return { answer: decision, events: [decision.event] };
-      return { answer: decision, events: await this.#write(transaction, [decision]) };
+      assert(found, 'nothing is purged that was not found');
+      return { answer: decision, events: await this.#write(transaction, [{ ...decision, found }]) };
     };
     const ofDecision = keepingOf({ keeping }, (decision: PurgeDecision) =>
       'tombstone' in decision ? decision.tombstone : undefined,
@@ -75,7 +77,7 @@ export class SqlDueCredentialStore implements CredentialPurgeStore, ExpiryNotice
         versions += found.credential.currentVersion;
         if (decisions.length > 0 && versions > versionsMax) break;
         const decision = decide(found);
-        if (decision && 'tombstone' in decision) decisions.push(decision);
+        if (decision && 'tombstone' in decision) decisions.push({ ...decision, found });
       }
       const events = decisions.length === 0 ? [] : await this.#write(transaction, decisions);
       return { count: decisions.length, events };
@@ -102,7 +104,11 @@ export class SqlDueCredentialStore implements CredentialPurgeStore, ExpiryNotice
     await Promise.all(
       [combine(updateCredentials(signed)), ...deleteContents(signed)].map((statement) => transaction.run(statement)),
     );
-    return decisions.map(({ event }, index) => withState(event, signed[index]));
+    // A tombstone no longer shows within which scopes of keys the credential was.
+    return decisions.map(({ event, found }, index) => {
+      const formerScope = this.#guard.scopeMarks.of(found.credential);
+      return withState({ ...event, formerScope }, signed[index]);
+    });
   }
 }
 

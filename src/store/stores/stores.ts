@@ -1,7 +1,7 @@
 import type { InstanceStore, KeyStore, PurgeStore, WorkspaceStore } from '../../vault/workspaces/ports.ts';
 import type { AuditChain, AuditTrailStore, TrailLossStore, AuditStore } from '../../vault/audit/ports.ts';
 import type { StreamHead } from '../../vault/audit/audit-chain.ts';
-import type { CredentialChangeStore } from '../../vault/credentials/credential-watch.ts';
+import type { CredentialChangeStore } from '../../vault/credentials/change-events.ts';
 import type { MemberStore, AccessStore, ApiKeyStore, GrantMac, UserStore } from '../../vault/identity/ports.ts';
 import type { RequestStore } from '../../vault/requests/ports.ts';
 import type { Clock } from '../../vault/time.ts';
@@ -80,7 +80,7 @@ export function createStores(parts: StoresParts): Stores {
     apiKeys: new SqlApiKeyStore(database, commits, guard),
     users: new SqlUserStore(database, commits, guard),
     audit: new SqlAuditStore(commits),
-    changes: new SqlCredentialChangeStore(database),
+    changes: new SqlCredentialChangeStore(database, grantMac),
     requests: new SqlRequestStore(database, grantMac),
     trailLosses: new SqlTrailLossStore({ ...parts, trail, commits }),
     auditTrail: new SqlAuditTrailStore(database, grantMac),

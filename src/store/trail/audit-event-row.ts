@@ -40,6 +40,7 @@ const columns = {
   permission: { type: 'text', valueOf: ({ event }) => event.permission },
   relatedId: { type: 'text', valueOf: ({ event }) => event.relatedId },
   days: { type: 'int', valueOf: ({ event }) => event.days },
+  formerScope: { type: 'text', valueOf: ({ event }) => event.formerScope },
 } as const satisfies Record<keyof AuditEventRow & string, Column>;
 
 /** The properties of an event, in the order of its columns. */
@@ -126,6 +127,7 @@ export function auditEventOf(row: AuditEventRow): AuditEvent {
     permission: row.permission ?? null,
     relatedId: row.relatedId ?? null,
     days: row.days ?? null,
+    formerScope: row.formerScope ?? null,
   };
 }
 

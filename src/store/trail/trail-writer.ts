@@ -36,6 +36,8 @@ export class TrailWriter {
   #isHeadDoubted = false;
   /** The loss that the current transaction has found. */
   #loss: TrailLoss | undefined;
+  /** The greatest id of an event of this process. */
+  #lastId = '';
 
   constructor(parts: TrailWriterParts) {
     this.#parts = parts;
@@ -81,7 +83,7 @@ export class TrailWriter {
     const beginning = origin.sequence === 0 ? await this.#begin(transaction, stream, loss) : [];
     let head = origin;
     const chained = [...(loss ? [lossEvent(this.#parts, 'audit.lose', loss)] : []), ...events].map((event) => {
-      const linked = this.#parts.chain.link(stream, head, event);
+      const linked = this.#parts.chain.link(stream, head, this.#withRisingId(event));
       head = linked;
       return linked;
     });
@@ -89,6 +91,17 @@ export class TrailWriter {
     // A head in doubt that was pruned or tampered with is no loss, and must not block the stream.
     const isChecked = origin.sequence > 0 && !this.#isHeadDoubted;
     return [...beginning, insertAuditEvents(chained, isChecked ? { ...origin, stream } : undefined)];
+  }
+
+  /**
+   * Within a stream, the id of an event of a credential is greater than those of all earlier events, so that a watch, which reads
+   * in the order of ids, reads each stream in its own order. An id is usually drawn in the transaction; others are replaced.
+   */
+  #withRisingId(event: AuditEvent): AuditEvent {
+    const isLate = event.id <= this.#lastId && event.resourceKind === 'credential';
+    const written = isLate ? { ...event, id: this.#parts.ids.next() } : event;
+    if (written.id > this.#lastId) this.#lastId = written.id;
+    return written;
   }
 
   /** To be called when the transaction was committed. */

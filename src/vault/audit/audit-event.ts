@@ -70,6 +70,8 @@ export interface AuditEventDetails {
   readonly relatedId?: string | null;
   /** How many days before the expiry of a credential the event was written. */
   readonly days?: number | null;
+  /** In the store's serialization: what scopes of keys were compared with before the change of a credential, if it differs since. */
+  readonly formerScope?: string | null;
 }
 
 /** The details in the order in which the MAC of an event covers them. Further ones are added at the end. */
@@ -80,6 +82,7 @@ export const auditEventDetails = [
   'permission',
   'relatedId',
   'days',
+  'formerScope',
 ] as const satisfies (keyof AuditEventDetails)[];
 
 /** One event of the audit trail. It contains ids and names, never a secret, token or key. */

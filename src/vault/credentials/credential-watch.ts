@@ -1,53 +1,35 @@
-import type { AuditAction } from '../audit/audit-event.ts';
-import { authorize, type Authorized, type Call, isVisible, keyScopeOfCall } from '../caller.ts';
-import { invalidArgument, VaultError } from '../errors.ts';
-import { uuidV7 } from '../ids.ts';
+import { authorize, keyScopeOfCall, type Authorized, type Call } from '../caller.ts';
+import { VaultError } from '../errors.ts';
+import { timeOfId, uuidV7 } from '../ids.ts';
 import type { Clock } from '../time.ts';
-import type { CredentialStore } from './ports.ts';
-
-/** The kinds of changes, by the actions of their events. */
-export const credentialChanges = {
-  'credentials.create': 'CREATED',
-  'credentials.update': 'UPDATED',
-  'credentials.activate': 'ACTIVATED',
-  'credentials.deactivate': 'DEACTIVATED',
-  'credentials.delete': 'DELETED',
-  'secrets.add_version': 'SECRET_CHANGED',
-} as const satisfies Partial<Record<AuditAction, string>>;
-
-export type CredentialChangeKind = (typeof credentialChanges)[keyof typeof credentialChanges];
-
-/** A change of a credential, read from the trail. */
-export interface ChangedCredential {
-  /** The id of the event: a UUIDv7. */
-  readonly eventId: string;
-  readonly time: Date;
-  readonly action: keyof typeof credentialChanges;
-  readonly credentialId: string;
-}
+import {
+  changeKinds,
+  type ChangedCredential,
+  type CredentialChangeKind,
+  type CredentialChangeStore,
+} from './change-events.ts';
+import { inCommitOrder } from './commit-order.ts';
+import { parseWatchToken, WatchPosition } from './watch-position.ts';
 
 /** One item of a watch. */
 export interface WatchItem {
   /** Absent in an item that only shows that the watch is alive. */
-  readonly change?: Omit<ChangedCredential, 'action'> & { readonly kind: CredentialChangeKind };
+  readonly change?: Pick<
+    ChangedCredential,
+    'eventId' | 'time' | 'credentialId' | 'revision' | 'currentVersion' | 'days'
+  > & { readonly kind: CredentialChangeKind };
   /** Continues the watch after this item. */
   readonly resumeToken: string;
 }
 
-/** Reads the changes of credentials from the trail. */
-export interface CredentialChangeStore {
-  /** In the order of the events' ids, after the event `after`. */
-  readChanges(request: {
-    readonly workspaceId: string;
-    readonly after: string;
-    readonly size: number;
-    readonly signal: AbortSignal;
-  }): Promise<readonly ChangedCredential[]>;
+/** What a watch delivers. */
+export interface WatchOptions {
+  /** Whether to deliver reveals as well, for admins. */
+  readonly includeReveals?: boolean;
 }
 
 export interface CredentialWatchParts {
   readonly changes: CredentialChangeStore;
-  readonly store: Pick<CredentialStore, 'find'>;
   readonly clock: Clock;
   /** Resolves after this time, or when the signal is aborted. */
   readonly wait: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -58,15 +40,30 @@ export const watchesMax = 256;
 /** The most of one workspace, so that no tenant takes all of them. */
 export const watchesOfWorkspaceMax = 64;
 const pollEveryMs = 1_000;
-/** How often a poll reads further back, and how far: ids are older than their commits, and the clocks of processes differ. */
-const readBackEveryPolls = 15;
-const [shortlyBackMs, backMs] = [3_000, 60_000];
-const silentPollsMax = 15;
+/** How far back most polls read: ids are older than their commits. */
+const shortlyBackMs = 3_000;
+/** How often a poll reads everything that may have become visible. */
+const completePolls = 10;
+/** After this time without an item comes one that shows that the watch is alive. */
+const silentMs = 14_000;
 const changesPerRead = 1_000;
-const sentMax = 100_000;
+/** Between pages, changes of the last so many milliseconds wait for the next page, which may hold earlier ones by other clocks. */
+const overlapMs = 1_000;
 const noRandom = new Uint8Array(10);
 
-/** Streams the changes of a workspace's credentials: each change at least once, most within a second. */
+/** A watch that is under way. */
+interface Watching {
+  readonly call: Authorized<'credentials.read'>;
+  readonly withReveals: boolean;
+  readonly position: WatchPosition;
+}
+
+/**
+ * Streams the changes of a workspace's credentials, most within a second: each once, and those of a credential in the order of its
+ * revisions. It keeps at most a few pages of changes in memory, and no session of the database between two reads.
+ *
+ * @see docs/decisions/0047-positions-of-a-watch.md
+ */
 export class CredentialWatch {
   readonly #parts: CredentialWatchParts;
   /** The number of watches of each workspace that has any. */
@@ -77,17 +74,25 @@ export class CredentialWatch {
   }
 
   /**
-   * Watches until the call's signal is aborted. The first item comes at once, and at least one every 15 seconds.
+   * Watches until the call's signal is aborted. The first item comes at once, and at least one every 15 seconds. A key with a
+   * scope sees the changes of the credentials within it; one that leaves it is deleted to the key.
    *
-   * @param resumeToken of an earlier item: changes since then, and of the minute before, are sent
-   * @throws VaultError `invalid_argument` for an invalid token, `resource_exhausted` if there are too many watches
+   * @param resumeToken of an earlier item; without it, the watch begins now
+   * @throws VaultError `invalid_argument` for an invalid token, `out_of_range` for one that is too old, `resource_exhausted` if
+   *   there are too many watches, `permission_denied` for reveals without `audit.read`
    */
-  async *watchCredentials(call: Call, resumeToken?: string): AsyncGenerator<WatchItem> {
+  async *watchCredentials(
+    call: Call,
+    resumeToken?: string,
+    { includeReveals: withReveals = false }: WatchOptions = {},
+  ): AsyncGenerator<WatchItem> {
     authorize(call, 'credentials.read');
-    const sinceMs = resumeToken === undefined ? undefined : timeOfToken(resumeToken);
+    if (withReveals) authorize(call, 'audit.read');
+    const resumed = resumeToken === undefined ? undefined : parseWatchToken(call.workspaceId, resumeToken);
     this.#begin(call.workspaceId);
     try {
-      yield* this.#watch(call, sinceMs);
+      const position = resumed ? await this.#resume(call, resumed) : await this.#startNow(call);
+      yield* this.#watch({ call, withReveals, position });
     } finally {
       this.#end(call.workspaceId);
     }
@@ -108,75 +113,147 @@ export class CredentialWatch {
     else this.#watches.delete(workspaceId);
   }
 
-  async *#watch(call: Authorized<'credentials.read'>, sinceMs: number | undefined): AsyncGenerator<WatchItem> {
-    const { clock, wait } = this.#parts;
-    const sent = new Set<string>();
-    const nowMs = clock.now().getTime();
-    // A new watch skips earlier changes, but sends those of the last minute that are committed late.
-    if (sinceMs === undefined) for await (const { eventId } of this.#read(call, nowMs - backMs)) sent.add(eventId);
-    // Until all changes since the token have been sent, a resumed watch starts there again.
-    let polledAtMs = Math.min(sinceMs ?? nowMs, nowMs);
-    let fromMs = polledAtMs - backMs;
-    yield { resumeToken: tokenOf(polledAtMs) };
-    for (let [poll, silentPolls] = [1, 0]; !call.signal.aborted; poll += 1) {
-      const beganMs = clock.now().getTime();
-      const recent = uuidV7(Math.max(0, beganMs - 2 * backMs), noRandom);
-      silentPolls += 1;
-      for await (const { action, ...change } of this.#read(call, fromMs)) {
-        if (sent.has(change.eventId)) continue;
-        // No later poll reads older changes; a forged token may request many of them.
-        if (change.eventId >= recent) sent.add(change.eventId);
-        if (sent.size > sentMax) dropOlder(sent, 0);
-        if (!(await this.#isVisible(call, change.credentialId))) continue;
-        silentPolls = 0;
-        yield { change: { ...change, kind: credentialChanges[action] }, resumeToken: tokenOf(polledAtMs) };
+  /** Skips what is visible now; what is committed later is delivered, also if it was decided before. */
+  async #startNow({ workspaceId, signal }: Call): Promise<WatchPosition> {
+    const nowMs = this.#nowMs();
+    const position = new WatchPosition(workspaceId, nowMs, []);
+    const reached = await this.#parts.changes.readReached({ workspaceId, after: idAt(position.sinceMs), signal });
+    for (const event of reached) position.deliver(event);
+    return position;
+  }
+
+  async #resume({ workspaceId, signal }: Call, resumed: ReturnType<typeof parseWatchToken>): Promise<WatchPosition> {
+    // The token may be of a process whose clock is ahead.
+    const completeMs = Math.min(resumed.time.getTime(), this.#nowMs());
+    const since = new Date(new WatchPosition(workspaceId, completeMs, []).sinceMs);
+    const reached = await this.#parts.changes.resume(resumed, { since, signal });
+    if (reached) return new WatchPosition(workspaceId, completeMs, reached);
+    const message = 'resume_token is older than the events that are kept: list the credentials anew';
+    throw new VaultError('out_of_range', message, { field: 'resume_token', reason: 'RESUME_TOKEN_EXPIRED' });
+  }
+
+  async *#watch(watching: Watching): AsyncGenerator<WatchItem> {
+    const { call, position } = watching;
+    yield { resumeToken: position.token };
+    let [polledMs, shownMs] = [0, this.#nowMs()];
+    for (let poll = 0; !call.signal.aborted; poll += 1) {
+      const beganMs = this.#nowMs();
+      // The first poll reads everything since the token.
+      const fromMs = poll % completePolls === 0 ? position.sinceMs : polledMs - shortlyBackMs;
+      for await (const batch of this.#poll(watching, fromMs, beganMs)) {
+        for (const { change, changed } of await this.#itemsOf(watching, batch)) {
+          position.deliver(changed);
+          if (change) yield { change, resumeToken: position.token };
+          if (change) shownMs = this.#nowMs();
+        }
+        if (this.#nowMs() - shownMs < silentMs) continue;
+        yield { resumeToken: position.token };
+        shownMs = this.#nowMs();
       }
-      polledAtMs = beganMs;
-      fromMs = beganMs - (poll % readBackEveryPolls === 0 ? backMs : shortlyBackMs);
-      dropOlder(sent, beganMs - 2 * backMs);
-      if (silentPolls >= silentPollsMax) {
-        silentPolls = 0;
-        yield { resumeToken: tokenOf(polledAtMs) };
-      }
-      await wait(pollEveryMs, call.signal);
+      polledMs = beganMs;
+      await this.#parts.wait(pollEveryMs, call.signal);
     }
   }
 
-  async *#read(
-    { workspaceId, signal }: Authorized<'credentials.read'>,
-    fromMs: number,
-  ): AsyncGenerator<ChangedCredential> {
-    let after = uuidV7(Math.max(0, fromMs), noRandom);
-    for (;;) {
-      const changes = await this.#parts.changes.readChanges({ workspaceId, after, size: changesPerRead, signal });
-      yield* changes;
-      after = changes.at(-1)?.eventId ?? after;
-      if (changes.length < changesPerRead) return;
+  /**
+   * Reads the changes that have become visible, in batches, each in the order of its commits. Where a change of a stream is found
+   * that may follow others from before `fromMs`, it reads from the oldest time that is possible: no change of a stream is
+   * delivered before the earlier ones.
+   */
+  async *#poll(watching: Watching, fromMs: number, beganMs: number): AsyncGenerator<readonly ChangedCredential[]> {
+    const { position } = watching;
+    const { sinceMs } = position;
+    const startMs = Math.max(fromMs, sinceMs);
+    const page = await this.#read(watching, idAt(startMs));
+    if (startMs > sinceMs && mayFollowOthers(page, position, startMs)) {
+      yield* this.#poll(watching, sinceMs, beganMs);
+      return;
     }
+    if (page.length < changesPerRead) yield inCommitOrder(page);
+    else yield* this.#pages(watching, startMs, beganMs);
+    if (startMs === sinceMs) position.complete(beganMs);
   }
 
-  async #isVisible(call: Call, id: string): Promise<boolean> {
-    if (!keyScopeOfCall(call).keyScope) return true;
+  /**
+   * Reads more changes than fit into one page. Each page shows another moment, so that a stream is read only up to the event that
+   * was visible at first: later pages might otherwise hold a change without an earlier one that belongs to a page already read.
+   */
+  async *#pages(watching: Watching, fromMs: number, beganMs: number): AsyncGenerator<readonly ChangedCredential[]> {
+    const { call, position } = watching;
     const { workspaceId, signal } = call;
-    const found = await this.#parts.store.find({ workspaceId, reference: { id }, deletedToo: true, signal });
-    return found !== undefined && isVisible(call, found);
+    const { sinceMs } = position;
+    const reached = await this.#parts.changes.readReached({ workspaceId, after: idAt(fromMs), signal });
+    if (fromMs > sinceMs && mayFollowOthers(reached, position, fromMs)) {
+      yield* this.#pages(watching, sinceMs, beganMs);
+      return;
+    }
+    const ends = new Map(reached.map(({ stream, sequence }) => [stream, sequence]));
+    const isReached = ({ stream, sequence }: ChangedCredential) => sequence <= (ends.get(stream) ?? 0);
+    let waiting: readonly ChangedCredential[] = [];
+    for (let after = idAt(fromMs); ;) {
+      const page = await this.#read(watching, after);
+      after = page.at(-1)?.eventId ?? after;
+      const isLast = page.length < changesPerRead;
+      const held = inCommitOrder([...waiting, ...page.filter(isReached)]);
+      const count = isLast ? held.length : countBefore(held, timeOfId(after) - overlapMs);
+      waiting = held.slice(count).toSorted((one, other) => (one.eventId < other.eventId ? -1 : 1));
+      yield held.slice(0, count);
+      if (isLast) break;
+      // Nothing that is older can become visible any more, beyond what a poll reads again.
+      if (fromMs === sinceMs) position.complete(Math.min(beganMs, timeOfId(waiting[0]?.eventId ?? after)));
+    }
+    for (const event of reached) position.deliver(event);
+  }
+
+  #read({ call, position, withReveals }: Watching, after: string): Promise<readonly ChangedCredential[]> {
+    const { workspaceId, signal } = call;
+    const { delivered } = position;
+    const request = { workspaceId, after, delivered, withReveals, size: changesPerRead, signal };
+    return this.#parts.changes.readChanges(request);
+  }
+
+  /** What the caller sees of changes. All credentials of a batch are looked up at once. */
+  async #itemsOf({ call }: Watching, batch: readonly ChangedCredential[]) {
+    const { changes } = this.#parts;
+    const { keyScope } = keyScopeOfCall(call);
+    if (!keyScope || batch.length === 0) return batch.map((changed) => ({ changed, change: shownOf(changed) }));
+    const ids = [...new Set(batch.map(({ credentialId }) => credentialId))];
+    const within = await changes.findWithin({ workspaceId: call.workspaceId, ids, keyScope, signal: call.signal });
+    return batch.map((changed) => {
+      if (within.has(changed.credentialId)) return { changed, change: shownOf(changed) };
+      if (!changes.leftScope(changed, keyScope)) return { changed, change: undefined };
+      return { changed, change: shownOf(changed, changed.action === 'credentials.purge' ? 'PURGED' : 'DELETED') };
+    });
+  }
+
+  #nowMs(): number {
+    return this.#parts.clock.now().getTime();
   }
 }
 
-/** Drops the ids that no later poll reads; a set keeps the order of insertion. */
-function dropOlder(sent: Set<string>, beforeMs: number): void {
-  const before = uuidV7(Math.max(0, beforeMs), noRandom);
-  for (const id of sent) {
-    if (id >= before && sent.size <= sentMax) return;
-    sent.delete(id);
-  }
+function shownOf(
+  { action, credentialId, currentVersion, days, eventId, revision, time }: ChangedCredential,
+  kind: CredentialChangeKind = changeKinds[action],
+): NonNullable<WatchItem['change']> {
+  return { eventId, time, kind, credentialId, revision, currentVersion, days };
 }
 
-function tokenOf(timeMs: number): string {
-  return `w${timeMs.toString(36)}`;
+/** Whether one of the streams may have undelivered events from before a time. */
+function mayFollowOthers(
+  streams: readonly { readonly stream: string }[],
+  position: WatchPosition,
+  timeMs: number,
+): boolean {
+  return streams.some(({ stream }) => !position.isCompleteBefore(stream, timeMs));
 }
 
-function timeOfToken(token: string): number {
-  if (!/^w[0-9a-z]{1,9}$/.test(token)) throw invalidArgument('resume_token', 'must be the token of an earlier item');
-  return Number.parseInt(token.slice(1), 36);
+/** How many of the first changes are older than a time; at least half of them, so that memory stays bounded. */
+function countBefore(changes: readonly ChangedCredential[], timeMs: number): number {
+  const end = changes.findIndex(({ eventId }) => timeOfId(eventId) >= timeMs);
+  return Math.max(end < 0 ? changes.length : end, Math.ceil(changes.length / 2));
+}
+
+/** The least id of a time. */
+function idAt(timeMs: number): string {
+  return uuidV7(Math.max(0, timeMs), noRandom);
 }

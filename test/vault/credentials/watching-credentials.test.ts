@@ -22,7 +22,8 @@ import { callIn, refusalOf } from '../real-vault.ts';
 /** The next that happened. */
 async function nextChange(news: AsyncIterator<WatchItem>): Promise<readonly [string, string]> {
   for (;;) {
-    const { value } = await news.next();
+    const { done, value } = await news.next();
+    if (done === true) throw new Error('the watch has ended');
     if (value?.change) return [value.change.kind, value.change.credentialId];
   }
 }
@@ -53,8 +54,7 @@ describe('the watch of credentials', () => {
 
   const newWatch = () =>
     new CredentialWatch({
-      changes: new SqlCredentialChangeStore(test.database),
-      store: test.stores.credentials,
+      changes: new SqlCredentialChangeStore(test.database, test.grantMac),
       clock: { now: () => new Date(nowMs) },
       wait: async (ms) => {
         nowMs += ms;
@@ -155,11 +155,13 @@ describe('the watch of credentials', () => {
     const missed = [await happen('credentials.update', 0), await happen('credentials.update', 0)];
     nowMs += 3_600_000;
     const brokenOff = newWatch().watchCredentials(call, value?.resumeToken);
-    let token: string | undefined;
-    for (let change; !change;) ({ change, resumeToken: token } = (await brokenOff.next()).value ?? expect.fail());
+    let last: WatchItem | undefined;
+    while (!last?.change) last = (await brokenOff.next()).value ?? expect.fail();
     await brokenOff.return(undefined);
-    const news = newWatch().watchCredentials(call, token);
-    expect([(await nextChange(news))[1], (await nextChange(news))[1]]).to.have.members(missed);
+    const news = newWatch().watchCredentials(call, last.resumeToken);
+    expect([last.change.credentialId, (await nextChange(news))[1]]).to.deep.equal(missed);
+    const next = await happen('credentials.delete', 0);
+    expect(await nextChange(news)).to.deep.equal(['DELETED', next]);
   });
 
   it('gives news now and then where nothing happens', async () => {

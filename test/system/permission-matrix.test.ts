@@ -49,6 +49,9 @@ const messages: Readonly<Record<string, (subject: Subject) => JsonObject>> = {
   }),
   BatchGetCredentials: ({ id }) => ({ credential_ids: [id] }),
   BatchRevealSecrets: ({ id }) => ({ requests: [{ credential_id: id }] }),
+  AddSecretVersion: () => ({ secret: { k: 'w' } }),
+  RestoreSecretVersion: () => ({ version: 1 }),
+  DestroySecretVersion: () => ({ version: 1 }),
   UpdateCredential: () => ({ credential: { description: 'changed' } }),
 };
 
@@ -56,6 +59,7 @@ const messages: Readonly<Record<string, (subject: Subject) => JsonObject>> = {
 const preparations: Readonly<Record<string, (admin: Ask, subject: Subject) => Promise<unknown>>> = {
   UndeleteCredential: removeSubject,
   PurgeCredential: removeSubject,
+  DestroySecretVersion: addVersionToSubject,
 };
 
 /** How a credential outside of the key's scope is refused, where not by NOT_FOUND. */
@@ -79,6 +83,10 @@ type Ask = (rpc: string, message: JsonObject) => Promise<{ readonly code: string
 
 async function removeSubject(admin: Ask, { id }: Subject): Promise<void> {
   await admin('DeleteCredential', { credential_id: id });
+}
+
+async function addVersionToSubject(admin: Ask, { id }: Subject): Promise<void> {
+  await admin('AddSecretVersion', { credential_id: id, secret: { k: 'w' } });
 }
 
 describe('the permissions of calls about credentials', () => {

@@ -96,7 +96,9 @@ export function decideDestruction(
   if (!found.isGenuine) return refuseUnsound(parts, action, found);
   checkEtag(present, etags);
   if (version === 0 || version === present.currentVersion) {
-    throw refused('VERSION_IS_CURRENT', 'the current version cannot be destroyed');
+    throw new VaultError('failed_precondition', 'the current version cannot be destroyed', {
+      reason: 'VERSION_IS_CURRENT',
+    });
   }
   const stored = findGenuine(found, version);
   if (stored instanceof VaultError) return refuseVersion(parts, action, { found, version, refusal: stored });
@@ -208,17 +210,16 @@ function findNumbered(
 ): (StoredVersion & { readonly sealed: Uint8Array }) | VaultError {
   const number = version || credential.currentVersion;
   if (number > credential.currentVersion || number < (credential.oldestVersion ?? 1)) {
-    return refused('VERSION_NOT_FOUND', `version ${number} does not exist, or was pruned`);
+    return new VaultError('failed_precondition', `version ${number} does not exist, or was pruned`, {
+      reason: 'VERSION_NOT_FOUND',
+    });
   }
   const stored = versions?.get(version);
   if (!stored) return versionMissing(credential, number);
   const { sealed } = stored;
-  if (sealed === null) return refused('VERSION_DESTROYED', `version ${number} was destroyed`);
+  if (sealed === null)
+    return new VaultError('failed_precondition', `version ${number} was destroyed`, { reason: 'VERSION_DESTROYED' });
   return { ...stored, sealed };
-}
-
-function refused(reason: string, message: string): VaultError {
-  return new VaultError('failed_precondition', message, { reason });
 }
 
 interface RefusedVersion {

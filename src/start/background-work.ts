@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { AccessDenialRecorder } from '../vault/audit/access-denial-recorder.ts';
+import { CredentialUsage } from '../vault/usage/credential-usage.ts';
 import { usedKeysMax, UsageRecorder } from '../vault/usage/usage-recorder.ts';
 import { credentialTasks } from '../vault/credentials/credential-workers.ts';
 import type { Lifecycle } from '../vault/credentials/lifecycle.ts';
@@ -23,7 +24,7 @@ export interface BackgroundParts {
 
 /** What calls record, to be written by the background work. */
 export interface Recorders {
-  readonly usage: UsageRecorder;
+  readonly usage: CredentialUsage;
   readonly apiKeyUsage: UsageRecorder;
   readonly denials: AccessDenialRecorder;
 }
@@ -36,11 +37,12 @@ export function startBackgroundWork(parts: BackgroundParts, stack: AsyncDisposab
     work().catch((error: unknown) => log.warn({ err: error }, problem));
 
   stack.use(logHeads(stores.auditHead, log));
-  const usage = new UsageRecorder(stores.credentials);
+  const usage = new CredentialUsage(stores.credentials, clock);
   stack.use(
     flushEvery(
       useFlushEveryMs,
       retrying(() => usage.flush(), 'uses could not be written yet'),
+      retrying(() => usage.flushAll(), 'the last uses could not be written'),
     ),
   );
   const apiKeyUsage = new UsageRecorder(stores.apiKeys, usedKeysMax);
@@ -62,14 +64,13 @@ export function startBackgroundWork(parts: BackgroundParts, stack: AsyncDisposab
 }
 
 function startTasks({ clock, instance, lifecycle, log }: BackgroundParts, stack: AsyncDisposableStack): void {
-  const { accessChangeListener, ciphers, ids, searchIndexes, stores } = instance;
+  const { accessChangeListener, ciphers, ids, stores } = instance;
   const { dueCredentials: purges, dueCredentials: notices } = stores;
   const workspacePurge = new WorkspacePurge({ store: stores.purge, ciphers, clock });
   const requestSweep = new RequestSweep({ store: stores.requests, clock });
   const ofCredentials = credentialTasks({ purges, notices, lifecycle, clock, ids });
-  const workers = startWorkers([workspacePurge, requestSweep, searchIndexes, ...ofCredentials], log);
+  const workers = startWorkers([workspacePurge, requestSweep, ...ofCredentials], log);
   stack.use(workers);
-  workers.wake(searchIndexes);
   stack.defer(() => workspacePurge.end().catch(() => undefined));
   stack.defer(
     accessChangeListener.subscribe(({ kind }) => {
@@ -78,13 +79,13 @@ function startTasks({ clock, instance, lifecycle, log }: BackgroundParts, stack:
   );
 }
 
-/** Runs `flush` periodically, and a last time when it is disposed. */
-function flushEvery(everyMs: number, flush: () => Promise<void>): AsyncDisposable {
+/** Runs `flush` periodically, and `flushLast` when it is disposed. */
+function flushEvery(everyMs: number, flush: () => Promise<void>, flushLast = flush): AsyncDisposable {
   const timer = every(everyMs, flush);
   return {
     [Symbol.asyncDispose]: () => {
       timer[Symbol.dispose]();
-      return flush();
+      return flushLast();
     },
   };
 }

@@ -28,6 +28,7 @@ import { CredentialVault } from '../vault/credentials/credential-vault.ts';
 import { SecretResolver } from '../vault/credentials/resolve-vault.ts';
 import { VersionVault } from '../vault/credentials/version-vault.ts';
 import type { AccessDenialRecorder } from '../vault/audit/access-denial-recorder.ts';
+import type { CredentialUsage } from '../vault/usage/credential-usage.ts';
 import type { UsageRecorder } from '../vault/usage/usage-recorder.ts';
 import { LoginThrottle, LoginThrottles } from '../vault/identity/login-throttle.ts';
 import { Login } from '../vault/identity/login.ts';
@@ -42,7 +43,7 @@ import { WorkspaceDirectory } from '../vault/workspaces/workspaces.ts';
 export interface ServerParts {
   readonly config: Config;
   readonly instance: Instance;
-  readonly usage: UsageRecorder;
+  readonly usage: CredentialUsage;
   readonly apiKeyUsage: UsageRecorder;
   readonly denials: AccessDenialRecorder;
   readonly readiness: Readiness;

@@ -1,3 +1,5 @@
+import type { Consumer } from './consumer.ts';
+
 /** Every reason to refuse a call. The statuses of REST, and the codes of gRPC and Connect, are exhaustive tables over them. */
 export const vaultErrorCodes = [
   'token_missing',
@@ -50,6 +52,8 @@ export interface VaultErrorDetails {
   readonly retryAfterMs?: number;
   /** The ids of the credentials between which the request does not decide. */
   readonly credentialIds?: readonly string[];
+  /** Those that used the credential lately, the newest first. */
+  readonly consumers?: readonly Consumer[];
   /** The current etag, if a stale one was sent. */
   readonly etag?: string;
 }

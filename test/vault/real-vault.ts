@@ -15,7 +15,7 @@ import { SecretResolver } from '../../src/vault/credentials/resolve-vault.ts';
 import { VaultError } from '../../src/vault/errors.ts';
 import type { JsonObject } from '../../src/vault/json.ts';
 import { Secret } from '../../src/vault/secret.ts';
-import { UsageRecorder } from '../../src/vault/usage/usage-recorder.ts';
+import { CredentialUsage } from '../../src/vault/usage/credential-usage.ts';
 import { WorkspaceDirectory } from '../../src/vault/workspaces/workspaces.ts';
 import { StandingClock } from '../encryption/fixtures.ts';
 import { sharedPostgres } from '../support/postgres.ts';
@@ -25,6 +25,10 @@ import { refusalOf as refusalOfClass } from '../support/refusals.ts';
 export interface RealVault {
   readonly vault: CredentialVault;
   readonly resolver: SecretResolver;
+  /** What the vault records its uses by. */
+  readonly usage: CredentialUsage;
+  /** As another process records its uses. */
+  readonly newUsage: () => CredentialUsage;
   readonly search: CredentialSearch;
   readonly clock: StandingClock;
   /** The calls of a member of the first workspace. */
@@ -128,9 +132,11 @@ export function someSecret(fields: JsonObject = { key: 'k1' }): Secret {
 }
 
 function vaultsOf({ ids, ciphers, stores }: Instance, clock: StandingClock) {
-  const usage = new UsageRecorder(stores.credentials);
-  const parts = { store: stores.credentials, ciphers, usage, clock, ids, secretBytesMax: 1_000, providerAfter };
-  return { vault: new CredentialVault(parts), resolver: new SecretResolver(parts) };
+  const { credentials } = stores;
+  const usage = new CredentialUsage(credentials, clock);
+  const parts = { store: credentials, ciphers, usage, clock, ids, secretBytesMax: 1_000, providerAfter };
+  const newUsage = () => new CredentialUsage(credentials, clock);
+  return { vault: new CredentialVault(parts), resolver: new SecretResolver(parts), usage, newUsage };
 }
 
 /** Made by the owner, who has nothing to do with the calls of the tests. */

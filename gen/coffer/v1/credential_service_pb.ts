@@ -10,15 +10,15 @@ import { file_coffer_v1_credential } from "./credential_pb.ts";
 import type { BatchCreateCredentialsRequestSchema, BatchCreateCredentialsResponseSchema, BatchGetCredentialsRequestSchema, BatchGetCredentialsResponseSchema } from "./credential_batch_pb.ts";
 import { file_coffer_v1_credential_batch } from "./credential_batch_pb.ts";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
-import type { FieldMask } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_field_mask, file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
+import type { FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file coffer/v1/credential_service.proto.
  */
 export const file_coffer_v1_credential_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJjb2ZmZXIvdjEvY3JlZGVudGlhbF9zZXJ2aWNlLnByb3RvEgljb2ZmZXIudjEi1gEKF0NyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEjEKCmNyZWRlbnRpYWwYAiABKAsyFS5jb2ZmZXIudjEuQ3JlZGVudGlhbEIGukgDyAEBEjIKBnNlY3JldBgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RCCYABAbpIA8gBARIfCgpyZXF1ZXN0X2lkGAQgASgJQgu6SAjYAQFyA7ABARIVCg12YWxpZGF0ZV9vbmx5GAUgASgIIkUKGENyZWF0ZUNyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwiaQoUR2V0Q3JlZGVudGlhbFJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHQoNY3JlZGVudGlhbF9pZBgCIAEoCUIGukgDyAEBEhQKDHNob3dfZGVsZXRlZBgDIAEoCCJCChVHZXRDcmVkZW50aWFsUmVzcG9uc2USKQoKY3JlZGVudGlhbBgBIAEoCzIVLmNvZmZlci52MS5DcmVkZW50aWFsIs4BChZMaXN0Q3JlZGVudGlhbHNSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEhoKCXBhZ2Vfc2l6ZRgCIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiAQBIOCgZmaWx0ZXIYBCABKAkSGgoIb3JkZXJfYnkYBSABKAlCCLpIBXIDGP8BEhQKDHNob3dfZGVsZXRlZBgGIAEoCBIaChJpbmNsdWRlX3RvdGFsX3NpemUYByABKAgihgEKF0xpc3RDcmVkZW50aWFsc1Jlc3BvbnNlEioKC2NyZWRlbnRpYWxzGAEgAygLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhcKCnRvdGFsX3NpemUYAyABKAVIAIgBAUINCgtfdG90YWxfc2l6ZSKKAgoXVXBkYXRlQ3JlZGVudGlhbFJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHQoNY3JlZGVudGlhbF9pZBgCIAEoCUIGukgDyAEBEjEKCmNyZWRlbnRpYWwYAyABKAsyFS5jb2ZmZXIudjEuQ3JlZGVudGlhbEIGukgDyAEBEi8KC3VwZGF0ZV9tYXNrGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxIWCgRldGFnGAUgASgJQgi6SAVyAxiAQBIfCgpyZXF1ZXN0X2lkGAYgASgJQgu6SAjYAQFyA7ABARIVCg12YWxpZGF0ZV9vbmx5GAcgASgIIkUKGFVwZGF0ZUNyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwijwEKF0RlbGV0ZUNyZWRlbnRpYWxSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEh0KDWNyZWRlbnRpYWxfaWQYAiABKAlCBrpIA8gBARIWCgRldGFnGAMgASgJQgi6SAVyAxiAQBIfCgpyZXF1ZXN0X2lkGAQgASgJQgu6SAjYAQFyA7ABASJFChhEZWxldGVDcmVkZW50aWFsUmVzcG9uc2USKQoKY3JlZGVudGlhbBgBIAEoCzIVLmNvZmZlci52MS5DcmVkZW50aWFsIpEBChlVbmRlbGV0ZUNyZWRlbnRpYWxSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEh0KDWNyZWRlbnRpYWxfaWQYAiABKAlCBrpIA8gBARIWCgRldGFnGAMgASgJQgi6SAVyAxiAQBIfCgpyZXF1ZXN0X2lkGAQgASgJQgu6SAjYAQFyA7ABASJHChpVbmRlbGV0ZUNyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwijgEKFlB1cmdlQ3JlZGVudGlhbFJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHQoNY3JlZGVudGlhbF9pZBgCIAEoCUIGukgDyAEBEhYKBGV0YWcYAyABKAlCCLpIBXIDGIBAEh8KCnJlcXVlc3RfaWQYBCABKAlCC7pICNgBAXIDsAEBIhkKF1B1cmdlQ3JlZGVudGlhbFJlc3BvbnNlIpEBChlBY3RpdmF0ZUNyZWRlbnRpYWxSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEh0KDWNyZWRlbnRpYWxfaWQYAiABKAlCBrpIA8gBARIWCgRldGFnGAMgASgJQgi6SAVyAxiAQBIfCgpyZXF1ZXN0X2lkGAQgASgJQgu6SAjYAQFyA7ABASJHChpBY3RpdmF0ZUNyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwikwEKG0RlYWN0aXZhdGVDcmVkZW50aWFsUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIdCg1jcmVkZW50aWFsX2lkGAIgASgJQga6SAPIAQESFgoEZXRhZxgDIAEoCUIIukgFcgMYgEASHwoKcmVxdWVzdF9pZBgEIAEoCUILukgI2AEBcgOwAQEiSQocRGVhY3RpdmF0ZUNyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwywQ4KEUNyZWRlbnRpYWxTZXJ2aWNlEpEBChBDcmVhdGVDcmVkZW50aWFsEiIuY29mZmVyLnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0GiMuY29mZmVyLnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXNwb25zZSI0gtPkkwIuOgEqIikvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscxKYAQoNR2V0Q3JlZGVudGlhbBIfLmNvZmZlci52MS5HZXRDcmVkZW50aWFsUmVxdWVzdBogLmNvZmZlci52MS5HZXRDcmVkZW50aWFsUmVzcG9uc2UiRJACAYLT5JMCOxI5L3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9Eo4BCg9MaXN0Q3JlZGVudGlhbHMSIS5jb2ZmZXIudjEuTGlzdENyZWRlbnRpYWxzUmVxdWVzdBoiLmNvZmZlci52MS5MaXN0Q3JlZGVudGlhbHNSZXNwb25zZSI0kAIBgtPkkwIrEikvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscxKqAQoQVXBkYXRlQ3JlZGVudGlhbBIiLmNvZmZlci52MS5VcGRhdGVDcmVkZW50aWFsUmVxdWVzdBojLmNvZmZlci52MS5VcGRhdGVDcmVkZW50aWFsUmVzcG9uc2UiTYLT5JMCRzoKY3JlZGVudGlhbDI5L3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9Ep4BChBEZWxldGVDcmVkZW50aWFsEiIuY29mZmVyLnYxLkRlbGV0ZUNyZWRlbnRpYWxSZXF1ZXN0GiMuY29mZmVyLnYxLkRlbGV0ZUNyZWRlbnRpYWxSZXNwb25zZSJBgtPkkwI7KjkvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscy97Y3JlZGVudGlhbF9pZH0SsAEKElVuZGVsZXRlQ3JlZGVudGlhbBIkLmNvZmZlci52MS5VbmRlbGV0ZUNyZWRlbnRpYWxSZXF1ZXN0GiUuY29mZmVyLnYxLlVuZGVsZXRlQ3JlZGVudGlhbFJlc3BvbnNlIk2C0+STAkc6ASoiQi92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2NyZWRlbnRpYWxzL3tjcmVkZW50aWFsX2lkfTp1bmRlbGV0ZRKkAQoPUHVyZ2VDcmVkZW50aWFsEiEuY29mZmVyLnYxLlB1cmdlQ3JlZGVudGlhbFJlcXVlc3QaIi5jb2ZmZXIudjEuUHVyZ2VDcmVkZW50aWFsUmVzcG9uc2UiSoLT5JMCRDoBKiI/L3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9OnB1cmdlErABChJBY3RpdmF0ZUNyZWRlbnRpYWwSJC5jb2ZmZXIudjEuQWN0aXZhdGVDcmVkZW50aWFsUmVxdWVzdBolLmNvZmZlci52MS5BY3RpdmF0ZUNyZWRlbnRpYWxSZXNwb25zZSJNgtPkkwJHOgEqIkIvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscy97Y3JlZGVudGlhbF9pZH06YWN0aXZhdGUSuAEKFERlYWN0aXZhdGVDcmVkZW50aWFsEiYuY29mZmVyLnYxLkRlYWN0aXZhdGVDcmVkZW50aWFsUmVxdWVzdBonLmNvZmZlci52MS5EZWFjdGl2YXRlQ3JlZGVudGlhbFJlc3BvbnNlIk+C0+STAkk6ASoiRC92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2NyZWRlbnRpYWxzL3tjcmVkZW50aWFsX2lkfTpkZWFjdGl2YXRlEq8BChZCYXRjaENyZWF0ZUNyZWRlbnRpYWxzEiguY29mZmVyLnYxLkJhdGNoQ3JlYXRlQ3JlZGVudGlhbHNSZXF1ZXN0GikuY29mZmVyLnYxLkJhdGNoQ3JlYXRlQ3JlZGVudGlhbHNSZXNwb25zZSJAgtPkkwI6OgEqIjUvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFsczpiYXRjaENyZWF0ZRKjAQoTQmF0Y2hHZXRDcmVkZW50aWFscxIlLmNvZmZlci52MS5CYXRjaEdldENyZWRlbnRpYWxzUmVxdWVzdBomLmNvZmZlci52MS5CYXRjaEdldENyZWRlbnRpYWxzUmVzcG9uc2UiPYLT5JMCNzoBKiIyL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHM6YmF0Y2hHZXRiBnByb3RvMw", [file_buf_validate_validate, file_coffer_v1_credential, file_coffer_v1_credential_batch, file_google_api_annotations, file_google_protobuf_field_mask, file_google_protobuf_struct]);
+  fileDesc("CiJjb2ZmZXIvdjEvY3JlZGVudGlhbF9zZXJ2aWNlLnByb3RvEgljb2ZmZXIudjEi1gEKF0NyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEjEKCmNyZWRlbnRpYWwYAiABKAsyFS5jb2ZmZXIudjEuQ3JlZGVudGlhbEIGukgDyAEBEjIKBnNlY3JldBgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RCCYABAbpIA8gBARIfCgpyZXF1ZXN0X2lkGAQgASgJQgu6SAjYAQFyA7ABARIVCg12YWxpZGF0ZV9vbmx5GAUgASgIIkUKGENyZWF0ZUNyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwiaQoUR2V0Q3JlZGVudGlhbFJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHQoNY3JlZGVudGlhbF9pZBgCIAEoCUIGukgDyAEBEhQKDHNob3dfZGVsZXRlZBgDIAEoCCJxChVHZXRDcmVkZW50aWFsUmVzcG9uc2USKQoKY3JlZGVudGlhbBgBIAEoCzIVLmNvZmZlci52MS5DcmVkZW50aWFsEi0KEHJlY2VudF9jb25zdW1lcnMYAiADKAsyEy5jb2ZmZXIudjEuQ29uc3VtZXIifwoIQ29uc3VtZXISFAoKYXBpX2tleV9pZBgBIAEoCUgAEhEKB3VzZXJfaWQYAiABKAlIABIMCgRuYW1lGAMgASgJEjAKDGxhc3RfdXNlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCCgoIY29uc3VtZXIizgEKFkxpc3RDcmVkZW50aWFsc1JlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESGgoJcGFnZV9zaXplGAIgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIBAEg4KBmZpbHRlchgEIAEoCRIaCghvcmRlcl9ieRgFIAEoCUIIukgFcgMY/wESFAoMc2hvd19kZWxldGVkGAYgASgIEhoKEmluY2x1ZGVfdG90YWxfc2l6ZRgHIAEoCCKGAQoXTGlzdENyZWRlbnRpYWxzUmVzcG9uc2USKgoLY3JlZGVudGlhbHMYASADKAsyFS5jb2ZmZXIudjEuQ3JlZGVudGlhbBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSFwoKdG90YWxfc2l6ZRgDIAEoBUgAiAEBQg0KC190b3RhbF9zaXplIooCChdVcGRhdGVDcmVkZW50aWFsUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIdCg1jcmVkZW50aWFsX2lkGAIgASgJQga6SAPIAQESMQoKY3JlZGVudGlhbBgDIAEoCzIVLmNvZmZlci52MS5DcmVkZW50aWFsQga6SAPIAQESLwoLdXBkYXRlX21hc2sYBCABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEhYKBGV0YWcYBSABKAlCCLpIBXIDGIBAEh8KCnJlcXVlc3RfaWQYBiABKAlCC7pICNgBAXIDsAEBEhUKDXZhbGlkYXRlX29ubHkYByABKAgiRQoYVXBkYXRlQ3JlZGVudGlhbFJlc3BvbnNlEikKCmNyZWRlbnRpYWwYASABKAsyFS5jb2ZmZXIudjEuQ3JlZGVudGlhbCKeAQoXRGVsZXRlQ3JlZGVudGlhbFJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHQoNY3JlZGVudGlhbF9pZBgCIAEoCUIGukgDyAEBEhYKBGV0YWcYAyABKAlCCLpIBXIDGIBAEh8KCnJlcXVlc3RfaWQYBCABKAlCC7pICNgBAXIDsAEBEg0KBWZvcmNlGAUgASgIInQKGERlbGV0ZUNyZWRlbnRpYWxSZXNwb25zZRIpCgpjcmVkZW50aWFsGAEgASgLMhUuY29mZmVyLnYxLkNyZWRlbnRpYWwSLQoQcmVjZW50X2NvbnN1bWVycxgCIAMoCzITLmNvZmZlci52MS5Db25zdW1lciKRAQoZVW5kZWxldGVDcmVkZW50aWFsUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIdCg1jcmVkZW50aWFsX2lkGAIgASgJQga6SAPIAQESFgoEZXRhZxgDIAEoCUIIukgFcgMYgEASHwoKcmVxdWVzdF9pZBgEIAEoCUILukgI2AEBcgOwAQEiRwoaVW5kZWxldGVDcmVkZW50aWFsUmVzcG9uc2USKQoKY3JlZGVudGlhbBgBIAEoCzIVLmNvZmZlci52MS5DcmVkZW50aWFsIo4BChZQdXJnZUNyZWRlbnRpYWxSZXF1ZXN0EhwKDHdvcmtzcGFjZV9pZBgBIAEoCUIGukgDyAEBEh0KDWNyZWRlbnRpYWxfaWQYAiABKAlCBrpIA8gBARIWCgRldGFnGAMgASgJQgi6SAVyAxiAQBIfCgpyZXF1ZXN0X2lkGAQgASgJQgu6SAjYAQFyA7ABASIZChdQdXJnZUNyZWRlbnRpYWxSZXNwb25zZSKRAQoZQWN0aXZhdGVDcmVkZW50aWFsUmVxdWVzdBIcCgx3b3Jrc3BhY2VfaWQYASABKAlCBrpIA8gBARIdCg1jcmVkZW50aWFsX2lkGAIgASgJQga6SAPIAQESFgoEZXRhZxgDIAEoCUIIukgFcgMYgEASHwoKcmVxdWVzdF9pZBgEIAEoCUILukgI2AEBcgOwAQEiRwoaQWN0aXZhdGVDcmVkZW50aWFsUmVzcG9uc2USKQoKY3JlZGVudGlhbBgBIAEoCzIVLmNvZmZlci52MS5DcmVkZW50aWFsIqIBChtEZWFjdGl2YXRlQ3JlZGVudGlhbFJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHQoNY3JlZGVudGlhbF9pZBgCIAEoCUIGukgDyAEBEhYKBGV0YWcYAyABKAlCCLpIBXIDGIBAEh8KCnJlcXVlc3RfaWQYBCABKAlCC7pICNgBAXIDsAEBEg0KBWZvcmNlGAUgASgIIngKHERlYWN0aXZhdGVDcmVkZW50aWFsUmVzcG9uc2USKQoKY3JlZGVudGlhbBgBIAEoCzIVLmNvZmZlci52MS5DcmVkZW50aWFsEi0KEHJlY2VudF9jb25zdW1lcnMYAiADKAsyEy5jb2ZmZXIudjEuQ29uc3VtZXIywQ4KEUNyZWRlbnRpYWxTZXJ2aWNlEpEBChBDcmVhdGVDcmVkZW50aWFsEiIuY29mZmVyLnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0GiMuY29mZmVyLnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXNwb25zZSI0gtPkkwIuOgEqIikvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscxKYAQoNR2V0Q3JlZGVudGlhbBIfLmNvZmZlci52MS5HZXRDcmVkZW50aWFsUmVxdWVzdBogLmNvZmZlci52MS5HZXRDcmVkZW50aWFsUmVzcG9uc2UiRJACAYLT5JMCOxI5L3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9Eo4BCg9MaXN0Q3JlZGVudGlhbHMSIS5jb2ZmZXIudjEuTGlzdENyZWRlbnRpYWxzUmVxdWVzdBoiLmNvZmZlci52MS5MaXN0Q3JlZGVudGlhbHNSZXNwb25zZSI0kAIBgtPkkwIrEikvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscxKqAQoQVXBkYXRlQ3JlZGVudGlhbBIiLmNvZmZlci52MS5VcGRhdGVDcmVkZW50aWFsUmVxdWVzdBojLmNvZmZlci52MS5VcGRhdGVDcmVkZW50aWFsUmVzcG9uc2UiTYLT5JMCRzoKY3JlZGVudGlhbDI5L3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9Ep4BChBEZWxldGVDcmVkZW50aWFsEiIuY29mZmVyLnYxLkRlbGV0ZUNyZWRlbnRpYWxSZXF1ZXN0GiMuY29mZmVyLnYxLkRlbGV0ZUNyZWRlbnRpYWxSZXNwb25zZSJBgtPkkwI7KjkvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscy97Y3JlZGVudGlhbF9pZH0SsAEKElVuZGVsZXRlQ3JlZGVudGlhbBIkLmNvZmZlci52MS5VbmRlbGV0ZUNyZWRlbnRpYWxSZXF1ZXN0GiUuY29mZmVyLnYxLlVuZGVsZXRlQ3JlZGVudGlhbFJlc3BvbnNlIk2C0+STAkc6ASoiQi92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2NyZWRlbnRpYWxzL3tjcmVkZW50aWFsX2lkfTp1bmRlbGV0ZRKkAQoPUHVyZ2VDcmVkZW50aWFsEiEuY29mZmVyLnYxLlB1cmdlQ3JlZGVudGlhbFJlcXVlc3QaIi5jb2ZmZXIudjEuUHVyZ2VDcmVkZW50aWFsUmVzcG9uc2UiSoLT5JMCRDoBKiI/L3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHMve2NyZWRlbnRpYWxfaWR9OnB1cmdlErABChJBY3RpdmF0ZUNyZWRlbnRpYWwSJC5jb2ZmZXIudjEuQWN0aXZhdGVDcmVkZW50aWFsUmVxdWVzdBolLmNvZmZlci52MS5BY3RpdmF0ZUNyZWRlbnRpYWxSZXNwb25zZSJNgtPkkwJHOgEqIkIvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFscy97Y3JlZGVudGlhbF9pZH06YWN0aXZhdGUSuAEKFERlYWN0aXZhdGVDcmVkZW50aWFsEiYuY29mZmVyLnYxLkRlYWN0aXZhdGVDcmVkZW50aWFsUmVxdWVzdBonLmNvZmZlci52MS5EZWFjdGl2YXRlQ3JlZGVudGlhbFJlc3BvbnNlIk+C0+STAkk6ASoiRC92MS93b3Jrc3BhY2VzL3t3b3Jrc3BhY2VfaWR9L2NyZWRlbnRpYWxzL3tjcmVkZW50aWFsX2lkfTpkZWFjdGl2YXRlEq8BChZCYXRjaENyZWF0ZUNyZWRlbnRpYWxzEiguY29mZmVyLnYxLkJhdGNoQ3JlYXRlQ3JlZGVudGlhbHNSZXF1ZXN0GikuY29mZmVyLnYxLkJhdGNoQ3JlYXRlQ3JlZGVudGlhbHNSZXNwb25zZSJAgtPkkwI6OgEqIjUvdjEvd29ya3NwYWNlcy97d29ya3NwYWNlX2lkfS9jcmVkZW50aWFsczpiYXRjaENyZWF0ZRKjAQoTQmF0Y2hHZXRDcmVkZW50aWFscxIlLmNvZmZlci52MS5CYXRjaEdldENyZWRlbnRpYWxzUmVxdWVzdBomLmNvZmZlci52MS5CYXRjaEdldENyZWRlbnRpYWxzUmVzcG9uc2UiPYLT5JMCNzoBKiIyL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0vY3JlZGVudGlhbHM6YmF0Y2hHZXRiBnByb3RvMw", [file_buf_validate_validate, file_coffer_v1_credential, file_coffer_v1_credential_batch, file_google_api_annotations, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * Request message for CreateCredential.
@@ -141,6 +141,13 @@ export type GetCredentialResponse = Message<"coffer.v1.GetCredentialResponse"> &
    * @generated from field: coffer.v1.Credential credential = 1;
    */
   credential?: Credential | undefined;
+
+  /**
+   * Output only. Those that used the secret last, the newest first; at most 10.
+   *
+   * @generated from field: repeated coffer.v1.Consumer recent_consumers = 2;
+   */
+  recentConsumers: Consumer[];
 };
 
 /**
@@ -149,6 +156,57 @@ export type GetCredentialResponse = Message<"coffer.v1.GetCredentialResponse"> &
  */
 export const GetCredentialResponseSchema: GenMessage<GetCredentialResponse> = /*@__PURE__*/
   messageDesc(file_coffer_v1_credential_service, 3);
+
+/**
+ * An API key or a user that used a secret.
+ *
+ * @generated from message coffer.v1.Consumer
+ */
+export type Consumer = Message<"coffer.v1.Consumer"> & {
+  /**
+   * Output only. Who it is.
+   *
+   * @generated from oneof coffer.v1.Consumer.consumer
+   */
+  consumer: {
+    /**
+     * Output only. UUID of the API key.
+     *
+     * @generated from field: string api_key_id = 1;
+     */
+    value: string;
+    case: "apiKeyId";
+  } | {
+    /**
+     * Output only. UUID of the user.
+     *
+     * @generated from field: string user_id = 2;
+     */
+    value: string;
+    case: "userId";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * Output only. Its name at that time.
+   *
+   * @generated from field: string name = 3;
+   */
+  name: string;
+
+  /**
+   * Output only. When it last used the secret. The first use is shown within a second, later ones within a minute.
+   *
+   * @generated from field: google.protobuf.Timestamp last_used_at = 4;
+   */
+  lastUsedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message coffer.v1.Consumer.
+ * Use `create(ConsumerSchema)` to create a new message.
+ */
+export const ConsumerSchema: GenMessage<Consumer> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_credential_service, 4);
 
 /**
  * Request message for ListCredentials.
@@ -231,7 +289,7 @@ export type ListCredentialsRequest = Message<"coffer.v1.ListCredentialsRequest">
  * Use `create(ListCredentialsRequestSchema)` to create a new message.
  */
 export const ListCredentialsRequestSchema: GenMessage<ListCredentialsRequest> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_credential_service, 4);
+  messageDesc(file_coffer_v1_credential_service, 5);
 
 /**
  * Response message for ListCredentials.
@@ -268,7 +326,7 @@ export type ListCredentialsResponse = Message<"coffer.v1.ListCredentialsResponse
  * Use `create(ListCredentialsResponseSchema)` to create a new message.
  */
 export const ListCredentialsResponseSchema: GenMessage<ListCredentialsResponse> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_credential_service, 5);
+  messageDesc(file_coffer_v1_credential_service, 6);
 
 /**
  * Request message for UpdateCredential.
@@ -299,7 +357,7 @@ export type UpdateCredentialRequest = Message<"coffer.v1.UpdateCredentialRequest
 
   /**
    * Optional. The fields to update: any of `name`, `description`, `provider`, `auth_type`, `category`, `scope`, `tags`,
-   * `labels`, `metadata` and `expires_at`, or `*` for all of them. A field that is in the mask and absent from
+   * `labels`, `metadata`, `expires_at` and `subject`, or `*` for all of them. A field that is in the mask and absent from
    * `credential` is cleared. Without a mask, the fields that are present are updated; an empty list or map counts as
    * absent.
    *
@@ -339,7 +397,7 @@ export type UpdateCredentialRequest = Message<"coffer.v1.UpdateCredentialRequest
  * Use `create(UpdateCredentialRequestSchema)` to create a new message.
  */
 export const UpdateCredentialRequestSchema: GenMessage<UpdateCredentialRequest> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_credential_service, 6);
+  messageDesc(file_coffer_v1_credential_service, 7);
 
 /**
  * Response message for UpdateCredential.
@@ -360,7 +418,7 @@ export type UpdateCredentialResponse = Message<"coffer.v1.UpdateCredentialRespon
  * Use `create(UpdateCredentialResponseSchema)` to create a new message.
  */
 export const UpdateCredentialResponseSchema: GenMessage<UpdateCredentialResponse> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_credential_service, 7);
+  messageDesc(file_coffer_v1_credential_service, 8);
 
 /**
  * Request message for DeleteCredential.
@@ -399,6 +457,14 @@ export type DeleteCredentialRequest = Message<"coffer.v1.DeleteCredentialRequest
    * @generated from field: string request_id = 4;
    */
   requestId: string;
+
+  /**
+   * Optional. Whether to do it even if the secret was used lately; default false. Otherwise that is FAILED_PRECONDITION
+   * (reason RECENTLY_USED, with the consumers), if the server has such a period (`COFFER_USED_WITHIN_DAYS`).
+   *
+   * @generated from field: bool force = 5;
+   */
+  force: boolean;
 };
 
 /**
@@ -406,7 +472,7 @@ export type DeleteCredentialRequest = Message<"coffer.v1.DeleteCredentialRequest
  * Use `create(DeleteCredentialRequestSchema)` to create a new message.
  */
 export const DeleteCredentialRequestSchema: GenMessage<DeleteCredentialRequest> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_credential_service, 8);
+  messageDesc(file_coffer_v1_credential_service, 9);
 
 /**
  * Response message for DeleteCredential.
@@ -420,6 +486,13 @@ export type DeleteCredentialResponse = Message<"coffer.v1.DeleteCredentialRespon
    * @generated from field: coffer.v1.Credential credential = 1;
    */
   credential?: Credential | undefined;
+
+  /**
+   * Output only. Those that used the secret last, the newest first; at most 10.
+   *
+   * @generated from field: repeated coffer.v1.Consumer recent_consumers = 2;
+   */
+  recentConsumers: Consumer[];
 };
 
 /**
@@ -427,7 +500,7 @@ export type DeleteCredentialResponse = Message<"coffer.v1.DeleteCredentialRespon
  * Use `create(DeleteCredentialResponseSchema)` to create a new message.
  */
 export const DeleteCredentialResponseSchema: GenMessage<DeleteCredentialResponse> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_credential_service, 9);
+  messageDesc(file_coffer_v1_credential_service, 10);
 
 /**
  * Request message for UndeleteCredential.
@@ -473,7 +546,7 @@ export type UndeleteCredentialRequest = Message<"coffer.v1.UndeleteCredentialReq
  * Use `create(UndeleteCredentialRequestSchema)` to create a new message.
  */
 export const UndeleteCredentialRequestSchema: GenMessage<UndeleteCredentialRequest> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_credential_service, 10);
+  messageDesc(file_coffer_v1_credential_service, 11);
 
 /**
  * Response message for UndeleteCredential.
@@ -494,7 +567,7 @@ export type UndeleteCredentialResponse = Message<"coffer.v1.UndeleteCredentialRe
  * Use `create(UndeleteCredentialResponseSchema)` to create a new message.
  */
 export const UndeleteCredentialResponseSchema: GenMessage<UndeleteCredentialResponse> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_credential_service, 11);
+  messageDesc(file_coffer_v1_credential_service, 12);
 
 /**
  * Request message for PurgeCredential.
@@ -540,7 +613,7 @@ export type PurgeCredentialRequest = Message<"coffer.v1.PurgeCredentialRequest">
  * Use `create(PurgeCredentialRequestSchema)` to create a new message.
  */
 export const PurgeCredentialRequestSchema: GenMessage<PurgeCredentialRequest> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_credential_service, 12);
+  messageDesc(file_coffer_v1_credential_service, 13);
 
 /**
  * Response message for PurgeCredential, of which nothing is left to show.
@@ -555,7 +628,7 @@ export type PurgeCredentialResponse = Message<"coffer.v1.PurgeCredentialResponse
  * Use `create(PurgeCredentialResponseSchema)` to create a new message.
  */
 export const PurgeCredentialResponseSchema: GenMessage<PurgeCredentialResponse> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_credential_service, 13);
+  messageDesc(file_coffer_v1_credential_service, 14);
 
 /**
  * Request message for ActivateCredential.
@@ -601,7 +674,7 @@ export type ActivateCredentialRequest = Message<"coffer.v1.ActivateCredentialReq
  * Use `create(ActivateCredentialRequestSchema)` to create a new message.
  */
 export const ActivateCredentialRequestSchema: GenMessage<ActivateCredentialRequest> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_credential_service, 14);
+  messageDesc(file_coffer_v1_credential_service, 15);
 
 /**
  * Response message for ActivateCredential.
@@ -622,7 +695,7 @@ export type ActivateCredentialResponse = Message<"coffer.v1.ActivateCredentialRe
  * Use `create(ActivateCredentialResponseSchema)` to create a new message.
  */
 export const ActivateCredentialResponseSchema: GenMessage<ActivateCredentialResponse> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_credential_service, 15);
+  messageDesc(file_coffer_v1_credential_service, 16);
 
 /**
  * Request message for DeactivateCredential.
@@ -661,6 +734,14 @@ export type DeactivateCredentialRequest = Message<"coffer.v1.DeactivateCredentia
    * @generated from field: string request_id = 4;
    */
   requestId: string;
+
+  /**
+   * Optional. Whether to do it even if the secret was used lately; default false. Otherwise that is FAILED_PRECONDITION
+   * (reason RECENTLY_USED, with the consumers), if the server has such a period (`COFFER_USED_WITHIN_DAYS`).
+   *
+   * @generated from field: bool force = 5;
+   */
+  force: boolean;
 };
 
 /**
@@ -668,7 +749,7 @@ export type DeactivateCredentialRequest = Message<"coffer.v1.DeactivateCredentia
  * Use `create(DeactivateCredentialRequestSchema)` to create a new message.
  */
 export const DeactivateCredentialRequestSchema: GenMessage<DeactivateCredentialRequest> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_credential_service, 16);
+  messageDesc(file_coffer_v1_credential_service, 17);
 
 /**
  * Response message for DeactivateCredential.
@@ -682,6 +763,13 @@ export type DeactivateCredentialResponse = Message<"coffer.v1.DeactivateCredenti
    * @generated from field: coffer.v1.Credential credential = 1;
    */
   credential?: Credential | undefined;
+
+  /**
+   * Output only. Those that used the secret last, the newest first; at most 10.
+   *
+   * @generated from field: repeated coffer.v1.Consumer recent_consumers = 2;
+   */
+  recentConsumers: Consumer[];
 };
 
 /**
@@ -689,7 +777,7 @@ export type DeactivateCredentialResponse = Message<"coffer.v1.DeactivateCredenti
  * Use `create(DeactivateCredentialResponseSchema)` to create a new message.
  */
 export const DeactivateCredentialResponseSchema: GenMessage<DeactivateCredentialResponse> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_credential_service, 17);
+  messageDesc(file_coffer_v1_credential_service, 18);
 
 /**
  * Stores credentials and returns their metadata. No response contains a secret.

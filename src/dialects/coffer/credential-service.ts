@@ -13,10 +13,18 @@ import { workspaceRpc, workspaceStream, type BoundRpc, type BoundStream } from '
 import type { CredentialWatch, WatchItem } from '../../vault/credentials/credential-watch.ts';
 import type { Credential } from '../../vault/credentials/credential.ts';
 import { invalidArgument } from '../../vault/errors.ts';
+import type { RemovalOptions } from '../../vault/credentials/credential-remover.ts';
+import type { UsedCredential } from '../../vault/credentials/ports.ts';
 import { Secret } from '../../vault/secret.ts';
 import type { DialectParts } from '../shared/dialect-parts.ts';
 import { toStruct, toTimestamp, toValueMessage } from '../shared/well-known-types.ts';
-import { changeFromMessage, credentialToMessage, draftFromMessage, previewToMessage } from './mapping.ts';
+import {
+  usedCredentialToMessage,
+  changeFromMessage,
+  credentialToMessage,
+  draftFromMessage,
+  previewToMessage,
+} from './mapping.ts';
 import { pageSizeOf } from './pages.ts';
 import { etagsOf, inWorkspace } from './requests.ts';
 import { versionRpcs } from './version-service.ts';
@@ -38,9 +46,9 @@ function readingRpcs({ vault, search, clock }: DialectParts): BoundRpc[] {
   const { getCredential, listCredentials } = CredentialService.method;
   const access = inWorkspace('credentials.read');
   return [
-    workspaceRpc(getCredential, access, async ({ credentialId, showDeleted }, call) => ({
-      credential: credentialToMessage(await vault.describeCredential(call, credentialId, { showDeleted }), clock.now()),
-    })),
+    workspaceRpc(getCredential, access, async ({ credentialId, showDeleted }, call) =>
+      usedCredentialToMessage(await vault.describeUsedCredential(call, credentialId, { showDeleted }), clock.now()),
+    ),
     workspaceRpc(listCredentials, access, async (request, call) => {
       const { filter, includeTotalSize, orderBy, pageToken, showDeleted } = request;
       const query = { filter, includeTotalSize, orderBy, pageToken, pageSize: pageSizeOf(request), showDeleted };
@@ -56,7 +64,7 @@ function readingRpcs({ vault, search, clock }: DialectParts): BoundRpc[] {
 }
 
 function writingRpcs({ vault, previews, clock }: DialectParts): BoundRpc[] {
-  const { createCredential, updateCredential, deleteCredential } = CredentialService.method;
+  const { createCredential, updateCredential } = CredentialService.method;
   const access = inWorkspace('credentials.write');
   // The caller may choose the id.
   const creating = { ...access, credential: (request: CreateCredentialRequest) => request.credential?.id };
@@ -83,10 +91,6 @@ function writingRpcs({ vault, previews, clock }: DialectParts): BoundRpc[] {
           : vault.updateCredential(call, request.credentialId, change, { etags });
       },
     }),
-    workspaceMutation(deleteCredential, access, {
-      answer: (credential: Credential) => ({ credential: credentialToMessage(credential, clock.now()) }),
-      run: (request, call) => vault.deleteCredential(call, request.credentialId, etagsOf(request)),
-    }),
   ];
 }
 
@@ -104,20 +108,29 @@ function deletionRpcs({ deletions, clock }: DialectParts): BoundRpc[] {
   ];
 }
 
+/** What ends the use of a credential, and what begins it again. */
 function activationRpcs({ vault, clock }: DialectParts): BoundRpc[] {
-  const { activateCredential, deactivateCredential } = CredentialService.method;
+  const { activateCredential, deactivateCredential, deleteCredential } = CredentialService.method;
   const access = inWorkspace('credentials.write');
-  const answer = (credential: Credential) => ({ credential: credentialToMessage(credential, clock.now()) });
+  const answer = (used: UsedCredential) => usedCredentialToMessage(used, clock.now());
   return [
     workspaceMutation(activateCredential, access, {
-      answer,
+      answer: (credential: Credential) => ({ credential: credentialToMessage(credential, clock.now()) }),
       run: (request, call) => vault.activateCredential(call, request.credentialId, etagsOf(request)),
     }),
     workspaceMutation(deactivateCredential, access, {
       answer,
-      run: (request, call) => vault.deactivateCredential(call, request.credentialId, etagsOf(request)),
+      run: (request, call) => vault.deactivateUsedCredential(call, request.credentialId, removalOf(request)),
+    }),
+    workspaceMutation(deleteCredential, access, {
+      answer,
+      run: (request, call) => vault.deleteUsedCredential(call, request.credentialId, removalOf(request)),
     }),
   ];
+}
+
+function removalOf(request: { readonly etag: string; readonly force: boolean }): RemovalOptions {
+  return { etags: etagsOf(request), force: request.force };
 }
 
 function revealRpc({ vault }: DialectParts): BoundRpc {

@@ -7,6 +7,7 @@ import {
   CredentialSchema,
   type Credential as CredentialMessage,
 } from '../../../gen/coffer/v1/credential_pb.ts';
+import type { ConsumerSchema } from '../../../gen/coffer/v1/credential_service_pb.ts';
 import { Grant_Role, type GrantSchema } from '../../../gen/coffer/v1/grant_pb.ts';
 import type { MemberSchema } from '../../../gen/coffer/v1/member_pb.ts';
 import type { UserSchema } from '../../../gen/coffer/v1/user_pb.ts';
@@ -14,6 +15,8 @@ import type { WorkspaceSchema } from '../../../gen/coffer/v1/workspace_pb.ts';
 import type { Caller, Grant } from '../../vault/caller.ts';
 import type { CredentialChange } from '../../vault/credentials/credential-change.ts';
 import { draftDefaults, type CredentialDraft } from '../../vault/credentials/credential-rules.ts';
+import type { UsedCredential } from '../../vault/credentials/ports.ts';
+import type { Consumer } from '../../vault/consumer.ts';
 import { etagOf, stateOf, type Credential } from '../../vault/credentials/credential.ts';
 import { invalidArgument } from '../../vault/errors.ts';
 import type { Member, UsedApiKey, User } from '../../vault/identity/identity.ts';
@@ -113,6 +116,16 @@ export function credentialToMessage(credential: Credential, now: Date): Credenti
 /** Converts what a call with `validate_only` would have stored: without what only a stored credential has. */
 export function previewToMessage(credential: Credential, now: Date): CredentialMessage {
   return { ...credentialToMessage(credential, now), id: '', shortId: '', etag: '' };
+}
+
+/** Converts a credential with those that used it last. */
+export function usedCredentialToMessage({ credential, consumers }: UsedCredential, now: Date) {
+  return { credential: credentialToMessage(credential, now), recentConsumers: consumers.map(consumerToMessage) };
+}
+
+function consumerToMessage({ kind, id, name, lastUsedAt }: Consumer): MessageInitShape<typeof ConsumerSchema> {
+  const consumer = { case: kind === 'user' ? 'userId' : 'apiKeyId', value: id } as const;
+  return { consumer, name, lastUsedAt: toTimestamp(lastUsedAt) };
 }
 
 /** Converts a workspace. */

@@ -5,6 +5,8 @@ import { violationsToProto, type Violation } from '@bufbuild/protovalidate';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { codeToHttpStatus, codeToString } from '@connectrpc/connect/protocol-connect';
 import { ErrorInfoSchema, RetryInfoSchema, type ErrorInfo } from '../../../gen/google/rpc/error_details_pb.ts';
+import type { Consumer } from '../../vault/consumer.ts';
+import { formatTime } from '../../vault/time.ts';
 import { notFound, VaultError, type VaultErrorCode, type VaultErrorDetails } from '../../vault/errors.ts';
 import { ProblemError } from './rest-problems.ts';
 
@@ -44,7 +46,7 @@ export function connectStatusOf(code: VaultErrorCode): { readonly code: string; 
  * Limits of a refusal. gRPC sends it in trailers: many clients accept 8 KiB of them, and a stream with more than 64 KiB ends
  * without a status.
  */
-const limits = { violations: 16, messageCharacters: 1_000, valueCharacters: 256 } as const;
+const limits = { violations: 16, messageCharacters: 1_000, valueCharacters: 256, consumersBytes: 3_072 } as const;
 
 /**
  * Renders a refusal for gRPC, gRPC-Web and Connect, with a `google.rpc.ErrorInfo`, and with a `google.rpc.RetryInfo` where
@@ -61,9 +63,25 @@ export function connectErrorOf(error: VaultError): ConnectError {
   return new ConnectError(message, code, headers, [detail, retry], error);
 }
 
-/** Lists of details as metadata: ids, separated by commas. */
-export function listsOf({ credentialIds }: VaultErrorDetails): Readonly<Record<string, string>> {
-  return credentialIds ? { credential_ids: credentialIds.join(',') } : {};
+/** Lists of details as metadata: ids, separated by commas; consumers as JSON, as many as fit. */
+export function listsOf({ consumers, credentialIds }: VaultErrorDetails): Readonly<Record<string, string>> {
+  return {
+    ...(credentialIds && { credential_ids: credentialIds.join(',') }),
+    ...(consumers && { recent_consumers: consumersText(consumers) }),
+  };
+}
+
+/** As the JSON of protobuf: without a fraction that is zero. */
+function jsonTimeOf(time: Date): string {
+  return formatTime(time).replace('.000Z', 'Z');
+}
+
+function consumersText(consumers: readonly Consumer[]): string {
+  let bytes = 0;
+  const texts = consumers.map(({ kind, id, name, lastUsedAt }) =>
+    JSON.stringify({ [kind === 'user' ? 'user_id' : 'api_key_id']: id, name, last_used_at: jsonTimeOf(lastUsedAt) }),
+  );
+  return `[${texts.filter((text) => (bytes += Buffer.byteLength(text)) <= limits.consumersBytes).join()}]`;
 }
 
 /** What a refusal shows of an error. */

@@ -2,18 +2,22 @@ import assert from 'node:assert/strict';
 import { trace, type Span } from '@opentelemetry/api';
 import type { Credential } from '../../vault/credentials/credential.ts';
 import { credentialUnreadable, VaultError } from '../../vault/errors.ts';
-import type { FindRequest } from '../../vault/credentials/ports.ts';
+import type { FindRequest, UsedCredential } from '../../vault/credentials/ports.ts';
+import { consumersOf, type ConsumerRow } from './consumer-statements.ts';
 import { credentialOf, isShowable, type CredentialRow } from './credential-row.ts';
 import { findCredentials, type Place } from './credential-statements.ts';
 import { canceled } from '../postgres/connect/database-failure.ts';
 import type { Database } from '../postgres/database.ts';
 import { GroupQueue } from '../postgres/statements/group-queue.ts';
 
+type FoundRow = CredentialRow & { readonly index: number; readonly consumers?: readonly ConsumerRow[] | null };
+
 interface Lookup {
   readonly request: FindRequest;
+  readonly withConsumers: boolean;
   /** Of the caller; gets the number of lookups that share the query. */
   readonly span: Span | undefined;
-  readonly resolve: (credential: Credential | undefined) => void;
+  readonly resolve: (row: FoundRow | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -35,23 +39,35 @@ export class CredentialLookups {
 
   /** @throws VaultError `canceled` where the signal is aborted before the query begins; what `Database` throws */
   async find(request: FindRequest): Promise<Credential | undefined> {
-    assert(!('name' in request.reference && request.deletedToo), 'a name means what lives');
-    const span = trace.getActiveSpan();
     return new Promise((resolve, reject) => {
-      this.#queue.add({ request, span, resolve, reject });
+      this.#add(request, { withConsumers: false, resolve: (row) => resolve(row && credentialOf(row)), reject });
     });
+  }
+
+  /** As `find`, with the newest consumers. */
+  async findUsed(request: FindRequest): Promise<UsedCredential | undefined> {
+    return new Promise((resolve, reject) => {
+      const answer = (row: FoundRow | undefined) =>
+        resolve(row && { credential: credentialOf(row), consumers: consumersOf(row.consumers ?? []) });
+      this.#add(request, { withConsumers: true, resolve: answer, reject });
+    });
+  }
+
+  #add(request: FindRequest, lookup: Pick<Lookup, 'withConsumers' | 'resolve' | 'reject'>): void {
+    assert(!('name' in request.reference && request.deletedToo), 'a name means what lives');
+    this.#queue.add({ request, span: trace.getActiveSpan(), ...lookup });
   }
 
   async #answer(group: readonly Lookup[]): Promise<readonly Lookup[]> {
     const wanted = group.filter((lookup) => !isDropped(lookup));
     if (wanted.length === 0) return [];
     try {
-      const found = await this.#find(wanted.map(({ request }) => request));
+      const found = await this.#find(wanted);
       for (const [index, { reject, resolve, span }] of wanted.entries()) {
         span?.setAttribute('coffer.group.size', wanted.length);
         const row = found.get(index);
         if (row && !isShowable(row)) reject(unreadable(row));
-        else resolve(row && credentialOf(row));
+        else resolve(row);
       }
     } catch (error) {
       // The lookup that fails is found by running them one by one, unless the database is away.
@@ -62,21 +78,34 @@ export class CredentialLookups {
   }
 
   /** By the indexes of the requests. */
-  async #find(requests: readonly FindRequest[]): Promise<ReadonlyMap<number, CredentialRow>> {
-    const workspaces = [...new Set(requests.map(({ workspaceId }) => workspaceId))];
-    const places = properties.map((property) => ({ property, places: placesBy(property, requests) }));
-    const statements = places
-      .filter((some) => some.places.length > 0)
-      .map((some) => findCredentials(some.property, some.places, { sealed: false }));
-    const rows = await this.#database.read<CredentialRow & { readonly index: number }>({ workspaces }, statements);
-    const found = rows.flat().filter(({ index, deletedAt }) => !deletedAt || requests[index]?.deletedToo);
+  async #find(lookups: readonly Lookup[]): Promise<ReadonlyMap<number, FoundRow>> {
+    const workspaces = [...new Set(lookups.map(({ request }) => request.workspaceId))];
+    const wanted = properties.flatMap((property) =>
+      [false, true].map((withConsumers) => ({
+        property,
+        withConsumers,
+        places: placesBy(property, lookups, withConsumers),
+      })),
+    );
+    const statements = wanted
+      .filter(({ places }) => places.length > 0)
+      .map(({ property, places, withConsumers }) =>
+        findCredentials(property, places, { sealed: false, withConsumers }),
+      );
+    const rows = await this.#database.read<FoundRow>({ workspaces }, statements);
+    const found = rows.flat().filter(({ index, deletedAt }) => !deletedAt || lookups[index]?.request.deletedToo);
     return new Map(found.map((row) => [row.index, row]));
   }
 }
 
-function placesBy(property: (typeof properties)[number], requests: readonly FindRequest[]): readonly Place[] {
-  return requests.flatMap(({ workspaceId, reference }, index) => {
-    const value: unknown = Reflect.get(reference, property);
+function placesBy(
+  property: (typeof properties)[number],
+  lookups: readonly Lookup[],
+  withConsumers: boolean,
+): readonly Place[] {
+  return lookups.flatMap((lookup, index) => {
+    const { workspaceId, reference } = lookup.request;
+    const value: unknown = lookup.withConsumers === withConsumers ? Reflect.get(reference, property) : undefined;
     return typeof value === 'string' ? [{ workspaceId, value, index }] : [];
   });
 }

@@ -9,6 +9,7 @@ import {
   type SignedCredential,
   type SignedVersion,
 } from './credential-row.ts';
+import { recentConsumers } from './consumer-statements.ts';
 import { revokedIds } from '../identity/revocation.ts';
 import {
   insertItems,
@@ -60,25 +61,32 @@ export const ways = {
   },
 } as const;
 
+/** What is found of credentials beside their rows. */
+interface FindingOptions {
+  readonly sealed: boolean;
+  /** The ids of API keys and sessions; those that were revoked are returned with every sealed version. */
+  readonly checkedIds?: readonly string[];
+  readonly withConsumers?: boolean;
+}
+
 /**
  * Finds credentials at one moment, without a lock; where they are wanted, with their current sealed versions. As all of
  * these, it looks up one place after the other by an index, whatever the planner thinks of how many there are: that is what
  * `offset 0` is for.
  *
- * @param checkedIds of API keys and sessions; those that were revoked are returned with every sealed version
  */
 export function findCredentials(
   property: keyof typeof ways,
   places: readonly Place[],
-  { sealed, checkedIds = [] }: { readonly sealed: boolean; readonly checkedIds?: readonly string[] },
+  { sealed, checkedIds = [], withConsumers = false }: FindingOptions,
 ): Statement {
   const { type, choice } = ways[property];
   const version = `, ${versionColumns} from credential c left join credential_version v
         on v.workspace_id = c.workspace_id and v.credential_id = c.id and v.version = c.current_version`;
   return {
-    name: `${sealed ? 'sealed ' : ''}credentials by ${property}`,
+    name: `${sealed ? 'sealed ' : ''}credentials by ${property}${withConsumers ? ', with consumers' : ''}`,
     text: `
-      select p.index, ${signedList}${sealed ? `, ${sealedList}, ${revokedIds('$4')} as "revokedIds"` : ''}
+      select p.index, ${signedList}${sealed ? `, ${sealedList}, ${revokedIds('$4')} as "revokedIds"` : ''}${withConsumers ? `, ${recentConsumers} as consumers` : ''}
       from unnest($1::uuid[], $2::${type}[], $3::int[]) as p (workspace_id, value, index)
       cross join lateral (
         select c.*${sealed ? version : ' from credential c'}

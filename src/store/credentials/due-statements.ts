@@ -47,7 +47,7 @@ export function setNoticeTimes(
 }
 
 /** The tables whose rows belong to one credential, by `workspace_id` and `credential_id`. */
-const contents = ['credential_version'] as const;
+const contents = ['credential_version', 'credential_consumer'] as const;
 
 /**
  * The statements that delete the contents of purged credentials and reset their uses, to be run after their rows were cleared: the

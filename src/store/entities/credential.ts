@@ -86,7 +86,7 @@ function propertiesOf(columns: Record<string, ColumnRule>): object {
 }
 
 /** When a background worker has something to do: a deleted credential is purged, and another one gets notices of its expiry. */
-const dueAt = 'case when purge_at is null then notice_at else purge_at end';
+const dueAt = 'coalesce(purge_at, notice_at)';
 const dueIndex = `create index credential_due_index on credential ((${dueAt}), workspace_id, id) where ${dueAt} is not null`;
 
 /** The metadata of a credential; its secrets are in `credential_version`. */
@@ -160,5 +160,20 @@ export const CredentialVersionEntity = defineEntity({
     state: p.enum(versionStates).columnType('text').default('enabled'),
     // Null only in rows from before there were MACs, until the next start.
     mac: p.blob().nullable().lazy(),
+  },
+});
+
+/** A caller that used a credential lately. It is a hint that decides nothing, and so has no MAC. */
+export const CredentialConsumerEntity = defineEntity({
+  name: 'CredentialConsumer',
+  tableName: 'credential_consumer',
+  ...tenantRows('credential_consumer', { isErasable: true }),
+  properties: {
+    workspaceId: p.uuid().primary(),
+    credentialId: p.uuid().primary(),
+    consumerId: p.uuid().primary(),
+    kind: p.enum(['user', 'api_key']).columnType('text'),
+    name: p.text(),
+    lastUsedAt: p.datetime(3),
   },
 });

@@ -1,6 +1,6 @@
 import { AuditEventEntity, AuditLedgerEntity } from './audit.ts';
 import { CredentialTermEntity } from './credential-term.ts';
-import { CredentialEntity, CredentialVersionEntity } from './credential.ts';
+import { CredentialConsumerEntity, CredentialEntity, CredentialVersionEntity } from './credential.ts';
 import { IdempotencyEntity } from './idempotency.ts';
 import { ApiKeyEntity, MembershipEntity, SessionEntity, UserEntity } from './identity.ts';
 import { KeyringEntity, WorkspaceEntity, WorkspaceKeyEntity } from './workspace.ts';
@@ -16,6 +16,7 @@ export const entities = [
   WorkspaceKeyEntity,
   CredentialEntity,
   CredentialVersionEntity,
+  CredentialConsumerEntity,
   CredentialTermEntity,
   IdempotencyEntity,
   AuditEventEntity,

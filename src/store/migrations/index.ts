@@ -1,5 +1,6 @@
 import { AuditChainMigration } from './audit-chain.ts';
 import { ClientCertificatesMigration } from './client-certificates.ts';
+import { ConsumersMigration } from './consumers.ts';
 import { CredentialMacsMigration } from './credential-macs.ts';
 import { CredentialTermsMigration } from './credential-terms.ts';
 import { DeactivatedUsersMigration } from './deactivated-users.ts';
@@ -45,6 +46,7 @@ export const migrations = [
   { name: '019-kept-versions', class: KeptVersionsMigration },
   { name: '020-purge-and-expiry', class: PurgeAndExpiryMigration },
   { name: '023-credential-terms', class: CredentialTermsMigration },
+  { name: '026-consumers', class: ConsumersMigration },
   { name: '030-wrapped-master', class: WrappedMasterMigration },
   { name: '021-idempotency', class: IdempotencyMigration },
 ];

@@ -6,7 +6,7 @@ export const appRole = 'coffer_app';
 
 /**
  * All rights of the role. It can append to the trail but not change it, and cannot change keys. In tenant tables other
- * than `credential_term`, a policy limits deletion to rows of deleted workspaces.
+ * than `credential_term` and `credential_consumer`, a policy limits deletion to rows of deleted workspaces.
  */
 const grants: Readonly<Record<string, string>> = {
   workspace: 'select, insert, update (deleted_at, purged_at, mac)',
@@ -20,6 +20,7 @@ const grants: Readonly<Record<string, string>> = {
   credential_version: 'select, insert, update (state, key_id, mac), delete',
   credential_term: 'select, insert, delete',
   idempotency: 'select, insert, update (salt, request_hash, answer, created_at, mac), delete',
+  credential_consumer: 'select, insert, update, delete',
   audit_event: 'select, insert',
   audit_ledger: 'select, insert',
   schema_migration: 'select',

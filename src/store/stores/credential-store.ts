@@ -12,20 +12,22 @@ import type {
   JointDecisions,
   JointResult,
   PageRequest,
+  UsedCredential,
   VersionPageRequest,
   VersionRequest,
   ReadAllRequest,
 } from '../../vault/credentials/ports.ts';
-import { filterOf } from '../../vault/credentials/credential-filter.ts';
 import type { MatchCount, SearchPage, SearchRequest } from '../../vault/credentials/search-ports.ts';
 import type { Keeping } from '../../vault/requests/ports.ts';
+import type { ConsumerUse } from '../../vault/usage/consumer-recorder.ts';
 import type { Usage } from '../../vault/usage/usage-recorder.ts';
+import { addConsumers, dropOldConsumers } from '../credentials/consumer-statements.ts';
+import { countCredentials, isSoughtBackwards, listPage } from '../credentials/credential-criteria.ts';
 import { idTaken, nameTaken } from '../credentials/credential-claims.ts';
 import { CredentialLookups } from '../credentials/credential-lookups.ts';
 import { credentialOf, isShowable, type CredentialRow } from '../credentials/credential-row.ts';
 import { findEach } from '../commits/group-state.ts';
 import type { CredentialGuard } from '../credentials/credential-guard.ts';
-import { isSoughtBackwards, listPage } from '../search/list-statements.ts';
 import { CredentialSearcher } from '../search/credential-searcher.ts';
 import { addUses, findSealedVersion } from '../credentials/credential-statements.ts';
 import { listVersions } from '../credentials/version-statements.ts';
@@ -119,6 +121,10 @@ export class SqlCredentialStore implements CredentialStore {
     return rows?.[0]?.sealed ?? undefined;
   }
 
+  async findUsed(request: FindRequest): Promise<UsedCredential | undefined> {
+    return this.#lookups.findUsed(request);
+  }
+
   async list(request: PageRequest): Promise<readonly Credential[]> {
     const credentials: Credential[] = [];
     for (let page = request; ;) {
@@ -140,8 +146,10 @@ export class SqlCredentialStore implements CredentialStore {
     return false;
   }
 
-  async count({ deletedToo = false, now, signal, workspaceId, ...filter }: CountRequest): Promise<number> {
-    return this.#searcher.count({ workspaceId, filter: filterOf(filter), deletedToo, now, signal });
+  async count(request: CountRequest): Promise<number> {
+    const statement = countCredentials(request, this.#names);
+    const [rows] = await this.#database.read<{ readonly count: number }>(scopeOf(request), [statement]);
+    return rows?.[0]?.count ?? 0;
   }
 
   async search(request: SearchRequest): Promise<SearchPage> {
@@ -169,6 +177,13 @@ export class SqlCredentialStore implements CredentialStore {
     if (uses.length === 0) return;
     const workspaces = [...new Set(uses.map(({ workspaceId }) => workspaceId))];
     await this.#database.transact({ workspaces }, (transaction) => transaction.run(addUses(uses)));
+  }
+
+  async recordConsumers(uses: readonly ConsumerUse[]): Promise<void> {
+    const workspaces = [...new Set(uses.map(({ workspaceId }) => workspaceId))];
+    await this.#database.transact({ workspaces }, (transaction) =>
+      Promise.all([transaction.run(addConsumers(uses)), transaction.run(dropOldConsumers(uses))]),
+    );
   }
 }
 

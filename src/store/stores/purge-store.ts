@@ -1,6 +1,7 @@
 import type { PurgeStore, UnpurgedWorkspace } from '../../vault/workspaces/ports.ts';
-import { tenantTables, type TenantTable } from '../entities/tenant-tables.ts';
-import { WorkspaceEntity } from '../entities/workspace.ts';
+import { CredentialEntity } from '../entities/credential.ts';
+import { IdempotencyEntity } from '../entities/idempotency.ts';
+import { WorkspaceEntity, WorkspaceKeyEntity } from '../entities/workspace.ts';
 import type { Database } from '../postgres/database.ts';
 import { tryLock } from '../postgres/statements/advisory-locks.ts';
 import type { Statement } from '../postgres/statements/statement.ts';
@@ -9,8 +10,14 @@ import type { Transaction } from '../postgres/sessions/transaction.ts';
 /** How many rows are deleted in one transaction, which takes some milliseconds. */
 const rowsAtATime = 1_000;
 const workspacesMax = 10_000;
-/** Keys are deleted with the workspace. */
-const purgedTables = tenantTables.filter((table) => table !== 'workspace_key');
+/** The tenant tables but for keys, which are deleted with the workspace; each after those that refer to it. */
+const purgedTables = [
+  'idempotency',
+  'credential_term',
+  'credential_consumer',
+  'credential_version',
+  'credential',
+] as const;
 
 interface Remains {
   readonly hasRows: boolean;
@@ -55,21 +62,17 @@ export class SqlPurgeStore implements PurgeStore {
 }
 
 async function remainsOf(transaction: Transaction, workspaceId: string): Promise<Remains> {
-  const tables = tenantTables.map((table) => `select '${table}' as name where exists (${rowsOf(table)})`);
-  const statement = { name: 'remains of workspace', text: tables.join(' union all '), values: [workspaceId] };
-  const found = await transaction.run<{ readonly name: TenantTable }>(statement);
-  return {
-    hasRows: found.some(({ name }) => name !== 'workspace_key'),
-    hasKeys: found.some(({ name }) => name === 'workspace_key'),
-  };
-}
-
-function rowsOf(table: TenantTable): string {
-  return `select from ${table} where workspace_id = $1`;
+  const criteria = { where: { workspaceId }, limit: 1 };
+  const [credentials, requests, keys] = await Promise.all([
+    transaction.find(CredentialEntity, criteria),
+    transaction.find(IdempotencyEntity, criteria),
+    transaction.find(WorkspaceKeyEntity, criteria),
+  ]);
+  return { hasRows: credentials.length + requests.length > 0, hasKeys: keys.length > 0 };
 }
 
 /** Deletes some rows of a tenant table, and answers how many; the query builder has no limit for deletions. */
-function deleteSome(table: TenantTable, workspaceId: string): Statement {
+function deleteSome(table: (typeof purgedTables)[number], workspaceId: string): Statement {
   return {
     name: `-${table}, some`,
     text: `

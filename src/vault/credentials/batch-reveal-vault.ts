@@ -71,7 +71,7 @@ export class BatchRevealVault {
     const batch = { parts, now: parts.clock.now(), room: new AnswerRoom() };
     const results = await this.#record(batch, requests, await this.#open(batch, requests));
     for (const result of results) {
-      if ('answer' in result) parts.usage.record(call.workspaceId, result.answer.credential.id, batch.now);
+      if ('answer' in result) parts.usage.record(call, result.answer.credential.id, batch.now);
       else if (result.error.code === 'token_invalid') throw result.error;
     }
     return results;

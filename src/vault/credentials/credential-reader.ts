@@ -3,12 +3,10 @@ import type { Credential } from './credential.ts';
 import { invalidArgument, notFound, VaultError } from '../errors.ts';
 import { parseId, parseReference, type Reference } from '../ids.ts';
 import { checkPageSize, fillPage } from '../page.ts';
-import type { Position } from '../search/position.ts';
 import { limits } from '../limits.ts';
 import { permits } from '../permissions.ts';
 import type { Clock } from '../time.ts';
-import { filterOf } from './credential-filter.ts';
-import type { CredentialFilter, CredentialReference, CredentialStore, PageRequest } from './ports.ts';
+import type { CredentialFilter, CredentialReference, CredentialStore, PageRequest, UsedCredential } from './ports.ts';
 
 export interface CredentialReaderParts {
   readonly store: CredentialStore;
@@ -46,6 +44,24 @@ export class CredentialReader {
   ): Promise<Credential> {
     authorize(call, 'credentials.read');
     return this.#describe(call, id, credentialReferenceOf(id), showDeleted);
+  }
+
+  /**
+   * As `describeCredential`, with those that used the credential last.
+   *
+   * @throws VaultError `not_found`
+   */
+  async describeUsedCredential(
+    call: Call,
+    id: string,
+    { showDeleted: deletedToo = false }: ShownCredentials = {},
+  ): Promise<UsedCredential> {
+    authorize(call, 'credentials.read');
+    const { workspaceId, signal } = call;
+    const reference = credentialReferenceOf(id);
+    const found = await this.#parts.store.findUsed({ workspaceId, reference, deletedToo, signal });
+    if (!found || !isShown(call, found.credential)) throw notFound('credential', id);
+    return found;
   }
 
   /**
@@ -106,37 +122,13 @@ export class CredentialReader {
   /** Reads the whole list in chunks, at least one, each by a separate query when it is requested. */
   async *walkCredentials(call: Call, walk: CredentialWalk): AsyncGenerator<readonly Credential[]> {
     const size = limits.listChunk;
-    authorize(call, 'credentials.read');
-    checkFilter(walk);
-    const { signal, workspaceId } = call;
-    const filter = filterOf({ ...walk, ...keyScopeOfCall(call) });
-    const order = [{ field: 'createdAt', order: walk.order }] as const;
-    let after: Position | undefined;
-    do {
-      const request = { workspaceId, filter, order, after, size, now: this.#parts.clock.now(), signal };
-      const { credentials, next } = await this.#parts.store.search(request);
-      yield credentials;
-      after = next;
-    } while (after);
-  }
-
-  /** Finds the credentials that were changed last, at most `size`; in a large workspace possibly fewer. */
-  async findLastChanged(call: Call, filter: CredentialFilter, size: number): Promise<readonly Credential[]> {
-    authorize(call, 'credentials.read');
-    checkFilter(filter);
-    const { signal, workspaceId } = call;
-    const order = [{ field: 'updatedAt', order: 'descending' }] as const;
-    const scoped = filterOf({ ...filter, ...keyScopeOfCall(call) });
-    const request = {
-      workspaceId,
-      filter: scoped,
-      order,
-      after: undefined,
-      size,
-      now: this.#parts.clock.now(),
-      signal,
-    };
-    return (await this.#parts.store.search(request)).credentials;
+    let after: string | undefined;
+    for (;;) {
+      const chunk = await this.listCredentials(call, { ...walk, size, ...(after !== undefined && { after }) });
+      yield chunk;
+      after = chunk.at(-1)?.id;
+      if (chunk.length < size) return;
+    }
   }
 
   /**
@@ -155,7 +147,7 @@ export class CredentialReader {
   async #describe(call: Call, id: string, reference: CredentialReference, deletedToo = false): Promise<Credential> {
     const { workspaceId, signal } = call;
     const credential = await this.#parts.store.find({ workspaceId, reference, deletedToo, signal });
-    if (!credential || credential.purgedAt !== null || !isVisible(call, credential)) throw notFound('credential', id);
+    if (!credential || !isShown(call, credential)) throw notFound('credential', id);
     return credential;
   }
 
@@ -179,6 +171,11 @@ export class CredentialReader {
       if (!position || !isVisible(call, position)) throw cursorUnknown(field);
     }
   }
+}
+
+/** Nothing shows what is left of a purged credential. */
+function isShown(call: Call, credential: Credential): boolean {
+  return credential.purgedAt === null && isVisible(call, credential);
 }
 
 /** @throws VaultError `not_found` for a text that is not an id in either form */

@@ -7,7 +7,6 @@ import { keepingOf, type MutationCall } from '../requests/mutation-call.ts';
 import type { Keeping } from '../requests/ports.ts';
 import type { Secret } from '../secret.ts';
 import { checkOptionalText } from '../text-rules.ts';
-import type { UsageRecorder } from '../usage/usage-recorder.ts';
 import {
   cipherForWriting,
   replaceSecret,
@@ -35,16 +34,15 @@ import {
   type SealedCredential,
 } from './credential-decisions.ts';
 import { credentialReferenceOf, nameReferenceOf } from './credential-reader.ts';
+import { CredentialRemover, type CredentialRemoverParts } from './credential-remover.ts';
 import { checkDraft, checkSecret, type CredentialDraft } from './credential-rules.ts';
 import type { Credential } from './credential.ts';
-import { defaultLifecycle, purgeTimeOf } from './lifecycle.ts';
+import { defaultLifecycle } from './lifecycle.ts';
 import type { CredentialReference, Decision, FoundCredential } from './ports.ts';
-import { SecretDescriber, type SecretDescriberParts } from './secret-describer.ts';
 import { decideVersionReveal } from './version-decisions.ts';
 import { checkVersionNumber, retentionOf } from './version-retention.ts';
 
-export interface CredentialVaultParts extends SecretDescriberParts {
-  readonly usage: UsageRecorder;
+export interface CredentialVaultParts extends CredentialRemoverParts {
   readonly providerAfter: ProviderAfter;
 }
 
@@ -52,7 +50,7 @@ export interface CredentialVaultParts extends SecretDescriberParts {
  * Creates, shows, changes and reveals credentials. Each method authorizes the call in its workspace before anything else. Ids may
  * be in either form; an id that is malformed, unknown, deleted or of another workspace is `not_found`.
  */
-export class CredentialVault extends SecretDescriber {
+export class CredentialVault extends CredentialRemover {
   readonly #parts: Required<CredentialVaultParts>;
 
   constructor(parts: CredentialVaultParts) {
@@ -130,25 +128,8 @@ export class CredentialVault extends SecretDescriber {
 
   /** Permits reveals of a credential. An active one stays as it is. */
   async activateCredential(call: MutationCall<Credential>, id: string, etags?: readonly string[]): Promise<Credential> {
-    return this.#setActive(call, id, true, etags);
-  }
-
-  /** Refuses reveals of a credential from now on. An inactive one stays as it is. */
-  async deactivateCredential(
-    call: MutationCall<Credential>,
-    id: string,
-    etags?: readonly string[],
-  ): Promise<Credential> {
-    return this.#setActive(call, id, false, etags);
-  }
-
-  /** Deletes softly: the credential is no longer revealed or shown among others, and its name is free, until it is purged. */
-  async deleteCredential(call: MutationCall<Credential>, id: string, etags?: readonly string[]): Promise<Credential> {
-    const deletedAt = this.#parts.clock.now();
-    const purgeAt = purgeTimeOf(deletedAt, this.#parts.lifecycle);
-    const change = (current: Credential) => ({ ...current, deletedAt, purgeAt });
-    const deletion = { id, action: 'credentials.delete', etags, change } as const;
-    return (await this.#change(call, deletion, keepingOf(call, credentialIn))).credential;
+    const activation = { id, action: 'credentials.activate', etags, change: activated } as const;
+    return (await this.#change(call, activation, keepingOf(call, credentialIn))).credential;
   }
 
   /**
@@ -190,7 +171,7 @@ export class CredentialVault extends SecretDescriber {
       if (!found || !isVisible(call, found.credential)) throw notFound('credential', id);
       return version ? decideVersionReveal(parts, now, found, version) : decideReveal(parts, now, found);
     });
-    usage.record(workspaceId, revealed.credential.id, now);
+    usage.record(call, revealed.credential.id, now);
     return revealed;
   }
 
@@ -207,17 +188,6 @@ export class CredentialVault extends SecretDescriber {
     const { workspaceId, signal } = call;
     const target = { workspaceId, signal, ...(draft.nameIsExclusive && { exclusiveName: draft.name }) };
     return this.#parts.store.decide(target, () => decideCreation(parts, created), keeping);
-  }
-
-  async #setActive(
-    call: MutationCall<Credential>,
-    id: string,
-    isActive: boolean,
-    etags?: readonly string[],
-  ): Promise<Credential> {
-    const action = isActive ? 'credentials.activate' : 'credentials.deactivate';
-    const change = (current: Credential) => ({ ...current, isActive });
-    return (await this.#change(call, { id, action, etags, change }, keepingOf(call, credentialIn))).credential;
   }
 
   async #change(
@@ -282,6 +252,10 @@ interface Creation extends SecretRules {
 interface Change extends Omit<CredentialUpdate, 'resealing'> {
   readonly id: string;
   readonly secret?: SecretChange | undefined;
+}
+
+function activated(current: Credential): Credential {
+  return { ...current, isActive: true };
 }
 
 function requireVersion({ credential, version }: ResealedCredential): SealedCredential {

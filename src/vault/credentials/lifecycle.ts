@@ -10,6 +10,8 @@ export interface Lifecycle {
   readonly purgeDays: number;
   /** How many days before the expiry a notice is given, each once. */
   readonly expiryNoticeDays: readonly number[];
+  /** For how many days after its last use a credential is deleted and deactivated only by force; 0 for none. */
+  readonly usedWithinDays: number;
 }
 
 /** As the settings are where they are absent. */
@@ -18,6 +20,7 @@ export const defaultLifecycle: Lifecycle = {
   versionDaysMax: null,
   purgeDays: 30,
   expiryNoticeDays: [30, 7, 1],
+  usedWithinDays: 0,
 };
 
 /** A notice of expiry that is due: so many days before the expiry, or 0 at it. */
@@ -32,6 +35,15 @@ const latestMs = Date.parse('9999-12-31T23:59:59.999Z');
 /** When a credential that is deleted at a time is purged. */
 export function purgeTimeOf(deletedAt: Date, { purgeDays }: Lifecycle): Date {
   return new Date(Math.min(deletedAt.getTime() + purgeDays * dayMs, latestMs));
+}
+
+/** Whether a credential was used so lately that only force deletes or deactivates it. */
+export function isRecentlyUsed(
+  { lastUsedAt }: Pick<Credential, 'lastUsedAt'>,
+  now: Date,
+  { usedWithinDays }: Lifecycle,
+): boolean {
+  return lastUsedAt !== null && now.getTime() - lastUsedAt.getTime() < usedWithinDays * dayMs;
 }
 
 /** When the next notice is due after a time; null if none is left, and for a credential that does not expire. */

@@ -1,10 +1,12 @@
 import type { AuditEvent } from '../audit/audit-event.ts';
 import type { Credential, CredentialState, SealedVersion, StoredVersion, VersionRecord } from './credential.ts';
+import type { Consumer } from '../consumer.ts';
 import type { VaultError } from '../errors.ts';
 import type { Reference } from '../ids.ts';
 import type { KeyScope } from '../key-scope.ts';
 import type { MatchCount, SearchPage, SearchRequest } from './search-ports.ts';
 import type { Keeping } from '../requests/ports.ts';
+import type { ConsumerUse } from '../usage/consumer-recorder.ts';
 import type { Usage } from '../usage/usage-recorder.ts';
 import type { DueBatch, DuePlace } from '../worker-task.ts';
 
@@ -280,6 +282,8 @@ export interface CredentialStore {
   find(request: FindRequest): Promise<Credential | undefined>;
   /** The sealed bytes of a version; undefined if it was destroyed or pruned, or never existed. */
   findSealed(request: VersionRequest): Promise<Uint8Array | undefined>;
+  /** As `find`, with those that used the credential last. */
+  findUsed(request: FindRequest): Promise<UsedCredential | undefined>;
   list(request: PageRequest): Promise<readonly Credential[]>;
   count(request: CountRequest): Promise<number>;
   /**
@@ -294,6 +298,14 @@ export interface CredentialStore {
   listVersions(request: VersionPageRequest): Promise<readonly VersionRecord[]>;
   /** Adds uses in the order of ids, without a new revision. */
   recordUses(uses: readonly Usage[]): Promise<void>;
+  /** As `ConsumerStore` describes it. */
+  recordConsumers(uses: readonly ConsumerUse[]): Promise<void>;
+}
+
+/** A credential with its newest consumers, the newest first, at most `consumersMax`. */
+export interface UsedCredential {
+  readonly credential: Credential;
+  readonly consumers: readonly Consumer[];
 }
 
 /** To clear a credential to what is left of it, with the event. */

@@ -70,7 +70,7 @@ export class SecretResolver {
     const revealed = await store.decide(target, (found, matches) =>
       decideResolution({ parts, cipher, query, now }, found, matches),
     );
-    usage.record(workspaceId, revealed.credential.id, now);
+    usage.record(call, revealed.credential.id, now);
     return revealed;
   }
 

@@ -51,7 +51,8 @@ export class SecretDescriber extends CredentialReader {
    * `limits.describedAtOnce`, and skips those that cannot be read.
    */
   async describeFields(call: Call, provider: string): Promise<ReadonlySet<string>> {
-    const credentials = await this.findLastChanged(call, { providers: [provider] }, limits.describedAtOnce);
+    const page = { sortBy: 'updatedAt', order: 'descending', size: limits.describedAtOnce } as const;
+    const credentials = await this.listCredentials(call, { ...page, providers: [provider] });
     const names = await Promise.all(credentials.map(async ({ id }) => this.#fieldNames(call, id)));
     return new Set(names.flat());
   }

@@ -10,7 +10,7 @@ import { credentialTasks } from '../../../src/vault/credentials/credential-worke
 import { CredentialVault } from '../../../src/vault/credentials/credential-vault.ts';
 import { DeletionVault } from '../../../src/vault/credentials/deletion-vault.ts';
 import { defaultLifecycle } from '../../../src/vault/credentials/lifecycle.ts';
-import { UsageRecorder } from '../../../src/vault/usage/usage-recorder.ts';
+import { CredentialUsage } from '../../../src/vault/usage/credential-usage.ts';
 import type { WorkerTask } from '../../../src/vault/worker-task.ts';
 import { WorkspaceDirectory } from '../../../src/vault/workspaces/workspaces.ts';
 import { StandingClock } from '../../encryption/fixtures.ts';
@@ -24,7 +24,7 @@ interface Process {
   readonly instance: Instance;
   readonly vault: CredentialVault;
   readonly deletions: DeletionVault;
-  readonly usage: UsageRecorder;
+  readonly usage: CredentialUsage;
   readonly tasks: readonly WorkerTask[];
 }
 
@@ -70,7 +70,7 @@ describe('the background workers of credentials', () => {
 
   function processOf(instance: Instance): Process {
     const { ids, ciphers, stores } = instance;
-    const usage = new UsageRecorder(stores.credentials);
+    const usage = new CredentialUsage(stores.credentials, clock);
     const parts = { store: stores.credentials, ciphers, usage, clock, ids, secretBytesMax: 1_000, providerAfter };
     const lifecycle = defaultLifecycle;
     const { dueCredentials: purges, dueCredentials: notices } = stores;
@@ -195,7 +195,7 @@ describe('the background workers of credentials', () => {
       }
 
       // Uses that were recorded before may be written later.
-      here.usage.record(call.workspaceId, id, clock.now());
+      here.usage.record(call, id, clock.now());
       await here.usage.flush();
       const { credential } = await there.vault.createOrReplaceCredential(call, creation);
       expect([credential.revision, credential.currentVersion, credential.useCount]).to.deep.equal([5, 3, 0]);

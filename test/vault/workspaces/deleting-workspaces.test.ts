@@ -6,7 +6,7 @@ import { readConfig } from '../../../src/start/read-config.ts';
 import { openInstance, type Instance } from '../../../src/start/instance.ts';
 import type { Call } from '../../../src/vault/caller.ts';
 import { CredentialVault } from '../../../src/vault/credentials/credential-vault.ts';
-import { UsageRecorder } from '../../../src/vault/usage/usage-recorder.ts';
+import { CredentialUsage } from '../../../src/vault/usage/credential-usage.ts';
 import { WorkspacePurge } from '../../../src/vault/workspaces/workspace-purge.ts';
 import { WorkspaceDirectory } from '../../../src/vault/workspaces/workspaces.ts';
 import { StandingClock } from '../../encryption/fixtures.ts';
@@ -65,7 +65,7 @@ describe('a workspace that is deleted', () => {
 
   function processOf(instance: Instance): Process {
     const { ids, ciphers, stores } = instance;
-    const usage = new UsageRecorder(stores.credentials);
+    const usage = new CredentialUsage(stores.credentials, clock);
     return {
       instance,
       vault: new CredentialVault({

@@ -125,6 +125,21 @@ describe('request ids', () => {
     expect(await send(create)).to.deep.include({ status: 403, isReplayed: false });
   });
 
+  it('are checked against the scope of a key before an earlier answer', async () => {
+    const body = { credential: { name: 'in scope', tags: ['a'] }, secret: { key: 'value' } };
+    const made = await coffer.native('POST', credentialsPath, body);
+    const path = `${credentialsPath}/${textOf(made, 'credential', 'id')}`;
+    const token = await coffer.issueKey({ role: 'EDITOR', tags: ['a'] });
+    const update = { method: 'PATCH', path, body: { description: 'mine' }, key: 'in scope', token };
+    const first = await send(update);
+    expect(first.status).to.equal(200);
+    const move = (tag: string) => coffer.native('PATCH', path, { tags: [tag] });
+    await move('b');
+    expect(await send(update)).to.deep.include({ status: 404, isReplayed: false });
+    await move('a');
+    expect(await send(update)).to.deep.include({ status: 200, isReplayed: true, text: first.text });
+  });
+
   it('have 1 to 255 printable characters, in quotes or not', async () => {
     for (const key of ['', '""', 'x'.repeat(256), 'é', 'a\tb']) {
       const refused = await send({ ...creationOf('malformed'), key });

@@ -232,8 +232,8 @@ export type AddSecretVersionRequest = Message<"coffer.v1.AddSecretVersionRequest
 
   /**
    * Optional. Identifies the request, so that a repetition within 24 hours gets the first answer and changes nothing: a
-   * UUID. INVALID_ARGUMENT with the reason REQUEST_ID_REUSED for another request with the id of an earlier one. The
-   * header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
+   * UUID; none by default. INVALID_ARGUMENT with the reason `REQUEST_ID_REUSED` for another request with the id of an
+   * earlier one. The header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
    *
    * @generated from field: string request_id = 5;
    */
@@ -386,8 +386,8 @@ export type RestoreSecretVersionRequest = Message<"coffer.v1.RestoreSecretVersio
 
   /**
    * Optional. Identifies the request, so that a repetition within 24 hours gets the first answer and changes nothing: a
-   * UUID. INVALID_ARGUMENT with the reason REQUEST_ID_REUSED for another request with the id of an earlier one. The
-   * header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
+   * UUID; none by default. INVALID_ARGUMENT with the reason `REQUEST_ID_REUSED` for another request with the id of an
+   * earlier one. The header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
    *
    * @generated from field: string request_id = 5;
    */
@@ -467,8 +467,8 @@ export type DestroySecretVersionRequest = Message<"coffer.v1.DestroySecretVersio
 
   /**
    * Optional. Identifies the request, so that a repetition within 24 hours gets the first answer and changes nothing: a
-   * UUID. INVALID_ARGUMENT with the reason REQUEST_ID_REUSED for another request with the id of an earlier one. The
-   * header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
+   * UUID; none by default. INVALID_ARGUMENT with the reason `REQUEST_ID_REUSED` for another request with the id of an
+   * earlier one. The header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
    *
    * @generated from field: string request_id = 5;
    */

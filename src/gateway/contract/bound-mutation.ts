@@ -1,8 +1,9 @@
 import { create } from '@bufbuild/protobuf';
 import type { DescMessage, DescMethodUnary, Message, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
-import type { Call } from '../../vault/caller.ts';
+import { isVisible, type Call } from '../../vault/caller.ts';
 import type { Permission } from '../../vault/permissions.ts';
 import type { MutationCall } from '../../vault/requests/mutation-call.ts';
+import type { Keeping } from '../../vault/requests/ports.ts';
 import {
   narrow,
   requireCaller,
@@ -75,9 +76,10 @@ async function keepMutation<I extends DescMessage, O extends DescMessage, Result
   }: { readonly message: MessageShape<I>; readonly call: Call; readonly keepAnswer: KeepAnswer },
 ): Promise<Message> {
   let kept: MessageShape<O> | undefined;
-  const keeping = {
+  const keeping: Keeping<Result> = {
     claim,
-    serialize: (result: Result) => {
+    isVisible: (credential) => isVisible(call, credential),
+    serialize: (result) => {
       kept = create(output, answer(result, message, call));
       return serialize(keep ? create(output, keep(kept, result)) : kept);
     },

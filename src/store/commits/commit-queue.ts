@@ -107,7 +107,7 @@ export class CommitQueue {
         const kept = keeping && 'answer' in decision ? keeping.serialize(decision.answer) : undefined;
         return { decision, settle, kept };
       };
-      this.#queue.add({ kind: 'decision', target, attempt, reject, claim: keeping?.claim });
+      this.#queue.add({ kind: 'decision', target, attempt, reject, keeping });
     });
   }
 

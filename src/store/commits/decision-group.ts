@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import type { AuditEvent } from '../../vault/audit/audit-event.ts';
 import type { Decision, DecisionTarget, FoundCredential, FoundMatches } from '../../vault/credentials/ports.ts';
+import { notFound, type VaultError } from '../../vault/errors.ts';
 import { requestInProgress } from '../../vault/requests/mutation-call.ts';
-import type { RequestClaim } from '../../vault/requests/ports.ts';
+import type { Keeping } from '../../vault/requests/ports.ts';
 import { findTaken, type Claim, type Taken } from '../credentials/credential-claims.ts';
 import { findForDecisions, type FoundForDecisions } from '../credentials/credential-finding.ts';
 import type { CredentialGuard } from '../credentials/credential-guard.ts';
@@ -33,8 +34,8 @@ export interface DecisionWrite {
     matches: FoundMatches | undefined,
   ) => Attempted;
   readonly reject: (error: unknown) => void;
-  /** The request id. */
-  readonly claim?: RequestClaim | undefined;
+  /** Given if the answer is kept under a request id. */
+  readonly keeping?: Keeping<never> | undefined;
 }
 
 /** What decisions work with. */
@@ -65,7 +66,7 @@ export async function decideGroup(
   tools: DecisionTools,
 ): Promise<Prepared> {
   const targets = writes.map(({ target }) => target);
-  const claims = writes.flatMap(({ claim }) => claim ?? []);
+  const claims = writes.flatMap(({ keeping }) => keeping?.claim ?? []);
   const find = () => findForDecisions(transaction, targets, tools.guard);
   if (claims.length === 0) return decideFound({ transaction, writes, tools, found: await find() });
   // In one round trip, the claims first.
@@ -100,8 +101,8 @@ function decideAll(group: Group, taken: Taken): Prepared {
       refuse(canceled(target.signal));
       continue;
     }
-    if (write.claim && !requests?.isFree(write.claim)) {
-      refuse(requestInProgress());
+    if (write.keeping && !requests?.isFree(write.keeping.claim)) {
+      refuse(refusalOfTaken(write.keeping, state.find(target, index)));
       continue;
     }
     if (!state.isCurrent(target)) return prepared(index);
@@ -119,7 +120,7 @@ function decideAll(group: Group, taken: Taken): Prepared {
       refuse(applied);
       continue;
     }
-    if (write.claim && attempted.kept) requests?.keep(write.claim, attempted.kept);
+    if (write.keeping && attempted.kept) requests?.keep(write.keeping.claim, attempted.kept);
     settlements.push(attempted.settle);
     if (isPreviewOf(decision)) continue;
     for (const event of state.eventsOf(decision, finding)) events.push(event);
@@ -133,6 +134,12 @@ function decideAll(group: Group, taken: Taken): Prepared {
     const fragments = [...state.writes(), ...(requests?.writes() ?? [])];
     return { events, fragments, settle, deferred: writes.slice(end), amend };
   }
+}
+
+/** The scope of the caller's key comes before an earlier answer. */
+function refusalOfTaken({ isVisible }: Keeping<never>, found: FoundCredential | undefined): VaultError {
+  const isHidden = found !== undefined && isVisible?.(found.credential) === false;
+  return isHidden ? notFound('credential', found.credential.id) : requestInProgress();
 }
 
 /** Another process may have taken an id or a name since it was looked up: only the decisions that claim it are refused. */

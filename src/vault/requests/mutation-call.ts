@@ -18,7 +18,7 @@ export function keepingOf<Result, Answer>(
 ): Keeping<Answer> | undefined {
   return (
     keeping && {
-      claim: keeping.claim,
+      ...keeping,
       serialize: (answer) => {
         const result = resultOf(answer);
         return result === undefined ? undefined : keeping.serialize(result);

@@ -1,3 +1,4 @@
+import type { ScopedRecord } from '../key-scope.ts';
 import type { BatchResult } from '../worker-task.ts';
 
 /** A request id that a caller has sent, with what identifies the request. */
@@ -32,6 +33,8 @@ export interface Keeping<Result> {
    * @throws VaultError `resource_exhausted` if it is too large to be kept
    */
   readonly serialize: (result: Result) => Uint8Array | undefined;
+  /** Whether a credential is within the scope of the caller's key, which is checked before an earlier answer is looked for. */
+  readonly isVisible?: (credential: ScopedRecord) => boolean;
 }
 
 /** Finds the answers of earlier requests. */

@@ -74,7 +74,7 @@ export class SqlDueCredentialStore implements CredentialPurgeStore, ExpiryNotice
       let versions = 0;
       for (const row of claimed) {
         const found = findingOf(this.#guard, row, undefined);
-        versions += found.credential.currentVersion;
+        versions += keptVersionsOf(found.credential);
         if (decisions.length > 0 && versions > versionsMax) break;
         const decision = decide(found);
         if (decision && 'tombstone' in decision) decisions.push({ ...decision, found });
@@ -110,6 +110,10 @@ export class SqlDueCredentialStore implements CredentialPurgeStore, ExpiryNotice
       return withState({ ...event, formerScope }, signed[index]);
     });
   }
+}
+
+function keptVersionsOf({ currentVersion, oldestVersion }: Credential): number {
+  return currentVersion - (oldestVersion ?? 1) + 1;
 }
 
 function noticeTimeOf({ found, decision }: { readonly found: SignedFinding; readonly decision: NoticeDecision }) {

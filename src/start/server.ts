@@ -24,6 +24,7 @@ import { PreviewVault } from '../vault/credentials/preview-vault.ts';
 import { DeletionVault } from '../vault/credentials/deletion-vault.ts';
 import { BatchRevealVault } from '../vault/credentials/batch-reveal-vault.ts';
 import { BatchVault } from '../vault/credentials/batch-vault.ts';
+import { TransferVault } from '../vault/credentials/transfer-vault.ts';
 import { CredentialVault } from '../vault/credentials/credential-vault.ts';
 import { SecretResolver } from '../vault/credentials/resolve-vault.ts';
 import { VersionVault } from '../vault/credentials/version-vault.ts';
@@ -136,6 +137,7 @@ function buildVault({ clock, config, instance, usage }: ServerParts) {
     search: new CredentialSearch({ store: stores.credentials, pageTokens: instance.pageTokens, clock }),
     batches: new BatchVault({ ...parts, eventLoop }),
     batchReveals: new BatchRevealVault({ ...parts, eventLoop }),
+    transfers: new TransferVault(parts),
     workspaces: new WorkspaceDirectory({ store: stores.workspaces, ciphers, clock, ids }),
     members: new MemberDirectory({ store: stores.members, clock, ids }),
     watch: new CredentialWatch({ changes: stores.changes, clock, wait }),

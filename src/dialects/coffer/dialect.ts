@@ -7,6 +7,7 @@ import { batchRpcs } from './batch-rpcs.ts';
 import { credentialServiceRpcs, eventServiceStreams } from './credential-service.ts';
 import { documentation } from './documentation.ts';
 import { renderProblem } from './errors.ts';
+import { transferRpcs } from './transfer-rpcs.ts';
 import { workspaceServiceRpcs } from './workspace-service.ts';
 
 const noStore = { 'cache-control': 'no-store' } as const;
@@ -19,6 +20,7 @@ export function cofferDialect(parts: DialectParts): Dialect {
     rpcs: [
       ...credentialServiceRpcs(parts),
       ...batchRpcs(parts),
+      ...transferRpcs(parts),
       ...workspaceServiceRpcs(parts),
       ...accessServiceRpcs(parts),
       ...auditServiceRpcs(parts.trail),

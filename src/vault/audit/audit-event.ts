@@ -15,6 +15,8 @@ export type AuditAction =
   | 'credentials.deactivate'
   | 'credentials.delete'
   | 'credentials.undelete'
+  | 'credentials.copy'
+  | 'credentials.move'
   | 'credentials.purge'
   | 'credentials.expiring'
   | 'credentials.expire'

@@ -315,7 +315,7 @@ export function refuseUnsound(
 }
 
 /** Seals a secret as the credential's current version. */
-function sealCurrentVersion(
+export function sealCurrentVersion(
   { call, cipher }: SealingParts<'credentials.write'>,
   credential: Credential,
   secret: Secret,

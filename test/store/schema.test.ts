@@ -2,6 +2,7 @@ import { MikroORM } from '@mikro-orm/postgresql';
 import { expect } from 'chai';
 import { entities } from '../../src/store/entities/index.ts';
 import { EntityStatements } from '../../src/store/postgres/statements/entity-query.ts';
+import { tenantTables } from '../../src/store/entities/tenant-tables.ts';
 import { CredentialVersionEntity } from '../../src/store/entities/credential.ts';
 import { newWorkspace, openTestStores, type TestStores } from './fixtures.ts';
 
@@ -46,9 +47,16 @@ describe('the schema', () => {
       select c.relname as table, a.attname as column
       from pg_index i join pg_class c on c.oid = i.indrelid
       join pg_attribute a on a.attrelid = c.oid and a.attnum = i.indkey[0]
-      where c.relname in ('credential', 'credential_version', 'workspace_key')`);
+      where i.indisunique and c.relname = any (array['${tenantTables.join("', '")}'])`);
     expect(rows.length).to.be.greaterThan(4);
     expect(rows.filter(({ column }) => column !== 'workspace_id')).to.deep.equal([]);
+  });
+
+  it('has row-level security on all tenant tables, also for their owner, and on no other', async () => {
+    const rows = await test.asSuperuser<{ name: string; isForced: boolean }>(`
+      select relname as name, relforcerowsecurity as "isForced" from pg_class where relrowsecurity`);
+    expect(rows.map(({ name }) => name)).to.have.members(tenantTables);
+    expect(rows.every(({ isForced }) => isForced)).to.equal(true);
   });
 
   it('derives short ids as the vault does', async () => {

@@ -86,7 +86,7 @@ function propertiesOf(columns: Record<string, ColumnRule>): object {
 }
 
 /** When a background worker has something to do: a deleted credential is purged, and another one gets notices of its expiry. */
-const dueAt = 'coalesce(purge_at, notice_at)';
+const dueAt = 'case when purge_at is null then notice_at else purge_at end';
 const dueIndex = `create index credential_due_index on credential ((${dueAt}), workspace_id, id) where ${dueAt} is not null`;
 
 /** The metadata of a credential; its secrets are in `credential_version`. */

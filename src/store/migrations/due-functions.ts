@@ -19,25 +19,39 @@ export function dueRowsCondition(table: string): string {
   return `current_setting('coffer.due_rows', true) = 'shown' and has_table_privilege('${table}'::regclass, 'truncate')`;
 }
 
+/** The query of a function, by its parameters. Under row-level security, only leakproof conditions can use an index. */
+export function selectDue({ table, time, clock, condition }: DueFunctionDefinition): string {
+  const now = clock === 'both' ? 'least(clock, now())' : 'clock';
+  return `
+    select r.workspace_id, r.id, ${time} from ${table} r
+    where ${time} <= ${now} and (${time}, r.workspace_id, r.id) > (after_at, after_workspace, after_id)
+      and ${condition}
+      and exists (select from workspace w where w.id = r.workspace_id and w.deleted_at is null)
+    order by ${time}, r.workspace_id, r.id
+    limit most`;
+}
+
 /**
  * The statement that creates a function which answers rows that are due, in the order of their times, without those of deleted
  * workspaces. It runs as its owner, because row-level security shows the server no workspace that it does not name. It answers
  * nothing but ids and times, and `schema/app-role.ts` grants it.
+ *
+ * It sets the variable itself: as an option of the function, only superusers may set it.
  */
-export function createDueFunction({ name, table, time, clock, condition }: DueFunctionDefinition): string {
-  const now = clock === 'both' ? 'least(clock, now())' : 'clock';
+export function createDueFunction(definition: DueFunctionDefinition): string {
+  const { name } = definition;
   return `
     do $do$ begin
       execute format($format$
         create function ${name}(clock timestamptz, after_at timestamptz, after_workspace uuid, after_id uuid, most int)
         returns table (workspace_id uuid, id uuid, due_at timestamptz)
-        language sql stable security definer set search_path = %I, pg_temp set coffer.due_rows = 'shown' as $body$
-          select r.workspace_id, r.id, ${time} from ${table} r
-          where ${time} <= ${now} and (${time}, r.workspace_id, r.id) > (after_at, after_workspace, after_id)
-            and ${condition}
-            and exists (select from workspace w where w.id = r.workspace_id and w.deleted_at is null)
-          order by ${time}, r.workspace_id, r.id
-          limit most
+        language plpgsql security definer set search_path = %I, pg_temp as $body$
+        begin
+          perform set_config('coffer.due_rows', 'shown', true);
+          return query
+            ${selectDue(definition)};
+          perform set_config('coffer.due_rows', '', true);
+        end
         $body$
       $format$, current_schema());
       revoke all on function ${name} from public;

@@ -1,8 +1,21 @@
 import { Migration } from '@mikro-orm/migrations';
-import { createDueFunction, dueRowsCondition } from './due-functions.ts';
+import { createDueFunction, dueRowsCondition, type DueFunctionDefinition } from './due-functions.ts';
 
-const due = 'coalesce(purge_at, notice_at)';
-const dueOfRow = 'coalesce(r.purge_at, r.notice_at)';
+// Not `coalesce`, which PostgreSQL does not take for leakproof: see docs/decisions/0043-what-is-due-in-all-workspaces.md.
+const due = 'case when purge_at is null then notice_at else purge_at end';
+const dueOfRow = 'case when r.purge_at is null then r.notice_at else r.purge_at end';
+
+/** The functions that answer which credentials are due. */
+export const credentialDueFunctions: readonly DueFunctionDefinition[] = [
+  {
+    name: 'due_purges',
+    table: 'credential',
+    time: dueOfRow,
+    clock: 'both',
+    condition: 'r.purge_at is not null and r.deleted_at is not null',
+  },
+  { name: 'due_notices', table: 'credential', time: dueOfRow, clock: 'process', condition: 'r.deleted_at is null' },
+];
 
 /**
  * Deleted credentials are purged, and the trail has events of expiry. A purged credential keeps its row, without its contents;
@@ -19,24 +32,7 @@ export class PurgeAndExpiryMigration extends Migration {
     this.addSql(`
       create index credential_due_index on credential ((${due}), workspace_id, id) where ${due} is not null`);
     this.addSql(`create policy due_rows on credential for select using (${dueRowsCondition('credential')})`);
-    this.addSql(
-      createDueFunction({
-        name: 'due_purges',
-        table: 'credential',
-        time: dueOfRow,
-        clock: 'both',
-        condition: 'r.purge_at is not null and r.deleted_at is not null',
-      }),
-    );
-    this.addSql(
-      createDueFunction({
-        name: 'due_notices',
-        table: 'credential',
-        time: dueOfRow,
-        clock: 'process',
-        condition: 'r.deleted_at is null',
-      }),
-    );
+    for (const definition of credentialDueFunctions) this.addSql(createDueFunction(definition));
     this.#letVersionsGo();
   }
 

@@ -1,7 +1,6 @@
 import type { PurgeStore, UnpurgedWorkspace } from '../../vault/workspaces/ports.ts';
-import { CredentialEntity } from '../entities/credential.ts';
-import { IdempotencyEntity } from '../entities/idempotency.ts';
-import { WorkspaceEntity, WorkspaceKeyEntity } from '../entities/workspace.ts';
+import { tenantTables, type TenantTable } from '../entities/tenant-tables.ts';
+import { WorkspaceEntity } from '../entities/workspace.ts';
 import type { Database } from '../postgres/database.ts';
 import { tryLock } from '../postgres/statements/advisory-locks.ts';
 import type { Statement } from '../postgres/statements/statement.ts';
@@ -10,14 +9,8 @@ import type { Transaction } from '../postgres/sessions/transaction.ts';
 /** How many rows are deleted in one transaction, which takes some milliseconds. */
 const rowsAtATime = 1_000;
 const workspacesMax = 10_000;
-/** The tenant tables but for keys, which are deleted with the workspace; each after those that refer to it. */
-const purgedTables = [
-  'idempotency',
-  'credential_term',
-  'credential_consumer',
-  'credential_version',
-  'credential',
-] as const;
+/** Keys are deleted with the workspace. */
+const purgedTables = tenantTables.filter((table) => table !== 'workspace_key');
 
 interface Remains {
   readonly hasRows: boolean;
@@ -62,17 +55,21 @@ export class SqlPurgeStore implements PurgeStore {
 }
 
 async function remainsOf(transaction: Transaction, workspaceId: string): Promise<Remains> {
-  const criteria = { where: { workspaceId }, limit: 1 };
-  const [credentials, requests, keys] = await Promise.all([
-    transaction.find(CredentialEntity, criteria),
-    transaction.find(IdempotencyEntity, criteria),
-    transaction.find(WorkspaceKeyEntity, criteria),
-  ]);
-  return { hasRows: credentials.length + requests.length > 0, hasKeys: keys.length > 0 };
+  const tables = tenantTables.map((table) => `select '${table}' as name where exists (${rowsOf(table)})`);
+  const statement = { name: 'remains of workspace', text: tables.join(' union all '), values: [workspaceId] };
+  const found = await transaction.run<{ readonly name: TenantTable }>(statement);
+  return {
+    hasRows: found.some(({ name }) => name !== 'workspace_key'),
+    hasKeys: found.some(({ name }) => name === 'workspace_key'),
+  };
+}
+
+function rowsOf(table: TenantTable): string {
+  return `select from ${table} where workspace_id = $1`;
 }
 
 /** Deletes some rows of a tenant table, and answers how many; the query builder has no limit for deletions. */
-function deleteSome(table: (typeof purgedTables)[number], workspaceId: string): Statement {
+function deleteSome(table: TenantTable, workspaceId: string): Statement {
   return {
     name: `-${table}, some`,
     text: `

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { nilUuid } from '../../../src/vault/ids.ts';
 import { Client } from 'pg';
 import { DatabaseUnreachableError } from '../../../src/store/postgres/connect/await-database.ts';
 import { openDatabase } from '../../../src/store/postgres/database.ts';
@@ -147,6 +148,44 @@ describe('migrating', () => {
       expect(warnings[0]).to.include('may not become coffer_app').and.include('forced row-level security');
     });
 
+    it('shows what is due in all workspaces by the functions for it, and by nothing else', async () => {
+      await withPlainOwner('due_owner', '', async (connection) => {
+        await withMigratedDatabase({ connection, log: recordingLog() }, nothing);
+        const ids = ['018f3c5e-7b2a-7c3d-8f00-11223344aab1', '018f3c5e-7b2a-7c3d-8f00-11223344aab2'];
+        for (const id of ids) {
+          await query(`insert into workspace (id, name, created_by, created_at) values ('${id}', 'w', '${id}', now())`);
+          await query(`
+            insert into credential (workspace_id, id, name, provider, auth_type, tags, labels, is_active, use_count, current_version,
+              revision, origin, created_by, created_at, updated_at, deleted_at, purge_at)
+            values ('${id}', '${id}', 'n', 'p', 'a', '{}', '{}', true, 0, 1, 1, 'coffer', '${id}', now(), now(), now(), now())`);
+        }
+        const due = `select id from due_purges(now(), to_timestamp(0), '${nilUuid}', '${nilUuid}', 200) order by id`;
+        expect((await query<{ id: string }>(due, connection)).map(({ id }) => id)).to.deep.equal(ids);
+        expect(await query('select id from credential', connection)).to.deep.equal([]);
+        await query(`update workspace set deleted_at = now() where id = '${ids[0] ?? ''}'`);
+        expect((await query<{ id: string }>(due, connection)).map(({ id }) => id)).to.deep.equal(ids.slice(1));
+      });
+    });
+
+    it('shows due rows to the role of the server by the functions only', async () => {
+      await withMigratedDatabase({ connection: target.connection, log: recordingLog() }, nothing);
+      const id = '018f3c5e-7b2a-7c3d-8f00-11223344aab1';
+      await query(`insert into workspace (id, name, created_by, created_at) values ('${id}', 'w', '${id}', now())`);
+      await query(`
+        insert into credential (workspace_id, id, name, provider, auth_type, tags, labels, is_active, use_count, current_version,
+          revision, origin, created_by, created_at, updated_at, notice_at)
+        values ('${id}', '${id}', 'n', 'p', 'a', '{}', '{}', true, 0, 1, 1, 'coffer', '${id}', now(), now(), now())`);
+      const due = `select id from due_notices(now(), to_timestamp(0), '${nilUuid}', '${nilUuid}', 200)`;
+      const database = await openDatabase({ ...target, poolMax: 1, role: 'coffer_app', log: recordingLog() });
+      expect(await database.query(unnamed(due))).to.deep.equal([{ id }]);
+      const seen = await database.transact({}, async (transaction) => {
+        await transaction.run(unnamed(`select set_config('coffer.due_rows', 'shown', true)`));
+        return transaction.run(unnamed('select id from credential'));
+      });
+      expect(seen).to.deep.equal([]);
+      await database.close();
+    });
+
     it('reports that tenants are not kept apart where the owner bypasses row-level security', async () => {
       const log = recordingLog();
       await withPlainOwner('bypassing_owner', 'bypassrls', (connection) =>
@@ -192,3 +231,7 @@ describe('migrating', () => {
     });
   });
 });
+
+function unnamed(text: string) {
+  return { name: '', text, values: [] };
+}

@@ -42,7 +42,7 @@ const unwanted = ['seqscan', 'bitmapscan', 'hashjoin', 'mergejoin', 'material', 
  * All plans use keys, whatever the values, so that a prepared statement is planned once per session. Compilation is disabled since
  * before PostgreSQL 18 the settings above raise the estimated cost, and compiling takes longer than running.
  */
-const planning = [
+export const planning: readonly string[] = [
   ...unwanted.map((means) => `set enable_${means} = off`),
   'set plan_cache_mode = force_generic_plan',
   'set jit = off',

@@ -64,13 +64,14 @@ export function startBackgroundWork(parts: BackgroundParts, stack: AsyncDisposab
 }
 
 function startTasks({ clock, instance, lifecycle, log }: BackgroundParts, stack: AsyncDisposableStack): void {
-  const { accessChangeListener, ciphers, ids, stores } = instance;
+  const { accessChangeListener, ciphers, ids, searchIndexes, stores } = instance;
   const { dueCredentials: purges, dueCredentials: notices } = stores;
   const workspacePurge = new WorkspacePurge({ store: stores.purge, ciphers, clock });
   const requestSweep = new RequestSweep({ store: stores.requests, clock });
   const ofCredentials = credentialTasks({ purges, notices, lifecycle, clock, ids });
-  const workers = startWorkers([workspacePurge, requestSweep, ...ofCredentials], log);
+  const workers = startWorkers([workspacePurge, requestSweep, searchIndexes, ...ofCredentials], log);
   stack.use(workers);
+  workers.wake(searchIndexes);
   stack.defer(() => workspacePurge.end().catch(() => undefined));
   stack.defer(
     accessChangeListener.subscribe(({ kind }) => {

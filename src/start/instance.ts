@@ -26,6 +26,7 @@ import { SqlKeyringStore } from '../store/stores/key-store.ts';
 import { signCredentialsOnce } from '../store/upgrade/sign-credentials.ts';
 import { signFormatsOnce } from '../store/upgrade/sign-formats.ts';
 import { withMigratedDatabase } from '../store/schema/migrate.ts';
+import { SearchIndexTask } from '../store/schema/search-indexes.ts';
 import { NoVaultError } from '../store/schema/schema-check.ts';
 import { traceStores } from '../tracing/traced-calls.ts';
 import { createFirstOwner } from '../vault/workspaces/first-start.ts';
@@ -49,6 +50,7 @@ export interface Instance {
   readonly pageTokens: PageTokens;
   /** The keyed hash of requests with an id. */
   readonly requestMac: RequestMac;
+  readonly searchIndexes: SearchIndexTask;
   readonly ids: MonotonicUuidV7;
   readonly tokens: RandomTokenSource;
   /** The file of the admin key, where there is one. */
@@ -100,6 +102,8 @@ export async function migrateInstance(parts: Omit<InstanceParts, 'mayBegin'>): P
   await openMigrated(migration, stack, true, async (opened) => {
     if (opened.keyring) await openKeys(migration, opened, stack);
   });
+  // Without the migration lock: a process that waits for it would in turn make the build of an index wait.
+  await new SearchIndexTask(parts).runBatch(parts.signal ?? new AbortController().signal);
 }
 
 async function openMigrated<Result>(
@@ -165,6 +169,7 @@ async function openKeys(parts: InstanceParts, opened: Opened, stack: AsyncDispos
     trailVerifier,
     pageTokens: keyring.pageTokens,
     requestMac: grantMac,
+    searchIndexes: new SearchIndexTask(parts),
     ids,
     tokens,
   };

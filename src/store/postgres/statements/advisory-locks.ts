@@ -15,6 +15,8 @@ export const advisoryLocks = {
   ledger: [ours, 4],
   /** Purging deleted workspaces. */
   purge: [ours, 5],
+  /** Building the indexes of searches; held by the session. */
+  searchIndexes: [ours, 6],
 } as const;
 
 /** Waits for a lock, which is held until the transaction ends. */

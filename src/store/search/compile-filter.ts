@@ -8,6 +8,7 @@ import type { SqlParameters } from './sql-parameters.ts';
  */
 export function compileFilter(filter: Filter, parameters: SqlParameters): string {
   if (filter.kind === 'and' || filter.kind === 'or') {
+    if (filter.parts.length === 0) return String(filter.kind === 'and');
     return `(${filter.parts.map((part) => compileFilter(part, parameters)).join(` ${filter.kind} `)})`;
   }
   if (filter.kind === 'not') return `((${compileFilter(filter.part, parameters)}) is not true)`;

@@ -1,6 +1,5 @@
 import type { MatchCount, SearchPage, SearchRequest } from '../../vault/credentials/search-ports.ts';
 import { VaultError } from '../../vault/errors.ts';
-import { newestFirst } from '../../vault/search/order.ts';
 import type { Position } from '../../vault/search/position.ts';
 import type { StoreLog } from '../postgres/connect/store-log.ts';
 import type { Database } from '../postgres/database.ts';
@@ -18,23 +17,39 @@ import {
 import { SearchSlots } from './search-slots.ts';
 import { isIndexedOrder } from './sort-order.ts';
 
-/** The most searches of a workspace that run at once. */
-const searchesAtOnce = 4;
-/** The most rows that a page looks at, and the time after which it ends at the next opportunity. */
-const lookedMax = 20_000;
-const pageMs = 500;
-/** A statement that needs longer is ended. It also is the most time for a total. */
-const statementMs = 2_000;
-/** The rows that the first statement of a page looks at; each later one looks at as many as all before it. */
-const lookedAtFirst = 1_000;
-/** The most entries that are sorted where the order has an index, and where it has none. */
-const candidatesMax = { indexed: 5_000, unindexed: lookedMax / 2 } as const;
-/** How far entries are counted to choose an access path. */
-const comparedEntries = 1_000;
+/** How much a search may do. */
+export interface SearchLimits {
+  /** Searches of a workspace at once. */
+  readonly atOnce: number;
+  /** The rows that a page looks at, and the time after which it ends at the next opportunity. */
+  readonly looked: number;
+  readonly pageMs: number;
+  /** A statement that needs longer is ended. It also is the most time for a total. */
+  readonly statementMs: number;
+  /** The rows that the first statement of a page looks at; each later one looks at as many as all before it. */
+  readonly lookedAtFirst: number;
+  /** The most entries that are sorted where the order has an index, and where it has none. */
+  readonly candidates: { readonly indexed: number; readonly unindexed: number };
+  /** How far entries are counted to choose an access path. */
+  readonly comparedEntries: number;
+}
+
+/** The limits of a server. @see docs/limits.md */
+export const searchLimits: SearchLimits = {
+  atOnce: 4,
+  looked: 20_000,
+  pageMs: 500,
+  statementMs: 2_000,
+  lookedAtFirst: 1_000,
+  candidates: { indexed: 5_000, unindexed: 10_000 },
+  comparedEntries: 1_000,
+};
 
 export interface SearcherParts {
   readonly database: Database;
   readonly log: StoreLog;
+  /** Those of a server by default. */
+  readonly limits?: SearchLimits;
 }
 
 /**
@@ -46,14 +61,17 @@ export interface SearcherParts {
 export class CredentialSearcher {
   readonly #database: Database;
   readonly #log: StoreLog;
-  readonly #slots = new SearchSlots(searchesAtOnce);
+  readonly #limits: SearchLimits;
+  readonly #slots: SearchSlots;
   /** Filters are unlimited in number, and must not use up the names of the list without one. */
   readonly #names = new StatementNames('search');
   readonly #listNames = new StatementNames('list page');
 
-  constructor({ database, log }: SearcherParts) {
+  constructor({ database, limits = searchLimits, log }: SearcherParts) {
     this.#database = database;
     this.#log = log;
+    this.#limits = limits;
+    this.#slots = new SearchSlots(limits.atOnce);
   }
 
   /** @throws VaultError `resource_exhausted`, `TOO_MANY_ROWS`, for an order without an index over too many rows; `canceled` */
@@ -81,7 +99,7 @@ export class CredentialSearcher {
     if (chosen && chosen.order === first?.field) return this.#walk(chosen, request);
     const isIndexed = isIndexedOrder(order);
     if (chosen || !isIndexed) {
-      const most = isIndexed ? candidatesMax.indexed : candidatesMax.unindexed;
+      const most = isIndexed ? this.#limits.candidates.indexed : this.#limits.candidates.unindexed;
       const page = await this.#sort(chosen ?? wholeWorkspace(workspaceId, undefined), request, most);
       if (page) return page;
     }
@@ -95,21 +113,22 @@ export class CredentialSearcher {
   async #choosePath(request: MatchCount): Promise<AccessPath | undefined> {
     const paths = accessPathsOf(request.workspaceId, request.filter);
     if (paths.length < 2) return paths[0];
-    const statements = paths.map((path) => countEntries(path, comparedEntries, this.#names));
+    const most = this.#limits.comparedEntries;
+    const statements = paths.map((path) => countEntries(path, most, this.#names));
     const counts = await this.#read<{ readonly count: number }>(request, statements);
-    const sizes = paths.map((path, index) => ({ path, size: counts?.[index]?.[0]?.count ?? comparedEntries }));
+    const sizes = paths.map((path, index) => ({ path, size: counts?.[index]?.[0]?.count ?? most }));
     return sizes.toSorted((one, other) => one.size - other.size)[0]?.path;
   }
 
   /** A page in the order of the access path. */
   async #walk(path: AccessPath, request: SearchRequest): Promise<SearchPage> {
-    const deadlineMs = performance.now() + pageMs;
+    const deadlineMs = performance.now() + this.#limits.pageMs;
     const names = isPlain(request) ? this.#listNames : this.#names;
     const page = new PageBuilder(request, this.#log);
     let after = request.after;
     for (let looked = 0; ;) {
       const extent = {
-        looked: Math.min(Math.max(looked, lookedAtFirst), lookedMax - looked),
+        looked: Math.min(Math.max(looked, this.#limits.lookedAtFirst), this.#limits.looked - looked),
         matches: page.takeExtent(),
       };
       const statement = walkInOrder(path, criteriaOf(request, after), extent, names);
@@ -122,7 +141,7 @@ export class CredentialSearcher {
       if (isEnd) return page.endAt(undefined);
       after = positionOf(last, request.order);
       looked += last.number;
-      if (looked >= lookedMax || performance.now() >= deadlineMs) return page.endAt(after);
+      if (looked >= this.#limits.looked || performance.now() >= deadlineMs) return page.endAt(after);
     }
   }
 
@@ -149,13 +168,13 @@ export class CredentialSearcher {
   ): Promise<readonly (readonly Row[])[] | undefined> {
     const scope = { workspaces: [request.workspaceId], signal: request.signal };
     if (isPlain(request)) return this.#database.read<Row>(scope, statements);
-    return this.#database.readWithin<Row>(statementMs, scope, statements);
+    return this.#database.readWithin<Row>(this.#limits.statementMs, scope, statements);
   }
 }
 
-/** The list without a filter in its usual order, which is as frequent as all searches. */
-function isPlain({ filter, order }: MatchCount & Partial<Pick<SearchRequest, 'order'>>): boolean {
-  return filter === undefined && order === newestFirst;
+/** A list without a filter in the order of creation, which is as frequent as all searches. */
+function isPlain({ filter, order = [] }: MatchCount & Partial<Pick<SearchRequest, 'order'>>): boolean {
+  return filter === undefined && order.length === 1 && order[0]?.field === 'createdAt';
 }
 
 function criteriaOf({ deletedToo = false, filter, now, order }: SearchRequest, after: Position | undefined) {

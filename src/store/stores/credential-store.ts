@@ -17,17 +17,18 @@ import type {
   VersionRequest,
   ReadAllRequest,
 } from '../../vault/credentials/ports.ts';
+import { filterOf } from '../../vault/credentials/credential-filter.ts';
 import type { MatchCount, SearchPage, SearchRequest } from '../../vault/credentials/search-ports.ts';
 import type { Keeping } from '../../vault/requests/ports.ts';
 import type { ConsumerUse } from '../../vault/usage/consumer-recorder.ts';
 import type { Usage } from '../../vault/usage/usage-recorder.ts';
 import { addConsumers, dropOldConsumers } from '../credentials/consumer-statements.ts';
-import { countCredentials, isSoughtBackwards, listPage } from '../credentials/credential-criteria.ts';
 import { idTaken, nameTaken } from '../credentials/credential-claims.ts';
 import { CredentialLookups } from '../credentials/credential-lookups.ts';
 import { credentialOf, isShowable, type CredentialRow } from '../credentials/credential-row.ts';
 import { findEach } from '../commits/group-state.ts';
 import type { CredentialGuard } from '../credentials/credential-guard.ts';
+import { isSoughtBackwards, listPage } from '../search/list-statements.ts';
 import { CredentialSearcher } from '../search/credential-searcher.ts';
 import { addUses, findSealedVersion } from '../credentials/credential-statements.ts';
 import { listVersions } from '../credentials/version-statements.ts';
@@ -146,10 +147,8 @@ export class SqlCredentialStore implements CredentialStore {
     return false;
   }
 
-  async count(request: CountRequest): Promise<number> {
-    const statement = countCredentials(request, this.#names);
-    const [rows] = await this.#database.read<{ readonly count: number }>(scopeOf(request), [statement]);
-    return rows?.[0]?.count ?? 0;
+  async count({ deletedToo = false, now, signal, workspaceId, ...filter }: CountRequest): Promise<number> {
+    return this.#searcher.count({ workspaceId, filter: filterOf(filter), deletedToo, now, signal });
   }
 
   async search(request: SearchRequest): Promise<SearchPage> {

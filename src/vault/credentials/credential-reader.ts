@@ -3,9 +3,11 @@ import type { Credential } from './credential.ts';
 import { invalidArgument, notFound, VaultError } from '../errors.ts';
 import { parseId, parseReference, type Reference } from '../ids.ts';
 import { checkPageSize, fillPage } from '../page.ts';
+import type { Position } from '../search/position.ts';
 import { limits } from '../limits.ts';
 import { permits } from '../permissions.ts';
 import type { Clock } from '../time.ts';
+import { filterOf } from './credential-filter.ts';
 import type { CredentialFilter, CredentialReference, CredentialStore, PageRequest, UsedCredential } from './ports.ts';
 
 export interface CredentialReaderParts {
@@ -122,13 +124,37 @@ export class CredentialReader {
   /** Reads the whole list in chunks, at least one, each by a separate query when it is requested. */
   async *walkCredentials(call: Call, walk: CredentialWalk): AsyncGenerator<readonly Credential[]> {
     const size = limits.listChunk;
-    let after: string | undefined;
-    for (;;) {
-      const chunk = await this.listCredentials(call, { ...walk, size, ...(after !== undefined && { after }) });
-      yield chunk;
-      after = chunk.at(-1)?.id;
-      if (chunk.length < size) return;
-    }
+    authorize(call, 'credentials.read');
+    checkFilter(walk);
+    const { signal, workspaceId } = call;
+    const filter = filterOf({ ...walk, ...keyScopeOfCall(call) });
+    const order = [{ field: 'createdAt', order: walk.order }] as const;
+    let after: Position | undefined;
+    do {
+      const request = { workspaceId, filter, order, after, size, now: this.#parts.clock.now(), signal };
+      const { credentials, next } = await this.#parts.store.search(request);
+      yield credentials;
+      after = next;
+    } while (after);
+  }
+
+  /** Finds the credentials that were changed last, at most `size`; in a large workspace possibly fewer. */
+  async findLastChanged(call: Call, filter: CredentialFilter, size: number): Promise<readonly Credential[]> {
+    authorize(call, 'credentials.read');
+    checkFilter(filter);
+    const { signal, workspaceId } = call;
+    const order = [{ field: 'updatedAt', order: 'descending' }] as const;
+    const scoped = filterOf({ ...filter, ...keyScopeOfCall(call) });
+    const request = {
+      workspaceId,
+      filter: scoped,
+      order,
+      after: undefined,
+      size,
+      now: this.#parts.clock.now(),
+      signal,
+    };
+    return (await this.#parts.store.search(request)).credentials;
   }
 
   /**

@@ -1,11 +1,11 @@
 import { authorize, isVisible, keyScopeOfCall, type Call } from '../caller.ts';
 import { invalidArgument, type VaultError } from '../errors.ts';
-import type { KeyScope } from '../key-scope.ts';
 import { parseFilter } from '../search/filter-parser.ts';
-import { allOf, type Filter } from '../search/filter.ts';
+import { allOf } from '../search/filter.ts';
 import { parseOrder, type SortKey } from '../search/order.ts';
 import { formatList, formatPosition, parsePosition, type PageTokens, type Position } from '../search/position.ts';
 import type { Clock } from '../time.ts';
+import { scopeFilters } from './credential-filter.ts';
 import type { Credential } from './credential.ts';
 import type { CredentialStore } from './ports.ts';
 
@@ -81,18 +81,6 @@ export class CredentialSearch {
     if (!position) throw foreignPageToken();
     return position;
   }
-}
-
-/** The conditions of `isWithin`. */
-export function scopeFilters(keyScope: KeyScope | undefined): readonly Filter[] {
-  if (!keyScope) return [];
-  const { credentialIds: ids, providers, subjects, tags } = keyScope;
-  return [
-    ...(ids.length > 0 ? [{ kind: 'any_id', ids } as const] : []),
-    ...(providers.length > 0 ? [{ kind: 'any_of', field: 'provider', values: providers } as const] : []),
-    ...(subjects.length > 0 ? [{ kind: 'any_of', field: 'subject', values: subjects } as const] : []),
-    ...(tags.length > 0 ? [{ kind: 'any_tag', tags } as const] : []),
-  ];
 }
 
 function foreignPageToken(): VaultError {

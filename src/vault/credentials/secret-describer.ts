@@ -51,8 +51,7 @@ export class SecretDescriber extends CredentialReader {
    * `limits.describedAtOnce`, and skips those that cannot be read.
    */
   async describeFields(call: Call, provider: string): Promise<ReadonlySet<string>> {
-    const page = { sortBy: 'updatedAt', order: 'descending', size: limits.describedAtOnce } as const;
-    const credentials = await this.listCredentials(call, { ...page, providers: [provider] });
+    const credentials = await this.findLastChanged(call, { providers: [provider] }, limits.describedAtOnce);
     const names = await Promise.all(credentials.map(async ({ id }) => this.#fieldNames(call, id)));
     return new Set(names.flat());
   }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { listPage } from '../../../src/store/credentials/credential-criteria.ts';
+import { listPage } from '../../../src/store/search/list-statements.ts';
 import { findTakenIds, findTakenNames } from '../../../src/store/credentials/credential-claims.ts';
 import { findMatches } from '../../../src/store/credentials/credential-matching.ts';
 import {

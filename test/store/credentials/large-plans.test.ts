@@ -9,7 +9,7 @@ import {
   updateCredentials,
 } from '../../../src/store/credentials/credential-statements.ts';
 import { findTakenIds, findTakenNames } from '../../../src/store/credentials/credential-claims.ts';
-import { listPage } from '../../../src/store/credentials/credential-criteria.ts';
+import { listPage } from '../../../src/store/search/list-statements.ts';
 import { type Statement, StatementNames, combine } from '../../../src/store/postgres/statements/statement.ts';
 import { findApiKeyAccess, findSessionAccess } from '../../../src/store/identity/access-statements.ts';
 import { findLastEvent } from '../../../src/store/trail/trail-statements.ts';

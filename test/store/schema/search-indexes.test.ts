@@ -49,7 +49,7 @@ describe('the indexes of searches', () => {
     await drop();
     const tasks = [newTask(), newTask(), newTask()];
     const built = await Promise.all(tasks.map(async (task) => (await task.runBatch(patience)).count));
-    expect(built.toSorted()).to.deep.equal([0, 0, names.length]);
+    expect(built.toSorted((one, other) => one - other)).to.deep.equal([0, 0, names.length]);
     expect(await validNames()).to.have.members(names);
   });
 

@@ -2,16 +2,8 @@ import { expect } from 'chai';
 import * as fc from 'fast-check';
 import type { Call } from '../../../src/vault/caller.ts';
 import { callIn, openRealVault, type RealVault } from '../real-vault.ts';
-import {
-  anyFilter,
-  anyOrder,
-  creators,
-  labelKeys,
-  modelTimes,
-  now,
-  words,
-  type ModelCredential,
-} from './filter-model.ts';
+import { anyFilter, anyOrder, now, type ModelCredential } from './filter-model.ts';
+import { anyCredential, insertModels } from './stored-model.ts';
 
 const credentials = 80;
 const runs = 300;
@@ -25,7 +17,7 @@ describe('searching credentials', function () {
     real = await openRealVault();
     real.clock.timeMs = now.getTime();
     stored = fc.sample(anyCredential, { seed: 160, numRuns: credentials });
-    for (const credential of stored) await store(real, credential);
+    await insertModels(real.asSuperuser, real.call.workspaceId, stored);
   });
 
   after(async () => {
@@ -81,39 +73,4 @@ describe('searching credentials', function () {
 
 function isInScope({ provider, tags }: ModelCredential): boolean {
   return ['a', 'ab', 'openai', 'x*'].includes(provider) && tags.some((tag) => ['a', 'A', '%'].includes(tag));
-}
-
-const anyWord = fc.constantFrom(...words);
-const anyTime = fc.constantFrom(...modelTimes).map((time) => new Date(time));
-const optionally = <Value>(value: fc.Arbitrary<Value>) => fc.option(value, { nil: null, freq: 2 });
-
-const anyCredential: fc.Arbitrary<ModelCredential> = fc.record({
-  id: fc.uuid(),
-  name: anyWord,
-  provider: anyWord,
-  auth_type: anyWord,
-  category: optionally(anyWord),
-  scope: optionally(anyWord),
-  subject: optionally(anyWord),
-  origin: fc.constantFrom('coffer', 'scale'),
-  created_by: fc.constantFrom(...creators),
-  tags: fc.uniqueArray(anyWord, { maxLength: 4 }),
-  labels: fc.dictionary(fc.constantFrom(...labelKeys), anyWord, { maxKeys: 3 }),
-  is_active: fc.boolean(),
-  use_count: fc.integer({ min: 0, max: 3 }),
-  created_at: anyTime,
-  updated_at: anyTime,
-  expires_at: optionally(anyTime),
-  last_used_at: optionally(anyTime),
-  deleted_at: optionally(anyTime),
-});
-
-async function store(real: RealVault, credential: ModelCredential): Promise<void> {
-  const row = { ...credential, labels: JSON.stringify(credential.labels), current_version: 1, revision: 1 };
-  const columns = Object.keys(row);
-  const values = columns.map((_, index) => `$${index + 2}`);
-  await real.asSuperuser(
-    `insert into credential (workspace_id, ${columns.join(', ')}) values ($1, ${values.join(', ')})`,
-    [real.call.workspaceId, ...Object.values(row)],
-  );
 }

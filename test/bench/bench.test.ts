@@ -4,7 +4,7 @@ import { relative, resolve } from 'node:path';
 import { parseObject, textOf } from '../support/json.ts';
 import { sharedPostgres } from '../support/postgres.ts';
 import { judge } from './goals.ts';
-import { scenariosOf } from './groups.ts';
+import { scenariosOf, searches } from './groups.ts';
 import { choose, parseOptions } from './options.ts';
 import { render, reportOf, type Report } from './report.ts';
 import { runRounds, type Lane } from './rounds.ts';
@@ -60,7 +60,7 @@ describe('the benchmark', () => {
 
   describe('a short run of what a run has only when asked', () => {
     const server = { name: 'crowded', credentials: 100, workspaces: 20, processes: 2 };
-    const crowded = scenariosOf({ label: 'crowded', server, actions: ['create', 'reveal', 'list'] });
+    const crowded = scenariosOf({ label: 'crowded', server, actions: ['create', 'reveal', 'list', ...searches] });
     let report: Report;
 
     before(async () => {
@@ -75,7 +75,8 @@ describe('the benchmark', () => {
     });
 
     it('calls two processes whose database holds much else', () => {
-      const names = ['crowded create', 'crowded reveal', 'crowded list', 'uncounted create', 'uncounted reveal'];
+      const ofCrowded = ['create', 'reveal', 'list', ...searches].map((action) => `crowded ${action}`);
+      const names = [...ofCrowded, 'uncounted create', 'uncounted reveal'];
       expect(report.lanes.map(({ scenario }) => scenario)).to.deep.equal([...names, 'traced create', 'traced reveal']);
       for (const turn of report.lanes.flatMap(({ turns }) => turns)) expect(turn.requests).to.be.at.least(4);
     });
@@ -95,7 +96,7 @@ describe('the benchmark', () => {
   it('has a goal for each thing that is to stay steady, and measures it where it is asked to', () => {
     const lanes = choose(['scale']).map(({ name }) => lane(name, [100]));
     const goals = judge({ lanes, starts: undefined }).map(({ goal }) => goal);
-    expect(goals).to.have.length(8);
+    expect(goals).to.have.length(8 + searches.length);
     expect(goals).to.include.members([
       '1M credentials reveal / 1k credentials reveal',
       '10k workspaces list / 100k credentials list',

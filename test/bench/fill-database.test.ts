@@ -34,9 +34,9 @@ const miniature = [
     insert: 'insert into workspace_key select id from workspace',
   },
   {
-    create: `create table credential (workspace_id uuid, id uuid unique, name text, exclusive_name text,
-      created_at timestamptz, updated_at timestamptz)`,
-    insert: `insert into credential select id, uuidv7(), 'real', null, now(), now() from workspace`,
+    create: `create table credential (workspace_id uuid, id uuid unique, name text, exclusive_name text, provider text,
+      subject text, tags text[], labels jsonb, created_at timestamptz, updated_at timestamptz)`,
+    insert: `insert into credential select id, uuidv7(), 'real', null, 'openai', null, '{}', '{}', now(), now() from workspace`,
   },
   {
     create: 'create table credential_version (workspace_id uuid, credential_id uuid)',

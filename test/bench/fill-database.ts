@@ -12,8 +12,16 @@ export interface Filling {
 export type Fill = (share: number) => Promise<void>;
 
 /**
+ * What is to be found among the rest: one in a hundred credentials, and three of all. It is their provider, their subject, their
+ * tag and label, and what their names begin with.
+ */
+export const searched = { percent: 'one in a hundred', three: 'one of three' } as const;
+/** The label whose values these are. */
+export const searchedLabel = 'share';
+
+/**
  * Fills a database by SQL, which is fast: each row is a copy of one that Coffer has written, with ids of its own, in the
- * order of time. So it has the size and the columns of a real one; its secret does not open, and nobody asks for it.
+ * order of time. So it has the size and the columns of a real one; its secret does not open.
  */
 export function fillerOf(connection: PostgresConnection, filling: Filling): Fill {
   let left = filling.credentials;
@@ -27,7 +35,7 @@ export function fillerOf(connection: PostgresConnection, filling: Filling): Fill
       // The superuser's, whom row-level security does not bind; that the rows refer to what is there is known.
       await session.query('set session_replication_role = replica; set synchronous_commit = off');
       await addWorkspaces(session, filling.workspaces);
-      await addCredentials(session, count);
+      await addCredentials(session, { from: filling.credentials - left - count, count });
       // As autovacuum would some time later, in the middle of a turn.
       if (left === 0) await session.query('vacuum analyze');
     } finally {
@@ -46,18 +54,49 @@ async function addWorkspaces(session: Client, wanted: number): Promise<void> {
   await session.query('drop table place');
 }
 
-async function addCredentials(session: Client, count: number): Promise<void> {
+/** @param part the credentials with numbers above `from` */
+async function addCredentials(session: Client, { from, count }: { readonly from: number; readonly count: number }) {
   await session.query(`
     create temp table place as
-      with every as (select array_agg(id) as ids from workspace)
-      select uuidv7() as id, ids[1 + number % cardinality(ids)] as workspace_id, number
-      from every, generate_series(1, ${count}) as number`);
+      with every as (select array_agg(id order by id) as ids from workspace)
+      select uuidv7() as id, ids[1 + number % cardinality(ids)] as workspace_id, number, ${shareOf('number')} as share
+      from every, generate_series(${from + 1}, ${from + count}) as number`);
   const workspace = { workspace_id: 'place.workspace_id' };
-  const times = { created_at: 'now()', updated_at: 'now()' };
-  const names = { name: `'filler ' || place.number`, exclusive_name: 'null' };
-  await copyRow(session, 'credential', { ...workspace, ...times, ...names, id: 'place.id' });
+  // The credentials of one transaction were not created at the same time.
+  const time = `now() + place.number * interval '1 microsecond'`;
+  await copyRow(session, 'credential', {
+    ...workspace,
+    id: 'place.id',
+    created_at: time,
+    updated_at: time,
+    name: `coalesce(place.share, 'filler') || ' ' || place.number`,
+    exclusive_name: 'null',
+    provider: 'coalesce(place.share, model.provider)',
+    subject: 'place.share',
+    tags: 'array_remove(array[place.share], null)',
+    labels: `jsonb_strip_nulls(jsonb_build_object('${searchedLabel}', place.share))`,
+  });
   await copyRow(session, 'credential_version', { ...workspace, credential_id: 'place.id' });
+  await addTerms(session);
   await session.query('drop table place');
+}
+
+/** Which share of the searched ones a credential with a number is of. */
+function shareOf(number: string): string {
+  return `case when ${number} % 33 = 0 and ${number} < 100 then '${searched.three}'
+    when ${number} % 100 = 0 then '${searched.percent}' end`;
+}
+
+/** The triggers that would add them are off. */
+async function addTerms(session: Client): Promise<void> {
+  const { rows } = await session.query(`select from pg_tables where tablename = 'credential_term'`);
+  if (rows.length === 0) return;
+  await session.query(`
+    insert into credential_term (workspace_id, kind, key, value, created_at, credential_id)
+      select c.workspace_id, t.kind, t.key, t.value, c.created_at, c.id
+      from place join credential c on c.workspace_id = place.workspace_id and c.id = place.id
+        cross join lateral (values ('tag', place.share, ''), ('label', '${searchedLabel}', place.share)) as t (kind, key, value)
+      where place.share is not null`);
 }
 
 /** Copies the first row once for each in `place`, with some columns changed, whatever others it has. */
@@ -65,6 +104,7 @@ async function copyRow(session: Client, table: string, changed: Readonly<Record<
   const text = `select column_name as name from information_schema.columns where table_name = $1 and is_generated = 'NEVER'`;
   const { rows } = await session.query<{ name: string }>(text, [table]);
   const names = rows.map(({ name }) => name);
+  // A miniature of the table may lack some of the columns.
   const values = names.map((name) => changed[name] ?? `model.${name}`);
   await session.query(`
     insert into ${table} (${names.join(', ')})

@@ -1,3 +1,4 @@
+import { searches } from './groups.ts';
 import type { Lane } from './rounds.ts';
 import { driftOf, settledTurns, type Soak } from './soak.ts';
 import type { StartTime, StartTimes } from './start-times.ts';
@@ -37,11 +38,16 @@ const flowisePerSecond = 26;
 
 const perSecond = ({ perSecond: value }: Turn) => value;
 /** What is to stay the same, however much there is: the more of it, the names of the scenarios, and the goals. */
+const limitsOfSearches = Object.fromEntries(searches.map((action) => [action, 0.85]));
 const steady = [
-  { more: '1M credentials', less: '1k credentials', limits: { create: 0.9, reveal: 0.95, list: 0.85 } },
+  {
+    more: '1M credentials',
+    less: '1k credentials',
+    limits: { create: 0.9, reveal: 0.95, list: 0.85, ...limitsOfSearches },
+  },
   { more: '10k workspaces', less: '100k credentials', limits: { create: 0.9, reveal: 0.95, list: 0.85 } },
   { more: '4 KB', less: '1k credentials', limits: { create: 0.8, reveal: 0.8 } },
-] as const;
+];
 
 const p99Ms = ({ p99Ms: value }: Turn) => value;
 

@@ -25,7 +25,8 @@ export const usage = `usage: npm run bench -- [options]
   --only LIST        scenarios whose names contain one of these words, whatever the case, with what they are compared
                      with; some words stand for more:
                        start      the time to start, and memory at rest
-                       scale      1k, 100k, 1M credentials; 1, 1k, 10k workspaces; secrets of 200 B, 4 KB, 64 KB
+                       scale      1k, 100k, 1M credentials, with searches among them; 1, 1k, 10k workspaces;
+                                  secrets of 200 B, 4 KB, 64 KB
                        processes  1 and 2 processes over one database
                        metrics    with and without the counting for /metrics
                        traces     without and with an SDK that records spans

@@ -13,6 +13,11 @@ export interface AccessPath {
   readonly rows: (parameters: SqlParameters) => string;
   /** The same for its entries, as far as they can be counted without the rows. */
   readonly entries: (parameters: SqlParameters) => string;
+  /**
+   * The `order by` clause of the index, where another index could find the rows: as long as the planner knows nothing of the table,
+   * all are the same to it, and a prepared statement keeps its plan. Only this one needs no sort.
+   */
+  readonly indexOrder: string;
   /** Where the index has the sort keys. */
   readonly replacements?: Replacements;
 }
@@ -21,7 +26,8 @@ export interface AccessPath {
 export function wholeWorkspace(workspaceId: string, order: SortField | undefined): AccessPath {
   // Only the order of creation has an index that serves other statements as well.
   const needsIndex = order !== undefined && order !== 'createdAt';
-  return ofRows(workspaceId, order, () => (needsIndex ? `c.${isSearchable}` : 'true'));
+  const indexOrder = 'order by c.created_at, c.id';
+  return ofRows({ workspaceId, order, indexOrder }, () => (needsIndex ? `c.${isSearchable}` : 'true'));
 }
 
 /**
@@ -46,7 +52,7 @@ function accessPathOf(workspaceId: string, part: Filter | undefined): AccessPath
     case 'prefix':
       return ofPrefix(workspaceId, part);
     case 'any_id':
-      return ofRows(workspaceId, undefined, (parameters) => `c.id = any (${parameters.add(part.ids)}::uuid[])`);
+      return ofIds(workspaceId, part.ids);
     case 'tag':
       return ofTags(workspaceId, [part.tag]);
     case 'any_tag':
@@ -86,21 +92,22 @@ function alternativesOf(parts: readonly Filter[]): Filter | undefined {
   return { kind: 'any_of', field: first.field, values: texts.map(({ value }) => value) };
 }
 
-/** The orders of the indexes of texts. */
-const textOrders: Readonly<Partial<Record<string, SortField>>> = {
-  provider: 'createdAt',
-  subject: 'createdAt',
-  name: 'name',
+/** What the indexes of texts are ordered by: the text, and then by this. */
+const textIndexes: Readonly<Partial<Record<string, { readonly order: SortField; readonly rest: string }>>> = {
+  provider: { order: 'createdAt', rest: 'c.created_at, c.id' },
+  subject: { order: 'createdAt', rest: 'c.created_at, c.id' },
+  name: { order: 'name', rest: 'c.id' },
 };
 
 type Text = Extract<Filter, { kind: 'prefix' }>['field'];
 
 function ofTexts(workspaceId: string, field: Text, values: readonly string[]): AccessPath | undefined {
-  const order = textOrders[field];
-  if (!order) return undefined;
+  const index = textIndexes[field];
+  if (!index) return undefined;
   const column = textOf(field);
   const [value] = values;
-  return ofRows(workspaceId, values.length === 1 ? order : undefined, (parameters) => {
+  const order = values.length === 1 ? index.order : undefined;
+  return ofRows({ workspaceId, order, indexOrder: `order by ${column}, ${index.rest}` }, (parameters) => {
     const one = () => `${column} = ${parameters.add(value)}::text`;
     const some = () => `${column} = any (${parameters.add(values)}::text[])`;
     return `${values.length === 1 ? one() : some()} and c.${isSearchable}`;
@@ -108,10 +115,12 @@ function ofTexts(workspaceId: string, field: Text, values: readonly string[]): A
 }
 
 function ofPrefix(workspaceId: string, { field, prefix }: Extract<Filter, { kind: 'prefix' }>): AccessPath | undefined {
-  const order = textOrders[field];
-  if (!order || prefix === '') return undefined;
-  return ofRows(workspaceId, order === field ? order : undefined, (parameters) => {
-    return `${comparePrefix(textOf(field), prefix, parameters)} and c.${isSearchable}`;
+  const index = textIndexes[field];
+  if (!index || prefix === '') return undefined;
+  const column = textOf(field);
+  const order = index.order === field ? index.order : undefined;
+  return ofRows({ workspaceId, order, indexOrder: `order by ${column}, ${index.rest}` }, (parameters) => {
+    return `${comparePrefix(column, prefix, parameters)} and c.${isSearchable}`;
   });
 }
 
@@ -125,14 +134,23 @@ function ofLabel(workspaceId: string, { key, value }: Extract<Filter, { kind: 'l
   return ofTerm(workspaceId, 'label', () => [key, value]);
 }
 
+function ofIds(workspaceId: string, ids: readonly string[]): AccessPath {
+  return ofRows({ workspaceId, order: undefined, indexOrder: 'order by c.id' }, (parameters) => {
+    return `c.id = any (${parameters.add(ids)}::uuid[])`;
+  });
+}
+
+interface RowIndex extends Pick<AccessPath, 'order' | 'indexOrder'> {
+  readonly workspaceId: string;
+}
+
 function ofRows(
-  workspaceId: string,
-  order: SortField | undefined,
+  { indexOrder, order, workspaceId }: RowIndex,
   condition: (parameters: SqlParameters) => string,
 ): AccessPath {
   const rows = (parameters: SqlParameters) =>
     `credential c where c.workspace_id = ${parameters.add(workspaceId)}::uuid and ${condition(parameters)}`;
-  return { order, rows, entries: rows };
+  return { order, indexOrder, rows, entries: rows };
 }
 
 /** The row of an entry `t`. Of two tables, the planner starts with the entries, since it cannot move the row's condition. */
@@ -154,6 +172,7 @@ function ofTerm(workspaceId: string, kind: 'tag' | 'label', term: () => readonly
     order: 'createdAt',
     rows: (parameters) => `credential_term t ${rowOfEntry} and ${conditionOf(parameters)}`,
     entries: (parameters) => `credential_term t where ${conditionOf(parameters)}`,
+    indexOrder: '',
     replacements: ofEntry,
   };
 }
@@ -169,6 +188,7 @@ function ofTerms(workspaceId: string, condition: (parameters: SqlParameters) => 
       const distinct = `select distinct t.workspace_id, t.credential_id, t.created_at from ${entries(parameters)}`;
       return `(${distinct}) t ${rowOfEntry}`;
     },
+    indexOrder: '',
     replacements: ofEntry,
   };
 }

@@ -89,10 +89,10 @@ export function sortCandidates(
   // `offset 0` keeps the planner from walking the workspace in the order that is wanted.
   const text = `
     select e.count::int as looked, ${selectList('f', credentialProperties)}
-    from (select count(*) as count from (select from ${entries} limit ${most} + 1) s) e
+    from (select count(*) as count from (select from ${entries} ${path.indexOrder} limit ${most} + 1) s) e
     left join lateral (
       select c.*
-      from (select c.* from ${rows} and ${matchOf(criteria, parameters)} offset 0) c
+      from (select c.* from ${rows} and ${matchOf(criteria, parameters)} ${path.indexOrder} offset 0) c
       where e.count <= ${most} ${position}
       ${order.clause} limit ${parameters.add(matches)}::bigint
     ) f on true`;
@@ -103,7 +103,7 @@ export function sortCandidates(
 export function countEntries(path: AccessPath, most: number, names: StatementNames): Statement {
   const parameters = new SqlParameters(new Date(0));
   const entries = path.entries(parameters);
-  const text = `select count(*)::int as count from (select from ${entries} limit ${parameters.add(most)}::bigint) e`;
+  const text = `select count(*)::int as count from (select from ${entries} ${path.indexOrder} limit ${parameters.add(most)}::bigint) e`;
   return { name: names.nameOf(text), text, values: parameters.values };
 }
 
@@ -114,7 +114,8 @@ export function countMatches(
   names: StatementNames,
 ): Statement {
   const parameters = new SqlParameters(criteria.now);
-  const text = `select count(*) as count from ${path.rows(parameters)} and ${matchOf(criteria, parameters)}`;
+  const rows = `select from ${path.rows(parameters)} and ${matchOf(criteria, parameters)} ${path.indexOrder}`;
+  const text = `select count(*) as count from (${rows} offset 0) c`;
   return { name: names.nameOf(text), text, values: parameters.values };
 }
 

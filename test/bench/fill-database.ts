@@ -12,7 +12,8 @@ export interface Filling {
 export type Fill = (share: number) => Promise<void>;
 
 /**
- * What is to be found among the rest: one in a hundred credentials, and three of all. It is their provider, their subject, their
+ * What is to be found among the rest: one in a hundred credentials, but enough for a page so that answers have the same size in
+ * small and large databases, and three of all. It is their provider, their subject, their
  * tag and label, and what their names begin with.
  */
 export const searched = { percent: 'one in a hundred', three: 'one of three' } as const;
@@ -35,7 +36,7 @@ export function fillerOf(connection: PostgresConnection, filling: Filling): Fill
       // The superuser's, whom row-level security does not bind; that the rows refer to what is there is known.
       await session.query('set session_replication_role = replica; set synchronous_commit = off');
       await addWorkspaces(session, filling.workspaces);
-      await addCredentials(session, { from: filling.credentials - left - count, count });
+      await addCredentials(session, { from: filling.credentials - left - count, count, every: everyOf(filling) });
       // As autovacuum would some time later, in the middle of a turn.
       if (left === 0) await session.query('vacuum analyze');
     } finally {
@@ -54,12 +55,26 @@ async function addWorkspaces(session: Client, wanted: number): Promise<void> {
   await session.query('drop table place');
 }
 
-/** @param part the credentials with numbers above `from` */
-async function addCredentials(session: Client, { from, count }: { readonly from: number; readonly count: number }) {
+/** More than a page has. */
+const matchesLeast = 64;
+
+/** Of how many credentials one is searched for. */
+function everyOf({ credentials }: Filling): number {
+  return Math.max(1, Math.min(100, Math.floor(credentials / matchesLeast)));
+}
+
+interface Part {
+  /** The credentials with numbers above this one. */
+  readonly from: number;
+  readonly count: number;
+  readonly every: number;
+}
+
+async function addCredentials(session: Client, { count, every, from }: Part): Promise<void> {
   await session.query(`
     create temp table place as
       with every as (select array_agg(id order by id) as ids from workspace)
-      select uuidv7() as id, ids[1 + number % cardinality(ids)] as workspace_id, number, ${shareOf('number')} as share
+      select uuidv7() as id, ids[1 + number % cardinality(ids)] as workspace_id, number, ${shareOf('number', every)} as share
       from every, generate_series(${from + 1}, ${from + count}) as number`);
   const workspace = { workspace_id: 'place.workspace_id' };
   // The credentials of one transaction were not created at the same time.
@@ -82,9 +97,9 @@ async function addCredentials(session: Client, { from, count }: { readonly from:
 }
 
 /** Which share of the searched ones a credential with a number is of. */
-function shareOf(number: string): string {
-  return `case when ${number} % 33 = 0 and ${number} < 100 then '${searched.three}'
-    when ${number} % 100 = 0 then '${searched.percent}' end`;
+function shareOf(number: string, every: number): string {
+  return `case when ${number} in (7, 8, 9) then '${searched.three}'
+    when ${number} % ${every} = 0 then '${searched.percent}' end`;
 }
 
 /** The triggers that would add them are off. */

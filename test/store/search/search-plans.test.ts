@@ -85,12 +85,6 @@ for (const filling of ['of few rows without statistics', 'of a hundred thousand 
       const [path] = accessPathsOf(workspaceId, parseFilter(text));
       return path ?? wholeWorkspace(workspaceId, order);
     };
-    const criteriaOf = (text: string, orderBy: string, isFirst: boolean) => {
-      const order = parseOrder(orderBy);
-      const values = order.map(({ field }) => (field === 'name' || field === 'provider' ? 'one' : createdAt));
-      const after = isFirst ? undefined : { values, id: newId() };
-      return { filter: parseFilter(text), order, after, deletedToo: false, now: createdAt };
-    };
     const plan = (statement: Statement, mode: (typeof planModes)[number]) =>
       planOf(test.database, statement, { workspaces: [workspaceId], mode });
 
@@ -140,4 +134,11 @@ for (const filling of ['of few rows without statistics', 'of a hundred thousand 
       }
     }
   });
+}
+
+function criteriaOf(text: string, orderBy: string, isFirst: boolean) {
+  const order = parseOrder(orderBy);
+  const values = order.map(({ field }) => (field === 'name' || field === 'provider' ? 'one' : createdAt));
+  const after = isFirst ? undefined : { values, id: newId() };
+  return { filter: parseFilter(text), order, after, deletedToo: false, now: createdAt };
 }

@@ -15,7 +15,7 @@ export const vaultErrorCodes = [
   'already_exists',
   'already_set_up',
   'invalid_argument',
-  'out_of_range',
+  'resume_token_expired',
   'etag_stale',
   'request_in_progress',
   'credential_inactive',

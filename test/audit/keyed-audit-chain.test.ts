@@ -84,7 +84,7 @@ describe('the chain of the audit trail', () => {
       '1127870faf1bf6af2863818d76fc22422c8e8157a65e06634df87f262ecbb622',
       '0fed1a453a93cbe4a2c8260df26361c4b495386bab0ed5aa667860b024f5178d',
       'a0f7cb486fe2b3b156f656c9609e781a8be07a65d918adfdf4bf7a5ade4b7ca2',
-      '9ffb58658f9ee9cb9daafcc034093bad1250bbd96b82404f669f9592848ebb9f',
+      'c9c6ee6865cce76a073cc270c1c41dde04b432913ea885963dd39f3ccb07a91c',
       'a36cbbef05b452cb3a37af3cc5890c693a3a591444f6259354ad60fb41632c9e',
     ]);
   });

@@ -38,7 +38,7 @@ export const httpStatuses: Readonly<Record<VaultErrorCode, number>> = {
   already_exists: 409,
   already_set_up: 409,
   invalid_argument: 400,
-  out_of_range: 400,
+  resume_token_expired: 400,
   etag_stale: 409,
   request_in_progress: 409,
   credential_inactive: 403,

@@ -24,7 +24,7 @@ const codes: Readonly<Record<VaultErrorCode, Code>> = {
   already_exists: Code.AlreadyExists,
   already_set_up: Code.AlreadyExists,
   invalid_argument: Code.InvalidArgument,
-  out_of_range: Code.OutOfRange,
+  resume_token_expired: Code.OutOfRange,
   etag_stale: Code.Aborted,
   request_in_progress: Code.Aborted,
   credential_inactive: Code.FailedPrecondition,

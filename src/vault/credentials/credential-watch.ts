@@ -78,7 +78,7 @@ export class CredentialWatch {
    * scope sees the changes of the credentials within it; one that leaves it is deleted to the key.
    *
    * @param resumeToken of an earlier item; without it, the watch begins now
-   * @throws VaultError `invalid_argument` for an invalid token, `out_of_range` for one that is too old, `resource_exhausted` if
+   * @throws VaultError `invalid_argument` for an invalid token, `resume_token_expired` for one that is too old, `resource_exhausted` if
    *   there are too many watches, `permission_denied` for reveals without `audit.read`
    */
   async *watchCredentials(
@@ -129,7 +129,7 @@ export class CredentialWatch {
     const reached = await this.#parts.changes.resume(resumed, { since, signal });
     if (reached) return new WatchPosition(workspaceId, completeMs, reached);
     const message = 'resume_token is older than the events that are kept: list the credentials anew';
-    throw new VaultError('out_of_range', message, { field: 'resume_token', reason: 'RESUME_TOKEN_EXPIRED' });
+    throw new VaultError('resume_token_expired', message, { field: 'resume_token' });
   }
 
   async *#watch(watching: Watching): AsyncGenerator<WatchItem> {

@@ -6,25 +6,39 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startCofferProcess } from '../support/coffer-process.ts';
 import { startCoffer, type TestCoffer } from '../support/coffer.ts';
+import type { JsonObject } from '../../src/vault/json.ts';
 import { textOf } from '../support/json.ts';
 import { until } from '../store/fixtures.ts';
 
 const dayMs = 86_400_000;
 /** More than one batch of a worker. */
-const purgedCount = 250;
+const purgedCount = 205;
 
-describe('deleted credentials whose time has come', () => {
+/** Days until the expiry, by the clock of the database, with the event of the nearest notice that is due. */
+const expiries = [
+  { days: -1, event: 'credentials.expire' },
+  { days: 0.5, event: 'credentials.expiring 1' },
+  { days: 6, event: 'credentials.expiring 7' },
+] as const;
+
+describe('credentials whose time has come, at two processes', () => {
   const stack = new AsyncDisposableStack();
   let superuser: Client;
   let past: TestCoffer;
   let kept: string;
   const purged: string[] = [];
+  const expiring: string[] = [];
 
   const ask = async <Row extends QueryResultRow>(text: string, values: unknown[] = []) =>
     (await superuser.query<Row>(text, values)).rows;
   const purges = () =>
     ask<{ id: string; actor: string; stream: string }>(
       `select resource_id as id, actor_kind as actor, stream from audit_event where action = 'credentials.purge'`,
+    );
+
+  const notices = () =>
+    ask<{ id: string; event: string }>(
+      `select resource_id as id, concat_ws(' ', action, days) as event from audit_event where action like 'credentials.expir%'`,
     );
 
   before(async () => {
@@ -34,9 +48,9 @@ describe('deleted credentials whose time has come', () => {
     superuser = new Client(past.database.connection);
     await superuser.connect();
     stack.defer(() => superuser.end());
-    const create = async () => {
+    const create = async (more: JsonObject = {}) => {
       const made = await past.native('POST', '/v1/workspaces/default/credentials', {
-        credential: { name: 'a name', subject: 'a person', tags: ['t'], metadata: { m: 1 } },
+        credential: { name: 'a name', subject: 'a person', tags: ['t'], metadata: { m: 1 }, ...more },
         secret: { key: 'k' },
       });
       return textOf(made, 'credential', 'id');
@@ -47,14 +61,17 @@ describe('deleted credentials whose time has come', () => {
       return id;
     };
     kept = await create();
-    for (let count = 0; count < purgedCount; count += 50) {
-      purged.push(...(await Promise.all(Array.from({ length: 50 }, createAndDelete))));
+    for (const { days } of expiries) {
+      expiring.push(await create({ expires_at: new Date(Date.now() + days * dayMs).toISOString() }));
+    }
+    for (let count = 0; count < purgedCount; count += 41) {
+      purged.push(...(await Promise.all(Array.from({ length: 41 }, createAndDelete))));
     }
   });
 
   after(() => stack.disposeAsync());
 
-  it('stay while the clock of the process has not passed their time', async () => {
+  it('are purged once, and not while the clock of a process has not passed their time', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'coffer-'));
     await using processes = new AsyncDisposableStack();
     processes.defer(() => rm(dataDir, { recursive: true }));
@@ -64,15 +81,22 @@ describe('deleted credentials whose time has come', () => {
     const started = await Promise.all([1, 2].map(() => startCofferProcess(dataDir, environment)));
     for (const one of started) processes.defer(() => one.stop().then(() => undefined));
     await until(async () => (await purges()).length >= purgedCount);
+    await until(async () => (await notices()).length >= expiries.length);
 
     const events = await purges();
     expect(events.map(({ id }) => id).toSorted()).to.deep.equal(purged.toSorted());
     expect(new Set(events.map(({ actor }) => actor))).to.deep.equal(new Set(['system']));
   });
 
+  it('get the nearest notice of their expiry, once', async () => {
+    const given = await notices();
+    expect(given.map(({ id }) => id).toSorted()).to.deep.equal(expiring.toSorted());
+    expect(given.map(({ event }) => event).toSorted()).to.deep.equal(expiries.map(({ event }) => event).toSorted());
+  });
+
   it('leave no version and no content, and keep their identity', async () => {
     const versions = await ask<{ id: string }>('select credential_id as id from credential_version');
-    expect(versions).to.deep.equal([{ id: kept }]);
+    expect(versions.map(({ id }) => id)).to.have.members([kept, ...expiring]);
     const [row] = await ask(
       `select name, subject, tags, metadata, origin, revision, current_version as version from credential where id = $1`,
       [purged[0]],

@@ -1,9 +1,18 @@
 import { expect } from 'chai';
+import { allBoundRpcs } from '../../support/bound-rpcs.ts';
 import { startCoffer, type TestCoffer } from '../../support/coffer.ts';
 import { createCredential, nativeClient, type NativeClient, type NativeReply } from './native-client.ts';
 
 const dayMs = 86_400_000;
 const credentials = '/v1/workspaces/default/credentials';
+
+/** What requests have beside the credential that they name. */
+const others = {
+  credential: { description: 'changed' },
+  secret: { api_key: 'sk-2' },
+  version: 1,
+  other_version: 1,
+};
 
 describe('a deleted credential of the native API', () => {
   let coffer: TestCoffer;
@@ -56,6 +65,32 @@ describe('a deleted credential of the native API', () => {
       post('reveal'),
     ];
     for (const { status } of await Promise.all(calls)) expect(status).to.equal(404);
+  });
+
+  it('does not exist for any rpc that names it but those two, and once it is purged for none', async () => {
+    const rpcs = allBoundRpcs().filter(
+      ({ dialect, rpc: { method } }) =>
+        dialect.name === 'coffer' && method.input.fields.some(({ name }) => name === 'credential_id'),
+    );
+    expect(rpcs.length).to.be.at.least(8);
+    const other = await coffer.createWorkspace(`other than that of ${id}`);
+    const expectAbsent = async (except: readonly string[]) => {
+      for (const { rpc } of rpcs) {
+        const { name, parent } = rpc.method;
+        if (except.includes(name)) continue;
+        const fields = new Set(rpc.method.input.fields.map((field) => field.name));
+        const more = Object.entries({ ...others, destination_workspace_id: other }).filter(([field]) =>
+          fields.has(field),
+        );
+        const body = { workspace_id: 'default', credential_id: id, ...Object.fromEntries(more) };
+        const { body: answer } = await call({ method: 'POST', path: `/${parent.typeName}/${name}`, body });
+        expect(answer['code'], name).to.equal('not_found');
+      }
+    };
+    await remove();
+    await expectAbsent(['UndeleteCredential', 'PurgeCredential']);
+    expect((await post('purge')).status).to.equal(200);
+    await expectAbsent([]);
   });
 
   it('is restored in the state that it had', async () => {

@@ -54,6 +54,17 @@ export const documentation: Documentation = {
     bearer: { type: 'http', scheme: 'bearer' },
     apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },
   },
+  mutationParameters: [
+    {
+      name: 'Idempotency-Key',
+      in: 'header',
+      required: false,
+      description:
+        'Identifies the request, as `request_id` does: a repetition within 24 hours gets the first answer, with the header ' +
+        '`Idempotent-Replayed: true`, and changes nothing',
+      schema: { type: 'string', minLength: 1, maxLength: 255 },
+    },
+  ],
   members: Object.fromEntries(alwaysAnswered.map((name) => [name, { alwaysAnswered: true }])),
   bodyErrors: ofBodies,
   errors: (method) => [...everywhere, ...(mayBeStale(method) ? [stale] : [])],

@@ -13,6 +13,8 @@ export interface Documentation {
   readonly securitySchemes?: Readonly<Record<string, JsonObject>>;
   /** Parameters of every rpc that acts in a workspace, mostly headers. */
   readonly parameters?: readonly JsonObject[];
+  /** Parameters of every rpc that accepts request ids. */
+  readonly mutationParameters?: readonly JsonObject[];
   /** The names of component schemas, by message name; the default is the message name. */
   readonly schemaNames?: Readonly<Record<string, string>>;
   /** Facts that the rules and the type of a field do not express, by `Message.field`, or by `field` for all messages. */

@@ -96,7 +96,9 @@ export function parametersOf(route: Route, origins: Origins, components: Compone
     return field ? [describe({ name, in: 'header', required: false }, field)] : [];
   });
   const ofWorkspace = rpc.access.kind === 'workspace' ? (dialect.documentation?.parameters ?? []) : [];
-  return [...ofPath, ...ofQuery, ...ofHeaders, ...ofWorkspace];
+  const isRepeatable = !isStream(rpc) && rpc.repetition !== undefined;
+  const ofMutation = isRepeatable ? (dialect.documentation?.mutationParameters ?? []) : [];
+  return [...ofPath, ...ofQuery, ...ofHeaders, ...ofWorkspace, ...ofMutation];
 }
 
 interface Place {

@@ -3,8 +3,8 @@ import { tenantRows } from './columns.ts';
 
 /** Rows that have no effect any more, by the clock of the database. */
 const isExpired = `created_at < (now() - '24:00:00'::interval)`;
-// Without an answer, a row is a claim of the same transaction.
-const tenant = tenantRows('idempotency', { isDeletable: `answer is null or ${isExpired}` });
+const isDeleted = `exists (select 1 from workspace w where w.id = idempotency.workspace_id and w.deleted_at is not null)`;
+const { policies: tenantPolicies, ...tenant } = tenantRows('idempotency');
 
 /**
  * A request id that a caller has used, with the answer, for 24 hours. The workspace is the nil UUID for requests to the instance,
@@ -15,7 +15,14 @@ export const IdempotencyEntity = defineEntity({
   tableName: 'idempotency',
   ...tenant,
   policies: [
-    ...tenant.policies,
+    ...tenantPolicies.filter(({ name }) => name === 'own_workspaces'),
+    // Without an answer, a row is a claim of the same transaction. The workspace is looked up last, because the others are cheap.
+    {
+      name: 'deleted_workspaces',
+      type: 'restrictive',
+      command: 'delete',
+      using: `answer is null or ${isExpired} or ${isDeleted}`,
+    },
     // One statement sweeps the expired rows of all workspaces, and locks them before.
     { name: 'expired_rows', using: isExpired, check: isExpired },
   ],

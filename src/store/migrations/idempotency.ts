@@ -27,6 +27,6 @@ export class IdempotencyMigration extends Migration {
     this.addSql(`create policy expired_rows on idempotency using (${isExpired}) with check (${isExpired})`);
     this.addSql(`
       create policy deleted_workspaces on idempotency as restrictive for delete
-        using (${isDeleted} or answer is null or ${isExpired})`);
+        using (answer is null or ${isExpired} or ${isDeleted})`);
   }
 }

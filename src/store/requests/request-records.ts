@@ -105,7 +105,8 @@ function byKey(one: OpenRecord, other: OpenRecord): number {
   return Buffer.compare(one.key, other.key);
 }
 
-function claimStatement(records: readonly OpenRecord[]): Statement {
+/** Claims ids that are free; see `claimIds`. */
+export function claimStatement(records: readonly OpenRecord[]): Statement {
   return {
     name: 'claim request ids',
     text: `

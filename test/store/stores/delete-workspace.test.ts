@@ -223,12 +223,18 @@ describe('deleting a workspace in the database', () => {
        select $1, id, 1, '\\x00', '\\x00', $2, $3 from unnest($4::uuid[]) as id`,
       [doomed.id, owner.id, createdAt, ids],
     );
+    await test.asSuperuser(
+      `insert into idempotency (workspace_id, key, salt, request_hash, answer, created_at, mac)
+       select w, 'k', '', '', 'a', now(), '' from unnest($1::uuid[]) as w`,
+      [[doomed.id, other.id]],
+    );
     await addCredential(test, newCredential(other.id));
     await remove();
     expect(await count('credential', doomed)).to.equal(2_300);
     expect(await purge()).to.be.greaterThan(3);
     expect([await count('credential', doomed), await count('credential_version', doomed)]).to.deep.equal([0, 0]);
     expect([await count('credential', other), await count('credential_version', other)]).to.deep.equal([1, 1]);
+    expect([await count('idempotency', doomed), await count('idempotency', other)]).to.deep.equal([0, 1]);
     expect(await purge()).to.equal(1);
   });
 

@@ -43,6 +43,16 @@ describe('SqlRequestStore', () => {
     expect(await countRows()).to.equal(before + 1);
   });
 
+  it('lets the server delete neither answers that count nor those of workspaces that are not deleted', async () => {
+    await test.asSuperuser('truncate idempotency');
+    await insert(1, 0);
+    const [row] = await test.asSuperuser<{ id: string }>('select workspace_id as id from idempotency');
+    await test.database.transact({ workspaces: [row?.id ?? ''] }, (transaction) =>
+      transaction.run({ name: '', text: 'delete from idempotency', values: [] }),
+    );
+    expect(await countRows()).to.equal(1);
+  });
+
   it('leaves rows to another process that sweeps at the same time', async () => {
     await insert(150, dayMs + 60_000);
     const swept = await Promise.all([1, 2].map(() => test.stores.requests.sweep(new Date())));

@@ -65,6 +65,15 @@ export const mutationSamples: Readonly<Record<string, MutationSample>> = {
       { credential: { name: '' }, secret: { key: sampleSecret } },
     ],
   }),
+  'coffer.v1.CredentialService.CopyCredential': async (coffer) => ({
+    ...(await ofCredential(coffer)),
+    destination_workspace_id: await coffer.createWorkspace(fresh()),
+  }),
+  'coffer.v1.CredentialService.MoveCredential': async (coffer) => ({
+    ...(await ofCredential(coffer)),
+    destination_workspace_id: await coffer.createWorkspace(fresh()),
+    etag: '1',
+  }),
   'coffer.v1.SecretService.AddSecretVersion': async (coffer) => ({
     ...(await ofCredential(coffer)),
     secret: { key: sampleSecret },

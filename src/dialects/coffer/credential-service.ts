@@ -155,13 +155,15 @@ const resolving = {
 
 function resolveRpc({ resolver }: DialectParts): BoundRpc {
   const { resolveSecret } = SecretService.method;
-  return workspaceRpc(resolveSecret, resolving, async ({ name, provider, subject, field, purpose }, call) => {
+  return workspaceRpc(resolveSecret, resolving, async (request, call) => {
+    const { field } = request;
     const { credential, version, secret } = await resolver.resolveSecret(call, {
-      name: name || undefined,
-      provider: provider || undefined,
-      subject: subject || undefined,
+      name: request.name || undefined,
+      provider: request.provider || undefined,
+      subject: request.subject || undefined,
       field: field || undefined,
-      purpose: purpose || undefined,
+      version: request.version,
+      purpose: request.purpose || undefined,
     });
     const found = { credentialId: credential.id, version };
     const fields = secret.expose();

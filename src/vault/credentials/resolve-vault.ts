@@ -19,9 +19,12 @@ import {
   ambiguousIdsMax,
   type CredentialMatch,
   type Decision,
+  type DecisionTarget,
   type FoundCredential,
   type FoundMatches,
 } from './ports.ts';
+import { decideVersionReveal } from './version-decisions.ts';
+import { checkVersionNumber } from './version-retention.ts';
 
 /** What a secret is found by; all that is given must match, byte for byte. */
 export interface SecretQuery {
@@ -30,6 +33,8 @@ export interface SecretQuery {
   readonly subject?: string | undefined;
   /** The top-level field of the secret that is returned; all of it where absent. */
   readonly field?: string | undefined;
+  /** The number of the version; 0 for the current one, as where it is absent. */
+  readonly version?: number | undefined;
   /** Why, as the caller states it, for the event: at most 255 characters. */
   readonly purpose?: string | undefined;
 }
@@ -48,7 +53,7 @@ export class SecretResolver {
   }
 
   /**
-   * Opens the current secret of the only active credential that matches, and returns it once the event of the reveal is durable.
+   * Opens a version of the secret of the only active credential that matches, and returns it once the event of the reveal is durable.
    *
    * @returns with `field`, a secret of only this field
    * @throws VaultError `permission_denied` also for what is outside of the scope of the caller's key, whether it exists or not;
@@ -66,7 +71,8 @@ export class SecretResolver {
     const cipher = await this.#cipherOrRefusal(workspaceId);
     const reference = { match: matchOf(call, query, now) };
     const revocationCheck = revocationCheckOf(parts);
-    const target = { workspaceId, reference, sealed: true, revocationCheck, signal };
+    const { version = 0 } = query;
+    const target = { workspaceId, reference, ...loadedVersion(version), revocationCheck, signal };
     const revealed = await store.decide(target, (found, matches) =>
       decideResolution({ parts, cipher, query, now }, found, matches),
     );
@@ -86,13 +92,19 @@ export class SecretResolver {
 }
 
 /** @throws VaultError `invalid_argument` */
-export function checkQuery({ name, provider, subject, field, purpose }: SecretQuery): void {
+export function checkQuery({ name, provider, subject, field, purpose, version = 0 }: SecretQuery): void {
   if (name === undefined && subject === undefined) throw invalidArgument('name', 'or subject is required');
   checkOptionalText('name', name ?? null, limits.nameCharacters);
   checkOptionalText('provider', provider ?? null, limits.shortTextCharacters);
   checkOptionalText('subject', subject ?? null, limits.shortTextCharacters);
   checkOptionalText('field', field ?? null, limits.shortTextCharacters);
   checkOptionalText('purpose', purpose ?? null, limits.shortTextCharacters);
+  checkVersionNumber('version', version);
+}
+
+/** What a reveal of a version, or of the current one, loads of its credential. */
+export function loadedVersion(version: number): Pick<DecisionTarget, 'sealed' | 'versions'> {
+  return version === 0 ? { sealed: true } : { versions: [version] };
 }
 
 /** What a query means to the store: limited to the scope of the caller's key. */
@@ -123,7 +135,13 @@ export function decideResolution(
   if (matches.activeIds.length > 1) throw ambiguous(matches.activeIds);
   if (!found || !isVisible(call, found.credential)) throw absent(call, query);
   if (cipher instanceof VaultError) throw cipher;
-  return onlyField(decideReveal({ ...parts, cipher }, now, found), query.field);
+  const { version = 0, field } = query;
+  const revealParts = { ...parts, cipher };
+  const isCurrent = version === 0;
+  return onlyField(
+    isCurrent ? decideReveal(revealParts, now, found) : decideVersionReveal(revealParts, now, found, version),
+    field,
+  );
 }
 
 /** Limits the answer of a reveal to one field of the secret, if one is given. An absent field is refused, with an event. */

@@ -126,6 +126,55 @@ describe('ResolveSecret', () => {
     });
   });
 
+  describe('with a version', () => {
+    let id: string;
+
+    before(async () => {
+      id = await createCredential(call, { name: 'versioned', subject: 'dora' });
+      const versions = `/v1/workspaces/default/credentials/${id}/versions`;
+      for (const api_key of ['sk-2', 'sk-3']) {
+        await call({ method: 'POST', path: versions, body: { secret: { api_key } } });
+      }
+      await call({ method: 'POST', path: `${versions}/2:destroy`, body: {} });
+    });
+
+    it('answers that one, and the current one for 0', async () => {
+      for (const [version, shown, api_key] of [
+        [1, 1, 'sk-1'],
+        [3, 3, 'sk-3'],
+        [0, 3, 'sk-3'],
+      ] as const) {
+        for (const query of [{ name: 'versioned' }, { subject: 'dora' }]) {
+          const { body } = await resolve({ ...query, version });
+          expect(body).to.deep.equal({ credential_id: id, version: shown, secret: { api_key } });
+        }
+        expect((await resolve({ name: 'versioned', version, field: 'api_key' })).body['value']).to.equal(api_key);
+      }
+    });
+
+    it('refuses one that was destroyed, or never existed, as FAILED_PRECONDITION', async () => {
+      for (const [version, reason] of [
+        [2, 'VERSION_DESTROYED'],
+        [4, 'VERSION_NOT_FOUND'],
+        [2_147_483_647, 'VERSION_NOT_FOUND'],
+      ] as const) {
+        const refused = await resolve({ name: 'versioned', version });
+        expect([refused.status, refused.body['code'], reasonOf(refused)]).to.deep.equal([
+          400,
+          'failed_precondition',
+          reason,
+        ]);
+      }
+    });
+
+    it('does not find a version of what is absent, ambiguous or outside of the scope', async () => {
+      expect((await resolve({ name: 'none', version: 1 })).status).to.equal(404);
+      expect(reasonOf(await resolve({ name: 'twin', version: 1 }))).to.equal('AMBIGUOUS_NAME');
+      const scoped = await key({ providers: ['slack'] });
+      expect((await resolve({ name: 'versioned', version: 1 }, scoped)).status).to.equal(403);
+    });
+  });
+
   describe('refuses', () => {
     it('several active ones, naming their ids', async () => {
       const refused = await resolve({ name: 'twin' });
@@ -184,6 +233,7 @@ describe('ResolveSecret', () => {
       'a subject of 256 characters': { subject: 's'.repeat(256) },
       'a field of 256 characters': { name: 'twin', field: 'f'.repeat(256) },
       'a purpose of 256 characters': { name: 'twin', purpose: 'p'.repeat(256) },
+      'a negative version': { name: 'twin', version: -1 },
       'U+0000 in the name': { name: 'a\0' },
       'a member that it does not have': { name: 'twin', state: 'ACTIVE' },
     };

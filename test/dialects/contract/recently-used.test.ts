@@ -1,6 +1,8 @@
 import { expect } from 'chai';
+import { Client } from 'pg';
 import { startCoffer, type TestCoffer } from '../../support/coffer.ts';
 import { memberOf, textOf } from '../../support/json.ts';
+import { until } from '../../store/fixtures.ts';
 import { restClient, type RestCall, type RestReply } from '../call-rest.ts';
 
 const credentials = '/v1/workspaces/default/credentials';
@@ -70,7 +72,7 @@ describe('a credential that was used lately', () => {
       (text) => ({ code: 'failed_precondition', message: text }),
     ],
   };
-  const text =
+  const message =
     'the credential was used within the last 7 days (at 2024-01-01T00:00:00.000Z): this needs force, which the native API takes';
   for (const [title, refusalOf] of Object.entries(refusals)) {
     it(`is refused by ${title}, until the period has passed`, async () => {
@@ -79,7 +81,7 @@ describe('a credential that was used lately', () => {
       now = new Date('2024-01-07T23:59:59Z');
       const refused = await call({ ...request, token });
       expect(refused.status, refused.text).to.equal(400);
-      expect(refused.body).to.include(membersOf(text));
+      expect(refused.body).to.include(membersOf(message));
       const { credential } = await coffer.native('GET', `${credentials}/${id}`);
       expect(textOf(credential ?? null, 'state')).to.equal('ACTIVE');
       now = new Date('2024-01-08T00:00:00Z');
@@ -118,6 +120,48 @@ describe('a credential that was used lately', () => {
     const deleted = await coffer.native('DELETE', `${credentials}/${id}?force=true`);
     expect(memberOf(deleted, 'recent_consumers')).to.deep.equal([consumer]);
     expect(memberOf(deleted, 'credential', 'state')).to.equal('DELETED');
+  });
+
+  it('gives a repeated request the consumers of the first one', async () => {
+    const id = await create();
+    const headers = { 'idempotency-key': 'once only' };
+    const path = `${credentials}/${id}?force=true`;
+    await call({ method: 'DELETE', path: `${credentials}/${id}`, token });
+    const [first, repeated] = [
+      await call({ method: 'DELETE', path, token, headers }),
+      await call({ method: 'DELETE', path, token, headers }),
+    ];
+    expect(first.status, first.text).to.equal(200);
+    expect(memberOf(JSON.parse(first.text), 'recent_consumers')).to.have.length(1);
+    expect(repeated.text).to.equal(first.text);
+  });
+
+  it('has no consumers left once it is purged, or its workspace is deleted', async () => {
+    const session = new Client(coffer.database.connection);
+    await session.connect();
+    const count = async (at: string) => {
+      const statement = 'select count(*)::int as count from credential_consumer where workspace_id = $1';
+      return (await session.query<{ count: number }>(statement, [at])).rows[0]?.count;
+    };
+    const workspaceId = await coffer.createWorkspace('short-lived');
+    const at = `/v1/workspaces/${workspaceId}/credentials`;
+    const use = async () => {
+      const body = { credential: { name: 'used' }, secret: { api_key: 'sk-1' } };
+      const id = textOf(await coffer.native('POST', at, body), 'credential', 'id');
+      await coffer.native('POST', `${at}/${id}:reveal`, {});
+      // What is refused has written the uses before.
+      expect((await call({ method: 'DELETE', path: `${at}/${id}`, token: coffer.adminToken })).status).to.equal(400);
+      return id;
+    };
+    const purged = await use();
+    expect(await count(workspaceId)).to.equal(1);
+    await coffer.native('DELETE', `${at}/${purged}?force=true`);
+    await coffer.native('POST', `${at}/${purged}:purge`, {});
+    expect(await count(workspaceId)).to.equal(0);
+    await use();
+    await coffer.native('DELETE', `/v1/workspaces/${workspaceId}?name=short-lived`);
+    await until(async () => (await count(workspaceId)) === 0);
+    await session.end();
   });
 
   it('needs the current etag even by force, and is absent to keys that are not for it', async () => {

@@ -1,4 +1,4 @@
-import { type Arbitrary, array, constant, constantFrom, nat, record, tuple } from 'fast-check';
+import { type Arbitrary, array, boolean, constantFrom, nat, record, tuple } from 'fast-check';
 import { secretContents, type CallerName, type ModelCall, type ModelState, type Operation } from './model-state.ts';
 
 /** A call as it is drawn, before it is known which credentials exist. */
@@ -12,6 +12,8 @@ export interface DrawnCall {
   /** Whether it is made at the same time as the call before it. */
   readonly isJoined: boolean;
   readonly etag: 'none' | 'any' | 'current' | 'stale';
+  /** Which of the few ids that a run has for requests. */
+  readonly requestId: 'none' | 'first' | 'second';
   readonly version: number;
   readonly otherVersion: number;
   readonly content: ModelCall['content'];
@@ -44,12 +46,13 @@ export function drawnCalls(weights: readonly (readonly [Operation, number])[], l
     server: nat({ max: 1 }),
     isJoined: weighted(['after', 3], ['with', 2]).map((drawnAs) => drawnAs === 'with'),
     etag: weighted<DrawnCall['etag']>(['none', 5], ['current', 3], ['any', 1], ['stale', 1]),
-    version: constant(0),
-    otherVersion: nat({ max: 4 }),
+    requestId: weighted<DrawnCall['requestId']>(['none', 6], ['first', 1], ['second', 1]),
+    version: nat({ max: 3 }),
+    otherVersion: nat({ max: 3 }),
     content: constantFrom(...secretContents),
     name: constantFrom('one', 'two'),
     provider: weighted(['within', 4], ['beyond', 1]),
-    showDeleted: constant(false),
+    showDeleted: boolean(),
   });
   const free = array(drawn, { minLength: length - slotCount, maxLength: length - slotCount });
   const first = tuple(...Array.from({ length: slotCount }, (_, slot) => drawn.map((call) => creationIn(call, slot))));
@@ -77,11 +80,34 @@ export function groupsOf(calls: readonly DrawnCall[]): readonly (readonly DrawnC
   return groups;
 }
 
-/** The call that was drawn, about the credential that is in its slot. */
-export function callOf(drawn: DrawnCall, slots: readonly (string | undefined)[], state: ModelState): ModelCall {
-  const id = slots[drawn.slot] ?? absentId;
-  const { etag: kind, slot: _slot, server: _server, isJoined: _isJoined, ...call } = drawn;
-  const etags = { none: undefined, any: '*', current: String(state[id]?.revision ?? 1), stale: '0' } as const;
-  const etag = etags[kind];
-  return { ...call, id, ...(etag !== undefined && { etag }) };
+/** What a run knows when it makes a call. */
+export interface RunState {
+  /** The ids of the credentials in the slots. */
+  readonly slots: readonly (string | undefined)[];
+  readonly requestIds: Readonly<Record<'first' | 'second', string>>;
+  readonly state: ModelState;
 }
+
+/** The call that was drawn, about the credential that is in its slot. */
+export function callOf(drawn: DrawnCall, { slots, requestIds, state }: RunState): ModelCall {
+  const id = slots[drawn.slot] ?? absentId;
+  const { etag: kind, requestId, slot: _slot, server: _server, isJoined: _isJoined, ...call } = drawn;
+  const current = String(state.credentials[id]?.revision ?? 1);
+  const etag = { none: undefined, any: '*', current, stale: '0' }[kind];
+  return {
+    ...call,
+    id,
+    ...(etag !== undefined && { etag }),
+    ...(requestId !== 'none' && mayRepeat(drawn) && { requestId: requestIds[requestId] }),
+  };
+}
+
+/** A key with a scope may have lost its credential when it repeats a request. */
+function mayRepeat({ caller, operation }: DrawnCall): boolean {
+  return caller !== 'SCOPED' && !withoutRequestId.has(operation);
+}
+
+const withoutRequestId: ReadonlySet<Operation> = new Set([
+  ...(['get', 'listVersions', 'reveal', 'compare', 'previewUpdate'] as const),
+  ...(['undelete', 'purge', 'addVersion', 'restore', 'destroy'] as const),
+]);

@@ -24,8 +24,22 @@ export const secretFields: Readonly<Record<SecretContent, Readonly<Record<string
   wider: { key: 'one', more: 'three' },
 };
 
-/** The credentials of a workspace by their ids. */
-export type ModelState = Readonly<Record<string, ModelCredential>>;
+/** What a workspace contains. */
+export interface ModelState {
+  /** By their ids. */
+  readonly credentials: Readonly<Record<string, ModelCredential>>;
+  /** The successful requests that had an id, by caller and id. */
+  readonly requests: Readonly<Record<string, AnsweredRequest>>;
+}
+
+export const emptyState: ModelState = { credentials: {}, requests: {} };
+
+/** A request with its answer, which a repetition gets again. */
+export interface AnsweredRequest {
+  readonly request: string;
+  readonly answer: ModelAnswer;
+  readonly createdId: string | undefined;
+}
 
 /** The callers of the model. A key with a scope has the credentials of one provider. */
 export const callers = {
@@ -45,6 +59,8 @@ export interface ModelCall {
   /** The credential; an id that nothing has stands for none. */
   readonly id: string;
   readonly etag?: string;
+  /** Only of calls that change something. */
+  readonly requestId?: string;
   readonly version: number;
   readonly otherVersion: number;
   readonly content: SecretContent;

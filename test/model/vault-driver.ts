@@ -28,13 +28,13 @@ const pastTime = '2001-01-01T00:00:00Z';
 const drivers: Readonly<Record<Operation, Driver>> = {
   get: {
     rpc: 'CredentialService/GetCredential',
-    message: () => ({}),
+    message: ({ showDeleted }) => (showDeleted ? { show_deleted: true } : {}),
     read: readCredential,
   },
   listVersions: { rpc: 'SecretService/ListSecretVersions', message: () => ({}), read: readVersions },
   reveal: {
     rpc: 'SecretService/RevealSecret',
-    message: () => ({}),
+    message: ({ version }) => ({ version }),
     read: (body) => ({ secret: textsOf(body['secret']), version: Number(body['version']) }),
   },
   compare: {
@@ -113,6 +113,7 @@ export class VaultDriver {
         workspace_id: 'default',
         ...(call.operation !== 'create' && { credential_id: call.id }),
         ...(operations[call.operation].takesEtag && call.etag !== undefined && { etag: call.etag }),
+        ...(call.requestId !== undefined && { request_id: call.requestId }),
         ...message(call),
       }),
     });

@@ -20,26 +20,60 @@ interface Effect {
 export interface Step {
   readonly answer: ModelAnswer;
   readonly state: ModelState;
+  /** The id of the credential that it creates, or that the first of equal requests has created. */
+  readonly createdId?: string | undefined;
 }
 
 /**
- * What a vault does, one call after the other: authorization, then the scope, then existence, then the etag, then the state.
+ * What a vault does, one call after the other: authorization first, then the id of the request, then the scope and existence,
+ * then the etag, then the state.
  *
  * @param createdId the id that the server has chosen for a creation
  */
 export function stepOf(state: ModelState, call: ModelCall, createdId: string | undefined): Step {
   const caller = callers[call.caller];
-  const { rank, reveals, takesEtag } = operations[call.operation];
+  const { rank, reveals } = operations[call.operation];
   if (caller.rank < rank || (reveals && !caller.mayReveal)) return refuse(state, 'PERMISSION_DENIED');
+  if (call.requestId === undefined) return decide(state, call, createdId);
+  const key = `${call.caller} ${call.requestId}`;
+  const earlier = state.requests[key];
+  const request = serializeRequest(call);
+  if (earlier?.request === request) return { ...earlier, state };
+  if (earlier) return refuse(state, 'REQUEST_ID_REUSED');
+  const step = decide(state, call, createdId);
+  if (step.answer.outcome !== 'ok') return step;
+  const { answer } = step;
+  const requests = { ...state.requests, [key]: { request, answer, createdId: step.createdId } };
+  return { ...step, state: { ...step.state, requests } };
+}
+
+/** What makes a request another one: all that its message contains. */
+function serializeRequest({ operation, id, etag, version, content, name, provider }: ModelCall): string {
+  const contents: Partial<Record<Operation, readonly unknown[]>> = {
+    create: [name, provider, content],
+    update: [name, provider],
+    addVersion: [content],
+    restore: [version],
+    destroy: [version],
+  };
+  return JSON.stringify([operation, ...(operation === 'create' ? [] : [id, etag]), ...(contents[operation] ?? [])]);
+}
+
+function decide(state: ModelState, call: ModelCall, createdId: string | undefined): Step {
   if (call.operation === 'create') return create(state, call, createdId);
-  const found = state[call.id];
+  const found = state.credentials[call.id];
   if (!found || found.isPurged || !isWithin(call, found)) return refuse(state, 'NOT_FOUND');
   if (found.isDeleted && !reachesDeleted(call)) return refuse(state, 'NOT_FOUND');
+  const { takesEtag } = operations[call.operation];
   if (takesEtag && call.etag !== undefined && !['*', String(found.revision)].includes(call.etag)) {
     return { state, answer: { outcome: 'ETAG_STALE', etag: String(found.revision) } };
   }
   const { answer, after } = effects[call.operation](found, call);
-  return { answer, state: after ? { ...state, [call.id]: after } : state };
+  return { answer, state: after ? withCredential(state, call.id, after) : state };
+}
+
+function withCredential(state: ModelState, id: string, credential: ModelCredential): ModelState {
+  return { ...state, credentials: { ...state.credentials, [id]: credential } };
 }
 
 function refuse(state: ModelState, outcome: string): Step {
@@ -68,7 +102,8 @@ function create(state: ModelState, call: ModelCall, createdId: string | undefine
     currentVersion: 1,
     versions: { 1: call.content },
   };
-  return { answer: show(created).answer, state: { ...state, [createdId ?? 'unknown']: created } };
+  const id = createdId ?? 'unknown';
+  return { answer: show(created).answer, state: withCredential(state, id, created), createdId: id };
 }
 
 const effects: Readonly<Record<Exclude<Operation, 'create'>, (found: ModelCredential, call: ModelCall) => Effect>> = {
@@ -139,14 +174,21 @@ function destroy(found: ModelCredential, { version: sent }: ModelCall): Effect {
 }
 
 function reveal(found: ModelCredential, { version }: ModelCall): Effect {
-  if (found.isExpired) return refusal('CREDENTIAL_EXPIRED');
-  if (!found.isActive) return refusal('CREDENTIAL_INACTIVE');
+  const inactivity = inactivityOf(found);
+  if (inactivity !== undefined) return refusal(inactivity);
   const content = contentOf(found, version);
   if (typeof content !== 'string') return refusal(absenceOf(content));
   return { answer: { outcome: 'ok', secret: secretFields[content], version: numberOf(found, version) } };
 }
 
+function inactivityOf({ isExpired, isActive }: ModelCredential): string | undefined {
+  if (isExpired) return 'CREDENTIAL_EXPIRED';
+  return isActive ? undefined : 'CREDENTIAL_INACTIVE';
+}
+
 function compare(found: ModelCredential, { version, otherVersion }: ModelCall): Effect {
+  const inactivity = inactivityOf(found);
+  if (inactivity !== undefined) return refusal(inactivity);
   const contents = [contentOf(found, version), contentOf(found, otherVersion)];
   const absent = contents.find((content) => typeof content !== 'string');
   if (contents.some((content) => typeof content !== 'string')) return refusal(absenceOf(absent));

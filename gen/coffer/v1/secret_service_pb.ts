@@ -375,7 +375,7 @@ export type RestoreSecretVersionRequest = Message<"coffer.v1.RestoreSecretVersio
   credentialId: string;
 
   /**
-   * Required. The number of the version whose content becomes current again; 0 is the current one. Negative values are
+   * Optional. The number of the version whose content becomes current again; the current one if 0. Negative values are
    * INVALID_ARGUMENT.
    *
    * @generated from field: int32 version = 3;
@@ -457,7 +457,8 @@ export type DestroySecretVersionRequest = Message<"coffer.v1.DestroySecretVersio
   credentialId: string;
 
   /**
-   * Required. The number of the version to destroy. Negative values are INVALID_ARGUMENT.
+   * Optional. The number of the version to destroy; the current one if 0, which is refused as `VERSION_IS_CURRENT`.
+   * Negative values are INVALID_ARGUMENT.
    *
    * @generated from field: int32 version = 3;
    */

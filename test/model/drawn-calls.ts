@@ -107,7 +107,4 @@ function mayRepeat({ caller, operation }: DrawnCall): boolean {
   return caller !== 'SCOPED' && !withoutRequestId.has(operation);
 }
 
-const withoutRequestId: ReadonlySet<Operation> = new Set([
-  ...(['get', 'listVersions', 'reveal', 'compare', 'previewUpdate'] as const),
-  ...(['undelete', 'purge', 'addVersion', 'restore', 'destroy'] as const),
-]);
+const withoutRequestId: ReadonlySet<Operation> = new Set(['get', 'listVersions', 'reveal', 'compare', 'previewUpdate']);

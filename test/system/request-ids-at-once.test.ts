@@ -46,6 +46,25 @@ describe('request ids of two processes on one database', () => {
     }
   });
 
+  it('belong to one of two requests that use an id at once, and the other one is refused', async () => {
+    for (const [round, others] of [coffer, neighbour, coffer, neighbour].entries()) {
+      const key = `shared ${round}`;
+      const names = [`${key}: one`, `${key}: other`];
+      const callOf = (index: number) => ({ ...creationOf(names[index % 2] ?? ''), key });
+      // What arrives while this is committed shares the next transaction.
+      const unrelated = send(creationOf(`${key}: before`));
+      const sent = Array.from({ length: 12 }, (_, index) => send(callOf(index), index % 3 === 0 ? others : coffer));
+      const [, ...first] = await Promise.all([unrelated, ...sent]);
+      const replies = [...first, await send(callOf(0), others), await send(callOf(1))];
+      const counts = await Promise.all(names.map((name) => countNamed(coffer, name)));
+      expect(counts).to.have.members([0, 1]);
+      for (const [index, reply] of replies.entries()) {
+        if (counts[index % 2] === 1) expect(reply.status, reply.text).to.equal(200);
+        else expect([reply.status, reasonOf(reply)]).to.deep.equal([400, 'REQUEST_ID_REUSED']);
+      }
+    }
+  });
+
   it('make a request wait for the first one in another process, and refuse it after two seconds', async () => {
     const client = new Client(coffer.database.connection);
     await client.connect();

@@ -11,8 +11,15 @@ import {
   type SignedRecord,
 } from './request-records.ts';
 
+/** A request id that a transaction has claimed, for one request. */
+interface ClaimedId {
+  readonly record: OpenRecord;
+  /** That of the request; another one under the same id has no part in the claim. */
+  readonly digest: Uint8Array;
+}
+
 /** The request ids that one transaction has claimed. */
-export type ClaimedIds = ReadonlyMap<string, OpenRecord>;
+export type ClaimedIds = ReadonlyMap<string, ClaimedId>;
 
 /** Claims the ids of the requests of one transaction, before anything else of them is read. */
 export async function claimRequests(
@@ -20,8 +27,16 @@ export async function claimRequests(
   records: RequestRecords,
   claims: readonly RequestClaim[],
 ): Promise<ClaimedIds> {
-  const wanted = new Map(claims.map((claim) => [claimKeyOf(claim), records.open(claim)]));
-  const free = await claimIds(transaction, [...wanted.values()]);
+  const wanted = new Map<string, ClaimedId>();
+  for (const claim of claims) {
+    const key = claimKeyOf(claim);
+    // The first request of an id is decided first, and its hash is stored.
+    if (!wanted.has(key)) wanted.set(key, { record: records.open(claim), digest: claim.digest });
+  }
+  const free = await claimIds(
+    transaction,
+    Array.from(wanted.values(), ({ record }) => record),
+  );
   const freeKeys = new Set(free.map(claimKeyOf));
   return new Map([...wanted].filter(([key]) => freeKeys.has(key)));
 }
@@ -37,10 +52,11 @@ export class KeptRequests {
     this.#claimed = claimed;
   }
 
-  /** Whether the request may be decided: its id is claimed, and no request before it in the transaction has an answer. */
+  /** Whether the request may be decided: its id is claimed for it, and no request before it in the transaction has an answer. */
   isFree(claim: RequestClaim): boolean {
     const key = claimKeyOf(claim);
-    return this.#claimed.has(key) && !this.#answers.has(key);
+    const claimed = this.#claimed.get(key);
+    return claimed !== undefined && Buffer.compare(claimed.digest, claim.digest) === 0 && !this.#answers.has(key);
   }
 
   keep(claim: RequestClaim, answer: Uint8Array): void {
@@ -51,7 +67,7 @@ export class KeptRequests {
   writes(): Fragment[] {
     const answered: SignedRecord[] = [];
     const released: OpenRecord[] = [];
-    for (const [key, record] of this.#claimed) {
+    for (const [key, { record }] of this.#claimed) {
       const answer = this.#answers.get(key);
       if (answer) answered.push(this.#records.sign({ ...record, answer }));
       else released.push(record);

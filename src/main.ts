@@ -27,6 +27,7 @@ const commands: Readonly<Record<CommandName, Command>> = {
   'audit-acknowledge-loss': withoutOptions(async (stopping) =>
     (await import('./commands/audit-acknowledge-loss.ts')).auditAcknowledgeLoss(await loadConfig(), stopping),
   ),
+  keys: async (parameters, stopping) => (await import('./commands/keys.ts')).keys(loadConfig, parameters, stopping),
   doctor: async (parameters, stopping) =>
     (await import('./commands/doctor.ts')).doctor(loadConfig, parameters, stopping),
   migrate: withoutOptions(async () => (await import('./commands/migrate.ts')).migrate(await loadConfig())),

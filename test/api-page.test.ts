@@ -179,9 +179,12 @@ function codeAndStatus(code: (typeof vaultErrorCodes)[number]): string {
 const alwaysWithReason: ReadonlySet<string> = new Set(['already_exists', 'failed_precondition']);
 
 function knownReasons(): readonly string[] {
-  const files = globSync('src/{vault,gateway,authentication,store,dialects/coffer,dialects/shared}/**/*.ts', {
-    cwd: root,
-  });
+  const files = globSync(
+    'src/{vault,gateway,authentication,encryption,store,start,dialects/coffer,dialects/shared}/**/*.ts',
+    {
+      cwd: root,
+    },
+  );
   const written = files.flatMap((file) =>
     Array.from(
       readFileSync(resolve(root, file), 'utf8').matchAll(/\breason: '([A-Z_]+)'/g),

@@ -82,6 +82,19 @@ coffer_trail_lost_events name them, and the trail does not verify. This writes d
 knows of it; then the trail verifies and names the loss, and can be pruned.
 ${besideServer}`,
   },
+  keys: {
+    lines: ['keys rotate-master [--to-key-file FILE | --to-password-file FILE | --to-command COMMAND]'],
+    summary: 'rotate the master key',
+    details: `Wraps the keys of the instance and of all workspaces by another master key, in one transaction: after a crash, the vault
+opens with exactly one of the two. Without a target, where the key is master.key in the data directory, a new key takes
+its place, and the old one is kept beside it as master.key.<fingerprint>; running servers take it over. With a target,
+they are sealed until they are restarted with the new key.
+${besideServer}
+
+  --to-key-file FILE       the key in FILE, which is made where it is missing
+  --to-password-file FILE  the password in FILE, of at least 12 characters
+  --to-command COMMAND     what a program prints: a path, or a JSON list of it and its arguments`,
+  },
   doctor: {
     lines: ['doctor [--all] [--heads FILE] [--json]'],
     summary: 'examine the configuration, the machine, the database, the keys and every row',

@@ -2,8 +2,9 @@ import type { SettingName, SettingReader } from './setting-reader.ts';
 
 /** Where the master key comes from; `file` is `<data>/master.key`, which the first start makes. */
 export type MasterKeyConfig =
-  | { readonly kind: 'password'; readonly password: string }
-  | { readonly kind: 'key'; readonly key: string }
+  /** `file` is where the value was read from, if it was: after a rotation it is read again. */
+  | { readonly kind: 'password'; readonly password: string; readonly file: string | null }
+  | { readonly kind: 'key'; readonly key: string; readonly file: string | null }
   | { readonly kind: 'command'; readonly program: string; readonly parameters: readonly string[] }
   | {
       readonly kind: 'transit';
@@ -57,22 +58,26 @@ function parsePassword(password: string, reader: SettingReader): MasterKeyConfig
   if (password.length < passwordCharactersMin) {
     reader.problem(`COFFER_MASTER_PASSWORD must have at least ${passwordCharactersMin} characters`);
   }
-  return { kind: 'password', password };
+  return { kind: 'password', password, file: reader.fileOf('COFFER_MASTER_PASSWORD') };
 }
 
 function parseKey(key: string, reader: SettingReader): MasterKeyConfig {
   if (!keyPattern.test(key)) reader.problem('COFFER_MASTER_KEY must be 32 bytes in base64');
-  return { kind: 'key', key };
+  return { kind: 'key', key, file: reader.fileOf('COFFER_MASTER_KEY') };
 }
 
-/** A path, or a JSON list of a program and its arguments. */
 function parseCommand(text: string, reader: SettingReader): MasterKeyConfig {
+  const parsed = parseCommandText(text);
+  if (parsed) return parsed;
+  reader.problem('COFFER_MASTER_KEY_COMMAND must be the path of a program, or a JSON list of it and its arguments');
+  return { kind: 'command', program: '', parameters: [] };
+}
+
+/** Parses a path, or a JSON list of a program and its arguments; undefined for anything else. */
+export function parseCommandText(text: string): Extract<MasterKeyConfig, { kind: 'command' }> | undefined {
   const [program = '', ...parameters] = text.startsWith('[') ? listOf(text) : [text];
   const isUsable = program !== '' && [program, ...parameters].every((part) => !part.includes('\0'));
-  if (!isUsable) {
-    reader.problem('COFFER_MASTER_KEY_COMMAND must be the path of a program, or a JSON list of it and its arguments');
-  }
-  return { kind: 'command', program, parameters };
+  return isUsable ? { kind: 'command', program, parameters } : undefined;
 }
 
 function listOf(text: string): readonly string[] {

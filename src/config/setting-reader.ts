@@ -163,7 +163,7 @@ export class SettingReader {
     const text = this.text(name);
     if (text === undefined) return undefined;
     if (!isPath(text)) this.problem(`${name} must be the path of a folder`);
-    else if (this.#fileOf(name) !== undefined && !isAbsolute(text)) {
+    else if (this.fileOf(name) !== null && !isAbsolute(text)) {
       this.problem(`${name}_FILE must be the path of a file that holds an absolute path`);
     }
     return text;
@@ -175,11 +175,11 @@ export class SettingReader {
    */
   pemFile(name: SettingName): string | undefined {
     const text = this.text(name);
-    const file = this.#fileOf(name);
+    const file = this.fileOf(name);
     if (text === undefined) return undefined;
-    if (file !== undefined && text.includes('-----BEGIN ')) return file;
+    if (file !== null && text.includes('-----BEGIN ')) return file;
     if (!isPath(text)) this.problem(`${name} must be the path of a PEM file`);
-    else if (file !== undefined && !this.#isReadable(text)) {
+    else if (file !== null && !this.#isReadable(text)) {
       this.problem(`${name}_FILE must be the path of a PEM file, or of a file that holds such a path`);
     }
     return text;
@@ -190,8 +190,9 @@ export class SettingReader {
     return parts.filter((part) => part !== '');
   }
 
-  #fileOf(name: SettingName): string | undefined {
-    return this.#environment[`${name}_FILE`] || undefined;
+  /** The file that gives the value of a setting, if one does. */
+  fileOf(name: SettingName): string | null {
+    return this.#environment[`${name}_FILE`] || null;
   }
 
   #isReadable(path: string): boolean {
@@ -205,8 +206,8 @@ export class SettingReader {
 
   #read(name: SettingName): string | undefined {
     const value = this.#environment[name] || undefined;
-    const path = this.#fileOf(name);
-    if (path === undefined) return value;
+    const path = this.fileOf(name);
+    if (path === null) return value;
     if (value !== undefined) this.problem(`${name} and ${name}_FILE exclude one another`);
     try {
       return this.#readFile(path).replace(/\r?\n$/, '') || undefined;

@@ -5,7 +5,7 @@ import type { WrappedWorkspaceKey } from '../vault/workspaces/ports.ts';
 import { KeyedAuditMac, KeyedGrantMac } from './macs.ts';
 import { uuidBytes, derivationLabels, derive, identifyKey, type WorkspaceKey } from './derive.ts';
 import { Key, keyBytes } from './key.ts';
-import type { MasterKey } from './master-key.ts';
+import type { MasterDerivation, MasterKey } from './master-key.ts';
 import type { RandomSource } from '../vault/ids.ts';
 import { SealedPageTokens } from './sealed-page-tokens.ts';
 import { unwrap, wrap, type Sodium } from './sodium.ts';
@@ -13,7 +13,7 @@ import { secretUnreadable } from './unreadable-error.ts';
 
 /** Wraps workspace keys for storage, and unwraps them. */
 export interface KeyWrapping {
-  /** The fingerprint of the master key in use. */
+  /** The fingerprint of the master key in use, which a rotation changes. */
   readonly masterFingerprint: string;
   wrapWorkspaceKey(workspaceId: string, workspaceKey: WorkspaceKey): Uint8Array;
   /**
@@ -42,13 +42,12 @@ export interface KeyringParts {
 /** The opened keys of the instance; see `openKeyring`. */
 export class Keyring implements KeyWrapping {
   readonly instanceId: string;
-  readonly masterFingerprint: string;
   readonly grantMac: GrantMac;
   readonly auditMac: AuditMac;
   readonly pageTokens: PageTokens;
   readonly #sodium: Sodium;
   readonly #random: RandomSource;
-  readonly #master: MasterKey;
+  #master: MasterKey;
   readonly #grantMacKey: Key;
   readonly #auditMacKey: Key;
   readonly #pageTokenKey: Key;
@@ -60,7 +59,6 @@ export class Keyring implements KeyWrapping {
     this.#grantMacKey = keyAt(instanceKeys, instanceKeyOffsets.grantMac);
     this.#auditMacKey = keyAt(instanceKeys, instanceKeyOffsets.auditMac);
     this.instanceId = instanceId;
-    this.masterFingerprint = master.fingerprint;
     this.grantMac = new KeyedGrantMac(sodium, this.#grantMacKey);
     this.auditMac = new KeyedAuditMac(sodium, this.#auditMacKey);
     const pageTokens = { key: this.#grantMacKey, label: derivationLabels.pageTokenKey, parts: [], length: keyBytes };
@@ -68,17 +66,43 @@ export class Keyring implements KeyWrapping {
     this.pageTokens = new SealedPageTokens(sodium, random, this.#pageTokenKey);
   }
 
-  wrapWorkspaceKey(workspaceId: string, { keyId, key }: WorkspaceKey): Uint8Array {
-    return this.#lendEncryptionKey(workspaceId, keyId, (encryptionKey) =>
-      wrap(this.#sodium, this.#random, { key: encryptionKey, content: key.expose() }),
-    );
+  get masterFingerprint(): string {
+    return this.#master.fingerprint;
+  }
+
+  wrapWorkspaceKey(workspaceId: string, workspaceKey: WorkspaceKey): Uint8Array {
+    return this.#wrapWith(this.#master, workspaceId, workspaceKey);
   }
 
   unwrapWorkspaceKey({ workspaceId, keyId, wrapped, masterFingerprint }: WrappedWorkspaceKey): WorkspaceKey {
     if (masterFingerprint !== this.masterFingerprint) throw secretUnreadable('master_key_wrong');
-    const bytes = this.#lendEncryptionKey(workspaceId, keyId, (key) => unwrap(this.#sodium, { key, wrapped }));
+    const derivation = this.#encryptionKey(workspaceId, keyId);
+    const bytes = this.#master.lendKey(derivation, (key) => unwrap(this.#sodium, { key, wrapped }));
     if (bytes?.length !== keyBytes) throw secretUnreadable('workspace_key_invalid');
     return this.#identify(new Key(bytes), keyId);
+  }
+
+  /**
+   * Wraps a workspace's key by another master key.
+   *
+   * @throws VaultError `secret_unreadable` if the present master key does not unwrap it
+   */
+  rewrapWorkspaceKey(present: WrappedWorkspaceKey, master: MasterKey): WrappedWorkspaceKey {
+    const workspaceKey = this.unwrapWorkspaceKey(present);
+    const wrapped = this.#wrapWith(master, present.workspaceId, workspaceKey);
+    workspaceKey.key.wipe();
+    return { ...present, wrapped, masterFingerprint: master.fingerprint };
+  }
+
+  /** Uses another master key from now on, which it then owns, and wipes the present one. */
+  replaceMaster(master: MasterKey): void {
+    this.#master.wipe();
+    this.#master = master;
+  }
+
+  /** Lends a key that is derived from the master key; see `MasterKey.lendKey`. */
+  lendKey<Result>(derivation: MasterDerivation, use: (key: Key) => Result): Result {
+    return this.#master.lendKey(derivation, use);
   }
 
   /** Overwrites all its keys. */
@@ -97,9 +121,15 @@ export class Keyring implements KeyWrapping {
     throw secretUnreadable('workspace_key_invalid');
   }
 
-  #lendEncryptionKey<Result>(workspaceId: string, keyId: Uint8Array, use: (key: Key) => Result): Result {
+  #wrapWith(master: MasterKey, workspaceId: string, { keyId, key }: WorkspaceKey): Uint8Array {
+    return master.lendKey(this.#encryptionKey(workspaceId, keyId), (encryptionKey) =>
+      wrap(this.#sodium, this.#random, { key: encryptionKey, content: key.expose() }),
+    );
+  }
+
+  #encryptionKey(workspaceId: string, keyId: Uint8Array): MasterDerivation {
     const parts = [uuidBytes(this.instanceId), uuidBytes(workspaceId), keyId];
-    return this.#master.lendKey({ label: derivationLabels.keyEncryptionKey, parts }, use);
+    return { label: derivationLabels.keyEncryptionKey, parts };
   }
 }
 

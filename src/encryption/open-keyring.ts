@@ -39,7 +39,7 @@ export async function openKeyring(opening: KeyringOpening): Promise<Keyring> {
 }
 
 async function openStored(opening: KeyringOpening, stored: StoredKeyring): Promise<Keyring> {
-  const master = await deriveAgain(opening, stored);
+  const master = await openMaster(opening, stored);
   try {
     return unwrapKeyring(opening, stored, master);
   } catch (error) {
@@ -48,7 +48,26 @@ async function openStored(opening: KeyringOpening, stored: StoredKeyring): Promi
   }
 }
 
-async function deriveAgain({ sodium, master }: KeyringOpening, stored: StoredKeyring): Promise<MasterKey> {
+/** What a master key is derived and checked with. */
+export type MasterOpening = Pick<KeyringOpening, 'sodium' | 'master'>;
+
+/**
+ * Derives the master key of a stored keyring, and checks that it is that of the keyring.
+ *
+ * @throws WrongMasterKeyError, KeyringDamagedError
+ */
+export async function openMaster(opening: MasterOpening, stored: StoredKeyring): Promise<MasterKey> {
+  const master = await deriveAgain(opening, stored);
+  try {
+    checkMaster(opening, stored, master);
+    return master;
+  } catch (error) {
+    master.wipe();
+    throw error;
+  }
+}
+
+async function deriveAgain({ sodium, master }: MasterOpening, stored: StoredKeyring): Promise<MasterKey> {
   if (master.kind === 'password' && stored.derivation === 'key') {
     throw new WrongMasterKeyError({ needed: stored, given: { derivation: 'argon2id' } });
   }
@@ -56,32 +75,42 @@ async function deriveAgain({ sodium, master }: KeyringOpening, stored: StoredKey
   return deriveMaster(sodium, master, stored.salt);
 }
 
-function unwrapKeyring(opening: KeyringOpening, stored: StoredKeyring, master: MasterKey): Keyring {
-  const { sodium, random } = opening;
-  const { instanceId, masterFingerprint } = stored;
-  if (master.fingerprint !== masterFingerprint) {
-    const given = { derivation: derivationOf(opening.master), fingerprint: master.fingerprint };
+function checkMaster({ master: source, sodium }: MasterOpening, stored: StoredKeyring, master: MasterKey): void {
+  if (master.fingerprint !== stored.masterFingerprint) {
+    const given = { derivation: derivationOf(source), fingerprint: master.fingerprint };
     throw new WrongMasterKeyError({ needed: stored, given });
   }
-  const parts = [uuidBytes(instanceId)];
-  const open = (label: DerivationLabel, wrapped: Uint8Array) =>
-    master.lendKey({ label, parts }, (key) => unwrap(sodium, { key, wrapped }));
-  const canary = open(derivationLabels.canaryKey, stored.canary);
+  const derivation = { label: derivationLabels.canaryKey, parts: [uuidBytes(stored.instanceId)] };
+  const canary = master.lendKey(derivation, (key) => unwrap(sodium, { key, wrapped: stored.canary }));
   if (!canary || Buffer.from(canary).toString() !== canaryText) throw new KeyringDamagedError('canary');
-  const instanceKeys = open(derivationLabels.keyringKey, stored.wrappedKeys);
-  if (instanceKeys?.length !== instanceKeysBytes) throw new KeyringDamagedError('keys');
-  const keyring = new Keyring({ sodium, random, instanceId, master, instanceKeys });
+}
+
+function unwrapKeyring({ random, sodium }: KeyringOpening, stored: StoredKeyring, master: MasterKey): Keyring {
+  const instanceKeys = unwrapInstanceKeys(sodium, stored, master);
+  const keyring = new Keyring({ sodium, random, instanceId: stored.instanceId, master, instanceKeys });
   instanceKeys.fill(0);
   return keyring;
 }
 
+function unwrapInstanceKeys(
+  sodium: Sodium,
+  { instanceId, wrappedKeys: wrapped }: StoredKeyring,
+  master: Pick<MasterKey, 'lendKey'>,
+): Uint8Array {
+  const derivation = { label: derivationLabels.keyringKey, parts: [uuidBytes(instanceId)] };
+  const instanceKeys = master.lendKey(derivation, (key) => unwrap(sodium, { key, wrapped }));
+  if (instanceKeys?.length !== instanceKeysBytes) throw new KeyringDamagedError('keys');
+  return instanceKeys;
+}
+
 async function makeKeyring(opening: KeyringOpening): Promise<Keyring> {
   const { sodium, random } = opening;
-  const salt = opening.master.kind === 'password' ? random.take(saltBytes) : new Uint8Array();
-  const master = await deriveMaster(sodium, opening.master, salt);
+  const { master, salt } = await deriveNewMaster(opening);
   const instanceKeys = random.take(instanceKeysBytes);
   try {
-    const stored = wrapKeyring(opening, { master, salt, instanceKeys });
+    const createdAt = opening.clock.now();
+    const instanceId = uuidV7(createdAt.getTime(), random.take(10));
+    const stored = wrapKeyring(opening, { instanceId, createdAt, master, salt, instanceKeys });
     await opening.store.insertKeyring(stored);
     return new Keyring({ sodium, random, instanceId: stored.instanceId, master, instanceKeys });
   } catch (error) {
@@ -92,12 +121,25 @@ async function makeKeyring(opening: KeyringOpening): Promise<Keyring> {
   }
 }
 
+/** Derives a master key that has wrapped nothing yet, with a new salt for a password. */
+async function deriveNewMaster({
+  master: source,
+  random,
+  sodium,
+}: Pick<KeyringOpening, 'master' | 'random' | 'sodium'>) {
+  const salt = source.kind === 'password' ? random.take(saltBytes) : new Uint8Array();
+  return { master: await deriveMaster(sodium, source, salt), salt };
+}
+
+interface KeyringContent extends Pick<StoredKeyring, 'instanceId' | 'createdAt' | 'salt'> {
+  readonly master: MasterKey;
+  readonly instanceKeys: Uint8Array;
+}
+
 function wrapKeyring(
-  { sodium, random, clock, master: source }: KeyringOpening,
-  { master, salt, instanceKeys }: { master: MasterKey; salt: Uint8Array; instanceKeys: Uint8Array },
+  { sodium, random, master: source }: Pick<KeyringOpening, 'master' | 'random' | 'sodium'>,
+  { createdAt, instanceId, master, salt, instanceKeys }: KeyringContent,
 ): StoredKeyring {
-  const createdAt = clock.now();
-  const instanceId = uuidV7(createdAt.getTime(), random.take(10));
   const parts = [uuidBytes(instanceId)];
   const close = (label: DerivationLabel, content: Uint8Array) =>
     master.lendKey({ label, parts }, (key) => wrap(sodium, random, { key, content }));
@@ -110,6 +152,31 @@ function wrapKeyring(
     wrappedKeys: close(derivationLabels.keyringKey, instanceKeys),
     wrappedMaster: source.kind === 'key' ? (source.wrapped ?? null) : null,
     createdAt,
+  };
+}
+
+/** A new master key for a keyring that is open. */
+export interface NewMaster {
+  readonly master: MasterKey;
+  /** Wraps the instance's keys by it. @throws KeyringDamagedError if the present master key does not unwrap them */
+  readonly rewrapKeyring: (stored: StoredKeyring) => StoredKeyring;
+}
+
+/** Derives another master key for an open keyring; for a password that takes about a second. Nothing is stored yet. */
+export async function deriveReplacement(
+  opening: Pick<KeyringOpening, 'master' | 'random' | 'sodium'>,
+  keyring: Keyring,
+): Promise<NewMaster> {
+  const { master, salt } = await deriveNewMaster(opening);
+  return {
+    master,
+    rewrapKeyring(stored) {
+      const instanceKeys = unwrapInstanceKeys(opening.sodium, stored, keyring);
+      const { createdAt, instanceId } = stored;
+      const rewrapped = wrapKeyring(opening, { createdAt, instanceId, master, salt, instanceKeys });
+      instanceKeys.fill(0);
+      return rewrapped;
+    },
   };
 }
 

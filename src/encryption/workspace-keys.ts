@@ -22,6 +22,8 @@ export interface WorkspaceKeysOptions {
   readonly clock: Clock;
   readonly store: Pick<KeyStore, 'findWorkspaceKeys'>;
   readonly keyring: KeyWrapping;
+  /** Makes the keyring use the master key of now, after a rotation by another process. */
+  readonly renewMaster?: () => Promise<void>;
   /** How many workspaces' keys are cached in clear; beyond it, the least recently used ones are dropped. */
   readonly workspacesMax?: number;
   /** After how many milliseconds cached keys are read from the store again. */
@@ -46,7 +48,7 @@ interface Loading {
  * wipe at once; a cipher that is still in use then refuses.
  */
 export class WorkspaceKeys implements WorkspaceCipherSource {
-  readonly #options: Required<WorkspaceKeysOptions>;
+  readonly #options: WorkspaceKeysOptions & Required<Pick<WorkspaceKeysOptions, 'workspacesMax' | 'timeToLiveMs'>>;
   readonly #encryptor: SecretboxEncryptor;
   /** The least recently used first. */
   readonly #cache: BoundedMap<string, CachedCipher>;
@@ -56,6 +58,8 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
   readonly #abandoned = new FinalizationRegistry<OpenedKeys>((keys) => this.#wipe(keys));
   readonly #sweeping: NodeJS.Timeout;
   #closed = false;
+  #sealed = false;
+  readonly #sealListeners = new Set<() => void>();
 
   constructor(options: WorkspaceKeysOptions) {
     this.#options = { workspacesMax: 10_000, timeToLiveMs: 300_000, ...options };
@@ -70,7 +74,7 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
    * @throws VaultError `secret_unreadable` if the workspace has no key, or one does not unwrap; `unavailable` after `close`
    */
   async cipherFor(workspaceId: string): Promise<WorkspaceCipher> {
-    if (this.#closed) throw new VaultError('unavailable', 'the vault is stopping');
+    if (this.#closed) throw this.#sealed ? sealed() : new VaultError('unavailable', 'the vault is stopping');
     return this.#cached(workspaceId) ?? this.#loading.get(workspaceId)?.cipher ?? this.#loadOnce(workspaceId);
   }
 
@@ -80,6 +84,7 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
   }
 
   newWorkspaceKey(workspaceId: string): WrappedWorkspaceKey {
+    if (this.#sealed) throw sealed();
     const { sodium, random, keyring, clock } = this.#options;
     const workspaceKey = identifyKey(sodium, new Key(random.take(keyBytes)));
     const wrapped = keyring.wrapWorkspaceKey(workspaceId, workspaceKey);
@@ -94,6 +99,28 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
     this.#loading.get(workspaceId)?.forgetting.abort();
     this.#loading.delete(workspaceId);
     for (const keys of this.#opened) if (keys.workspaceId === workspaceId) this.#wipe(keys);
+  }
+
+  async renew(): Promise<void> {
+    await this.#options.renewMaster?.();
+  }
+
+  /** Wipes all keys at once because the master key is not at hand; every call is then refused as `SEALED`. */
+  seal(): void {
+    this.#sealed = true;
+    this.close();
+    for (const listener of this.#sealListeners) listener();
+  }
+
+  /** Why every call is refused, for an operator; undefined while it is not sealed. */
+  get sealedReason(): string | undefined {
+    return this.#sealed ? 'the vault is sealed: its master key is not at hand' : undefined;
+  }
+
+  /** Calls back when it is sealed. @returns what ends the subscription */
+  onSeal(listener: () => void): () => void {
+    this.#sealListeners.add(listener);
+    return () => this.#sealListeners.delete(listener);
   }
 
   /** Wipes all keys at once; no cipher is available afterwards. */
@@ -131,7 +158,9 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
   }
 
   async #load(workspaceId: string, forgotten: AbortSignal): Promise<KeyedWorkspaceCipher> {
-    const wrapped = await this.#options.store.findWorkspaceKeys(workspaceId);
+    const { keyring, store } = this.#options;
+    const wrapped = await store.findWorkspaceKeys(workspaceId);
+    if (wrapped.some((key) => key.masterFingerprint !== keyring.masterFingerprint)) await this.renew();
     if (forgotten.aborted) throw secretUnreadable('key_wiped');
     if (wrapped.length === 0) throw secretUnreadable('key_missing');
     return this.#admit(new OpenedKeys(workspaceId, this.#unwrapAll(wrapped)));
@@ -162,4 +191,8 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
     keys.wipe();
     this.#opened.delete(keys);
   }
+}
+
+function sealed(): VaultError {
+  return new VaultError('unavailable', 'the vault is sealed: its master key is not at hand', { reason: 'SEALED' });
 }

@@ -5,7 +5,7 @@ import type { Config } from '../config/config.ts';
 import { startEmbeddedPostgres } from '../embedded/embedded-postgres.ts';
 import { createManagement, type ManagementParts } from '../gateway/system/management.ts';
 import { createMetricsTokenCheck } from '../gateway/system/serve-metrics.ts';
-import { withWarnings } from '../gateway/system/readiness.ts';
+import { unless, withWarnings } from '../gateway/system/readiness.ts';
 import { countCommits, measureInstance, measureLostEvents } from '../metrics/instance-metrics.ts';
 import { measureProcess } from '../metrics/process-metrics.ts';
 import { type DatabaseConnection, databasePlaceOf } from '../store/postgres/connect/database-connection.ts';
@@ -85,7 +85,11 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
   stack.defer(() => lossWatch.stop());
   measureLostEvents(metrics, lossWatch);
   const databaseReadiness = new DatabaseReadiness({ probe: instance.openProbe(stack), health: database.health, log });
-  const readiness = withWarnings(databaseReadiness, () => lossWatch.warnings());
+  const seal = { notReadyReason: () => keys.sealedReason, subscribe: keys.onSeal.bind(keys) };
+  const readiness = unless(
+    seal,
+    withWarnings(databaseReadiness, () => lossWatch.warnings()),
+  );
 
   const server = await buildServer({ config, instance, ...recorders, readiness, tls, metrics, tracer, clock, log });
   // Closed after the server, so that probes observe the stop.

@@ -7,7 +7,8 @@ import { WrongMasterKeyError, openKeyring, type KeyringOpening } from '../encryp
 import type { StoredKeyring } from '../vault/workspaces/ports.ts';
 import { requireAdminKey } from './keys/first-admin-key.ts';
 import { KeyFileError, readKeyFile, writeKeyFile } from './keys/key-file.ts';
-import { masterKeyFile, masterKeyOriginOf, type MasterKeyParts } from './keys/find-master-key.ts';
+import { masterKeyFile } from './keys/file-origin.ts';
+import { masterKeyOriginOf, type MasterKeyParts } from './keys/find-master-key.ts';
 
 /** What an instance is checked with before anything of it is changed. */
 export type CheckParts = Pick<KeyringOpening, 'sodium' | 'random' | 'clock'> &

@@ -15,7 +15,10 @@ import { WorkspaceKeys } from '../encryption/workspace-keys.ts';
 import { adminKeyFile, findAdminKey } from './keys/first-admin-key.ts';
 import { checkBeforeChanging, markInstance } from './instance-checks.ts';
 import { readKeyFile } from './keys/key-file.ts';
+import { masterKeyFile, settleKeyFile } from './keys/file-origin.ts';
 import { masterKeyOriginOf } from './keys/find-master-key.ts';
+import { MasterRenewal } from './keys/master-renewal.ts';
+import { KeyringRotator } from './keys/rotate-master.ts';
 import { createStores, type Stores } from '../store/stores/stores.ts';
 import { checkDatabaseFiles, type DatabaseConnection } from '../store/postgres/connect/database-connection.ts';
 import { AccessChangeListener } from '../store/identity/access-change-listener.ts';
@@ -38,6 +41,8 @@ import type { Clock } from '../vault/time.ts';
 /** The data of an instance, opened with its keys. */
 export interface Instance {
   readonly instanceId: string;
+  /** The fingerprint of the master key at the start. */
+  readonly masterFingerprint: string;
   readonly database: Database;
   /** Opens a probe of the database on a session outside the pool, which the stack closes. */
   readonly openProbe: (stack: AsyncDisposableStack) => DatabaseProbe;
@@ -45,6 +50,7 @@ export interface Instance {
   /** Notifies of changes that any process makes, once it is started. */
   readonly accessChangeListener: AccessChangeListener;
   readonly ciphers: WorkspaceKeys;
+  readonly rotator: KeyringRotator;
   readonly auditChain: AuditChain;
   readonly trailVerifier: TrailVerifier;
   readonly pageTokens: PageTokens;
@@ -150,8 +156,17 @@ async function openKeys(parts: InstanceParts, opened: Opened, stack: AsyncDispos
     createStores({ ...parts, database, grantMac, chain, ids, onStandaloneCommit }),
     parts.tracer,
   );
-  const ciphers = new WorkspaceKeys({ sodium, random, clock, store: stores.keys, keyring });
+  const origin = masterKeyOriginOf({ ...parts, sodium });
+  const renewal = new MasterRenewal({ keyring, sodium, origin, store: stores.keys, log });
+  const renewMaster = () => renewal.run();
+  const ciphers = new WorkspaceKeys({ sodium, random, clock, store: stores.keys, keyring, renewMaster });
   stack.defer(() => ciphers.close());
+  renewal.sealBy(() => ciphers.seal());
+  stack.defer(renewal.listen(accessChangeListener));
+  if (mayBegin && config.masterKey.kind === 'file') {
+    await settleKeyFile(masterKeyFile(config), keyring.masterFingerprint, sodium);
+  }
+  const rotator = new KeyringRotator({ config, keyring, sodium, random, store: stores.masterRotation });
   const openOwner = () => openDatabase({ connection: parts.connection, poolMax: ownerPoolMax, role: null, log });
   await signFormatsOnce({ database: longWork, openOwner, grantMac, ciphers, chain, clock, log });
   const tokens = new RandomTokenSource();
@@ -163,8 +178,10 @@ async function openKeys(parts: InstanceParts, opened: Opened, stack: AsyncDispos
     accessChangeListener,
     openProbe,
     instanceId,
+    masterFingerprint: keyring.masterFingerprint,
     stores,
     ciphers,
+    rotator,
     auditChain: chain,
     trailVerifier,
     pageTokens: keyring.pageTokens,
@@ -185,7 +202,7 @@ async function makeKeyring(
 ): Promise<Keyring> {
   const store = new SqlKeyringStore(database);
   const found = { keyring: await store.findKeyring(), holdsData: () => store.holdsData() };
-  const master = await masterKeyOriginOf(parts).obtain(found);
+  const master = await masterKeyOriginOf({ ...parts, sodium }).obtain(found);
   const keyring = await openKeyring({ sodium, random, clock: parts.clock, store, master }).finally(() => {
     if (master.kind === 'key') master.key.fill(0);
   });

@@ -38,6 +38,7 @@ import type { EventLoop } from '../vault/work-slices.ts';
 import type { Clock } from '../vault/time.ts';
 import { IdempotentRequests } from '../vault/requests/idempotent-requests.ts';
 import { UserDirectory } from '../vault/identity/users.ts';
+import { KeyAdministration } from '../vault/workspaces/key-administration.ts';
 import { WorkspaceDirectory } from '../vault/workspaces/workspaces.ts';
 
 /** What a server is built from. */
@@ -139,6 +140,7 @@ function buildVault({ clock, config, instance, usage }: ServerParts) {
     batchReveals: new BatchRevealVault({ ...parts, eventLoop }),
     transfers: new TransferVault(parts),
     workspaces: new WorkspaceDirectory({ store: stores.workspaces, ciphers, clock, ids }),
+    keys: new KeyAdministration({ rotator: instance.rotator, clock, ids }),
     members: new MemberDirectory({ store: stores.members, clock, ids }),
     watch: new CredentialWatch({ changes: stores.changes, clock, wait }),
     trail: new AuditTrail({ store: stores.auditTrail, verifier: instance.trailVerifier }),

@@ -3,7 +3,7 @@ export const roles = ['VIEWER', 'RUNTIME', 'EDITOR', 'ADMIN'] as const;
 
 export type Role = (typeof roles)[number];
 
-/** The permissions that calls need. The last three are reserved for owners of the instance. */
+/** The permissions that calls need. The last four are reserved for owners of the instance. */
 export type Permission =
   | 'credentials.read'
   | 'secrets.reveal'
@@ -15,7 +15,8 @@ export type Permission =
   | 'workspaces.read'
   | 'workspaces.manage'
   | 'users.manage'
-  | 'audit.verify';
+  | 'audit.verify'
+  | 'keys.manage';
 
 /** The least role that includes a permission; null for a permission of owners only. */
 const leastRoles: Record<Permission, Role | null> = {
@@ -30,6 +31,7 @@ const leastRoles: Record<Permission, Role | null> = {
   'workspaces.manage': null,
   'users.manage': null,
   'audit.verify': null,
+  'keys.manage': null,
 };
 
 /** Whether a role includes another one. */

@@ -16,5 +16,6 @@ export const noCiphers: WorkspaceCipherSource = {
   newWorkspaceKey: () => {
     throw new Error('no workspace is made here');
   },
+  renew: () => Promise.reject(new Error('nothing is sealed here')),
   forget: () => undefined,
 };

@@ -189,12 +189,18 @@ export function newApiKey(user: User, changes: Partial<ApiKey> = {}): ApiKey {
 }
 
 /** A new instance: its first workspace, and an owner who is its admin, with a personal key. */
-export async function setUpInstance({ stores }: TestStores): Promise<{
+export async function setUpInstance({ asSuperuser, stores }: TestStores): Promise<{
   readonly workspace: Workspace;
   readonly owner: User;
   readonly membership: Membership;
   readonly apiKey: ApiKey;
 }> {
+  // The keys of workspaces refer to the master key of the keyring.
+  await asSuperuser(
+    `insert into keyring (id, instance_id, derivation, salt, master_fingerprint, canary, wrapped_keys, created_at)
+     values (1, $1, 'key', '', '3f9a000000000000', '', '', now()) on conflict do nothing`,
+    [newId()],
+  );
   const workspace = newWorkspace();
   const owner = newUser(workspace.id, { name: 'owner', isOwner: true });
   const membership = { workspaceId: workspace.id, userId: owner.id, role: 'ADMIN', mayReveal: true } as const;

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { pino, type Logger } from 'pino';
 import { startCoffer as start } from '../../src/start/coffer.ts';
 import type { Environment } from '../../src/config/config.ts';
@@ -46,7 +47,7 @@ export interface TestCoffer {
   /** Makes a workspace in which the admin key is ADMIN, and answers its id. */
   createWorkspace(name: string): Promise<string>;
   /** Sends a native REST request with the admin key, and answers the body; fails where it is no success. */
-  native(method: string, path: string, body?: JsonValue): Promise<JsonObject>;
+  native(this: void, method: string, path: string, body?: JsonValue): Promise<JsonObject>;
   stop(): Promise<void>;
 }
 
@@ -61,7 +62,7 @@ export async function startCoffer(options: TestCofferOptions = {}): Promise<Test
     COFFER_ADMIN_API_KEY: adminToken,
     ...options.environment,
   };
-  const config = readConfig(environment, () => '');
+  const config = readConfig(environment, (path) => readFileSync(path, 'utf8'));
   const clock: Clock = { now: options.now ?? (() => new Date()) };
   const coffer = await (options.start ?? start)(config, { clock, log: options.log ?? pino({ level: 'silent' }) });
   const native = (method: string, path: string, body?: JsonValue) =>

@@ -8,6 +8,7 @@ import { credentialServiceRpcs, eventServiceStreams } from './credential-service
 import { documentation } from './documentation.ts';
 import { renderProblem } from './errors.ts';
 import { transferRpcs } from './transfer-rpcs.ts';
+import { keyServiceRpcs } from './key-service.ts';
 import { workspaceServiceRpcs } from './workspace-service.ts';
 
 const noStore = { 'cache-control': 'no-store' } as const;
@@ -24,6 +25,7 @@ export function cofferDialect(parts: DialectParts): Dialect {
       ...workspaceServiceRpcs(parts),
       ...accessServiceRpcs(parts),
       ...auditServiceRpcs(parts.trail),
+      ...keyServiceRpcs(parts),
     ],
     streams: [...eventServiceStreams(parts.watch), ...auditServiceStreams(parts.trail)],
     documentation,

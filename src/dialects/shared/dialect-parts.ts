@@ -14,6 +14,7 @@ import type { Login } from '../../vault/identity/login.ts';
 import type { MemberDirectory } from '../../vault/identity/members.ts';
 import type { UserDirectory } from '../../vault/identity/users.ts';
 import type { Clock } from '../../vault/time.ts';
+import type { KeyAdministration } from '../../vault/workspaces/key-administration.ts';
 import type { WorkspaceDirectory } from '../../vault/workspaces/workspaces.ts';
 
 /** What the dialects call. */
@@ -28,6 +29,7 @@ export interface DialectParts {
   readonly versions: VersionVault;
   readonly transfers: TransferVault;
   readonly workspaces: WorkspaceDirectory;
+  readonly keys: KeyAdministration;
   readonly members: MemberDirectory;
   readonly apiKeys: ApiKeyDirectory;
   readonly users: UserDirectory;

@@ -24,6 +24,21 @@ export function withWarnings(readiness: Readiness, warnings: () => readonly stri
   };
 }
 
+/** A condition under which no call can be answered, whatever else holds. */
+export type Obstacle = Pick<Readiness, 'notReadyReason' | 'subscribe'>;
+
+/** Makes a readiness depend on another condition as well, whose reason comes first. */
+export function unless(obstacle: Obstacle, readiness: Readiness): Readiness {
+  return {
+    ...readiness,
+    notReadyReason: () => obstacle.notReadyReason() ?? readiness.notReadyReason(),
+    subscribe(changed) {
+      const unsubscribe = [obstacle.subscribe(changed), readiness.subscribe(changed)];
+      return () => unsubscribe.forEach((end) => end());
+    },
+  };
+}
+
 /** Makes a readiness depend on whether the server is stopping. */
 export function stoppable(readiness: Readiness): StoppableReadiness {
   const listeners = new Set<() => void>();

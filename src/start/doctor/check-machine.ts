@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { Config } from '../../config/config.ts';
 import { adminKeyFile } from '../keys/first-admin-key.ts';
-import { masterKeyFile } from '../keys/find-master-key.ts';
+import { masterKeyFile } from '../keys/file-origin.ts';
 import { fault, ok, skipped, warning, type Finding } from './finding.ts';
 
 /** The permissions of others that a data directory may not have: as root, its accounts may pass through. */

@@ -2,7 +2,6 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import type { MasterKeyConfig } from '../../config/config.ts';
 import { masterKeyOf, MasterKeyUnavailableError, type MasterKeyOrigin } from './master-key-origin.ts';
 
-const name = 'COFFER_MASTER_KEY_COMMAND';
 const timeoutMs = 10_000;
 /** A key has 44 characters; the rest is room for line ends. */
 const outputBytesMax = 64;
@@ -10,12 +9,20 @@ const outputBytesMax = 64;
 /**
  * Runs a program that prints the master key, such as the client of a cloud's KMS or of a password manager: 32 bytes in base64 and
  * nothing else. It runs without a shell. Its error output goes nowhere, because it may quote the key or a credential.
+ *
+ * @param name what an operator knows the command by
  */
-export function commandOrigin({ program, parameters }: Extract<MasterKeyConfig, { kind: 'command' }>): MasterKeyOrigin {
-  return { name, obtain: async () => masterKeyOf(name, (await outputOf(program, parameters)).trim()) };
+export function commandOrigin(
+  command: Extract<MasterKeyConfig, { kind: 'command' }>,
+  name = 'COFFER_MASTER_KEY_COMMAND',
+): MasterKeyOrigin {
+  return { name, obtain: async () => masterKeyOf(name, (await outputOf(command, name)).trim()) };
 }
 
-function outputOf(program: string, parameters: readonly string[]): Promise<string> {
+function outputOf(
+  { parameters, program }: Extract<MasterKeyConfig, { kind: 'command' }>,
+  name: string,
+): Promise<string> {
   const { promise, reject, resolve } = Promise.withResolvers<string>();
   // Leads a group, so that what it starts itself ends with it.
   const child = spawn(program, [...parameters], { stdio: ['ignore', 'pipe', 'ignore'], detached: true });

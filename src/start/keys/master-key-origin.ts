@@ -30,8 +30,11 @@ export class MasterKeyUnavailableError extends Error {
   }
 }
 
+/** A master key of 32 bytes. */
+export type GivenKey = Extract<MasterKeySource, { kind: 'key' }>;
+
 /** @throws MasterKeyUnavailableError for a text that is not 32 bytes in base64 */
-export function masterKeyOf(name: string, text: string): MasterKeySource {
+export function masterKeyOf(name: string, text: string): GivenKey {
   const key = parseMasterKey(text);
   if (!key) throw new MasterKeyUnavailableError(name, 'does not hold 32 bytes in base64');
   return { kind: 'key', key };

@@ -28,21 +28,6 @@ export const WorkspaceEntity = defineEntity({
   },
 });
 
-/** A wrapped workspace key. Carries a MAC, since an attacker who could plant a key would read what it seals. */
-export const WorkspaceKeyEntity = defineEntity({
-  name: 'WorkspaceKey',
-  tableName: 'workspace_key',
-  ...tenantRows('workspace_key'),
-  properties: {
-    workspaceId: () => p.manyToOne(WorkspaceEntity).primary().mapToPk().fieldName('workspace_id').index(false),
-    keyId: p.blob().primary(),
-    wrapped: p.blob(),
-    masterFingerprint: p.text(),
-    createdAt: p.datetime(3),
-    mac: p.blob(),
-  },
-});
-
 /** The instance's own keys, wrapped: one row. */
 export const KeyringEntity = defineEntity({
   name: 'Keyring',
@@ -53,10 +38,36 @@ export const KeyringEntity = defineEntity({
     instanceId: p.uuid(),
     derivation: p.enum(['argon2id', 'key']).columnType('text'),
     salt: p.blob(),
-    masterFingerprint: p.text(),
+    masterFingerprint: p.text().unique('keyring_master_fingerprint_unique'),
     canary: p.blob(),
     wrappedKeys: p.blob(),
     createdAt: p.datetime(3),
     wrappedMaster: p.text().nullable(),
+  },
+});
+
+/** A wrapped workspace key. Carries a MAC, since an attacker who could plant a key would read what it seals. */
+export const WorkspaceKeyEntity = defineEntity({
+  name: 'WorkspaceKey',
+  tableName: 'workspace_key',
+  ...tenantRows('workspace_key'),
+  properties: {
+    workspaceId: () => p.manyToOne(WorkspaceEntity).primary().mapToPk().fieldName('workspace_id').index(false),
+    keyId: p.blob().primary(),
+    wrapped: p.blob(),
+    // At the commit, the database refuses a key that another master key has wrapped than the keyring's.
+    masterFingerprint: () =>
+      p
+        .manyToOne(KeyringEntity)
+        .targetKey('masterFingerprint')
+        .mapToPk()
+        .$type<string>()
+        .fieldName('master_fingerprint')
+        .foreignKeyName('workspace_key_master_foreign')
+        .deferMode('deferred')
+        .updateRule('no action')
+        .index(false),
+    createdAt: p.datetime(3),
+    mac: p.blob(),
   },
 });

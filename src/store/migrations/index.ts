@@ -11,6 +11,7 @@ import { GrantNoticesMigration } from './grant-notices.ts';
 import { IdempotencyMigration } from './idempotency.ts';
 import { InitialMigration } from './initial.ts';
 import { LostEventsMigration } from './lost-events.ts';
+import { MasterRotationMigration } from './master-rotation.ts';
 import { MembersMigration } from './members.ts';
 import { KeptVersionsMigration } from './kept-versions.ts';
 import { NarrowedKeysMigration } from './narrowed-keys.ts';
@@ -48,5 +49,6 @@ export const migrations = [
   { name: '023-credential-terms', class: CredentialTermsMigration },
   { name: '026-consumers', class: ConsumersMigration },
   { name: '030-wrapped-master', class: WrappedMasterMigration },
+  { name: '031-master-rotation', class: MasterRotationMigration },
   { name: '021-idempotency', class: IdempotencyMigration },
 ];

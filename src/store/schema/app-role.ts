@@ -5,7 +5,7 @@ import { sqlStateOf } from '../postgres/connect/database-failure.ts';
 export const appRole = 'coffer_app';
 
 /**
- * All rights of the role. It can append to the trail but not change it, and cannot change keys. In tenant tables other
+ * All rights of the role. It can append to the trail but not change it. Of keys it can change how they are wrapped. In tenant tables other
  * than `credential_term` and `credential_consumer`, a policy limits deletion to rows of deleted workspaces.
  */
 const grants: Readonly<Record<string, string>> = {
@@ -14,8 +14,8 @@ const grants: Readonly<Record<string, string>> = {
   membership: 'select, insert, delete',
   api_key: 'select, insert, update',
   session: 'select, insert, delete',
-  keyring: 'select, insert',
-  workspace_key: 'select, insert, delete',
+  keyring: 'select, insert, update (derivation, salt, master_fingerprint, canary, wrapped_keys, wrapped_master)',
+  workspace_key: 'select, insert, update (wrapped, master_fingerprint, mac), delete',
   credential: 'select, insert, update, delete',
   credential_version: 'select, insert, update (state, key_id, mac), delete',
   credential_term: 'select, insert, delete',

@@ -1,3 +1,4 @@
+import type { InferEntity } from '@mikro-orm/postgresql';
 import { VaultError } from '../../vault/errors.ts';
 import type { KeyStore, StoredKeyring, WrappedWorkspaceKey } from '../../vault/workspaces/ports.ts';
 import type { Database } from '../postgres/database.ts';
@@ -20,9 +21,7 @@ export class SqlKeyringStore implements KeyringStore {
 
   async findKeyring(): Promise<StoredKeyring | undefined> {
     const [row] = await this.#database.find({}, KeyringEntity, { where: { id: 1 } });
-    if (!row) return undefined;
-    const { id: _, wrappedMaster = null, ...keyring } = row;
-    return { ...keyring, wrappedMaster };
+    return row && keyringOf(row);
   }
 
   /** Credentials cannot be seen from here, but by foreign key there is none without its workspace. */
@@ -60,7 +59,20 @@ export class SqlKeyStore extends SqlKeyringStore implements KeyStore {
   }
 }
 
-function keysUnsound(): VaultError {
+/** The keyring in a row. */
+export function keyringOf(row: InferEntity<typeof KeyringEntity>): StoredKeyring {
+  const { instanceId, createdAt, wrappedMaster = null, ...wrapping } = row;
+  return { instanceId, createdAt, ...wrappingOf({ ...wrapping, wrappedMaster }) };
+}
+
+/** What a rotation of the master key changes of a keyring. */
+export function wrappingOf(keyring: Omit<StoredKeyring, 'instanceId' | 'createdAt'>) {
+  const { canary, derivation, masterFingerprint, salt, wrappedKeys, wrappedMaster } = keyring;
+  return { canary, derivation, masterFingerprint, salt, wrappedKeys, wrappedMaster };
+}
+
+/** The refusal if a row of a key fails its MAC, or is missing. Its cause is for the log only. */
+export function keysUnsound(): VaultError {
   const cause = new Error('a key of the workspace fails its MAC: it was tampered with, and none of them is used');
   return new VaultError('secret_unreadable', 'the secret cannot be read', {}, { cause });
 }

@@ -1,4 +1,10 @@
-import type { InstanceStore, KeyStore, PurgeStore, WorkspaceStore } from '../../vault/workspaces/ports.ts';
+import type {
+  InstanceStore,
+  KeyStore,
+  MasterRotationStore,
+  PurgeStore,
+  WorkspaceStore,
+} from '../../vault/workspaces/ports.ts';
 import type { AuditChain, AuditTrailStore, TrailLossStore, AuditStore } from '../../vault/audit/ports.ts';
 import type { StreamHead } from '../../vault/audit/audit-chain.ts';
 import type { CredentialChangeStore } from '../../vault/credentials/change-events.ts';
@@ -20,6 +26,7 @@ import { DueRows } from '../commits/due-rows.ts';
 import type { Database } from '../postgres/database.ts';
 import { GrantGuard } from '../identity/grant-guard.ts';
 import { SqlKeyStore } from './key-store.ts';
+import { SqlMasterRotationStore } from './master-rotation-store.ts';
 import { SqlMemberStore } from './member-store.ts';
 import { SqlPurgeStore } from './purge-store.ts';
 import type { StoreLog } from '../postgres/connect/store-log.ts';
@@ -32,6 +39,7 @@ import { SqlWorkspaceStore } from './workspace-store.ts';
 /** The stores of the vault. */
 export interface Stores {
   readonly keys: KeyStore;
+  readonly masterRotation: MasterRotationStore;
   readonly credentials: CredentialStore;
   readonly access: AccessStore;
   readonly workspaces: WorkspaceStore;
@@ -72,6 +80,7 @@ export function createStores(parts: StoresParts): Stores {
   return {
     keys: new SqlKeyStore(database, guard),
     credentials: new SqlCredentialStore({ database, commits, guard: credentialGuard, log }),
+    masterRotation: new SqlMasterRotationStore(commits, guard),
     access: new SqlAccessStore(database, guard),
     workspaces: new SqlWorkspaceStore(database, commits, guard),
     purge: new SqlPurgeStore(database),

@@ -1,4 +1,4 @@
-import { workspaceUnreadable } from '../../vault/errors.ts';
+import { VaultError, workspaceUnreadable } from '../../vault/errors.ts';
 import type { Reference } from '../../vault/ids.ts';
 import type { Workspace, WorkspaceDeletion, WorkspaceStore } from '../../vault/workspaces/ports.ts';
 import type { CommitQueue } from '../commits/commit-queue.ts';
@@ -8,6 +8,7 @@ import { WorkspaceEntity, WorkspaceKeyEntity } from '../entities/workspace.ts';
 import type { GrantGuard } from '../identity/grant-guard.ts';
 import { workspaceGrants } from '../identity/grant-tables.ts';
 import { newMembershipRow } from '../identity/identity-rows.ts';
+import { constraintOf } from '../postgres/connect/database-failure.ts';
 import type { Database } from '../postgres/database.ts';
 import { hasIdAmong, isAfterId } from '../postgres/statements/entity-query.ts';
 import { newWorkspaceKeyRow, newWorkspaceRow, workspaceOf } from '../workspaces/workspace-rows.ts';
@@ -42,7 +43,11 @@ export class SqlWorkspaceStore implements WorkspaceStore {
       ]);
       return { answer: workspace, events: [event] };
     };
-    await this.#commits.run({ workspaces: [workspace.id] }, create, keeping);
+    try {
+      await this.#commits.run({ workspaces: [workspace.id] }, create, keeping);
+    } catch (error) {
+      throw constraintOf(error) === 'workspace_key_master_foreign' ? masterKeyRotated() : error;
+    }
   }
 
   async findWorkspace(reference: Reference, signal: AbortSignal): Promise<Workspace | undefined> {
@@ -81,4 +86,8 @@ export class SqlWorkspaceStore implements WorkspaceStore {
     };
     return this.#commits.run({ workspaces: [workspaceId] }, remove, keeping);
   }
+}
+
+function masterKeyRotated(): VaultError {
+  return new VaultError('unavailable', 'the master key was rotated meanwhile', { reason: 'MASTER_KEY_ROTATED' });
 }

@@ -38,6 +38,7 @@ export type AuditAction =
   | 'sessions.logout'
   | 'access.denied'
   | 'access.refused'
+  | 'keys.rotate_master'
   | 'audit.prune'
   | 'audit.lose'
   | 'audit.acknowledge_loss';
@@ -53,6 +54,7 @@ export type AuditResourceKind =
   | 'member'
   | 'session'
   | 'permission'
+  | 'master_key'
   | 'audit_stream'
   | 'audit_trail';
 

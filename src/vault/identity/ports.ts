@@ -228,7 +228,10 @@ export interface MemberStore {
 
 /** What has changed: an API key, a session, a user or their memberships, a workspace; or `any` if that is not known. */
 export type AccessChange =
-  { readonly kind: 'api_key' | 'session' | 'user' | 'workspace'; readonly id: string } | { readonly kind: 'any' };
+  | { readonly kind: 'api_key' | 'session' | 'user' | 'workspace'; readonly id: string }
+  /** The master key; the id is its fingerprint. */
+  | { readonly kind: 'keyring'; readonly id: string }
+  | { readonly kind: 'any' };
 
 /** Reports changes of access, by this process or any other. */
 export interface AccessChanges {

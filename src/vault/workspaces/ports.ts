@@ -18,7 +18,11 @@ export type WorkspaceDeletion = 'done' | 'absent' | 'default';
 
 /** Stores workspaces. Deleted ones are absent. */
 export interface WorkspaceStore {
-  /** In one transaction. */
+  /**
+   * In one transaction.
+   *
+   * @throws VaultError `unavailable` with the reason `MASTER_KEY_ROTATED` if another master key than the keyring's has wrapped the key
+   */
   createWorkspace(creation: {
     readonly workspace: Workspace;
     readonly key: WrappedWorkspaceKey;
@@ -105,6 +109,12 @@ export interface WorkspaceCipherSource {
   cipherFor(workspaceId: string): Promise<WorkspaceCipher>;
   /** Creates the first key of a workspace that is about to be created, wrapped for storage. */
   newWorkspaceKey(workspaceId: string): WrappedWorkspaceKey;
+  /**
+   * Takes over the master key by which another process has rotated.
+   *
+   * @throws VaultError `unavailable` with the reason `SEALED` if it cannot be obtained; then everything is sealed
+   */
+  renew(): Promise<void>;
   /** Wipes the keys of a workspace in this process at once, even while ciphers are in use. */
   forget(workspaceId: string): void;
 }
@@ -137,6 +147,47 @@ export interface StoredKeyring {
   /** The master key as a transit engine has wrapped it, such as `vault:v1:…`; null where none has. */
   readonly wrappedMaster: string | null;
   readonly createdAt: Date;
+}
+
+/** How everything that the master key wraps is wrapped by another one. Both functions have no side effects. */
+export interface MasterRotation {
+  readonly rewrapKeyring: (stored: StoredKeyring) => StoredKeyring;
+  /** @throws VaultError `secret_unreadable` if the present master key does not unwrap it */
+  readonly rewrapKey: (present: WrappedWorkspaceKey) => WrappedWorkspaceKey;
+  /** The fingerprint of the other key. */
+  readonly fingerprint: string;
+  readonly event: AuditEvent;
+  readonly keeping?: Keeping<RotatedMaster> | undefined;
+}
+
+/** Replaces the master key. */
+export interface MasterRotationStore {
+  /**
+   * Wraps the keyring and the keys of all workspaces anew in one transaction: after a crash, everything is wrapped by one of the
+   * two master keys.
+   *
+   * @throws VaultError `request_in_progress` with the reason `ROTATION_UNDER_WAY` if another rotation has begun; `secret_unreadable` if a key was
+   *   modified outside of Coffer, and then nothing changes
+   */
+  rotateMaster(rotation: MasterRotation): Promise<RotatedMaster>;
+}
+
+/** The result of a rotation. */
+export interface RotatedMaster {
+  readonly fingerprint: string;
+  /** How many workspaces' keys were wrapped again. */
+  readonly workspaceKeys: number;
+  readonly rotatedAt: Date;
+}
+
+/** Makes a new master key and rotates to it. */
+export interface MasterKeyRotator {
+  /**
+   * Rotates the key in the data directory.
+   *
+   * @throws VaultError `failed_precondition` with the reason `USE_COMMAND` if it comes from elsewhere; what `rotateMaster` throws
+   */
+  rotateFile(event: AuditEvent, keeping?: Keeping<RotatedMaster>): Promise<RotatedMaster>;
 }
 
 /** Stores the keyring of the instance and the wrapped keys of workspaces. */

@@ -33,12 +33,14 @@ export class WorkspaceDirectory {
     const id = ids.next();
     const workspace = { id, name, createdBy: userId, createdAt: clock.now() };
     const resource = { workspaceId: id, resourceKind: 'workspace', resourceId: id } as const;
-    await store.createWorkspace({
-      workspace,
-      key: ciphers.newWorkspaceKey(id),
-      maker: { workspaceId: id, userId, role: 'ADMIN', mayReveal: true },
-      event: auditEvent(this.#parts, call, { action: 'workspaces.create', ...resource }),
-      keeping: call.keeping,
+    const maker = { workspaceId: id, userId, role: 'ADMIN', mayReveal: true } as const;
+    const event = auditEvent(this.#parts, call, { action: 'workspaces.create', ...resource });
+    const create = () =>
+      store.createWorkspace({ workspace, key: ciphers.newWorkspaceKey(id), maker, event, keeping: call.keeping });
+    await create().catch(async (error: unknown) => {
+      if (!(error instanceof VaultError && error.details.reason === 'MASTER_KEY_ROTATED')) throw error;
+      await ciphers.renew();
+      await create();
     });
     return workspace;
   }

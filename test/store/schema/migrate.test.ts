@@ -138,6 +138,10 @@ describe('migrating', () => {
         const id = '018f3c5e-7b2a-7c3d-8f00-11223344aabb';
         await query(`insert into workspace (id, name, created_by, created_at) values ('${id}', 'w', '${id}', now())`);
         await query(
+          `insert into keyring (id, instance_id, derivation, salt, master_fingerprint, canary, wrapped_keys, created_at)
+           values (1, '${id}', 'key', '', 'f', '', '', now())`,
+        );
+        await query(
           `insert into workspace_key (workspace_id, key_id, wrapped, master_fingerprint, created_at, mac)
            values ('${id}', '\\x01', '\\x02', 'f', now(), '\\x03')`,
         );

@@ -17,6 +17,8 @@ export const advisoryLocks = {
   purge: [ours, 5],
   /** Building the indexes of searches; held by the session. */
   searchIndexes: [ours, 6],
+  /** Rotating the master key. */
+  masterRotation: [ours, 7],
 } as const;
 
 /** Waits for a lock, which is held until the transaction ends. */

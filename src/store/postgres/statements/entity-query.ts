@@ -17,7 +17,7 @@ export interface EntityCriteria<Entity> {
   readonly limit?: number;
   readonly offset?: number;
   /** Locks the rows until the transaction ends: against all changes of them, or against being changed by others. */
-  readonly lock?: 'no key update' | 'share';
+  readonly lock?: 'update' | 'no key update' | 'share';
 }
 
 /** The properties to sort by, the first one first. */

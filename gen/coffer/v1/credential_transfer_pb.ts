@@ -36,7 +36,7 @@ export type CopyCredentialRequest = Message<"coffer.v1.CopyCredentialRequest"> &
   credentialId: string;
 
   /**
-   * Required. Another workspace, in the same forms.
+   * Required. Another workspace: its UUID, its `WSP-…` id, or `default`.
    *
    * @generated from field: string destination_workspace_id = 3;
    */
@@ -108,7 +108,7 @@ export type MoveCredentialRequest = Message<"coffer.v1.MoveCredentialRequest"> &
   credentialId: string;
 
   /**
-   * Required. Another workspace, in the same forms.
+   * Required. Another workspace: its UUID, its `WSP-…` id, or `default`.
    *
    * @generated from field: string destination_workspace_id = 3;
    */
@@ -122,9 +122,9 @@ export type MoveCredentialRequest = Message<"coffer.v1.MoveCredentialRequest"> &
   name: string;
 
   /**
-   * Optional. Move only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches any.
-   * At most 8192 characters. Weak etags never match. REST also accepts it in `If-Match`, where an empty value is
-   * INVALID_ARGUMENT.
+   * Optional. Move only if this is the current etag, quoted or unquoted, or a list that contains it; `*` matches any,
+   * which is the default. At most 8192 characters. Weak etags never match. REST also accepts it in `If-Match`, where an
+   * empty value is INVALID_ARGUMENT.
    *
    * @generated from field: string etag = 5;
    */

@@ -1,3 +1,4 @@
+import { VaultError } from '../vault/errors.ts';
 import type { WorkerTask } from '../vault/worker-task.ts';
 
 /** The log of workers, such as that of pino. */
@@ -80,8 +81,14 @@ class WorkerLoop {
         hasMore = batch.hasMore;
       }
     } catch (err) {
-      if (!signal.aborted) this.#log.warn({ err, task: name }, 'a background task failed, and is tried again');
+      if (!signal.aborted && !isOutage(err))
+        this.#log.warn({ err, task: name }, 'a background task failed, and is tried again');
     }
     if (rows > 0) this.#log.info({ task: name, rows }, 'a background task is done');
   }
+}
+
+/** An outage of the database is logged where it is noticed. */
+function isOutage(error: unknown): boolean {
+  return error instanceof VaultError && error.code === 'unavailable';
 }

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { startWorkers } from '../../src/start/workers.ts';
+import { VaultError } from '../../src/vault/errors.ts';
 import type { BatchResult, WorkerTask } from '../../src/vault/worker-task.ts';
 import { recordingLog } from '../store/fixtures.ts';
 
@@ -81,6 +82,18 @@ describe('the workers of a process', () => {
     expect(log.lines.map(({ fields, level }) => [level, fields['task'], String(fields['err'])])).to.deep.equal([
       ['warn', 'stepping', 'Error: not now'],
     ]);
+  });
+
+  it('log no outage of the database, which logs it itself', async () => {
+    const workers = startWorkers([task], log);
+    workers.wake(task);
+    await task.begun();
+    workers.wake(task);
+    task.end(new VaultError('unavailable', 'the database is not available'));
+    await task.begun();
+    task.end(done);
+    await workers[Symbol.asyncDispose]();
+    expect(log.lines).to.deep.equal([]);
   });
 
   it('wait for the batch that is running when they stop, and begin no other', async () => {

@@ -203,7 +203,7 @@ function findGenuine(found: FoundCredential, version: number): StoredVersion | V
   return credentialUnreadable(`${what} was changed outside of Coffer`);
 }
 
-/** A version that has its content; otherwise the error that says why not. */
+/** A version that has its content; otherwise the error with the reason. */
 function findNumbered(
   { credential, versions }: FoundCredential,
   version: number,

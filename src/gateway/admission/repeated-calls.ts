@@ -66,7 +66,7 @@ export class RepeatedCalls {
    * @throws VaultError `invalid_argument` for a malformed id, or with the reason `REQUEST_ID_REUSED`; `request_in_progress` if
    *   another call with the id is under way for longer than 2 s; what `Guard.invoke` throws
    */
-  async invoke(rpc: BoundRpc, message: Message, call: RpcCall, { headers, exchange }: CallSource): Promise<Message> {
+  invoke(rpc: BoundRpc, message: Message, call: RpcCall, { headers, exchange }: CallSource): Promise<Message> {
     const { repetition } = rpc;
     const requests = this.#requests;
     const sent = repetition && requests && this.#readerOf(rpc)(message, headers);

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { addConsumers, dropOldConsumers } from '../../../src/store/credentials/consumer-statements.ts';
 import { listPage } from '../../../src/store/search/list-statements.ts';
 import { findTakenIds, findTakenNames } from '../../../src/store/credentials/credential-claims.ts';
 import { findMatches } from '../../../src/store/credentials/credential-matching.ts';
@@ -71,6 +72,15 @@ describe('the plans for credentials', () => {
     listPage({ workspaceId, order: 'ascending', size: 10, now: createdAt, signal: patience, ...changes }, names);
   const use = () => ({ workspaceId, id: newId(), lastUsedAt: createdAt, uses: 1 });
 
+  const consumer = () => ({
+    workspaceId,
+    credentialId: newId(),
+    id: newId(),
+    kind: 'user' as const,
+    name: 'n',
+    lastUsedAt: createdAt,
+  });
+
   /** The check of the foreign key when a version is added, which runs as the owner of the tables. */
   const foreignKeyCheck = (): Statement => ({
     name: '',
@@ -111,6 +121,17 @@ describe('the plans for credentials', () => {
     ['by an exclusive name that may be taken', () => findTakenNames([claim()]), /exclusive_name_unique/],
     ['by an id that may be taken', () => findTakenIds([claim()]), /credential_pkey[^]*credential_short_id_unique/],
     ['for counting uses', () => addUses([use()]), /credential_pkey/],
+    [
+      'with their consumers',
+      () => findCredentials('id', [place()], { sealed: false, withConsumers: true }),
+      /credential_pkey[^]*credential_consumer_pkey/,
+    ],
+    ['for adding consumers', () => addConsumers([consumer()]), /credential_pkey/],
+    [
+      'for dropping old consumers',
+      () => dropOldConsumers([consumer()]),
+      /credential_consumer_pkey[^]*credential_consumer_pkey/,
+    ],
     ['for a new version of them', foreignKeyCheck, /credential_pkey/],
   ];
   const pages: [string, () => Partial<PageRequest>, string][] = [

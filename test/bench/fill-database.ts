@@ -6,6 +6,8 @@ export interface Filling {
   readonly credentials: number;
   /** All, those included that are there already. */
   readonly workspaces: number;
+  /** Whether it contains `searched`. */
+  readonly isSearched?: boolean;
 }
 
 /** Adds a part of the filling, at most what is left of it. */
@@ -36,7 +38,7 @@ export function fillerOf(connection: PostgresConnection, filling: Filling): Fill
       // The superuser's, whom row-level security does not bind; that the rows refer to what is there is known.
       await session.query('set session_replication_role = replica; set synchronous_commit = off');
       await addWorkspaces(session, filling.workspaces);
-      await addCredentials(session, { from: filling.credentials - left - count, count, every: everyOf(filling) });
+      await addCredentials(session, { from: filling.credentials - left - count, count, filling });
       // As autovacuum would some time later, in the middle of a turn.
       if (left === 0) await session.query('vacuum analyze');
     } finally {
@@ -67,18 +69,19 @@ interface Part {
   /** The credentials with numbers above this one. */
   readonly from: number;
   readonly count: number;
-  readonly every: number;
+  readonly filling: Filling;
 }
 
-async function addCredentials(session: Client, { count, every, from }: Part): Promise<void> {
+async function addCredentials(session: Client, { count, filling, from }: Part): Promise<void> {
+  const share = filling.isSearched ? shareOf('number', everyOf(filling)) : 'null::text';
   await session.query(`
     create temp table place as
       with every as (select array_agg(id order by id) as ids from workspace)
-      select uuidv7() as id, ids[1 + number % cardinality(ids)] as workspace_id, number, ${shareOf('number', every)} as share
+      select uuidv7() as id, ids[1 + number % cardinality(ids)] as workspace_id, number, ${share} as share
       from every, generate_series(${from + 1}, ${from + count}) as number`);
   const workspace = { workspace_id: 'place.workspace_id' };
-  // The credentials of one transaction were not created at the same time.
-  const time = `now() + place.number * interval '1 microsecond'`;
+  // A search reads few of the same time, as Coffer creates them.
+  const time = filling.isSearched ? `now() + place.number * interval '1 microsecond'` : 'now()';
   await copyRow(session, 'credential', {
     ...workspace,
     id: 'place.id',
@@ -92,7 +95,7 @@ async function addCredentials(session: Client, { count, every, from }: Part): Pr
     labels: `jsonb_strip_nulls(jsonb_build_object('${searchedLabel}', place.share))`,
   });
   await copyRow(session, 'credential_version', { ...workspace, credential_id: 'place.id' });
-  await addTerms(session);
+  if (filling.isSearched) await addTerms(session);
   await session.query('drop table place');
 }
 
@@ -104,8 +107,6 @@ function shareOf(number: string, every: number): string {
 
 /** The triggers that would add them are off. */
 async function addTerms(session: Client): Promise<void> {
-  const { rows } = await session.query(`select from pg_tables where tablename = 'credential_term'`);
-  if (rows.length === 0) return;
   await session.query(`
     insert into credential_term (workspace_id, kind, key, value, created_at, credential_id)
       select c.workspace_id, t.kind, t.key, t.value, c.created_at, c.id

@@ -39,7 +39,11 @@ export async function startTarget(
 ): Promise<RunningTarget> {
   const { connection, url } = await postgres.createDatabase();
   if (server.floor === undefined) {
-    const fill = fillerOf(connection, { credentials: server.credentials ?? 0, workspaces: server.workspaces ?? 1 });
+    const fill = fillerOf(connection, {
+      credentials: server.credentials ?? 0,
+      workspaces: server.workspaces ?? 1,
+      isSearched: true,
+    });
     return { ...(await startCoffer(server, url, profileDir)), fill };
   }
   const process = await startServer([resolve(import.meta.dirname, server.floor), url], { errors: 'inherit' });

@@ -19,12 +19,12 @@ export function listPage(request: PageRequest, names: StatementNames): Statement
   const parameters = new SqlParameters(request.now);
   const filter = filterOf(request);
   const [behind, ahead] = order === 'ascending' ? ['>', '<'] : ['<', '>'];
-  const column = columnOf(sortBy);
+  const column = sortBy === 'name' ? 'name collate "C"' : columnOf(sortBy);
   const direction = (order === 'ascending') === isSoughtBackwards(request) ? 'desc' : 'asc';
   const conditions = [
     `c.workspace_id = ${parameters.add(workspaceId)}::uuid`,
-    // The index of this order has the condition.
-    ...(sortBy === 'updatedAt' ? [`c.${isSearchable}`] : []),
+    // The indexes of the other orders have the condition.
+    ...(sortBy === 'createdAt' ? [] : [`c.${isSearchable}`]),
     request.deletedToo ? 'c.purged_at is null' : 'c.deleted_at is null',
     ...(filter ? [compileFilter(filter, parameters)] : []),
     ...(after === undefined ? [] : [placeCondition({ workspaceId, column, operator: behind, id: after }, parameters)]),

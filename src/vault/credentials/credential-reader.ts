@@ -178,6 +178,46 @@ export class CredentialReader {
   }
 
   async #list(call: Call, page: CredentialPage): Promise<readonly Credential[]> {
+    const { after, before, skip = 0 } = page;
+    if (skip > 0 || (after !== undefined && before !== undefined)) return this.#listWithin(call, page);
+    if (before === undefined) return this.#search(call, page, await this.#positionOf(call, page, idOf('after', after)));
+    const order = page.order === 'ascending' ? 'descending' : 'ascending';
+    const position = await this.#positionOf(call, page, idOf('before', before));
+    return (await this.#search(call, { ...page, order }, position)).toReversed();
+  }
+
+  /** Reads pages, which may end early, until there are as many as requested, or the list ends. */
+  async #search(call: Call, page: CredentialPage, start: Position | undefined): Promise<readonly Credential[]> {
+    const { order, size, sortBy: field = 'createdAt', after: _after, before: _before, skip: _skip, ...filter } = page;
+    const { signal, workspaceId } = call;
+    const scoped = filterOf({ ...filter, ...keyScopeOfCall(call) });
+    const request = { workspaceId, filter: scoped, order: [{ field, order }], now: this.#parts.clock.now(), signal };
+    const found: Credential[] = [];
+    let after = start;
+    do {
+      const { credentials, next } = await this.#parts.store.search({ ...request, after, size: size - found.length });
+      found.push(...credentials);
+      after = next;
+    } while (after && found.length < size);
+    return found;
+  }
+
+  /** The position of a credential that may have been deleted; one outside of the key's scope would reveal that it exists. */
+  async #positionOf(
+    call: Call,
+    { sortBy = 'createdAt' }: CredentialPage,
+    positions: Readonly<Record<string, string>>,
+  ): Promise<Position | undefined> {
+    const [[field, id] = []] = Object.entries(positions);
+    if (field === undefined || id === undefined) return undefined;
+    const { signal, workspaceId } = call;
+    const found = await this.#parts.store.find({ workspaceId, reference: { id }, deletedToo: true, signal });
+    if (!found || !isVisible(call, found)) throw cursorUnknown(field);
+    return { values: [found[sortBy]], id };
+  }
+
+  /** A page that begins after a number of credentials, or lies between two of them. */
+  async #listWithin(call: Call, page: CredentialPage): Promise<readonly Credential[]> {
     const { workspaceId, signal } = call;
     const positions = { ...idOf('after', page.after), ...idOf('before', page.before) };
     const scoped = keyScopeOfCall(call);

@@ -215,7 +215,7 @@ export interface CountRequest extends CredentialFilter {
   readonly signal: AbortSignal;
 }
 
-/** The sort keys of a list; ids order equal values. Names are in the order of the database's collation. */
+/** The sort keys of a list; ids order equal values. Names are in the order of their code points. */
 export type CredentialSort = 'createdAt' | 'updatedAt' | 'name';
 
 /**

@@ -139,8 +139,8 @@ describe('the plans for credentials', () => {
     ['the page behind a place', () => ({ after: newId() }), 'credential_list_index'],
     ['the page before a place', () => ({ before: newId() }), 'credential_list_index'],
     ['a page backwards', () => ({ after: newId(), order: 'descending' }), 'credential_list_index'],
-    ['the first page by name', () => ({ sortBy: 'name' }), 'credential_name_index'],
-    ['the page behind a place by name', () => ({ sortBy: 'name', after: newId() }), 'credential_name_index'],
+    ['the first page by name', () => ({ sortBy: 'name' }), 'credential_name_order_index'],
+    ['the page behind a place by name', () => ({ sortBy: 'name', after: newId() }), 'credential_name_order_index'],
   ];
 
   for (const filling of fillings) {

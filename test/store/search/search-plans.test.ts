@@ -74,7 +74,7 @@ for (const filling of ['of few rows without statistics', 'of a hundred thousand 
       await addCredential(test, newCredential(workspaceId));
       if (filling === 'of few rows without statistics') return;
       await test.asSuperuser(`create function uuidv7() returns uuid language sql as 'select gen_random_uuid()'`);
-      await fillerOf(test.target.connection, { credentials, workspaces: 2 })(1);
+      await fillerOf(test.target.connection, { credentials, workspaces: 2, isSearched: true })(1);
     });
 
     after(async () => {

@@ -2,7 +2,7 @@ import type { Filter } from '../../vault/search/filter.ts';
 import type { SortField } from '../../vault/search/order.ts';
 import { isSearchable } from '../entities/search-indexes.ts';
 import { comparePrefix, textOf } from './compile-filter.ts';
-import type { Replacements } from './sort-order.ts';
+import type { LeadingKey, Replacements } from './sort-order.ts';
 import type { SqlParameters } from './sql-parameters.ts';
 
 /** An index through which rows of a workspace are found. What it finds is a superset of the matches. */
@@ -18,6 +18,8 @@ export interface AccessPath {
    * all are the same to it, and a prepared statement keeps its plan. Only this one needs no sort.
    */
   readonly indexOrder: string;
+  /** What the index is ordered by before `order`; all rows have the value. */
+  readonly leading?: LeadingKey;
   /** Where the index has the sort keys. */
   readonly replacements?: Replacements;
 }
@@ -107,11 +109,24 @@ function ofTexts(workspaceId: string, field: Text, values: readonly string[]): A
   const column = textOf(field);
   const [value] = values;
   const order = values.length === 1 ? index.order : undefined;
-  return ofRows({ workspaceId, order, indexOrder: `order by ${column}, ${index.rest}` }, (parameters) => {
-    const one = () => `${column} = ${parameters.add(value)}::text`;
-    const some = () => `${column} = any (${parameters.add(values)}::text[])`;
-    return `${values.length === 1 ? one() : some()} and c.${isSearchable}`;
+  const path = ofRows({ workspaceId, order, indexOrder: `order by ${column}, ${index.rest}` }, (parameters) => {
+    return `${values.length === 1 ? equals(column, value, parameters) : isAny(column, values, parameters)} and c.${isSearchable}`;
   });
+  const isLeading = order !== undefined && order !== field;
+  return isLeading ? { ...path, leading: { expression: column, value: value ?? '' } } : path;
+}
+
+/**
+ * As a range of one: with an equality the index would have the order of other indexes as well, and the planner would take one of
+ * those where statistics let it believe that all rows have the value.
+ */
+function equals(column: string, value: string | undefined, parameters: SqlParameters): string {
+  const reference = `${parameters.add(value)}::text`;
+  return `${column} >= ${reference} and ${column} <= ${reference}`;
+}
+
+function isAny(column: string, values: readonly string[], parameters: SqlParameters): string {
+  return `${column} = any (${parameters.add(values)}::text[])`;
 }
 
 function ofPrefix(workspaceId: string, { field, prefix }: Extract<Filter, { kind: 'prefix' }>): AccessPath | undefined {

@@ -55,7 +55,7 @@ export function walkInOrder(
   names: StatementNames,
 ): Statement {
   const parameters = new SqlParameters(criteria.now);
-  const order = new SortOrder(criteria.order, path.replacements);
+  const order = new SortOrder(criteria.order, path);
   const rows = path.rows(parameters);
   const position = criteria.after ? ` and ${order.after(criteria.after, parameters)}` : '';
   const lookedReference = `${parameters.add(looked)}::bigint`;

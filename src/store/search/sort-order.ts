@@ -27,14 +27,28 @@ export function isIndexedOrder([first]: readonly SortKey[]): boolean {
 /** Expressions that replace those of the row, because an index of another table has them. */
 export type Replacements = Readonly<Record<string, string>>;
 
+/** A text that precedes the sort keys in an index. */
+export interface LeadingKey {
+  readonly expression: string;
+  readonly value: string;
+}
+
+/** How an index has the sort keys. */
+export interface IndexKeys {
+  readonly leading?: LeadingKey;
+  readonly replacements?: Replacements;
+}
+
 /** The sort keys of a statement, with the id as the last one. */
 export class SortOrder {
+  readonly #leading: LeadingKey | undefined;
   readonly #keys: readonly (SortColumn & { readonly order: SortKey['order'] })[];
   readonly #id: string;
   readonly #idOrder: SortKey['order'];
 
   /** @param order at least one key */
-  constructor(order: readonly SortKey[], replacements: Replacements = {}) {
+  constructor(order: readonly SortKey[], { leading, replacements = {} }: IndexKeys = {}) {
+    this.#leading = leading;
     this.#keys = order.map((key) => {
       const column = sortColumns[key.field];
       return { ...column, order: key.order, expression: replacements[column.expression] ?? column.expression };
@@ -48,7 +62,12 @@ export class SortOrder {
     const keys = this.#keys.map(({ expression, isNullable, order }) => {
       return `${expression} ${directionOf(order)}${isNullable ? ' nulls last' : ''}`;
     });
-    return `order by ${[...keys, `${this.#id} ${directionOf(this.#idOrder)}`].join(', ')}`;
+    const first = this.#leading ? [`${this.#leading.expression} ${directionOf(this.#firstOrder)}`] : [];
+    return `order by ${[...first, ...keys, `${this.#id} ${directionOf(this.#idOrder)}`].join(', ')}`;
+  }
+
+  get #firstOrder(): SortKey['order'] {
+    return this.#keys[0]?.order ?? this.#idOrder;
   }
 
   /** The condition that a row comes after a position. */
@@ -59,10 +78,15 @@ export class SortOrder {
 
   /** One comparison of rows, which an index can serve entirely. */
   #afterRow(values: readonly SortValue[], id: string, parameters: SqlParameters): string {
-    const columns = [...this.#keys.map(({ expression }) => expression), this.#id];
+    const first = this.#leading ? [this.#leading.expression] : [];
+    const columns = [...first, ...this.#keys.map(({ expression }) => expression), this.#id];
     const references = this.#keys.map(({ type }, index) => `${parameters.add(values[index])}::${type}`);
-    const row = [...references, `${parameters.add(id)}::uuid`];
+    const row = [...this.#leadingReference(parameters), ...references, `${parameters.add(id)}::uuid`];
     return `(${columns.join(', ')}) ${operatorOf(this.#idOrder)} (${row.join(', ')})`;
+  }
+
+  #leadingReference(parameters: SqlParameters): readonly string[] {
+    return this.#leading ? [`${parameters.add(this.#leading.value)}::text`] : [];
   }
 
   /** Key by key, for directions that differ and for absent values, which are last. */
@@ -79,7 +103,11 @@ export class SortOrder {
         const orAbsent = key.isNullable ? ` or ${expression} is null` : '';
         condition = `(${isAfter}${orAbsent} or (${expression} = ${reference} and ${condition}))`;
         // What an index can serve of it: all rows from this value on.
-        if (index === 0 && !key.isNullable) condition += ` and ${expression} ${operatorOf(order)}= ${reference}`;
+        if (index === 0 && !key.isNullable) {
+          const columns = [...(this.#leading ? [this.#leading.expression] : []), expression];
+          const row = [...this.#leadingReference(parameters), reference];
+          condition += ` and (${columns.join(', ')}) ${operatorOf(order)}= (${row.join(', ')})`;
+        }
       }
     }
     return condition;

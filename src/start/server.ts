@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { setImmediate as pause, setTimeout as delay } from 'node:timers/promises';
 import type { Tracer } from '@opentelemetry/api';
 import type { Logger } from 'pino';
@@ -24,6 +25,7 @@ import { PreviewVault } from '../vault/credentials/preview-vault.ts';
 import { DeletionVault } from '../vault/credentials/deletion-vault.ts';
 import { BatchRevealVault } from '../vault/credentials/batch-reveal-vault.ts';
 import { BatchVault } from '../vault/credentials/batch-vault.ts';
+import { LeakVault } from '../vault/credentials/leak-vault.ts';
 import { TransferVault } from '../vault/credentials/transfer-vault.ts';
 import { CredentialVault } from '../vault/credentials/credential-vault.ts';
 import { SecretResolver } from '../vault/credentials/resolve-vault.ts';
@@ -139,6 +141,7 @@ function buildVault({ clock, config, instance, usage }: ServerParts) {
     batches: new BatchVault({ ...parts, eventLoop }),
     batchReveals: new BatchRevealVault({ ...parts, eventLoop }),
     transfers: new TransferVault(parts),
+    leaks: new LeakVault({ ...parts, leaks: stores.leaks, workspaces: stores.workspaces, eventLoop, sha256 }),
     workspaces: new WorkspaceDirectory({ store: stores.workspaces, ciphers, clock, ids }),
     keys: new KeyAdministration({ rotator: instance.rotator, clock, ids }),
     members: new MemberDirectory({ store: stores.members, clock, ids }),
@@ -158,6 +161,10 @@ function buildLogins({ ids, stores, tokens }: Instance, clock: Clock) {
     users: new UserDirectory({ ...parts, store: users, workspaces }),
     login: new Login({ ...parts, throttle: new LoginThrottle(clock), throttles: new LoginThrottles(clock) }),
   };
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }
 
 const eventLoop: EventLoop = { nowMs: () => performance.now(), pause: async () => pause() };

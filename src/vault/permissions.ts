@@ -15,6 +15,7 @@ export type Permission =
   | 'workspaces.read'
   | 'workspaces.manage'
   | 'users.manage'
+  | 'leaks.report'
   | 'audit.verify'
   | 'keys.manage';
 
@@ -30,6 +31,7 @@ const leastRoles: Record<Permission, Role | null> = {
   'audit.read': 'ADMIN',
   'workspaces.manage': null,
   'users.manage': null,
+  'leaks.report': null,
   'audit.verify': null,
   'keys.manage': null,
 };

@@ -7,6 +7,7 @@ import { batchRpcs } from './batch-rpcs.ts';
 import { credentialServiceRpcs, eventServiceStreams } from './credential-service.ts';
 import { documentation } from './documentation.ts';
 import { renderProblem } from './errors.ts';
+import { leakRpc } from './leak-rpc.ts';
 import { transferRpcs } from './transfer-rpcs.ts';
 import { keyServiceRpcs } from './key-service.ts';
 import { workspaceServiceRpcs } from './workspace-service.ts';
@@ -22,6 +23,7 @@ export function cofferDialect(parts: DialectParts): Dialect {
       ...credentialServiceRpcs(parts),
       ...batchRpcs(parts),
       ...transferRpcs(parts),
+      leakRpc(parts),
       ...workspaceServiceRpcs(parts),
       ...accessServiceRpcs(parts),
       ...auditServiceRpcs(parts.trail),

@@ -2,6 +2,7 @@ import type { AuditTrail } from '../../vault/audit/audit-trail.ts';
 import type { CredentialSearch } from '../../vault/credentials/credential-search.ts';
 import type { BatchRevealVault } from '../../vault/credentials/batch-reveal-vault.ts';
 import type { BatchVault } from '../../vault/credentials/batch-vault.ts';
+import type { LeakVault } from '../../vault/credentials/leak-vault.ts';
 import type { TransferVault } from '../../vault/credentials/transfer-vault.ts';
 import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
 import type { PreviewVault } from '../../vault/credentials/preview-vault.ts';
@@ -28,6 +29,7 @@ export interface DialectParts {
   readonly batchReveals: BatchRevealVault;
   readonly versions: VersionVault;
   readonly transfers: TransferVault;
+  readonly leaks: LeakVault;
   readonly workspaces: WorkspaceDirectory;
   readonly keys: KeyAdministration;
   readonly members: MemberDirectory;

@@ -11,7 +11,12 @@ import type { CredentialChangeStore } from '../../vault/credentials/change-event
 import type { MemberStore, AccessStore, ApiKeyStore, GrantMac, UserStore } from '../../vault/identity/ports.ts';
 import type { RequestStore } from '../../vault/requests/ports.ts';
 import type { Clock } from '../../vault/time.ts';
-import type { CredentialPurgeStore, CredentialStore, ExpiryNoticeStore } from '../../vault/credentials/ports.ts';
+import type {
+  CredentialPurgeStore,
+  CredentialStore,
+  ExpiryNoticeStore,
+  LeakStore,
+} from '../../vault/credentials/ports.ts';
 import type { IdSource } from '../../vault/ids.ts';
 import { SqlAccessStore } from './access-store.ts';
 import { SqlApiKeyStore } from './api-key-store.ts';
@@ -27,6 +32,7 @@ import type { Database } from '../postgres/database.ts';
 import { GrantGuard } from '../identity/grant-guard.ts';
 import { SqlKeyStore } from './key-store.ts';
 import { SqlMasterRotationStore } from './master-rotation-store.ts';
+import { SqlLeakStore } from './leak-store.ts';
 import { SqlMemberStore } from './member-store.ts';
 import { SqlPurgeStore } from './purge-store.ts';
 import type { StoreLog } from '../postgres/connect/store-log.ts';
@@ -51,6 +57,7 @@ export interface Stores {
   readonly audit: AuditStore;
   readonly auditTrail: AuditTrailStore;
   readonly trailLosses: TrailLossStore;
+  readonly leaks: LeakStore;
   readonly changes: CredentialChangeStore;
   readonly requests: RequestStore;
   /** The last durable event of this process; undefined before the first. */
@@ -89,6 +96,7 @@ export function createStores(parts: StoresParts): Stores {
     apiKeys: new SqlApiKeyStore(database, commits, guard),
     users: new SqlUserStore(database, commits, guard),
     audit: new SqlAuditStore(commits),
+    leaks: new SqlLeakStore(database, credentialGuard),
     changes: new SqlCredentialChangeStore(database, grantMac),
     requests: new SqlRequestStore(database, grantMac),
     trailLosses: new SqlTrailLossStore({ ...parts, trail, commits }),

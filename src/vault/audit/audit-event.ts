@@ -17,6 +17,7 @@ export type AuditAction =
   | 'credentials.undelete'
   | 'credentials.copy'
   | 'credentials.move'
+  | 'leaks.report'
   | 'credentials.purge'
   | 'credentials.expiring'
   | 'credentials.expire'
@@ -55,6 +56,7 @@ export type AuditResourceKind =
   | 'session'
   | 'permission'
   | 'master_key'
+  | 'leak'
   | 'audit_stream'
   | 'audit_trail';
 

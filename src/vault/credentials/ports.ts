@@ -246,6 +246,27 @@ export interface VersionPageRequest {
   readonly signal: AbortSignal;
 }
 
+/** Credentials with their current sealed versions, in the order of their ids. */
+export interface SealedPage {
+  readonly found: readonly FoundCredential[];
+  /** The id after which the next page begins; undefined on the last page. */
+  readonly last: string | undefined;
+}
+
+/** Reads what a search for a leaked value needs. */
+export interface LeakStore {
+  /** Runs work while no other process of the cluster does so; waits for its turn. */
+  exclusively<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result>;
+  /** Reads credentials of a workspace, deleted ones too, but not purged ones. */
+  readSealed(request: {
+    readonly workspaceId: string;
+    /** The id after which the page begins; the nil UUID for the first page. */
+    readonly after: string;
+    readonly size: number;
+    readonly signal: AbortSignal;
+  }): Promise<SealedPage>;
+}
+
 /** Stores credentials, their sealed versions and their events. */
 export interface CredentialStore {
   /**

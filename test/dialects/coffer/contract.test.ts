@@ -39,6 +39,7 @@ describe('the proto files of coffer.v1', () => {
     expect(taken).to.deep.equal([
       'CreateCredential.secret',
       'BatchCreateCredentials.requests.secret',
+      'ReportLeak.value',
       'AddSecretVersion.secret',
       'Login.password',
       'ChangePassword.current_password',

@@ -19,6 +19,8 @@ export const advisoryLocks = {
   searchIndexes: [ours, 6],
   /** Rotating the master key. */
   masterRotation: [ours, 7],
+  /** Searching for a leaked value. */
+  leak: [ours, 8],
 } as const;
 
 /** Waits for a lock, which is held until the transaction ends. */

@@ -58,9 +58,16 @@ export class HostileSender {
       const chunks: Buffer[] = [];
       response.on('error', answered.reject);
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () => {
+      const answer = () => {
         const head = { ...response.headers, ...response.trailers };
         answered.resolve(answerOf(request, response.statusCode, head, chunks));
+      };
+      response.on('end', answer);
+      if (method !== 'GET' || response.headers['content-type']?.startsWith('text/event-stream') !== true) return;
+      // Such a stream may never end, and REST has no deadline.
+      response.once('data', () => {
+        answer();
+        response.destroy();
       });
     });
     sent.end(body);

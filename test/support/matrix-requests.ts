@@ -131,7 +131,12 @@ export class MatrixRequests {
       headers: { ...headers, ...(body && { 'content-type': 'application/json' }) },
       ...(body && { body: JSON.stringify(body) }),
     });
-    return { status: response.status, text: await response.text() };
+    if (response.headers.get('content-type')?.startsWith('text/event-stream') !== true) {
+      return { status: response.status, text: await response.text() };
+    }
+    // A stream may never end.
+    await response.body?.cancel();
+    return { status: response.status, text: '{}' };
   }
 }
 

@@ -77,7 +77,7 @@ describe('the methods of HTTP', () => {
 
   for (const isMounted of [false, true]) {
     it(`HEAD is answered as GET, but for the body, on every route${isMounted ? ' below a mount prefix' : ''}`, async () => {
-      const gets = routes.filter(({ httpMethod }) => httpMethod === 'GET');
+      const gets = routes.filter(({ httpMethod, method }) => httpMethod === 'GET' && method.methodKind === 'unary');
       expect(gets.length).to.be.greaterThan(15);
       for (const route of gets) {
         for (const token of isMounted ? [undefined] : [coffer.adminToken, undefined])
@@ -85,6 +85,14 @@ describe('the methods of HTTP', () => {
       }
     });
   }
+
+  it('HEAD is answered with the headers of a stream that GET begins, and ends', async () => {
+    const path = '/v1/workspaces/default/credentials:watch';
+    const { status, headers, text } = await ask('HEAD', path, coffer.adminToken);
+    expect({ status, text }).to.deep.equal({ status: 200, text: '' });
+    expect(headers).to.include({ 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store' });
+    expect((await ask('HEAD', path, undefined)).status).to.equal(401);
+  });
 
   it('HEAD is answered so on the paths of documents, probes and metrics', async () => {
     for (const path of ownPaths.filter((name) => name !== '/metrics')) await expectHead(path, undefined);

@@ -203,7 +203,7 @@ describe('a credential of one workspace, for the admin of another', () => {
     return send('POST', `/${method.parent.typeName}/${method.name}`, body, naming.headers);
   }
 
-  function send(
+  async function send(
     method: string,
     path: string,
     body?: JsonValue,
@@ -215,7 +215,12 @@ describe('a credential of one workspace, for the admin of another', () => {
       authorization: `Bearer ${token}`,
       ...(body !== undefined && { 'content-type': 'application/json' }),
     };
-    return fetch(coffer.origin + path, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) });
+    const init = { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) };
+    const response = await fetch(coffer.origin + path, init);
+    if (response.headers.get('content-type')?.startsWith('text/event-stream') !== true) return response;
+    // A stream may never end.
+    await response.body?.cancel();
+    return new Response('{}', { status: response.status });
   }
 
   async function expectUnchanged(): Promise<void> {

@@ -72,7 +72,7 @@ export async function withNameConflictMessage<Result>(message: string, change: P
 
 /** Whether a required member is missing, `null` or empty: several dialects answer all three with the same error. */
 export function isUnset({ rule, input }: Fault): boolean {
-  return rule === 'missing' || rule === 'too_short' || input === null;
+  return rule === 'missing' || rule === 'too_short' || rule === 'too_few' || input === null;
 }
 
 type Expected = Fault['expected'];
@@ -93,6 +93,7 @@ const descriptions: Record<FaultRule, (expected: Expected) => string> = {
   too_long: (expected) => `must be at most ${formatExpected(expected)} characters`,
   too_small: (expected) => `must be at least ${formatExpected(expected)}`,
   too_large: (expected) => `must be at most ${formatExpected(expected)}`,
+  too_few: (expected) => `must have at least ${formatExpected(expected)} ${expected === 1 ? 'member' : 'members'}`,
   too_many: (expected) => `must have at most ${formatExpected(expected)} members`,
   pattern: () => 'does not have the right form',
   other: () => 'is not acceptable',

@@ -40,6 +40,11 @@ const errors: Record<FaultRule, (fault: Fault) => PydanticError> = {
     const le = boundOf(fault);
     return { type: 'less_than_equal', msg: `Input should be less than or equal to ${le}`, ctx: { le } };
   },
+  too_few: (fault) => {
+    const least = boundOf(fault);
+    const msg = `List should have at least ${least} ${plural(least, 'item')} after validation`;
+    return { type: 'too_short', msg, ctx: { field_type: 'List', min_length: least } };
+  },
   too_many: (fault) => {
     const most = boundOf(fault);
     const msg = `List should have at most ${most} ${plural(most, 'item')} after validation`;

@@ -154,6 +154,7 @@ export type FaultRule =
   | 'too_long'
   | 'too_small'
   | 'too_large'
+  | 'too_few'
   | 'too_many'
   | 'pattern'
   | 'other';

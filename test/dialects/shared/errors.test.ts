@@ -11,6 +11,8 @@ describe('the sentence for a fault', () => {
     [{ rule: 'missing' }, 'data.tags.0 is required'],
     [{ rule: 'not_string' }, 'data.tags.0 must be a string'],
     [{ rule: 'too_long', expected: 255 }, 'data.tags.0 must be at most 255 characters'],
+    [{ rule: 'too_few', expected: 1 }, 'data.tags.0 must have at least 1 member'],
+    [{ rule: 'too_many', expected: 100 }, 'data.tags.0 must have at most 100 members'],
     [{ rule: 'not_in_enum', expected: ['key', 'json'] }, 'data.tags.0 must be one of key, json'],
     [{ rule: 'not_object', path: [] }, 'body must be an object'],
     [{ rule: 'other' }, 'data.tags.0 is not acceptable'],

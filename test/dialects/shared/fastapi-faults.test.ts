@@ -31,6 +31,17 @@ describe('a fault as FastAPI reports it', () => {
       },
     },
     {
+      title: 'speaks of a list that has too few items',
+      fault: { source: 'body', path: ['ids'], rule: 'too_few', expected: 1, input: [] },
+      entry: {
+        type: 'too_short',
+        loc: ['body', 'ids'],
+        msg: 'List should have at least 1 item after validation',
+        input: [],
+        ctx: { field_type: 'List', min_length: 1 },
+      },
+    },
+    {
       title: 'speaks of several characters in the plural',
       fault: { source: 'body', path: ['label'], rule: 'too_long', expected: 100, input: 'long' },
       entry: {

@@ -65,10 +65,10 @@ export function startBackgroundWork(parts: BackgroundParts, stack: AsyncDisposab
 
 function startTasks({ clock, instance, lifecycle, log }: BackgroundParts, stack: AsyncDisposableStack): void {
   const { accessChangeListener, ciphers, ids, searchIndexes, stores } = instance;
-  const { dueCredentials: purges, dueCredentials: notices } = stores;
+  const { dueCredentials: purges, dueCredentials: notices, dueCredentials: prunes } = stores;
   const workspacePurge = new WorkspacePurge({ store: stores.purge, ciphers, clock });
   const requestSweep = new RequestSweep({ store: stores.requests, clock });
-  const ofCredentials = credentialTasks({ purges, notices, lifecycle, clock, ids });
+  const ofCredentials = credentialTasks({ purges, notices, prunes, lifecycle, clock, ids });
   const workers = startWorkers([workspacePurge, requestSweep, searchIndexes, ...ofCredentials], log);
   stack.use(workers);
   workers.wake(searchIndexes);

@@ -11,6 +11,7 @@ import { selectList, type Statement } from '../postgres/statements/statement.ts'
 const conditions = {
   purge: 'c.purge_at <= least($3::timestamptz, now()) and c.deleted_at is not null and c.purged_at is null',
   notice: 'c.notice_at <= $3::timestamptz and c.deleted_at is null',
+  prune: 'c.created_at <= $3::timestamptz and c.current_version > coalesce(c.oldest_version, 1)',
 } as const;
 
 /** Claims the rows of due credentials, without those that another transaction has locked. */

@@ -140,7 +140,14 @@ const isPurged = `exists (select 1 from credential c where c.workspace_id = cred
 export const CredentialVersionEntity = defineEntity({
   name: 'CredentialVersion',
   tableName: 'credential_version',
-  ...tenantRows('credential_version', { isDeletable: `${isSuperseded} or ${isPurged}` }),
+  ...tenantRows('credential_version', { isDeletable: `${isSuperseded} or ${isPurged}`, showsDueRows: true }),
+  indexes: [
+    {
+      name: 'credential_version_superseding_index',
+      properties: ['createdAt', 'workspaceId', 'credentialId'],
+      where: 'version > 1',
+    },
+  ],
   checks: [{ name: 'credential_version_version_check', expression: 'version >= 1' }],
   properties: {
     workspaceId: p.uuid().primary(),

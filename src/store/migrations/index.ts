@@ -15,6 +15,7 @@ import { MasterRotationMigration } from './master-rotation.ts';
 import { MembersMigration } from './members.ts';
 import { KeptVersionsMigration } from './kept-versions.ts';
 import { NarrowedKeysMigration } from './narrowed-keys.ts';
+import { PrunableVersionsMigration } from './prunable-versions.ts';
 import { PurgeAndExpiryMigration } from './purge-and-expiry.ts';
 import { SettledPlansMigration } from './settled-plans.ts';
 import { SignedNamesMigration } from './signed-names.ts';
@@ -48,6 +49,7 @@ export const migrations = [
   { name: '020-purge-and-expiry', class: PurgeAndExpiryMigration },
   { name: '023-credential-terms', class: CredentialTermsMigration },
   { name: '026-consumers', class: ConsumersMigration },
+  { name: '027-prunable-versions', class: PrunableVersionsMigration },
   { name: '030-wrapped-master', class: WrappedMasterMigration },
   { name: '031-master-rotation', class: MasterRotationMigration },
   { name: '021-idempotency', class: IdempotencyMigration },

@@ -27,7 +27,7 @@ const grants: Readonly<Record<string, string>> = {
 };
 
 /** The functions that answer what is due in all workspaces, for the background workers. */
-const dueFunctions = ['due_purges', 'due_notices'];
+const dueFunctions = ['due_purges', 'due_notices', 'due_prunes'];
 
 /** The database user neither owns the tables nor may set the role that can use them. */
 export class NotMemberError extends Error {

@@ -6,6 +6,9 @@ import type {
   FoundCredential,
   NoticeDecision,
   PurgeDecision,
+  PruneDecision,
+  VersionPruneStore,
+  DueRequest,
 } from '../../vault/credentials/ports.ts';
 import type { Credential } from '../../vault/credentials/credential.ts';
 import { keepingOf } from '../../vault/requests/mutation-call.ts';
@@ -14,12 +17,15 @@ import type { CommitQueue } from '../commits/commit-queue.ts';
 import { findLockedCredential } from '../credentials/credential-finding.ts';
 import { findingOf, type SignedFinding } from '../credentials/signed-finding.ts';
 import { formatCredentialState, type CredentialGuard, type SignedRow } from '../credentials/credential-guard.ts';
-import { updateCredentials } from '../credentials/credential-statements.ts';
+import { updateCredentials, type Place } from '../credentials/credential-statements.ts';
 import { claimDue, deleteContents, setNoticeTimes } from '../credentials/due-statements.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
 import { combine } from '../postgres/statements/statement.ts';
 import type { CommitResult } from '../commits/standalone-write.ts';
 import type { DueRows } from '../commits/due-rows.ts';
+import { keyOf } from '../credentials/credential-row.ts';
+import { findSettledVersions, pruneVersions } from '../credentials/version-statements.ts';
+import type { DuePlace } from '../../vault/worker-task.ts';
 
 /** The dependencies of the store. */
 export interface DueCredentialStoreParts {
@@ -35,7 +41,7 @@ const versionsMax = 500;
 type Purge = Extract<PurgeDecision, { tombstone: unknown }> & { readonly found: SignedFinding };
 
 /** Purges credentials and gives notices of their expiry, in PostgreSQL. */
-export class SqlDueCredentialStore implements CredentialPurgeStore, ExpiryNoticeStore {
+export class SqlDueCredentialStore implements CredentialPurgeStore, ExpiryNoticeStore, VersionPruneStore {
   readonly #commits: CommitQueue;
   readonly #guard: CredentialGuard;
   readonly #dueRows: DueRows;
@@ -98,6 +104,46 @@ export class SqlDueCredentialStore implements CredentialPurgeStore, ExpiryNotice
     });
   }
 
+  async pruneDue(...[request, decide]: Parameters<VersionPruneStore['pruneDue']>) {
+    let isComplete = true;
+    const batch = await this.#dueRows.change({ ...request, due: 'due_prunes' }, async (transaction, found) => {
+      const places = [...new Map(found.map((place) => [`${place.workspaceId}/${place.id}`, place])).values()];
+      const decisions = await this.#prunable(transaction, { places, request, decide });
+      isComplete = decisions.length === places.length;
+      if (decisions.length === 0) return { count: 0, events: [] };
+      const signed = decisions.map(({ credential }) => ({ credential, mac: this.#guard.sign(credential) }));
+      const pruned = decisions.map(({ credential: { workspaceId, id, oldestVersion } }) => ({
+        workspaceId,
+        id,
+        oldestVersion: oldestVersion ?? 1,
+      }));
+      await transaction.run(combine(updateCredentials(signed), pruneVersions(pruned)));
+      const events = decisions.map(({ event }, index) => withState(event, signed[index]));
+      return { count: decisions.length, events };
+    });
+    return { ...batch, isComplete };
+  }
+
+  async #prunable(transaction: Transaction, { places, request, decide }: Prunable): Promise<readonly PruneDecision[]> {
+    const rows = await transaction.run<SignedRow>(claimDue('prune', places, request.now));
+    if (rows.length === 0) return [];
+    const claimed = rows.map(({ workspaceId, id }, index) => ({ workspaceId, value: id, index }));
+    const settled = await transaction.run<Place & { readonly version: number }>(
+      findSettledVersions(claimed, request.now),
+    );
+    const versions = new Map(settled.map(({ workspaceId, value, version }) => [`${workspaceId}/${value}`, version]));
+    const decisions: PruneDecision[] = [];
+    let deleted = 0;
+    for (const row of rows) {
+      const found = findingOf(this.#guard, row, undefined, versions.get(keyOf(row)));
+      deleted += found.credential.currentVersion - (found.credential.oldestVersion ?? 1);
+      if (decisions.length > 0 && deleted > versionsMax) break;
+      const decision = decide(found);
+      if (decision) decisions.push(decision);
+    }
+    return decisions;
+  }
+
   /** The rows are cleared first: only then may their contents be deleted. */
   async #write(transaction: Transaction, decisions: readonly Purge[]): Promise<readonly AuditEvent[]> {
     const signed = decisions.map(({ tombstone: credential }) => ({ credential, mac: this.#guard.sign(credential) }));
@@ -114,6 +160,12 @@ export class SqlDueCredentialStore implements CredentialPurgeStore, ExpiryNotice
 
 function keptVersionsOf({ currentVersion, oldestVersion }: Credential): number {
   return currentVersion - (oldestVersion ?? 1) + 1;
+}
+
+interface Prunable {
+  readonly places: readonly DuePlace[];
+  readonly request: DueRequest;
+  readonly decide: (found: FoundCredential) => PruneDecision | undefined;
 }
 
 function noticeTimeOf({ found, decision }: { readonly found: SignedFinding; readonly decision: NoticeDecision }) {

@@ -16,6 +16,7 @@ import type {
   CredentialStore,
   ExpiryNoticeStore,
   LeakStore,
+  VersionPruneStore,
 } from '../../vault/credentials/ports.ts';
 import type { IdSource } from '../../vault/ids.ts';
 import { SqlAccessStore } from './access-store.ts';
@@ -50,7 +51,7 @@ export interface Stores {
   readonly access: AccessStore;
   readonly workspaces: WorkspaceStore;
   readonly purge: PurgeStore;
-  readonly dueCredentials: CredentialPurgeStore & ExpiryNoticeStore;
+  readonly dueCredentials: CredentialPurgeStore & ExpiryNoticeStore & VersionPruneStore;
   readonly members: MemberStore;
   readonly apiKeys: ApiKeyStore;
   readonly users: UserStore & InstanceStore;

@@ -374,3 +374,23 @@ export interface ExpiryNoticeStore {
   /** Works on one batch of credentials with a notice that is due, as `CredentialPurgeStore.purgeDue` does. */
   noticeDue(request: DueRequest, decide: (found: FoundCredential) => NoticeDecision | undefined): Promise<DueBatch>;
 }
+
+/** Prunes versions by their age. */
+export interface VersionPruneStore {
+  /**
+   * Works on one batch of credentials with versions that were superseded at or before `request.now`, as
+   * `CredentialPurgeStore.purgeDue` does. Each is found with its `settledVersion` at that time.
+   *
+   * @returns also whether all that were found were changed
+   */
+  pruneDue(
+    request: DueRequest,
+    decide: (found: FoundCredential) => PruneDecision | undefined,
+  ): Promise<DueBatch & { readonly isComplete: boolean }>;
+}
+
+/** The credential without its oldest versions, and the event. */
+export interface PruneDecision {
+  readonly event: AuditEvent;
+  readonly credential: Credential;
+}

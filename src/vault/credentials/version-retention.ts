@@ -1,9 +1,10 @@
+import { systemEvent, type EventSource } from '../audit/audit-event.ts';
 import { invalidArgument, VaultError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Clock } from '../time.ts';
 import type { Credential } from './credential.ts';
 import type { Lifecycle } from './lifecycle.ts';
-import type { FoundCredential, VersionRetention } from './ports.ts';
+import type { FoundCredential, PruneDecision, VersionRetention } from './ports.ts';
 
 /** How long a superseded version is kept in any case, so that a caller who adds many versions cannot remove the earlier ones. */
 const keptMs = 24 * 3_600_000;
@@ -39,6 +40,23 @@ export function versionsAfterAdding(
 /** @throws VaultError `invalid_argument` for a negative number, or one that no version can have */
 export function checkVersionNumber(field: string, version: number): void {
   if (!Number.isInteger(version) || version < 0) throw invalidArgument(field, 'must be the number of a version, or 0');
+}
+
+/**
+ * Decides to prune the versions before the one that is settled. Undefined for a row that was modified outside of Coffer, and if
+ * there are none.
+ */
+export function decideDuePrune(
+  parts: EventSource,
+  { credential, isGenuine, settledVersion }: FoundCredential,
+): PruneDecision | undefined {
+  const { id: resourceId, oldestVersion, revision, workspaceId } = credential;
+  if (!isGenuine || settledVersion === undefined || settledVersion <= (oldestVersion ?? 1)) return undefined;
+  const action = { action: 'secrets.prune_versions', resourceKind: 'credential', resourceId, workspaceId } as const;
+  return {
+    event: systemEvent(parts, { ...action, version: settledVersion - 1 }),
+    credential: { ...credential, oldestVersion: settledVersion, revision: revision + 1, updatedAt: parts.clock.now() },
+  };
 }
 
 function tooManyVersions(): VaultError {

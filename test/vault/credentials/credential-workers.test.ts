@@ -73,13 +73,13 @@ describe('the background workers of credentials', () => {
     const usage = new CredentialUsage(stores.credentials, clock);
     const parts = { store: stores.credentials, ciphers, usage, clock, ids, secretBytesMax: 1_000, providerAfter };
     const lifecycle = defaultLifecycle;
-    const { dueCredentials: purges, dueCredentials: notices } = stores;
+    const { dueCredentials: purges, dueCredentials: notices, dueCredentials: prunes } = stores;
     return {
       instance,
       usage,
       vault: new CredentialVault({ ...parts, lifecycle }),
       deletions: new DeletionVault({ ...parts, lifecycle, purges }),
-      tasks: credentialTasks({ purges, notices, lifecycle, clock, ids }),
+      tasks: credentialTasks({ purges, notices, prunes, lifecycle, clock, ids }),
     };
   }
 

@@ -171,6 +171,25 @@ describe('migrating', () => {
       });
     });
 
+    it('adds the terms of the credentials of every workspace', async () => {
+      await withPlainOwner('terms_owner', '', async (connection) => {
+        await withMigratedDatabase({ connection, log: recordingLog() }, nothing);
+        const ids = ['018f3c5e-7b2a-7c3d-8f00-11223344aab1', '018f3c5e-7b2a-7c3d-8f00-11223344aab2'];
+        for (const id of ids) {
+          await query(`insert into workspace (id, name, created_by, created_at) values ('${id}', 'w', '${id}', now())`);
+          await query(`
+            insert into credential (workspace_id, id, name, provider, auth_type, tags, labels, is_active, use_count, current_version,
+              revision, origin, created_by, created_at, updated_at)
+            values ('${id}', '${id}', 'n', 'p', 'a', '{x}', '{}', true, 0, 1, 1, 'coffer', '${id}', now(), now())`);
+        }
+        await query(`drop table credential_term; drop function write_credential_terms() cascade;
+          delete from schema_migration where name = '023-credential-terms'`);
+        await withMigratedDatabase({ connection, log: recordingLog() }, nothing);
+        const terms = await query<{ id: string }>('select workspace_id as id from credential_term order by 1');
+        expect(terms.map(({ id }) => id)).to.deep.equal(ids);
+      });
+    });
+
     it('shows due rows to the role of the server by the functions only', async () => {
       await withMigratedDatabase({ connection: target.connection, log: recordingLog() }, nothing);
       const id = '018f3c5e-7b2a-7c3d-8f00-11223344aab1';

@@ -127,7 +127,7 @@ describe('the OpenAPI documents', () => {
 
   it('require of native answers what they always hold', () => {
     const required = (schema: string) => memberOf(documentOf('coffer'), 'components', 'schemas', schema, 'required');
-    expect(required('GetCredentialResponse')).to.deep.equal(['credential']);
+    expect(required('GetCredentialResponse')).to.deep.equal(['credential', 'recent_consumers']);
     expect(required('CreateApiKeyResponse')).to.have.members(['api_key', 'token']);
     expect(required('Credential')).to.include.members(['name', 'provider', 'created_at', 'updated_at', 'etag']);
     expect(required('Credential')).not.to.include.members(['deleted_at']);

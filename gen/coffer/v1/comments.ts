@@ -406,7 +406,7 @@ export const comments: Readonly<Record<string, string>> = {
   "coffer.v1.MasterKey.fingerprint": "Output only. Identifies the key and reveals nothing about it: 16 hex digits, as in the log of the server.",
   "coffer.v1.MasterKey.rotated_at": "Output only. When the instance began to use it.",
   "coffer.v1.RotateMasterKeyRequest": "Request message for RotateMasterKey.",
-  "coffer.v1.RotateMasterKeyRequest.request_id": "Optional. Identifies the request, so that a repetition within 24 hours gets the first answer and changes nothing: a UUID. INVALID_ARGUMENT with the reason REQUEST_ID_REUSED for another request with the id of an earlier one. The header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.",
+  "coffer.v1.RotateMasterKeyRequest.request_id": "Optional. Identifies the request, so that a repetition within 24 hours gets the first answer and changes nothing: a UUID; none by default. INVALID_ARGUMENT with the reason `REQUEST_ID_REUSED` for another request with the id of an earlier one. The header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.",
   "coffer.v1.RotateMasterKeyResponse": "Response message for RotateMasterKey.",
   "coffer.v1.RotateMasterKeyResponse.master_key": "Output only. The new master key.",
   "coffer.v1.RotateMasterKeyResponse.workspace_key_count": "Output only. How many workspaces' keys were wrapped again.",

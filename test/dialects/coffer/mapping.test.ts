@@ -56,7 +56,7 @@ describe('credentialToMessage', () => {
       subject: 'customer-17',
     });
     const names = CredentialSchema.fields.map(({ name }) => name);
-    expect(shown({ deletedAt: now })).to.have.all.keys(names);
+    expect(shown({ deletedAt: now, purgeAt: now })).to.have.all.keys(names);
   });
 
   it('makes a message that is whole, as protobuf itself would', () => {

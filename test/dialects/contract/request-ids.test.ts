@@ -15,6 +15,8 @@ const without =
 
 const rpcs = allBoundRpcs();
 const mutations = rpcs.filter(({ rpc }) => rpc.repetition !== undefined);
+/** Its master key would have to be in a data directory: see `test/system/master-rotation.test.ts`. */
+const repeated = mutations.filter(({ rpc }) => rpc.method.name !== 'RotateMasterKey');
 
 const transports = {
   Connect: (baseUrl: string): Transport =>
@@ -36,7 +38,7 @@ describe('request ids of every rpc that changes something', () => {
       return !isRead && !without.test(method.name);
     });
     expect(mutations.map(nameOf)).to.have.members(taking.map(nameOf));
-    expect(Object.keys(mutationSamples)).to.have.members(mutations.map(nameOf));
+    expect(Object.keys(mutationSamples)).to.have.members(repeated.map(nameOf));
   });
 
   it('are a field of every native request, and of no other', () => {
@@ -45,7 +47,7 @@ describe('request ids of every rpc that changes something', () => {
     expect(withField.map(nameOf)).to.have.members(native.map(nameOf));
   });
 
-  for (const served of mutations) {
+  for (const served of repeated) {
     const { method } = served.rpc;
     const name = nameOf(served);
 
@@ -74,7 +76,7 @@ describe('request ids of every rpc that changes something', () => {
     await client.connect();
     const { rows } = await client.query<{ answer: Buffer }>('select answer from idempotency');
     await client.end();
-    expect(rows).to.have.length(mutations.length);
+    expect(rows).to.have.length(repeated.length);
     const texts = rows.map(({ answer }) => answer.toString('latin1'));
     expect(texts.filter((text) => text.includes(sampleSecret) || /cof_[\w-]{40}/.test(text))).to.deep.equal([]);
   });

@@ -133,7 +133,8 @@ export class CredentialSearcher {
       };
       const statement = walkInOrder(path, criteriaOf(request, after), extent, names);
       const [rows] = (await this.#read<WalkedRow>(request, [statement])) ?? [];
-      if (!rows && !after) throw tooManyRows('there are too many rows for this order');
+      // Without progress, the next page would end in the same way.
+      if (!rows && looked === 0) throw tooManyRows('there are too many rows for this order');
       if (!rows) return page.endAt(after);
       for (const row of rows) if (row.isMatch && !page.add(row)) return page.end();
       const last = rows.at(-1);

@@ -111,6 +111,8 @@ describe('the limits of searches', () => {
       const failures = new Map(database.health.failures);
       expect(await reasonOf(searcher.count(requestOf('tags:last')))).to.equal('TOO_MANY_ROWS');
       expect(await reasonOf(searcher.search(requestOf('tags:last')))).to.equal('TOO_MANY_ROWS');
+      const after = { values: [createdAt], id: workspaceId };
+      expect(await reasonOf(searcher.search(requestOf('tags:last', '', { after })))).to.equal('TOO_MANY_ROWS');
       expect(database.health.failures).to.deep.equal(failures);
     } finally {
       await session.release();

@@ -115,6 +115,36 @@ describe('versions of a secret, where somebody writes to the database', () => {
     }
   });
 
+  it('are neither missed nor surplus where they were destroyed', async () => {
+    await replace();
+    await native(`/${id}/versions/1:destroy`, {});
+    expect(await faults()).to.deep.equal([]);
+    const { rows } = await superuser.query(
+      'select * from credential_version where credential_id = $1 and version = 1',
+      [id],
+    );
+    expect(Object(rows[0])).to.include({ state: 'destroyed', sealed: null, key_id: null });
+  });
+
+  it('are named where the row of a destroyed one is restored, or removed', async () => {
+    await replace();
+    await tamper('create table kept as select * from credential_version where credential_id = $1 and version = 1', id);
+    await native(`/${id}/versions/1:destroy`, {});
+    await tamper('delete from credential_version where credential_id = $1 and version = 1', id);
+    expect((await faults()).join()).to.match(new RegExp(`version 1 of credential ${id}.* missing`));
+    await tamper('insert into credential_version select * from kept');
+    await tamper('drop table kept');
+    expect((await faults()).join()).to.match(new RegExp(`credential_version .*${id}/1 was restored`));
+  });
+
+  it('are named where a pruned one is restored, or the number of the oldest is changed', async () => {
+    await replace();
+    await tamper('update credential set oldest_version = 2 where id = $1', id);
+    const [changed, inserted] = await faults();
+    expect(changed).to.include(`credential ${id}`).and.include('was changed');
+    expect(inserted).to.include(`version 1 of credential ${id}`).and.include('were pruned');
+  });
+
   /** The reveal fails, says nothing of a secret, and is in the trail as failed. */
   async function expectUnreadable(): Promise<void> {
     await reveal().then(

@@ -40,6 +40,7 @@ import {
   findExistingWorkspace,
   findRecordedWorkspaces,
   findVersions,
+  restoredVersionsCursor,
   tableCursor,
   workspaceKeysCursor,
 } from './record-statements.ts';
@@ -103,6 +104,7 @@ export class SqlRecordReader implements RecordReader {
         isEmpty &&= keys.length === 0;
         yield this.#changed(workspaceKeyGrants, keys);
       }
+      yield* this.#read<GrantEvidence>(restoredVersionsCursor);
       if (isEmpty) yield [{ table: workspaceKeyGrants.name, id, flaw: 'removed' }];
     }
     yield* this.#read<GrantEvidence>(contradictionsCursor);

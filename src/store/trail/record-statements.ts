@@ -63,6 +63,15 @@ export const workspaceKeysCursor = cursor(`
   select ${selectList('k', ['workspaceId', 'keyId', 'wrapped', 'masterFingerprint', 'createdAt', 'mac'])}
   from workspace_key k where k.workspace_id = ${entered}`);
 
+/** The versions of the workspace that was entered that have their content although the trail has their destruction. */
+export const restoredVersionsCursor = cursor(`
+  select 'credential_version' as "table", v.workspace_id || '/' || v.credential_id || '/' || v.version as id, 'restored' as flaw
+  from audit_event e
+  join credential_version v
+    on v.workspace_id = ${entered} and v.credential_id = ${resourceUuid} and v.version = e.version
+  where e.workspace_id = ${entered} and e.action = 'secrets.destroy_version' and e.outcome = 'OK'
+    and (v.state <> 'destroyed' or v.sealed is not null)`);
+
 /** The rows of a table without row-level security. */
 export function tableCursor(table: string, properties: readonly string[]): Statement {
   return cursor(`select ${selectList('t', properties)} from "${table}" t`);

@@ -66,7 +66,7 @@ export interface VersionEvidence {
   readonly isGenuine: boolean;
 }
 
-/** A row that grants access and differs from what Coffer last wrote, or from its last event. */
+/** A row that grants access, or a version, that differs from what Coffer last wrote, or from its last event. */
 export interface GrantEvidence {
   readonly table: string;
   readonly id: string;

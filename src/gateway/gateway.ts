@@ -194,13 +194,17 @@ function createParts(options: GatewayOptions) {
 function createAdmission(options: GatewayOptions) {
   const { clock, rateLimits = { perKey: 0, perAddress: 0 } } = options;
   const maxAgeMs = options.authenticationMaxAgeMs ?? authenticationMaxAgeMsDefault;
-  const authenticator = createRequestAuthenticator(options.authenticate, maxAgeMs);
-  const guard = new Guard();
+  const { authenticator, charge } = limitRates(
+    createRequestAuthenticator(options.authenticate, maxAgeMs),
+    rateLimits,
+    clock,
+  );
+  const guard = new Guard(charge);
   return {
     bodyBytesMax: options.bodyBytesMax ?? limits.requestBodyBytes,
     guard,
     repeatedCalls: new RepeatedCalls({ guard, requests: options.requests }),
-    authenticator: rejectCrowded(limitRates(authenticator, rateLimits, clock)),
+    authenticator: rejectCrowded(authenticator),
   };
 }
 

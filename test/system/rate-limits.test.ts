@@ -75,6 +75,25 @@ describe('a Coffer that serves one call a second of a key, and fifty from an add
     return call({ path: path.replace('{workspace_id}', coffer.defaultWorkspaceShortId), token });
   }
 
+  it('counts a batch as its items', async () => {
+    const token = await coffer.issueKey({ role: 'EDITOR' });
+    const path = '/v1/workspaces/default/credentials';
+    const items = Array.from({ length: 4 }, () => '018cc251-f400-7000-8000-00000000dead');
+    const batches = [
+      { verb: 'batchGet', body: { credential_ids: items } },
+      { verb: 'batchReveal', body: { requests: items.map((id) => ({ credential_id: id })) } },
+      { verb: 'batchCreate', body: { requests: items.map(() => ({})) } },
+    ];
+    for (const { verb, body } of batches) {
+      expect((await call({ method: 'POST', path: `${path}:${verb}`, body, token })).status, verb).to.equal(200);
+      nowMs += 3_000;
+      expect((await list(path, token)).status, verb).to.equal(429);
+      nowMs += 1_000;
+      expect((await list(path, token)).status, verb).to.equal(200);
+      nowMs += 1_000;
+    }
+  });
+
   for (const { dialect, path, body } of rows) {
     it(`answers the second one in ${dialect}'s way, until a second has passed`, async () => {
       const token = await coffer.issueKey({ role: 'VIEWER', dialect });

@@ -27,7 +27,21 @@ import { credentialToMessage, draftFromMessage } from './mapping.ts';
 import { inWorkspace } from './requests.ts';
 
 /** Items may be requested by name, so that a refusal is never taken for an absence; see ResolveSecret. */
-const revealing = { ...inWorkspace('secrets.reveal'), deniesAbsentWorkspace: true };
+const revealing = {
+  ...inWorkspace('secrets.reveal'),
+  deniesAbsentWorkspace: true,
+  itemsOf: countRequests,
+};
+
+const getting = {
+  ...inWorkspace('credentials.read'),
+  itemsOf: ({ credentialIds }: { readonly credentialIds: readonly string[] }) => credentialIds.length,
+};
+
+/** For rate limits, a batch counts as its items. */
+function countRequests({ requests }: { readonly requests: readonly unknown[] }): number {
+  return requests.length;
+}
 
 /** The batches of `coffer.v1.CredentialService` and `coffer.v1.SecretService`. */
 export function batchRpcs({ batches, batchReveals, clock }: DialectParts): BoundRpc[] {
@@ -40,18 +54,22 @@ export function batchRpcs({ batches, batchReveals, clock }: DialectParts): Bound
     };
   };
   return [
-    workspaceMutation(batchCreateCredentials, inWorkspace('credentials.write'), {
-      answer: credentialResults,
-      run: async ({ requests, atomic }, call) =>
-        batches.createCredentials(call, requests.map(itemFromMessage), { isAtomic: atomic }),
-      keep: ({ results }) => ({ results: results.map(keptOf) }),
-      restore: async ({ results }, call) => {
-        const ids = results.flatMap(({ credential }) => credential?.id ?? []);
-        const found = ids.length === 0 ? undefined : await batches.findCreated(call, ids);
-        return { results: results.map((kept) => restoreResult(kept, found, clock.now())) };
+    workspaceMutation(
+      batchCreateCredentials,
+      { ...inWorkspace('credentials.write'), itemsOf: countRequests },
+      {
+        answer: credentialResults,
+        run: async ({ requests, atomic }, call) =>
+          batches.createCredentials(call, requests.map(itemFromMessage), { isAtomic: atomic }),
+        keep: ({ results }) => ({ results: results.map(keptOf) }),
+        restore: async ({ results }, call) => {
+          const ids = results.flatMap(({ credential }) => credential?.id ?? []);
+          const found = ids.length === 0 ? undefined : await batches.findCreated(call, ids);
+          return { results: results.map((kept) => restoreResult(kept, found, clock.now())) };
+        },
       },
-    }),
-    workspaceRpc(batchGetCredentials, inWorkspace('credentials.read'), async ({ credentialIds }, call) =>
+    ),
+    workspaceRpc(batchGetCredentials, getting, async ({ credentialIds }, call) =>
       credentialResults(await batches.describeCredentials(call, credentialIds)),
     ),
     workspaceRpc(batchRevealSecrets, revealing, async ({ requests, purpose }, call) => {

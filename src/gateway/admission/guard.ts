@@ -18,6 +18,7 @@ import type { CheckRoom } from '../port/unread-answers.ts';
 import { itemsUntilAborted, untilAborted } from '../request/call-registry.ts';
 import type { RequestHeaders } from '../request/request-headers.ts';
 import type { RequestAuthenticator } from './authenticate.ts';
+import type { ChargeItems } from './rate-limit.ts';
 import type { DenialObserver } from './denial-observer.ts';
 import type { RepeatedCalls } from './repeated-calls.ts';
 import { createOverfullCuts, createUnstorableSearches } from './message-checks.ts';
@@ -45,9 +46,15 @@ export interface Attempt {
 
 /** The checks between a request and its handler, the same for every protocol. They are compiled once for each message type. */
 export class Guard {
+  readonly #charge: ChargeItems | undefined;
   readonly #validator = createValidator();
   readonly #unstorableSearchOf = createUnstorableSearches();
   readonly #overfullCutOf = createOverfullCuts();
+
+  /** @param charge counts the items of batches for rate limits; absent without such limits */
+  constructor(charge?: ChargeItems) {
+    this.#charge = charge;
+  }
 
   /**
    * Refuses what can be refused before anything of the message is known.
@@ -113,6 +120,9 @@ export class Guard {
    */
   async invoke(rpc: BoundRpc, message: Message, call: RpcCall): Promise<Message> {
     if (call.signal.aborted) throw cancellationError(call.signal.reason);
+    if (this.#charge && rpc.access.kind === 'workspace' && rpc.access.itemsOf) {
+      this.#charge(call, rpc.access.itemsOf(message));
+    }
     try {
       return await untilAborted(call.signal, rpc.invoke(message, call));
     } catch (error) {

@@ -36,6 +36,8 @@ export type Access =
       readonly credential: (request: Message) => string | undefined;
       /** Whether a workspace that the caller has no role in is refused as one in which the role is too low, never as absent. */
       readonly deniesAbsentWorkspace: boolean;
+      /** How many calls the request counts as for rate limits; 1 where absent. */
+      readonly itemsOf?: (request: Message) => number;
     };
 
 /** A call of an rpc with any access. */
@@ -149,6 +151,8 @@ export interface WorkspaceRpcAccess<I extends DescMessage> {
   readonly credential?: (request: MessageShape<I>) => string | undefined;
   /** For rpcs whose clients take "not found" for the deletion of what they ask for; see `Access`. */
   readonly deniesAbsentWorkspace?: boolean;
+  /** How many calls the request counts as for rate limits; 1 where absent. */
+  readonly itemsOf?: (request: MessageShape<I>) => number;
 }
 
 /** Binds an rpc for callers with a permission in the workspace that the request, the dialect or the caller names. */
@@ -163,7 +167,7 @@ export function workspaceRpc<I extends DescMessage, O extends DescMessage>(
 /** What an rpc in a workspace requires, without its message type. */
 export function workspaceAccess<I extends DescMessage>(
   input: I,
-  { permission, also, workspace, credential, deniesAbsentWorkspace = false }: WorkspaceRpcAccess<I>,
+  { permission, also, workspace, credential, deniesAbsentWorkspace = false, itemsOf }: WorkspaceRpcAccess<I>,
 ): Access {
   return {
     kind: 'workspace',
@@ -172,6 +176,7 @@ export function workspaceAccess<I extends DescMessage>(
     workspace: (request) => workspace?.(narrow(input, request)),
     credential: credential ? (request) => credential(narrow(input, request)) : credentialIdOf(input),
     deniesAbsentWorkspace,
+    ...(itemsOf && { itemsOf: (request: Message) => itemsOf(narrow(input, request)) }),
   };
 }
 

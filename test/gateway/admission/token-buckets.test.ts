@@ -32,6 +32,19 @@ describe('token buckets', () => {
     expect(two.take('a')).to.equal(0);
   });
 
+  it('are shut after a charge of more than they hold, until that is filled, and keep the charge of who stays away', () => {
+    const { buckets: two, time } = buckets();
+    two.charge('a', 10);
+    expect(two.take('a')).to.equal(4_500);
+    time.ms += 4_000;
+    for (let other = 0; other < 50; other += 1) two.take(`other ${other}`);
+    expect(two.take('a')).to.equal(500);
+    time.ms += 500;
+    expect([two.take('a'), two.take('b')]).to.deep.equal([0, 0]);
+    two.charge('b', 0);
+    expect(two.take('b')).to.equal(0);
+  });
+
   it('know one from another', () => {
     const { buckets: one } = buckets({ perSecond: 1 });
     expect([one.take('a'), one.take('b'), one.take('a')]).to.deep.equal([0, 0, 1_000]);

@@ -428,6 +428,7 @@ export const comments: Readonly<Record<string, string>> = {
   "coffer.v1.BatchRevealSecretsRequest.Item.provider": "Optional. Its provider; any if empty. At most 255 characters.",
   "coffer.v1.BatchRevealSecretsRequest.Item.subject": "Optional. Its subject; default any. At most 255 characters.",
   "coffer.v1.BatchRevealSecretsRequest.Item.field": "Optional. The name of the top-level field of the secret to return; the whole secret if empty. At most 255 characters. `invalid_argument` (reason FIELD_NOT_FOUND) if the secret has no such field.",
+  "coffer.v1.BatchRevealSecretsRequest.Item.version": "Optional. The number of the version to reveal; the current one if 0, which is the default. A negative one is `invalid_argument`.",
   "coffer.v1.BatchRevealSecretsResponse": "Response message for BatchRevealSecrets.",
   "coffer.v1.BatchRevealSecretsResponse.results": "Output only. In the order of the request.",
   "coffer.v1.BatchRevealSecretsResponse.Result": "The result of one item: a secret, a field's value or an error.",

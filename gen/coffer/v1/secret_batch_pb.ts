@@ -15,7 +15,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file coffer/v1/secret_batch.proto.
  */
 export const file_coffer_v1_secret_batch: GenFile = /*@__PURE__*/
-  fileDesc("Chxjb2ZmZXIvdjEvc2VjcmV0X2JhdGNoLnByb3RvEgljb2ZmZXIudjEi/QEKGUJhdGNoUmV2ZWFsU2VjcmV0c1JlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESSAoIcmVxdWVzdHMYAiADKAsyKS5jb2ZmZXIudjEuQmF0Y2hSZXZlYWxTZWNyZXRzUmVxdWVzdC5JdGVtQgu6SAiSAQUIARDoBxIZCgdwdXJwb3NlGAMgASgJQgi6SAVyAxj/ARpdCgRJdGVtEhUKDWNyZWRlbnRpYWxfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIQCghwcm92aWRlchgDIAEoCRIPCgdzdWJqZWN0GAQgASgJEg0KBWZpZWxkGAUgASgJIrUCChpCYXRjaFJldmVhbFNlY3JldHNSZXNwb25zZRI9CgdyZXN1bHRzGAEgAygLMiwuY29mZmVyLnYxLkJhdGNoUmV2ZWFsU2VjcmV0c1Jlc3BvbnNlLlJlc3VsdBrXAQoGUmVzdWx0EhoKDWNyZWRlbnRpYWxfaWQYASABKAlIAIgBARIUCgd2ZXJzaW9uGAIgASgFSAGIAQESLAoGc2VjcmV0GAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEIDgAEBEioKBXZhbHVlGAQgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlQgOAAQESIwoFZXJyb3IYBSABKAsyFC5jb2ZmZXIudjEuSXRlbUVycm9yQhAKDl9jcmVkZW50aWFsX2lkQgoKCF92ZXJzaW9uYgZwcm90bzM", [file_buf_validate_validate, file_coffer_v1_credential_batch, file_google_protobuf_struct]);
+  fileDesc("Chxjb2ZmZXIvdjEvc2VjcmV0X2JhdGNoLnByb3RvEgljb2ZmZXIudjEijgIKGUJhdGNoUmV2ZWFsU2VjcmV0c1JlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESSAoIcmVxdWVzdHMYAiADKAsyKS5jb2ZmZXIudjEuQmF0Y2hSZXZlYWxTZWNyZXRzUmVxdWVzdC5JdGVtQgu6SAiSAQUIARDoBxIZCgdwdXJwb3NlGAMgASgJQgi6SAVyAxj/ARpuCgRJdGVtEhUKDWNyZWRlbnRpYWxfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIQCghwcm92aWRlchgDIAEoCRIPCgdzdWJqZWN0GAQgASgJEg0KBWZpZWxkGAUgASgJEg8KB3ZlcnNpb24YBiABKAUitQIKGkJhdGNoUmV2ZWFsU2VjcmV0c1Jlc3BvbnNlEj0KB3Jlc3VsdHMYASADKAsyLC5jb2ZmZXIudjEuQmF0Y2hSZXZlYWxTZWNyZXRzUmVzcG9uc2UuUmVzdWx0GtcBCgZSZXN1bHQSGgoNY3JlZGVudGlhbF9pZBgBIAEoCUgAiAEBEhQKB3ZlcnNpb24YAiABKAVIAYgBARIsCgZzZWNyZXQYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgOAAQESKgoFdmFsdWUYBCABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWVCA4ABARIjCgVlcnJvchgFIAEoCzIULmNvZmZlci52MS5JdGVtRXJyb3JCEAoOX2NyZWRlbnRpYWxfaWRCCgoIX3ZlcnNpb25iBnByb3RvMw", [file_buf_validate_validate, file_coffer_v1_credential_batch, file_google_protobuf_struct]);
 
 /**
  * Request message for BatchRevealSecrets.
@@ -95,6 +95,14 @@ export type BatchRevealSecretsRequest_Item = Message<"coffer.v1.BatchRevealSecre
    * @generated from field: string field = 5;
    */
   field: string;
+
+  /**
+   * Optional. The number of the version to reveal; the current one if 0, which is the default. A negative one is
+   * `invalid_argument`.
+   *
+   * @generated from field: int32 version = 6;
+   */
+  version: number;
 };
 
 /**

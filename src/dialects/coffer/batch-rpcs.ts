@@ -117,13 +117,14 @@ function resultOf<Answer, Message>(
 }
 
 function requestFromMessage(item: BatchRevealSecretsRequest_Item): RevealRequest {
-  const { credentialId, name, provider, subject, field } = item;
+  const { credentialId, name, provider, subject, field, version } = item;
   return {
     id: credentialId || undefined,
     name: name || undefined,
     provider: provider || undefined,
     subject: subject || undefined,
     field: field || undefined,
+    version,
   };
 }
 

@@ -95,15 +95,16 @@ export class SqlCredentialStore implements CredentialStore {
   }
 
   async readAll(
-    { references, sealed = false, deletedToo = false, signal, workspaceId }: ReadAllRequest,
+    { references, sealed = false, versions, deletedToo = false, signal, workspaceId }: ReadAllRequest,
     receive: (found: readonly FoundReference[]) => boolean,
   ): Promise<void> {
     const scope = { workspaces: [workspaceId], isSnapshot: true, signal };
+    const wanted = { workspaceId, deletedToo, ...(versions ? { versions } : { sealed }) };
     await this.#database.transact(scope, async (transaction) => {
       for (let start = 0; start < references.length; start += readAtOnce) {
         const targets = references
           .slice(start, start + readAtOnce)
-          .map((reference) => (reference ? { workspaceId, sealed, deletedToo, reference } : { workspaceId }));
+          .map((reference) => (reference ? Object.assign({ reference }, wanted) : { workspaceId }));
         if (!receive(await findEach(transaction, targets, this.#guard))) return;
       }
     });

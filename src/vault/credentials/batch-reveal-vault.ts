@@ -18,7 +18,9 @@ import {
 } from './credential-decisions.ts';
 import { defaultLifecycle } from './lifecycle.ts';
 import type { Decision, FoundCredential, FoundReference, JointResult, JointTarget } from './ports.ts';
-import { checkQuery, decideResolution, matchOf, onlyField, type SecretQuery } from './resolve-vault.ts';
+import { decideVersionReveal } from './version-decisions.ts';
+import { checkVersionNumber } from './version-retention.ts';
+import { checkQuery, decideResolution, loadedVersion, matchOf, onlyField, type SecretQuery } from './resolve-vault.ts';
 
 /** A secret to be revealed: of a credential by its id, or of the only active one that has the name, provider and subject. */
 export interface RevealRequest extends Omit<SecretQuery, 'purpose'> {
@@ -97,19 +99,25 @@ export class BatchRevealVault {
   async #find({ parts, now }: Batch, requests: readonly RevealRequest[]): Promise<readonly FoundReference[]> {
     const { call } = parts;
     const { workspaceId, signal } = call;
-    const references = requests.map((request) =>
-      errorOr(() => checkRequest(request)) instanceof VaultError
-        ? undefined
-        : request.id === undefined
-          ? { match: matchOf(call, request, now) }
-          : parseReference('credential', request.id),
-    );
-    const all: FoundReference[] = [];
-    await this.#parts.store.readAll({ workspaceId, references, sealed: true, signal }, (found) => {
-      all.push(...found);
-      return true;
-    });
-    return all;
+    const referenceOf = (request: RevealRequest) => {
+      if (errorOr(() => checkRequest(request)) instanceof VaultError) return undefined;
+      if (request.id !== undefined) return parseReference('credential', request.id);
+      return { match: matchOf(call, request, now) };
+    };
+    const all = new Map<number, FoundReference>();
+    // Of one credential, several versions may be requested: each version is read separately.
+    for (const version of new Set(requests.map(versionOf))) {
+      const references = requests.map((one) => (versionOf(one) === version ? referenceOf(one) : undefined));
+      let index = 0;
+      await this.#parts.store.readAll({ workspaceId, references, ...loadedVersion(version), signal }, (found) => {
+        for (const one of found) {
+          if (references[index]) all.set(index, one);
+          index += 1;
+        }
+        return true;
+      });
+    }
+    return requests.map((_, index) => all.get(index) ?? { found: undefined, matches: undefined });
   }
 
   async #record(
@@ -120,6 +128,7 @@ export class BatchRevealVault {
     const { call } = parts;
     const { workspaceId, signal } = call;
     const partsOf = (index: number) => ({ ...parts, field: requests[index]?.field ?? null });
+    const version = (index: number) => requests[index]?.version ?? 0;
     const targets = items.map((item): JointTarget =>
       item instanceof VaultError ? { workspaceId } : { workspaceId, reference: { id: item.found.credential.id } },
     );
@@ -132,7 +141,7 @@ export class BatchRevealVault {
           if (item instanceof VaultError) return recordedRefusal(parts, requests[index], item);
           const revocation = isRevoked ? revocationCheckOf(partsOf(index)) : undefined;
           if (revocation) return revocation.refuse(item.found.credential);
-          return decideAgain({ parts: partsOf(index), now }, item, found[index]);
+          return decideAgain({ parts: partsOf(index), now, version: version(index) }, item, found[index]);
         }),
       signal,
     });
@@ -142,6 +151,7 @@ export class BatchRevealVault {
 /** @throws VaultError `invalid_argument` for a request that has both an id and something else to find it by, or neither */
 function checkRequest(request: RevealRequest): void {
   const { id, name, provider, subject, field } = request;
+  checkVersionNumber('version', versionOf(request));
   if (id === undefined) return checkQuery(request);
   if (name !== undefined || provider !== undefined || subject !== undefined) {
     throw invalidArgument('credential_id', 'must not be combined with name, provider or subject');
@@ -163,7 +173,7 @@ function openItem({ parts, now, room }: Batch, request: RevealRequest, reference
   const decision =
     id === undefined || !found
       ? decideResolution({ parts: revealParts, cipher: parts.cipher, query: request, now }, found, matches)
-      : onlyField(decideReveal(revealParts, now, found), field);
+      : onlyField(decideItem({ parts: revealParts, now, version: versionOf(request) }, found), field);
   if ('answer' in decision && !room.take(decision.answer.secret.expose())) throw answerTooLarge();
   assert(found, 'a secret was opened or refused');
   return { found, decision };
@@ -181,13 +191,31 @@ function recordedRefusal(
   return { event: auditEvent(parts, parts.call, { ...denied, resourceKind: 'credential', resourceId }), refusal };
 }
 
+function versionOf({ version = 0 }: RevealRequest): number {
+  return version;
+}
+
+/** What one item is decided with. */
+interface ItemParts {
+  readonly parts: RevealParts;
+  readonly now: Date;
+  /** 0 for the current one. */
+  readonly version: number;
+}
+
+function decideItem({ parts, now, version }: ItemParts, found: FoundCredential): Decision<RevealedSecret> {
+  return version === 0 ? decideReveal(parts, now, found) : decideVersionReveal(parts, now, found, version);
+}
+
 /** Decides on the credential as it is when the event is written. */
 function decideAgain(
-  { parts, now }: { readonly parts: RevealParts; readonly now: Date },
+  item: ItemParts,
   { decision, found: opened }: OpenedItem,
   found: FoundCredential | undefined,
 ): Decision<RevealedSecret> | VaultError {
-  if (!found || !isVisible(parts.call, found.credential)) return notFound('credential', opened.credential.id);
-  const isStillRevealed = found.isGenuine && !refusalToReveal(found.credential, now);
-  return isStillRevealed ? decision : decideReveal(parts, now, { ...found, current: opened.current });
+  if (!found || !isVisible(item.parts.call, found.credential)) return notFound('credential', opened.credential.id);
+  const isStillRevealed = found.isGenuine && !refusalToReveal(found.credential, item.now);
+  if (isStillRevealed) return decision;
+  const { current, versions } = opened;
+  return decideItem(item, { ...found, current, ...(versions && { versions }) });
 }

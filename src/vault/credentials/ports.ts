@@ -167,7 +167,9 @@ export interface ReadAllRequest {
   /** An undefined reference refers to none. */
   readonly references: readonly DecisionTarget['reference'][];
   /** Whether to load the current sealed versions. */
-  readonly sealed?: boolean;
+  readonly sealed?: boolean | undefined;
+  /** The numbers of versions to load instead. */
+  readonly versions?: readonly number[] | undefined;
   /** Whether to find deleted credentials as well. */
   readonly deletedToo?: boolean;
   readonly signal: AbortSignal;

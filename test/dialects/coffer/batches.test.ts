@@ -240,6 +240,30 @@ describe('batches', () => {
     }
   });
 
+  it('reveal versions by their numbers, several of one credential as well', async () => {
+    const [id = ''] = await createMany([item('versions', { key: 'one' })]);
+    await call({ method: 'POST', path: `${credentials}/${id}/versions`, body: { secret: { key: 'two' } } });
+    const requests = [
+      { credential_id: id, version: 1 },
+      { credential_id: id },
+      { name: 'versions', version: 1, field: 'key' },
+      { credential_id: id, version: 2 },
+      { credential_id: id, version: 7 },
+      { credential_id: id, version: -1 },
+    ];
+    for (const protocol of protocols) {
+      const results = resultsOf(await batch('batchReveal', { requests }, { protocol }));
+      expect(results.slice(0, 4)).to.deep.equal([
+        { credential_id: id, version: 1, secret: { key: 'one' } },
+        { credential_id: id, version: 2, secret: { key: 'two' } },
+        { credential_id: id, version: 1, value: 'one' },
+        { credential_id: id, version: 2, secret: { key: 'two' } },
+      ]);
+      expect(codesOf(results.slice(4))).to.deep.equal(['failed_precondition', 'invalid_argument']);
+      expect(results[4]?.error?.reason).to.equal('VERSION_NOT_FOUND');
+    }
+  });
+
   it('refuse what is outside of the scope of a key alike by name, absent or not, and record each refusal', async () => {
     const token = await coffer.issueKey({ role: 'RUNTIME', providers: ['within'] });
     await createMany([

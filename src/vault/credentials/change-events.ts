@@ -1,3 +1,4 @@
+import type { AuditAction } from '../audit/audit-event.ts';
 import type { KeyScope } from '../key-scope.ts';
 
 /** The kinds of changes, by the actions of their events. A moved credential is gone from where it was. */
@@ -17,7 +18,7 @@ export const changeKinds = {
   'secrets.destroy_version': 'VERSION_DESTROYED',
   'secrets.prune_versions': 'VERSION_DESTROYED',
   'secrets.reveal': 'REVEALED',
-} as const;
+} as const satisfies Partial<Record<AuditAction, string>>;
 
 export type ChangeAction = keyof typeof changeKinds;
 

@@ -74,6 +74,7 @@ export const mutationSamples: Readonly<Record<string, MutationSample>> = {
     destination_workspace_id: await coffer.createWorkspace(fresh()),
     etag: '1',
   }),
+  'coffer.v1.CredentialService.ReportLeak': async () => ({ value: `${sampleSecret}, leaked` }),
   'coffer.v1.SecretService.AddSecretVersion': async (coffer) => ({
     ...(await ofCredential(coffer)),
     secret: { key: sampleSecret },

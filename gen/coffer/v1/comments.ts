@@ -281,7 +281,7 @@ export const comments: Readonly<Record<string, string>> = {
   "coffer.v1.ReportLeakRequest.sha256": "Optional. The SHA-256 hash of the value's UTF-8 bytes as 64 lower-case hex digits; required without `value`.",
   "coffer.v1.ReportLeakRequest.validate_only": "Optional. Whether only to find the credentials; default false. The audit trail gets no event.",
   "coffer.v1.ReportLeakRequest.page_token": "Optional. The `next_page_token` of the previous response, to continue the search; none by default.",
-  "coffer.v1.ReportLeakRequest.request_id": "Optional. Identifies the request, so that a repetition within 24 hours gets the first answer and changes nothing: a UUID. INVALID_ARGUMENT with the reason REQUEST_ID_REUSED for another request with the id of an earlier one. The header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.",
+  "coffer.v1.ReportLeakRequest.request_id": "Optional. Identifies the request, so that a repetition within 24 hours gets the first answer and changes nothing: a UUID; none by default. INVALID_ARGUMENT with the reason `REQUEST_ID_REUSED` for another request with the id of an earlier one. The header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.",
   "coffer.v1.ReportLeakResponse": "Response message for ReportLeak.",
   "coffer.v1.ReportLeakResponse.deactivated": "Output only. The fields that contain the value. Their credentials are inactive now, or would be without `validate_only`; those that were inactive before are listed as well.",
   "coffer.v1.ReportLeakResponse.next_page_token": "Output only. Continues the search, which was not completed; empty if it was.",

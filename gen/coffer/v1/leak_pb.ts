@@ -50,8 +50,8 @@ export type ReportLeakRequest = Message<"coffer.v1.ReportLeakRequest"> & {
 
   /**
    * Optional. Identifies the request, so that a repetition within 24 hours gets the first answer and changes nothing: a
-   * UUID. INVALID_ARGUMENT with the reason REQUEST_ID_REUSED for another request with the id of an earlier one. The
-   * header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
+   * UUID; none by default. INVALID_ARGUMENT with the reason `REQUEST_ID_REUSED` for another request with the id of an
+   * earlier one. The header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
    *
    * @generated from field: string request_id = 5;
    */

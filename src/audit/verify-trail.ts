@@ -121,7 +121,7 @@ function flawOfCredential({ row, recorded, isForked }: CredentialEvidence, until
   if (recorded && row.revision < recorded.revision) {
     return ['CHANGED', `was restored to revision ${row.revision}: the trail has revision ${recorded.revision}`];
   }
-  if (!row.isReadable) return ['CHANGED', 'has an unreadable last use or use count'];
+  if (!row.isReadable) return ['CHANGED', 'has an unreadable last use, use count or time of notice'];
   const isRecorded = recorded?.revision === row.revision;
   if (isForked || (isRecorded && recorded.state !== row.state)) {
     return ['CHANGED', 'was restored to an earlier state and then changed: the trail has two states of one revision'];

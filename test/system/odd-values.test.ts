@@ -58,7 +58,7 @@ const tables: Readonly<Record<string, Rows>> = {
   },
   workspace_key: { name: 'workspace_id', make: newWorkspace },
   // More faults than a hundred are counted, but not named.
-  credential: { name: 'id', make: newCredential, hints: ['last_used_at', 'use_count'], atATime: 70 },
+  credential: { name: 'id', make: newCredential, hints: ['last_used_at', 'use_count', 'notice_at'], atATime: 70 },
   credential_version: { name: 'credential_id', make: newCredential },
   audit_event: { name: 'seq', make: newCredential, atATime: 25 },
 };

@@ -125,7 +125,7 @@ export class SqlRecordReader implements RecordReader {
     if (!isPresent(row)) return { ...base, id: recordedId ?? '', row: undefined };
     const isGenuine = this.#guard.isGenuine(row);
     const state = row.mac ? formatCredentialState(credentialOf(row), row.mac) : undefined;
-    const isReadable = isReadableRow([row.lastUsedAt, row.useCount]);
+    const isReadable = isReadableRow([row.lastUsedAt, row.useCount, row.noticeAt]);
     const { revision, updatedAt } = row;
     return { ...base, id: row.id, row: { isGenuine, isReadable, revision, updatedAt, state } };
   }

@@ -40,7 +40,7 @@ describe('versions of a secret that were superseded some days ago', () => {
     return Object.values(Object(events)).map((event) => `${Object(event).actor.kind} ${Object(event).version}`);
   }
 
-  it('are pruned once, in whichever process, and the trail says so', async () => {
+  it('are pruned once, in whichever process, and the trail records it', async () => {
     const ids = [await create(), await create()];
     const [id = '', rotatedLater = ''] = ids;
     for (const key of ['2', '3']) await add(id, key);

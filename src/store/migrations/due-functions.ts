@@ -39,7 +39,11 @@ export function selectDue({ table, time, clock, condition }: DueFunctionDefiniti
  * It sets the variable itself: as an option of the function, only superusers may set it.
  */
 export function createDueFunction(definition: DueFunctionDefinition): string {
-  const { name } = definition;
+  return createFunctionOfDue(definition.name, selectDue(definition));
+}
+
+/** As `createDueFunction`, for a query of its parameters. */
+export function createFunctionOfDue(name: string, query: string): string {
   return `
     do $do$ begin
       execute format($format$
@@ -49,7 +53,7 @@ export function createDueFunction(definition: DueFunctionDefinition): string {
         begin
           perform set_config('coffer.due_rows', 'shown', true);
           return query
-            ${selectDue(definition)};
+            ${query};
           perform set_config('coffer.due_rows', '', true);
         end
         $body$

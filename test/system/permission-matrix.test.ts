@@ -52,6 +52,7 @@ const messages: Readonly<Record<string, (subject: Subject) => JsonObject>> = {
   AddSecretVersion: () => ({ secret: { k: 'w' } }),
   RestoreSecretVersion: () => ({ version: 1 }),
   DestroySecretVersion: () => ({ version: 1 }),
+  ReportLeak: () => ({ value: 'a value that nothing has', validate_only: true }),
   UpdateCredential: () => ({ credential: { description: 'changed' } }),
 };
 
@@ -80,6 +81,9 @@ const itemwiseOutside: ReadonlySet<string> = new Set(['BatchGetCredentials', 'Ba
 
 /** Calls that no key can make; `transfers.test.ts` makes them as members of two workspaces. */
 const acrossWorkspaces: ReadonlySet<string> = new Set(['CopyCredential', 'MoveCredential']);
+
+/** The row of a stream that needs a further permission for what it is asked for. */
+const watchedReveals = 'WatchCredentials with reveals';
 
 /** Makes a call by the name of its rpc, and answers the code. */
 type Ask = (rpc: string, message: JsonObject) => Promise<{ readonly code: string; readonly body: JsonObject }>;
@@ -116,10 +120,26 @@ describe('the permissions of calls about credentials', () => {
       ({ rpc: { access, method } }) =>
         'permission' in access && isAboutCredentials(access.permission) && !acrossWorkspaces.has(method.name),
     );
-    expect(rows.map(({ rpc }) => rpc).toSorted()).to.deep.equal(about.map(({ rpc }) => rpc.method.name).toSorted());
+    expect(rows.flatMap(({ rpc }) => (rpc === watchedReveals ? [] : [rpc])).toSorted()).to.deep.equal(
+      about.map(({ rpc }) => rpc.method.name).toSorted(),
+    );
   });
 
-  for (const row of rows) {
+  it('to watch reveals are those of the table, in addition to the permission to watch', async () => {
+    const row = rows.find(({ rpc }) => rpc === watchedReveals) ?? expect.fail('the table has no row');
+    expect(row.permission).to.equal('audit.read');
+    expect([...row.cells.keys()]).to.deep.equal(columns);
+    for (const [column, cell] of row.cells) {
+      const url = `${coffer.origin}/v1/workspaces/${workspaceId}/credentials:watch?include_reveals=true`;
+      const headers = { authorization: `Bearer ${tokens.get(column) ?? ''}` };
+      const response = await fetch(url, { headers });
+      await response.body?.cancel();
+      const refusal = column === 'owner without a role' ? 404 : 403;
+      expect(response.status, column).to.equal(cell === '✓' ? 200 : refusal);
+    }
+  });
+
+  for (const row of rows.filter(({ rpc }) => rpc !== watchedReveals)) {
     it(`are those of the table for ${row.rpc}`, async () => {
       const one = servedAs(row.rpc);
       expect('permission' in one.rpc.access && one.rpc.access.permission).to.equal(row.permission);
@@ -155,10 +175,10 @@ describe('the permissions of calls about credentials', () => {
   }
 
   function messageFor(rpc: string, subject: Subject): JsonObject {
-    const fields = servedAs(rpc).rpc.method.input.fields.map(({ name }) => name);
+    const fields = new Set(servedAs(rpc).rpc.method.input.fields.map(({ name }) => name));
     return {
-      workspace_id: workspaceId,
-      ...(fields.includes('credential_id') && { credential_id: subject.id }),
+      ...(fields.has('workspace_id') && { workspace_id: workspaceId }),
+      ...(fields.has('credential_id') && { credential_id: subject.id }),
       ...messages[rpc]?.(subject),
     };
   }
@@ -196,7 +216,7 @@ describe('the permissions of calls about credentials', () => {
 });
 
 function isAboutCredentials(permission: string): boolean {
-  return /^(credentials|secrets)\./.test(permission);
+  return /^(credentials|secrets|leaks)\./.test(permission);
 }
 
 /** Without a role, the workspace does not exist. */

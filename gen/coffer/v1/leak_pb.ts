@@ -20,15 +20,16 @@ export const file_coffer_v1_leak: GenFile = /*@__PURE__*/
  */
 export type ReportLeakRequest = Message<"coffer.v1.ReportLeakRequest"> & {
   /**
-   * Optional. The leaked value: at least 12 bytes of UTF-8, compared with whole fields; required without `sha256`. At most
-   * 524,288 characters.
+   * Optional. The leaked value: at least 12 bytes of UTF-8, compared with whole fields; by default none, and then
+   * `sha256` is required. At most 524,288 characters.
    *
    * @generated from field: string value = 1;
    */
   value: string;
 
   /**
-   * Optional. The SHA-256 hash of the value's UTF-8 bytes as 64 lower-case hex digits; required without `value`.
+   * Optional. The SHA-256 hash of the value's UTF-8 bytes as 64 lower-case hex digits; by default none, and then
+   * `value` is required.
    *
    * @generated from field: string sha256 = 2;
    */
@@ -42,7 +43,8 @@ export type ReportLeakRequest = Message<"coffer.v1.ReportLeakRequest"> & {
   validateOnly: boolean;
 
   /**
-   * Optional. The `next_page_token` of the previous response, to continue the search; none by default.
+   * Optional. The `next_page_token` of the previous response, of at most 255 characters, to continue the search; none
+   * by default.
    *
    * @generated from field: string page_token = 4;
    */

@@ -7,6 +7,7 @@ import {
   watchesOfWorkspaceMax,
   type WatchItem,
 } from '../../../src/vault/credentials/credential-watch.ts';
+import { uuidV7 } from '../../../src/vault/ids.ts';
 import { unscoped } from '../../../src/vault/key-scope.ts';
 import {
   addCredential,
@@ -162,6 +163,45 @@ describe('the watch of credentials', () => {
     expect([last.change.credentialId, (await nextChange(news))[1]]).to.deep.equal(missed);
     const next = await happen('credentials.delete', 0);
     expect(await nextChange(news)).to.deep.equal(['DELETED', next]);
+  });
+
+  it('misses nothing and repeats nothing of more changes than a page has, wherever it breaks off', async () => {
+    await happen('credentials.create', 0);
+    await test.newStores().audit.append(newEvent({ workspaceId, resourceId: newId() }));
+    const { value } = await newWatch().watchCredentials(call).next();
+    let token = value?.resumeToken;
+    const count = 2_500;
+    // Two streams, by turns; the second one's clock is half a second behind.
+    await test.asSuperuser(
+      `insert into audit_event
+       select (jsonb_populate_record(null::audit_event, to_jsonb(e) || jsonb_build_object(
+         'seq', e.seq + n, 'resource_id', gen_random_uuid(), 'action', 'credentials.update', 'resource_state', n || '.1.x',
+         'id', substr(hex, 1, 8) || '-' || substr(hex, 9, 4) || '-7000-8000-' || lpad(to_hex(n), 12, '0')))).*
+       from generate_series(1, $1::int) as n
+       join (
+         select *, row_number() over (order by stream) as place
+         from (select distinct on (stream) * from audit_event order by stream, seq desc) last
+       ) as e on e.place = n % 2 + 1
+       cross join lateral (select lpad(to_hex($2::bigint + n - 500 * (n % 2)), 12, '0') as hex) h`,
+      [count, nowMs + 1_000],
+    );
+    nowMs += 3_600_000;
+    const seen: number[] = [];
+    for (const stop of [1, 700, 1_400, count]) {
+      const news = newWatch().watchCredentials(call, token);
+      while (seen.length < stop) {
+        const { value: item } = await news.next();
+        token = item?.resumeToken;
+        if (item?.change) seen.push(item.change.revision);
+      }
+      await news.return(undefined);
+    }
+    expect(seen.toSorted((one, other) => one - other)).to.deep.equal(Array.from({ length: count }, (_, n) => n + 1));
+    const last = newWatch().watchCredentials(call, token);
+    const [id, next] = [uuidV7(nowMs, new Uint8Array(10)), newId()];
+    const deletion = newEvent({ id, workspaceId, resourceId: next, action: 'credentials.delete' });
+    await test.newStores().audit.append(deletion);
+    expect(await nextChange(last)).to.deep.equal(['DELETED', next]);
   });
 
   it('gives news now and then where nothing happens', async () => {

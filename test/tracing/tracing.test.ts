@@ -90,7 +90,7 @@ describe('a Coffer that is traced', () => {
     await locked[Symbol.asyncDispose]();
     await Promise.all(calls);
     await requests(40);
-    for (const name of ['credentials.decide', 'credentials.find']) {
+    for (const name of ['credentials.decide', 'credentials.findUsed']) {
       const sizes = named(name).map(({ attributes }) => Number(attributes['coffer.group.size']));
       expect(sizes, name).to.have.length(20);
       expect(Math.max(...sizes), name).to.be.greaterThan(1);

@@ -17,7 +17,7 @@ import type { AuditEvent } from '../../src/vault/audit/audit-event.ts';
 import type { Credential, SealedVersion } from '../../src/vault/credentials/credential.ts';
 import { unscoped } from '../../src/vault/key-scope.ts';
 import type { ApiKey, Membership, User } from '../../src/vault/identity/identity.ts';
-import type { Decision } from '../../src/vault/credentials/ports.ts';
+import type { Decision } from '../../src/vault/credentials/decision-ports.ts';
 import type { Revocation } from '../../src/vault/identity/ports.ts';
 import type { Workspace, WrappedWorkspaceKey } from '../../src/vault/workspaces/ports.ts';
 import { startPostgresServer } from '../support/postgres-server.ts';

@@ -16,9 +16,9 @@ import { workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts
 import { describeError } from '../../gateway/errors/connect-errors.ts';
 import type { RevealRequest } from '../../vault/credentials/batch-reveal-vault.ts';
 import type { NewCredential } from '../../vault/credentials/batch-vault.ts';
-import type { RevealedSecret } from '../../vault/credentials/credential-decisions.ts';
+import type { RevealedSecret } from '../../vault/credentials/reveal-decisions.ts';
 import type { Credential } from '../../vault/credentials/credential.ts';
-import type { JointResult } from '../../vault/credentials/ports.ts';
+import type { JointResult } from '../../vault/credentials/decision-ports.ts';
 import { invalidArgument, VaultError } from '../../vault/errors.ts';
 import { Secret } from '../../vault/secret.ts';
 import type { DialectParts } from '../shared/dialect-parts.ts';

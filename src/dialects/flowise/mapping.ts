@@ -10,11 +10,8 @@ import type {
 } from '../../../gen/flowise/v1/credential_service_pb.ts';
 import { mayReveal, type Call } from '../../vault/caller.ts';
 import type { CredentialChange, SecretChange } from '../../vault/credentials/credential-change.ts';
-import type {
-  DescribedSecret,
-  RevealedSecret,
-  SealedCredential,
-} from '../../vault/credentials/credential-decisions.ts';
+import type { DescribedSecret, RevealedSecret } from '../../vault/credentials/reveal-decisions.ts';
+import type { SealedCredential } from '../../vault/credentials/credential-decisions.ts';
 import { draftDefaults, type CredentialDraft } from '../../vault/credentials/credential-rules.ts';
 import type { Credential } from '../../vault/credentials/credential.ts';
 import { invalidArgument } from '../../vault/errors.ts';

@@ -4,7 +4,7 @@ import { workspaceRpc, type BoundRpc } from '../../gateway/contract/bound-rpc.ts
 import type { Dialect } from '../../gateway/contract/dialect.ts';
 import { quote } from '../../gateway/errors/refusal-limits.ts';
 import type { Call } from '../../vault/caller.ts';
-import type { RevealedSecret } from '../../vault/credentials/credential-decisions.ts';
+import type { RevealedSecret } from '../../vault/credentials/reveal-decisions.ts';
 import type { Credential } from '../../vault/credentials/credential.ts';
 import type { CredentialVault } from '../../vault/credentials/credential-vault.ts';
 import type { DialectParts } from '../shared/dialect-parts.ts';

@@ -9,7 +9,7 @@ import type {
   JointDecisions,
   JointResult,
   JointTarget,
-} from '../../vault/credentials/ports.ts';
+} from '../../vault/credentials/decision-ports.ts';
 import type { Keeping } from '../../vault/requests/ports.ts';
 import type { CredentialGuard } from '../credentials/credential-guard.ts';
 import {

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import type { AuditEvent } from '../../vault/audit/audit-event.ts';
-import type { Decision, DecisionTarget, FoundCredential, FoundMatches } from '../../vault/credentials/ports.ts';
+import type {
+  Decision,
+  DecisionTarget,
+  FoundCredential,
+  FoundMatches,
+} from '../../vault/credentials/decision-ports.ts';
 import { notFound, type VaultError } from '../../vault/errors.ts';
 import { requestInProgress } from '../../vault/requests/mutation-call.ts';
 import type { Keeping } from '../../vault/requests/ports.ts';

@@ -3,7 +3,7 @@ import type { AuditEvent } from '../../vault/audit/audit-event.ts';
 import type { Credential, StoredVersion } from '../../vault/credentials/credential.ts';
 import type { VaultError } from '../../vault/errors.ts';
 import { refersTo } from '../../vault/ids.ts';
-import type { Decision, FoundReference, JointTarget } from '../../vault/credentials/ports.ts';
+import type { Decision, FoundReference, JointTarget } from '../../vault/credentials/decision-ports.ts';
 import { idTaken, nameKeyOf, nameTaken, type Claim, type Taken } from '../credentials/credential-claims.ts';
 import { findForDecisions, type FoundForDecisions } from '../credentials/credential-finding.ts';
 import { formatCredentialState, type CredentialGuard } from '../credentials/credential-guard.ts';

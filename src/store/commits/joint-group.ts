@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { AuditEvent } from '../../vault/audit/audit-event.ts';
-import type { Decision, FoundCredential, FoundMatches, JointTarget } from '../../vault/credentials/ports.ts';
+import type { Decision, FoundCredential, FoundMatches, JointTarget } from '../../vault/credentials/decision-ports.ts';
 import { VaultError } from '../../vault/errors.ts';
 import type { Keeping } from '../../vault/requests/ports.ts';
 import { findTaken, type Claim, type Taken } from '../credentials/credential-claims.ts';

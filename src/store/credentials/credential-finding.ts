@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { shortIdOf } from '../../vault/ids.ts';
-import type { DecisionTarget } from '../../vault/credentials/ports.ts';
+import type { DecisionTarget } from '../../vault/credentials/decision-ports.ts';
 import type { CredentialGuard, SignedRow } from './credential-guard.ts';
 import { findTakenNames, nameKeyOf, type NamePlace } from './credential-claims.ts';
 import { findByMatch, type FoundByMatch, type MatchFinding } from './credential-matching.ts';

@@ -1,4 +1,4 @@
-import { ambiguousIdsMax, type CredentialMatch, type FoundMatches } from '../../vault/credentials/ports.ts';
+import { ambiguousIdsMax, type CredentialMatch, type FoundMatches } from '../../vault/credentials/decision-ports.ts';
 import { revokedIds } from '../identity/revocation.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
 import { parameterOf } from '../postgres/statements/parameters.ts';

@@ -1,5 +1,5 @@
 import type { SealedVersion } from '../../vault/credentials/credential.ts';
-import type { FoundCredential } from '../../vault/credentials/ports.ts';
+import type { FoundCredential } from '../../vault/credentials/decision-ports.ts';
 import type { CredentialGuard, SignedRow } from './credential-guard.ts';
 import { credentialOf } from './credential-row.ts';
 

@@ -1,6 +1,6 @@
 import { shortIdOf } from '../../vault/ids.ts';
 import type { StoredVersion } from '../../vault/credentials/credential.ts';
-import type { DecisionTarget, VersionRetention } from '../../vault/credentials/ports.ts';
+import type { DecisionTarget, VersionRetention } from '../../vault/credentials/decision-ports.ts';
 import type { VersionState } from '../entities/credential.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
 import type { CredentialGuard, SignedRow } from './credential-guard.ts';

@@ -3,20 +3,22 @@ import type { VaultError } from '../../vault/errors.ts';
 import type {
   CountRequest,
   CredentialStore,
-  Decision,
-  DecisionTarget,
   FindRequest,
-  FoundCredential,
-  FoundMatches,
-  FoundReference,
-  JointDecisions,
-  JointResult,
   PageRequest,
   UsedCredential,
   VersionPageRequest,
   VersionRequest,
   ReadAllRequest,
 } from '../../vault/credentials/ports.ts';
+import type {
+  Decision,
+  DecisionTarget,
+  FoundCredential,
+  FoundMatches,
+  FoundReference,
+  JointDecisions,
+  JointResult,
+} from '../../vault/credentials/decision-ports.ts';
 import { filterOf } from '../../vault/credentials/credential-filter.ts';
 import type { MatchCount, SearchPage, SearchRequest } from '../../vault/credentials/search-ports.ts';
 import type { Keeping } from '../../vault/requests/ports.ts';

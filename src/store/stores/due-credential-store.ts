@@ -3,13 +3,13 @@ import type { AuditEvent } from '../../vault/audit/audit-event.ts';
 import type {
   CredentialPurgeStore,
   ExpiryNoticeStore,
-  FoundCredential,
   NoticeDecision,
   PurgeDecision,
   PruneDecision,
   VersionPruneStore,
   DueRequest,
-} from '../../vault/credentials/ports.ts';
+} from '../../vault/credentials/due-ports.ts';
+import type { FoundCredential } from '../../vault/credentials/decision-ports.ts';
 import type { Credential } from '../../vault/credentials/credential.ts';
 import { keepingOf } from '../../vault/requests/mutation-call.ts';
 import type { Keeping } from '../../vault/requests/ports.ts';

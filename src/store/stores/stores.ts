@@ -11,13 +11,8 @@ import type { CredentialChangeStore } from '../../vault/credentials/change-event
 import type { MemberStore, AccessStore, ApiKeyStore, GrantMac, UserStore } from '../../vault/identity/ports.ts';
 import type { RequestStore } from '../../vault/requests/ports.ts';
 import type { Clock } from '../../vault/time.ts';
-import type {
-  CredentialPurgeStore,
-  CredentialStore,
-  ExpiryNoticeStore,
-  LeakStore,
-  VersionPruneStore,
-} from '../../vault/credentials/ports.ts';
+import type { CredentialPurgeStore, ExpiryNoticeStore, VersionPruneStore } from '../../vault/credentials/due-ports.ts';
+import type { CredentialStore, LeakStore } from '../../vault/credentials/ports.ts';
 import type { IdSource } from '../../vault/ids.ts';
 import { SqlAccessStore } from './access-store.ts';
 import { SqlApiKeyStore } from './api-key-store.ts';

@@ -15,9 +15,9 @@ import {
   type RevealedSecret,
   type RevealOptions,
   type RevealParts,
-} from './credential-decisions.ts';
+} from './reveal-decisions.ts';
 import { defaultLifecycle } from './lifecycle.ts';
-import type { Decision, FoundCredential, FoundReference, JointResult, JointTarget } from './ports.ts';
+import type { Decision, FoundCredential, FoundReference, JointResult, JointTarget } from './decision-ports.ts';
 import { decideVersionReveal } from './version-decisions.ts';
 import { checkVersionNumber } from './version-retention.ts';
 import { checkQuery, decideResolution, loadedVersion, matchOf, onlyField, type SecretQuery } from './resolve-vault.ts';

@@ -12,7 +12,7 @@ import { checkDraft, checkSecret, type CredentialDraft } from './credential-rule
 import type { CredentialVaultParts } from './credential-vault.ts';
 import type { Credential } from './credential.ts';
 import { defaultLifecycle } from './lifecycle.ts';
-import type { FoundCredential, JointResult } from './ports.ts';
+import type { FoundCredential, JointResult } from './decision-ports.ts';
 
 export interface BatchVaultParts extends CredentialVaultParts {
   readonly eventLoop: EventLoop;

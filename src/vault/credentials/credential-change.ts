@@ -6,7 +6,7 @@ import type { RecordIdentity, WorkspaceCipher, WorkspaceCipherSource } from '../
 import type { CredentialUpdate } from './credential-decisions.ts';
 import { checkDraft, checkMergedSecret, checkSecret, type CredentialDraft } from './credential-rules.ts';
 import type { Credential } from './credential.ts';
-import type { FoundCredential } from './ports.ts';
+import type { FoundCredential } from './decision-ports.ts';
 
 /** Fields of a draft that an update changes; absent fields keep their values. */
 export type CredentialChange = Partial<Omit<CredentialDraft, 'nameIsExclusive' | 'isActive'>>;

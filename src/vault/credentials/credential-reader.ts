@@ -8,7 +8,8 @@ import { limits } from '../limits.ts';
 import { permits } from '../permissions.ts';
 import type { Clock } from '../time.ts';
 import { filterOf } from './credential-filter.ts';
-import type { CredentialFilter, CredentialReference, CredentialStore, PageRequest, UsedCredential } from './ports.ts';
+import type { CredentialFilter, CredentialStore, PageRequest, UsedCredential } from './ports.ts';
+import type { CredentialReference } from './decision-ports.ts';
 
 export interface CredentialReaderParts {
   readonly store: CredentialStore;

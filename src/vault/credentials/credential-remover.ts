@@ -9,7 +9,8 @@ import { decideUpdate, type ResealedCredential } from './credential-decisions.ts
 import { credentialReferenceOf } from './credential-reader.ts';
 import type { Credential } from './credential.ts';
 import { defaultLifecycle, isRecentlyUsed, purgeTimeOf, type Lifecycle } from './lifecycle.ts';
-import type { FoundCredential, UsedCredential } from './ports.ts';
+import type { FoundCredential } from './decision-ports.ts';
+import type { UsedCredential } from './ports.ts';
 import { SecretDescriber, type SecretDescriberParts } from './secret-describer.ts';
 
 export interface CredentialRemoverParts extends SecretDescriberParts {

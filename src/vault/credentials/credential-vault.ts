@@ -23,22 +23,19 @@ import {
   credentialIn,
   decideCreation,
   decideRecreation,
-  decideReveal,
   decideUpdate,
   newSealedCredential,
-  revocationCheckOf,
   type CredentialUpdate,
-  type RevealOptions,
   type ResealedCredential,
-  type RevealedSecret,
   type SealedCredential,
 } from './credential-decisions.ts';
+import { decideReveal, revocationCheckOf, type RevealOptions, type RevealedSecret } from './reveal-decisions.ts';
 import { credentialReferenceOf, nameReferenceOf } from './credential-reader.ts';
 import { CredentialRemover, type CredentialRemoverParts } from './credential-remover.ts';
 import { checkDraft, checkSecret, type CredentialDraft } from './credential-rules.ts';
 import type { Credential } from './credential.ts';
 import { defaultLifecycle } from './lifecycle.ts';
-import type { CredentialReference, Decision, FoundCredential } from './ports.ts';
+import type { CredentialReference, Decision, FoundCredential } from './decision-ports.ts';
 import { decideVersionReveal } from './version-decisions.ts';
 import { checkVersionNumber, retentionOf } from './version-retention.ts';
 

@@ -1,6 +1,6 @@
 import { DueTask, type WorkerTask } from '../worker-task.ts';
 import { decideDueNotice, decideDuePurge, type WorkerParts } from './deletion-decisions.ts';
-import type { CredentialPurgeStore, ExpiryNoticeStore, VersionPruneStore } from './ports.ts';
+import type { CredentialPurgeStore, ExpiryNoticeStore, VersionPruneStore } from './due-ports.ts';
 import { PruneTask } from './version-pruning.ts';
 
 export interface CredentialWorkerParts extends WorkerParts {

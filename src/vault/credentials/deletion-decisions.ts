@@ -5,7 +5,8 @@ import { checkEtag, decideUpdate, type DecisionParts, type ResealedCredential } 
 import { draftDefaults } from './credential-rules.ts';
 import type { Credential } from './credential.ts';
 import { dueNotice, nextNoticeTime, type Lifecycle } from './lifecycle.ts';
-import type { Decision, FoundCredential, NoticeDecision, PurgeDecision } from './ports.ts';
+import type { Decision, FoundCredential } from './decision-ports.ts';
+import type { NoticeDecision, PurgeDecision } from './due-ports.ts';
 
 /** What a worker decides with. */
 export interface WorkerParts extends EventSource {

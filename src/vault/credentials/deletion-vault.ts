@@ -5,7 +5,9 @@ import { decidePurge, decideUndelete } from './deletion-decisions.ts';
 import { credentialReferenceOf } from './credential-reader.ts';
 import { credentialIn, type DecisionParts } from './credential-decisions.ts';
 import type { Credential } from './credential.ts';
-import type { CredentialPurgeStore, CredentialStore, FoundCredential } from './ports.ts';
+import type { CredentialPurgeStore } from './due-ports.ts';
+import type { CredentialStore } from './ports.ts';
+import type { FoundCredential } from './decision-ports.ts';
 
 export interface DeletionVaultParts extends Omit<DecisionParts, 'call'> {
   readonly store: Pick<CredentialStore, 'decide'>;

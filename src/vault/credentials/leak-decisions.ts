@@ -3,7 +3,7 @@ import type { Call } from '../caller.ts';
 import { notFound, VaultError } from '../errors.ts';
 import type { WorkspaceCipher } from '../workspaces/ports.ts';
 import { openCurrentVersion } from './credential-change.ts';
-import type { Decision, FoundCredential } from './ports.ts';
+import type { Decision, FoundCredential } from './decision-ports.ts';
 
 /** The names of the top-level fields of the current secret that match; none if it cannot be opened. */
 export function fieldsWith(

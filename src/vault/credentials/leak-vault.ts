@@ -10,7 +10,8 @@ import type { WorkspaceStore } from '../workspaces/ports.ts';
 import type { CredentialVaultParts } from './credential-vault.ts';
 import { decideLeakDeactivation, fieldsWith } from './leak-decisions.ts';
 import { matcherOf, parseLeakToken, formatLeakToken, type LeakPosition, type LeakQuery } from './leak-query.ts';
-import type { FoundCredential, LeakStore } from './ports.ts';
+import type { FoundCredential } from './decision-ports.ts';
+import type { LeakStore } from './ports.ts';
 
 export interface LeakVaultParts extends Pick<CredentialVaultParts, 'store' | 'ciphers' | 'clock' | 'ids'> {
   readonly leaks: LeakStore;

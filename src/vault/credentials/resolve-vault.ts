@@ -13,7 +13,7 @@ import { limits } from '../limits.ts';
 import { Secret } from '../secret.ts';
 import { checkOptionalText } from '../text-rules.ts';
 import type { WorkspaceCipher } from '../workspaces/ports.ts';
-import { decideReveal, revocationCheckOf, type RevealParts, type RevealedSecret } from './credential-decisions.ts';
+import { decideReveal, revocationCheckOf, type RevealParts, type RevealedSecret } from './reveal-decisions.ts';
 import type { CredentialVaultParts } from './credential-vault.ts';
 import {
   ambiguousIdsMax,
@@ -22,7 +22,7 @@ import {
   type DecisionTarget,
   type FoundCredential,
   type FoundMatches,
-} from './ports.ts';
+} from './decision-ports.ts';
 import { decideVersionReveal } from './version-decisions.ts';
 import { checkVersionNumber } from './version-retention.ts';
 

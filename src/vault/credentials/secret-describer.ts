@@ -4,7 +4,7 @@ import type { IdSource } from '../ids.ts';
 import { limits } from '../limits.ts';
 import type { Clock } from '../time.ts';
 import type { WorkspaceCipherSource } from '../workspaces/ports.ts';
-import { decideDescription, type DescribedSecret, type PlainField } from './credential-decisions.ts';
+import { decideDescription, type DescribedSecret, type PlainField } from './reveal-decisions.ts';
 import { CredentialReader, credentialReferenceOf } from './credential-reader.ts';
 import { defaultLifecycle, type Lifecycle } from './lifecycle.ts';
 import type { CredentialStore } from './ports.ts';

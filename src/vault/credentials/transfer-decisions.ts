@@ -15,7 +15,7 @@ import {
 } from './credential-decisions.ts';
 import type { Credential } from './credential.ts';
 import { purgeTimeOf } from './lifecycle.ts';
-import type { Decision, FoundCredential, Refusal } from './ports.ts';
+import type { Decision, FoundCredential, Refusal } from './decision-ports.ts';
 
 /** What a copy or a move decides with: the call in both workspaces, and their ciphers. */
 export interface TransferParts {

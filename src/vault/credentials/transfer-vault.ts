@@ -10,7 +10,7 @@ import type { ResealedCredential } from './credential-decisions.ts';
 import type { CredentialVaultParts } from './credential-vault.ts';
 import type { Credential } from './credential.ts';
 import { defaultLifecycle } from './lifecycle.ts';
-import type { FoundCredential, JointResult, JointTarget } from './ports.ts';
+import type { FoundCredential, JointResult, JointTarget } from './decision-ports.ts';
 import {
   decideCopy,
   decideMove,

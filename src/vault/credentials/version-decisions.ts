@@ -9,16 +9,14 @@ import {
   addVersion,
   checkEtag,
   credentialEvent,
-  refusalToReveal,
   refuseUnsound,
   type DecisionParts,
-  type RevealedSecret,
-  type RevealParts,
   type SealedCredential,
   type SealingParts,
 } from './credential-decisions.ts';
+import { refusalToReveal, type RevealedSecret, type RevealParts } from './reveal-decisions.ts';
 import type { Credential, StoredVersion, VersionRecord } from './credential.ts';
-import type { Decision, FoundCredential, Refusal } from './ports.ts';
+import type { Decision, FoundCredential, Refusal } from './decision-ports.ts';
 
 /** A version, and its credential after the change. */
 export interface ChangedVersion {

@@ -1,7 +1,7 @@
 import type { EventSource } from '../audit/audit-event.ts';
 import { nilUuid } from '../ids.ts';
 import type { BatchResult, DuePlace, WorkerTask } from '../worker-task.ts';
-import type { VersionPruneStore } from './ports.ts';
+import type { VersionPruneStore } from './due-ports.ts';
 import { decideDuePrune } from './version-retention.ts';
 
 export interface PruneTaskParts extends EventSource {

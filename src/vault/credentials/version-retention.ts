@@ -4,7 +4,8 @@ import { limits } from '../limits.ts';
 import type { Clock } from '../time.ts';
 import type { Credential } from './credential.ts';
 import type { Lifecycle } from './lifecycle.ts';
-import type { FoundCredential, PruneDecision, VersionRetention } from './ports.ts';
+import type { FoundCredential, VersionRetention } from './decision-ports.ts';
+import type { PruneDecision } from './due-ports.ts';
 
 /** How long a superseded version is kept in any case, so that a caller who adds many versions cannot remove the earlier ones. */
 const keptMs = 24 * 3_600_000;

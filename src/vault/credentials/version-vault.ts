@@ -5,13 +5,14 @@ import { keepingOf, type MutationCall } from '../requests/mutation-call.ts';
 import type { Keeping } from '../requests/ports.ts';
 import type { Secret } from '../secret.ts';
 import { cipherForWriting } from './credential-change.ts';
-import { revocationCheckOf, type SealedCredential } from './credential-decisions.ts';
+import { revocationCheckOf } from './reveal-decisions.ts';
+import { type SealedCredential } from './credential-decisions.ts';
 import { credentialReferenceOf } from './credential-reader.ts';
 import { checkSecret } from './credential-rules.ts';
 import type { CredentialVaultParts } from './credential-vault.ts';
 import type { Credential, VersionRecord } from './credential.ts';
 import { defaultLifecycle, type Lifecycle } from './lifecycle.ts';
-import type { Decision, DecisionTarget, FoundCredential } from './ports.ts';
+import type { Decision, DecisionTarget, FoundCredential } from './decision-ports.ts';
 import {
   decideAddition,
   decideComparison,

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { array, assert as check, asyncProperty, boolean, constantFrom, record } from 'fast-check';
 import { Client } from 'pg';
 import { shortIdOf } from '../../../src/vault/ids.ts';
-import type { Decision, DecisionTarget, FoundCredential } from '../../../src/vault/credentials/ports.ts';
+import type { Decision, DecisionTarget, FoundCredential } from '../../../src/vault/credentials/decision-ports.ts';
 import type { Stores } from '../../../src/store/stores/stores.ts';
 import { VaultError } from '../../../src/vault/errors.ts';
 import {

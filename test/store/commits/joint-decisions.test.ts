@@ -6,7 +6,7 @@ import type {
   JointDecisions,
   JointResult,
   JointTarget,
-} from '../../../src/vault/credentials/ports.ts';
+} from '../../../src/vault/credentials/decision-ports.ts';
 import { VaultError } from '../../../src/vault/errors.ts';
 import { shortIdOf } from '../../../src/vault/ids.ts';
 import {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { randomBytes } from 'node:crypto';
-import type { Decision } from '../../../src/vault/credentials/ports.ts';
+import type { Decision } from '../../../src/vault/credentials/decision-ports.ts';
 import { VaultError } from '../../../src/vault/errors.ts';
 import type { RequestClaim } from '../../../src/vault/requests/ports.ts';
 import { rejectionOf } from '../../support/refusals.ts';

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { Client } from 'pg';
 import { VaultError } from '../../../src/vault/errors.ts';
 import { shortIdOf } from '../../../src/vault/ids.ts';
-import type { Decision, FoundCredential } from '../../../src/vault/credentials/ports.ts';
+import type { Decision, FoundCredential } from '../../../src/vault/credentials/decision-ports.ts';
 import {
   addCredential,
   addWorkspace,

@@ -91,7 +91,7 @@ describe('the configuration', () => {
 
   it('takes a value from a file, without its last newline', () => {
     const config = parse({ COFFER_MASTER_KEY_FILE: '/run/secrets/key' }, { '/run/secrets/key': `${key}\n` });
-    expect(config.masterKey).to.deep.equal({ kind: 'key', key });
+    expect(config.masterKey).to.deep.equal({ kind: 'key', key, file: '/run/secrets/key' });
   });
 
   it('reads lists with or without spaces', () => {

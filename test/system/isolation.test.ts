@@ -38,6 +38,8 @@ const nativeBodies: Readonly<Record<string, JsonObject>> = {
   ChangePassword: { current_password: 'correct horse', new_password: 'correct horse' },
   CreateUser: { user: { name: 'mine' }, password: 'correct horse' },
   CreateWorkspace: { workspace: { name: 'mine' } },
+  AddSecretVersion: { secret: { key: 'mine' } },
+  CompareSecretVersions: { version: 1, other_version: 1 },
 };
 
 /** What says of a thing that it is absent, where that is no error. */
@@ -128,6 +130,7 @@ describe('a credential of one workspace, for the admin of another', () => {
         apiKey,
         user: foreign.user,
       };
+      await prepare(route.method, credential);
       const response = await sendRest(route, fill(route.template, naming), naming, coffer.adminToken);
       expect(response.ok, `${route.template} answered ${response.status}: ${await response.text()}`).to.equal(true);
     }
@@ -149,6 +152,13 @@ describe('a credential of one workspace, for the admin of another', () => {
   async function createCredential(name: string): Promise<string> {
     const body = { credential: { name, provider: 'p' }, secret: { key: secretText } };
     return textOf(await coffer.native('POST', '/v1/workspaces/default/credentials', body), 'credential', 'id');
+  }
+
+  /** Brings a credential into the state that a call is about. */
+  async function prepare({ name }: DescMethod, credential: string): Promise<void> {
+    const path = `/v1/workspaces/default/credentials/${credential}`;
+    if (name === 'UndeleteCredential' || name === 'PurgeCredential') await coffer.native('DELETE', path);
+    if (name === 'DestroySecretVersion') await coffer.native('POST', `${path}/versions`, { secret: { key: 'newer' } });
   }
 
   async function createApiKey(name: string): Promise<string> {
@@ -181,8 +191,14 @@ describe('a credential of one workspace, for the admin of another', () => {
 
   function sendRest(route: DocumentedRoute, path: string, { headers }: Naming, token = own.token): Promise<Response> {
     const isNative = route.method.parent.file.proto.package === 'coffer.v1';
-    const body = isNative ? (nativeBodies[route.method.name] ?? {}) : bodyMembers;
+    const body = isNative ? nativeBodyOf(route.method) : bodyMembers;
     return send(route.httpMethod, path, route.hasBody ? body : undefined, headers, token);
+  }
+
+  /** Copies and moves go into the caller's own workspace. */
+  function nativeBodyOf({ input, name }: DescMethod): JsonObject {
+    const isTransfer = input.fields.some((field) => field.name === 'destination_workspace_id');
+    return { ...nativeBodies[name], ...(isTransfer && { destination_workspace_id: own.workspace }) };
   }
 
   function sendRpc(method: DescMethod, naming: Naming): Promise<Response> {
@@ -196,7 +212,7 @@ describe('a credential of one workspace, for the admin of another', () => {
     const named = method.input.fields
       .filter(({ localName }) => localName in ids)
       .map(({ localName }) => [localName, ids[localName]]);
-    const native = method.parent.file.proto.package === 'coffer.v1' ? nativeBodies[method.name] : undefined;
+    const native = method.parent.file.proto.package === 'coffer.v1' ? nativeBodyOf(method) : undefined;
     const known = new Set(method.input.fields.flatMap(({ name, jsonName }) => [name, jsonName]));
     const rest = Object.entries(bodyMembers).filter(([member]) => known.has(member));
     const body: JsonObject = { ...Object.fromEntries(rest), ...native, ...Object.fromEntries(named) };
@@ -266,6 +282,7 @@ function fill(template: string, naming: Naming): string {
     api_key_id: naming.apiKey,
     user_id: naming.user,
     'name=**': naming.credentialName,
+    version: '1',
     // The name of a component, which is nobody's.
     name: 'openAIApi',
   };

@@ -128,11 +128,13 @@ for (const filling of fillings) {
         it(`count by ${index} what "${text}" finds (${mode})`, async () => {
           const path = pathOf(text, undefined);
           const counted = await plan(countMatches(path, criteriaOf(text, '', true), names), mode);
+          // An order is not wanted: for a subject, the index by which secrets are resolved is as good.
+          const isOfIndex = new RegExp(` ${index.replace('subject_order', 'subject(_order)?')} on`);
           expect(counted)
-            .to.include(` ${index} on`)
+            .to.match(isOfIndex)
             .and.not.match(/Seq Scan/);
           expect(await plan(countEntries(path, 1_000, names), mode))
-            .to.include(` ${index} on`)
+            .to.match(isOfIndex)
             .and.not.match(/Seq Scan/);
         });
       }

@@ -1,7 +1,7 @@
 import type { Message } from '@bufbuild/protobuf';
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
-import { VaultError } from '../../vault/errors.ts';
+import { VaultError, type VaultErrorCode } from '../../vault/errors.ts';
 import type { IdempotentRequests } from '../../vault/requests/idempotent-requests.ts';
 import type { RequestClaim } from '../../vault/requests/ports.ts';
 import { nameOfRpc, type BoundRpc, type Repetition, type RpcCall } from '../contract/bound-rpc.ts';
@@ -19,6 +19,16 @@ export const replayedHeaders = { 'idempotent-replayed': 'true' } as const;
 /** How long a call waits for another one with its request id, in milliseconds, and how often it looks. */
 const waitMs = 2_000;
 const pauseMs = 25;
+
+/** The refusals that the state of what a call names may be the cause of. */
+const refusalsByState: ReadonlySet<VaultErrorCode> = new Set([
+  'not_found',
+  'name_taken',
+  'id_taken',
+  'already_exists',
+  'invalid_argument',
+  'failed_precondition',
+]);
 
 /** The dependencies of `RepeatedCalls`. */
 export interface RepeatedCallsParts {
@@ -91,14 +101,24 @@ export class RepeatedCalls {
       try {
         return await this.#guard.invoke(rpc, message, { ...call, keepAnswer });
       } catch (error) {
-        if (!(error instanceof VaultError && error.code === 'request_in_progress')) throw error;
+        if (!mayBeAnswered(repetition, error)) throw error;
         const answer = await replay(identified);
         if (answer) return answer;
-        if (performance.now() >= deadlineMs) throw error;
+        if (error.code !== 'request_in_progress' || performance.now() >= deadlineMs) throw error;
         await pause(call.signal);
       }
     }
   }
+}
+
+/**
+ * Whether a call that was refused may have an answer by now. Between the search for an answer and the handler's own reading, the
+ * first call may have been committed: the handler then refuses what that call has changed, before it comes to claim the id. Handlers
+ * without an earlier search refuse by the scope of the caller's key as well, which an answer must not get around.
+ */
+function mayBeAnswered({ isLookedUpFirst }: Repetition, error: unknown): error is VaultError {
+  if (!(error instanceof VaultError)) return false;
+  return error.code === 'request_in_progress' || (isLookedUpFirst && refusalsByState.has(error.code));
 }
 
 function claimOf({

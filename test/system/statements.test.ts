@@ -42,6 +42,11 @@ const bodies: Readonly<Record<string, Readonly<Record<string, Body>>>> = {
   AddSecretVersion: { coffer: { rpc: secret, rest: secret } },
 };
 
+/** Whether a call copies or moves to a second workspace: only a user can be a member of both, and no user has a key's scope. */
+function isTransfer({ rpc: { method } }: ServedRpc): boolean {
+  return method.input.fields.some(({ name }) => name === 'destination_workspace_id');
+}
+
 /** What goes on beside the calls: once in a while, on new connections, or for who is calling, before anything of the request is known. */
 const beside = new Set([
   'select 1',
@@ -82,6 +87,8 @@ describe('the statements that a call sends to the database', () => {
   let requests: MatrixRequests;
   let admin: MatrixCaller;
   let limited: MatrixCaller;
+  let member: MatrixCaller;
+  let destination: string;
   let targets: Readonly<Record<'unknown' | 'foreign' | 'beyond' | 'inForeign' | 'inAbsent', Target>>;
   let sent: string[];
   const query = Reflect.get(clientOfPool, 'query');
@@ -93,6 +100,10 @@ describe('the statements that a call sends to the database', () => {
     const own = await coffer.createWorkspace('own');
     admin = callerBy(await coffer.issueKey({ role: 'ADMIN', workspaceId: own }));
     limited = callerBy(await coffer.issueKey({ role: 'EDITOR', workspaceId: own, tags: ['within'] }));
+    destination = await coffer.createWorkspace('destination');
+    // The key of a workspace is read once, when something is first sealed in it.
+    await makeThings(destination);
+    member = callerBy(await logInMemberOf([own, destination]));
     const foreign = await coffer.createWorkspace('foreign');
     const foreignThings = await makeThings(foreign);
     targets = {
@@ -110,38 +121,56 @@ describe('the statements that a call sends to the database', () => {
   });
 
   for (const { one, named } of byThings) {
-    const more = bodies[one.rpc.method.name]?.[one.dialect.name];
     it(`are the same for what is unknown and what is foreign, by the rpc ${nameOfRpc(one.rpc.method)}`, () =>
-      compare(one, (caller, target) => requests.sendRpc(one, caller, target, more?.rpc)));
+      compare(one, (caller, target) => requests.sendRpc(one, caller, target, bodyOf(one).rpc)));
 
     for (const route of named) {
       it(`are the same for what is unknown and what is foreign, by ${route.httpMethod} ${route.template} of ${one.dialect.name}`, () =>
         compare(one, (caller, target) =>
-          requests.sendRest({ one, route, prefix: `/${one.dialect.name}` }, caller, target, more?.rest),
+          requests.sendRest({ one, route, prefix: `/${one.dialect.name}` }, caller, target, bodyOf(one).rest),
         ));
     }
   }
 
+  function bodyOf(one: ServedRpc): Body {
+    const more = { destination_workspace_id: destination };
+    if (isTransfer(one)) return { rpc: more, rest: more };
+    return bodies[one.rpc.method.name]?.[one.dialect.name] ?? { rpc: {}, rest: {} };
+  }
+
   async function compare(one: ServedRpc, ask: Ask): Promise<void> {
+    const caller = isTransfer(one) ? member : admin;
     for (const formatted of [(target: Target) => target, inShort]) {
-      const unknown = await statementsOf(() => ask(admin, formatted(targets.unknown)));
+      const unknown = await statementsOf(() => ask(caller, formatted(targets.unknown)));
       expect(unknown.statements, 'it was looked for').not.to.deep.equal([]);
-      expect(await statementsOf(() => ask(admin, formatted(targets.foreign)))).to.deep.equal(unknown);
-      if (!mayNameCredential(one)) continue;
+      expect(await statementsOf(() => ask(caller, formatted(targets.foreign)))).to.deep.equal(unknown);
+      if (!mayNameCredential(one) || isTransfer(one)) continue;
       const byLimited = await statementsOf(() => ask(limited, formatted(targets.unknown)));
       expect(byLimited.statements, 'it was looked for').not.to.deep.equal([]);
       expect(await statementsOf(() => ask(limited, formatted(targets.beyond)))).to.deep.equal(byLimited);
     }
     if (wayOfNaming(one) === undefined) return;
-    const inAbsent = await statementsOf(() => ask(admin, targets.inAbsent));
+    const inAbsent = await statementsOf(() => ask(caller, targets.inAbsent));
     expect(inAbsent.status).to.be.oneOf([403, 404]);
-    expect(await statementsOf(() => ask(admin, targets.inForeign))).to.deep.equal(inAbsent);
+    expect(await statementsOf(() => ask(caller, targets.inForeign))).to.deep.equal(inAbsent);
   }
 
   async function statementsOf(ask: () => Promise<MatrixAnswer>) {
     sent = [];
     const { status } = await ask();
     return { status, statements: sent };
+  }
+
+  /** Makes a user who is an admin of workspaces, and answers the token of a session. */
+  async function logInMemberOf(workspaces: readonly string[]): Promise<string> {
+    const [name, password] = ['a member', 'correct horse battery'];
+    const userId = textOf(await coffer.native('POST', '/v1/users', { user: { name }, password }), 'user', 'id');
+    for (const workspace of workspaces) {
+      await coffer.native('POST', `/v1/workspaces/${workspace}/members`, {
+        member: { user_id: userId, role: 'ADMIN' },
+      });
+    }
+    return textOf(await coffer.native('POST', '/v1/login', { user: name, password }), 'token');
   }
 
   async function makeThings(workspace: string): Promise<Target['things']> {

@@ -37,22 +37,22 @@ export function keyOf({ workspaceId, id }: Pick<Credential, 'workspaceId' | 'id'
 /** A row of `credential_version` as it is read where its secret is wanted; all null where it is missing. */
 export interface SealedRow {
   readonly version: number | null;
-  readonly sealed: Uint8Array;
-  readonly keyId: Uint8Array;
+  readonly sealed: Uint8Array | null;
+  readonly keyId: Uint8Array | null;
   readonly versionCreatedBy: string;
   readonly versionCreatedAt: Date;
 }
 
-/** The version in a row; undefined where there is none. */
-export function sealedVersionOf(row: SealedRow): SealedVersion | undefined {
-  if (row.version === null) return undefined;
-  return {
-    version: row.version,
-    sealed: row.sealed,
-    keyId: row.keyId,
-    createdBy: row.versionCreatedBy,
-    createdAt: row.versionCreatedAt,
-  };
+/** The version in a row; undefined where there is none, or its content was removed outside of Coffer. */
+export function sealedVersionOf({
+  keyId,
+  sealed,
+  version,
+  versionCreatedAt: createdAt,
+  versionCreatedBy: createdBy,
+}: SealedRow): SealedVersion | undefined {
+  if (version === null || sealed === null || keyId === null) return undefined;
+  return { version, sealed, keyId, createdBy, createdAt };
 }
 
 /** The credential in a row. */

@@ -96,7 +96,9 @@ export function namedVersionsOf(guard: CredentialGuard, rows: readonly NamedVers
     if (version === null) continue;
     const record = { version, sealed, createdBy, createdAt };
     const isGenuine = guard.isGenuineVersion(row, { ...record, keyId, state }, row.versionMac);
-    versions.set(row.wanted, { ...record, isGenuine });
+    const isDestroyed = isGenuine && state === 'destroyed';
+    // A version without content that was not destroyed here is as good as missing.
+    if (sealed !== null || isDestroyed) versions.set(row.wanted, { ...record, isGenuine });
   }
   return byIndex;
 }

@@ -63,6 +63,10 @@ export class MemoryKeyStore implements KeyStore {
     this.asked += 1;
     return Promise.resolve(this.keys.filter((key) => key.workspaceId === sought));
   }
+
+  isMasterInUse(fingerprint: string): Promise<boolean> {
+    return Promise.resolve(this.keys.some((key) => key.masterFingerprint === fingerprint));
+  }
 }
 
 type CacheOptions = Pick<WorkspaceKeysOptions, 'workspacesMax' | 'timeToLiveMs'>;

@@ -254,6 +254,31 @@ describe('rotating the master key', function () {
       for (const path of reveals) expect(await again.native('POST', path, {})).to.deep.include({ secret });
     });
 
+    it('is proven by genuine rows only, and nothing is sealed by a fingerprint that somebody else has written', async () => {
+      const [server] = servers;
+      const client = new Client(server?.database.connection);
+      await client.connect();
+      const { rows } = await client.query<Record<string, string>>('select master_fingerprint as former from keyring');
+      const write = async (fingerprint: string | undefined) => {
+        await client.query('begin');
+        await client.query('update keyring set master_fingerprint = $1', [fingerprint]);
+        await client.query('update workspace_key set master_fingerprint = $1', [fingerprint]);
+        await client.query('commit');
+      };
+      await write('0123456789abcdef');
+      for (const { adminToken, origin } of servers) {
+        const refused = await clientOf(origin, adminToken)('POST', '/v1/workspaces', { workspace: { name: 'n' } });
+        expect(refused).to.include({ status: 500, code: 'data_loss' });
+        expect((await fetch(`${origin}/readyz`)).status).to.equal(200);
+      }
+      await write(rows[0]?.['former']);
+      await client.end();
+      for (const { native } of servers) {
+        for (const path of reveals) expect(await native('POST', path, {})).to.deep.include({ secret });
+        await makeWorkspace(native, crypto.randomUUID());
+      }
+    });
+
     it('is refused while another one is under way', async () => {
       const [server] = servers;
       const client = new Client(server?.database.connection);

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { Client } from 'pg';
 import { entities } from '../../src/store/entities/index.ts';
 import { startCoffer, type TestCoffer } from '../support/coffer.ts';
+import type { JsonObject } from '../../src/vault/json.ts';
 import { textOf } from '../support/json.ts';
 import { isUnreadable, oddValuesOf, type OddValue } from '../support/odd-values.ts';
 import { allRoutes } from '../support/routes.ts';
@@ -17,6 +18,17 @@ interface Rows {
   readonly atATime?: number;
 }
 
+interface UncheckedRows {
+  /** A column by which the rows of one request differ from those of others. */
+  readonly name: string;
+  /** @returns the request */
+  readonly make: (coffer: TestCoffer) => Promise<JsonObject>;
+  /** The rest of the rows, as SQL. */
+  readonly complete?: string;
+  /** Uses the rows of a request. @returns the answer */
+  readonly use: (coffer: TestCoffer, made: JsonObject) => Promise<string>;
+}
+
 const credentials = '/v1/workspaces/default/credentials';
 const password = 'correct horse';
 
@@ -25,15 +37,23 @@ async function newUser(coffer: TestCoffer): Promise<string> {
   return textOf(await coffer.native('POST', '/v1/users', body), 'user', 'id');
 }
 
-async function newCredential(coffer: TestCoffer): Promise<unknown> {
+async function newCredential(coffer: TestCoffer, others: JsonObject = {}): Promise<JsonObject> {
   const texts = { name: 'a name', description: 'd', provider: 'openai', category: 'c', scope: 's' };
   const more = { tags: ['t'], labels: { l: 'v' }, metadata: { m: 1 }, expires_at: '2999-01-01T00:00:00Z' };
-  return coffer.native('POST', credentials, { credential: { ...texts, ...more }, secret: { key: 'k' } });
+  const body = { credential: { ...texts, ...more }, secret: { key: 'k' }, ...others };
+  await coffer.native('POST', credentials, body);
+  return body;
 }
 
 async function newApiKey(coffer: TestCoffer): Promise<unknown> {
   const limits = { dialect: 'scale', tags: ['t'], providers: ['p'], expires_at: '2999-01-01T00:00:00Z' };
   return coffer.native('POST', '/v1/workspaces/default/apiKeys', { name: 'k', role: 'VIEWER', ...limits });
+}
+
+async function sendTo(origin: string, token: string, method: string, path: string, body?: JsonObject) {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const answer = await fetch(origin + path, { method, headers, ...(body && { body: JSON.stringify(body) }) });
+  return `${method} ${path} ${answer.status} ${(await answer.text()).slice(0, 500)}`;
 }
 
 const newWorkspace = (coffer: TestCoffer) => coffer.createWorkspace(crypto.randomUUID());
@@ -58,9 +78,36 @@ const tables: Readonly<Record<string, Rows>> = {
   },
   workspace_key: { name: 'workspace_id', make: newWorkspace },
   // More faults than a hundred are counted, but not named.
-  credential: { name: 'id', make: newCredential, hints: ['last_used_at', 'use_count', 'notice_at'], atATime: 70 },
-  credential_version: { name: 'credential_id', make: newCredential },
-  audit_event: { name: 'seq', make: newCredential, atATime: 25 },
+  credential: {
+    name: 'id',
+    make: (coffer) => newCredential(coffer),
+    hints: ['last_used_at', 'use_count', 'notice_at'],
+    atATime: 70,
+  },
+  credential_version: { name: 'credential_id', make: (coffer) => newCredential(coffer) },
+  audit_event: { name: 'seq', make: (coffer) => newCredential(coffer), atATime: 25 },
+};
+
+/** Tables that only find or describe, or whose rows are checked when they are used: no value is named, and none stops anything. */
+const uncheckedTables: Readonly<Record<string, UncheckedRows>> = {
+  idempotency: {
+    name: 'key',
+    make: (coffer) => newCredential(coffer, { request_id: crypto.randomUUID() }),
+    use: ({ origin, adminToken }, made) => sendTo(origin, adminToken, 'POST', credentials, made),
+  },
+  credential_term: {
+    name: 'credential_id',
+    make: (coffer) => newCredential(coffer),
+    use: ({ origin, adminToken }) =>
+      sendTo(origin, adminToken, 'GET', `${credentials}?filter=${encodeURIComponent('tags:"t" AND labels.l = "v"')}`),
+  },
+  credential_consumer: {
+    name: 'credential_id',
+    make: (coffer) => newCredential(coffer),
+    complete: `insert into credential_consumer (workspace_id, credential_id, consumer_id, kind, name, last_used_at)
+      select workspace_id, id, gen_random_uuid(), 'user', 'a name', now() from credential`,
+    use: async ({ origin, adminToken }) => sendTo(origin, adminToken, 'GET', credentials),
+  },
 };
 
 const rowsAtATime = 100;
@@ -134,12 +181,8 @@ describe('a value that Coffer never stores', () => {
     return Array.isArray(found) ? found.map((fault) => `${textOf(fault, 'stream')}: ${textOf(fault, 'message')}`) : [];
   }
 
-  async function request(method: string, path: string): Promise<string> {
-    const headers = { authorization: `Bearer ${coffer.adminToken}`, 'content-type': 'application/json' };
-    const answer = await fetch(coffer.origin + path, { method, headers, ...(method === 'POST' && { body: '{}' }) });
-    const text = await answer.text();
-    return `${method} ${path} ${answer.status} ${text.slice(0, 500)}`;
-  }
+  const request = (method: string, path: string) =>
+    sendTo(coffer.origin, coffer.adminToken, method, path, method === 'POST' ? {} : undefined);
 
   /** Every list of every dialect is answered, and every credential either shown or told to be damaged. */
   async function expectAnswers(): Promise<void> {
@@ -214,6 +257,26 @@ describe('a value that Coffer never stores', () => {
     });
   }
 
+  for (const [table, { complete, make, name, use }] of Object.entries(uncheckedTables)) {
+    it(`stops nothing in any column of ${table}`, async function () {
+      this.timeout(120_000);
+      const odd = metadata.filter(({ tableName }) => tableName === table).flatMap(oddValuesOf);
+      expect(odd).not.to.have.length(0);
+      const made: JsonObject[] = [];
+      while (made.length < odd.length) made.push(await make(coffer));
+      if (complete) await run(complete);
+      const rows = await run(`select distinct "${name}"::text as name from "${table}"`);
+      expect(rows.length).to.be.at.least(odd.length);
+      for (const [index, value] of odd.entries()) {
+        await damage(value, name, `f."${name}"::text = '${String(rows[index]?.['name'])}'`);
+      }
+      expect(await faults()).to.deep.equal([]);
+      for (const body of made) expect(await use(coffer, body)).to.match(/^\S+ \S+ (200|500 .*data_loss)/);
+      await expectAnswers();
+      await expectStart();
+    });
+  }
+
   it('is named in every column of audit_ledger, while the server goes on writing, and starts', async function () {
     this.timeout(120_000);
     const odd = metadata.filter(({ tableName }) => tableName === 'audit_ledger').flatMap(oddValuesOf);
@@ -240,7 +303,13 @@ describe('a value that Coffer never stores', () => {
     const odd = metadata.filter(({ tableName }) => tableName === 'keyring').flatMap(oddValuesOf);
     const restore = await keep('keyring');
     for (const value of odd) {
-      const names = await damage(value, 'id', 'true');
+      // The largest texts are too long for a notice: they are only stored where the trigger is off as well.
+      const names = await damage(value, 'id', 'true').catch(async () => {
+        await run('alter table keyring disable trigger user');
+        const damaged = await damage(value, 'id', 'true');
+        await run('alter table keyring enable trigger user');
+        return damaged;
+      });
       const isNamed = (await faults()).some((fault) => fault.startsWith('keyring: '));
       expect(isNamed, JSON.stringify(value)).to.equal(names.length > 0 && isUnreadable(value));
       const failure = await expectStart().then(
@@ -301,7 +370,7 @@ describe('a value that Coffer never stores', () => {
   });
 
   it('is known for every column of every table', () => {
-    const known = [...Object.keys(tables), 'keyring', 'audit_ledger'];
+    const known = [...Object.keys(tables), ...Object.keys(uncheckedTables), 'keyring', 'audit_ledger'];
     expect(metadata.map(({ tableName }) => tableName)).to.have.members(known);
     for (const meta of metadata) expect(oddValuesOf(meta)).not.to.have.length(0);
   });

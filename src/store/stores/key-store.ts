@@ -6,7 +6,11 @@ import { UserEntity } from '../entities/identity.ts';
 import { KeyringEntity, WorkspaceEntity, WorkspaceKeyEntity } from '../entities/workspace.ts';
 import type { GrantGuard } from '../identity/grant-guard.ts';
 import { workspaceKeyGrants } from '../identity/grant-tables.ts';
+import { isAfterId } from '../postgres/statements/entity-query.ts';
 import { wrappedKeyOf } from '../workspaces/workspace-rows.ts';
+
+/** How many workspaces' keys are looked at in one statement. */
+const workspacesAtATime = 500;
 
 /** The part of the keys that is needed before the keyring is open, and with it the MAC of all other rows. */
 export type KeyringStore = Pick<KeyStore, 'findKeyring' | 'holdsData' | 'insertKeyring'>;
@@ -56,6 +60,18 @@ export class SqlKeyStore extends SqlKeyringStore implements KeyStore {
     // Without the unsound one an older key would be the current one, and seal again.
     if (sound.length < rows.length) throw keysUnsound();
     return sound.map(wrappedKeyOf);
+  }
+
+  async isMasterInUse(masterFingerprint: string): Promise<boolean> {
+    for (let after: string | undefined; ;) {
+      const page = { where: isAfterId(after), orderBy: { id: 'asc' }, limit: workspacesAtATime } as const;
+      const ids = (await this.#database.find({}, WorkspaceEntity, page)).map(({ id }) => id);
+      const where = { workspaceId: { $in: ids }, masterFingerprint };
+      const rows = await this.#database.find({ workspaces: ids }, WorkspaceKeyEntity, { where });
+      if (rows.some((row) => this.#guard.isGenuine(workspaceKeyGrants, row))) return true;
+      if (ids.length < workspacesAtATime) return false;
+      after = ids.at(-1);
+    }
   }
 }
 

@@ -202,4 +202,6 @@ export interface KeyStore {
    * @throws VaultError `secret_unreadable` if the MAC of one is wrong: without it, an older key would become the current one
    */
   findWorkspaceKeys(workspaceId: string): Promise<readonly WrappedWorkspaceKey[]>;
+  /** Whether a workspace has a key with a valid MAC that the master key with the fingerprint has wrapped. */
+  isMasterInUse(fingerprint: string): Promise<boolean>;
 }

@@ -50,7 +50,7 @@ export class SilenceWatch {
     const socket = new Socket();
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
-    // pg listens only while it uses the socket, and an error of a connection that it has given up must not end the process.
+    // pg listens only while it uses the socket, and an error of a connection that it has abandoned must not end the process.
     socket.on('error', () => undefined);
     if (this.#isAborted) setImmediate(() => socket.destroy(new SilentConnectionError()));
     return socket;

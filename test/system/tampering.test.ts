@@ -191,6 +191,19 @@ describe('a row that somebody else has written', () => {
     );
   }
 
+  it('is refused where it is a version without its content, which is not taken for a destroyed one', async () => {
+    for (const change of ['sealed = null', 'sealed = null, key_id = null']) {
+      const id = await newCredential(scene);
+      const path = `${credentials}/${id}`;
+      await scene.coffer.native('POST', `${path}/versions`, { secret: { key: 'next' } });
+      await scene.tamper(`update credential_version set ${change} where credential_id = $1`, id);
+      for (const body of [{}, { version: 1 }, { version: 2 }]) {
+        const refused = await scene.coffer.native('POST', `${path}:reveal`, body).catch(String);
+        expect(refused).to.include('answered 500: the credential cannot be read');
+      }
+    }
+  });
+
   it('is none that only counts uses', async () => {
     const id = await newCredential(scene);
     await scene.tamper('update credential set use_count = 5, last_used_at = now() where id = $1', id);

@@ -13,6 +13,9 @@ import { SqlParameters } from './sql-parameters.ts';
  * planner thinks of the workspace (`npm run bench -- --only scale`, filters).
  */
 
+const walkedList = selectList('c', credentialProperties);
+const candidateList = selectList('f', credentialProperties);
+
 /** What is searched for. */
 export interface Criteria {
   /** The filter and the scope of the caller's key; everything if undefined. */
@@ -61,7 +64,7 @@ export function walkInOrder(
   const lookedReference = `${parameters.add(looked)}::bigint`;
   const isMatch = matchOf(criteria, parameters);
   const text = `
-    select ${selectList('c', credentialProperties)}, c.number::int as "number", ${isMatch} as "isMatch"
+    select ${walkedList}, c.number::int as "number", ${isMatch} as "isMatch"
     from (
       select w.*, row_number() over () as number
       from (select c.* from ${rows}${position} ${order.clause} limit ${lookedReference}) w
@@ -88,7 +91,7 @@ export function sortCandidates(
   const position = criteria.after ? `and ${order.after(criteria.after, parameters)}` : '';
   // `offset 0` keeps the planner from walking the workspace in the order that is wanted.
   const text = `
-    select e.count::int as looked, ${selectList('f', credentialProperties)}
+    select e.count::int as looked, ${candidateList}
     from (select count(*) as count from (select from ${entries} ${path.indexOrder} limit ${most} + 1) s) e
     left join lateral (
       select c.*

@@ -156,7 +156,7 @@ async function openKeys(parts: InstanceParts, opened: Opened, stack: AsyncDispos
     createStores({ ...parts, database, grantMac, chain, ids, onStandaloneCommit }),
     parts.tracer,
   );
-  const origin = masterKeyOriginOf({ ...parts, sodium });
+  const origin = masterKeyOriginOf({ ...parts, sodium, isRenewal: true });
   const renewal = new MasterRenewal({ keyring, sodium, origin, store: stores.keys, log });
   const renewMaster = () => renewal.run();
   const ciphers = new WorkspaceKeys({ sodium, random, clock, store: stores.keys, keyring, renewMaster });

@@ -71,13 +71,13 @@ describe('the chain of the audit trail', () => {
   it('gives events and lines the MACs that they have always had', async () => {
     const known = await newChain(new Uint8Array(32).fill(7));
     const one = known.link(stream, known.origin, event);
-    const told = { actorName: 'Zoë 🔑', resourceId: null, resourceState: '2.1.00112233445566778899aabbccddeeff' };
+    const recorded = { actorName: 'Zoë 🔑', resourceId: null, resourceState: '2.1.00112233445566778899aabbccddeeff' };
     const line = { kind: 'begin', stream, time: event.time, heads: '{}' } as const;
     const macs = [
       one,
-      known.link(stream, one, { ...event, ...told }),
+      known.link(stream, one, { ...event, ...recorded }),
       known.enter(undefined, line),
-      known.link(stream, one, { ...event, ...told, ...details }),
+      known.link(stream, one, { ...event, ...recorded, ...details }),
       known.link(stream, one, { ...event, version: 1 }),
     ].map(({ mac }) => mac);
     expect(macs.map((mac) => Buffer.from(mac).toString('hex'))).to.deep.equal([

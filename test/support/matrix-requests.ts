@@ -23,7 +23,7 @@ export const absentThings: Readonly<Record<string, string>> = {
 };
 export const absentWorkspaceId = '018cc251-f400-7abc-8def-000000000004';
 
-/** How a dialect is told the workspace; undefined where it cannot be. */
+/** How a request of a dialect names the workspace; undefined where it cannot. */
 export function wayOfNaming({ dialect, rpc }: GuardedServed): 'field' | 'header' | undefined {
   if (rpc.method.input.fields.some(({ name }) => name === 'workspace_id')) return 'field';
   return dialect.workspaceHeader === undefined ? undefined : 'header';

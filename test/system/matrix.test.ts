@@ -274,7 +274,7 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
     ];
   }
 
-  /** The last ADMIN cannot leave by the API, and whoever makes a workspace is one. */
+  /** The last ADMIN cannot leave by the API, and the creator of a workspace is one. */
   async function endMembershipsOfOwner(): Promise<void> {
     await query('delete from membership');
     expect(await coffer.native('GET', '/v1/whoami')).to.deep.include({ is_owner: true, grants: [] });

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Config } from '../../config/config.ts';
 import type { Sodium } from '../../encryption/sodium.ts';
@@ -12,13 +12,16 @@ export interface MasterKeyParts {
   readonly config: Config;
   readonly sodium: Sodium;
   readonly log: Pick<Logger, 'warn'>;
+  /** Whether the key is obtained once more after a rotation: the file of a setting may have another one by then. */
+  readonly isRenewal?: boolean;
   /** Cancels waiting for a server that holds the key. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /** The place of the master key that the settings name. A new kind gets a file and a line here. */
-export function masterKeyOriginOf({ config, log, signal, sodium }: MasterKeyParts): MasterKeyOrigin {
+export function masterKeyOriginOf({ config, isRenewal = false, log, signal, sodium }: MasterKeyParts): MasterKeyOrigin {
   const { databaseWaitMs: waitMs, masterKey } = config;
+  const textOf = isRenewal ? readAgain : givenText;
   if (masterKey.kind === 'password') {
     const { file, password } = masterKey;
     const name = 'COFFER_MASTER_PASSWORD';
@@ -34,12 +37,19 @@ export function masterKeyOriginOf({ config, log, signal, sodium }: MasterKeyPart
   return fileOrigin(masterKeyFile(config), sodium);
 }
 
-/** The present text of a setting: its file may have another one since a rotation. */
-async function textOf(name: string, text: string, file: string | null): Promise<string> {
+/** The text that the settings were read with: a file such as a pipe can be read only once. */
+async function givenText(_name: string, text: string): Promise<string> {
+  return text;
+}
+
+/** The present text of a setting. */
+async function readAgain(name: string, text: string, file: string | null): Promise<string> {
   if (file === null) return text;
   try {
+    // Reading a pipe again would wait for a writer.
+    if (!(await stat(file)).isFile()) throw new Error('it is no regular file');
     return (await readFile(file, 'utf8')).replace(/\r?\n$/, '');
   } catch (error) {
-    throw new MasterKeyUnavailableError(`${name}_FILE`, 'names a file that can not be read', { cause: error });
+    throw new MasterKeyUnavailableError(`${name}_FILE`, 'names a file that can not be read again', { cause: error });
   }
 }

@@ -439,7 +439,7 @@ describe('a client that breaks off behind two refusals', () => {
   });
 });
 
-/** Connect's plugin reports to the console what it cannot tell a client. */
+/** Connect's plugin reports to the console what a client cannot learn. */
 function silence(said: unknown[]): () => void {
   const original = Reflect.get(console, 'error');
   Reflect.set(console, 'error', (...words: unknown[]) => said.push(words));

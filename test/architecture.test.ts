@@ -105,6 +105,21 @@ describe('the architecture', () => {
     expect([...folders].toSorted()).to.deep.equal(known.toSorted());
   });
 
+  it('keeps the client apart: it imports nothing of src/, and is imported by nothing else', () => {
+    const clientFiles = globSync('client/src/**/*.ts', { cwd: root });
+    const outward = clientFiles.flatMap(importsOf).filter(({ target }) => target && !target.startsWith('client/src/'));
+    const inward = imports
+      .concat(globSync('test/**/*.ts', { cwd: root }).flatMap(importsOf))
+      .filter(({ target, specifier }) => target?.startsWith('client/') || specifier.startsWith('@coffer/client'));
+    expect(clientFiles).not.to.have.lengthOf(0);
+    expect([...outward, ...inward].map(describeImport)).to.deep.equal([]);
+  });
+
+  it('has no folders of the client that import each other, directly or through others', () => {
+    const files = globSync('client/src/**/*.ts', { cwd: root });
+    expect(findCycles(files.flatMap(importsOf), 'client/src')).to.deep.equal([]);
+  });
+
   it('reads the environment in src/main.ts only', () => {
     const readers = globSync('src/**/*.ts', { cwd: root }).filter((file) => /process\s*\.\s*env/.test(read(file)));
     expect(readers).to.deep.equal(['src/main.ts']);
@@ -134,10 +149,10 @@ describe('the architecture', () => {
 });
 
 /** Groups of folders, each of which reaches all the others of its group by imports. */
-function findCycles(imports: readonly Import[]): readonly (readonly string[])[] {
+function findCycles(imports: readonly Import[], below = 'src'): readonly (readonly string[])[] {
   const targets = new Map<string, Set<string>>();
   for (const { file, target } of imports) {
-    if (!target?.startsWith('src/')) continue;
+    if (!target?.startsWith(`${below}/`)) continue;
     const known = targets.get(dirname(file)) ?? new Set();
     targets.set(dirname(file), known.add(dirname(target)));
   }

@@ -26,14 +26,21 @@ function checkBreaking() {
   run('buf', ['breaking', 'proto', '--against', against], `the protos break callers of ${base}`);
 }
 
+/** Of the server, and of the client. */
 function checkFresh() {
-  const fresh = join(scratch, 'gen');
-  cpSync('gen', fresh, { recursive: true });
-  run('buf', ['generate', '-o', scratch], 'the protos can not be generated from');
-  run('git', ['diff', '--no-index', '--stat', 'gen', fresh], 'gen/ is stale: run "npm run generate"');
+  for (const [folder, gen] of [
+    ['.', 'gen'],
+    ['client', 'src/gen'],
+  ]) {
+    const fresh = join(scratch, folder);
+    cpSync(join(folder, gen), join(fresh, gen), { recursive: true });
+    run('buf', ['generate', '-o', fresh], 'the protos cannot be generated from', folder);
+    const stale = `${join(folder, gen)} is stale: run "npm run generate"`;
+    run('git', ['diff', '--no-index', '--stat', gen, join(fresh, gen)], stale, folder);
+  }
 }
 
-function run(command, parameters, complaint) {
-  const { status } = spawnSync(command, parameters, { stdio: 'inherit' });
+function run(command, parameters, complaint, cwd = '.') {
+  const { status } = spawnSync(command, parameters, { stdio: 'inherit', cwd });
   if (status !== 0) throw new Error(complaint);
 }

@@ -16,7 +16,7 @@ const external = new Set(
 const importsByFile = new Map();
 
 export default {
-  spec: globSync('test/**/*.test.ts', { cwd: root })
+  spec: globSync('{client/,}test/**/*.test.ts', { cwd: root })
     .toSorted()
     .filter((path) => !reachesOutside(path)),
   parallel: true,
@@ -30,7 +30,7 @@ function reachesOutside(start) {
   for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
     for (const target of importsOf(path)) {
       if (external.has(target)) return true;
-      if (!/^(src|test)\//.test(target) || seen.has(target)) continue;
+      if (!/^(client\/)?(src|test)\//.test(target) || seen.has(target)) continue;
       seen.add(target);
       pending.push(target);
     }

@@ -1,5 +1,5 @@
 // Checks the project's language. The words below made readers stumble: they belong to no field, or refer to a caller as a
-// man. `npm run words` checks src/, proto/, every Markdown file and the titles of tests, and names what to write instead.
+// man. `npm run words` checks src/, client/, proto/, every Markdown file and the titles of tests, and names what to write instead.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 
@@ -31,7 +31,7 @@ const forbidden = [
 ];
 
 /** Files of others, and generated ones. */
-const foreign = /^(gen|proto\/(buf|google)|test\/gateway\/gen)\//;
+const foreign = /^(gen|client\/src\/gen|proto\/(buf|google)|test\/gateway\/gen)\//;
 
 /** Texts that stay, and why. */
 const exempt = [
@@ -43,7 +43,7 @@ const exempt = [
   },
   { text: /KEY_NARROWED/g, reason: 'a released reason of errors' },
   { text: /\blone[ _]surrogates?\b/g, reason: 'the term of ECMAScript' },
-  { text: /`(src|test)\/[^`]*`/g, reason: 'a path, which is checked where the file is' },
+  { text: /`(client\/)?(src|test)\/[^`]*`/g, reason: 'a path, which is checked where the file is' },
 ];
 
 const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { encoding: 'utf8' })
@@ -57,8 +57,9 @@ if (findings.length > 0) process.exitCode = 1;
 
 function findingsOf(path) {
   const text = withoutExempt(readFileSync(path, 'utf8'));
-  if (path.endsWith('.md') || /^(src|proto)\/.*\.(ts|proto|mjs)$/.test(path)) return search(path, text, forbidden);
-  if (!/^test\/.*\.(ts|mjs)$/.test(path) || path === 'test/word-check.mjs') return [];
+  if (path.endsWith('.md') || /^(src|proto|client\/src)\/.*\.(ts|proto|mjs)$/.test(path))
+    return search(path, text, forbidden);
+  if (!/^(client\/)?test\/.*\.(ts|mjs)$/.test(path) || path === 'test/word-check.mjs') return [];
   return search(path, text, [pronouns]).concat(search(path, titlesOf(text), forbidden.slice(1)));
 }
 

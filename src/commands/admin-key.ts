@@ -36,11 +36,16 @@ export async function adminKey(
   const destination = destinationOf(options) ?? destinationIn(config);
   await using stack = new AsyncDisposableStack();
   const { clock, instance } = await openVault(config, stack, stopping);
-  const { ids, instanceId, ciphers, stores } = instance;
+  const { ids, keyring, ciphers, stores } = instance;
   // Written before it becomes valid: after a crash in between, the owner still has a key and runs the command again.
   await writeKey(destination, issued.token);
   await replaceAdminKey({ users: stores.users, ciphers, clock, ids }, issued);
-  print(destination, issued.token, `the new admin API key of instance ${instanceId}`, '; the old one is revoked');
+  print(
+    destination,
+    issued.token,
+    `the new admin API key of instance ${keyring.instanceId}`,
+    '; the old one is revoked',
+  );
   return 0;
 }
 

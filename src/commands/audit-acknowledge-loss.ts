@@ -16,6 +16,6 @@ export async function auditAcknowledgeLoss(config: Config, stopping: StopRequest
   const losses = await instance.stores.trailLosses.acknowledge();
   for (const loss of losses) process.stdout.write(`the loss of ${describeLoss(loss)} is acknowledged\n`);
   const total = losses.reduce((sum, loss) => sum + lostEventCount(loss), 0);
-  process.stdout.write(`${total} lost events are acknowledged in all in instance ${instance.instanceId}\n`);
+  process.stdout.write(`${total} lost events are acknowledged in all in instance ${instance.keyring.instanceId}\n`);
   return 0;
 }

@@ -30,14 +30,14 @@ export async function auditPrune(
   if (before > new Date()) throw new UsageError('--before takes a time that has passed');
   await using stack = new AsyncDisposableStack();
   const { clock, connection, instance } = await openVault(asTableOwner(config), stack, stopping);
-  const { auditChain: chain, ids, instanceId, stores, trailVerifier } = instance;
+  const { auditChain: chain, ids, keyring, stores, trailVerifier } = instance;
   const { faults } = await trailVerifier.verify(new Map());
   // Faults of the trail itself come first.
   const [fault] = isDespiteRows ? faults.filter(({ sequence }) => sequence !== 0) : faults;
   if (fault) throw new TrailDamagedError(fault);
   const database = await openDatabase({ connection, poolMax: 1, role: null, log: pino({ level: 'silent' }) });
   stack.defer(() => database.close());
-  const total = await pruneAndReport({ database: database.forLongWork(), chain, clock, before }, instanceId);
+  const total = await pruneAndReport({ database: database.forLongWork(), chain, clock, before }, keyring.instanceId);
   const resource = { resourceKind: 'audit_trail', resourceId: before.toISOString() } as const;
   if (total > 0) await stores.audit.append(systemEvent({ clock, ids }, { action: 'audit.prune', ...resource }));
   return 0;

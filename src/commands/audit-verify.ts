@@ -23,7 +23,7 @@ export async function auditVerify(
 ): Promise<number> {
   const options = await readOptions(parameters);
   await using stack = new AsyncDisposableStack();
-  const { instanceId, trailVerifier } = (await openVault(config, stack, stopping)).instance;
+  const { keyring, trailVerifier } = (await openVault(config, stack, stopping)).instance;
   const report = new ProgressReport(process.stderr);
   const { acknowledgedLosses, eventCount, faults, heads, intact } = await trailVerifier.verify(options.expected, {
     verified: options.verified,
@@ -32,7 +32,7 @@ export async function auditVerify(
   });
   for (const loss of acknowledgedLosses) report.line(`loss acknowledged: ${describeLoss(loss)}`);
   const found = intact ? 'everything is as it was written' : `${faults.length} faults were found`;
-  report.line(`${eventCount} events of instance ${instanceId} are verified: ${found}`);
+  report.line(`${eventCount} events of instance ${keyring.instanceId} are verified: ${found}`);
   process.stdout.write(`${JSON.stringify(Object.fromEntries(heads))}\n`);
   return intact ? 0 : 1;
 }

@@ -51,7 +51,8 @@ async function rotateMaster(
   }
   await using stack = new AsyncDisposableStack();
   const { clock, instance } = await openVault(config, stack, stopping);
-  const { ids, instanceId, masterFingerprint: before, rotator } = instance;
+  const { ids, keyring, rotator } = instance;
+  const { instanceId, masterFingerprint: before } = keyring;
   const event = systemEvent(
     { clock, ids },
     { action: 'keys.rotate_master', resourceKind: 'master_key', resourceId: null },

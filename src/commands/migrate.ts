@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import type { Config } from '../config/config.ts';
 import { SystemClock } from '../vault/time.ts';
-import { migrateInstance } from '../start/instance.ts';
+import { migrateInstance } from '../start/open-instance.ts';
 import { databaseNameOf } from '../store/postgres/connect/database-connection.ts';
 import { UsageError } from './usage.ts';
 

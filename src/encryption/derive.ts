@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Key } from './key.ts';
+import type { Key, UsableKey } from './key.ts';
 import type { Sodium } from './sodium.ts';
 
 /** The label of each derivation: no two share one, so that no key has two purposes. */
@@ -20,7 +20,7 @@ export type DerivationLabel = (typeof derivationLabels)[keyof typeof derivationL
 
 /** A derivation. */
 export interface Derivation {
-  readonly key: Key;
+  readonly key: UsableKey;
   readonly label: DerivationLabel;
   /** The result depends on these. */
   readonly parts: readonly DerivationPart[];

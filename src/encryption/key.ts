@@ -1,3 +1,4 @@
+import { vaultSealed } from '../vault/errors.ts';
 import { Redacted } from '../vault/secret.ts';
 import assert from 'node:assert/strict';
 
@@ -28,5 +29,35 @@ export class Key extends Redacted {
   wipe(): void {
     this.#bytes.fill(0);
     this.#wiped = true;
+  }
+}
+
+/** What a key is used through. */
+export type UsableKey = Pick<Key, 'expose'>;
+
+/** The place of a key that is in memory only while the vault is open. */
+export class KeySlot extends Redacted implements UsableKey {
+  #key: Key | undefined;
+
+  constructor() {
+    super('[key]');
+  }
+
+  /** @throws VaultError `unavailable` with the reason `SEALED` while it is empty */
+  expose(): Uint8Array {
+    if (!this.#key) throw vaultSealed();
+    return this.#key.expose();
+  }
+
+  /** @param bytes are owned by the slot */
+  fill(bytes: Uint8Array): void {
+    this.wipe();
+    this.#key = new Key(bytes);
+  }
+
+  /** Overwrites the key, and empties the slot. */
+  wipe(): void {
+    this.#key?.wipe();
+    this.#key = undefined;
   }
 }

@@ -11,6 +11,8 @@ import type { WorkspaceKey } from './derive.ts';
 export class OpenedKeys {
   readonly workspaceId: string;
   #keys: readonly WorkspaceKey[];
+  /** Why it has no keys any more. */
+  #wiped: () => VaultError = () => secretUnreadable('key_wiped');
 
   /** @param keys at least one, the newest first; they are owned by this object */
   constructor(workspaceId: string, keys: readonly WorkspaceKey[]) {
@@ -22,20 +24,25 @@ export class OpenedKeys {
   /** The key to seal with. */
   current(): WorkspaceKey {
     const [newest] = this.#keys;
-    if (!newest) throw secretUnreadable('key_wiped');
+    if (!newest) throw this.#wiped();
     return newest;
   }
 
   /** The current or an older key by its id. */
   find(keyId: Uint8Array): WorkspaceKey {
-    if (this.#keys.length === 0) throw secretUnreadable('key_wiped');
+    if (this.#keys.length === 0) throw this.#wiped();
     const found = this.#keys.find((candidate) => Buffer.compare(candidate.keyId, keyId) === 0);
     if (!found) throw secretUnreadable('key_unknown');
     return found;
   }
 
-  /** Overwrites the keys. */
-  wipe(): void {
+  /**
+   * Overwrites the keys.
+   *
+   * @param why what a later use throws
+   */
+  wipe(why = this.#wiped): void {
+    this.#wiped = why;
     for (const { key } of this.#keys) key.wipe();
     this.#keys = [];
   }

@@ -4,7 +4,8 @@ import type { PageTokens } from '../vault/search/position.ts';
 import type { WrappedWorkspaceKey } from '../vault/workspaces/ports.ts';
 import { KeyedAuditMac, KeyedGrantMac } from './macs.ts';
 import { uuidBytes, derivationLabels, derive, identifyKey, type WorkspaceKey } from './derive.ts';
-import { Key, keyBytes } from './key.ts';
+import { vaultSealed } from '../vault/errors.ts';
+import { Key, keyBytes, KeySlot } from './key.ts';
 import type { MasterDerivation, MasterKey } from './master-key.ts';
 import type { RandomSource } from '../vault/ids.ts';
 import { SealedPageTokens } from './sealed-page-tokens.ts';
@@ -32,6 +33,10 @@ export const instanceKeysBytes = 3 * keyBytes;
 export interface KeyringParts {
   readonly sodium: Sodium;
   readonly random: RandomSource;
+}
+
+/** What a keyring is opened with. */
+export interface KeyringContent {
   readonly instanceId: string;
   /** Owned by the keyring: closing it wipes the master key. */
   readonly master: MasterKey;
@@ -39,45 +44,58 @@ export interface KeyringParts {
   readonly instanceKeys: Uint8Array;
 }
 
-/** The opened keys of the instance; see `openKeyring`. */
+/**
+ * The keys of the instance; see `openKeyring`. While it is closed, whatever needs a key throws VaultError `unavailable` with the
+ * reason `SEALED`; it may be opened again.
+ */
 export class Keyring implements KeyWrapping {
-  readonly instanceId: string;
   readonly grantMac: GrantMac;
   readonly auditMac: AuditMac;
   readonly pageTokens: PageTokens;
   readonly #sodium: Sodium;
   readonly #random: RandomSource;
-  #master: MasterKey;
-  readonly #grantMacKey: Key;
-  readonly #auditMacKey: Key;
-  readonly #pageTokenKey: Key;
+  readonly #grantMacKey = new KeySlot();
+  readonly #auditMacKey = new KeySlot();
+  readonly #pageTokenKey = new KeySlot();
+  #opened: Pick<KeyringContent, 'instanceId' | 'master'> | undefined;
 
-  constructor({ sodium, random, instanceId, master, instanceKeys }: KeyringParts) {
+  constructor({ sodium, random }: KeyringParts) {
     this.#sodium = sodium;
     this.#random = random;
-    this.#master = master;
-    this.#grantMacKey = keyAt(instanceKeys, instanceKeyOffsets.grantMac);
-    this.#auditMacKey = keyAt(instanceKeys, instanceKeyOffsets.auditMac);
-    this.instanceId = instanceId;
     this.grantMac = new KeyedGrantMac(sodium, this.#grantMacKey);
     this.auditMac = new KeyedAuditMac(sodium, this.#auditMacKey);
-    const pageTokens = { key: this.#grantMacKey, label: derivationLabels.pageTokenKey, parts: [], length: keyBytes };
-    this.#pageTokenKey = new Key(derive(sodium, pageTokens));
     this.pageTokens = new SealedPageTokens(sodium, random, this.#pageTokenKey);
   }
 
+  open({ instanceId, instanceKeys, master }: KeyringContent): void {
+    this.close();
+    this.#grantMacKey.fill(keyAt(instanceKeys, instanceKeyOffsets.grantMac));
+    this.#auditMacKey.fill(keyAt(instanceKeys, instanceKeyOffsets.auditMac));
+    const pageTokens = { key: this.#grantMacKey, label: derivationLabels.pageTokenKey, parts: [], length: keyBytes };
+    this.#pageTokenKey.fill(derive(this.#sodium, pageTokens));
+    this.#opened = { instanceId, master };
+  }
+
+  get isOpen(): boolean {
+    return this.#opened !== undefined;
+  }
+
+  get instanceId(): string {
+    return this.#content().instanceId;
+  }
+
   get masterFingerprint(): string {
-    return this.#master.fingerprint;
+    return this.#content().master.fingerprint;
   }
 
   wrapWorkspaceKey(workspaceId: string, workspaceKey: WorkspaceKey): Uint8Array {
-    return this.#wrapWith(this.#master, workspaceId, workspaceKey);
+    return this.#wrapWith(this.#content().master, workspaceId, workspaceKey);
   }
 
   unwrapWorkspaceKey({ workspaceId, keyId, wrapped, masterFingerprint }: WrappedWorkspaceKey): WorkspaceKey {
     if (masterFingerprint !== this.masterFingerprint) throw secretUnreadable('master_key_wrong');
     const derivation = this.#encryptionKey(workspaceId, keyId);
-    const bytes = this.#master.lendKey(derivation, (key) => unwrap(this.#sodium, { key, wrapped }));
+    const bytes = this.#content().master.lendKey(derivation, (key) => unwrap(this.#sodium, { key, wrapped }));
     if (bytes?.length !== keyBytes) throw secretUnreadable('workspace_key_invalid');
     return this.#identify(new Key(bytes), keyId);
   }
@@ -94,23 +112,37 @@ export class Keyring implements KeyWrapping {
     return { ...present, wrapped, masterFingerprint: master.fingerprint };
   }
 
-  /** Uses another master key from now on, which it then owns, and wipes the present one. */
+  /**
+   * Uses another master key from now on, which it then owns, and wipes the present one.
+   *
+   * @throws VaultError `unavailable` with the reason `SEALED` while it is closed; then the other key is wiped
+   */
   replaceMaster(master: MasterKey): void {
-    this.#master.wipe();
-    this.#master = master;
+    if (!this.#opened) {
+      master.wipe();
+      throw vaultSealed();
+    }
+    this.#opened.master.wipe();
+    this.#opened = { ...this.#opened, master };
   }
 
   /** Lends a key that is derived from the master key; see `MasterKey.lendKey`. */
   lendKey<Result>(derivation: MasterDerivation, use: (key: Key) => Result): Result {
-    return this.#master.lendKey(derivation, use);
+    return this.#content().master.lendKey(derivation, use);
   }
 
   /** Overwrites all its keys. */
   close(): void {
-    this.#master.wipe();
+    this.#opened?.master.wipe();
+    this.#opened = undefined;
     this.#grantMacKey.wipe();
     this.#auditMacKey.wipe();
     this.#pageTokenKey.wipe();
+  }
+
+  #content(): Pick<KeyringContent, 'instanceId' | 'master'> {
+    if (!this.#opened) throw vaultSealed();
+    return this.#opened;
   }
 
   /** A secretbox can be valid under two encryption keys with different contents; the id, a hash of the key, rules that out. */
@@ -133,6 +165,6 @@ export class Keyring implements KeyWrapping {
   }
 }
 
-function keyAt(instanceKeys: Uint8Array, offset: number): Key {
-  return new Key(new Uint8Array(instanceKeys.subarray(offset, offset + keyBytes)));
+function keyAt(instanceKeys: Uint8Array, offset: number): Uint8Array {
+  return new Uint8Array(instanceKeys.subarray(offset, offset + keyBytes));
 }

@@ -1,6 +1,6 @@
 import type { AuditMac } from '../vault/audit/ports.ts';
 import { type MacField, derivationLabels, derive } from './derive.ts';
-import type { Key } from './key.ts';
+import type { UsableKey } from './key.ts';
 import type { Sodium } from './sodium.ts';
 import { timingSafeEqual } from 'node:crypto';
 import type { GrantMac } from '../vault/identity/ports.ts';
@@ -10,9 +10,9 @@ const macBytes = 32;
 /** `GrantMac` by keyed BLAKE2b. @see docs/sealed-format.md for the input */
 export class KeyedGrantMac implements GrantMac {
   readonly #sodium: Sodium;
-  readonly #key: Key;
+  readonly #key: UsableKey;
 
-  constructor(sodium: Sodium, key: Key) {
+  constructor(sodium: Sodium, key: UsableKey) {
     this.#sodium = sodium;
     this.#key = key;
   }
@@ -30,9 +30,9 @@ export class KeyedGrantMac implements GrantMac {
 /** `AuditMac` by keyed BLAKE2b. @see docs/sealed-format.md for the input */
 export class KeyedAuditMac implements AuditMac {
   readonly #sodium: Sodium;
-  readonly #key: Key;
+  readonly #key: UsableKey;
 
-  constructor(sodium: Sodium, key: Key) {
+  constructor(sodium: Sodium, key: UsableKey) {
     this.#sodium = sodium;
     this.#key = key;
   }

@@ -2,7 +2,7 @@ import type { StoredKeyring, KeyStore } from '../vault/workspaces/ports.ts';
 import { uuidV7, type RandomSource } from '../vault/ids.ts';
 import type { Clock } from '../vault/time.ts';
 import { uuidBytes, derivationLabels, type DerivationLabel } from './derive.ts';
-import { instanceKeysBytes, Keyring } from './keyring.ts';
+import { instanceKeysBytes, Keyring, type KeyringContent } from './keyring.ts';
 import { MasterKey, saltBytes } from './master-key.ts';
 import { unwrap, wrap, type Sodium } from './sodium.ts';
 
@@ -18,6 +18,8 @@ export interface KeyringOpening {
   readonly clock: Clock;
   readonly store: Pick<KeyStore, 'findKeyring' | 'holdsData' | 'insertKeyring'>;
   readonly master: MasterKeySource;
+  /** The closed keyring to open; another one where absent. */
+  readonly keyring?: Keyring | undefined;
 }
 
 /** The known text of the canary. */
@@ -85,10 +87,16 @@ function checkMaster({ master: source, sodium }: MasterOpening, stored: StoredKe
   if (!canary || Buffer.from(canary).toString() !== canaryText) throw new KeyringDamagedError('canary');
 }
 
-function unwrapKeyring({ random, sodium }: KeyringOpening, stored: StoredKeyring, master: MasterKey): Keyring {
-  const instanceKeys = unwrapInstanceKeys(sodium, stored, master);
-  const keyring = new Keyring({ sodium, random, instanceId: stored.instanceId, master, instanceKeys });
+function unwrapKeyring(opening: KeyringOpening, stored: StoredKeyring, master: MasterKey): Keyring {
+  const instanceKeys = unwrapInstanceKeys(opening.sodium, stored, master);
+  const keyring = opened(opening, { instanceId: stored.instanceId, master, instanceKeys });
   instanceKeys.fill(0);
+  return keyring;
+}
+
+function opened(opening: KeyringOpening, content: KeyringContent): Keyring {
+  const keyring = opening.keyring ?? new Keyring(opening);
+  keyring.open(content);
   return keyring;
 }
 
@@ -104,7 +112,7 @@ function unwrapInstanceKeys(
 }
 
 async function makeKeyring(opening: KeyringOpening): Promise<Keyring> {
-  const { sodium, random } = opening;
+  const { random } = opening;
   const { master, salt } = await deriveNewMaster(opening);
   const instanceKeys = random.take(instanceKeysBytes);
   try {
@@ -112,7 +120,7 @@ async function makeKeyring(opening: KeyringOpening): Promise<Keyring> {
     const instanceId = uuidV7(createdAt.getTime(), random.take(10));
     const stored = wrapKeyring(opening, { instanceId, createdAt, master, salt, instanceKeys });
     await opening.store.insertKeyring(stored);
-    return new Keyring({ sodium, random, instanceId: stored.instanceId, master, instanceKeys });
+    return opened(opening, { instanceId: stored.instanceId, master, instanceKeys });
   } catch (error) {
     master.wipe();
     throw error;
@@ -131,14 +139,14 @@ async function deriveNewMaster({
   return { master: await deriveMaster(sodium, source, salt), salt };
 }
 
-interface KeyringContent extends Pick<StoredKeyring, 'instanceId' | 'createdAt' | 'salt'> {
+interface WrappingContent extends Pick<StoredKeyring, 'instanceId' | 'createdAt' | 'salt'> {
   readonly master: MasterKey;
   readonly instanceKeys: Uint8Array;
 }
 
 function wrapKeyring(
   { sodium, random, master: source }: Pick<KeyringOpening, 'master' | 'random' | 'sodium'>,
-  { createdAt, instanceId, master, salt, instanceKeys }: KeyringContent,
+  { createdAt, instanceId, master, salt, instanceKeys }: WrappingContent,
 ): StoredKeyring {
   const parts = [uuidBytes(instanceId)];
   const close = (label: DerivationLabel, content: Uint8Array) =>

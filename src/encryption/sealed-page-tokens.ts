@@ -1,6 +1,6 @@
 import type { RandomSource } from '../vault/ids.ts';
 import type { PageTokens } from '../vault/search/position.ts';
-import type { Key } from './key.ts';
+import type { UsableKey } from './key.ts';
 import { nonceBytes, openBox, type Sodium } from './sodium.ts';
 
 const hashBytes = 16;
@@ -14,9 +14,9 @@ const tokenCharactersMax = 8_192;
 export class SealedPageTokens implements PageTokens {
   readonly #sodium: Sodium;
   readonly #random: RandomSource;
-  readonly #key: Key;
+  readonly #key: UsableKey;
 
-  constructor(sodium: Sodium, random: RandomSource, key: Key) {
+  constructor(sodium: Sodium, random: RandomSource, key: UsableKey) {
     this.#sodium = sodium;
     this.#random = random;
     this.#key = key;

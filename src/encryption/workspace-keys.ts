@@ -1,5 +1,5 @@
 import { BoundedMap } from '../vault/bounded-map.ts';
-import { VaultError } from '../vault/errors.ts';
+import { VaultError, vaultSealed } from '../vault/errors.ts';
 import type { Clock } from '../vault/time.ts';
 import type {
   KeyStore,
@@ -59,7 +59,6 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
   readonly #sweeping: NodeJS.Timeout;
   #closed = false;
   #sealed = false;
-  readonly #sealListeners = new Set<() => void>();
 
   constructor(options: WorkspaceKeysOptions) {
     this.#options = { workspacesMax: 10_000, timeToLiveMs: 300_000, ...options };
@@ -71,20 +70,17 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
   /**
    * Concurrent calls for one workspace share one query.
    *
-   * @throws VaultError `secret_unreadable` if the workspace has no key, or one does not unwrap; `unavailable` after `close`
+   * @throws VaultError `secret_unreadable` if the workspace has no key, or one does not unwrap; `unavailable` after `close`, and
+   *   with the reason `SEALED` while it is sealed
    */
   async cipherFor(workspaceId: string): Promise<WorkspaceCipher> {
-    if (this.#closed) throw this.#sealed ? sealed() : new VaultError('unavailable', 'the vault is stopping');
+    if (this.#closed) throw new VaultError('unavailable', 'the vault is stopping');
+    if (this.#sealed) throw vaultSealed();
     return this.#cached(workspaceId) ?? this.#loading.get(workspaceId)?.cipher ?? this.#loadOnce(workspaceId);
   }
 
-  /** Whether `close` was called. */
-  get isSealed(): boolean {
-    return this.#closed;
-  }
-
   newWorkspaceKey(workspaceId: string): WrappedWorkspaceKey {
-    if (this.#sealed) throw sealed();
+    if (this.#sealed) throw vaultSealed();
     const { sodium, random, keyring, clock } = this.#options;
     const workspaceKey = identifyKey(sodium, new Key(random.take(keyBytes)));
     const wrapped = keyring.wrapWorkspaceKey(workspaceId, workspaceKey);
@@ -105,37 +101,35 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
     await this.#options.renewMaster?.();
   }
 
-  /** Wipes all keys at once because the master key is not at hand; every call is then refused as `SEALED`. */
+  /** Wipes all keys at once; until `unseal`, every use is refused as `SEALED`. */
   seal(): void {
     this.#sealed = true;
-    this.close();
-    for (const listener of this.#sealListeners) listener();
+    for (const keys of this.#opened) keys.wipe(() => vaultSealed());
+    this.#forgetAll();
   }
 
-  /** Why every call is refused, for an operator; undefined while it is not sealed. */
-  get sealedReason(): string | undefined {
-    return this.#sealed ? 'the vault is sealed: its master key is not at hand' : undefined;
-  }
-
-  /** Calls back when it is sealed. @returns what ends the subscription */
-  onSeal(listener: () => void): () => void {
-    this.#sealListeners.add(listener);
-    return () => this.#sealListeners.delete(listener);
+  /** Loads keys again when they are needed. */
+  unseal(): void {
+    this.#sealed = false;
   }
 
   /** Wipes all keys at once; no cipher is available afterwards. */
   close(): void {
     this.#closed = true;
     clearInterval(this.#sweeping);
-    for (const workspaceId of this.#loading.keys()) this.forget(workspaceId);
-    for (const keys of this.#opened) this.#wipe(keys);
-    this.#cache.clear();
+    this.#forgetAll();
   }
 
   /** Drops expired keys; runs automatically once per time to live. */
   dropExpired(): void {
     const nowMs = this.#options.clock.now().getTime();
     for (const [workspaceId, { expiresAtMs }] of this.#cache) if (expiresAtMs <= nowMs) this.#cache.delete(workspaceId);
+  }
+
+  #forgetAll(): void {
+    for (const workspaceId of this.#loading.keys()) this.forget(workspaceId);
+    for (const keys of this.#opened) this.#wipe(keys);
+    this.#cache.clear();
   }
 
   #cached(workspaceId: string): KeyedWorkspaceCipher | undefined {
@@ -161,7 +155,7 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
     const { keyring, store } = this.#options;
     const wrapped = await store.findWorkspaceKeys(workspaceId);
     if (wrapped.some((key) => key.masterFingerprint !== keyring.masterFingerprint)) await this.renew();
-    if (forgotten.aborted) throw secretUnreadable('key_wiped');
+    if (forgotten.aborted) throw this.#sealed ? vaultSealed() : secretUnreadable('key_wiped');
     if (wrapped.length === 0) throw secretUnreadable('key_missing');
     return this.#admit(new OpenedKeys(workspaceId, this.#unwrapAll(wrapped)));
   }
@@ -191,8 +185,4 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
     keys.wipe();
     this.#opened.delete(keys);
   }
-}
-
-function sealed(): VaultError {
-  return new VaultError('unavailable', 'the vault is sealed: its master key is not at hand', { reason: 'SEALED' });
 }

@@ -9,8 +9,8 @@ import { addGauge } from './gauge.ts';
 export interface InstanceMetricsParts {
   readonly database: { readonly health: DatabaseHealth; connections(): Connections };
   readonly accessChangeListener: { readonly isListening: boolean };
-  readonly keys: { readonly isSealed: boolean };
-  /** Called at the start and then every minute. */
+  readonly keys: { readonly isSealed: boolean; subscribe?(changed: () => void): () => void };
+  /** Called at the start, when the vault is opened, and every minute, but not while it is sealed. */
   readonly estimate: () => Promise<RowEstimates>;
 }
 
@@ -116,6 +116,7 @@ export function measureKeys(
 ): Disposable {
   let last: RowEstimates = { workspaceKeys: 0, credentialVersions: 0 };
   const update = async () => {
+    if (keys.isSealed) return;
     // Other metrics report a database that is unreachable.
     last = await estimate().catch(() => last);
   };
@@ -136,5 +137,11 @@ export function measureKeys(
   });
   void update();
   const timer = setInterval(() => void update(), estimateEveryMs);
-  return { [Symbol.dispose]: () => clearInterval(timer) };
+  const unsubscribe = keys.subscribe?.(() => void update());
+  return {
+    [Symbol.dispose]: () => {
+      clearInterval(timer);
+      unsubscribe?.();
+    },
+  };
 }

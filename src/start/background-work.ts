@@ -5,6 +5,7 @@ import { usedKeysMax, UsageRecorder } from '../vault/usage/usage-recorder.ts';
 import { credentialTasks } from '../vault/credentials/credential-workers.ts';
 import type { Lifecycle } from '../vault/credentials/lifecycle.ts';
 import { RequestSweep } from '../vault/requests/request-sweep.ts';
+import { isVaultSealed } from '../vault/errors.ts';
 import type { Clock } from '../vault/time.ts';
 import { WorkspacePurge } from '../vault/workspaces/workspace-purge.ts';
 import type { Instance } from './instance.ts';
@@ -29,15 +30,28 @@ export interface Recorders {
   readonly denials: AccessDenialRecorder;
 }
 
-/** Starts what a server writes and removes apart from calls. The stack ends it, with a last write of what was recorded. */
-export function startBackgroundWork(parts: BackgroundParts, stack: AsyncDisposableStack): Recorders {
-  const { clock, instance, log } = parts;
-  const { ids, stores } = instance;
-  const retrying = (work: () => Promise<void>, problem: string) => () =>
-    work().catch((error: unknown) => log.warn({ err: error }, problem));
+/** Creates the recorders, which keep what they could not write. */
+export function createRecorders({ clock, instance: { ids, stores } }: BackgroundParts): Recorders {
+  return {
+    usage: new CredentialUsage(stores.credentials, clock),
+    apiKeyUsage: new UsageRecorder(stores.apiKeys, usedKeysMax),
+    denials: new AccessDenialRecorder({ audit: stores.audit, clock, ids }),
+  };
+}
 
-  stack.use(logHeads(stores.auditHead, log));
-  const usage = new CredentialUsage(stores.credentials, clock);
+/** Starts what a server writes and removes apart from calls. The stack ends it, with a last write of what was recorded. */
+export function startBackgroundWork(
+  parts: BackgroundParts,
+  { apiKeyUsage, denials, usage }: Recorders,
+  stack: AsyncDisposableStack,
+): void {
+  const { instance, log } = parts;
+  const retrying = (work: () => Promise<void>, problem: string) => () =>
+    work().catch((error: unknown) => {
+      if (!isVaultSealed(error)) log.warn({ err: error }, problem);
+    });
+
+  stack.use(logHeads(instance.stores.auditHead, log));
   stack.use(
     flushEvery(
       useFlushEveryMs,
@@ -45,14 +59,12 @@ export function startBackgroundWork(parts: BackgroundParts, stack: AsyncDisposab
       retrying(() => usage.flushAll(), 'the last uses could not be written'),
     ),
   );
-  const apiKeyUsage = new UsageRecorder(stores.apiKeys, usedKeysMax);
   stack.use(
     flushEvery(
       useFlushEveryMs,
       retrying(() => apiKeyUsage.flush(), 'uses of API keys could not be written yet'),
     ),
   );
-  const denials = new AccessDenialRecorder({ audit: stores.audit, clock, ids });
   stack.use(
     flushEvery(
       denialFlushEveryMs,
@@ -60,7 +72,6 @@ export function startBackgroundWork(parts: BackgroundParts, stack: AsyncDisposab
     ),
   );
   startTasks(parts, stack);
-  return { usage, apiKeyUsage, denials };
 }
 
 function startTasks({ clock, instance, lifecycle, log }: BackgroundParts, stack: AsyncDisposableStack): void {

@@ -12,13 +12,15 @@ import { type DatabaseConnection, databasePlaceOf } from '../store/postgres/conn
 import { estimateRows } from '../store/workspaces/row-estimates.ts';
 import { findTracer } from '../tracing/spans.ts';
 import type { Clock } from '../vault/time.ts';
-import { startBackgroundWork } from './background-work.ts';
+import { SealState } from '../vault/workspaces/seal-state.ts';
+import { createRecorders, startBackgroundWork } from './background-work.ts';
 import { DatabaseReadiness } from './database-readiness.ts';
-import { openInstance } from './instance.ts';
+import { prepareInstance } from './instance.ts';
 import { requireClusterOfKeys } from './instance-checks.ts';
 import { warnOfSharedKeyFiles } from './keys/key-file.ts';
 import { checkAddresses, formatAuthority, listen, listenForManagement } from './listen.ts';
 import { productVersion } from './product-version.ts';
+import { Sealing } from './sealing.ts';
 import { buildServer } from './server.ts';
 import { readTls, TlsWatch } from './tls-files.ts';
 import { TrailLossWatch } from './trail-watch.ts';
@@ -73,23 +75,33 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
   stack.use(measureProcess(metrics));
   const tracer = findTracer(log);
   const onCommit = countCommits(metrics);
-  const opening = { config, connection, clock, log, mayBegin: true, onCommit, signal, tracer };
-  const instance = await openInstance(opening, stack);
-  const { database, accessChangeListener, ciphers: keys, stores } = instance;
-  const estimate = () => estimateRows(database);
-  stack.use(measureInstance(metrics, { database, accessChangeListener, keys, estimate }));
-  await accessChangeListener.start();
+  const opening = { config, connection, clock, log, onCommit, signal, tracer };
+  const instance = await prepareInstance(opening, stack);
+  const { database, accessChangeListener, stores } = instance;
+  const seal = new SealState('the vault is being opened');
 
-  const recorders = startBackgroundWork({ instance, lifecycle: config.lifecycle, clock, log }, stack);
+  const estimate = () => estimateRows(database);
+  stack.use(measureInstance(metrics, { database, accessChangeListener, keys: seal, estimate }));
+
+  const background = { instance, lifecycle: config.lifecycle, clock, log };
+  const recorders = createRecorders(background);
   const lossWatch = new TrailLossWatch({ losses: stores.trailLosses, log });
+  const databaseReadiness = new DatabaseReadiness({ probe: instance.openProbe(stack), health: database.health, log });
+  const begin = async (): Promise<void> => {
+    await accessChangeListener.start();
+    await databaseReadiness.start();
+    await lossWatch.start();
+  };
+  const work = (working: AsyncDisposableStack) => startBackgroundWork(background, recorders, working);
+  const sealing = stack.use(new Sealing({ instance, opening, state: seal, begin, work, log }));
+  instance.renewal.sealBy((reason) => sealing.seal(reason));
   stack.defer(() => lossWatch.stop());
   measureLostEvents(metrics, lossWatch);
-  const databaseReadiness = new DatabaseReadiness({ probe: instance.openProbe(stack), health: database.health, log });
-  const seal = { notReadyReason: () => keys.sealedReason, subscribe: keys.onSeal.bind(keys) };
   const readiness = unless(
-    seal,
+    { notReadyReason: () => notReadyReasonOf(seal), subscribe: (changed) => seal.subscribe(changed) },
     withWarnings(databaseReadiness, () => lossWatch.warnings()),
   );
+  const adminKeyFile = await sealing.open({ mayBegin: true });
 
   const server = await buildServer({ config, instance, ...recorders, readiness, tls, metrics, tracer, clock, log });
   // Closed after the server, so that probes observe the stop.
@@ -97,8 +109,6 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
   const callsMs = config.shutdownTimeoutMs - Math.min(closingMs, config.shutdownTimeoutMs / 2);
   stack.defer(() => server.close(callsMs));
   stack.defer(() => databaseReadiness.stop());
-  await databaseReadiness.start();
-  await lossWatch.start();
   if (config.tls && tls) {
     const renew = server.renewTls.bind(server);
     stack.use(new TlsWatch({ config: config.tls, inUse: tls, use: renew, log }).start());
@@ -111,7 +121,7 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
   return {
     origin: `${tls ? 'https' : 'http'}://${formatAuthority(address)}`,
     managementOrigin: managementAddress && `http://${formatAuthority(managementAddress)}`,
-    adminKeyFile: instance.adminKeyFile,
+    adminKeyFile,
     stop: async () => {
       server.drain();
       if (config.drainMs > 0) await delay(config.drainMs);
@@ -121,6 +131,10 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
       clearTimeout(cut);
     },
   };
+}
+
+function notReadyReasonOf({ reason }: SealState): string | undefined {
+  return reason === undefined ? undefined : `the vault is sealed: ${reason}`;
 }
 
 /** One line with the features in use, so that a log shows which server wrote it. It contains no secret. */

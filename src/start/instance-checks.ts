@@ -9,10 +9,13 @@ import { requireAdminKey } from './keys/first-admin-key.ts';
 import { KeyFileError, readKeyFile, writeKeyFile } from './keys/key-file.ts';
 import { masterKeyFile } from './keys/file-origin.ts';
 import { masterKeyOriginOf, type MasterKeyParts } from './keys/find-master-key.ts';
+import type { MasterKeyOrigin } from './keys/master-key-origin.ts';
 
 /** What an instance is checked with before anything of it is changed. */
-export type CheckParts = Pick<KeyringOpening, 'sodium' | 'random' | 'clock'> &
+export type CheckParts = Pick<KeyringOpening, 'sodium' | 'random' | 'clock' | 'keyring'> &
   MasterKeyParts & {
+    /** Where the key is obtained instead of the place that the settings name. */
+    readonly origin?: MasterKeyOrigin | undefined;
     /** Whether a vault is made where there is none. */
     readonly mayBegin: boolean;
   };
@@ -101,7 +104,7 @@ async function requireMarkedInstance(config: Config, instanceId: string | undefi
 const holdsData = async () => true;
 
 async function openStored(stored: StoredKeyring, parts: CheckParts): Promise<Keyring> {
-  const origin = masterKeyOriginOf(parts);
+  const { origin = masterKeyOriginOf(parts) } = parts;
   const master = await origin.obtain({ keyring: stored, holdsData });
   const store = {
     findKeyring: async () => stored,

@@ -79,6 +79,16 @@ export function notFound(resource: string, id: string): VaultError {
   return new VaultError('not_found', `${resource} not found`, { resource, id });
 }
 
+/** The refusal of everything that needs a key while the vault is sealed in this process. */
+export function vaultSealed(cause?: unknown): VaultError {
+  return new VaultError('unavailable', 'the vault is sealed', { reason: 'SEALED' }, { cause });
+}
+
+/** Whether an error is `vaultSealed`. */
+export function isVaultSealed(error: unknown): boolean {
+  return error instanceof VaultError && error.details.reason === 'SEALED';
+}
+
 /**
  * The refusal for a stored row that was modified outside of Coffer. Its cause is for the log only.
  *

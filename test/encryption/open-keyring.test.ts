@@ -151,7 +151,7 @@ describe('the keyring', () => {
   it('computes nothing once closed', async () => {
     const keyring = await open(new MemoryKeyStore(), key);
     keyring.close();
-    expect(() => keyring.grantMac.compute('user', [])).to.throw('wiped');
+    expect(() => keyring.grantMac.compute('user', [])).to.throw('the vault is sealed');
   });
 });
 

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { Client } from 'pg';
 import { pino } from 'pino';
 import { readConfig } from '../../src/start/read-config.ts';
-import { openInstance } from '../../src/start/instance.ts';
+import { openInstance } from '../../src/start/open-instance.ts';
 import { OwnerMissingError } from '../../src/start/instance-checks.ts';
 import { credentialColumns } from '../../src/store/entities/credential.ts';
 import { startCoffer, type TestCoffer } from '../support/coffer.ts';

@@ -123,7 +123,8 @@ function wrappedWorkspaceKeyVectors(sodium: Sodium): object {
   return [workspaceId, otherWorkspaceId].map((id, index) => {
     const master = MasterKey.fromBytes(sodium, fixedKey(keysFrom.master));
     const random = new CountingBytes(0xa0 + index);
-    const keyring = new Keyring({ sodium, random, instanceId, master, instanceKeys: new CountingBytes().take(96) });
+    const keyring = new Keyring({ sodium, random });
+    keyring.open({ instanceId, master, instanceKeys: new CountingBytes().take(96) });
     const workspaceKey = identifyKey(sodium, new Key(fixedKey(keysFrom.workspace)));
     return {
       masterKey: hex(fixedKey(keysFrom.master)),

@@ -3,7 +3,7 @@ import type { Keyring } from '../../encryption/keyring.ts';
 import type { MasterKey } from '../../encryption/master-key.ts';
 import { openMaster } from '../../encryption/open-keyring.ts';
 import type { Sodium } from '../../encryption/sodium.ts';
-import { VaultError } from '../../vault/errors.ts';
+import { VaultError, vaultSealed } from '../../vault/errors.ts';
 import type { AccessChanges } from '../../vault/identity/ports.ts';
 import type { KeyStore, StoredKeyring } from '../../vault/workspaces/ports.ts';
 
@@ -32,14 +32,14 @@ export interface MasterRenewalParts {
 export class MasterRenewal {
   readonly #parts: MasterRenewalParts;
   #running: Promise<void> | undefined;
-  #seal: (() => void) | undefined;
+  #seal: ((reason: string) => void) | undefined;
 
   constructor(parts: MasterRenewalParts) {
     this.#parts = parts;
   }
 
-  /** @param seal wipes all keys of this process */
-  sealBy(seal: () => void): void {
+  /** @param seal wipes all keys of this process; its reason is for the operator */
+  sealBy(seal: (reason: string) => void): void {
     this.#seal = seal;
   }
 
@@ -51,7 +51,7 @@ export class MasterRenewal {
   }
 
   /**
-   * Does nothing where the master key is that of the keyring.
+   * Does nothing where the master key is that of the keyring, or the vault is sealed.
    *
    * @throws VaultError `unavailable` with the reason `SEALED` if the place does not have the new key, or `secret_unreadable` if the
    *   keyring was modified outside of Coffer
@@ -63,8 +63,9 @@ export class MasterRenewal {
 
   async #renew(): Promise<void> {
     const { keyring, log, store } = this.#parts;
+    if (!keyring.isOpen) return;
     const stored = await store.findKeyring();
-    if (!stored || stored.masterFingerprint === keyring.masterFingerprint) return;
+    if (!keyring.isOpen || !stored || stored.masterFingerprint === keyring.masterFingerprint) return;
     try {
       keyring.replaceMaster(await this.#obtain(stored));
       log.info({ masterKey: keyring.masterFingerprint }, 'the master key was rotated, and is taken over');
@@ -93,9 +94,9 @@ export class MasterRenewal {
     }
     log.error(
       { masterKey, reason: cause instanceof Error ? cause.message : String(cause) },
-      'the master key was rotated, and the new one is not at hand: the vault is sealed until a restart',
+      'the master key was rotated, and the new one is not at hand: the vault is sealed until it is given',
     );
-    this.#seal?.();
-    return new VaultError('unavailable', 'the vault is sealed', { reason: 'SEALED' }, { cause });
+    this.#seal?.('the master key was rotated, and the new one is not at hand');
+    return vaultSealed(cause);
   }
 }

@@ -31,7 +31,7 @@ export interface DatabaseOptions {
   readonly connection: DatabaseConnection;
   /** The size of the pool. One more connection cancels statements. */
   readonly poolMax: number;
-  /** The role of every pool session; null keeps the user of the connection. See `withMigratedDatabase`. */
+  /** The role of every pool session, read when one is opened; null keeps the user of the connection. See `withMigratedDatabase`. */
   readonly role: 'coffer_app' | null;
   readonly log: StoreLog;
   /** Whether every transaction is read-only. */
@@ -237,7 +237,8 @@ function isOutage(failure: unknown, error: unknown): boolean {
 }
 
 /** Opens a migrated database. It connects at the first use. */
-export async function openDatabase({ connection, isReadOnly, log, poolMax, role }: DatabaseOptions): Promise<Database> {
+export async function openDatabase(options: DatabaseOptions): Promise<Database> {
+  const { connection, isReadOnly, log, poolMax } = options;
   const watch = new SilenceWatch(log);
   const opener = new SessionOpener(connection);
   const orm = await MikroORM.init({
@@ -250,7 +251,7 @@ export async function openDatabase({ connection, isReadOnly, log, poolMax, role 
         assert(client instanceof Client, 'a pool has clients of pg');
         watch.add(client);
         watch.sent(client, connectWithinMs);
-        await configureSession(client, { role, isReadOnly });
+        await configureSession(client, { role: options.role, isReadOnly });
         watch.answered(client);
       },
     },

@@ -60,7 +60,7 @@ export async function withMigratedDatabase<Result>(
   owner.on('error', () => log.warn({}, 'the connection that holds the migration lock was lost'));
   try {
     const role = await translated(() => prepare(owner, { ...options, lockTimeoutMs }));
-    return await work(roleLogsIn ? logInAsRole(connection) : { connection, role });
+    return await work(servingSession({ connection, roleLogsIn }, role));
   } finally {
     // The lock ends with its session.
     await endClient(owner);
@@ -113,7 +113,16 @@ async function prepare(owner: Client, options: Preparation): Promise<DatabaseOpt
   return role;
 }
 
-function logInAsRole(connection: DatabaseConnection): Pick<DatabaseOptions, 'connection' | 'role'> {
+/**
+ * How sessions of the server connect and which role they set.
+ *
+ * @param role what the migration has found
+ */
+export function servingSession(
+  { connection, roleLogsIn = false }: Pick<MigrationOptions, 'connection' | 'roleLogsIn'>,
+  role: DatabaseOptions['role'],
+): Pick<DatabaseOptions, 'connection' | 'role'> {
+  if (!roleLogsIn) return { connection, role };
   assert(!('url' in connection), 'only the embedded server can let the role log in');
   return { connection: { ...connection, user: appRole }, role: null };
 }

@@ -1,0 +1,92 @@
+import type { Logger } from 'pino';
+import { vaultSealed } from '../vault/errors.ts';
+import type { SealState } from '../vault/workspaces/seal-state.ts';
+import type { Instance, InstanceParts } from './instance.ts';
+import { openKeys, type OpeningOptions } from './open-instance.ts';
+
+/** What a vault is opened and sealed with. */
+export interface SealingParts {
+  readonly instance: Instance;
+  readonly opening: InstanceParts;
+  readonly state: SealState;
+  /** Starts what needs an open database, once: after the first opening it goes on also while the vault is sealed. */
+  readonly begin: () => Promise<void>;
+  /** Starts the work that needs the keys; the stack ends it. */
+  readonly work: (stack: AsyncDisposableStack) => void;
+  readonly log: Logger;
+}
+
+/** The transitions between a sealed and an open vault, in this process. */
+export class Sealing implements AsyncDisposable {
+  readonly #parts: SealingParts;
+  #hasBegun = false;
+  #working: AsyncDisposableStack | undefined;
+  /** Ends the work of an earlier time. */
+  #ending: Promise<void> = Promise.resolve();
+  #isOpening = false;
+
+  constructor(parts: SealingParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Opens the keys, and then the vault for calls. After a failure it is sealed. It is called for one opening at a time.
+   *
+   * @param prepared is awaited with the keys in memory, before the first call is served
+   * @returns the file of the admin key, where there is one
+   * @throws what `openKeys` and `prepared` throw; VaultError `unavailable` with the reason `SEALED` if it was sealed meanwhile
+   */
+  async open(options: OpeningOptions, prepared?: () => Promise<void>): Promise<string | undefined> {
+    const { begin, instance, opening, state, work } = this.#parts;
+    this.#isOpening = true;
+    try {
+      const adminKeyFile = await openKeys(instance, opening, options);
+      await prepared?.();
+      if (!this.#hasBegun) await begin();
+      this.#hasBegun = true;
+      await this.#ending;
+      if (!instance.keyring.isOpen) throw vaultSealed();
+      this.#working = new AsyncDisposableStack();
+      work(this.#working);
+      state.open();
+      return adminKeyFile;
+    } catch (error) {
+      this.#wipe();
+      throw error;
+    } finally {
+      this.#isOpening = false;
+    }
+  }
+
+  /**
+   * Wipes all keys of this process at once. Calls are refused from then on, also those in flight that still need a key; the work in
+   * the background ends.
+   *
+   * @param reason for the operator
+   */
+  seal(reason: string): void {
+    const { log, state } = this.#parts;
+    if (state.isSealed && !this.#isOpening) return;
+    this.#wipe();
+    state.seal(reason);
+    log.warn({ reason }, 'the vault is sealed');
+    this.#ending = this.#endWork();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#ending;
+    await this.#endWork();
+  }
+
+  #wipe(): void {
+    const { ciphers, keyring } = this.#parts.instance;
+    ciphers.seal();
+    keyring.close();
+  }
+
+  async #endWork(): Promise<void> {
+    const working = this.#working;
+    this.#working = undefined;
+    await working?.disposeAsync();
+  }
+}

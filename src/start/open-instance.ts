@@ -22,7 +22,7 @@ export interface OpeningOptions {
   readonly mayMigrate?: boolean;
   /** Where the master key is obtained; by default the place that the settings name. */
   readonly origin?: MasterKeyOrigin;
-  /** How long to wait for a database that is not reachable yet; by default as the settings say. */
+  /** How long to wait for a database that is not reachable yet; by default that of the settings. */
   readonly waitMs?: number;
 }
 

@@ -1,0 +1,35 @@
+/** Any JSON value. */
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
+
+/** A JSON object. */
+export interface JsonObject {
+  readonly [name: string]: JsonValue;
+}
+
+/** Whether a value of JSON.parse is an object: not null, an array or a scalar. */
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Parses a text that should be a JSON object; undefined where it is anything else. */
+export function parseJsonObject(text: string): JsonObject | undefined {
+  const value = parseJson(text);
+  return isJsonObject(value) ? value : undefined;
+}
+
+/** Parses JSON; undefined where the text is none. The error of JSON.parse is dropped, since it quotes the text. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The same text for values that are equal as JSON, regardless of the order of members. */
+export function canonicalJson(value: JsonValue): string {
+  return JSON.stringify(value, (_name, member: unknown) => {
+    if (!isJsonObject(member)) return member;
+    return Object.fromEntries(Object.entries(member).toSorted(([one], [other]) => (one < other ? -1 : 1)));
+  });
+}

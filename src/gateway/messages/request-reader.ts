@@ -108,10 +108,12 @@ function createPartChecks({ body: binding, dialect, rpc, template }: Route, orig
       return { json: checked.json, faults: checked.faults.filter(isVariable) };
     },
     query(query: URLSearchParams): Checked {
-      const { sent, unknown, twice } = readQuery(input, query);
-      const unknownFaults = unknownMembers === 'refuse' ? unknown.slice(0, faultsMax + 1).map(unknownParameter) : [];
+      const { sent, unknown, twice, repeated } = readQuery(input, query);
+      const isStrict = unknownMembers === 'refuse';
+      const unknownFaults = isStrict ? unknown.slice(0, faultsMax + 1).map(unknownParameter) : [];
       const checked = queryCheck(sent);
-      const further = [...twice.map(sentTwice), ...unknownFaults].map((fault) => ({ fault, order: atEnd }));
+      const sentAgain = isStrict ? [...twice, ...repeated] : twice;
+      const further = [...sentAgain.map(sentTwice), ...unknownFaults].map((fault) => ({ fault, order: atEnd }));
       return { json: checked.json, faults: [...checked.faults, ...further] };
     },
     body(body: JsonValue | undefined): Checked {

@@ -19,20 +19,27 @@ const truthValues: ReadonlyMap<string, boolean> = new Map([
   ['0', false],
 ]);
 
+/** The parameters of a query, by what they are. */
+interface QueryParameters {
+  readonly sent: JsonObject;
+  readonly unknown: readonly string[];
+  readonly twice: readonly string[];
+  readonly repeated: readonly string[];
+}
+
 /**
  * Builds JSON from the parameters of a query: `a.b=1` is nested; a list is given by repetition or as `a[]=`, a field mask also
- * with commas. Of several values for a single-valued field the last counts. A value that does not fit the type of its field stays
- * text, for the checker to refuse.
+ * with commas. Of several values for a single-valued field the last counts, and the parameter is also in `repeated`. A value that
+ * does not fit the type of its field stays text, for the checker to refuse.
  *
- * @returns the JSON by proto names, the parameters that match no field, and the second names of fields sent by both names
+ * @returns the JSON by proto names, the parameters that match no field, the second names of fields sent by both names, and the
+ *   parameters of single-valued fields with several values
  */
-export function readQuery(
-  message: DescMessage,
-  query: URLSearchParams,
-): { readonly sent: JsonObject; readonly unknown: readonly string[]; readonly twice: readonly string[] } {
+export function readQuery(message: DescMessage, query: URLSearchParams): QueryParameters {
   const sent: MutableObject = {};
   const unknown: string[] = [];
   const twice: string[] = [];
+  const repeated: string[] = [];
   const names = new Map<string, string>();
   const texts = valuesByName(query);
   for (const name of texts.keys()) {
@@ -45,9 +52,11 @@ export function readQuery(
     }
     if ((names.get(path.name) ?? bare) !== bare) twice.push(bare);
     names.set(path.name, bare);
-    place(sent, path, valueOf(path.last, [...(texts.get(bare) ?? []), ...(texts.get(`${bare}[]`) ?? [])]));
+    const values = [...(texts.get(bare) ?? []), ...(texts.get(`${bare}[]`) ?? [])];
+    if (values.length > 1 && !takesSeveral(path.last) && !repeated.includes(bare)) repeated.push(bare);
+    place(sent, path, valueOf(path.last, values));
   }
-  return { sent, unknown, twice };
+  return { sent, unknown, twice, repeated };
 }
 
 /** The values of each parameter of a query, in order. */
@@ -109,6 +118,11 @@ export function isTextField(field: DescField): boolean {
 
 const fieldMask = 'google.protobuf.FieldMask';
 const textMessages: ReadonlySet<string> = new Set([fieldMask, 'google.protobuf.Timestamp', 'google.protobuf.Duration']);
+
+/** Whether a field takes several values: a list, or a field mask. */
+function takesSeveral(field: DescField): boolean {
+  return field.fieldKind === 'list' || field.message?.typeName === fieldMask;
+}
 
 function valueOf(field: DescField, texts: readonly string[]): JsonValue {
   if (field.fieldKind === 'list') return texts.map((text) => scalarOf(field, text));

@@ -310,6 +310,16 @@ describe('a query', () => {
     });
   }
 
+  it('may give a single-valued field several values, of which the last counts, or may not, as the dialect requires', () => {
+    const refusing = (query: string) => list(query, { unknownMembers: 'refuse' }).faults;
+    const fault = { source: 'query', rule: 'sent_twice', input: undefined };
+    expect(refusing('page_size=5&page_size=7')).to.deep.equal([{ ...fault, path: ['page_size'] }]);
+    expect(refusing('page_size=5&page_size[]=5')).to.deep.equal([{ ...fault, path: ['page_size'] }]);
+    expect(refusing('author.name=n&author.name=m')).to.deep.equal([{ ...fault, path: ['author.name'] }]);
+    expect(refusing('tags=a&tags=b&mask=title&mask=printedAt')).to.deep.equal([]);
+    expect(list('author.name=n&author.name=m').json).to.deep.equal({ shelf: 's1', author: { name: 'm' } });
+  });
+
   it('may hold unknown parameters, or may not, as the dialect requires', () => {
     const { faults } = list('nope=1&page_size=2', { unknownMembers: 'refuse' });
     expect(faults).to.deep.equal([{ source: 'query', path: ['nope'], rule: 'unknown_member', input: undefined }]);

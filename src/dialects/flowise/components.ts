@@ -56,9 +56,9 @@ async function describeComponents(vault: CredentialVault, call: Call, names: rea
 async function describeComponent(vault: CredentialVault, call: Call, name: string): Promise<Component> {
   const provider = findProvider(name);
   if (provider && !isFreeForm(name)) return componentOf(provider);
-  const fieldNames = name.includes('\0') ? new Set<string>() : await vault.describeFields(call, name);
-  if (!provider && fieldNames.size === 0) throw notFound('component', name);
-  const inputs = Array.from(fieldNames, (field) => ({ label: field, name: field, type: inputTypes.secret }));
+  const fieldNames = name.includes('\0') ? undefined : await vault.describeFields(call, name);
+  if (!provider && !fieldNames) throw notFound('component', name);
+  const inputs = Array.from(fieldNames ?? [], (field) => ({ label: field, name: field, type: inputTypes.secret }));
   return { label: name, name, version: componentVersion, inputs };
 }
 

@@ -49,9 +49,12 @@ export class SecretDescriber extends CredentialReader {
   /**
    * Lists the names of the fields that the secrets of a provider have. It opens the secrets that were changed last, at most
    * `limits.describedAtOnce`, and skips those that cannot be read.
+   *
+   * @returns undefined if the caller sees no credential of the provider
    */
-  async describeFields(call: Call, provider: string): Promise<ReadonlySet<string>> {
+  async describeFields(call: Call, provider: string): Promise<ReadonlySet<string> | undefined> {
     const credentials = await this.findLastChanged(call, { providers: [provider] }, limits.describedAtOnce);
+    if (credentials.length === 0) return undefined;
     const names = await Promise.all(credentials.map(async ({ id }) => this.#fieldNames(call, id)));
     return new Set(names.flat());
   }

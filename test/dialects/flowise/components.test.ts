@@ -80,6 +80,13 @@ describe('flowise: GET /api/v1/components-credentials', () => {
       expect(inputs).to.have.deep.members([password('key'), password('user'), password('password')]);
     });
 
+    it('has no field where no secret of it has one', async () => {
+      const own = await flowise.keyOfNewWorkspace();
+      const body = { name: 'n', credentialName: 'acme', plainDataObj: {} };
+      expect((await flowise.call('POST', '/flowise/api/v1/credentials/', body, own)).status).to.equal(200);
+      expect(await inputsOf('acme', own)).to.deep.equal({ name: 'acme', inputs: [] });
+    });
+
     it('is not that of httpApiKey, which has other fields', async () => {
       const own = await flowise.keyOfNewWorkspace();
       const { name, inputs } = Object(await inputsOf('httpApiKey', own));

@@ -1,5 +1,6 @@
 import { Code } from '@connectrpc/connect';
 import { expect } from 'chai';
+import { mock } from 'node:test';
 import { Client } from 'pg';
 import { CredentialEvent_Kind } from '../../gen/coffer/v1/event_service_pb.ts';
 import { startCoffer, type TestCoffer } from '../support/coffer.ts';
@@ -209,6 +210,22 @@ describe('resuming a watch of credentials, over two processes with one database'
       expect(message.event).to.include({ kind: 'CREATED', credential_id: created, revision: 1, current_version: 1 });
       expect(change['id']).to.match(/^[\w.-]{1,1024}$/);
       await blocks.return(undefined);
+    });
+
+    it('shows with a comment every 15 seconds that it is alive', async () => {
+      mock.timers.enable({ apis: ['setInterval'] });
+      try {
+        const blocks = blocksOf(await open(here));
+        const opening = [await blocks.next(), await blocks.next()];
+        expect(opening.map(({ value }) => Object.keys(fieldsOf(String(value))))).to.deep.include(['retry']);
+        for (let heartbeat = 0; heartbeat < 2; heartbeat++) {
+          mock.timers.tick(15_000);
+          expect(String((await blocks.next()).value).trim()).to.equal(':');
+        }
+        await blocks.return(undefined);
+      } finally {
+        mock.timers.reset();
+      }
     });
 
     it('takes no token in the query', async () => {

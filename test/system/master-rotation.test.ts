@@ -81,6 +81,16 @@ describe('rotating the master key', function () {
       expect((await runCoffer(['doctor', '--all'], { COFFER_DATA_DIR: folder })).output).not.to.match(/^fault/m);
     });
 
+    it('leaves the vault open however often it is done, and by how many at a time', async () => {
+      for (let round = 0; round < 10; round += 1) {
+        const both = await Promise.all([1, 2].map(() => send('POST', '/v1/keys:rotateMaster', {})));
+        expect(both.map(({ status }) => status)).to.include(200);
+        expect(both.map(({ status }) => status).filter((status) => status !== 200 && status !== 409)).to.deep.equal([]);
+      }
+      await expectAllReveal();
+      expect(coffer.output()).not.to.include('sealed');
+    });
+
     it('is done once under one request id', async () => {
       const body = { request_id: '018f3c5e-7b2a-7c3d-8f00-11223344aabb' };
       const first = await send('POST', '/v1/keys:rotateMaster', body);

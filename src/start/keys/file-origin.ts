@@ -22,15 +22,23 @@ export function fileOrigin(path: string, sodium: Sodium): MasterKeyOrigin {
   return {
     name: path,
     async obtain(vault) {
-      const text = await readKeyFile(path);
       const needed = vault.keyring?.masterFingerprint;
-      const source = text === undefined ? undefined : masterKeyOf(path, text);
-      if (source && (needed === undefined || fingerprintOf(source, sodium) === needed)) return source;
-      const next = needed === undefined ? undefined : await readKeyFile(besides(path, needed));
-      if (next !== undefined && needed !== undefined) return masterKeyOf(besides(path, needed), next);
-      return source ?? makeKey(path, vault);
+      if (needed === undefined) return (await keyIn(path)) ?? makeKey(path, vault);
+      let present: GivenKey | undefined;
+      // The next key may be renamed to the present one between the reads, and is the present one then.
+      for (const file of [path, besides(path, needed), path]) {
+        const source = await keyIn(file);
+        if (source && fingerprintOf(source, sodium) === needed) return source;
+        present ??= source;
+      }
+      return present ?? makeKey(path, vault);
     },
   };
+}
+
+async function keyIn(path: string): Promise<GivenKey | undefined> {
+  const text = await readKeyFile(path);
+  return text === undefined ? undefined : masterKeyOf(path, text);
 }
 
 async function makeKey(path: string, { holdsData, keyring }: KeyedVault): Promise<MasterKeySource> {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { link, open, readFile, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -41,7 +42,7 @@ export async function readKeyFile(path: string): Promise<string | undefined> {
  * @throws KeyFileError where a file of this name exists, or the disk refuses
  */
 export async function writeKeyFile(path: string, key: string): Promise<void> {
-  const scratch = join(dirname(path), `.${process.pid}.${Date.now()}.key`);
+  const scratch = join(dirname(path), `.${randomUUID()}.key`);
   try {
     await writeDurably(scratch, `${key}\n`);
     // A link, unlike a rename, never replaces what is there.

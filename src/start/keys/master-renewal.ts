@@ -63,14 +63,18 @@ export class MasterRenewal {
 
   async #renew(): Promise<void> {
     const { keyring, log, store } = this.#parts;
-    if (!keyring.isOpen) return;
-    const stored = await store.findKeyring();
-    if (!keyring.isOpen || !stored || stored.masterFingerprint === keyring.masterFingerprint) return;
-    try {
-      keyring.replaceMaster(await this.#obtain(stored));
-      log.info({ masterKey: keyring.masterFingerprint }, 'the master key was rotated, and is taken over');
-    } catch (error) {
-      throw await this.#refusalOf(stored, error);
+    for (;;) {
+      const stored = await store.findKeyring();
+      if (!keyring.isOpen || !stored || stored.masterFingerprint === keyring.masterFingerprint) return;
+      try {
+        keyring.replaceMaster(await this.#obtain(stored));
+        log.info({ masterKey: keyring.masterFingerprint }, 'the master key was rotated, and is taken over');
+      } catch (error) {
+        if (!keyring.isOpen) return;
+        const later = await store.findKeyring();
+        if (later?.masterFingerprint === stored.masterFingerprint) throw await this.#refusalOf(stored, error);
+      }
+      // It may have been rotated once more meanwhile, by this process too.
     }
   }
 

@@ -2,6 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
 import type { Environment } from '../../src/config/config.ts';
 
 const program = resolve(import.meta.dirname, '../../bin/coffer.mjs');
@@ -25,9 +27,20 @@ export interface CommandEnd {
   readonly output: string;
 }
 
+/** How a process differs from one that an operator starts. */
+export interface ProcessOptions {
+  /** The URL of a module that Node loads before Coffer; what it writes to the file descriptor 3 is passed on by lines. */
+  readonly loads?: string;
+  readonly onLine?: (line: string, process: ChildProcess) => void;
+}
+
 /** Starts a server on a data directory, and waits for its `listening on`. */
-export async function startCofferProcess(dataDir: string, environment: Environment = {}): Promise<CofferProcess> {
-  const child = spawnCoffer([], { COFFER_DATA_DIR: dataDir, COFFER_PORT: '0', ...environment });
+export async function startCofferProcess(
+  dataDir: string,
+  environment: Environment = {},
+  options: ProcessOptions = {},
+): Promise<CofferProcess> {
+  const child = spawnCoffer([], { COFFER_DATA_DIR: dataDir, COFFER_PORT: '0', ...environment }, options);
   const output = collect(child);
   const origin = await listening(child, output);
   const adminToken = environment['COFFER_ADMIN_API_KEY'] ?? (await readFile(join(dataDir, 'admin.key'), 'utf8')).trim();
@@ -42,18 +55,32 @@ export async function startCofferProcess(dataDir: string, environment: Environme
 }
 
 /** Runs a command to its end. */
-export async function runCoffer(parameters: readonly string[], environment: Environment = {}): Promise<CommandEnd> {
-  const child = spawnCoffer(parameters, { COFFER_PORT: '0', ...environment });
+export async function runCoffer(
+  parameters: readonly string[],
+  environment: Environment = {},
+  options: ProcessOptions = {},
+): Promise<CommandEnd> {
+  const child = spawnCoffer(parameters, { COFFER_PORT: '0', ...environment }, options);
   const output = collect(child);
   const [exitCode] = await once(child, 'close');
   return { exitCode, output: output() };
 }
 
-function spawnCoffer(parameters: readonly string[], environment: Environment): ChildProcess {
-  return spawn(process.execPath, [program, ...parameters], {
+function spawnCoffer(
+  parameters: readonly string[],
+  environment: Environment,
+  { loads, onLine }: ProcessOptions,
+): ChildProcess {
+  const loaded = loads === undefined ? [] : ['--import', loads];
+  const child = spawn(process.execPath, [...loaded, program, ...parameters], {
     env: { ...inherited(), ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', loads === undefined ? 'ignore' : 'pipe'],
   });
+  const lines = child.stdio[3];
+  if (onLine && lines instanceof Readable) {
+    createInterface({ input: lines }).on('line', (line) => onLine(line, child));
+  }
+  return child;
 }
 
 /** `NODE_V8_COVERAGE` is how coverage reaches into other processes. */

@@ -17,6 +17,8 @@ const emptyKeyring = {
   createdAt: new Date(0),
 } as const;
 
+const holdsData = async (): Promise<boolean> => false;
+
 describe('the master key in a file', () => {
   const rounds = 40;
   let sodium: Sodium;
@@ -36,7 +38,6 @@ describe('the master key in a file', () => {
   it('is found at every moment of a rotation', async () => {
     const path = join(folder, 'master.key');
     const origin = fileOrigin(path, sodium);
-    const holdsData = async (): Promise<boolean> => false;
     await origin.obtain({ keyring: undefined, holdsData });
     for (let round = 0; round < rounds; round += 1) {
       const { source } = await writeNextKey(path, sodium);

@@ -33,7 +33,7 @@ function interrupt(step: string, moment: Interruption['moment']): void {
 
 /** Key files are only those in the data directory: the programs and the data of PostgreSQL have other names. */
 const keyFiles: readonly (readonly [RegExp, string])[] = [
-  [/^\.\d+\.\d+\.key$/, 'scratch file'],
+  [/^\.[0-9a-f-]{36}\.key$/, 'scratch file'],
   [/^master\.key$/, 'master.key'],
   [/^master\.key\.[0-9a-f]{16}$/, 'master.key.FINGERPRINT'],
 ];

@@ -57,8 +57,9 @@ function openLog(config: Config): Logger {
   return pino({ level: config.logLevel, base: null }, destination);
 }
 
-function announce({ origin, adminKeyFile, managementOrigin }: RunningCoffer): void {
+function announce({ origin, adminKeyFile, isSealed, managementOrigin }: RunningCoffer): void {
   if (adminKeyFile !== undefined) process.stdout.write(`the admin API key is in ${adminKeyFile}\n`);
   if (managementOrigin !== undefined) process.stdout.write(`health and metrics are on ${managementOrigin}\n`);
+  if (isSealed) process.stdout.write('the vault is sealed: give its key by POST /v1/keys:unseal\n');
   process.stdout.write(`listening on ${origin}\n`);
 }

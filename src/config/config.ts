@@ -62,6 +62,8 @@ export interface Config {
   /** The database URL of the tables' owner, for the commands migrate and audit-prune; null where it is the server's user. */
   readonly migrateDatabaseUrl: string | null;
   readonly masterKey: MasterKeyConfig;
+  /** Whether the server starts sealed, and no key may be at hand. */
+  readonly sealedStart: boolean;
   /** The first owner's key. Where it is null, one is made; with an external database that has no owner, null is an error. */
   readonly adminApiKey: string | null;
   readonly tls: TlsConfig | null;
@@ -124,6 +126,7 @@ export interface ConfigSources {
 export function parseConfig(environment: Environment, { formats, readFile }: ConfigSources): Config {
   const reader = new SettingReader(environment, readFile);
   const tls = parseTls(reader);
+  const sealedStart = reader.flag('COFFER_SEALED_START');
   const config: Config = {
     host: reader.host('COFFER_HOST'),
     port: reader.integer('COFFER_PORT', { ...portRange, otherwise: 3978 }),
@@ -132,7 +135,8 @@ export function parseConfig(environment: Environment, { formats, readFile }: Con
     ...parseDatabaseSessions(reader),
     databaseWaitMs: reader.integer('COFFER_DATABASE_WAIT_MS', { from: 0, to: 3_600_000, otherwise: 30_000 }),
     migrateDatabaseUrl: parseDatabaseUrl(reader, 'COFFER_MIGRATE_DATABASE_URL', formats),
-    masterKey: parseMasterKey(reader),
+    masterKey: parseMasterKey(reader, { sealedStart }),
+    sealedStart,
     adminApiKey: reader.matching('COFFER_ADMIN_API_KEY', apiKeyPattern, 'must be cof_ and 43 base64url characters'),
     tls,
     oidc: parseOidc(reader, formats),

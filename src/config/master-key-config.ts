@@ -16,7 +16,9 @@ export type MasterKeyConfig =
       /** The authority of the server's certificate in PEM; null for the public ones. */
       readonly authority: string | null;
     }
-  | { readonly kind: 'file' };
+  | { readonly kind: 'file' }
+  /** The server starts sealed, and gets the key by the call Unseal. */
+  | { readonly kind: 'unseal' };
 
 const passwordCharactersMin = 12;
 const keyPattern = /^[A-Za-z0-9+/]{43}=$/;
@@ -38,8 +40,8 @@ const placeNames = [
   'COFFER_TRANSIT_URL',
 ] as const;
 
-/** Parses where the master key comes from, of which there is one place. */
-export function parseMasterKey(reader: SettingReader): MasterKeyConfig {
+/** Parses where the master key comes from, of which there is one place; none where the server starts sealed. */
+export function parseMasterKey(reader: SettingReader, { sealedStart }: { sealedStart: boolean }): MasterKeyConfig {
   const given = placeNames.filter((name) => reader.text(name) !== undefined);
   if (given.length > 1) reader.problem(`${given.join(' and ')} exclude one another`);
   for (const name of transitNames) {
@@ -48,10 +50,10 @@ export function parseMasterKey(reader: SettingReader): MasterKeyConfig {
     }
   }
   const parsed = given.map((name) => parsers[name](reader.text(name) ?? '', reader));
-  if (!parsed[0] && reader.text('COFFER_DATABASE_URL') !== undefined) {
-    reader.problem(`COFFER_DATABASE_URL needs ${placeNames.join(' or ')} beside it`);
+  if (!parsed[0] && !sealedStart && reader.text('COFFER_DATABASE_URL') !== undefined) {
+    reader.problem(`COFFER_DATABASE_URL needs ${placeNames.join(' or ')} beside it, or COFFER_SEALED_START`);
   }
-  return parsed[0] ?? { kind: 'file' };
+  return parsed[0] ?? { kind: sealedStart ? 'unseal' : 'file' };
 }
 
 function parsePassword(password: string, reader: SettingReader): MasterKeyConfig {

@@ -31,6 +31,7 @@ export const settingNames = [
   'COFFER_TRANSIT_KEY',
   'COFFER_TRANSIT_TOKEN',
   'COFFER_TRANSIT_CA',
+  'COFFER_SEALED_START',
   'COFFER_ADMIN_API_KEY',
   'COFFER_TLS_CERT',
   'COFFER_TLS_KEY',
@@ -127,6 +128,13 @@ export class SettingReader {
     const text = this.text(name);
     if (text !== undefined && !pattern.test(text)) this.problem(`${name} ${rule}`);
     return text ?? null;
+  }
+
+  /** `true` or `false`, the default. */
+  flag(name: SettingName): boolean {
+    const text = this.text(name) ?? 'false';
+    if (text !== 'true' && text !== 'false') this.problem(`${name} must be true or false`);
+    return text === 'true';
   }
 
   integer(name: SettingName, range: { from: number; to: number; otherwise: number }, because?: string): number {

@@ -126,6 +126,11 @@ export class Keyring implements KeyWrapping {
     this.#opened = { ...this.#opened, master };
   }
 
+  /** A copy of the master key, for splitting it, which the caller wipes. */
+  copyMaster(): Uint8Array {
+    return this.#content().master.copy();
+  }
+
   /** Lends a key that is derived from the master key; see `MasterKey.lendKey`. */
   lendKey<Result>(derivation: MasterDerivation, use: (key: Key) => Result): Result {
     return this.#content().master.lendKey(derivation, use);

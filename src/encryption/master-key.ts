@@ -29,7 +29,7 @@ export function parseMasterKey(text: string): Uint8Array | undefined {
 /** A derivation from the master key. */
 export type MasterDerivation = Pick<Derivation, 'label' | 'parts'>;
 
-/** The root of all keys. It is used for derivation only, and is never stored in the database. */
+/** The root of all keys. It is used for derivation and for splitting it into shares, and is never stored in the database. */
 export class MasterKey extends Redacted {
   /** 8 bytes as 16 hex digits, safe to print and to store: it identifies a key and reveals nothing about it. */
   readonly fingerprint: string;
@@ -75,6 +75,11 @@ export class MasterKey extends Redacted {
     } finally {
       key.wipe();
     }
+  }
+
+  /** A copy of the 32 bytes, which the caller wipes. */
+  copy(): Uint8Array {
+    return new Uint8Array(this.#key.expose());
   }
 
   /** Overwrites the key; nothing can be derived from it afterwards. */

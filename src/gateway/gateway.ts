@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import type { VaultError } from '../vault/errors.ts';
 import { limits } from '../vault/limits.ts';
 import type { IdempotentRequests } from '../vault/requests/idempotent-requests.ts';
 import type { Clock } from '../vault/time.ts';
@@ -60,6 +61,8 @@ export interface GatewayOptions {
   /** Receives refused calls before they are answered. */
   readonly denials: DenialObserver;
   readonly readiness: Readiness;
+  /** Why no dialect answers, if there is a reason; `authenticate` refuses calls for the same reason. */
+  readonly refusal?: () => VaultError | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   readonly host: string;
@@ -237,7 +240,17 @@ function beginExchange({ exchanges, bodyBytesMax }: GatewayParts, request: Fasti
 
 /** Serves what belongs to no dialect: probes, the front page, metrics, fixed answers and documents. */
 async function serveSystem(scope: FastifyInstance, parts: GatewayParts): Promise<void> {
-  const { allowed, dialects, exchanges, metrics: registry, metricsToken = null, readiness, table, version } = parts;
+  const {
+    allowed,
+    dialects,
+    exchanges,
+    metrics: registry,
+    metricsToken = null,
+    readiness,
+    refusal,
+    table,
+    version,
+  } = parts;
   allowed.recordSystemPaths(scope);
   registerProbes(scope, readiness);
   serveFrontPage(scope);
@@ -245,7 +258,7 @@ async function serveSystem(scope: FastifyInstance, parts: GatewayParts): Promise
   if (registry) {
     serveMetrics(scope, { ...parts, registry, isMetricsToken, exchangeOf: (request) => exchanges.of(request) });
   }
-  serveFixedAnswers(scope, dialects);
+  serveFixedAnswers(scope, { ...parts, refusal, exchangeOf: (request) => exchanges.of(request) });
   await serveDocuments(scope, { dialects, table, version });
 }
 

@@ -7,6 +7,7 @@ import { createManagement, type ManagementParts } from '../gateway/system/manage
 import { createMetricsTokenCheck } from '../gateway/system/serve-metrics.ts';
 import { unless, withWarnings } from '../gateway/system/readiness.ts';
 import { countCommits, measureInstance, measureLostEvents } from '../metrics/instance-metrics.ts';
+import { loadSodium } from '../encryption/sodium.ts';
 import { measureProcess } from '../metrics/process-metrics.ts';
 import { type DatabaseConnection, databasePlaceOf } from '../store/postgres/connect/database-connection.ts';
 import { estimateRows } from '../store/workspaces/row-estimates.ts';
@@ -15,12 +16,14 @@ import type { Clock } from '../vault/time.ts';
 import { SealState } from '../vault/workspaces/seal-state.ts';
 import { createRecorders, startBackgroundWork } from './background-work.ts';
 import { DatabaseReadiness } from './database-readiness.ts';
-import { prepareInstance } from './instance.ts';
+import { prepareInstance, type InstanceParts } from './instance.ts';
 import { requireClusterOfKeys } from './instance-checks.ts';
 import { warnOfSharedKeyFiles } from './keys/key-file.ts';
 import { checkAddresses, formatAuthority, listen, listenForManagement } from './listen.ts';
 import { productVersion } from './product-version.ts';
 import { Sealing } from './sealing.ts';
+import { requireNoKeyAtHand, requireNoNextKey } from './sealed-start.ts';
+import { KeyedVaultOpener } from './unseal.ts';
 import { buildServer } from './server.ts';
 import { readTls, TlsWatch } from './tls-files.ts';
 import { TrailLossWatch } from './trail-watch.ts';
@@ -49,6 +52,8 @@ export interface RunningCoffer {
   readonly managementOrigin: string | undefined;
   /** The file of the admin key, where there is one. */
   readonly adminKeyFile: string | undefined;
+  /** Whether it started sealed, and waits for its key. */
+  readonly isSealed: boolean;
   /**
    * Reports not ready and keeps serving for the drain time. Then finishes calls in flight, and closes everything in the
    * reverse order of opening.
@@ -67,6 +72,7 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
 
   logConfig(config, log);
   await checkAddresses(config);
+  requireNoKeyAtHand(config, { sodium: await loadSodium(), log });
   const tls = config.tls ? await readTls(config.tls) : undefined;
   await warnOfSharedKeyFiles(config.keyFiles, log);
 
@@ -94,16 +100,19 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
   };
   const work = (working: AsyncDisposableStack) => startBackgroundWork(background, recorders, working);
   const sealing = stack.use(new Sealing({ instance, opening, state: seal, begin, work, log }));
-  instance.renewal.sealBy((reason) => sealing.seal(reason));
   stack.defer(() => lossWatch.stop());
   measureLostEvents(metrics, lossWatch);
   const readiness = unless(
     { notReadyReason: () => notReadyReasonOf(seal), subscribe: (changed) => seal.subscribe(changed) },
     withWarnings(databaseReadiness, () => lossWatch.warnings()),
   );
-  const adminKeyFile = await sealing.open({ mayBegin: true });
+  const adminKeyFile = await startSealedOrOpen(sealing, seal, opening);
 
-  const server = await buildServer({ config, instance, ...recorders, readiness, tls, metrics, tracer, clock, log });
+  const { sodium } = instance;
+  const opener = new KeyedVaultOpener({ sealing, connection, sodium, log });
+  const sealParts = { seal, sealControl: sealing, opener };
+  const serving = { ...recorders, ...sealParts, readiness, tls, metrics, tracer, clock, log };
+  const server = await buildServer({ config, instance, ...serving });
   // Closed after the server, so that probes observe the stop.
   const management = openManagement(config, { readiness: server.readiness, registry: metrics, log }, stack);
   const callsMs = config.shutdownTimeoutMs - Math.min(closingMs, config.shutdownTimeoutMs / 2);
@@ -122,6 +131,7 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
     origin: `${tls ? 'https' : 'http'}://${formatAuthority(address)}`,
     managementOrigin: managementAddress && `http://${formatAuthority(managementAddress)}`,
     adminKeyFile,
+    isSealed: seal.isSealed,
     stop: async () => {
       server.drain();
       if (config.drainMs > 0) await delay(config.drainMs);
@@ -131,6 +141,19 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
       clearTimeout(cut);
     },
   };
+}
+
+/** @returns the file of the admin key, where there is one */
+async function startSealedOrOpen(
+  sealing: Sealing,
+  seal: SealState,
+  { config, connection, log }: InstanceParts,
+): Promise<string | undefined> {
+  if (!config.sealedStart) return sealing.open({ mayBegin: true });
+  await requireNoNextKey(config, connection);
+  seal.seal('it waits for its key by the call Unseal');
+  log.warn({}, 'the vault is sealed: it waits for its key by the call Unseal');
+  return undefined;
 }
 
 function notReadyReasonOf({ reason }: SealState): string | undefined {

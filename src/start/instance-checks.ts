@@ -52,7 +52,7 @@ export class WrongKeySettingError extends Error {
  */
 export async function checkBeforeChanging(owner: Client, parts: CheckParts): Promise<Keyring | undefined> {
   const { config, mayBegin } = parts;
-  const stored = await findKeyring(owner);
+  const stored = await findStoredKeyring(owner);
   if (config.database.kind === 'embedded') await requireMarkedInstance(config, stored?.instanceId);
   if (mayBegin && !(await hasOwner(owner))) {
     if (await hasWorkspace(owner)) throw new OwnerMissingError();
@@ -120,8 +120,8 @@ async function openStored(stored: StoredKeyring, parts: CheckParts): Promise<Key
   }
 }
 
-/** Reads as columns only those that every release has had. */
-async function findKeyring(owner: Client): Promise<StoredKeyring | undefined> {
+/** Finds the keyring before the database is migrated: it reads as columns only those that every release has had. */
+export async function findStoredKeyring(owner: Client): Promise<StoredKeyring | undefined> {
   if (!(await hasTable(owner, 'keyring'))) return undefined;
   const { rows } = await owner.query<StoredKeyring>(
     `select instance_id as "instanceId", derivation, salt, master_fingerprint as "masterFingerprint", canary,

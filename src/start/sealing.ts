@@ -1,8 +1,11 @@
 import type { Logger } from 'pino';
+import type { AuditEvent } from '../vault/audit/audit-event.ts';
 import { vaultSealed } from '../vault/errors.ts';
+import type { SealControl } from '../vault/workspaces/ports.ts';
 import type { SealState } from '../vault/workspaces/seal-state.ts';
 import type { Instance, InstanceParts } from './instance.ts';
 import { openKeys, type OpeningOptions } from './open-instance.ts';
+import { SealWatch } from './seal-watch.ts';
 
 /** What a vault is opened and sealed with. */
 export interface SealingParts {
@@ -17,8 +20,9 @@ export interface SealingParts {
 }
 
 /** The transitions between a sealed and an open vault, in this process. */
-export class Sealing implements AsyncDisposable {
+export class Sealing implements AsyncDisposable, SealControl {
   readonly #parts: SealingParts;
+  readonly #watch: SealWatch;
   #hasBegun = false;
   #working: AsyncDisposableStack | undefined;
   /** Ends the work of an earlier time. */
@@ -27,6 +31,10 @@ export class Sealing implements AsyncDisposable {
 
   constructor(parts: SealingParts) {
     this.#parts = parts;
+    const { instance, log } = parts;
+    this.#watch = new SealWatch({ store: instance.stores.seal, seal: (reason) => this.sealHere(reason), log });
+    this.#watch.listen(instance.accessChangeListener);
+    instance.renewal.sealBy((reason) => this.sealHere(reason));
   }
 
   /**
@@ -41,6 +49,7 @@ export class Sealing implements AsyncDisposable {
     this.#isOpening = true;
     try {
       const adminKeyFile = await openKeys(instance, opening, options);
+      await this.#watch.begin();
       await prepared?.();
       if (!this.#hasBegun) await begin();
       this.#hasBegun = true;
@@ -58,13 +67,18 @@ export class Sealing implements AsyncDisposable {
     }
   }
 
+  async seal(event: AuditEvent): Promise<void> {
+    await this.#parts.instance.stores.seal.recordSeal(event);
+    this.sealHere('an owner has sealed all servers');
+  }
+
   /**
    * Wipes all keys of this process at once. Calls are refused from then on, also those in flight that still need a key; the work in
    * the background ends.
    *
    * @param reason for the operator
    */
-  seal(reason: string): void {
+  sealHere(reason: string): void {
     const { log, state } = this.#parts;
     if (state.isSealed && !this.#isOpening) return;
     this.#wipe();
@@ -74,12 +88,14 @@ export class Sealing implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#watch[Symbol.dispose]();
     await this.#ending;
     await this.#endWork();
   }
 
   #wipe(): void {
     const { ciphers, keyring } = this.#parts.instance;
+    this.#watch[Symbol.dispose]();
     ciphers.seal();
     keyring.close();
   }

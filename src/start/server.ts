@@ -33,6 +33,7 @@ import { VersionVault } from '../vault/credentials/version-vault.ts';
 import type { AccessDenialRecorder } from '../vault/audit/access-denial-recorder.ts';
 import type { CredentialUsage } from '../vault/usage/credential-usage.ts';
 import type { UsageRecorder } from '../vault/usage/usage-recorder.ts';
+import { vaultSealed } from '../vault/errors.ts';
 import { LoginThrottle, LoginThrottles } from '../vault/identity/login-throttle.ts';
 import { Login } from '../vault/identity/login.ts';
 import { MemberDirectory } from '../vault/identity/members.ts';
@@ -41,12 +42,20 @@ import type { Clock } from '../vault/time.ts';
 import { IdempotentRequests } from '../vault/requests/idempotent-requests.ts';
 import { UserDirectory } from '../vault/identity/users.ts';
 import { KeyAdministration } from '../vault/workspaces/key-administration.ts';
+import type { SealControl } from '../vault/workspaces/ports.ts';
+import type { SealState } from '../vault/workspaces/seal-state.ts';
+import { UnsealAttempts } from '../vault/workspaces/unseal-attempts.ts';
+import { UnsealLimits } from '../vault/workspaces/unseal-limits.ts';
+import { Unsealing, type VaultOpener } from '../vault/workspaces/unsealing.ts';
 import { WorkspaceDirectory } from '../vault/workspaces/workspaces.ts';
 
 /** What a server is built from. */
 export interface ServerParts {
   readonly config: Config;
   readonly instance: Instance;
+  readonly seal: SealState;
+  readonly sealControl: SealControl;
+  readonly opener: VaultOpener;
   readonly usage: CredentialUsage;
   readonly apiKeyUsage: UsageRecorder;
   readonly denials: AccessDenialRecorder;
@@ -61,7 +70,7 @@ export interface ServerParts {
 
 /** Builds the gateway with the vault and its dialects. It neither listens nor reads the environment. */
 export async function buildServer(parts: ServerParts): Promise<Gateway> {
-  const { apiKeyUsage, clock, config, log, readiness, tls, tracer } = parts;
+  const { apiKeyUsage, clock, config, log, readiness, seal, tls, tracer } = parts;
   const authenticator = await buildAuthenticator(parts);
   const vaultParts = buildVault(parts);
   const version = productVersion();
@@ -70,6 +79,7 @@ export async function buildServer(parts: ServerParts): Promise<Gateway> {
     version,
     chooseDialect: createDialectChoice(vaultParts.vault, new SharedPathHints({ clock, log })),
     authenticate: async (headers, signal, certificate) => {
+      seal.requireOpen();
       const authenticate = () => authenticator.authenticate(headers, signal, certificate);
       const caller = await (tracer ? inSpan(tracer, { name: 'authenticate' }, authenticate) : authenticate());
       if (caller?.kind === 'api_key') apiKeyUsage.record(caller.defaultWorkspaceId, caller.id, clock.now());
@@ -77,7 +87,11 @@ export async function buildServer(parts: ServerParts): Promise<Gateway> {
     },
     requests: new IdempotentRequests({ mac: parts.instance.requestMac, store: parts.instance.stores.requests, clock }),
     denials: parts.denials,
-    onAccessChange: (changed) => parts.instance.accessChangeListener.subscribe(changed),
+    onAccessChange: (changed) => {
+      const unsubscribe = [parts.instance.accessChangeListener.subscribe(changed), seal.subscribe(changed)];
+      return () => unsubscribe.forEach((end) => end());
+    },
+    refusal: () => (seal.isSealed ? vaultSealed() : undefined),
     readiness,
     metrics: parts.metrics,
     clock,
@@ -127,7 +141,7 @@ async function buildAuthenticator({
   });
 }
 
-function buildVault({ clock, config, instance, usage }: ServerParts) {
+function buildVault({ clock, config, instance, opener, seal, sealControl, usage }: ServerParts) {
   const { ids, ciphers, stores, tokens } = instance;
   const { lifecycle, secretBytesMax } = config;
   const parts = { store: stores.credentials, ciphers, usage, clock, ids, secretBytesMax, lifecycle, providerAfter };
@@ -143,7 +157,13 @@ function buildVault({ clock, config, instance, usage }: ServerParts) {
     transfers: new TransferVault(parts),
     leaks: new LeakVault({ ...parts, leaks: stores.leaks, workspaces: stores.workspaces, eventLoop, sha256 }),
     workspaces: new WorkspaceDirectory({ store: stores.workspaces, ciphers, clock, ids }),
-    keys: new KeyAdministration({ rotator: instance.rotator, clock, ids }),
+    keys: new KeyAdministration({ rotator: instance.rotator, sealControl, clock, ids }),
+    unsealing: new Unsealing({
+      state: seal,
+      opener,
+      limits: new UnsealLimits(clock),
+      attempts: new UnsealAttempts({ audit: stores.audit, clock, ids }),
+    }),
     members: new MemberDirectory({ store: stores.members, clock, ids }),
     watch: new CredentialWatch({ changes: stores.changes, clock, wait }),
     trail: new AuditTrail({ store: stores.auditTrail, verifier: instance.trailVerifier }),

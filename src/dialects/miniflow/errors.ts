@@ -42,6 +42,7 @@ const failuresByReason: ReadonlyMap<string, Partial<Failure>> = new Map([
   ['INVALID_INPUT', { code: 400, errorCode: 'INVALID_INPUT' }],
   ['REQUEST_ID_REUSED', { code: 400, errorCode: 'HTTP_400' }],
   ['WORKSPACE_ID_MALFORMED', { code: 400, errorCode: 'HTTP_400' }],
+  ['SEALED', { errorCode: 'SEALED', errorMessage: 'Service unavailable: the vault is sealed' }],
 ]);
 
 /**

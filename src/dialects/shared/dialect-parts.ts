@@ -16,6 +16,7 @@ import type { MemberDirectory } from '../../vault/identity/members.ts';
 import type { UserDirectory } from '../../vault/identity/users.ts';
 import type { Clock } from '../../vault/time.ts';
 import type { KeyAdministration } from '../../vault/workspaces/key-administration.ts';
+import type { Unsealing } from '../../vault/workspaces/unsealing.ts';
 import type { WorkspaceDirectory } from '../../vault/workspaces/workspaces.ts';
 
 /** What the dialects call. */
@@ -32,6 +33,7 @@ export interface DialectParts {
   readonly leaks: LeakVault;
   readonly workspaces: WorkspaceDirectory;
   readonly keys: KeyAdministration;
+  readonly unsealing: Unsealing;
   readonly members: MemberDirectory;
   readonly apiKeys: ApiKeyDirectory;
   readonly users: UserDirectory;

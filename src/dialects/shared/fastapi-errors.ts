@@ -1,6 +1,6 @@
 import { requestIdHeader } from '../../gateway/admission/request-ids.ts';
 import type { Problem, RestAnswer } from '../../gateway/contract/dialect.ts';
-import type { VaultError, VaultErrorCode } from '../../vault/errors.ts';
+import { isVaultSealed, type VaultError, type VaultErrorCode } from '../../vault/errors.ts';
 import { describeTextFlaw } from '../../vault/json-scan.ts';
 import type { JsonValue } from '../../vault/json.ts';
 import { httpStatuses, renderBy, retryAfterHeader, type ProblemTable } from './errors.ts';
@@ -77,7 +77,8 @@ function renderVaultError(error: VaultError, style: FastApiErrorStyle): RestAnsw
   if (error.code === 'invalid_argument') return unprocessable([valueError(error, style)]);
   const status = statuses[error.code];
   if (error.code === 'not_found' && error.details.resource === 'credential') return answer(status, style.notFound);
-  return answer(status, details[error.code] ?? error.message, {
+  const detail = isVaultSealed(error) ? 'Service Unavailable: the vault is sealed' : details[error.code];
+  return answer(status, detail ?? error.message, {
     ...(status === 401 && { 'www-authenticate': style.challenge }),
     // A request in progress is the only conflict that is over after a while.
     ...(status === 409 && error.code !== 'request_in_progress' && style.onConflict),

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Caller } from '../../vault/caller.ts';
-import { VaultError, type VaultErrorCode } from '../../vault/errors.ts';
+import { isVaultSealed, VaultError, type VaultErrorCode } from '../../vault/errors.ts';
 import type { BoundRpc } from '../contract/bound-rpc.ts';
 import type { Exchange } from '../contract/exchange.ts';
 import type { RequestHeaders } from '../request/request-headers.ts';
@@ -91,12 +91,16 @@ export function reauthenticate(
 const tokenCodes: ReadonlySet<VaultErrorCode> = new Set(['token_missing', 'token_invalid', 'token_expired']);
 
 /**
- * The caller of an rpc. A public rpc ignores a bad token.
+ * The caller of an rpc. A public rpc ignores a bad token, and those that are answered while the vault is sealed ignore that.
  *
  * @throws the refusal of the authentication
  */
 export function callerOf(rpc: Pick<BoundRpc, 'access'>, { caller, refusal }: Authentication): Caller | undefined {
-  const isBadToken = refusal instanceof VaultError && tokenCodes.has(refusal.code);
-  if (refusal === undefined || (rpc.access.kind === 'public' && isBadToken)) return caller;
+  if (refusal === undefined || isIgnored(rpc, refusal)) return caller;
   throw refusal;
+}
+
+function isIgnored({ access }: Pick<BoundRpc, 'access'>, refusal: unknown): boolean {
+  if (access.kind !== 'public' || !(refusal instanceof VaultError)) return false;
+  return tokenCodes.has(refusal.code) || (access.whileSealed === true && isVaultSealed(refusal));
 }

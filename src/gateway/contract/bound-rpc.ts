@@ -16,7 +16,11 @@ import type { RequestClaim } from '../../vault/requests/ports.ts';
 
 /** Who may make a call. */
 export type Access =
-  | { readonly kind: 'public' }
+  | {
+      readonly kind: 'public';
+      /** Whether it is answered while the vault is sealed. */
+      readonly whileSealed?: boolean;
+    }
   | { readonly kind: 'authenticated' }
   | {
       /** Owners of the instance. */
@@ -113,14 +117,15 @@ type Handler<I extends DescMessage, O extends DescMessage, C> = (
   call: C,
 ) => Promise<MessageInitShape<O>>;
 
-/** Binds an rpc without authentication. */
+/** Binds an rpc without authentication. @param options whether it is answered while the vault is sealed; by default it is not */
 export function publicRpc<I extends DescMessage, O extends DescMessage>(
   method: DescMethodUnary<I, O>,
   handler: Handler<I, O, AnonymousCall>,
+  { whileSealed = false }: { readonly whileSealed?: boolean } = {},
 ): BoundRpc {
   return {
     method,
-    access: { kind: 'public' },
+    access: { kind: 'public', ...(whileSealed && { whileSealed }) },
     invoke: async (request, call) => create(method.output, await handler(narrow(method.input, request), call)),
   };
 }

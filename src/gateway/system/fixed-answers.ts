@@ -1,5 +1,10 @@
-import type { FastifyInstance } from 'fastify';
-import type { Dialect } from '../contract/dialect.ts';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import type { VaultError } from '../../vault/errors.ts';
+import type { Clock } from '../../vault/time.ts';
+import type { Dialect, RestAnswer } from '../contract/dialect.ts';
+import type { Exchange } from '../contract/exchange.ts';
+import { renderProblem } from '../errors/rest-problems.ts';
 
 /** No scripts, no styles, nothing from other hosts. */
 const contentSecurityPolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -31,14 +36,44 @@ export function serveFrontPage(fastify: FastifyInstance): void {
   });
 }
 
+/** What fixed answers are served with. */
+export interface FixedAnswersParts {
+  readonly dialects: readonly Dialect[];
+  /** Why no dialect answers, if there is a reason. */
+  readonly refusal: (() => VaultError | undefined) | undefined;
+  readonly exchangeOf: (request: FastifyRequest) => Exchange | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
 /** Serves the fixed answers of dialects at their documented paths and below the mount prefixes, also with a trailing slash. */
-export function serveFixedAnswers(fastify: FastifyInstance, dialects: readonly Dialect[]): void {
-  for (const { fixedAnswers = [], name } of dialects) {
+export function serveFixedAnswers(fastify: FastifyInstance, parts: FixedAnswersParts): void {
+  for (const dialect of parts.dialects) {
+    const { fixedAnswers = [], name } = dialect;
     for (const { path, contentType, body } of fixedAnswers) {
       const paths = path.endsWith('/*') ? [path] : [path, `${path}/`];
       for (const one of paths.flatMap((documented) => [documented, `/${name}${documented}`])) {
-        fastify.get(one, async (_request, reply) => reply.type(contentType).send(body));
+        fastify.get(one, async (request, reply) => {
+          const error = parts.refusal?.();
+          if (!error) return reply.type(contentType).send(body);
+          const refused = refusalOf(dialect, error, parts.exchangeOf(request), parts);
+          return reply
+            .code(refused.status)
+            .headers(refused.headers ?? {})
+            .send(refused.body);
+        });
       }
     }
   }
+}
+
+function refusalOf(
+  dialect: Dialect,
+  error: VaultError,
+  exchange: Exchange | undefined,
+  { clock, log }: FixedAnswersParts,
+): RestAnswer {
+  const requestId = exchange?.requestId ?? '';
+  const shown = { method: undefined, requestId, now: clock.now(), pathVariables: {}, caller: undefined };
+  return renderProblem(dialect, { kind: 'vault', error }, shown, log);
 }

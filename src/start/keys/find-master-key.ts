@@ -34,8 +34,18 @@ export function masterKeyOriginOf({ config, isRenewal = false, log, signal, sodi
   }
   if (masterKey.kind === 'command') return commandOrigin(masterKey);
   if (masterKey.kind === 'transit') return transitOrigin(masterKey, { waitMs, log, signal });
+  if (masterKey.kind === 'unseal') return unsealOrigin;
   return fileOrigin(masterKeyFile(config), sodium);
 }
+
+/** A server that starts sealed has no place of the key; a command gets it by another setting. */
+const unsealOrigin: MasterKeyOrigin = {
+  name: 'COFFER_SEALED_START',
+  async obtain() {
+    const remedy = 'give it by COFFER_MASTER_PASSWORD_FILE, COFFER_MASTER_KEY_FILE or COFFER_MASTER_KEY_COMMAND';
+    throw new MasterKeyUnavailableError('COFFER_SEALED_START', `leaves this command without the master key: ${remedy}`);
+  },
+};
 
 /** The text that the settings were read with: a file such as a pipe can be read only once. */
 async function givenText(_name: string, text: string): Promise<string> {

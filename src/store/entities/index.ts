@@ -3,6 +3,7 @@ import { CredentialTermEntity } from './credential-term.ts';
 import { CredentialConsumerEntity, CredentialEntity, CredentialVersionEntity } from './credential.ts';
 import { IdempotencyEntity } from './idempotency.ts';
 import { ApiKeyEntity, MembershipEntity, SessionEntity, UserEntity } from './identity.ts';
+import { KeyShareEntity, SealEntity } from './seal.ts';
 import { KeyringEntity, WorkspaceEntity, WorkspaceKeyEntity } from './workspace.ts';
 
 /** Every entity, for discovery without globbing. */
@@ -13,6 +14,8 @@ export const entities = [
   ApiKeyEntity,
   SessionEntity,
   KeyringEntity,
+  SealEntity,
+  KeyShareEntity,
   WorkspaceKeyEntity,
   CredentialEntity,
   CredentialVersionEntity,

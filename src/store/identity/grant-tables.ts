@@ -87,6 +87,14 @@ export const workspaceKeyGrants: GrantTable<WrappedWorkspaceKey> = {
   id: (key) => `${key.workspaceId}/${Buffer.from(key.keyId).toString('hex')}`,
 };
 
+/** When an owner sealed all servers, and how often that was done. */
+export const sealGrants: GrantTable<{ readonly number: number; readonly sealedAt: Date }> = {
+  name: 'seal',
+  label: 'seal/1',
+  fields: ({ number, sealedAt }) => [String(number), instant(sealedAt)],
+  id: ({ number }) => String(number),
+};
+
 /** What the workspace is called, who created it, and whether it was deleted. What was purged of it is not covered. */
 export const workspaceGrants: GrantTable<Workspace & { readonly deletedAt?: Date | null | undefined }> = {
   name: 'workspace',

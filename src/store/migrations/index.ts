@@ -17,6 +17,7 @@ import { KeptVersionsMigration } from './kept-versions.ts';
 import { NarrowedKeysMigration } from './narrowed-keys.ts';
 import { PrunableVersionsMigration } from './prunable-versions.ts';
 import { PurgeAndExpiryMigration } from './purge-and-expiry.ts';
+import { SealAndSharesMigration } from './seal-and-shares.ts';
 import { SettledPlansMigration } from './settled-plans.ts';
 import { SignedNamesMigration } from './signed-names.ts';
 import { SubjectsMigration } from './subjects.ts';
@@ -53,4 +54,5 @@ export const migrations = [
   { name: '030-wrapped-master', class: WrappedMasterMigration },
   { name: '031-master-rotation', class: MasterRotationMigration },
   { name: '021-idempotency', class: IdempotencyMigration },
+  { name: '035-seal-and-shares', class: SealAndSharesMigration },
 ];

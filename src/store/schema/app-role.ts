@@ -21,6 +21,8 @@ const grants: Readonly<Record<string, string>> = {
   credential_term: 'select, insert, delete',
   idempotency: 'select, insert, update (salt, request_hash, answer, created_at, mac), delete',
   credential_consumer: 'select, insert, update, delete',
+  seal: 'select, insert, update (number, sealed_at, mac)',
+  key_share: 'select, insert, delete',
   audit_event: 'select, insert',
   audit_ledger: 'select, insert',
   schema_migration: 'select',

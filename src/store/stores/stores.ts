@@ -1,8 +1,10 @@
 import type {
   InstanceStore,
+  KeyShareStore,
   KeyStore,
   MasterRotationStore,
   PurgeStore,
+  SealStore,
   WorkspaceStore,
 } from '../../vault/workspaces/ports.ts';
 import type { AuditChain, AuditTrailStore, TrailLossStore, AuditStore } from '../../vault/audit/ports.ts';
@@ -32,6 +34,7 @@ import { SqlLeakStore } from './leak-store.ts';
 import { SqlMemberStore } from './member-store.ts';
 import { SqlPurgeStore } from './purge-store.ts';
 import type { StoreLog } from '../postgres/connect/store-log.ts';
+import { SqlSealStore } from './seal-store.ts';
 import { RequestRecords } from '../requests/request-records.ts';
 import { SqlRequestStore } from './request-store.ts';
 import { TrailWriter } from '../trail/trail-writer.ts';
@@ -42,6 +45,7 @@ import { SqlWorkspaceStore } from './workspace-store.ts';
 export interface Stores {
   readonly keys: KeyStore;
   readonly masterRotation: MasterRotationStore;
+  readonly seal: SealStore & KeyShareStore;
   readonly credentials: CredentialStore;
   readonly access: AccessStore;
   readonly workspaces: WorkspaceStore;
@@ -84,6 +88,7 @@ export function createStores(parts: StoresParts): Stores {
     keys: new SqlKeyStore(database, guard),
     credentials: new SqlCredentialStore({ database, commits, guard: credentialGuard, log }),
     masterRotation: new SqlMasterRotationStore(commits, guard),
+    seal: new SqlSealStore(database, commits, guard),
     access: new SqlAccessStore(database, guard),
     workspaces: new SqlWorkspaceStore(database, commits, guard),
     purge: new SqlPurgeStore(database),

@@ -40,6 +40,9 @@ export type AuditAction =
   | 'access.denied'
   | 'access.refused'
   | 'keys.rotate_master'
+  | 'keys.seal'
+  | 'keys.unseal'
+  | 'keys.split'
   | 'audit.prune'
   | 'audit.lose'
   | 'audit.acknowledge_loss';

@@ -231,6 +231,8 @@ export type AccessChange =
   | { readonly kind: 'api_key' | 'session' | 'user' | 'workspace'; readonly id: string }
   /** The master key; the id is its fingerprint. */
   | { readonly kind: 'keyring'; readonly id: string }
+  /** An owner has sealed all servers; the id is the number of that seal. */
+  | { readonly kind: 'seal'; readonly id: string }
   | { readonly kind: 'any' };
 
 /** Reports changes of access, by this process or any other. */

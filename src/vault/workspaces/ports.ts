@@ -205,3 +205,32 @@ export interface KeyStore {
   /** Whether a workspace has a key with a valid MAC that the master key with the fingerprint has wrapped. */
   isMasterInUse(fingerprint: string): Promise<boolean>;
 }
+
+/** The hashes by which the shares of a master key are recognized. */
+export interface KeyShareSet {
+  /** Of the master key. */
+  readonly masterFingerprint: string;
+  /** How many shares are needed. */
+  readonly threshold: number;
+  readonly hashes: readonly Uint8Array[];
+}
+
+/** Stores the hashes of shares. */
+export interface KeyShareStore {
+  /** Replaces those of all earlier shares, which are not accepted any more. */
+  replaceShares(shares: KeyShareSet, event: AuditEvent): Promise<void>;
+}
+
+/** Records that an owner has sealed all servers. */
+export interface SealStore {
+  /** The number of the last seal, which rises; 0 before the first, and for a row that was modified outside of Coffer. */
+  findSeal(): Promise<number>;
+  /** Every process is notified. */
+  recordSeal(event: AuditEvent): Promise<void>;
+}
+
+/** Seals the vault in all processes. */
+export interface SealControl {
+  /** Records the event, and then wipes the keys of this process; the other processes follow. */
+  seal(event: AuditEvent): Promise<void>;
+}

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file coffer/v1/key_service.proto.
  */
 export const file_coffer_v1_key_service: GenFile = /*@__PURE__*/
-  fileDesc("Chtjb2ZmZXIvdjEva2V5X3NlcnZpY2UucHJvdG8SCWNvZmZlci52MSJQCglNYXN0ZXJLZXkSEwoLZmluZ2VycHJpbnQYASABKAkSLgoKcm90YXRlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiLAoWUm90YXRlTWFzdGVyS2V5UmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJImAKF1JvdGF0ZU1hc3RlcktleVJlc3BvbnNlEigKCm1hc3Rlcl9rZXkYASABKAsyFC5jb2ZmZXIudjEuTWFzdGVyS2V5EhsKE3dvcmtzcGFjZV9rZXlfY291bnQYAiABKAUyZgoKS2V5U2VydmljZRJYCg9Sb3RhdGVNYXN0ZXJLZXkSIS5jb2ZmZXIudjEuUm90YXRlTWFzdGVyS2V5UmVxdWVzdBoiLmNvZmZlci52MS5Sb3RhdGVNYXN0ZXJLZXlSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Chtjb2ZmZXIvdjEva2V5X3NlcnZpY2UucHJvdG8SCWNvZmZlci52MSJQCglNYXN0ZXJLZXkSEwoLZmluZ2VycHJpbnQYASABKAkSLgoKcm90YXRlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiLAoWUm90YXRlTWFzdGVyS2V5UmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJImAKF1JvdGF0ZU1hc3RlcktleVJlc3BvbnNlEigKCm1hc3Rlcl9rZXkYASABKAsyFC5jb2ZmZXIudjEuTWFzdGVyS2V5EhsKE3dvcmtzcGFjZV9rZXlfY291bnQYAiABKAUiTAoNVW5zZWFsUmVxdWVzdBIQCgNrZXkYASABKAlCA4ABARIVCghwYXNzd29yZBgCIAEoCUIDgAEBEhIKBXNoYXJlGAMgASgJQgOAAQEiSQoOVW5zZWFsUmVzcG9uc2USDgoGc2VhbGVkGAEgASgIEhQKDHNoYXJlc19naXZlbhgCIAEoBRIRCgl0aHJlc2hvbGQYAyABKAUiDQoLU2VhbFJlcXVlc3QiHgoMU2VhbFJlc3BvbnNlEg4KBnNlYWxlZBgBIAEoCDLeAQoKS2V5U2VydmljZRJYCg9Sb3RhdGVNYXN0ZXJLZXkSIS5jb2ZmZXIudjEuUm90YXRlTWFzdGVyS2V5UmVxdWVzdBoiLmNvZmZlci52MS5Sb3RhdGVNYXN0ZXJLZXlSZXNwb25zZRI9CgZVbnNlYWwSGC5jb2ZmZXIudjEuVW5zZWFsUmVxdWVzdBoZLmNvZmZlci52MS5VbnNlYWxSZXNwb25zZRI3CgRTZWFsEhYuY29mZmVyLnYxLlNlYWxSZXF1ZXN0GhcuY29mZmVyLnYxLlNlYWxSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * The master key, from which the keys are derived that wrap all others.
@@ -94,6 +94,113 @@ export const RotateMasterKeyResponseSchema: GenMessage<RotateMasterKeyResponse> 
   messageDesc(file_coffer_v1_key_service, 2);
 
 /**
+ * Request message for Unseal. Exactly one of the fields is set.
+ *
+ * @generated from message coffer.v1.UnsealRequest
+ */
+export type UnsealRequest = Message<"coffer.v1.UnsealRequest"> & {
+  /**
+   * Optional. The master key: 32 bytes in base64.
+   *
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * Optional. The password that the master key is derived from.
+   *
+   * @generated from field: string password = 2;
+   */
+  password: string;
+
+  /**
+   * Optional. A share of the master key, as the command `keys split` prints it:
+   * `coffer-share-1:<fingerprint>:<threshold>:<base64url>:<checksum>`.
+   *
+   * @generated from field: string share = 3;
+   */
+  share: string;
+};
+
+/**
+ * Describes the message coffer.v1.UnsealRequest.
+ * Use `create(UnsealRequestSchema)` to create a new message.
+ */
+export const UnsealRequestSchema: GenMessage<UnsealRequest> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_key_service, 3);
+
+/**
+ * Response message for Unseal.
+ *
+ * @generated from message coffer.v1.UnsealResponse
+ */
+export type UnsealResponse = Message<"coffer.v1.UnsealResponse"> & {
+  /**
+   * Output only. Whether the server is still sealed.
+   *
+   * @generated from field: bool sealed = 1;
+   */
+  sealed: boolean;
+
+  /**
+   * Output only. How many different shares were given to this server; 0 if none was needed.
+   *
+   * @generated from field: int32 shares_given = 2;
+   */
+  sharesGiven: number;
+
+  /**
+   * Output only. How many shares are needed; 0 if none was given.
+   *
+   * @generated from field: int32 threshold = 3;
+   */
+  threshold: number;
+};
+
+/**
+ * Describes the message coffer.v1.UnsealResponse.
+ * Use `create(UnsealResponseSchema)` to create a new message.
+ */
+export const UnsealResponseSchema: GenMessage<UnsealResponse> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_key_service, 4);
+
+/**
+ * Request message for Seal.
+ *
+ * @generated from message coffer.v1.SealRequest
+ */
+export type SealRequest = Message<"coffer.v1.SealRequest"> & {
+};
+
+/**
+ * Describes the message coffer.v1.SealRequest.
+ * Use `create(SealRequestSchema)` to create a new message.
+ */
+export const SealRequestSchema: GenMessage<SealRequest> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_key_service, 5);
+
+/**
+ * Response message for Seal.
+ *
+ * @generated from message coffer.v1.SealResponse
+ */
+export type SealResponse = Message<"coffer.v1.SealResponse"> & {
+  /**
+   * Output only. Always true.
+   *
+   * @generated from field: bool sealed = 1;
+   */
+  sealed: boolean;
+};
+
+/**
+ * Describes the message coffer.v1.SealResponse.
+ * Use `create(SealResponseSchema)` to create a new message.
+ */
+export const SealResponseSchema: GenMessage<SealResponse> = /*@__PURE__*/
+  messageDesc(file_coffer_v1_key_service, 6);
+
+/**
  * Administers the encryption keys of the instance. No response contains a key.
  *
  * @generated from service coffer.v1.KeyService
@@ -114,6 +221,34 @@ export const KeyService: GenService<{
     methodKind: "unary";
     input: typeof RotateMasterKeyRequestSchema;
     output: typeof RotateMasterKeyResponseSchema;
+  },
+  /**
+   * Gives a sealed server its master key: the key itself, the password that it is derived from, or one of its shares, of
+   * which each call gives one. Needs no authentication, since none is possible while the server is sealed; every other
+   * call is then refused as UNAVAILABLE with the reason SEALED. Only the server that answers is unsealed. An open server
+   * does not look at the request. Attempts are in the audit trail once it is open.
+   *
+   * INVALID_ARGUMENT for a wrong key, password or share. RESOURCE_EXHAUSTED with the reason UNSEAL_LIMITED after 10
+   * attempts from one address, or 30 in all, within a minute. FAILED_PRECONDITION if there is no vault yet, or it cannot
+   * be opened; the log of the server has the reason.
+   *
+   * @generated from rpc coffer.v1.KeyService.Unseal
+   */
+  unseal: {
+    methodKind: "unary";
+    input: typeof UnsealRequestSchema;
+    output: typeof UnsealResponseSchema;
+  },
+  /**
+   * Seals all servers of the instance: each wipes its keys from memory at once and refuses every call until it is
+   * unsealed. A server that is restarted with its key at hand is open again. Needs an owner of the instance.
+   *
+   * @generated from rpc coffer.v1.KeyService.Seal
+   */
+  seal: {
+    methodKind: "unary";
+    input: typeof SealRequestSchema;
+    output: typeof SealResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_coffer_v1_key_service, 0);

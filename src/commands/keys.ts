@@ -19,7 +19,8 @@ export async function keys(
   stopping: StopRequests,
 ): Promise<number> {
   if (name === 'rotate-master') return rotateMaster(loadConfig, parameters, stopping);
-  throw new UsageError('keys takes rotate-master');
+  if (name === 'split') return (await import('./split-key.ts')).splitMasterKey(loadConfig, parameters, stopping);
+  throw new UsageError('keys takes rotate-master or split');
 }
 
 const targets = {

@@ -83,17 +83,23 @@ knows of it; then the trail verifies and names the loss, and can be pruned.
 ${besideServer}`,
   },
   keys: {
-    lines: ['keys rotate-master [--to-key-file FILE | --to-password-file FILE | --to-command COMMAND]'],
-    summary: 'rotate the master key',
-    details: `Wraps the keys of the instance and of all workspaces by another master key, in one transaction: after a crash, the vault
-opens with exactly one of the two. Without a target, where the key is master.key in the data directory, a new key takes
-its place, and the old one is kept beside it as master.key.<fingerprint>; running servers take it over. With a target,
-they are sealed until they are restarted with the new key.
+    lines: [
+      'keys rotate-master [--to-key-file FILE | --to-password-file FILE | --to-command COMMAND]',
+      'keys split --shares N --threshold K',
+    ],
+    summary: 'rotate the master key, or split it into shares',
+    details: `rotate-master wraps the keys of the instance and of all workspaces by another master key, in one transaction: after a
+crash, the vault opens with exactly one of the two. Without a target, where the key is master.key in the data directory,
+a new key takes its place, and the old one is kept beside it as master.key.<fingerprint>; running servers take it over.
+With a target, they are sealed until they are unsealed or restarted with the new key.
 ${besideServer}
 
   --to-key-file FILE       the key in FILE, which is made where it is missing
   --to-password-file FILE  the password in FILE, of at least 12 characters
-  --to-command COMMAND     what a program prints: a path, or a JSON list of it and its arguments`,
+  --to-command COMMAND     what a program prints: a path, or a JSON list of it and its arguments
+
+split prints N shares of the master key, one a line, of which any K unseal a server that has no key. Earlier shares are
+not accepted any more. Both are whole numbers from 2 to 255.`,
   },
   doctor: {
     lines: ['doctor [--all] [--heads FILE] [--json]'],

@@ -64,7 +64,7 @@ export class KeyedVaultOpener implements VaultOpener {
   /** @returns the key of the vault, which a password takes a second to derive */
   async #check(given: GivenMasterKey): Promise<Uint8Array> {
     const { sodium } = this.#parts;
-    const source: MasterKeySource = given;
+    const source: MasterKeySource = given.kind === 'password' ? given : { kind: 'key', key: given.key };
     const stored = await this.#inSession(async (_session, found) => found);
     try {
       const master = await openMaster({ sodium, master: source }, stored);
@@ -73,7 +73,7 @@ export class KeyedVaultOpener implements VaultOpener {
       return key;
     } catch (error) {
       // The shares together gave a wrong key, so that one of them is wrong.
-      if (given.kind === 'key') this.#shares.clear();
+      if (given.kind === 'share') this.#shares.clear();
       throw this.#refusalOf(error, given);
     }
   }
@@ -115,5 +115,5 @@ function noVault(): VaultError {
 }
 
 function wipe(given: GivenMasterKey): void {
-  if (given.kind === 'key') given.key.fill(0);
+  if (given.kind !== 'password') given.key.fill(0);
 }

@@ -2,7 +2,7 @@ import type { DescMessage } from '@bufbuild/protobuf';
 import type { JsonValue } from '../../src/vault/json.ts';
 import { frameMessage } from '../../src/gateway/rpc/grpc-message.ts';
 import { allBoundRpcs, allBoundStreams, nameOfRpc, type GuardedServed } from '../support/bound-rpcs.ts';
-import { allRoutes, type DocumentedRoute } from '../support/routes.ts';
+import { allRoutes, type DocumentedRoute, sealsVault } from '../support/routes.ts';
 import type { HostileRequest } from './senders.ts';
 import type { KnownValues } from './valid-message.ts';
 
@@ -33,10 +33,11 @@ export interface RequestParts {
   readonly body?: string | Buffer;
 }
 
-/** Every route below its mount prefix, and every rpc by every protocol: whatever is added to the protos is among them. */
+/** Every route below its mount prefix, and every rpc by every protocol, but for Seal: whatever is added to the protos is among them. */
 export async function allEndpoints(): Promise<readonly Endpoint[]> {
-  const rpcs: readonly GuardedServed[] = [...allBoundRpcs(), ...allBoundStreams()];
-  const routes = await allRoutes();
+  const all: readonly GuardedServed[] = [...allBoundRpcs(), ...allBoundStreams()];
+  const rpcs = all.filter(({ rpc }) => !sealsVault(rpc.method));
+  const routes = (await allRoutes()).filter(({ method }) => !sealsVault(method));
   const ofRoutes = routes.map((route) => {
     const one = rpcs.find(({ rpc }) => nameOfRpc(rpc.method) === nameOfRpc(route.method));
     if (!one) throw new Error(`${nameOfRpc(route.method)} is not served`);

@@ -42,6 +42,11 @@ export async function allRoutes(): Promise<readonly DocumentedRoute[]> {
   return services.flatMap(({ methods }) => methods.flatMap(routesOf));
 }
 
+/** Whether a call of an owner seals the server, which then refuses every other call. */
+export function sealsVault({ name, parent }: DescMethod): boolean {
+  return parent.typeName === 'coffer.v1.KeyService' && name === 'Seal';
+}
+
 function routesOf(method: DescMethod): DocumentedRoute[] {
   if (!hasOption(method, http)) return [];
   const rule = getOption(method, http);

@@ -26,7 +26,7 @@ import {
   type Target,
 } from '../support/matrix-requests.ts';
 import { parseObject, textOf } from '../support/json.ts';
-import { allRoutes } from '../support/routes.ts';
+import { allRoutes, sealsVault } from '../support/routes.ts';
 
 type Title = 'own' | 'foreign' | 'absent' | 'own, of a foreign thing' | 'own, of a thing beyond';
 
@@ -45,8 +45,9 @@ const keyScopes: Readonly<Record<string, (credentialId: string) => Partial<KeyOp
 /** As long as that of nothing. */
 const beyondName = 'a name that lies beyond';
 
-const routes = await allRoutes();
-const served = allBoundRpcs();
+/** An owner who seals the vault ends it for all others: see `sealing.test.ts`. */
+const routes = (await allRoutes()).filter(({ method }) => !sealsVault(method));
+const served = allBoundRpcs().filter(({ rpc }) => !sealsVault(rpc.method));
 const streams = allBoundStreams();
 
 describe('the matrix of all calls, all roles, and own, foreign and absent workspaces', () => {
@@ -96,7 +97,8 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
 
   it('knows streams, and every rpc that the table knows', () => {
     expect(streams).not.to.deep.equal([]);
-    expect(served.length + streams.length).to.equal(allGuardedRpcs().length);
+    const all = allGuardedRpcs().filter(({ rpc }) => !sealsVault(rpc.method));
+    expect(served.length + streams.length).to.equal(all.length);
   });
 
   for (const route of routes) {
@@ -277,7 +279,10 @@ describe('the matrix of all calls, all roles, and own, foreign and absent worksp
   /** The last ADMIN cannot leave by the API, and the creator of a workspace is one. */
   async function endMembershipsOfOwner(): Promise<void> {
     await query('delete from membership');
-    expect(await coffer.native('GET', '/v1/whoami')).to.deep.include({ is_owner: true, grants: [] });
+    // The server hears of it a moment later.
+    let caller = await coffer.native('GET', '/v1/whoami');
+    while (JSON.stringify(caller['grants']) !== '[]') caller = await coffer.native('GET', '/v1/whoami');
+    expect(caller).to.deep.include({ is_owner: true, grants: [] });
   }
 
   async function query(statement: string): Promise<{ rows: readonly unknown[] }> {

@@ -108,6 +108,13 @@ const uncheckedTables: Readonly<Record<string, UncheckedRows>> = {
       select workspace_id, id, gen_random_uuid(), 'user', 'a name', now() from credential`,
     use: async ({ origin, adminToken }) => sendTo(origin, adminToken, 'GET', credentials),
   },
+  key_share: {
+    name: 'hash',
+    make: async () => ({}),
+    complete: `insert into key_share (hash, master_fingerprint, threshold)
+      select sha256(n::text::bytea), '00112233445566ff', 2 from generate_series(1, 100) n`,
+    use: async ({ origin, adminToken }) => sendTo(origin, adminToken, 'GET', credentials),
+  },
 };
 
 const rowsAtATime = 100;
@@ -277,6 +284,19 @@ describe('a value that Coffer never stores', () => {
     });
   }
 
+  it('neither seals nor stops anything in any column of seal', async function () {
+    this.timeout(120_000);
+    await run(`insert into seal (id, number, sealed_at, mac) values (1, 1, now(), '')`);
+    const restore = await keep('seal');
+    for (const value of metadata.filter(({ tableName }) => tableName === 'seal').flatMap(oddValuesOf)) {
+      await damage(value, 'id', 'f.id = 1');
+      await expectAnswers();
+      await restore();
+    }
+    expect(await faults()).to.deep.equal([]);
+    await expectStart();
+  });
+
   it('is named in every column of audit_ledger, while the server goes on writing, and starts', async function () {
     this.timeout(120_000);
     const odd = metadata.filter(({ tableName }) => tableName === 'audit_ledger').flatMap(oddValuesOf);
@@ -370,7 +390,7 @@ describe('a value that Coffer never stores', () => {
   });
 
   it('is known for every column of every table', () => {
-    const known = [...Object.keys(tables), ...Object.keys(uncheckedTables), 'keyring', 'audit_ledger'];
+    const known = [...Object.keys(tables), ...Object.keys(uncheckedTables), 'keyring', 'audit_ledger', 'seal'];
     expect(metadata.map(({ tableName }) => tableName)).to.have.members(known);
     for (const meta of metadata) expect(oddValuesOf(meta)).not.to.have.length(0);
   });

@@ -17,13 +17,16 @@ export class ShareCollection {
   async add(text: string, session: Client, fingerprint: string): Promise<GivenShares> {
     const share = parseShare(text);
     if (!share) throw wrong('share is not a share as keys split prints it, or has a typing error');
-    const threshold = await findThreshold(session, share, fingerprint);
-    if (threshold === undefined) throw wrong('share is not one of the shares of the master key of this vault');
-    // Those of an earlier split, or of an earlier master key.
-    const kept = this.#shares.filter(
-      (one) => isOfSameSplit(one, share) && !isSameHash(hashShare(one), hashShare(share)),
-    );
-    this.#shares = [...kept, share];
+    const accepted = await findAccepted(session, fingerprint);
+    const isAccepted = (one: KeyShare): boolean =>
+      accepted.some(({ hash, threshold }) => threshold === one.threshold && isSameHash(hash, hashShare(one)));
+    if (share.fingerprint !== fingerprint || !isAccepted(share)) {
+      throw wrong('share is not one of the shares of the master key of this vault');
+    }
+    const { threshold } = share;
+    const isOther = (one: KeyShare): boolean => !isSameHash(hashShare(one), hashShare(share));
+    // Those of an earlier split are not accepted any more.
+    this.#shares = [...this.#shares.filter((one) => isAccepted(one) && isOther(one)), share];
     const count = this.#shares.length;
     if (count < threshold) return { count, threshold, key: undefined };
     return { count, threshold, key: await combineShares(this.#shares) };
@@ -36,24 +39,24 @@ export class ShareCollection {
   }
 }
 
-/** Undefined for a share whose hash was not kept. */
-async function findThreshold(session: Client, share: KeyShare, fingerprint: string): Promise<number | undefined> {
-  if (share.fingerprint !== fingerprint || !(await hasShares(session))) return undefined;
-  const { rows } = await session.query<{ threshold: number }>(
-    'select threshold from key_share where hash = $1 and master_fingerprint = $2',
-    [hashShare(share), fingerprint],
+interface AcceptedShare {
+  readonly hash: Uint8Array;
+  readonly threshold: number;
+}
+
+async function findAccepted(session: Client, fingerprint: string): Promise<readonly AcceptedShare[]> {
+  if (!(await hasShares(session))) return [];
+  const { rows } = await session.query<AcceptedShare>(
+    'select hash, threshold from key_share where master_fingerprint = $1',
+    [fingerprint],
   );
-  return rows[0]?.threshold === share.threshold ? share.threshold : undefined;
+  return rows;
 }
 
 /** A database of an earlier release has no such table yet. */
 async function hasShares(session: Client): Promise<boolean> {
   const { rows } = await session.query<{ found: boolean }>(`select to_regclass('key_share') is not null as found`);
   return rows[0]?.found === true;
-}
-
-function isOfSameSplit(one: KeyShare, other: KeyShare): boolean {
-  return one.fingerprint === other.fingerprint && one.threshold === other.threshold;
 }
 
 function wrong(message: string): VaultError {

@@ -23,8 +23,8 @@ export interface UnsealProgress {
 /** A master key that was given or computed. */
 export type GivenMasterKey =
   | { readonly kind: 'password'; readonly password: string }
-  /** The bytes are owned by the opener, which wipes them. */
-  | { readonly kind: 'key'; readonly key: Uint8Array };
+  /** The bytes, which may be computed from shares, are owned by the opener, which wipes them. */
+  | { readonly kind: 'key' | 'share'; readonly key: Uint8Array };
 
 /** The shares that were given so far, and the key once they are enough. */
 export interface GivenShares {
@@ -111,7 +111,7 @@ export class Unsealing {
     const { attempts, opener } = this.#parts;
     const { count, key, threshold } = await opener.addShare(share);
     const purpose = `share ${count} of ${threshold}`;
-    if (key) await this.#open(call, { kind: 'key', key }, purpose);
+    if (key) await this.#open(call, { kind: 'share', key }, purpose);
     else attempts.add(call, { outcome: 'OK', purpose });
     return { sealed: key === undefined, sharesGiven: count, threshold };
   }

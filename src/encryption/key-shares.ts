@@ -46,7 +46,8 @@ export async function combineShares(shares: readonly KeyShare[]): Promise<Uint8A
 
 /** Formats a share: `coffer-share-1:<fingerprint>:<threshold>:<base64url>:<checksum>`. */
 export function formatShare({ bytes, fingerprint, threshold }: KeyShare): string {
-  const text = `coffer-share-1:${fingerprint}:${threshold}:${Buffer.from(bytes).toString('base64url')}`;
+  const share = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64url');
+  const text = `coffer-share-1:${fingerprint}:${threshold}:${share}`;
   return `${text}:${checksumOf(text)}`;
 }
 
@@ -54,7 +55,9 @@ export function formatShare({ bytes, fingerprint, threshold }: KeyShare): string
 export function parseShare(text: string): KeyShare | undefined {
   const trimmed = text.trim();
   const { checksum = '', fingerprint = '', share = '', threshold = '' } = form.exec(trimmed)?.groups ?? {};
-  const bytes = new Uint8Array(Buffer.from(share, 'base64url'));
+  const decoded = Buffer.from(share, 'base64url');
+  const bytes = new Uint8Array(decoded);
+  decoded.fill(0);
   if (bytes.length !== shareBytes) return undefined;
   const parsed = { fingerprint, threshold: Number(threshold), bytes };
   const isWhole = checksumOf(trimmed.slice(0, -1 - checksumDigits)) === checksum;

@@ -22,8 +22,12 @@ const base64Of32Bytes = /^[A-Za-z0-9+/]{43}=$/;
 /** Parses a master key in base64; undefined for anything but the canonical encoding of exactly 32 bytes. */
 export function parseMasterKey(text: string): Uint8Array | undefined {
   if (!base64Of32Bytes.test(text)) return undefined;
-  const bytes = new Uint8Array(Buffer.from(text, 'base64'));
-  return Buffer.from(bytes).toString('base64') === text ? bytes : undefined;
+  // Node decodes into memory that it shares among buffers.
+  const decoded = Buffer.from(text, 'base64');
+  const bytes = new Uint8Array(decoded);
+  const isCanonical = decoded.toString('base64') === text;
+  decoded.fill(0);
+  return isCanonical ? bytes : undefined;
 }
 
 /** A derivation from the master key. */

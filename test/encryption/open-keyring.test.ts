@@ -7,6 +7,7 @@ import {
   type MasterKeySource,
 } from '../../src/encryption/open-keyring.ts';
 import type { Keyring } from '../../src/encryption/keyring.ts';
+import { MasterKey } from '../../src/encryption/master-key.ts';
 import { RandomPool } from '../../src/encryption/random.ts';
 import { loadSodium } from '../../src/encryption/sodium.ts';
 import type { StoredKeyring } from '../../src/vault/workspaces/ports.ts';
@@ -146,6 +147,32 @@ describe('the keyring', () => {
       }
     }
     expect(await rejectionOf(open(new FullStore(), key))).to.have.property('message', 'disk full');
+  });
+
+  it('computes the same once it is opened again', async () => {
+    const store = new MemoryKeyStore();
+    const keyring = await open(store, key);
+    const mac = keyring.grantMac.compute('user', ['a']);
+    const token = keyring.pageTokens.seal('list', 'position');
+    const { instanceId, masterFingerprint } = keyring;
+    keyring.close();
+    for (const use of [() => keyring.instanceId, () => keyring.masterFingerprint, () => keyring.copyMaster()]) {
+      expect(use).to.throw('the vault is sealed');
+    }
+    expect(() => keyring.pageTokens.open('list', token)).to.throw('the vault is sealed');
+    const parts = { sodium: await loadSodium(), random, clock: new StandingClock(), store, master: key, keyring };
+    expect(await openKeyring(parts)).to.equal(keyring);
+    expect(keyring).to.include({ instanceId, masterFingerprint, isOpen: true });
+    expect(keyring.grantMac.compute('user', ['a'])).to.deep.equal(mac);
+    expect(keyring.pageTokens.open('list', token)).to.equal('position');
+  });
+
+  it('wipes the master key that it is given while it is closed', async () => {
+    const keyring = await open(new MemoryKeyStore(), key);
+    const other = MasterKey.fromBytes(await loadSodium(), new Uint8Array(32));
+    keyring.close();
+    expect(() => keyring.replaceMaster(other)).to.throw('the vault is sealed');
+    expect(() => other.copy()).to.throw('wiped');
   });
 
   it('computes nothing once closed', async () => {

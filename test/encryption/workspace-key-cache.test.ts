@@ -125,6 +125,27 @@ describe('the cache of workspace keys', () => {
     expect(answers).to.have.lengthOf(2);
   });
 
+  it('wipes everything when sealed, refuses as SEALED, also calls in flight, and opens again once unsealed', async () => {
+    const { instance, unwrapped } = await watchedInstance();
+    const { keyring, workspaceKeys } = instance;
+    const inUse = await workspaceKeys.cipherFor(workspaceId);
+    const { sealed } = inUse.seal(identity, secret);
+    const reading = workspaceKeys.cipherFor(otherWorkspaceId);
+    workspaceKeys.seal();
+    expect(unwrapped.map(isZero)).to.deep.equal([true]);
+    const isSealed = { code: 'unavailable', details: { reason: 'SEALED' } };
+    expect(() => inUse.seal(identity, secret)).to.throw('the vault is sealed');
+    expect(() => inUse.open(identity, sealed)).to.throw('the vault is sealed');
+    for (const refused of [reading, workspaceKeys.cipherFor(workspaceId)]) {
+      expect(await rejectionOf(refused)).to.deep.include(isSealed);
+    }
+    expect(() => workspaceKeys.newWorkspaceKey(workspaceId)).to.throw('the vault is sealed');
+    workspaceKeys.unseal();
+    const again = await workspaceKeys.cipherFor(workspaceId);
+    expect(again.open(identity, sealed).expose()).to.deep.equal({ api_key: 'a' });
+    expect(keyring.isOpen).to.equal(true);
+  });
+
   it('wipes everything when closed, and gives out no cipher any more', async () => {
     const { instance, unwrapped } = await watchedInstance({ workspacesMax: 1 });
     const evicted = await instance.workspaceKeys.cipherFor(workspaceId);

@@ -47,6 +47,14 @@ export async function examine(examination: Examination, examiner: Examiner): Pro
     for (const finding of await checkRowSecurity(session, await roleOf(session, schema.role))) add(finding);
     return true;
   });
+  if (config.masterKey.kind === 'unseal') {
+    return add(
+      skipped(
+        'master key',
+        'COFFER_SEALED_START leaves it elsewhere: give it to this command to check rows, trail and secrets',
+      ),
+    );
+  }
   const keys = await attempt('master key', async () => ({ keyring: await inspectKeys(session, examination, stack) }));
   if (!keys) return;
   if (!keys.keyring) return add(fault('master key', 'the database has no keyring', 'restore it from a backup'));

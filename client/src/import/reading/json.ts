@@ -1,10 +1,6 @@
-/** Any JSON value. */
-export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
+import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 
-/** A JSON object. */
-export interface JsonObject {
-  readonly [name: string]: JsonValue;
-}
+export type { JsonObject, JsonValue };
 
 /** Whether a value of JSON.parse is an object: not null, an array or a scalar. */
 export function isJsonObject(value: unknown): value is JsonObject {

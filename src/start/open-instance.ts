@@ -20,6 +20,8 @@ export interface OpeningOptions {
   readonly mayBegin: boolean;
   /** Whether the schema is migrated; by default where a vault may be made. */
   readonly mayMigrate?: boolean;
+  /** Is called with the keys of an existing vault in memory, before anything is changed, and may refuse by an error. */
+  readonly accept?: () => void;
   /** Where the master key is obtained; by default the place that the settings name. */
   readonly origin?: MasterKeyOrigin;
   /** How long to wait for a database that is not reachable yet; by default that of the settings. */
@@ -71,10 +73,11 @@ export async function openKeys(
   options: OpeningOptions,
 ): Promise<string | undefined> {
   const { clock, config, connection, log, signal } = parts;
-  const { mayBegin, mayMigrate = mayBegin, origin, waitMs = config.databaseWaitMs } = options;
+  const { accept, mayBegin, mayMigrate = mayBegin, origin, waitMs = config.databaseWaitMs } = options;
   const { keyring, random, sodium } = instance;
   const check = async (owner: Client): Promise<void> => {
     await checkBeforeChanging(owner, { config, sodium, random, clock, log, signal, mayBegin, keyring, origin });
+    if (keyring.isOpen) accept?.();
   };
   const roleLogsIn = config.database.kind === 'embedded';
   const migration = { connection, log, roleLogsIn, mayMigrate, check, waitMs, signal };

@@ -1,6 +1,7 @@
+import { timingSafeEqual } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { AuditEvent } from '../vault/audit/audit-event.ts';
-import { vaultSealed } from '../vault/errors.ts';
+import { VaultError, vaultSealed } from '../vault/errors.ts';
 import type { SealControl } from '../vault/workspaces/ports.ts';
 import type { SealState } from '../vault/workspaces/seal-state.ts';
 import type { Instance, InstanceParts } from './instance.ts';
@@ -28,6 +29,8 @@ export class Sealing implements AsyncDisposable, SealControl {
   /** Ends the work of an earlier time. */
   #ending: Promise<void> = Promise.resolve();
   #isOpening = false;
+  /** Identifies the instance keys, which never change, of the vault that was open before. */
+  #identity: Uint8Array | undefined;
 
   constructor(parts: SealingParts) {
     this.#parts = parts;
@@ -48,7 +51,8 @@ export class Sealing implements AsyncDisposable, SealControl {
     const { begin, instance, opening, state, work } = this.#parts;
     this.#isOpening = true;
     try {
-      const adminKeyFile = await openKeys(instance, opening, options);
+      const adminKeyFile = await openKeys(instance, opening, { ...options, accept: () => this.#requireSameVault() });
+      this.#requireSameVault();
       await this.#watch.begin();
       await prepared?.();
       if (!this.#hasBegun) await begin();
@@ -91,6 +95,19 @@ export class Sealing implements AsyncDisposable, SealControl {
     this.#watch[Symbol.dispose]();
     await this.#ending;
     await this.#endWork();
+  }
+
+  /**
+   * The row of the keyring has no MAC, and any caller may give a key: without this check, a writer of the database could replace the
+   * vault while it is sealed, and open their own.
+   */
+  #requireSameVault(): void {
+    const { grantMac } = this.#parts.instance.keyring;
+    const identity = grantMac.compute('identity', []);
+    this.#identity ??= identity;
+    if (!timingSafeEqual(this.#identity, identity)) {
+      throw new VaultError('failed_precondition', 'the database has another vault than when it was sealed');
+    }
   }
 
   #wipe(): void {

@@ -1,8 +1,11 @@
-import { Code, ConnectError, type Transport } from '@connectrpc/connect';
+import { Code, ConnectError, createClient, type Transport } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
 import type { DescMethod, DescMethodServerStreaming, DescMethodUnary } from '@bufbuild/protobuf';
 import { expect } from 'chai';
+import { KeyService } from '../../gen/coffer/v1/key_service_pb.ts';
 import { ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
+import { ServerReflection } from '../../gen/grpc/reflection/v1/reflection_pb.ts';
+import { Health, HealthCheckResponse_ServingStatus as Status } from '../../gen/health/v1/health_pb.ts';
 import type { JsonValue } from '../../src/vault/json.ts';
 import { startCoffer, type TestCoffer } from '../support/coffer.ts';
 import { allGuardedRpcs, nameOfRpc } from '../support/bound-rpcs.ts';
@@ -104,6 +107,25 @@ describe('a server that starts sealed', () => {
       .and.to.match(/^coffer_ready 0$/m);
   });
 
+  it('answers health and reflection of gRPC', async () => {
+    const transport = createGrpcTransport({ baseUrl: sealed.origin });
+    const health = createClient(Health, transport);
+    for (const service of ['', 'coffer.v1.KeyService']) {
+      expect((await health.check({ service })).status).to.equal(Status.NOT_SERVING);
+    }
+    const request = { messageRequest: { case: 'listServices', value: '' } } as const;
+    const answers = createClient(ServerReflection, transport).serverReflectionInfo(only(request));
+    const { value } = await answers[Symbol.asyncIterator]().next();
+    expect(value?.messageResponse.case).to.equal('listServicesResponse');
+  });
+
+  it('refuses a wrong key over every protocol', async () => {
+    for (const [protocol, connect] of Object.entries(protocols)) {
+      const unsealing = createClient(KeyService, connect(sealed.origin)).unseal({ key: 'wrong' });
+      expect((await refusalOf(unsealing, ConnectError)).code, protocol).to.equal(Code.InvalidArgument);
+    }
+  });
+
   it('refuses a key of another vault and what is no key, and stays sealed', async () => {
     const other = Buffer.alloc(32, 7).toString('base64');
     const wrong: readonly JsonValue[] = [{ key: other }, { key: 'short' }, {}, { key: other, password: 'a password' }];
@@ -117,8 +139,8 @@ describe('a server that starts sealed', () => {
 
   it('serves once it has its key, over the same port, and looks at nothing then', async () => {
     const key = former.environment['COFFER_MASTER_KEY'] ?? '';
-    const opened = await sealed.unseal({ key });
-    expect(opened.body).to.deep.include({ sealed: false });
+    const opened = await createClient(KeyService, createGrpcTransport({ baseUrl: sealed.origin })).unseal({ key });
+    expect(opened.sealed).to.equal(false);
     expect((await sealed.send('GET', '/v1/whoami', undefined, former.adminToken)).status).to.equal(200);
     expect((await fetch(`${sealed.origin}/readyz`)).status).to.equal(200);
     for (const given of [{ key: 'anything' }, { password: 'anything' }, { share: 'anything' }, {}]) {

@@ -138,6 +138,34 @@ describe('three servers of one vault', () => {
     expect(verified['intact']).to.equal(true);
   });
 
+  it('are not unsealed for another vault that was put in the place of theirs', async () => {
+    const [server] = servers;
+    const other = await startCoffer();
+    if (!server) return;
+    await call(server, 'POST', '/v1/keys:seal', {});
+    const foreign = new Client(other.database.connection);
+    await foreign.connect();
+    const columns = 'instance_id, derivation, salt, master_fingerprint, canary, wrapped_keys, wrapped_master';
+    const { rows } = await foreign.query(`select ${columns} from keyring`);
+    await foreign.end();
+    const { rows: own } = await owner.query(`select ${columns} from keyring`);
+    await owner.query(`set session_replication_role = replica`);
+    const replace = (row: object) =>
+      owner.query(
+        `update keyring set (${columns}) = ($1, $2, $3, $4, $5, $6, $7)`,
+        columns.split(', ').map((name) => Reflect.get(row, name)),
+      );
+    await replace(rows[0]);
+    const refused = await call(server, 'POST', '/v1/keys:unseal', { key: other.environment['COFFER_MASTER_KEY'] });
+    expect([refused.status, refused.body['code']]).to.deep.equal([400, 'failed_precondition']);
+    expect(refused.body['message']).to.contain('another vault');
+    await replace(own[0]);
+    await owner.query(`set session_replication_role = default`);
+    await other.stop();
+    for (const one of servers) await untilSealed(one).then(() => unseal(one));
+    expect((await call(server, 'GET', '/v1/whoami')).status).to.equal(200);
+  });
+
   it('refuse calls in flight as SEALED or answer them rightly, and lose none that was answered', async () => {
     const server = only();
     const keys = createClient(KeyService, createGrpcTransport({ baseUrl: server.origin }));

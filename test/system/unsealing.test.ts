@@ -1,10 +1,15 @@
 import { expect } from 'chai';
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client } from 'pg';
 import { formatShare, splitKey } from '../../src/encryption/key-shares.ts';
+import type { JsonObject } from '../../src/vault/json.ts';
 import { startCoffer, type TestCoffer } from '../support/coffer.ts';
 import { runCoffer } from '../support/coffer-process.ts';
 import { sharedPostgres } from '../support/postgres.ts';
-import { reasonIn, startSealed, type SealedAnswer, type SealedCoffer } from '../support/sealed-coffer.ts';
+import { reasonIn, sendTo, startSealed, type SealedAnswer, type SealedCoffer } from '../support/sealed-coffer.ts';
 
 const password = 'a password of many characters';
 
@@ -148,6 +153,56 @@ describe('unsealing a vault of a password', () => {
     expect(answers[1]?.body).to.deep.include({ sealed: false });
     expect(answers[2]?.body).to.deep.include({ sealed: false });
     expect((await sealed.send('GET', '/v1/whoami', undefined, former.adminToken)).status).to.equal(200);
+  });
+});
+
+describe('a server that could not follow a rotation of the master key', () => {
+  it('is unsealed by the new key, and neither by the old one nor by its shares', async function () {
+    this.timeout(60_000);
+    const folder = await mkdtemp(join(tmpdir(), 'coffer-rotated-'));
+    const file = join(folder, 'new.key');
+    const coffer = await startCoffer();
+    try {
+      const shares = await split(coffer);
+      const rotated = await runCoffer(['keys', 'rotate-master', '--to-key-file', file], coffer.environment);
+      expect(rotated.exitCode, rotated.output).to.equal(0);
+      const send = (path: string, body?: JsonObject) =>
+        sendTo(coffer.origin + path, { method: body ? 'POST' : 'GET', body, token: coffer.adminToken });
+      while ((await send('/v1/whoami')).status === 200);
+      expect(reasonIn(await send('/v1/whoami'))).to.equal('SEALED');
+      const old = coffer.environment['COFFER_MASTER_KEY'] ?? '';
+      for (const given of [{ key: old }, { share: shares[0] ?? '' }]) {
+        expect((await send('/v1/keys:unseal', given)).status).to.equal(400);
+      }
+      expect((await send('/v1/keys:unseal', { key: await readFile(file, 'utf8') })).body).to.include({ sealed: false });
+      expect((await send('/v1/whoami')).status).to.equal(200);
+    } finally {
+      await coffer.stop();
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+describe('a sealed server of a newer release than its database', () => {
+  it('migrates when it is unsealed, and not before', async () => {
+    const former = await startCoffer();
+    await former.stop();
+    const owner = new Client(former.database.connection);
+    await owner.connect();
+    await owner.query(`drop table seal, key_share; delete from schema_migration where name = '035-seal-and-shares'`);
+    const tables = async () => (await owner.query(`select to_regclass('seal') as name`)).rows;
+    const sealed = await startSealed(former);
+    try {
+      expect((await sealed.unseal({ share: 'none' })).status).to.equal(400);
+      expect((await sealed.unseal({ key: randomBytes(32).toString('base64') })).status).to.equal(400);
+      expect(await tables()).to.deep.equal([{ name: null }]);
+      const key = former.environment['COFFER_MASTER_KEY'] ?? '';
+      expect((await sealed.unseal({ key })).body).to.include({ sealed: false });
+      expect(await tables()).to.deep.equal([{ name: 'seal' }]);
+    } finally {
+      await owner.end();
+      await sealed.stop();
+    }
   });
 });
 

@@ -45,13 +45,15 @@ function repeat(unit: readonly number[], bytes: number): Buffer {
 
 /** Each length prefix holds all that follows, to a depth that takes so many bytes. */
 function nest(head: readonly number[], bytes: number): Buffer {
-  const parts: Buffer[] = [];
-  for (let length = 0; length < bytes;) {
-    const part = Buffer.from([...head, ...varint(length)]);
-    parts.push(part);
-    length += part.length;
+  const room = bytes + head.length + 5;
+  const nested = Buffer.alloc(room);
+  let start = room;
+  while (room - start < bytes) {
+    const part = [...head, ...varint(room - start)];
+    start -= part.length;
+    nested.set(part, start);
   }
-  return Buffer.concat(parts.toReversed());
+  return nested.subarray(start);
 }
 
 function tag(number: number, wireType: number): number[] {

@@ -7,6 +7,7 @@ import { callers, emptyState, type ModelCall, type ModelState, type Operation } 
 import { VaultDriver, type DrivenAnswer } from '../model/vault-driver.ts';
 import { stepOf } from '../model/vault-model.ts';
 import { startCoffer, type TestCoffer } from '../support/coffer.ts';
+import { suspendCoverage } from '../support/suspended-coverage.ts';
 
 /** A longer test is `MODEL_RUNS=20000 npx mocha test/system/model.test.ts`; `MODEL_SEED` repeats one. */
 const runs = Number(process.env['MODEL_RUNS'] ?? 300);
@@ -37,6 +38,7 @@ const weights: readonly (readonly [Operation, number])[] = [
 ];
 
 describe('several callers on several processes', () => {
+  suspendCoverage();
   const servers: TestCoffer[] = [];
   let driver: VaultDriver;
   const seen = new Set<string>();

@@ -14,4 +14,6 @@ export interface CommandEntry {
 }
 
 /** The commands, in the order of the list. */
-export const commands: Readonly<Record<string, CommandEntry>> = {};
+export const commands: Readonly<Record<string, CommandEntry>> = {
+  import: { summary: 'store the secrets of another program or file', load: () => import('./import.ts') },
+};

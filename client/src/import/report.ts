@@ -69,6 +69,7 @@ function summaryOf({ rows, isApplied, workspace }: ImportReport): string {
     : text;
 }
 
-function printable(text: string): string {
+/** A text without what a terminal would interpret. */
+export function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\uFFFD');
 }

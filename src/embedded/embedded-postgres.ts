@@ -25,6 +25,8 @@ export type EmbeddedPostgresOptions = {
   readonly onLost?: (error: EmbeddedPostgresError) => void;
   /** Aborted when this process is about to exit without `stop`: the postmaster is asked to stop, without waiting. */
   readonly abandon?: AbortSignal;
+  /** How long the lock of a killed Coffer, whose session ends shortly after it, is waited for: 3 s by default, in milliseconds. */
+  readonly lockTimeoutMs?: number;
 };
 
 /** A PostgreSQL that is running, and is kept running until `stop`. */
@@ -42,10 +44,10 @@ export type EmbeddedPostgres = {
  * @throws EmbeddedPostgresError
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
-  const { log, onLost = () => undefined } = options;
+  const { lockTimeoutMs = 3_000, log, onLost = () => undefined } = options;
   const dataDir = await prepareDataDirectory(options.dataDir);
   const settings = await prepareSettings(dataDir, log);
-  const keeper = new PostmasterKeeper({ settings, dataDir, log, onLost });
+  const keeper = new PostmasterKeeper({ settings, dataDir, log, onLost, lockTimeoutMs });
   options.abandon?.addEventListener('abort', () => keeper.abandon(), { once: true });
   try {
     const { connection, session } = await keeper.open();

@@ -17,6 +17,8 @@ export type PostmasterKeeperOptions = {
   readonly dataDir: string;
   readonly log: EmbeddedLog;
   readonly onLost: (error: EmbeddedPostgresError) => void;
+  /** How long the lock of a killed Coffer is waited for, in milliseconds. */
+  readonly lockTimeoutMs: number;
 };
 
 const restartDelayMsMin = 100;
@@ -55,7 +57,7 @@ export class PostmasterKeeper {
       { ...settings, socketDirectory },
       this.#stop.signal,
     );
-    if (!(await takeDataDirectoryLock(session))) {
+    if (!(await takeDataDirectoryLock(session, this.#options.lockTimeoutMs))) {
       await session.end();
       throw new EmbeddedPostgresError(
         'in_use',
@@ -136,17 +138,15 @@ export class PostmasterKeeper {
 
 // "coffer" in ASCII. Any number works, as long as it never changes.
 const lockKey = 0x636f66666572;
-// The session of a killed Coffer ends within milliseconds, but not immediately.
-const lockTimeoutMs = 3_000;
 const lockNotAvailable = '55P03';
 
 /**
  * Takes the lock that allows only one Coffer per data directory. It lasts as long as the session, so kill -9 releases it.
  * Advisory locks belong to one database, so this one is always taken in `postgres`.
  *
- * @returns whether it was granted within 3 s
+ * @returns whether it was granted in time
  */
-async function takeDataDirectoryLock(session: Client): Promise<boolean> {
+async function takeDataDirectoryLock(session: Client, lockTimeoutMs: number): Promise<boolean> {
   try {
     await session.query(`set lock_timeout = ${lockTimeoutMs}`);
     await session.query('select pg_advisory_lock($1::bigint)', [lockKey]);

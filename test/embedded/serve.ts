@@ -13,6 +13,8 @@ try {
   const postgres = await startEmbeddedPostgres({
     dataDir: process.argv[2] ?? '',
     log: { info: ignore, warn: (_fields, message) => report({ event: 'warned', message }), error: ignore },
+    // Enough for the session of a killed process to end.
+    lockTimeoutMs: 750,
     onLost: ({ code }) => report({ event: 'lost', code }),
   });
   report({ event: 'ready', connection: postgres.connection });

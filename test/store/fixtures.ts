@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Client, type QueryResultRow } from 'pg';
 import type { PostgresConnection } from '../../src/embedded/postgres-connection.ts';
 import { KeyedAuditChain } from '../../src/audit/keyed-audit-chain.ts';
@@ -282,9 +283,9 @@ export async function ping(database: Database, signal?: AbortSignal): Promise<vo
   await database.query({ name: 'ping', text: 'select 1', values: [] }, signal);
 }
 
-/** Asks again until the answer is yes; mocha's timeout ends the patience. */
+/** Asks again until the answer is yes, and leaves the processor to what it waits for; mocha's timeout ends the patience. */
 export async function until(question: () => Promise<boolean>): Promise<void> {
-  while (!(await question()));
+  while (!(await question())) await delay(5);
 }
 
 /** Works with a separate PostgreSQL, where what belongs to the whole cluster matters. */

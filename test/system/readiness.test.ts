@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import { startCoffer, type TestCoffer } from '../support/coffer.ts';
 import { parseMetrics, sumOf } from '../support/metrics.ts';
@@ -141,6 +142,7 @@ async function until(coffer: TestCoffer, status: number, words = ''): Promise<vo
   for (;;) {
     const found = await readiness(coffer);
     if (found.status === status && String(found.reason).includes(words)) return;
+    await delay(20);
   }
 }
 

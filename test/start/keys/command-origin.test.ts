@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { mock } from 'node:test';
 import { commandOrigin } from '../../../src/start/keys/command-origin.ts';
 import { startCoffer, type TestCoffer } from '../../support/coffer.ts';
 import { textOf } from '../../support/json.ts';
@@ -67,11 +68,19 @@ describe('a command that prints the master key', () => {
       const child = spawn('sleep', ['600'], { stdio: 'inherit' });
       require('node:fs').writeFileSync(process.argv[1], String(child.pid));
       setTimeout(() => undefined, 600_000);`;
-    expect(await refusalOf(obtain(node, '-e', start, '--', pidFile))).to.equal(
-      'COFFER_MASTER_KEY_COMMAND did not end within 10 s',
-    );
-    const pid = Number(await readFile(pidFile, 'utf8'));
-    while (await isRunning(pid));
+    mock.timers.enable({ apis: ['setTimeout'] });
+    try {
+      const refusal = refusalOf(obtain(node, '-e', start, '--', pidFile));
+      let pid = 0;
+      while (pid === 0) pid = Number(await readFile(pidFile, 'utf8').catch(() => ''));
+      mock.timers.tick(9_999);
+      expect(await isRunning(pid)).to.equal(true);
+      mock.timers.tick(1);
+      expect(await refusal).to.equal('COFFER_MASTER_KEY_COMMAND did not end within 10 s');
+      while (await isRunning(pid));
+    } finally {
+      mock.timers.reset();
+    }
   });
 
   it('opens a vault at each start, and another key is refused with both fingerprints', async () => {

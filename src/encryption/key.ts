@@ -25,7 +25,7 @@ export class Key extends Redacted {
     return this.#bytes;
   }
 
-  /** Overwrites the bytes. Copies in libsodium's WebAssembly memory cannot be wiped. */
+  /** Overwrites the bytes, but not the copies that libsodium has made; see `wipeWorkMemory`. */
   wipe(): void {
     this.#bytes.fill(0);
     this.#wiped = true;

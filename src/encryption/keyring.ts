@@ -9,7 +9,7 @@ import { Key, keyBytes, KeySlot } from './key.ts';
 import type { MasterDerivation, MasterKey } from './master-key.ts';
 import type { RandomSource } from '../vault/ids.ts';
 import { SealedPageTokens } from './sealed-page-tokens.ts';
-import { unwrap, wrap, type Sodium } from './sodium.ts';
+import { unwrap, wipeWorkMemory, wrap, type Sodium } from './sodium.ts';
 import { secretUnreadable } from './unreadable-error.ts';
 
 /** Wraps workspace keys for storage, and unwraps them. */
@@ -136,13 +136,14 @@ export class Keyring implements KeyWrapping {
     return this.#content().master.lendKey(derivation, use);
   }
 
-  /** Overwrites all its keys. */
+  /** Overwrites all its keys, and what libsodium has kept of those that it computed with. */
   close(): void {
     this.#opened?.master.wipe();
     this.#opened = undefined;
     this.#grantMacKey.wipe();
     this.#auditMacKey.wipe();
     this.#pageTokenKey.wipe();
+    wipeWorkMemory(this.#sodium);
   }
 
   #content(): Pick<KeyringContent, 'instanceId' | 'master'> {

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import wrappers, { ready } from 'libsodium-wrappers';
 import type { Key } from './key.ts';
 import type { RandomSource } from '../vault/ids.ts';
@@ -13,6 +14,34 @@ export type Sodium = typeof wrappers;
 export async function loadSodium(): Promise<Sodium> {
   await ready;
   return wrappers;
+}
+
+/** The memory of libsodium's WebAssembly, which its types leave out. */
+interface WorkMemory {
+  /** Another one after the memory has grown. */
+  readonly HEAPU8: Uint8Array;
+  /** @returns the offset of free bytes */
+  readonly _malloc: (bytes: number) => number;
+  readonly _free: (offset: number) => void;
+}
+
+function isWorkMemory(value: unknown): value is WorkMemory {
+  const { HEAPU8: heap, _free: free, _malloc: allocate } = Object(value);
+  return heap instanceof Uint8Array && typeof allocate === 'function' && typeof free === 'function';
+}
+
+/**
+ * Overwrites the memory in which libsodium computes. It copies keys there for each call, and frees but does not overwrite them.
+ * Between two calls nothing there is in use, so that the largest free block covers what they have left.
+ */
+export function wipeWorkMemory(sodium: Sodium): void {
+  const memory: unknown = Reflect.get(sodium, 'libsodium');
+  assert(isWorkMemory(memory), 'libsodium computes in WebAssembly');
+  const { _free: free, _malloc: allocate } = memory;
+  const bytes = memory.HEAPU8.length / 2;
+  const offset = allocate(bytes);
+  memory.HEAPU8.fill(0, offset, offset + bytes);
+  free(offset);
 }
 
 /** The length of a secretbox nonce in bytes: long enough for random nonces without a limit of their number. */

@@ -62,16 +62,17 @@ export class DatabaseProbe {
     return 'read_only';
   }
 
-  /** If there is no connection for the probe, those of the pool may still serve calls. */
+  /**
+   * If there is no connection for the probe, those of the pool may still serve calls. Where the pool has none either, it waits for
+   * one until the time is over, for the reason that the server gave the probe.
+   */
   async #checkOverPool(): Promise<OutageReason | undefined> {
+    const signal = AbortSignal.timeout(answerWithinMs);
     try {
-      const [state] = await this.#parts.database.query<{ isReadOnly: boolean }>(
-        readState,
-        AbortSignal.timeout(answerWithinMs),
-      );
+      const [state] = await this.#parts.database.query<{ isReadOnly: boolean }>(readState, signal);
       return state?.isReadOnly === false ? undefined : 'read_only';
     } catch (error) {
-      return outageReasonOf(error);
+      return signal.aborted ? 'too_many_connections' : outageReasonOf(error);
     }
   }
 

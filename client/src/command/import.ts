@@ -4,8 +4,13 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { Coffer } from '../coffer.ts';
 import { parseEnvironment } from '../environment.ts';
-import { CofferError, NotFoundError, PermissionDeniedError, UnauthenticatedError } from '../errors/errors.ts';
-import { UnavailableError } from '../errors/errors.ts';
+import {
+  CofferError,
+  NotFoundError,
+  PermissionDeniedError,
+  UnauthenticatedError,
+  UnavailableError,
+} from '../errors/errors.ts';
 import { ImportError, usageError, errorCode } from '../import/reading/import-error.ts';
 import type { KeyText, Source, SourceInput } from '../import/reading/source-input.ts';
 import { formatReport, isComplete, printable, reportToJson } from '../import/report.ts';
@@ -76,6 +81,7 @@ async function run(source: Source, file: string | undefined, flags: ImportFlags)
   const isFile = source.name === 'dotenv' || source.name === 'json';
   if (file !== undefined && !isFile)
     throw usageError(`${source.name} takes --database or --data-dir instead of a file`);
+  if (isFile && (flags.keyFile !== undefined || flags.passwordStdin)) throw usageError(`${source.name} needs no key`);
   if (flags.name !== undefined && !isFile) throw usageError('--name is for dotenv and json');
   return runImport({
     source,
@@ -106,13 +112,22 @@ async function inputOf(file: string | undefined, flags: ImportFlags): Promise<So
 /** The key that the user gives, untrimmed: white space may belong to it. */
 async function readKey({ keyFile, passwordStdin }: ImportFlags): Promise<KeyText | undefined> {
   if (keyFile !== undefined && passwordStdin) throw usageError('--key-file and --password-stdin exclude each other');
-  if (passwordStdin) return { text: (await readAll()).toString('utf8'), origin: 'the standard input' };
+  if (passwordStdin) return { text: await readPassword(), origin: 'the standard input' };
   if (keyFile === undefined) return undefined;
   try {
     return { text: await readFile(keyFile, 'utf8'), origin: keyFile };
   } catch (error) {
     throw usageError(`cannot read ${keyFile}: ${errorCode(error) ?? 'unknown error'}`);
   }
+}
+
+/** The whole standard input; a terminal gets a prompt that does not show what is typed. */
+async function readPassword(): Promise<string> {
+  if (!process.stdin.isTTY) return (await readAll()).toString('utf8');
+  const { isCancel, password } = await import('@clack/prompts');
+  const typed = await password({ message: 'Key or password of the source', output: process.stderr });
+  if (isCancel(typed)) throw usageError('no key was given');
+  return typed;
 }
 
 async function readAll(): Promise<Buffer> {

@@ -100,6 +100,7 @@ describe('coffer import', () => {
     ['flowise', '--database', 'mysql://localhost/flowise', '--password-stdin'],
     ['miniflow', '--password-stdin'],
     ['n8n', '--name', 'all'],
+    ['dotenv', '-', '--password-stdin'],
   ];
   for (const parameters of wrongCalls) {
     it(`ends with 2 for ${['import', ...parameters].join(' ')}`, async () => {

@@ -13,13 +13,23 @@ export function parseJsonObject(text: string): JsonObject | undefined {
   return isJsonObject(value) ? value : undefined;
 }
 
-/** Parses JSON; undefined where the text is none. The error of JSON.parse is dropped, since it quotes the text. */
+/**
+ * Parses JSON; undefined where the text is none. The error of JSON.parse is dropped, since it quotes the text. An integer with
+ * more digits than a number can have, such as the id of an account, becomes a text, so that no digit is lost.
+ */
 export function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text, keepDigits);
   } catch {
     return undefined;
   }
+}
+
+/** @see https://developer.mozilla.org/en-US/docs/Web/JavaScript/Reference/Global_Objects/JSON/parse#context */
+function keepDigits(_name: string, value: unknown, ...[context]: readonly unknown[]): unknown {
+  if (typeof value !== 'number' || !Number.isInteger(value) || Number.isSafeInteger(value)) return value;
+  const source = typeof context === 'object' && context !== null && 'source' in context ? context.source : undefined;
+  return typeof source === 'string' && /^-?\d+$/.test(source) ? source : value;
 }
 
 /** The same text for values that are equal as JSON, regardless of the order of members. */

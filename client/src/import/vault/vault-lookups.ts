@@ -1,5 +1,5 @@
 import type { Coffer } from '../../coffer.ts';
-import { CofferError } from '../../errors/errors.ts';
+import { CofferError, RateLimitedError, UnauthenticatedError, UnavailableError } from '../../errors/errors.ts';
 import type { Credential } from '../../gen/coffer/v1/credential_pb.ts';
 import { importedFromLabel, isUuid, labelOfId, originalIdLabel } from '../planning/labels.ts';
 import type { NamesakeCredential, VaultContents } from '../planning/plan.ts';
@@ -131,9 +131,9 @@ async function revealIfAllowed(
     const purpose = 'compare with a secret to import';
     return (await coffer.secrets.revealSecret({ workspaceId, credentialId, purpose })).secret;
   } catch (error) {
-    if (error instanceof CofferError && error.code !== 'unavailable' && error.code !== 'unauthenticated')
-      return undefined;
-    throw error;
+    const isPassing = [UnavailableError, UnauthenticatedError, RateLimitedError].some((kind) => error instanceof kind);
+    if (isPassing || !(error instanceof CofferError)) throw error;
+    return undefined;
   }
 }
 

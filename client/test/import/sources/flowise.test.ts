@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { ImportError } from '../../../src/import/reading/import-error.ts';
@@ -101,6 +101,20 @@ describe("Flowise's store", () => {
     const before = files.map((file) => readFileSync(file).toString('base64'));
     expect((await statesOf(database)).states).to.deep.equal(['opened']);
     expect(files.map((file) => readFileSync(file).toString('base64'))).to.deep.equal(before);
+    running.close();
+  });
+
+  it('is read as it was before a transaction that was not finished', async () => {
+    const database = writeFlowise(join(folder.path, 'unfinished'), ['sk-committed']);
+    const running = new DatabaseSync(database);
+    running.exec('pragma journal_mode = delete; pragma cache_size = 1; begin');
+    const insert = running.prepare(
+      'insert into credential ("id", "name", "credentialName", "encryptedData") values (?, ?, ?, ?)',
+    );
+    for (let index = 0; index < 500; index++) insert.run(`id ${index}`, 'name', 'openAIApi', 'x'.repeat(500));
+    expect(existsSync(`${database}-journal`)).to.equal(true);
+    expect(await statesOf(database)).to.deep.equal({ states: ['opened'], faults: [] });
+    running.exec('rollback');
     running.close();
   });
 

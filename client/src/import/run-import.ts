@@ -1,5 +1,6 @@
 import { planImport } from './planning/plan.ts';
 import { parseDatabasePlace } from './databases/open-database.ts';
+import { isStorable } from './reading/json.ts';
 import { ImportError, usageError } from './reading/import-error.ts';
 import { isOpened, type SourceEntry } from './reading/source-entry.ts';
 import type { Source, SourceInput } from './reading/source-input.ts';
@@ -45,7 +46,7 @@ export interface ImportReport extends StoredRows {
 export async function runImport(request: ImportRequest): Promise<ImportReport> {
   const { source, input, access, isApplied, isVerified } = request;
   const { entries: all, faults } = await source.read(input);
-  const entries = selectEntries(all, request.sourceWorkspace);
+  const entries = selectEntries(all, request.sourceWorkspace).map(refuseUnstorable);
   const workspace = await findWorkspace(access);
   const context: WriterContext = { ...access, workspace, source: source.name, calls: new DialectCalls(access) };
   const writer = writerFor(source.name, context);
@@ -70,6 +71,13 @@ function selectEntries(entries: readonly SourceEntry[], chosen: string | undefin
   const selected = entries.filter(({ originalWorkspace }) => originalWorkspace === chosen);
   if (selected.length > 0) return selected;
   throw new ImportError(`the source has no credentials of the workspace ${chosen}`, { isUsage: true });
+}
+
+/** One text that the vault refuses would otherwise fail the calls that look all entries up. */
+function refuseUnstorable(entry: SourceEntry): SourceEntry {
+  const { originalId, name, provider, secret } = entry;
+  if (secret.state !== 'opened' || isStorable([originalId, name, provider, secret.fields])) return entry;
+  return { ...entry, secret: { state: 'damaged', reason: 'it has characters that are no valid text' } };
 }
 
 function refuseOtherWorkspace({ name }: Source, writer: Writer, workspace: TargetWorkspace): void {

@@ -201,6 +201,12 @@ describe('an import that cannot store everything', () => {
     expect(outcomeOf(report).states).to.deep.equal({ failed: 1, stored: 1 });
   });
 
+  it('lists what can be no name or text, and goes on', async () => {
+    const content = `{"lone \\ud800":"1","text":{"a":"\\u0000"},"${'x'.repeat(3000)}":"2","":"3","whole":"4"}`;
+    const report = await intoWorkspace('json', inputOf({ file: writeText(join(folder.path, 'odd.json'), content) }));
+    expect(outcomeOf(report).states).to.deep.equal({ damaged: 2, failed: 2, stored: 1 });
+  });
+
   it('stops where the caller may not store', async () => {
     const token = await coffer.issueKey({ role: 'VIEWER', workspaceId: workspace });
     for (const { source, input } of await writeSamples(join(folder.path, 'viewer'), 'sk-viewer')) {

@@ -65,6 +65,14 @@ describe('an import', () => {
         expect(stored).to.have.deep.members(expected);
       });
 
+      if (source === 'flowise') {
+        it('is found by id on the path that Flowise shares with Mielto', async () => {
+          const report = await importInto(coffer, source, sampleOf(source).input);
+          const shown = await coffer.native('GET', `/api/v1/credentials/${report.rows[0]?.credentialId}`);
+          expect(shown).to.include({ credentialName: 'openAIApi', name: 'Flowise 1' });
+        });
+      }
+
       it('adds nothing when it is repeated', async () => {
         const before = await countOfCredentials();
         const report = await importInto(coffer, source, sampleOf(source).input);

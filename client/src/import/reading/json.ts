@@ -39,3 +39,12 @@ export function canonicalJson(value: JsonValue): string {
     return Object.fromEntries(Object.entries(member).toSorted(([one], [other]) => (one < other ? -1 : 1)));
   });
 }
+
+/** Whether all texts of a value can be stored: as valid Unicode, and without U+0000. */
+export function isStorable(value: JsonValue): boolean {
+  if (typeof value === 'string') return value.isWellFormed() && !value.includes('\0');
+  if (Array.isArray(value)) return value.every(isStorable);
+  return (
+    !isJsonObject(value) || Object.entries(value).every(([name, member]) => isStorable(name) && isStorable(member))
+  );
+}

@@ -66,19 +66,21 @@ async function storeEntry(entry: OpenedEntry, context: WriterContext, storing: S
   }
 }
 
-/** What remains to be done. A failure leaves the credential in the vault: the next import finds it by name and secret. */
+/** What remains to be done, first what protects. A failure leaves the credential in the vault: the next import finds it by name and secret. */
 async function completeEntry(
   row: ImportRow,
   entry: OpenedEntry,
   { context, storing, labels }: { context: WriterContext; storing: Storing; labels: Labels | undefined },
 ): Promise<StoredEntry> {
   try {
+    const completed = entry.isInactive ? await deactivate(row, entry, context, storing) : row;
     if (labels) await setLabels(context, row.credentialId ?? '', labels);
-    return { row: entry.isInactive ? await deactivate(row, entry, context, storing) : row };
+    return { row: completed };
   } catch (error) {
     if (!(error instanceof CofferError)) throw error;
-    const remains = entry.isInactive ? 'its labels and its deactivation failed' : 'its labels could not be set';
-    return { row: { ...row, reason: `stored, but ${remains}` }, failure: error };
+    const remains = entry.isInactive ? 'deactivated and labelled' : 'labelled';
+    const unfinished: ImportRow = { ...row, reason: `it could not be ${remains}: ${error.message}` };
+    return isAboutEntry(error) ? { row: unfinished } : { row: unfinished, failure: error };
   }
 }
 

@@ -11,6 +11,7 @@ const batchSize = 1000;
 /** The vault's limits of a filter, with room for its operators. */
 const comparisonsMax = 30;
 const filterCharactersMax = 1900;
+const nameCharactersMax = 255;
 /** How many credentials of one name are compared. */
 const namesakesMax = 10;
 
@@ -77,8 +78,14 @@ async function findByName(
   names: ReadonlySet<string>,
 ): Promise<ReadonlyMap<string, readonly Credential[]>> {
   const found: Credential[] = [];
-  for (const filter of filtersOf([...names])) found.push(...(await listAll(coffer, workspaceId, filter)));
+  for (const filter of filtersOf([...names].filter(canBeName)))
+    found.push(...(await listAll(coffer, workspaceId, filter)));
   return Map.groupBy(found, ({ name = '' }) => name);
+}
+
+/** Whether a credential can have a name; the vault refuses filters with longer texts. */
+function canBeName(name: string): boolean {
+  return name !== '' && Array.from(name).length <= nameCharactersMax;
 }
 
 /** Filters that select all names, each within the vault's limits. */

@@ -22,8 +22,11 @@ export interface RandomRequest {
 const headBytesMax = 14_000;
 const bodyBytesMax = 1_000_000;
 
-/** Reads the whole trail, however long it has become: no caller of these requests may. */
-const ownersMayNot: ReadonlySet<string> = new Set(['coffer.v1.AuditService.VerifyAuditTrail']);
+/** They read the whole trail, however long it has become: no caller of these requests may. */
+const ownersMayNot: ReadonlySet<string> = new Set([
+  'coffer.v1.AuditService.StreamVerifyAuditTrail',
+  'coffer.v1.AuditService.VerifyAuditTrail',
+]);
 
 /** Makes the request of a number: the same one for the same seed, number and world. */
 export function randomRequest(

@@ -19,8 +19,8 @@ import type { Statement } from '../postgres/statements/statement.ts';
 import { newWorkspaceKeyRow, wrappedKeyOf } from '../workspaces/workspace-rows.ts';
 import { keyringOf, keysUnsound, wrappingOf } from './key-store.ts';
 
-/** How many workspaces' keys are wrapped in one round trip, between which other work of the process continues: about 30 ms. */
-const workspacesAtATime = 500;
+/** How many workspaces' keys are wrapped in one round trip, between which other work of the process continues: about 6 ms. */
+const workspacesAtATime = 100;
 
 type SignedKey = ReturnType<typeof newWorkspaceKeyRow>;
 

@@ -6,6 +6,7 @@ import { mkdtemp, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import { attachEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts';
 import { productVersion } from '../../src/start/product-version.ts';
@@ -310,5 +311,6 @@ async function untilAnswered<Answer>(ask: () => Promise<Answer | undefined>): Pr
   for (;;) {
     const answer = await ask();
     if (answer !== undefined) return answer;
+    await delay(20);
   }
 }

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 /** One line of the text format of Prometheus. */
 export interface Sample {
   readonly name: string;
@@ -36,5 +38,6 @@ export async function metricsThat(
   for (;;) {
     const samples = parseMetrics(await read());
     if (fit(samples)) return samples;
+    await delay(20);
   }
 }

@@ -1,9 +1,6 @@
 import type { Command } from 'commander';
-import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { Coffer } from '../coffer.ts';
-import { parseEnvironment } from '../environment.ts';
 import {
   CofferError,
   NotFoundError,
@@ -17,11 +14,13 @@ import { formatReport, isComplete, printable, reportToJson } from '../import/rep
 import { runImport, type ImportReport } from '../import/run-import.ts';
 import { sources } from '../import/sources/index.ts';
 import type { VaultAccess } from '../import/vault/vault-access.ts';
-import { exitCodes } from './exit-codes.ts';
+import type { CommandContext } from './context/context.ts';
+import { exitCodes } from './errors/exit-codes.ts';
+import type { SharedOptions } from './settings/settings.ts';
 
 const progressEvery = 25;
 
-interface ImportFlags {
+interface ImportFlags extends SharedOptions {
   readonly apply?: boolean;
   readonly dryRun?: boolean;
   readonly verify?: boolean;
@@ -32,11 +31,10 @@ interface ImportFlags {
   readonly table?: string;
   readonly name?: string;
   readonly sourceWorkspace?: string;
-  readonly json?: boolean;
 }
 
 /** Adds `coffer import`. */
-export function register(program: Command): void {
+export function register(program: Command, context: CommandContext): void {
   const list = sources.map(({ name, summary }) => `  ${name.padEnd(9)} ${summary}`).join('\n');
   program
     .command('import')
@@ -53,29 +51,40 @@ export function register(program: Command): void {
     .option('--table <name>', 'the table, where it has another name or several fit')
     .option('--name <name>', 'make one credential of all values of a file')
     .option('--source-workspace <id>', 'only the credentials of one workspace or project of the source')
-    .option('--json', 'print JSON')
     .addHelpText('after', `\nSources:\n${list}`)
-    .action(importSource);
+    .action((source: string, file: string | undefined, flags: ImportFlags) =>
+      importSource(context, source, file, flags),
+    );
 }
 
-async function importSource(name: string, file: string | undefined, flags: ImportFlags): Promise<void> {
+async function importSource(
+  context: CommandContext,
+  name: string,
+  file: string | undefined,
+  flags: ImportFlags,
+): Promise<void> {
   try {
     const source = sources.find((each) => each.name === name);
     if (!source) throw usageError(`${name} is no source; there are ${sources.map((each) => each.name).join(', ')}`);
-    const report = await run(source, file, flags);
+    const report = await run(context, source, file, flags);
     const text = flags.json ? `${JSON.stringify(reportToJson(report), null, 2)}\n` : formatReport(report);
     process.stdout.write(text);
     for (const remark of [...report.notices, ...report.faults]) complain(remark);
     if (report.failure) complain(`stopped: ${report.failure.message}`);
-    process.exitCode = report.failure ? exitCodeOf(report.failure) : exitCodeOfReport(report);
+    context.exitCode = report.failure ? exitCodeOf(report.failure) : exitCodeOfReport(report);
   } catch (error) {
     if (!(error instanceof ImportError) && !(error instanceof CofferError)) throw error;
     complain(error.message);
-    process.exitCode = exitCodeOf(error);
+    context.exitCode = exitCodeOf(error);
   }
 }
 
-async function run(source: Source, file: string | undefined, flags: ImportFlags): Promise<ImportReport> {
+async function run(
+  context: CommandContext,
+  source: Source,
+  file: string | undefined,
+  flags: ImportFlags,
+): Promise<ImportReport> {
   if (flags.apply && flags.dryRun) throw usageError('--dry-run and --apply exclude each other');
   if (file !== undefined && flags.database !== undefined) throw usageError('a file and --database exclude each other');
   const isFile = source.name === 'dotenv' || source.name === 'json';
@@ -86,7 +95,7 @@ async function run(source: Source, file: string | undefined, flags: ImportFlags)
   return runImport({
     source,
     input: await inputOf(file, flags),
-    access: await openVault(),
+    access: await openVault(context, flags),
     isApplied: flags.apply === true,
     isVerified: flags.verify === true,
     ...(flags.sourceWorkspace !== undefined && { sourceWorkspace: flags.sourceWorkspace }),
@@ -136,14 +145,9 @@ async function readAll(): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-async function openVault(): Promise<VaultAccess> {
-  const options = parseEnvironment(process.env, (path) => readFileSync(path, 'utf8'));
-  const { token, url } = options;
-  return {
-    coffer: new Coffer(options),
-    url: url.replace(/\/+$/, ''),
-    token: typeof token === 'function' ? await token() : token,
-  };
+async function openVault(context: CommandContext, flags: SharedOptions): Promise<VaultAccess> {
+  const { coffer, url, token } = await context.openSession(flags);
+  return { coffer, url, token };
 }
 
 function showProgress(done: number, total: number): void {

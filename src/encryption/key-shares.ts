@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { combine, split } from 'shamir-secret-sharing';
-import { keyBytes } from './key.ts';
+import { copyOutsideHeap, keyBytes } from './key.ts';
 
 /** A share: the values of 32 polynomials over GF(256) at one point, and that point. */
 const shareBytes = keyBytes + 1;
@@ -41,7 +41,10 @@ export async function splitKey(
 
 /** Computes the key from as many shares as the threshold. Of other shares it computes another key. */
 export async function combineShares(shares: readonly KeyShare[]): Promise<Uint8Array> {
-  return combine(shares.map(({ bytes }) => bytes));
+  const combined = await combine(shares.map(({ bytes }) => bytes));
+  const key = copyOutsideHeap(combined);
+  combined.fill(0);
+  return key;
 }
 
 /** Formats a share: `coffer-share-1:<fingerprint>:<threshold>:<base64url>:<checksum>`. */

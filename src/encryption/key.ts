@@ -6,17 +6,28 @@ import assert from 'node:assert/strict';
 export const keyBytes = 32;
 
 /**
+ * Copies bytes out of the heap of V8, where it keeps arrays of up to 64 bytes: its collector moves them, and leaves copies that
+ * nothing can wipe.
+ */
+export function copyOutsideHeap(bytes: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(new ArrayBuffer(bytes.length));
+  copy.set(bytes);
+  return copy;
+}
+
+/**
  * A key of 32 bytes. It is kept in a `Uint8Array`, never in a string, so that it can be wiped. Printing it in any way shows `[key]`.
  */
 export class Key extends Redacted {
   readonly #bytes: Uint8Array;
   #wiped = false;
 
-  /** @param bytes are owned by the key: wiping the key wipes them */
+  /** @param bytes are taken over, and wiped */
   constructor(bytes: Uint8Array) {
     super('[key]');
     assert(bytes.length === keyBytes, 'a key has 32 bytes');
-    this.#bytes = bytes;
+    this.#bytes = copyOutsideHeap(bytes);
+    bytes.fill(0);
   }
 
   /** The bytes, for the call that uses them. A wiped key throws, because zeros would be a valid key. */
@@ -49,7 +60,7 @@ export class KeySlot extends Redacted implements UsableKey {
     return this.#key.expose();
   }
 
-  /** @param bytes are owned by the slot */
+  /** @param bytes are taken over, and wiped */
   fill(bytes: Uint8Array): void {
     this.wipe();
     this.#key = new Key(bytes);

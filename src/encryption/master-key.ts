@@ -4,7 +4,7 @@ import { argon2 } from 'node:crypto';
 import { promisify } from 'node:util';
 
 import { derivationLabels, derive, type Derivation } from './derive.ts';
-import { Key, keyBytes } from './key.ts';
+import { copyOutsideHeap, Key, keyBytes } from './key.ts';
 import type { Sodium } from './sodium.ts';
 
 /** The length of the salt that a password is hashed with, in bytes. */
@@ -24,7 +24,7 @@ export function parseMasterKey(text: string): Uint8Array | undefined {
   if (!base64Of32Bytes.test(text)) return undefined;
   // Node decodes into memory that it shares among buffers.
   const decoded = Buffer.from(text, 'base64');
-  const bytes = new Uint8Array(decoded);
+  const bytes = copyOutsideHeap(decoded);
   const isCanonical = decoded.toString('base64') === text;
   decoded.fill(0);
   return isCanonical ? bytes : undefined;
@@ -50,7 +50,7 @@ export class MasterKey extends Redacted {
 
   /** @param bytes 32 random bytes, which are copied; the caller wipes the original */
   static fromBytes(sodium: Sodium, bytes: Uint8Array): MasterKey {
-    return new MasterKey(sodium, new Key(new Uint8Array(bytes)));
+    return new MasterKey(sodium, new Key(copyOutsideHeap(bytes)));
   }
 
   /**
@@ -83,7 +83,7 @@ export class MasterKey extends Redacted {
 
   /** A copy of the 32 bytes, which the caller wipes. */
   copy(): Uint8Array {
-    return new Uint8Array(this.#key.expose());
+    return copyOutsideHeap(this.#key.expose());
   }
 
   /** Overwrites the key; nothing can be derived from it afterwards. */

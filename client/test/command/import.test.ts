@@ -6,10 +6,12 @@ import { join, resolve } from 'node:path';
 import { startCoffer, type TestCoffer } from '../../../test/support/coffer.ts';
 import { changeCharacter, sealAsFlowise } from '../import/sealing.ts';
 import {
+  fishnetKey,
   flowiseColumns,
   flowiseKey,
   flowiseRow,
   temporaryFolder,
+  writeFishnet,
   writeFlowise,
   writeSqlite,
   writeText,
@@ -29,13 +31,17 @@ describe('coffer import', () => {
     folder.remove();
   });
 
+  function start(parameters: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+    return spawn(process.execPath, [program, 'import', ...parameters], {
+      env: { HOME: folder.path, COFFER_URL: coffer.origin, COFFER_TOKEN: coffer.adminToken, ...environment },
+    });
+  }
+
   async function run(
     parameters: readonly string[],
     { input = '', ...environment }: { readonly input?: string } & Readonly<Record<string, string>> = {},
   ) {
-    const child = spawn(process.execPath, [program, 'import', ...parameters], {
-      env: { HOME: folder.path, COFFER_URL: coffer.origin, COFFER_TOKEN: coffer.adminToken, ...environment },
-    });
+    const child = start(parameters, environment);
     const output: string[] = [];
     const errors: string[] = [];
     child.stdout.on('data', (chunk) => output.push(String(chunk)));
@@ -44,6 +50,11 @@ describe('coffer import', () => {
     child.stdin.end(input);
     const [code] = await once(child, 'close');
     return { code: Number(code), output: output.join(''), errors: errors.join('') };
+  }
+
+  async function countOf(filter: string): Promise<number> {
+    const query = new URLSearchParams({ filter, page_size: '1', include_total_size: 'true' });
+    return Number((await coffer.native('GET', `/v1/workspaces/default/credentials?${query.toString()}`))['total_size']);
   }
 
   it('plans, stores and verifies, with a key from the standard input, and prints no secret', async () => {
@@ -114,6 +125,21 @@ describe('coffer import', () => {
     expect((await run(['dotenv', file, '--apply'], { COFFER_TOKEN: viewer })).code).to.equal(4);
     expect((await run(['dotenv', file, '--apply'], { COFFER_TOKEN: 'cof_unknown' })).code).to.equal(4);
     expect((await run(['dotenv', file, '--apply'], { COFFER_URL: 'http://127.0.0.1:1' })).code).to.equal(5);
+  });
+
+  it('stores each entry once where it is killed and repeated', async () => {
+    const values = Array.from({ length: 100 }, (_, index) => `sk-killed-${index}`);
+    const database = await writeFishnet(join(folder.path, 'killed'), values);
+    const keyFile = writeText(join(folder.path, 'fishnet.key'), `derived_hex:v1:${fishnetKey.toString('hex')}`);
+    const flags = ['fishnet', '--database', database, '--key-file', keyFile, '--apply', '--json'];
+    const child = start(flags);
+    while ((await countOf('provider = "openai"')) < 20) expect(child.exitCode).to.equal(null);
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    const repeated = JSON.parse((await run([...flags, '--verify'])).output);
+    expect(repeated).to.deep.include({ complete: true });
+    expect(repeated.counts.duplicate).to.be.greaterThan(18).and.lessThan(values.length);
+    expect(await countOf('provider = "openai"')).to.equal(values.length);
   });
 
   it('leaves no copy of a database, and the source as it was', async () => {

@@ -42,7 +42,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   undelete: { summary: 'restore a deleted credential', load: () => import('./commands/undelete.ts') },
   export: { summary: 'print secrets as variables', load: () => import('./commands/export.ts') },
   watch: { summary: 'print the changes of credentials as they happen', load: () => import('./commands/watch.ts') },
-  import: { summary: 'store the secrets of another program or file', load: () => import('./import.ts') },
+  import: { summary: 'store the secrets of another program or file', load: () => import('./commands/import.ts') },
   completion: {
     summary: 'print a completion script for a shell',
     load: () => import('./commands/completion.ts'),

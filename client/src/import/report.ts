@@ -69,7 +69,6 @@ function summaryOf({ rows, isApplied, workspace }: ImportReport): string {
     : text;
 }
 
-/** A text without what a terminal would interpret. */
-export function printable(text: string): string {
+function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\uFFFD');
 }

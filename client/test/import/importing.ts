@@ -38,7 +38,7 @@ export async function importInto(
 ): Promise<ImportReport> {
   const source = sources.find((each) => each.name === name);
   if (!source) throw new Error(`there is no source ${name}`);
-  const access = { coffer: new Coffer({ url, token, workspace }), url, token };
+  const access = { coffer: new Coffer({ url, token }), workspaceId: workspace, url, token };
   return runImport({ source, input, access, isApplied: true, isVerified: true, onProgress: () => {}, ...more });
 }
 

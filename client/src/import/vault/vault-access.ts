@@ -3,6 +3,8 @@ import type { Coffer } from '../../coffer.ts';
 /** How an import reaches the vault: by the typed clients, and by the REST paths of its dialects. */
 export interface VaultAccess {
   readonly coffer: Coffer;
+  /** An id of the workspace, or `default`. */
+  readonly workspaceId: string;
   /** Without a slash at the end. */
   readonly url: string;
   readonly token: string | undefined;
@@ -19,9 +21,9 @@ export interface TargetWorkspace {
 }
 
 /** Looks the workspace of the settings up. */
-export async function findWorkspace({ coffer }: VaultAccess): Promise<TargetWorkspace> {
+export async function findWorkspace({ coffer, workspaceId }: VaultAccess): Promise<TargetWorkspace> {
   const { defaultWorkspaceId } = await coffer.access.whoAmI({});
-  const { workspace } = await coffer.workspaces.getWorkspace({ workspaceId: coffer.workspace });
+  const { workspace } = await coffer.workspaces.getWorkspace({ workspaceId });
   const { id = '', shortId = '', name = '' } = workspace ?? {};
   return { id, shortId, name, isDefault: id === defaultWorkspaceId };
 }

@@ -82,7 +82,7 @@ describe('rotating the master key while several processes serve', function () {
     expect(await faultsOfVault(environment)).to.deep.equal([]);
   });
 
-  it('is done by one of two processes that are asked at once, and the other says that it is under way', async () => {
+  it('is done by one of two processes that are asked at once, and the other reports that it is under way', async () => {
     const [former, other] = [join(folder, 'former'), join(folder, 'other')];
     await copyFile(keyFile, former);
     await writeKey(keyFile);

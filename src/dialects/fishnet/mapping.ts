@@ -1,7 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { CreateCredentialRequest, CredentialSchema } from '../../../gen/fishnet/v1/credential_service_pb.ts';
-import { draftDefaults, type CredentialDraft } from '../../vault/credentials/credential-rules.ts';
-import type { Credential } from '../../vault/credentials/credential.ts';
+import { draftDefaults } from '../../vault/credentials/credential-rules.ts';
+import type { Credential, CredentialDraft } from '../../vault/credentials/credential.ts';
 import { invalidArgument, VaultError } from '../../vault/errors.ts';
 import { Secret } from '../../vault/secret.ts';
 

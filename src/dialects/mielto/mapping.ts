@@ -6,8 +6,13 @@ import type {
   UpdateCredentialRequest,
 } from '../../../gen/mielto/v1/credential_service_pb.ts';
 import type { CredentialChange, SecretChange } from '../../vault/credentials/credential-change.ts';
-import { draftDefaults, type CredentialDraft } from '../../vault/credentials/credential-rules.ts';
-import { stateOf, type Credential, type CredentialState } from '../../vault/credentials/credential.ts';
+import { draftDefaults } from '../../vault/credentials/credential-rules.ts';
+import {
+  stateOf,
+  type Credential,
+  type CredentialState,
+  type CredentialDraft,
+} from '../../vault/credentials/credential.ts';
 import type { CredentialFilter } from '../../vault/credentials/ports.ts';
 import { Secret } from '../../vault/secret.ts';
 import { authTypeMappings } from '../shared/auth-type-mapping.ts';

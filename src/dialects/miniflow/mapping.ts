@@ -7,8 +7,8 @@ import type {
   UpdateCredentialRequest,
 } from '../../../gen/miniflow/v1/credential_service_pb.ts';
 import type { CredentialChange } from '../../vault/credentials/credential-change.ts';
-import { draftDefaults, type CredentialDraft } from '../../vault/credentials/credential-rules.ts';
-import type { Credential } from '../../vault/credentials/credential.ts';
+import { draftDefaults } from '../../vault/credentials/credential-rules.ts';
+import type { Credential, CredentialDraft } from '../../vault/credentials/credential.ts';
 import { invalidArgument, VaultError } from '../../vault/errors.ts';
 import { formatShortId } from '../../vault/ids.ts';
 import { Secret } from '../../vault/secret.ts';

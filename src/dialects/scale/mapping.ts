@@ -7,8 +7,8 @@ import type {
 } from '../../../gen/scale/v5/credential_service_pb.ts';
 import type { CredentialChange } from '../../vault/credentials/credential-change.ts';
 import type { CredentialPage } from '../../vault/credentials/credential-reader.ts';
-import { draftDefaults, type CredentialDraft } from '../../vault/credentials/credential-rules.ts';
-import type { Credential } from '../../vault/credentials/credential.ts';
+import { draftDefaults } from '../../vault/credentials/credential-rules.ts';
+import type { Credential, CredentialDraft } from '../../vault/credentials/credential.ts';
 import type { CredentialFilter, CredentialSort } from '../../vault/credentials/ports.ts';
 import { authTypeMappings } from '../shared/auth-type-mapping.ts';
 import { toStruct, toTimestamp } from '../shared/well-known-types.ts';

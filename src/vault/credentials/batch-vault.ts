@@ -8,9 +8,9 @@ import { WorkSlices, type EventLoop } from '../work-slices.ts';
 import { answerTooLarge, AnswerRoom } from './answer-room.ts';
 import { cipherForWriting } from './credential-change.ts';
 import { decideCreation, newSealedCredential, type SealedCredential } from './credential-decisions.ts';
-import { checkDraft, checkSecret, type CredentialDraft } from './credential-rules.ts';
+import { checkDraft, checkSecret } from './credential-rules.ts';
 import type { CredentialVaultParts } from './credential-vault.ts';
-import type { Credential } from './credential.ts';
+import type { Credential, CredentialDraft } from './credential.ts';
 import { defaultLifecycle } from './lifecycle.ts';
 import type { FoundCredential, JointResult } from './decision-ports.ts';
 

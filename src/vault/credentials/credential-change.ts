@@ -4,8 +4,8 @@ import { sameJson } from '../json.ts';
 import type { Secret } from '../secret.ts';
 import type { RecordIdentity, WorkspaceCipher, WorkspaceCipherSource } from '../workspaces/ports.ts';
 import type { CredentialUpdate } from './credential-decisions.ts';
-import { checkDraft, checkMergedSecret, checkSecret, type CredentialDraft } from './credential-rules.ts';
-import type { Credential } from './credential.ts';
+import { checkDraft, checkMergedSecret, checkSecret } from './credential-rules.ts';
+import type { Credential, CredentialDraft } from './credential.ts';
 import type { FoundCredential } from './decision-ports.ts';
 
 /** Fields of a draft that an update changes; absent fields keep their values. */

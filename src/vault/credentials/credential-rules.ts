@@ -4,24 +4,7 @@ import { limits } from '../limits.ts';
 import { isStorableTime } from '../time.ts';
 import { checkCharacters, checkOptionalText, checkText } from '../text-rules.ts';
 import type { Secret } from '../secret.ts';
-
-/** The metadata of a credential that a caller chooses. */
-export interface CredentialDraft {
-  readonly name: string;
-  readonly nameIsExclusive: boolean;
-  readonly description: string | null;
-  readonly provider: string;
-  readonly authType: string;
-  readonly category: string | null;
-  readonly scope: string | null;
-  readonly subject: string | null;
-  readonly tags: readonly string[];
-  readonly labels: Readonly<Record<string, string>>;
-  readonly metadata: JsonObject | null;
-  readonly isActive: boolean;
-  /** A time in the past is accepted: the credential is then expired at once. */
-  readonly expiresAt: Date | null;
-}
+import type { CredentialDraft } from './credential.ts';
 
 /** The fields that most dialects do not have. */
 export const draftDefaults = {

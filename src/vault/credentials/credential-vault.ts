@@ -32,8 +32,8 @@ import {
 import { decideReveal, revocationCheckOf, type RevealOptions, type RevealedSecret } from './reveal-decisions.ts';
 import { credentialReferenceOf, nameReferenceOf } from './credential-reader.ts';
 import { CredentialRemover, type CredentialRemoverParts } from './credential-remover.ts';
-import { checkDraft, checkSecret, type CredentialDraft } from './credential-rules.ts';
-import type { Credential } from './credential.ts';
+import { checkDraft, checkSecret } from './credential-rules.ts';
+import type { Credential, CredentialDraft } from './credential.ts';
 import { defaultLifecycle } from './lifecycle.ts';
 import type { CredentialReference, Decision, FoundCredential } from './decision-ports.ts';
 import { decideVersionReveal } from './version-decisions.ts';

@@ -1,10 +1,7 @@
 import type { JsonObject } from '../json.ts';
 
-/** The metadata of a stored secret, without plaintext or ciphertext. */
-export interface Credential {
-  readonly workspaceId: string;
-  /** A UUIDv7, or the UUID that the creator chose. Lists in the order of creation therefore sort by `createdAt` first. */
-  readonly id: string;
+/** The metadata of a credential that a caller chooses. */
+export interface CredentialDraft {
   readonly name: string;
   /** Whether no other credential with an exclusive name in the workspace may have the same name, as some dialects require. */
   readonly nameIsExclusive: boolean;
@@ -22,7 +19,15 @@ export interface Credential {
   readonly metadata: JsonObject | null;
   /** Whether the credential is activated, regardless of its expiry. */
   readonly isActive: boolean;
+  /** A time in the past is accepted: the credential is then expired at once. */
   readonly expiresAt: Date | null;
+}
+
+/** The metadata of a stored secret, without plaintext or ciphertext. */
+export interface Credential extends CredentialDraft {
+  readonly workspaceId: string;
+  /** A UUIDv7, or the UUID that the creator chose. Lists in the order of creation therefore sort by `createdAt` first. */
+  readonly id: string;
   readonly lastUsedAt: Date | null;
   readonly useCount: number;
   /** The number of the version that a reveal returns, from 1. */

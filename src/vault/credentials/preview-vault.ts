@@ -7,9 +7,9 @@ import { checkText } from '../text-rules.ts';
 import { cipherForWriting, updateOf, type CredentialChange, type UpdateOptions } from './credential-change.ts';
 import { decideCreation, decideUpdate, newSealedCredential, previewOf } from './credential-decisions.ts';
 import { credentialReferenceOf } from './credential-reader.ts';
-import { checkDraft, checkSecret, type CredentialDraft } from './credential-rules.ts';
+import { checkDraft, checkSecret } from './credential-rules.ts';
 import type { CredentialVaultParts } from './credential-vault.ts';
-import type { Credential } from './credential.ts';
+import type { Credential, CredentialDraft } from './credential.ts';
 
 /**
  * Makes every check of a change and writes nothing, not even an event. The decisions are those of `CredentialVault`, so that a

@@ -1,10 +1,6 @@
 import { expect } from 'chai';
-import {
-  checkDraft,
-  checkSecret,
-  draftDefaults,
-  type CredentialDraft,
-} from '../../../src/vault/credentials/credential-rules.ts';
+import type { CredentialDraft } from '../../../src/vault/credentials/credential.ts';
+import { checkDraft, checkSecret, draftDefaults } from '../../../src/vault/credentials/credential-rules.ts';
 import { VaultError } from '../../../src/vault/errors.ts';
 import { Secret } from '../../../src/vault/secret.ts';
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { CredentialDraft } from '../../../src/vault/credentials/credential-rules.ts';
+import type { CredentialDraft } from '../../../src/vault/credentials/credential.ts';
 import { callIn, openRealVault, refusalOf, someDraft, someSecret, type RealVault } from '../real-vault.ts';
 
 describe('a credential by its name', () => {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Call } from '../../../src/vault/caller.ts';
-import type { CredentialDraft } from '../../../src/vault/credentials/credential-rules.ts';
+import type { CredentialDraft } from '../../../src/vault/credentials/credential.ts';
 import type { GivenCreation, SecretChange } from '../../../src/vault/credentials/credential-change.ts';
 import type { JsonObject } from '../../../src/vault/json.ts';
 import { Secret } from '../../../src/vault/secret.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { CredentialDraft } from '../../../src/vault/credentials/credential-rules.ts';
+import type { CredentialDraft } from '../../../src/vault/credentials/credential.ts';
 import type { CredentialPage } from '../../../src/vault/credentials/credential-reader.ts';
 import { limits } from '../../../src/vault/limits.ts';
 import type { CredentialFilter } from '../../../src/vault/credentials/ports.ts';

@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import type { Call } from '../../../src/vault/caller.ts';
-import type { CredentialDraft } from '../../../src/vault/credentials/credential-rules.ts';
-import type { Credential } from '../../../src/vault/credentials/credential.ts';
+import type { Credential, CredentialDraft } from '../../../src/vault/credentials/credential.ts';
 import { unscoped, type KeyScope } from '../../../src/vault/key-scope.ts';
 import { permits, type Permission } from '../../../src/vault/permissions.ts';
 import { replaceSecret } from '../../../src/vault/credentials/credential-change.ts';

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +8,9 @@ import type { Environment } from '../../src/config/config.ts';
 import { startCoffer } from '../../src/start/coffer.ts';
 import { readConfig } from '../../src/start/read-config.ts';
 import { SystemClock } from '../../src/vault/time.ts';
+import type { JsonObject } from '../../src/vault/json.ts';
 import { startCofferProcess } from '../support/coffer-process.ts';
+import { canReadMemory, countInMemory } from '../support/process-memory.ts';
 import { refusalOf } from '../support/refusals.ts';
 import { sendTo } from '../support/sealed-coffer.ts';
 
@@ -80,5 +83,25 @@ describe('a sealed start', () => {
     expect((await reveal()).body['secret']).to.deep.equal({ key: 'value' });
     expect(await sealed.stop()).to.equal(0);
     expect(sealed.output()).not.to.contain(password);
+  });
+
+  (canReadMemory ? it : it.skip)('leaves its key nowhere in memory once it is sealed again', async function () {
+    this.timeout(60_000);
+    const masterKey = randomBytes(32);
+    const text = masterKey.toString('base64');
+    const open = await startCofferProcess(dataDir, { COFFER_MASTER_KEY: text });
+    await open.stop();
+    const server = await startCofferProcess(dataDir, { COFFER_SEALED_START: 'true' });
+    const post = (path: string, body: JsonObject) =>
+      sendTo(server.origin + path, { method: 'POST', body, token: open.adminToken });
+    await post('/v1/keys:unseal', { key: text });
+    for (const name of ['one', 'two']) {
+      await post('/v1/workspaces/default/credentials', { credential: { name }, secret: { key: 'value' } });
+    }
+    const countNow = () => countInMemory(server.process.pid ?? 0, masterKey);
+    expect(countNow()).to.be.greaterThan(0);
+    await post('/v1/keys:seal', {});
+    expect(countNow()).to.equal(0);
+    await server.stop();
   });
 });

@@ -22,6 +22,18 @@ describe('the README', () => {
     });
   }
 
+  it('gives a reason for each dependency of the client', () => {
+    const client: unknown = JSON.parse(readFileSync(resolve(root, 'client/package.json'), 'utf8'));
+    const names = ['dependencies', 'optionalDependencies', 'devDependencies'].flatMap((kind) =>
+      Object.keys(Object(Reflect.get(Object(client), kind))),
+    );
+    expect(names.length).to.be.greaterThan(6);
+    for (const name of names.filter((each) => !each.startsWith('@types/'))) {
+      const [scope = '', rest = ''] = name.split('/');
+      expect(readme.includes(`\`${name}\``) || named(scope, rest), name).to.equal(true);
+    }
+  });
+
   it('links every page of docs/', () => {
     const pages = readdirSync(resolve(root, 'docs')).filter((name) => name.endsWith('.md'));
     expect(pages.length).to.be.greaterThan(9);

@@ -6,7 +6,7 @@ import { Output, type OutputStream } from '../output/output.ts';
 import { isWorkspaceId } from './workspace-id.ts';
 import { openKeychain, type Keychain } from '../settings/keychain.ts';
 import { ProfileFile } from '../settings/profile-file.ts';
-import { findSettings, type SharedOptions } from '../settings/settings.ts';
+import { findSettings, type Settings, type SharedOptions } from '../settings/settings.ts';
 
 /** What the command has of the machine and of the process that started it. */
 export interface Host {
@@ -56,14 +56,22 @@ export class CommandContext {
   }
 
   /**
+   * The server, the workspace and the token of the options, the environment or the profile.
+   *
+   * @throws CommandError if there is no token for the server
+   */
+  findSettings(options: SharedOptions): Promise<Settings> {
+    const profile = this.profileFile.read();
+    return findSettings(options, { environment: this.environment, profile, openKeychain });
+  }
+
+  /**
    * Prepares calls to the server of the options, the environment or the profile. Nothing is sent yet.
    *
    * @throws CommandError if there is no token for the server
    */
   async openSession(options: SharedOptions): Promise<Session> {
-    const profile = this.profileFile.read();
-    const sources = { environment: this.environment, profile, openKeychain };
-    const { url, token, workspace } = await findSettings(options, sources);
+    const { url, token, workspace } = await this.findSettings(options);
     const session = this.connect(url, token);
     if (isWorkspaceId(workspace)) return this.#keep({ ...session, workspaceId: workspace });
     const { findWorkspace } = await import('./find-workspace.ts');

@@ -6,6 +6,10 @@ export const exitCodes = {
   absent: 3,
   denied: 4,
   unavailable: 5,
+  /** The program of `run` cannot be executed, as shells report it. */
+  notExecutable: 126,
+  /** The program of `run` is not found, as shells report it. */
+  notFound: 127,
   /** Canceled at a question: 128 plus the number of SIGINT, as shells report it. */
   interrupted: 130,
   /** The reader of the output has gone: 128 plus the number of SIGPIPE. */

@@ -12,7 +12,9 @@ export class OpenedKeys {
   readonly workspaceId: string;
   #keys: readonly WorkspaceKey[];
   /** Why it has no keys any more. */
-  #wiped: () => VaultError = () => secretUnreadable('key_wiped');
+  #wiped: (() => VaultError) | undefined;
+  /** Keys that were destroyed a moment ago, for sealed bytes that were read before. */
+  #destroyed: readonly WorkspaceKey[] = [];
 
   /** @param keys at least one, the newest first; they are owned by this object */
   constructor(workspaceId: string, keys: readonly WorkspaceKey[]) {
@@ -24,16 +26,44 @@ export class OpenedKeys {
   /** The key to seal with. */
   current(): WorkspaceKey {
     const [newest] = this.#keys;
-    if (!newest) throw this.#wiped();
+    if (!newest) throw (this.#wiped ?? keysWiped)();
     return newest;
   }
 
   /** The current or an older key by its id. */
   find(keyId: Uint8Array): WorkspaceKey {
-    if (this.#keys.length === 0) throw this.#wiped();
-    const found = this.#keys.find((candidate) => Buffer.compare(candidate.keyId, keyId) === 0);
+    if (this.#wiped) throw this.#wiped();
+    const found = withId(this.#keys, keyId) ?? withId(this.#destroyed, keyId);
     if (!found) throw secretUnreadable('key_unknown');
     return found;
+  }
+
+  /** Whether there is a key with this id. */
+  has(keyId: Uint8Array): boolean {
+    return (withId(this.#keys, keyId) ?? withId(this.#destroyed, keyId)) !== undefined;
+  }
+
+  /**
+   * Uses these keys from now on. Those that are no longer among them open what was read before, until `wipeDestroyed`.
+   *
+   * @param keys at least one, the newest first; they are owned by this object
+   */
+  replace(keys: readonly WorkspaceKey[]): void {
+    if (this.#wiped) {
+      wipeAll(keys);
+      return;
+    }
+    const isGone = ({ keyId }: WorkspaceKey) => withId(keys, keyId) === undefined;
+    const before = this.#keys;
+    this.#destroyed = [...this.#destroyed, ...before.filter(isGone)];
+    this.#keys = keys;
+    wipeAll(before.filter((key) => !isGone(key)));
+  }
+
+  /** Overwrites the destroyed keys. */
+  wipeDestroyed(): void {
+    wipeAll(this.#destroyed);
+    this.#destroyed = [];
   }
 
   /**
@@ -41,11 +71,22 @@ export class OpenedKeys {
    *
    * @param why what a later use throws
    */
-  wipe(why = this.#wiped): void {
+  wipe(why = this.#wiped ?? keysWiped): void {
     this.#wiped = why;
-    for (const { key } of this.#keys) key.wipe();
+    this.wipeDestroyed();
+    wipeAll(this.#keys);
     this.#keys = [];
   }
+}
+
+const keysWiped = (): VaultError => secretUnreadable('key_wiped');
+
+function withId(keys: readonly WorkspaceKey[], keyId: Uint8Array): WorkspaceKey | undefined {
+  return keys.find((candidate) => Buffer.compare(candidate.keyId, keyId) === 0);
+}
+
+function wipeAll(keys: readonly WorkspaceKey[]): void {
+  for (const { key } of keys) key.wipe();
 }
 
 /** Seals and opens with the opened keys of one workspace. */
@@ -62,6 +103,18 @@ export class KeyedWorkspaceCipher implements WorkspaceCipher {
     this.#assertOwn(identity);
     const current = this.#keys.current();
     return { sealed: this.#encryptor.seal(current, identity, secret), keyId: current.keyId };
+  }
+
+  sealsWith(keyId: Uint8Array): boolean {
+    return Buffer.compare(this.#keys.current().keyId, keyId) === 0;
+  }
+
+  reseal(identity: RecordIdentity, sealed: Uint8Array): { readonly sealed: Uint8Array; readonly keyId: Uint8Array } {
+    this.#assertOwn(identity);
+    const parts = decodeSealed(sealed);
+    const to = this.#keys.current();
+    const from = this.#keys.find(parts.keyId);
+    return { sealed: this.#encryptor.reseal({ from, to }, identity, parts), keyId: to.keyId };
   }
 
   open(identity: RecordIdentity, sealed: Uint8Array): Secret {

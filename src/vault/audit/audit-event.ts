@@ -40,6 +40,8 @@ export type AuditAction =
   | 'access.denied'
   | 'access.refused'
   | 'keys.rotate_master'
+  | 'keys.rotate'
+  | 'keys.destroy'
   | 'keys.seal'
   | 'keys.unseal'
   | 'keys.split'
@@ -59,6 +61,7 @@ export type AuditResourceKind =
   | 'session'
   | 'permission'
   | 'master_key'
+  | 'workspace_key'
   | 'leak'
   | 'audit_stream'
   | 'audit_trail';

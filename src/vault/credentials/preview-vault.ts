@@ -38,7 +38,8 @@ export class PreviewVault {
     const parts = { ...this.#parts, call, cipher: await cipherForWriting(this.#parts.ciphers, workspaceId) };
     const created = newSealedCredential(parts, draft, secret, this.#parts.ids.next());
     const target = { workspaceId, signal, ...(draft.nameIsExclusive && { exclusiveName: draft.name }) };
-    const { credential } = await this.#parts.store.decide(target, () => previewOf(decideCreation(parts, created)));
+    const decide = () => previewOf(decideCreation(parts, created, secret));
+    const { credential } = await this.#parts.store.decide(target, decide);
     return credential;
   }
 

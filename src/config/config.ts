@@ -86,8 +86,6 @@ export interface Config {
   readonly shutdownTimeoutMs: number;
   readonly secretBytesMax: number;
   readonly lifecycle: LifecycleConfig;
-  /** After how many days keys of workspaces are replaced; null if they are not. */
-  readonly workspaceKeyDaysMax: number | null;
   /** Paths of the files that contain keys and passwords. */
   readonly keyFiles: readonly string[];
   /** Variables named like settings that have no effect, such as those that Kubernetes injects. */
@@ -158,7 +156,6 @@ export function parseConfig(environment: Environment, { formats, readFile }: Con
     shutdownTimeoutMs: reader.integer('COFFER_SHUTDOWN_TIMEOUT_MS', { from: 0, to: 600_000, otherwise: 10_000 }),
     secretBytesMax: reader.integer('COFFER_SECRET_BYTES_MAX', { from: 64, to: 524_288, otherwise: 65_536 }),
     lifecycle: parseLifecycle(reader),
-    workspaceKeyDaysMax: daysOrNull(reader, 'COFFER_WORKSPACE_KEY_DAYS_MAX'),
     keyFiles: [...reader.secretFiles(), ...(tls ? [tls.keyFile] : [])],
     foreignVariables: reader.foreignVariables,
   };
@@ -170,18 +167,14 @@ const daysRange = { from: 1, to: 36_500 } as const;
 const noDays = 0;
 
 function parseLifecycle(reader: SettingReader): LifecycleConfig {
+  const versionDaysMax = reader.integer('COFFER_VERSION_DAYS_MAX', { ...daysRange, otherwise: noDays });
   return {
     versionsMax: reader.integer('COFFER_VERSIONS_MAX', { from: 1, to: 1_000, otherwise: 100 }),
-    versionDaysMax: daysOrNull(reader, 'COFFER_VERSION_DAYS_MAX'),
+    versionDaysMax: versionDaysMax === noDays ? null : versionDaysMax,
     purgeDays: reader.integer('COFFER_PURGE_DAYS', { ...daysRange, otherwise: 30 }),
     expiryNoticeDays: reader.integers('COFFER_EXPIRY_NOTICE_DAYS', { ...daysRange, most: 10, otherwise: '30,7,1' }),
     usedWithinDays: reader.integer('COFFER_USED_WITHIN_DAYS', { from: 0, to: 36_500, otherwise: 0 }),
   };
-}
-
-function daysOrNull(reader: SettingReader, name: SettingName): number | null {
-  const days = reader.integer(name, { ...daysRange, otherwise: noDays });
-  return days === noDays ? null : days;
 }
 
 function parseDatabase(reader: SettingReader, formats: SettingFormats): DatabaseConfig {

@@ -12,9 +12,7 @@ export class OpenedKeys {
   readonly workspaceId: string;
   #keys: readonly WorkspaceKey[];
   /** Why it has no keys any more. */
-  #wiped: (() => VaultError) | undefined;
-  /** Keys that were destroyed a moment ago, for sealed bytes that were read before. */
-  #destroyed: readonly WorkspaceKey[] = [];
+  #wiped: () => VaultError = () => secretUnreadable('key_wiped');
 
   /** @param keys at least one, the newest first; they are owned by this object */
   constructor(workspaceId: string, keys: readonly WorkspaceKey[]) {
@@ -26,44 +24,16 @@ export class OpenedKeys {
   /** The key to seal with. */
   current(): WorkspaceKey {
     const [newest] = this.#keys;
-    if (!newest) throw (this.#wiped ?? keysWiped)();
+    if (!newest) throw this.#wiped();
     return newest;
   }
 
   /** The current or an older key by its id. */
   find(keyId: Uint8Array): WorkspaceKey {
-    if (this.#wiped) throw this.#wiped();
-    const found = withId(this.#keys, keyId) ?? withId(this.#destroyed, keyId);
+    if (this.#keys.length === 0) throw this.#wiped();
+    const found = this.#keys.find((candidate) => Buffer.compare(candidate.keyId, keyId) === 0);
     if (!found) throw secretUnreadable('key_unknown');
     return found;
-  }
-
-  /** Whether there is a key with this id. */
-  has(keyId: Uint8Array): boolean {
-    return (withId(this.#keys, keyId) ?? withId(this.#destroyed, keyId)) !== undefined;
-  }
-
-  /**
-   * Uses these keys from now on. Those that are no longer among them open what was read before, until `wipeDestroyed`.
-   *
-   * @param keys at least one, the newest first; they are owned by this object
-   */
-  replace(keys: readonly WorkspaceKey[]): void {
-    if (this.#wiped) {
-      wipeAll(keys);
-      return;
-    }
-    const isGone = ({ keyId }: WorkspaceKey) => withId(keys, keyId) === undefined;
-    const before = this.#keys;
-    this.#destroyed = [...this.#destroyed, ...before.filter(isGone)];
-    this.#keys = keys;
-    wipeAll(before.filter((key) => !isGone(key)));
-  }
-
-  /** Overwrites the destroyed keys. */
-  wipeDestroyed(): void {
-    wipeAll(this.#destroyed);
-    this.#destroyed = [];
   }
 
   /**
@@ -71,22 +41,11 @@ export class OpenedKeys {
    *
    * @param why what a later use throws
    */
-  wipe(why = this.#wiped ?? keysWiped): void {
+  wipe(why = this.#wiped): void {
     this.#wiped = why;
-    this.wipeDestroyed();
-    wipeAll(this.#keys);
+    for (const { key } of this.#keys) key.wipe();
     this.#keys = [];
   }
-}
-
-const keysWiped = (): VaultError => secretUnreadable('key_wiped');
-
-function withId(keys: readonly WorkspaceKey[], keyId: Uint8Array): WorkspaceKey | undefined {
-  return keys.find((candidate) => Buffer.compare(candidate.keyId, keyId) === 0);
-}
-
-function wipeAll(keys: readonly WorkspaceKey[]): void {
-  for (const { key } of keys) key.wipe();
 }
 
 /** Seals and opens with the opened keys of one workspace. */
@@ -103,18 +62,6 @@ export class KeyedWorkspaceCipher implements WorkspaceCipher {
     this.#assertOwn(identity);
     const current = this.#keys.current();
     return { sealed: this.#encryptor.seal(current, identity, secret), keyId: current.keyId };
-  }
-
-  sealsWith(keyId: Uint8Array): boolean {
-    return Buffer.compare(this.#keys.current().keyId, keyId) === 0;
-  }
-
-  reseal(identity: RecordIdentity, sealed: Uint8Array): { readonly sealed: Uint8Array; readonly keyId: Uint8Array } {
-    this.#assertOwn(identity);
-    const parts = decodeSealed(sealed);
-    const to = this.#keys.current();
-    const from = this.#keys.find(parts.keyId);
-    return { sealed: this.#encryptor.reseal({ from, to }, identity, parts), keyId: to.keyId };
   }
 
   open(identity: RecordIdentity, sealed: Uint8Array): Secret {

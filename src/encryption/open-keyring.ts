@@ -159,7 +159,6 @@ function wrapKeyring(
     canary: close(derivationLabels.canaryKey, new TextEncoder().encode(canaryText)),
     wrappedKeys: close(derivationLabels.keyringKey, instanceKeys),
     wrappedMaster: source.kind === 'key' ? (source.wrapped ?? null) : null,
-    rotatedAt: null,
     createdAt,
   };
 }

@@ -26,11 +26,6 @@ export function paddedBytesOf({ box }: SealedParts): number {
   return box.length - tagBytes;
 }
 
-/** The id of the key that sealed these bytes, without copying it; of bytes in an unknown format, any bytes. */
-export function keyIdOf(sealed: Uint8Array): Uint8Array {
-  return sealed.subarray(offsets.keyId, offsets.commitment);
-}
-
 /** Encodes the parts into a new array. @see docs/sealed-format.md */
 export function encodeSealed({ keyId, commitment, nonce, box }: SealedParts): Uint8Array {
   assert(keyId.length === 8 && commitment.length === 32 && nonce.length === 24 && box.length >= boxBytesMin);

@@ -33,43 +33,8 @@ export class SecretboxEncryptor {
 
   /** Seals in the format of `docs/sealed-format.md`. Sealing the same secret again gives different bytes. */
   seal(workspaceKey: WorkspaceKey, identity: RecordIdentity, secret: Secret): Uint8Array {
-    return this.#sealPadded(workspaceKey, identity, padText(JSON.stringify(secret.expose())));
-  }
-
-  /**
-   * Seals once more what another key of the same workspace has sealed for the same position. The plaintext is not parsed.
-   *
-   * @throws VaultError `secret_unreadable`, with the reason in its cause
-   */
-  reseal(
-    { from, to }: { readonly from: WorkspaceKey; readonly to: WorkspaceKey },
-    identity: RecordIdentity,
-    sealed: SealedParts,
-  ): Uint8Array {
-    return this.#sealPadded(to, identity, this.#openPadded(from, identity, sealed));
-  }
-
-  /**
-   * Opens the result of `seal` for the same key and identity.
-   *
-   * @param sealed its key id must be that of the key
-   * @throws VaultError `secret_unreadable`, with the reason in its cause
-   */
-  open(workspaceKey: WorkspaceKey, identity: RecordIdentity, sealed: SealedParts): Secret {
-    return readPadded(this.#openPadded(workspaceKey, identity, sealed));
-  }
-
-  /** Whether the commitment matches this key and identity; the box is not opened. */
-  recognizes(workspaceKey: WorkspaceKey, identity: RecordIdentity, { commitment }: SealedParts): boolean {
     const record = this.#recordKey(workspaceKey, identity);
-    const isOwn = timingSafeEqual(record.commitment, commitment);
-    wipe(record.bytes);
-    return isOwn;
-  }
-
-  /** @param padded is wiped */
-  #sealPadded(workspaceKey: WorkspaceKey, identity: RecordIdentity, padded: Uint8Array): Uint8Array {
-    const record = this.#recordKey(workspaceKey, identity);
+    const padded = padText(JSON.stringify(secret.expose()));
     const nonce = this.#random.take(nonceBytes);
     try {
       const box = this.#sodium.crypto_secretbox_easy(padded, nonce, record.key);
@@ -79,17 +44,30 @@ export class SecretboxEncryptor {
     }
   }
 
-  /** @returns the padded plaintext, which the caller wipes */
-  #openPadded(workspaceKey: WorkspaceKey, identity: RecordIdentity, sealed: SealedParts): Uint8Array {
+  /**
+   * Opens the result of `seal` for the same key and identity.
+   *
+   * @param sealed its key id must be that of the key
+   * @throws VaultError `secret_unreadable`, with the reason in its cause
+   */
+  open(workspaceKey: WorkspaceKey, identity: RecordIdentity, sealed: SealedParts): Secret {
     const record = this.#recordKey(workspaceKey, identity);
     try {
       if (!timingSafeEqual(record.commitment, sealed.commitment)) throw secretUnreadable('commitment_invalid');
       const padded = openBox(this.#sodium, { box: sealed.box, nonce: sealed.nonce, key: record.key });
       if (!padded) throw secretUnreadable('box_invalid');
-      return padded;
+      return readPadded(padded);
     } finally {
       wipe(record.bytes);
     }
+  }
+
+  /** Whether the commitment matches this key and identity; the box is not opened. */
+  recognizes(workspaceKey: WorkspaceKey, identity: RecordIdentity, { commitment }: SealedParts): boolean {
+    const record = this.#recordKey(workspaceKey, identity);
+    const isOwn = timingSafeEqual(record.commitment, commitment);
+    wipe(record.bytes);
+    return isOwn;
   }
 
   #recordKey({ key }: WorkspaceKey, { workspaceId, credentialId, version }: RecordIdentity): RecordKey {

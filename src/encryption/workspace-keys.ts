@@ -11,7 +11,6 @@ import { Key, keyBytes } from './key.ts';
 import { KeyedWorkspaceCipher, OpenedKeys } from './keyed-workspace-cipher.ts';
 import type { KeyWrapping } from './keyring.ts';
 import type { RandomSource } from '../vault/ids.ts';
-import { keyIdOf } from './sealed-format.ts';
 import { SecretboxEncryptor } from './secretbox-encryptor.ts';
 import type { Sodium } from './sodium.ts';
 import { secretUnreadable } from './unreadable-error.ts';
@@ -41,9 +40,6 @@ interface Loading {
   readonly forgetting: AbortController;
 }
 
-/** How long a key that was destroyed opens sealed bytes that were read before, in milliseconds. */
-const destroyedKeysKeptMs = 60_000;
-
 /**
  * The ciphers of workspaces, with a bounded and expiring cache of unwrapped keys. It never creates a key for an existing workspace:
  * if the store has none, or one does not unwrap, it refuses.
@@ -57,9 +53,8 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
   /** The least recently used first. */
   readonly #cache: BoundedMap<string, CachedCipher>;
   readonly #loading = new Map<string, Loading>();
-  /** All keys in clear by workspace, including those that left the cache while their cipher is in use. */
-  readonly #opened = new Map<string, Set<OpenedKeys>>();
-  readonly #wiping = new Set<NodeJS.Timeout>();
+  /** All keys in clear, including those that left the cache while their cipher is in use. */
+  readonly #opened = new Set<OpenedKeys>();
   readonly #abandoned = new FinalizationRegistry<OpenedKeys>((keys) => this.#wipe(keys));
   readonly #sweeping: NodeJS.Timeout;
   #closed = false;
@@ -99,28 +94,7 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
     this.#cache.delete(workspaceId);
     this.#loading.get(workspaceId)?.forgetting.abort();
     this.#loading.delete(workspaceId);
-    for (const keys of this.#opened.get(workspaceId) ?? []) this.#wipe(keys);
-  }
-
-  knows(workspaceId: string, sealed: Uint8Array): boolean {
-    const opened = this.#opened.get(workspaceId);
-    if (!opened) return true;
-    for (const keys of opened) if (!keys.has(keyIdOf(sealed))) return false;
-    return true;
-  }
-
-  async refresh(workspaceId: string): Promise<void> {
-    await this.#loading.get(workspaceId)?.cipher.catch(() => undefined);
-    if (this.#closed || !this.#opened.has(workspaceId)) return;
-    const wrapped = await this.#find(workspaceId);
-    for (const keys of this.#opened.get(workspaceId) ?? []) keys.replace(this.#unwrapAll(wrapped));
-    const timer = setTimeout(() => this.#wipeDestroyed(workspaceId, timer), destroyedKeysKeptMs).unref();
-    this.#wiping.add(timer);
-  }
-
-  /** Reads all keys again where they are used next: changes may have been missed. */
-  refreshAll(): void {
-    this.#cache.clear();
+    for (const keys of this.#opened) if (keys.workspaceId === workspaceId) this.#wipe(keys);
   }
 
   async renew(): Promise<void> {
@@ -130,7 +104,7 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
   /** Wipes all keys at once; until `unseal`, every use is refused as `SEALED`. */
   seal(): void {
     this.#sealed = true;
-    for (const opened of this.#opened.values()) for (const keys of opened) keys.wipe(() => vaultSealed());
+    for (const keys of this.#opened) keys.wipe(() => vaultSealed());
     this.#forgetAll();
   }
 
@@ -143,7 +117,6 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
   close(): void {
     this.#closed = true;
     clearInterval(this.#sweeping);
-    for (const timer of this.#wiping) clearTimeout(timer);
     this.#forgetAll();
   }
 
@@ -154,7 +127,8 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
   }
 
   #forgetAll(): void {
-    for (const workspaceId of [...this.#loading.keys(), ...this.#opened.keys()]) this.forget(workspaceId);
+    for (const workspaceId of this.#loading.keys()) this.forget(workspaceId);
+    for (const keys of this.#opened) this.#wipe(keys);
     this.#cache.clear();
   }
 
@@ -178,19 +152,12 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
   }
 
   async #load(workspaceId: string, forgotten: AbortSignal): Promise<KeyedWorkspaceCipher> {
-    const wrapped = await this.#find(workspaceId);
-    if (forgotten.aborted) throw this.#sealed ? vaultSealed() : secretUnreadable('key_wiped');
-    // A cipher that is still in use may have older ones.
-    for (const keys of this.#opened.get(workspaceId) ?? []) keys.replace(this.#unwrapAll(wrapped));
-    return this.#admit(new OpenedKeys(workspaceId, this.#unwrapAll(wrapped)));
-  }
-
-  async #find(workspaceId: string): Promise<readonly WrappedWorkspaceKey[]> {
     const { keyring, store } = this.#options;
     const wrapped = await store.findWorkspaceKeys(workspaceId);
-    if (wrapped.length === 0) throw secretUnreadable('key_missing');
     if (wrapped.some((key) => key.masterFingerprint !== keyring.masterFingerprint)) await this.renew();
-    return wrapped;
+    if (forgotten.aborted) throw this.#sealed ? vaultSealed() : secretUnreadable('key_wiped');
+    if (wrapped.length === 0) throw secretUnreadable('key_missing');
+    return this.#admit(new OpenedKeys(workspaceId, this.#unwrapAll(wrapped)));
   }
 
   /** All or none: without the newest, an older key would become the current one. */
@@ -208,9 +175,7 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
   #admit(keys: OpenedKeys): KeyedWorkspaceCipher {
     const { clock, timeToLiveMs } = this.#options;
     const cipher = new KeyedWorkspaceCipher(this.#encryptor, keys);
-    const opened = this.#opened.get(keys.workspaceId);
-    if (opened) opened.add(keys);
-    else this.#opened.set(keys.workspaceId, new Set([keys]));
+    this.#opened.add(keys);
     this.#abandoned.register(cipher, keys);
     this.#cache.set(keys.workspaceId, { cipher, expiresAtMs: clock.now().getTime() + timeToLiveMs });
     return cipher;
@@ -218,13 +183,6 @@ export class WorkspaceKeys implements WorkspaceCipherSource {
 
   #wipe(keys: OpenedKeys): void {
     keys.wipe();
-    const opened = this.#opened.get(keys.workspaceId);
-    opened?.delete(keys);
-    if (opened?.size === 0) this.#opened.delete(keys.workspaceId);
-  }
-
-  #wipeDestroyed(workspaceId: string, timer: NodeJS.Timeout): void {
-    this.#wiping.delete(timer);
-    for (const keys of this.#opened.get(workspaceId) ?? []) keys.wipeDestroyed();
+    this.#opened.delete(keys);
   }
 }

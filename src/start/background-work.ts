@@ -1,4 +1,3 @@
-import { setImmediate as pause, setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { AccessDenialRecorder } from '../vault/audit/access-denial-recorder.ts';
 import { CredentialUsage } from '../vault/usage/credential-usage.ts';
@@ -7,10 +6,7 @@ import { credentialTasks } from '../vault/credentials/credential-workers.ts';
 import type { Lifecycle } from '../vault/credentials/lifecycle.ts';
 import { RequestSweep } from '../vault/requests/request-sweep.ts';
 import { isVaultSealed } from '../vault/errors.ts';
-import type { EventLoop } from '../vault/work-slices.ts';
 import type { Clock } from '../vault/time.ts';
-import { agedKeysTask, ResealTask } from '../vault/workspaces/key-rotation-tasks.ts';
-import { WorkspaceKeyRotation } from '../vault/workspaces/key-rotation.ts';
 import { WorkspacePurge } from '../vault/workspaces/workspace-purge.ts';
 import type { Instance } from './instance.ts';
 import { logHeads } from './trail-watch.ts';
@@ -23,8 +19,6 @@ const denialFlushEveryMs = 60_000;
 export interface BackgroundParts {
   readonly instance: Instance;
   readonly lifecycle: Lifecycle;
-  /** After how many days keys of workspaces are replaced; null if they are not. */
-  readonly workspaceKeyDaysMax: number | null;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -80,35 +74,19 @@ export function startBackgroundWork(
   startTasks(parts, stack);
 }
 
-const eventLoop: EventLoop = { nowMs: () => performance.now(), pause: async () => pause() };
-
-/** Ends early, and without an error, when the process stops. */
-async function pauseFor(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal }).catch(() => undefined);
-}
-
-function startTasks(
-  { clock, instance, lifecycle, log, workspaceKeyDaysMax }: BackgroundParts,
-  stack: AsyncDisposableStack,
-): void {
+function startTasks({ clock, instance, lifecycle, log }: BackgroundParts, stack: AsyncDisposableStack): void {
   const { accessChangeListener, ciphers, ids, searchIndexes, stores } = instance;
   const { dueCredentials: purges, dueCredentials: notices, dueCredentials: prunes } = stores;
   const workspacePurge = new WorkspacePurge({ store: stores.purge, ciphers, clock });
   const requestSweep = new RequestSweep({ store: stores.requests, clock });
   const ofCredentials = credentialTasks({ purges, notices, prunes, lifecycle, clock, ids });
-  const { keyRotation: store } = stores;
-  const reseal = new ResealTask({ store, ciphers, clock, ids, eventLoop, wait: pauseFor });
-  const rotation = new WorkspaceKeyRotation({ store, ciphers, clock, ids });
-  const aged =
-    workspaceKeyDaysMax === null ? [] : [agedKeysTask({ store, rotation, clock, ids, daysMax: workspaceKeyDaysMax })];
-  const workers = startWorkers([workspacePurge, requestSweep, searchIndexes, reseal, ...aged, ...ofCredentials], log);
+  const workers = startWorkers([workspacePurge, requestSweep, searchIndexes, ...ofCredentials], log);
   stack.use(workers);
   workers.wake(searchIndexes);
   stack.defer(() => workspacePurge.end().catch(() => undefined));
   stack.defer(
     accessChangeListener.subscribe(({ kind }) => {
       if (kind === 'workspace') workers.wake(workspacePurge);
-      if (kind === 'workspace_key') workers.wake(reseal);
     }),
   );
 }

@@ -7,7 +7,6 @@ import { createManagement, type ManagementParts } from '../gateway/system/manage
 import { createMetricsTokenCheck } from '../gateway/system/serve-metrics.ts';
 import { unless, withWarnings } from '../gateway/system/readiness.ts';
 import { countCommits, measureInstance, measureLostEvents } from '../metrics/instance-metrics.ts';
-import { measureRotations } from '../metrics/rotation-metrics.ts';
 import { loadSodium } from '../encryption/sodium.ts';
 import { measureProcess } from '../metrics/process-metrics.ts';
 import { type DatabaseConnection, databasePlaceOf } from '../store/postgres/connect/database-connection.ts';
@@ -89,16 +88,8 @@ export async function startCoffer(config: Config, parts: CofferParts): Promise<R
 
   const estimate = () => estimateRows(database);
   stack.use(measureInstance(metrics, { database, accessChangeListener, keys: seal, estimate }));
-  const findProgress = () => stores.keyStatus.findProgress(undefined);
-  stack.use(measureRotations(metrics, { keys: seal, findProgress }));
 
-  const background = {
-    instance,
-    lifecycle: config.lifecycle,
-    workspaceKeyDaysMax: config.workspaceKeyDaysMax,
-    clock,
-    log,
-  };
+  const background = { instance, lifecycle: config.lifecycle, clock, log };
   const recorders = createRecorders(background);
   const lossWatch = new TrailLossWatch({ losses: stores.trailLosses, log });
   const databaseReadiness = new DatabaseReadiness({ probe: instance.openProbe(stack), health: database.health, log });

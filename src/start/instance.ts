@@ -21,7 +21,6 @@ import type { AuditChain, TrailVerifier } from '../vault/audit/ports.ts';
 import { MonotonicUuidV7, type RandomSource } from '../vault/ids.ts';
 import type { RequestMac } from '../vault/requests/ports.ts';
 import type { PageTokens } from '../vault/search/position.ts';
-import type { AccessChange } from '../vault/identity/ports.ts';
 import type { Clock } from '../vault/time.ts';
 import { masterKeyOriginOf } from './keys/find-master-key.ts';
 import { MasterRenewal } from './keys/master-renewal.ts';
@@ -88,8 +87,6 @@ export async function prepareInstance(parts: InstanceParts, stack: AsyncDisposab
   const renewMaster = () => renewal.run();
   const ciphers = new WorkspaceKeys({ sodium, random, clock, store: stores.keys, keyring, renewMaster });
   stack.defer(() => ciphers.close());
-  stores.useKeys(ciphers);
-  stack.defer(accessChangeListener.subscribe((change) => followKeys(ciphers, change)));
   stack.defer(renewal.listen(accessChangeListener));
   return {
     ...sessions,
@@ -109,13 +106,6 @@ export async function prepareInstance(parts: InstanceParts, stack: AsyncDisposab
     sodium,
     random,
   };
-}
-
-/** Reads keys again that any process has replaced. */
-function followKeys(ciphers: WorkspaceKeys, { id, kind }: AccessChange & { readonly id?: string }): void {
-  if (kind === 'any') ciphers.refreshAll();
-  // Where it fails, the keys are read again when they are used.
-  if (kind === 'workspace_key' && id !== undefined) ciphers.refresh(id).catch(() => ciphers.refreshAll());
 }
 
 /** The role of sessions is known only once the schema was migrated, which needs the keys. */

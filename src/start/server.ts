@@ -41,8 +41,6 @@ import type { EventLoop } from '../vault/work-slices.ts';
 import type { Clock } from '../vault/time.ts';
 import { IdempotentRequests } from '../vault/requests/idempotent-requests.ts';
 import { UserDirectory } from '../vault/identity/users.ts';
-import { WorkspaceKeyRotation } from '../vault/workspaces/key-rotation.ts';
-import { KeyStatusDirectory } from '../vault/workspaces/key-status.ts';
 import { KeyAdministration } from '../vault/workspaces/key-administration.ts';
 import type { SealControl } from '../vault/workspaces/ports.ts';
 import type { SealState } from '../vault/workspaces/seal-state.ts';
@@ -159,19 +157,7 @@ function buildVault({ clock, config, instance, opener, seal, sealControl, usage 
     transfers: new TransferVault(parts),
     leaks: new LeakVault({ ...parts, leaks: stores.leaks, workspaces: stores.workspaces, eventLoop, sha256 }),
     workspaces: new WorkspaceDirectory({ store: stores.workspaces, ciphers, clock, ids }),
-    keys: new KeyAdministration({
-      rotator: instance.rotator,
-      rotation: new WorkspaceKeyRotation({ store: stores.keyRotation, ciphers, clock, ids }),
-      status: new KeyStatusDirectory({
-        store: stores.keyStatus,
-        keyring: stores.keys,
-        source: config.masterKey.kind,
-      }),
-      workspaces: stores.workspaces,
-      sealControl,
-      clock,
-      ids,
-    }),
+    keys: new KeyAdministration({ rotator: instance.rotator, sealControl, clock, ids }),
     unsealing: new Unsealing({
       state: seal,
       opener,

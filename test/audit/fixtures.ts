@@ -16,8 +16,6 @@ export const noCiphers: WorkspaceCipherSource = {
   newWorkspaceKey: () => {
     throw new Error('no workspace is made here');
   },
-  knows: () => false,
-  refresh: () => Promise.reject(new Error('nothing is sealed here')),
   renew: () => Promise.reject(new Error('nothing is sealed here')),
   forget: () => undefined,
 };

@@ -30,9 +30,6 @@ export const createdAt = new Date('2024-01-01T00:00:00.123Z');
 /** A signal that is never aborted. */
 export const patience = new AbortController().signal;
 
-/** The id of the key of every workspace here: versions refer to their keys. */
-const anyKeyId = Buffer.from('a54c0a3f69889896', 'hex');
-
 /** What was logged. */
 export interface Logged {
   readonly level: 'info' | 'warn' | 'error';
@@ -156,7 +153,7 @@ export function newWorkspace(changes: Partial<Workspace> = {}): Workspace {
 }
 
 export function newWorkspaceKey(workspaceId: string, changes: Partial<WrappedWorkspaceKey> = {}): WrappedWorkspaceKey {
-  const bytes = { keyId: anyKeyId, wrapped: randomBytes(72) };
+  const bytes = { keyId: randomBytes(8), wrapped: randomBytes(72) };
   return { workspaceId, ...bytes, masterFingerprint: '3f9a000000000000', createdAt, ...changes };
 }
 
@@ -261,7 +258,7 @@ export function newCredential(workspaceId: string, changes: Partial<Credential> 
 }
 
 export function newVersion(changes: Partial<SealedVersion> = {}): SealedVersion {
-  const bytes = { sealed: randomBytes(100), keyId: anyKeyId };
+  const bytes = { sealed: randomBytes(100), keyId: randomBytes(8) };
   return { version: 1, ...bytes, createdBy: newId(), createdAt, ...changes };
 }
 

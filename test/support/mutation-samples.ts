@@ -43,10 +43,6 @@ const inMiniflow: MutationSample = async (coffer) => ({
 
 /** A request of each rpc that changes something, by its full name. */
 export const mutationSamples: Readonly<Record<string, MutationSample>> = {
-  // In a workspace of its own, whose events are not those that are counted.
-  'coffer.v1.KeyService.RotateWorkspaceKey': async (coffer) => ({
-    workspace_id: await coffer.createWorkspace(fresh()),
-  }),
   'coffer.v1.CredentialService.CreateCredential': async () => ({
     workspace_id: 'default',
     credential: { name: fresh(), tags: ['a', 'b'], labels: { z: '1', a: '2' } },

@@ -2,19 +2,19 @@
 // @generated from file coffer/v1/key_service.proto (package coffer.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Message, UnknownEnum } from "@bufbuild/protobuf";
+import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file coffer/v1/key_service.proto.
  */
 export const file_coffer_v1_key_service: GenFile = /*@__PURE__*/
-  fileDesc("Chtjb2ZmZXIvdjEva2V5X3NlcnZpY2UucHJvdG8SCWNvZmZlci52MSJgCglNYXN0ZXJLZXkSEwoLZmluZ2VycHJpbnQYASABKAkSLgoKcm90YXRlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGc291cmNlGAMgASgJIooCCgxXb3Jrc3BhY2VLZXkSFAoMd29ya3NwYWNlX2lkGAEgASgJEg4KBmtleV9pZBgCIAEoCRIsCgVzdGF0ZRgDIAEoDjIdLmNvZmZlci52MS5Xb3Jrc3BhY2VLZXkuU3RhdGUSGgoNdmVyc2lvbl9jb3VudBgEIAEoBUgAiAEBEi4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkgKBVN0YXRlEhUKEVNUQVRFX1VOU1BFQ0lGSUVEEAASCwoHQ1VSUkVOVBABEgwKCFJFVElSSU5HEAISDQoJREVTVFJPWUVEEANCEAoOX3ZlcnNpb25fY291bnQivgIKC0tleVJvdGF0aW9uEisKBXN0YXRlGAEgASgOMhwuY29mZmVyLnYxLktleVJvdGF0aW9uLlN0YXRlEgwKBGRvbmUYAiABKAUSEgoFdG90YWwYAyABKAVIAIgBARIbChN2ZXJzaW9uc19wZXJfc2Vjb25kGAQgASgBEi4KCnN0YXJ0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKDWVzdGltYXRlZF9lbmQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnVucmVhZGFibGUYByABKAUiQgoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABILCgdSVU5OSU5HEAESCwoHQkxPQ0tFRBACEggKBERPTkUQA0IICgZfdG90YWwiZQoTR2V0S2V5U3RhdHVzUmVxdWVzdBIUCgx3b3Jrc3BhY2VfaWQYASABKAkSGgoJcGFnZV9zaXplGAIgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIAIIroBChRHZXRLZXlTdGF0dXNSZXNwb25zZRIOCgZzZWFsZWQYASABKAgSKAoKbWFzdGVyX2tleRgCIAEoCzIULmNvZmZlci52MS5NYXN0ZXJLZXkSJQoEa2V5cxgDIAMoCzIXLmNvZmZlci52MS5Xb3Jrc3BhY2VLZXkSKAoIcm90YXRpb24YBCABKAsyFi5jb2ZmZXIudjEuS2V5Um90YXRpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAUgASgJIloKGVJvdGF0ZVdvcmtzcGFjZUtleVJlcXVlc3QSHAoMd29ya3NwYWNlX2lkGAEgASgJQga6SAPIAQESHwoKcmVxdWVzdF9pZBgCIAEoCUILukgI2AEBcgOwAQEiQgoaUm90YXRlV29ya3NwYWNlS2V5UmVzcG9uc2USJAoDa2V5GAEgASgLMhcuY29mZmVyLnYxLldvcmtzcGFjZUtleSI5ChZSb3RhdGVNYXN0ZXJLZXlSZXF1ZXN0Eh8KCnJlcXVlc3RfaWQYASABKAlCC7pICNgBAXIDsAEBImAKF1JvdGF0ZU1hc3RlcktleVJlc3BvbnNlEigKCm1hc3Rlcl9rZXkYASABKAsyFC5jb2ZmZXIudjEuTWFzdGVyS2V5EhsKE3dvcmtzcGFjZV9rZXlfY291bnQYAiABKAUiVAoNVW5zZWFsUmVxdWVzdBIQCgNrZXkYASABKAlCA4ABARIdCghwYXNzd29yZBgCIAEoCUILgAEBukgFcgMYgAgSEgoFc2hhcmUYAyABKAlCA4ABASJJCg5VbnNlYWxSZXNwb25zZRIOCgZzZWFsZWQYASABKAgSFAoMc2hhcmVzX2dpdmVuGAIgASgFEhEKCXRocmVzaG9sZBgDIAEoBSINCgtTZWFsUmVxdWVzdCIeCgxTZWFsUmVzcG9uc2USDgoGc2VhbGVkGAEgASgIMrYECgpLZXlTZXJ2aWNlEnoKD1JvdGF0ZU1hc3RlcktleRIhLmNvZmZlci52MS5Sb3RhdGVNYXN0ZXJLZXlSZXF1ZXN0GiIuY29mZmVyLnYxLlJvdGF0ZU1hc3RlcktleVJlc3BvbnNlIiCC0+STAho6ASoiFS92MS9rZXlzOnJvdGF0ZU1hc3RlchJkCgxHZXRLZXlTdGF0dXMSHi5jb2ZmZXIudjEuR2V0S2V5U3RhdHVzUmVxdWVzdBofLmNvZmZlci52MS5HZXRLZXlTdGF0dXNSZXNwb25zZSITkAIBgtPkkwIKEggvdjEva2V5cxKXAQoSUm90YXRlV29ya3NwYWNlS2V5EiQuY29mZmVyLnYxLlJvdGF0ZVdvcmtzcGFjZUtleVJlcXVlc3QaJS5jb2ZmZXIudjEuUm90YXRlV29ya3NwYWNlS2V5UmVzcG9uc2UiNILT5JMCLjoBKiIpL3YxL3dvcmtzcGFjZXMve3dvcmtzcGFjZV9pZH0va2V5czpyb3RhdGUSWQoGVW5zZWFsEhguY29mZmVyLnYxLlVuc2VhbFJlcXVlc3QaGS5jb2ZmZXIudjEuVW5zZWFsUmVzcG9uc2UiGoLT5JMCFDoBKiIPL3YxL2tleXM6dW5zZWFsElEKBFNlYWwSFi5jb2ZmZXIudjEuU2VhbFJlcXVlc3QaFy5jb2ZmZXIudjEuU2VhbFJlc3BvbnNlIhiC0+STAhI6ASoiDS92MS9rZXlzOnNlYWxiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("Chtjb2ZmZXIvdjEva2V5X3NlcnZpY2UucHJvdG8SCWNvZmZlci52MSJQCglNYXN0ZXJLZXkSEwoLZmluZ2VycHJpbnQYASABKAkSLgoKcm90YXRlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiOQoWUm90YXRlTWFzdGVyS2V5UmVxdWVzdBIfCgpyZXF1ZXN0X2lkGAEgASgJQgu6SAjYAQFyA7ABASJgChdSb3RhdGVNYXN0ZXJLZXlSZXNwb25zZRIoCgptYXN0ZXJfa2V5GAEgASgLMhQuY29mZmVyLnYxLk1hc3RlcktleRIbChN3b3Jrc3BhY2Vfa2V5X2NvdW50GAIgASgFIlQKDVVuc2VhbFJlcXVlc3QSEAoDa2V5GAEgASgJQgOAAQESHQoIcGFzc3dvcmQYAiABKAlCC4ABAbpIBXIDGIAIEhIKBXNoYXJlGAMgASgJQgOAAQEiSQoOVW5zZWFsUmVzcG9uc2USDgoGc2VhbGVkGAEgASgIEhQKDHNoYXJlc19naXZlbhgCIAEoBRIRCgl0aHJlc2hvbGQYAyABKAUiDQoLU2VhbFJlcXVlc3QiHgoMU2VhbFJlc3BvbnNlEg4KBnNlYWxlZBgBIAEoCDK2AgoKS2V5U2VydmljZRJ6Cg9Sb3RhdGVNYXN0ZXJLZXkSIS5jb2ZmZXIudjEuUm90YXRlTWFzdGVyS2V5UmVxdWVzdBoiLmNvZmZlci52MS5Sb3RhdGVNYXN0ZXJLZXlSZXNwb25zZSIggtPkkwIaOgEqIhUvdjEva2V5czpyb3RhdGVNYXN0ZXISWQoGVW5zZWFsEhguY29mZmVyLnYxLlVuc2VhbFJlcXVlc3QaGS5jb2ZmZXIudjEuVW5zZWFsUmVzcG9uc2UiGoLT5JMCFDoBKiIPL3YxL2tleXM6dW5zZWFsElEKBFNlYWwSFi5jb2ZmZXIudjEuU2VhbFJlcXVlc3QaFy5jb2ZmZXIudjEuU2VhbFJlc3BvbnNlIhiC0+STAhI6ASoiDS92MS9rZXlzOnNlYWxiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * The master key, from which the keys are derived that wrap all others.
@@ -30,19 +30,11 @@ export type MasterKey = Message<"coffer.v1.MasterKey"> & {
   fingerprint: string;
 
   /**
-   * Output only. When the instance began to use it; absent for the first key.
+   * Output only. When the instance began to use it.
    *
    * @generated from field: google.protobuf.Timestamp rotated_at = 2;
    */
   rotatedAt?: Timestamp | undefined;
-
-  /**
-   * Output only. Where it comes from, by the settings of this server: `file` (in the data directory), `key`, `password`,
-   * `command`, `transit`, or `unseal`.
-   *
-   * @generated from field: string source = 3;
-   */
-  source: string;
 };
 
 /**
@@ -51,352 +43,6 @@ export type MasterKey = Message<"coffer.v1.MasterKey"> & {
  */
 export const MasterKeySchema: GenMessage<MasterKey> = /*@__PURE__*/
   messageDesc(file_coffer_v1_key_service, 0);
-
-/**
- * A key of a workspace, without its bytes.
- *
- * @generated from message coffer.v1.WorkspaceKey
- */
-export type WorkspaceKey = Message<"coffer.v1.WorkspaceKey"> & {
-  /**
-   * Output only. The UUID of the workspace.
-   *
-   * @generated from field: string workspace_id = 1;
-   */
-  workspaceId: string;
-
-  /**
-   * Output only. Identifies the key and reveals nothing about it: 16 hex digits.
-   *
-   * @generated from field: string key_id = 2;
-   */
-  keyId: string;
-
-  /**
-   * Output only. What it is used for.
-   *
-   * @generated from field: coffer.v1.WorkspaceKey.State state = 3;
-   */
-  state: WorkspaceKey_State;
-
-  /**
-   * Output only. How many versions of secrets it seals; absent unless the request names the workspace.
-   *
-   * @generated from field: optional int32 version_count = 4;
-   */
-  versionCount?: number | undefined;
-
-  /**
-   * Output only. When it was created.
-   *
-   * @generated from field: google.protobuf.Timestamp created_at = 5;
-   */
-  createdAt?: Timestamp | undefined;
-};
-
-/**
- * Describes the message coffer.v1.WorkspaceKey.
- * Use `create(WorkspaceKeySchema)` to create a new message.
- */
-export const WorkspaceKeySchema: GenMessage<WorkspaceKey> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_key_service, 1);
-
-/**
- * What a key is used for.
- *
- * @generated from enum coffer.v1.WorkspaceKey.State
- */
-export const WorkspaceKey_State = {
-  /**
-   * Not used.
-   *
-   * @generated from enum value: STATE_UNSPECIFIED = 0;
-   */
-  STATE_UNSPECIFIED: 0,
-
-  /**
-   * It seals what is written.
-   *
-   * @generated from enum value: CURRENT = 1;
-   */
-  CURRENT: 1,
-
-  /**
-   * It opens versions that are not sealed again yet.
-   *
-   * @generated from enum value: RETIRING = 2;
-   */
-  RETIRING: 2,
-
-  /**
-   * It was destroyed, after no version needed it.
-   *
-   * @generated from enum value: DESTROYED = 3;
-   */
-  DESTROYED: 3,
-} as const;
-
-/**
- * What a key is used for.
- *
- * @generated from enum coffer.v1.WorkspaceKey.State
- */
-export type WorkspaceKey_State = (typeof WorkspaceKey_State)[keyof typeof WorkspaceKey_State] | UnknownEnum;
-
-/**
- * Describes the enum coffer.v1.WorkspaceKey.State.
- */
-export const WorkspaceKey_StateSchema: GenEnum<WorkspaceKey_State> = /*@__PURE__*/
-  enumDesc(file_coffer_v1_key_service, 1, 0);
-
-/**
- * The progress of rotations of workspaces' keys.
- *
- * @generated from message coffer.v1.KeyRotation
- */
-export type KeyRotation = Message<"coffer.v1.KeyRotation"> & {
-  /**
-   * Output only. How far it is.
-   *
-   * @generated from field: coffer.v1.KeyRotation.State state = 1;
-   */
-  state: KeyRotation_State;
-
-  /**
-   * Output only. How many versions were sealed again.
-   *
-   * @generated from field: int32 done = 2;
-   */
-  done: number;
-
-  /**
-   * Output only. How many there were at the beginning; absent until they are counted.
-   *
-   * @generated from field: optional int32 total = 3;
-   */
-  total?: number | undefined;
-
-  /**
-   * Output only. How many versions a second are sealed again, on average.
-   *
-   * @generated from field: double versions_per_second = 4;
-   */
-  versionsPerSecond: number;
-
-  /**
-   * Output only. When the rotation began.
-   *
-   * @generated from field: google.protobuf.Timestamp started_at = 5;
-   */
-  startedAt?: Timestamp | undefined;
-
-  /**
-   * Output only. When it will end if it continues as before; absent where that cannot be estimated.
-   *
-   * @generated from field: google.protobuf.Timestamp estimated_end = 6;
-   */
-  estimatedEnd?: Timestamp | undefined;
-
-  /**
-   * Output only. How many versions could not be opened, or were changed outside of Coffer.
-   *
-   * @generated from field: int32 unreadable = 7;
-   */
-  unreadable: number;
-};
-
-/**
- * Describes the message coffer.v1.KeyRotation.
- * Use `create(KeyRotationSchema)` to create a new message.
- */
-export const KeyRotationSchema: GenMessage<KeyRotation> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_key_service, 2);
-
-/**
- * How far it is.
- *
- * @generated from enum coffer.v1.KeyRotation.State
- */
-export const KeyRotation_State = {
-  /**
-   * Not used.
-   *
-   * @generated from enum value: STATE_UNSPECIFIED = 0;
-   */
-  STATE_UNSPECIFIED: 0,
-
-  /**
-   * Versions are being sealed again.
-   *
-   * @generated from enum value: RUNNING = 1;
-   */
-  RUNNING: 1,
-
-  /**
-   * All others are done, but some versions do not open, so that the former key stays.
-   *
-   * @generated from enum value: BLOCKED = 2;
-   */
-  BLOCKED: 2,
-
-  /**
-   * The former key is destroyed.
-   *
-   * @generated from enum value: DONE = 3;
-   */
-  DONE: 3,
-} as const;
-
-/**
- * How far it is.
- *
- * @generated from enum coffer.v1.KeyRotation.State
- */
-export type KeyRotation_State = (typeof KeyRotation_State)[keyof typeof KeyRotation_State] | UnknownEnum;
-
-/**
- * Describes the enum coffer.v1.KeyRotation.State.
- */
-export const KeyRotation_StateSchema: GenEnum<KeyRotation_State> = /*@__PURE__*/
-  enumDesc(file_coffer_v1_key_service, 2, 0);
-
-/**
- * Request message for GetKeyStatus.
- *
- * @generated from message coffer.v1.GetKeyStatusRequest
- */
-export type GetKeyStatusRequest = Message<"coffer.v1.GetKeyStatusRequest"> & {
-  /**
-   * Optional. The workspace whose keys are listed: its UUID, its `WSP-…` id, or `default` for the caller's default workspace;
-   * all workspaces by default.
-   *
-   * @generated from field: string workspace_id = 1;
-   */
-  workspaceId: string;
-
-  /**
-   * Optional. At most how many keys are listed: 100 by default, and 1,000 at most; more means the maximum. A negative value
-   * is INVALID_ARGUMENT.
-   *
-   * @generated from field: int32 page_size = 2;
-   */
-  pageSize: number;
-
-  /**
-   * Optional. The `next_page_token` of the previous page, of at most 1,024 characters; the first page by default.
-   * INVALID_ARGUMENT if it is not one of this list.
-   *
-   * @generated from field: string page_token = 3;
-   */
-  pageToken: string;
-};
-
-/**
- * Describes the message coffer.v1.GetKeyStatusRequest.
- * Use `create(GetKeyStatusRequestSchema)` to create a new message.
- */
-export const GetKeyStatusRequestSchema: GenMessage<GetKeyStatusRequest> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_key_service, 3);
-
-/**
- * Response message for GetKeyStatus.
- *
- * @generated from message coffer.v1.GetKeyStatusResponse
- */
-export type GetKeyStatusResponse = Message<"coffer.v1.GetKeyStatusResponse"> & {
-  /**
-   * Output only. Whether the server is sealed: always false here, since a sealed server refuses this call.
-   *
-   * @generated from field: bool sealed = 1;
-   */
-  sealed: boolean;
-
-  /**
-   * Output only. The master key.
-   *
-   * @generated from field: coffer.v1.MasterKey master_key = 2;
-   */
-  masterKey?: MasterKey | undefined;
-
-  /**
-   * Output only. Keys of workspaces in the order of the workspaces' ids, those of each from the newest to the oldest.
-   *
-   * @generated from field: repeated coffer.v1.WorkspaceKey keys = 3;
-   */
-  keys: WorkspaceKey[];
-
-  /**
-   * Output only. The last rotation of the workspace, or all that are under way; absent if there is none.
-   *
-   * @generated from field: coffer.v1.KeyRotation rotation = 4;
-   */
-  rotation?: KeyRotation | undefined;
-
-  /**
-   * Output only. The token of the next page; empty on the last one.
-   *
-   * @generated from field: string next_page_token = 5;
-   */
-  nextPageToken: string;
-};
-
-/**
- * Describes the message coffer.v1.GetKeyStatusResponse.
- * Use `create(GetKeyStatusResponseSchema)` to create a new message.
- */
-export const GetKeyStatusResponseSchema: GenMessage<GetKeyStatusResponse> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_key_service, 4);
-
-/**
- * Request message for RotateWorkspaceKey.
- *
- * @generated from message coffer.v1.RotateWorkspaceKeyRequest
- */
-export type RotateWorkspaceKeyRequest = Message<"coffer.v1.RotateWorkspaceKeyRequest"> & {
-  /**
-   * Required. The workspace: its UUID, its `WSP-…` id, or `default` for the caller's default workspace.
-   *
-   * @generated from field: string workspace_id = 1;
-   */
-  workspaceId: string;
-
-  /**
-   * Optional. Identifies the request, so that a repetition within 24 hours gets the first answer and changes nothing: a
-   * UUID; none by default. INVALID_ARGUMENT with the reason `REQUEST_ID_REUSED` for another request with the id of an
-   * earlier one. The header `Idempotency-Key` may contain it instead. This is not the `request_id` of audit events.
-   *
-   * @generated from field: string request_id = 2;
-   */
-  requestId: string;
-};
-
-/**
- * Describes the message coffer.v1.RotateWorkspaceKeyRequest.
- * Use `create(RotateWorkspaceKeyRequestSchema)` to create a new message.
- */
-export const RotateWorkspaceKeyRequestSchema: GenMessage<RotateWorkspaceKeyRequest> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_key_service, 5);
-
-/**
- * Response message for RotateWorkspaceKey.
- *
- * @generated from message coffer.v1.RotateWorkspaceKeyResponse
- */
-export type RotateWorkspaceKeyResponse = Message<"coffer.v1.RotateWorkspaceKeyResponse"> & {
-  /**
-   * Output only. The new key.
-   *
-   * @generated from field: coffer.v1.WorkspaceKey key = 1;
-   */
-  key?: WorkspaceKey | undefined;
-};
-
-/**
- * Describes the message coffer.v1.RotateWorkspaceKeyResponse.
- * Use `create(RotateWorkspaceKeyResponseSchema)` to create a new message.
- */
-export const RotateWorkspaceKeyResponseSchema: GenMessage<RotateWorkspaceKeyResponse> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_key_service, 6);
 
 /**
  * Request message for RotateMasterKey.
@@ -419,7 +65,7 @@ export type RotateMasterKeyRequest = Message<"coffer.v1.RotateMasterKeyRequest">
  * Use `create(RotateMasterKeyRequestSchema)` to create a new message.
  */
 export const RotateMasterKeyRequestSchema: GenMessage<RotateMasterKeyRequest> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_key_service, 7);
+  messageDesc(file_coffer_v1_key_service, 1);
 
 /**
  * Response message for RotateMasterKey.
@@ -447,7 +93,7 @@ export type RotateMasterKeyResponse = Message<"coffer.v1.RotateMasterKeyResponse
  * Use `create(RotateMasterKeyResponseSchema)` to create a new message.
  */
 export const RotateMasterKeyResponseSchema: GenMessage<RotateMasterKeyResponse> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_key_service, 8);
+  messageDesc(file_coffer_v1_key_service, 2);
 
 /**
  * Request message for Unseal. Exactly one of the fields is set.
@@ -483,7 +129,7 @@ export type UnsealRequest = Message<"coffer.v1.UnsealRequest"> & {
  * Use `create(UnsealRequestSchema)` to create a new message.
  */
 export const UnsealRequestSchema: GenMessage<UnsealRequest> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_key_service, 9);
+  messageDesc(file_coffer_v1_key_service, 3);
 
 /**
  * Response message for Unseal.
@@ -518,7 +164,7 @@ export type UnsealResponse = Message<"coffer.v1.UnsealResponse"> & {
  * Use `create(UnsealResponseSchema)` to create a new message.
  */
 export const UnsealResponseSchema: GenMessage<UnsealResponse> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_key_service, 10);
+  messageDesc(file_coffer_v1_key_service, 4);
 
 /**
  * Request message for Seal.
@@ -533,7 +179,7 @@ export type SealRequest = Message<"coffer.v1.SealRequest"> & {
  * Use `create(SealRequestSchema)` to create a new message.
  */
 export const SealRequestSchema: GenMessage<SealRequest> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_key_service, 11);
+  messageDesc(file_coffer_v1_key_service, 5);
 
 /**
  * Response message for Seal.
@@ -554,7 +200,7 @@ export type SealResponse = Message<"coffer.v1.SealResponse"> & {
  * Use `create(SealResponseSchema)` to create a new message.
  */
 export const SealResponseSchema: GenMessage<SealResponse> = /*@__PURE__*/
-  messageDesc(file_coffer_v1_key_service, 12);
+  messageDesc(file_coffer_v1_key_service, 6);
 
 /**
  * Administers the encryption keys of the instance. No response contains a key.
@@ -577,32 +223,6 @@ export const KeyService: GenService<{
     methodKind: "unary";
     input: typeof RotateMasterKeyRequestSchema;
     output: typeof RotateMasterKeyResponseSchema;
-  },
-  /**
-   * Describes the keys of the instance: where the master key comes from, the keys of workspaces, and how far rotations have
-   * come. Needs an owner of the instance.
-   *
-   * @generated from rpc coffer.v1.KeyService.GetKeyStatus
-   */
-  getKeyStatus: {
-    methodKind: "unary";
-    input: typeof GetKeyStatusRequestSchema;
-    output: typeof GetKeyStatusResponseSchema;
-  },
-  /**
-   * Gives a workspace a new key, which seals everything that is written from now on. Versions that the former key has sealed
-   * are sealed again in the background, while all of them can be revealed; then the former key is destroyed, which the event
-   * `keys.destroy` records. GetKeyStatus shows the progress. Revisions and etags do not change. Needs an owner of the
-   * instance.
-   *
-   * ABORTED with the reason ROTATION_UNDER_WAY while versions of this workspace are still to be sealed again.
-   *
-   * @generated from rpc coffer.v1.KeyService.RotateWorkspaceKey
-   */
-  rotateWorkspaceKey: {
-    methodKind: "unary";
-    input: typeof RotateWorkspaceKeyRequestSchema;
-    output: typeof RotateWorkspaceKeyResponseSchema;
   },
   /**
    * Gives a sealed server its master key: the key itself, the password that it is derived from, or one of its shares, of

@@ -30,7 +30,6 @@ import type { TrailWriter } from '../trail/trail-writer.ts';
 import { CommitOutcomes } from './commit-outcomes.ts';
 import { decideGroup, type DecisionTools, type DecisionWrite, type Prepared } from './decision-group.ts';
 import { decideJoint, type JointWrite } from './joint-group.ts';
-import { everyKeyIsKnown, refreshAfter, type SealingKeys } from './sealing-keys.ts';
 import { standaloneWrite, withClaim, type StandaloneWork, type StandaloneWrite } from './standalone-write.ts';
 
 /** Callbacks for committed transactions; they must not throw. */
@@ -55,7 +54,7 @@ type Write = DecisionWrite | JointWrite | StandaloneWrite;
 interface WriteGroup {
   readonly writes: readonly Write[];
   readonly scope: TransactionScope;
-  readonly prepare: (transaction: Transaction, tools: DecisionTools) => Promise<Prepared>;
+  readonly prepare: (transaction: Transaction) => Promise<Prepared>;
 }
 
 /** The most writes of one transaction. */
@@ -72,7 +71,7 @@ export class CommitQueue {
   readonly #database: Database;
   readonly #trail: TrailWriter;
   readonly #queue: GroupQueue<Write>;
-  #tools: DecisionTools;
+  readonly #tools: DecisionTools;
   readonly #outcomes: CommitOutcomes;
   readonly #onCommit: CommitListeners['onCommit'];
   readonly #onStandaloneCommit: CommitListeners['onStandaloneCommit'];
@@ -81,15 +80,10 @@ export class CommitQueue {
     this.#onCommit = onCommit;
     this.#onStandaloneCommit = onStandaloneCommit;
     this.#database = database;
-    this.#tools = { guard, records, keys: everyKeyIsKnown };
+    this.#tools = { guard, records };
     this.#trail = trail;
     this.#outcomes = new CommitOutcomes(database, trail);
     this.#queue = new GroupQueue({ work: (waiting) => this.#commitNext(waiting), groupMax });
-  }
-
-  /** Checks from now on that what was found can be opened, and reads replaced keys again. */
-  useKeys(keys: SealingKeys): void {
-    this.#tools = { ...this.#tools, keys };
   }
 
   /** @throws what the decision throws or refuses with, and what `Database` throws */
@@ -163,29 +157,25 @@ export class CommitQueue {
   #groupOf(first: Write, waiting: readonly Write[]): WriteGroup {
     if (first.kind === 'standalone') return { writes: [first], scope: first.scope, prepare: first.prepare };
     if (first.kind === 'joint') {
-      const prepare: WriteGroup['prepare'] = (transaction, tools) => decideJoint(transaction, first, tools);
+      const prepare = (transaction: Transaction) => decideJoint(transaction, first, this.#tools);
       return { writes: [first], scope: scopeOf(first), prepare };
     }
     const writes = leadingDecisions(waiting);
     const scope =
       writes.length === 1 ? scopeOf(first) : { workspaces: workspacesOf(writes.map(({ target }) => target)) };
-    return { writes, scope, prepare: (transaction, tools) => decideGroup(transaction, writes, tools) };
+    return { writes, scope, prepare: (transaction) => decideGroup(transaction, writes, this.#tools) };
   }
 
   /** @returns the writes that were deferred to the next transaction */
   async #commit(group: WriteGroup, isRepeated = false): Promise<readonly Write[]> {
     const { scope, writes } = group;
     try {
-      const { deferred, settle } = await this.#write(group, isRepeated);
+      const { deferred, settle } = await this.#write(group);
       settle();
       this.#onCommit?.(writes.length - deferred.length);
       return deferred;
     } catch (error) {
       if (writes.length === 1 && !isRepeated && mayRepeat(error)) return this.#commit(group, true);
-      const isDecided = writes[0]?.kind !== 'standalone';
-      if (isDecided && !isRepeated && (await refreshAfter(error, this.#tools.keys, scope.workspaces))) {
-        return this.#commit(group, true);
-      }
       // One at a time, only the write that fails is rejected. An unavailable database fails all of them.
       if (writes.length > 1 && !isUnavailable(error)) for (const write of writes) await this.#commitNext([write]);
       else for (const write of writes) write.reject(translateFailure(error, scope.signal));
@@ -193,14 +183,14 @@ export class CommitQueue {
     }
   }
 
-  async #write({ prepare, scope }: WriteGroup, isRepeated: boolean): Promise<Prepared> {
+  async #write({ prepare, scope }: WriteGroup): Promise<Prepared> {
     if (this.#trail.isInDoubt) await this.#outcomes.ask();
     const attempt: { prepared?: Prepared } = {};
     try {
       const locked = { ...scope, advisoryLock: this.#trail.lock };
       await this.#database.attempt(locked, async (transaction) => {
         if (this.#trail.isHeadDoubted) await this.#trail.findHead(transaction);
-        await this.#writeLast(transaction, attempt, await prepare(transaction, this.#toolsFor(isRepeated)));
+        await this.#writeLast(transaction, attempt, await prepare(transaction));
       });
       assert(attempt.prepared, 'what was committed has been prepared');
       this.#trail.committed();
@@ -215,11 +205,6 @@ export class CommitQueue {
       if (isPredecessorMissing(error)) this.#trail.doubtHead();
       throw error;
     }
-  }
-
-  /** In a repetition, the keys were read again; what is still unknown does not open. */
-  #toolsFor(isRepeated: boolean): DecisionTools {
-    return isRepeated ? { ...this.#tools, keys: everyKeyIsKnown } : this.#tools;
   }
 
   /** Sends the prepared writes with the commit, and prepares them again without those that a constraint refuses. */

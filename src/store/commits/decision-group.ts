@@ -18,7 +18,6 @@ import type { Fragment } from '../postgres/statements/statement.ts';
 import { claimRequests, KeptRequests, type ClaimedIds } from '../requests/claimed-requests.ts';
 import type { RequestRecords } from '../requests/request-records.ts';
 import { GroupState, isPreviewOf } from './group-state.ts';
-import { requireKnownKeys, type SealingKeys } from './sealing-keys.ts';
 
 /** The outcome of a decision before it is durable. */
 export interface Attempted {
@@ -48,7 +47,6 @@ export interface DecisionWrite {
 export interface DecisionTools {
   readonly guard: CredentialGuard;
   readonly records: RequestRecords;
-  readonly keys: SealingKeys;
 }
 
 /** What a transaction is about to write. */
@@ -75,14 +73,13 @@ export async function decideGroup(
   const targets = writes.map(({ target }) => target);
   const claims = writes.flatMap(({ keeping }) => keeping?.claim ?? []);
   const find = () => findForDecisions(transaction, targets, tools.guard);
-  if (claims.length === 0) return decideFound({ transaction, writes, targets, tools, found: await find() });
+  if (claims.length === 0) return decideFound({ transaction, writes, tools, found: await find() });
   // In one round trip, the claims first.
   const [claimed, found] = await Promise.all([claimRequests(transaction, tools.records, claims), find()]);
-  return decideFound({ transaction, writes, targets, tools, found, claimed });
+  return decideFound({ transaction, writes, tools, found, claimed });
 }
 
 function decideFound(group: Group): Prepared {
-  requireKnownKeys(group.tools.keys, group.targets, group.found);
   return decideAll(group, { ids: new Set(), names: group.found.takenNames });
 }
 
@@ -90,7 +87,6 @@ function decideFound(group: Group): Prepared {
 interface Group {
   readonly transaction: Transaction;
   readonly writes: readonly DecisionWrite[];
-  readonly targets: readonly DecisionTarget[];
   readonly tools: DecisionTools;
   readonly found: FoundForDecisions;
   /** The request ids that are free; undefined if no write has one. */

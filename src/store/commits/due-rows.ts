@@ -10,7 +10,7 @@ import type { Statement } from '../postgres/statements/statement.ts';
 export const dueRowsMax = 200;
 
 /** The functions of the database that answer what is due in all workspaces; see `migrations/due-functions.ts`. */
-export type DueFunction = 'due_purges' | 'due_notices' | 'due_prunes' | 'due_key_rotations';
+export type DueFunction = 'due_purges' | 'due_notices' | 'due_prunes';
 
 /** Rows that are due. */
 export interface DueRowsRequest {

@@ -10,7 +10,6 @@ import type { Transaction } from '../postgres/sessions/transaction.ts';
 import type { KeptRequests } from '../requests/claimed-requests.ts';
 import type { DecisionTools, Prepared } from './decision-group.ts';
 import { GroupState } from './group-state.ts';
-import { requireKnownKeys } from './sealing-keys.ts';
 import { claimOne } from './standalone-write.ts';
 
 /** Decisions of one call that wait to be committed. They share their transaction with no other call. */
@@ -66,7 +65,6 @@ export async function decideJoint(
     findForDecisions(transaction, targets, tools.guard),
     checkedId !== undefined && isRevokedNow(transaction, checkedId),
   ]);
-  requireKnownKeys(tools.keys, targets, found);
   return prepare(
     { transaction, write, tools, found, isRevoked, requests },
     { ids: new Set(), names: found.takenNames },

@@ -165,15 +165,9 @@ export function findSealedVersion({ workspaceId, id, version }: Omit<VersionRequ
   };
 }
 
-/** No key has an empty id: the foreign key then refuses what a process has sealed that has not heard of a rotation. */
-const presentKeyId = {
-  key_id: `case when exists (select from key_rotation q where q.workspace_id = r.workspace_id and q.key_id = r.key_id)
-        then ''::bytea else r.key_id end`,
-};
-
-/** Adds versions of credentials, unless they are sealed with a key that was replaced or destroyed. */
+/** Adds versions of credentials. */
 export function insertVersions(versions: readonly SignedVersion[]): Fragment {
-  return insertRows('credential_version', versionTypes, versions.map(versionValuesOf), presentKeyId);
+  return insertRows('credential_version', versionTypes, versions.map(versionValuesOf));
 }
 
 /**

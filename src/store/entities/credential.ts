@@ -2,7 +2,7 @@ import { defineEntity, p } from '@mikro-orm/postgresql';
 import type { JsonObject } from '../../vault/json.ts';
 import { shortIdColumn, tenantRows, textArrayColumn } from './columns.ts';
 import { searchIndexes } from './search-indexes.ts';
-import { WorkspaceEntity, WorkspaceKeyEntity } from './workspace.ts';
+import { WorkspaceEntity } from './workspace.ts';
 
 /** How a column of `credential` is stored, written and signed. */
 export interface ColumnRule {
@@ -162,15 +162,6 @@ export const CredentialVersionEntity = defineEntity({
         .index(false),
     sealed: p.blob().nullable().lazy(),
     keyId: p.blob().nullable(),
-    key: () =>
-      p
-        .manyToOne(WorkspaceKeyEntity)
-        .joinColumns('workspace_id', 'key_id')
-        .foreignKeyName('credential_version_key_foreign')
-        .updateRule('no action')
-        .deleteRule('no action')
-        .nullable()
-        .index(false),
     createdBy: p.uuid(),
     createdAt: p.datetime(3),
     state: p.enum(versionStates).columnType('text').default('enabled'),

@@ -4,7 +4,7 @@ import { CredentialConsumerEntity, CredentialEntity, CredentialVersionEntity } f
 import { IdempotencyEntity } from './idempotency.ts';
 import { ApiKeyEntity, MembershipEntity, SessionEntity, UserEntity } from './identity.ts';
 import { KeyShareEntity, SealEntity } from './seal.ts';
-import { KeyringEntity, KeyRotationEntity, WorkspaceEntity, WorkspaceKeyEntity } from './workspace.ts';
+import { KeyringEntity, WorkspaceEntity, WorkspaceKeyEntity } from './workspace.ts';
 
 /** Every entity, for discovery without globbing. */
 export const entities = [
@@ -17,7 +17,6 @@ export const entities = [
   SealEntity,
   KeyShareEntity,
   WorkspaceKeyEntity,
-  KeyRotationEntity,
   CredentialEntity,
   CredentialVersionEntity,
   CredentialConsumerEntity,

@@ -43,26 +43,14 @@ export const KeyringEntity = defineEntity({
     wrappedKeys: p.blob(),
     createdAt: p.datetime(3),
     wrappedMaster: p.text().nullable(),
-    // When the present master key took the place of another one; null before the first rotation.
-    rotatedAt: p.datetime(3).nullable(),
   },
 });
 
-/** Keys that a rotation of the same workspace replaces may be deleted; the foreign key of versions proves that none needs them. */
-const isReplaced = `exists (select 1 from key_rotation r where r.workspace_id = workspace_key.workspace_id and r.key_id = workspace_key.key_id and r.ended_at is null)`;
-
-/** A wrapped workspace key; the newest of a workspace seals, and those of deleted workspaces are empty. Carries a MAC, since an attacker who could plant a key would read what it seals. */
+/** A wrapped workspace key. Carries a MAC, since an attacker who could plant a key would read what it seals. */
 export const WorkspaceKeyEntity = defineEntity({
   name: 'WorkspaceKey',
   tableName: 'workspace_key',
-  ...tenantRows('workspace_key', { isDeletable: isReplaced, showsDueRows: true }),
-  indexes: [
-    {
-      name: 'workspace_key_age_index',
-      properties: ['createdAt', 'workspaceId'],
-      where: `created_at > '-infinity'`,
-    },
-  ],
+  ...tenantRows('workspace_key'),
   properties: {
     workspaceId: () => p.manyToOne(WorkspaceEntity).primary().mapToPk().fieldName('workspace_id').index(false),
     keyId: p.blob().primary(),
@@ -81,40 +69,5 @@ export const WorkspaceKeyEntity = defineEntity({
         .index(false),
     createdAt: p.datetime(3),
     mac: p.blob(),
-  },
-});
-
-/**
- * A key of a workspace that another one replaces, with the progress of sealing its versions again; kept once it is destroyed. It
- * grants nothing and has no MAC. Global: background workers look for it in all workspaces.
- */
-export const KeyRotationEntity = defineEntity({
-  name: 'KeyRotation',
-  tableName: 'key_rotation',
-  indexes: [
-    {
-      name: 'key_rotation_pending_index',
-      properties: ['startedAt', 'workspaceId', 'keyId'],
-      where: 'ended_at is null',
-    },
-  ],
-  properties: {
-    workspaceId: () => p.manyToOne(WorkspaceEntity).primary().mapToPk().fieldName('workspace_id').index(false),
-    keyId: p.blob().primary(),
-    keyCreatedAt: p.datetime(3),
-    startedAt: p.datetime(3),
-    updatedAt: p.datetime(3),
-    endedAt: p.datetime(3).nullable(),
-    // The event of its destruction.
-    eventId: p.uuid().nullable(),
-    // How many versions it sealed at the start; null until they are counted.
-    total: p.integer().nullable(),
-    done: p.integer(),
-    // How many versions the last pass could not open.
-    unreadable: p.integer(),
-    versionsPerSecond: p.float().columnType('real'),
-    // The version after which the pass goes on; null at its beginning.
-    afterCredential: p.uuid().nullable(),
-    afterVersion: p.integer().nullable(),
   },
 });

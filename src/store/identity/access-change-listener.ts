@@ -191,7 +191,7 @@ const notifyChannel = 'coffer_grants';
 /** A change, or what a process has sent to itself. */
 type Notice = AccessChange | { readonly kind: 'mark'; readonly id: string };
 
-const kinds = ['api_key', 'session', 'user', 'workspace', 'workspace_key', 'keyring', 'seal', 'mark'] as const;
+const kinds = ['api_key', 'session', 'user', 'workspace', 'keyring', 'seal', 'mark'] as const;
 
 /** Reads a notice, such as `user:018cc251-f400-7000-8000-000000000001`; what is not known may mean anything. */
 function parseNotice(payload: string): Notice {

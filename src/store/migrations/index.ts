@@ -24,7 +24,6 @@ import { SubjectsMigration } from './subjects.ts';
 import { UsedKeysMigration } from './used-keys.ts';
 import { UsersMigration } from './users.ts';
 import { VouchedMembershipsMigration } from './vouched-memberships.ts';
-import { WorkspaceKeyRotationMigration } from './workspace-key-rotation.ts';
 import { WrappedMasterMigration } from './wrapped-master.ts';
 
 /** All migrations in order. The name and the effect of a released migration never change. */
@@ -55,6 +54,5 @@ export const migrations = [
   { name: '030-wrapped-master', class: WrappedMasterMigration },
   { name: '031-master-rotation', class: MasterRotationMigration },
   { name: '021-idempotency', class: IdempotencyMigration },
-  { name: '032-workspace-key-rotation', class: WorkspaceKeyRotationMigration },
   { name: '035-seal-and-shares', class: SealAndSharesMigration },
 ];

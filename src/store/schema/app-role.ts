@@ -14,10 +14,8 @@ const grants: Readonly<Record<string, string>> = {
   membership: 'select, insert, delete',
   api_key: 'select, insert, update',
   session: 'select, insert, delete',
-  keyring:
-    'select, insert, update (derivation, salt, master_fingerprint, canary, wrapped_keys, wrapped_master, rotated_at)',
+  keyring: 'select, insert, update (derivation, salt, master_fingerprint, canary, wrapped_keys, wrapped_master)',
   workspace_key: 'select, insert, update (wrapped, master_fingerprint, mac), delete',
-  key_rotation: 'select, insert, update, delete',
   credential: 'select, insert, update, delete',
   credential_version: 'select, insert, update (state, key_id, mac), delete',
   credential_term: 'select, insert, delete',
@@ -30,8 +28,8 @@ const grants: Readonly<Record<string, string>> = {
   schema_migration: 'select',
 };
 
-/** The functions of the background workers: they answer what is due in all workspaces, and write sealed bytes, which the role may not. */
-const functions = ['due_purges', 'due_notices', 'due_prunes', 'due_key_rotations', 'reseal_versions'];
+/** The functions that answer what is due in all workspaces, for the background workers. */
+const dueFunctions = ['due_purges', 'due_notices', 'due_prunes'];
 
 /** The database user neither owns the tables nor may set the role that can use them. */
 export class NotMemberError extends Error {
@@ -67,7 +65,7 @@ export async function prepareAppRole(owner: Client, logsIn: boolean): Promise<ty
 /** In the simple protocol, several statements are one transaction, so the role never has only a part of its rights. */
 function grantStatements(): string {
   const statements = Object.entries(grants).map(([table, rights]) => `grant ${rights} on "${table}" to ${appRole}`);
-  const executions = functions.map((name) => `grant execute on function ${name} to ${appRole}`);
+  const executions = dueFunctions.map((name) => `grant execute on function ${name} to ${appRole}`);
   return [...statements, ...executions].join('; ');
 }
 

@@ -1,7 +1,7 @@
 import { workspaceUnreadable } from '../../vault/errors.ts';
 import type { WorkspaceDeletion } from '../../vault/workspaces/ports.ts';
 import { ApiKeyEntity, MembershipEntity, UserEntity } from '../entities/identity.ts';
-import { KeyRotationEntity, WorkspaceEntity, WorkspaceKeyEntity } from '../entities/workspace.ts';
+import { WorkspaceEntity, WorkspaceKeyEntity } from '../entities/workspace.ts';
 import type { GrantGuard } from '../identity/grant-guard.ts';
 import { userGrants, workspaceGrants } from '../identity/grant-tables.ts';
 import { updateUser } from '../identity/identity-rows.ts';
@@ -9,8 +9,6 @@ import { revokeApiKeys } from '../identity/revocation.ts';
 import { isAfterId } from '../postgres/statements/entity-query.ts';
 import { takeLock } from '../postgres/statements/advisory-locks.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
-import { updateKeys } from '../workspaces/key-statements.ts';
-import { newWorkspaceKeyRow, wrappedKeyOf } from '../workspaces/workspace-rows.ts';
 
 /** How many keys or users are changed in one round trip, so that the process can do other work in between. */
 const rowsAtATime = 200;
@@ -37,13 +35,10 @@ export async function deleteWorkspace(
   // A new MAC would make a row valid that was tampered with.
   if (!guard.isGenuine(workspaceGrants, workspace)) throw workspaceUnreadable(workspaceId);
   const { mac } = guard.sign(workspaceGrants, { ...workspace, deletedAt });
-  // Versions refer to their keys, whose rows remain empty until the purge.
-  const keys = await transaction.find(WorkspaceKeyEntity, { where: { workspaceId } });
-  const emptied = keys.map((key) => newWorkspaceKeyRow(guard, { ...wrappedKeyOf(key), wrapped: new Uint8Array() }));
+  // In this order: only the keys of deleted workspaces may be deleted.
   await Promise.all([
     transaction.update(WorkspaceEntity, { id: workspaceId }, { deletedAt, mac }),
-    transaction.run(updateKeys(emptied)),
-    transaction.delete(KeyRotationEntity, { workspaceId }),
+    transaction.delete(WorkspaceKeyEntity, { workspaceId }),
     transaction.delete(MembershipEntity, { workspaceId }),
   ]);
   await revokeKeys(guard, transaction, { workspaceId, revokedAt: deletedAt });

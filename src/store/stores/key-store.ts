@@ -1,14 +1,13 @@
 import type { InferEntity } from '@mikro-orm/postgresql';
 import { VaultError } from '../../vault/errors.ts';
 import type { KeyStore, StoredKeyring, WrappedWorkspaceKey } from '../../vault/workspaces/ports.ts';
-import { constraintOf } from '../postgres/connect/database-failure.ts';
 import type { Database } from '../postgres/database.ts';
 import { UserEntity } from '../entities/identity.ts';
 import { KeyringEntity, WorkspaceEntity, WorkspaceKeyEntity } from '../entities/workspace.ts';
 import type { GrantGuard } from '../identity/grant-guard.ts';
 import { workspaceKeyGrants } from '../identity/grant-tables.ts';
 import { isAfterId } from '../postgres/statements/entity-query.ts';
-import { isEmptied, wrappedKeyOf } from '../workspaces/workspace-rows.ts';
+import { wrappedKeyOf } from '../workspaces/workspace-rows.ts';
 
 /** How many workspaces' keys are looked at in one statement. */
 const workspacesAtATime = 500;
@@ -60,7 +59,7 @@ export class SqlKeyStore extends SqlKeyringStore implements KeyStore {
     const sound = rows.filter((row) => this.#guard.isGenuine(workspaceKeyGrants, row));
     // Without the unsound one an older key would be the current one, and seal again.
     if (sound.length < rows.length) throw keysUnsound();
-    return sound.map(wrappedKeyOf).filter((key) => !isEmptied(key));
+    return sound.map(wrappedKeyOf);
   }
 
   async isMasterInUse(masterFingerprint: string): Promise<boolean> {
@@ -78,20 +77,14 @@ export class SqlKeyStore extends SqlKeyringStore implements KeyStore {
 
 /** The keyring in a row. */
 export function keyringOf(row: InferEntity<typeof KeyringEntity>): StoredKeyring {
-  const { instanceId, createdAt, rotatedAt = null, wrappedMaster = null, ...wrapping } = row;
-  return { instanceId, createdAt, rotatedAt, ...wrappingOf({ ...wrapping, wrappedMaster }) };
+  const { instanceId, createdAt, wrappedMaster = null, ...wrapping } = row;
+  return { instanceId, createdAt, ...wrappingOf({ ...wrapping, wrappedMaster }) };
 }
 
 /** What a rotation of the master key changes of a keyring. */
-export function wrappingOf(keyring: Omit<StoredKeyring, 'instanceId' | 'createdAt' | 'rotatedAt'>) {
+export function wrappingOf(keyring: Omit<StoredKeyring, 'instanceId' | 'createdAt'>) {
   const { canary, derivation, masterFingerprint, salt, wrappedKeys, wrappedMaster } = keyring;
   return { canary, derivation, masterFingerprint, salt, wrappedKeys, wrappedMaster };
-}
-
-/** The refusal if another master key than the keyring's has wrapped a key; other errors are returned unchanged. */
-export function masterKeyRotatedOr(error: unknown): unknown {
-  if (constraintOf(error) !== 'workspace_key_master_foreign') return error;
-  return new VaultError('unavailable', 'the master key was rotated meanwhile', { reason: 'MASTER_KEY_ROTATED' });
 }
 
 /** The refusal if a row of a key fails its MAC, or is missing. Its cause is for the log only. */

@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import type { PurgeStore, UnpurgedWorkspace } from '../../vault/workspaces/ports.ts';
 import { tenantTables, type TenantTable } from '../entities/tenant-tables.ts';
 import { WorkspaceEntity } from '../entities/workspace.ts';
@@ -10,10 +9,11 @@ import type { Transaction } from '../postgres/sessions/transaction.ts';
 /** How many rows are deleted in one transaction, which takes some milliseconds. */
 const rowsAtATime = 1_000;
 const workspacesMax = 10_000;
+/** Keys are deleted with the workspace. */
+const purgedTables = tenantTables.filter((table) => table !== 'workspace_key');
 
 interface Remains {
   readonly hasRows: boolean;
-  /** Whether a key was not emptied. */
   readonly hasKeys: boolean;
 }
 
@@ -38,7 +38,7 @@ export class SqlPurgeStore implements PurgeStore {
       const { hasRows, hasKeys } = await remainsOf(transaction, workspaceId);
       // While there is a key, it was not Coffer that marked the workspace as deleted.
       if (!lock?.isFree || !hasRows || hasKeys) return false;
-      for (const table of tenantTables) {
+      for (const table of purgedTables) {
         const [deleted] = await transaction.run<{ readonly count: number }>(deleteSome(table, workspaceId));
         if (deleted?.count === rowsAtATime) return true;
       }
@@ -48,18 +48,20 @@ export class SqlPurgeStore implements PurgeStore {
 
   async endPurge(workspaceId: string, purgedAt: Date): Promise<void> {
     await this.#database.transact({ workspaces: [workspaceId] }, async (transaction) => {
-      const { hasRows } = await remainsOf(transaction, workspaceId);
-      if (!hasRows) await transaction.update(WorkspaceEntity, { id: workspaceId }, { purgedAt });
+      const { hasRows, hasKeys } = await remainsOf(transaction, workspaceId);
+      if (!hasRows && !hasKeys) await transaction.update(WorkspaceEntity, { id: workspaceId }, { purgedAt });
     });
   }
 }
 
 async function remainsOf(transaction: Transaction, workspaceId: string): Promise<Remains> {
-  const rows = tenantTables.map((table) => `exists (${rowsOf(table)})`).join(' or ');
-  const text = `select ${rows} as "hasRows", exists (${rowsOf('workspace_key')} and wrapped <> '') as "hasKeys"`;
-  const [remains] = await transaction.run<Remains>({ name: 'remains of workspace', text, values: [workspaceId] });
-  assert(remains, 'a query without a table has one row');
-  return remains;
+  const tables = tenantTables.map((table) => `select '${table}' as name where exists (${rowsOf(table)})`);
+  const statement = { name: 'remains of workspace', text: tables.join(' union all '), values: [workspaceId] };
+  const found = await transaction.run<{ readonly name: TenantTable }>(statement);
+  return {
+    hasRows: found.some(({ name }) => name !== 'workspace_key'),
+    hasKeys: found.some(({ name }) => name === 'workspace_key'),
+  };
 }
 
 function rowsOf(table: TenantTable): string {

@@ -7,7 +7,6 @@ import type {
   SealStore,
   WorkspaceStore,
 } from '../../vault/workspaces/ports.ts';
-import type { KeyRotationStore, KeyStatusStore } from '../../vault/workspaces/rotation-ports.ts';
 import type { AuditChain, AuditTrailStore, TrailLossStore, AuditStore } from '../../vault/audit/ports.ts';
 import type { StreamHead } from '../../vault/audit/audit-chain.ts';
 import type { CredentialChangeStore } from '../../vault/credentials/change-events.ts';
@@ -29,9 +28,6 @@ import { SqlDueCredentialStore } from './due-credential-store.ts';
 import { DueRows } from '../commits/due-rows.ts';
 import type { Database } from '../postgres/database.ts';
 import { GrantGuard } from '../identity/grant-guard.ts';
-import type { SealingKeys } from '../commits/sealing-keys.ts';
-import { SqlKeyRotationStore } from './key-rotation-store.ts';
-import { SqlKeyStatusStore } from './key-status-store.ts';
 import { SqlKeyStore } from './key-store.ts';
 import { SqlMasterRotationStore } from './master-rotation-store.ts';
 import { SqlLeakStore } from './leak-store.ts';
@@ -49,8 +45,6 @@ import { SqlWorkspaceStore } from './workspace-store.ts';
 export interface Stores {
   readonly keys: KeyStore;
   readonly masterRotation: MasterRotationStore;
-  readonly keyRotation: KeyRotationStore;
-  readonly keyStatus: KeyStatusStore;
   readonly seal: SealStore & KeyShareStore;
   readonly credentials: CredentialStore;
   readonly access: AccessStore;
@@ -66,8 +60,6 @@ export interface Stores {
   readonly leaks: LeakStore;
   readonly changes: CredentialChangeStore;
   readonly requests: RequestStore;
-  /** Connects the opened keys, which are read from these stores: a decision then never meets a key that it does not have. */
-  readonly useKeys: (keys: SealingKeys) => void;
   /** The last durable event of this process; undefined before the first. */
   readonly auditHead: () => StreamHead | undefined;
 }
@@ -96,8 +88,6 @@ export function createStores(parts: StoresParts): Stores {
     keys: new SqlKeyStore(database, guard),
     credentials: new SqlCredentialStore({ database, commits, guard: credentialGuard, log }),
     masterRotation: new SqlMasterRotationStore(commits, guard),
-    keyRotation: new SqlKeyRotationStore({ database, commits, guard, credentialGuard }),
-    keyStatus: new SqlKeyStatusStore(database),
     seal: new SqlSealStore(database, commits, guard),
     access: new SqlAccessStore(database, guard),
     workspaces: new SqlWorkspaceStore(database, commits, guard),
@@ -112,7 +102,6 @@ export function createStores(parts: StoresParts): Stores {
     requests: new SqlRequestStore(database, grantMac),
     trailLosses: new SqlTrailLossStore({ ...parts, trail, commits }),
     auditTrail: new SqlAuditTrailStore(database, grantMac),
-    useKeys: (keys) => commits.useKeys(keys),
     auditHead: () => trail.head(),
   };
 }

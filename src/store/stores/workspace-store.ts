@@ -1,4 +1,4 @@
-import { workspaceUnreadable } from '../../vault/errors.ts';
+import { VaultError, workspaceUnreadable } from '../../vault/errors.ts';
 import type { Reference } from '../../vault/ids.ts';
 import type { Workspace, WorkspaceDeletion, WorkspaceStore } from '../../vault/workspaces/ports.ts';
 import type { CommitQueue } from '../commits/commit-queue.ts';
@@ -8,11 +8,11 @@ import { WorkspaceEntity, WorkspaceKeyEntity } from '../entities/workspace.ts';
 import type { GrantGuard } from '../identity/grant-guard.ts';
 import { workspaceGrants } from '../identity/grant-tables.ts';
 import { newMembershipRow } from '../identity/identity-rows.ts';
+import { constraintOf } from '../postgres/connect/database-failure.ts';
 import type { Database } from '../postgres/database.ts';
 import { hasIdAmong, isAfterId } from '../postgres/statements/entity-query.ts';
 import { newWorkspaceKeyRow, newWorkspaceRow, workspaceOf } from '../workspaces/workspace-rows.ts';
 import { deleteWorkspace } from './delete-workspace.ts';
-import { masterKeyRotatedOr } from './key-store.ts';
 import type { Transaction } from '../postgres/sessions/transaction.ts';
 import { readCheckedPage } from '../postgres/statements/pages.ts';
 
@@ -46,7 +46,7 @@ export class SqlWorkspaceStore implements WorkspaceStore {
     try {
       await this.#commits.run({ workspaces: [workspace.id] }, create, keeping);
     } catch (error) {
-      throw masterKeyRotatedOr(error);
+      throw constraintOf(error) === 'workspace_key_master_foreign' ? masterKeyRotated() : error;
     }
   }
 
@@ -86,4 +86,8 @@ export class SqlWorkspaceStore implements WorkspaceStore {
     };
     return this.#commits.run({ workspaces: [workspaceId] }, remove, keeping);
   }
+}
+
+function masterKeyRotated(): VaultError {
+  return new VaultError('unavailable', 'the master key was rotated meanwhile', { reason: 'MASTER_KEY_ROTATED' });
 }

@@ -30,11 +30,6 @@ export function wrappedKeyOf(key: WrappedWorkspaceKey): WrappedWorkspaceKey {
   return { workspaceId, keyId, wrapped, masterFingerprint, createdAt };
 }
 
-/** Whether the key was destroyed with its workspace; its row remains as long as versions refer to it. */
-export function isEmptied({ wrapped }: Pick<WrappedWorkspaceKey, 'wrapped'>): boolean {
-  return wrapped.length === 0;
-}
-
 /** The row of a new workspace, with its MAC. */
 export function newWorkspaceRow(guard: GrantGuard, workspace: Workspace) {
   return guard.sign(workspaceGrants, workspaceOf(workspace));

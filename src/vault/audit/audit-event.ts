@@ -40,8 +40,6 @@ export type AuditAction =
   | 'access.denied'
   | 'access.refused'
   | 'keys.rotate_master'
-  | 'keys.rotate'
-  | 'keys.destroy'
   | 'keys.seal'
   | 'keys.unseal'
   | 'keys.split'
@@ -61,7 +59,6 @@ export type AuditResourceKind =
   | 'session'
   | 'permission'
   | 'master_key'
-  | 'workspace_key'
   | 'leak'
   | 'audit_stream'
   | 'audit_trail';

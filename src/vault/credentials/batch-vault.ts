@@ -24,12 +24,6 @@ export interface NewCredential {
   readonly secret: Secret;
 }
 
-/** An item that is about to be stored. */
-interface SealedItem {
-  readonly created: SealedCredential;
-  readonly secret: Secret;
-}
-
 /** How a batch of changes is committed. */
 export interface BatchOptions {
   /** Whether all items are stored or none; otherwise an item that fails does not affect the others. */
@@ -63,25 +57,19 @@ export class BatchVault {
     const { workspaceId, signal } = call;
     const parts = { ...this.#parts, call, cipher: await cipherForWriting(this.#parts.ciphers, workspaceId) };
     const slices = new WorkSlices(this.#parts.eventLoop);
-    const sealed: (SealedItem | VaultError)[] = [];
+    const sealed: (SealedCredential | VaultError)[] = [];
     for (const item of items) {
       await slices.next();
       const outcome = errorOr(() => {
         const { draft, secret } = valueOf(item);
         checkDraft(draft);
         checkSecret(secret, parts.secretBytesMax);
-        return { created: newSealedCredential(parts, draft, secret, parts.ids.next()), secret };
+        return newSealedCredential(parts, draft, secret, parts.ids.next());
       });
       if (isAtomic && outcome instanceof VaultError) throw itemRefused(outcome, sealed.length);
       sealed.push(outcome);
     }
-    const decide = () =>
-      sealed.map((item) =>
-        errorOr(() => {
-          const { created: one, secret } = valueOf(item);
-          return decideCreation(parts, one, secret);
-        }),
-      );
+    const decide = () => sealed.map((item) => errorOr(() => decideCreation(parts, valueOf(item))));
     const targets = sealed.map(() => ({ workspaceId }));
     const keeping = keepingOf(call, withoutVersions);
     const created = this.#parts.store.decideJointly({ targets, isAtomic, decide, signal }, keeping);

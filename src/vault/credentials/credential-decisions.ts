@@ -97,28 +97,14 @@ export function newSealedCredential(
   return { credential, version: sealCurrentVersion(parts, credential, secret) };
 }
 
-/**
- * Decides to store a new credential.
- *
- * @param secret is sealed again if the key was replaced since the creation was sealed
- */
+/** Decides to store a new credential. */
 export function decideCreation(
-  parts: SealingParts<'credentials.write'>,
-  sealed: SealedCredential,
-  secret: Secret,
+  parts: DecisionParts<'credentials.write'>,
+  created: SealedCredential,
 ): Decision<SealedCredential> {
-  checkVisible(parts.call, sealed.credential);
-  const created = parts.cipher.sealsWith(sealed.version.keyId) ? sealed : sealAgain(parts, sealed, secret);
+  checkVisible(parts.call, created.credential);
   const event = credentialEvent(parts, 'credentials.create', created.credential.id);
   return { insert: created, event, answer: created };
-}
-
-function sealAgain(
-  parts: SealingParts<'credentials.write'>,
-  { credential }: SealedCredential,
-  secret: Secret,
-): SealedCredential {
-  return { credential, version: sealCurrentVersion(parts, credential, secret) };
 }
 
 /**

@@ -184,7 +184,7 @@ export class CredentialVault extends CredentialRemover {
     const created = newSealedCredential(parts, draft, secret, this.#parts.ids.next());
     const { workspaceId, signal } = call;
     const target = { workspaceId, signal, ...(draft.nameIsExclusive && { exclusiveName: draft.name }) };
-    return this.#parts.store.decide(target, () => decideCreation(parts, created, secret), keeping);
+    return this.#parts.store.decide(target, () => decideCreation(parts, created), keeping);
   }
 
   async #change(
@@ -219,7 +219,7 @@ export class CredentialVault extends CredentialRemover {
     const retention = retentionOf(this.#parts);
     const target = { workspaceId, reference: { id }, deletedToo: true, lock: true, sealed: true, retention, signal };
     const decide = (found: FoundCredential | undefined): Decision<ResealedCredential> => {
-      if (!found) return decideCreation(parts, newSealedCredential(parts, draft, secret, id), secret);
+      if (!found) return decideCreation(parts, newSealedCredential(parts, draft, secret, id));
       // Nothing of a purged credential decides who may use its id again.
       if (found.credential.purgedAt === null && !isVisible(call, found.credential)) throw idTaken(workspaceId, id);
       if (found.credential.deletedAt === null || !found.isGenuine) return decideUpdate(parts, found, update);

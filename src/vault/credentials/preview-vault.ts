@@ -38,8 +38,7 @@ export class PreviewVault {
     const parts = { ...this.#parts, call, cipher: await cipherForWriting(this.#parts.ciphers, workspaceId) };
     const created = newSealedCredential(parts, draft, secret, this.#parts.ids.next());
     const target = { workspaceId, signal, ...(draft.nameIsExclusive && { exclusiveName: draft.name }) };
-    const decide = () => previewOf(decideCreation(parts, created, secret));
-    const { credential } = await this.#parts.store.decide(target, decide);
+    const { credential } = await this.#parts.store.decide(target, () => previewOf(decideCreation(parts, created)));
     return credential;
   }
 

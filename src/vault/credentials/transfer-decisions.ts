@@ -50,7 +50,7 @@ export function decideCopy(parts: TransferParts, found: FoundCredential, copyId:
   const event = credentialEvent(source, 'credentials.copy', credential.id, 'OK', { relatedId: copyId });
   return [
     { event, answer: { credential, version: undefined } },
-    decideCreation(destination, { credential: { ...copy, origin: credential.origin }, version }, secret.opened),
+    decideCreation(destination, { credential: { ...copy, origin: credential.origin }, version }),
   ];
 }
 

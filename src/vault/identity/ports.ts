@@ -229,8 +229,6 @@ export interface MemberStore {
 /** What has changed: an API key, a session, a user or their memberships, a workspace; or `any` if that is not known. */
 export type AccessChange =
   | { readonly kind: 'api_key' | 'session' | 'user' | 'workspace'; readonly id: string }
-  /** The keys of a workspace, which the id names. */
-  | { readonly kind: 'workspace_key'; readonly id: string }
   /** The master key; the id is its fingerprint. */
   | { readonly kind: 'keyring'; readonly id: string }
   /** An owner has sealed all servers; the id is the number of that seal. */

@@ -94,14 +94,6 @@ export interface WorkspaceCipher {
   seal(identity: RecordIdentity, secret: Secret): { readonly sealed: Uint8Array; readonly keyId: Uint8Array };
   /** @throws VaultError `secret_unreadable`; its cause distinguishes, for the operator, a wrong key from modified bytes */
   open(identity: RecordIdentity, sealed: Uint8Array): Secret;
-  /** Whether the key of this id is the current one. */
-  sealsWith(keyId: Uint8Array): boolean;
-  /**
-   * Seals once more, with the current key, what another key of the workspace has sealed.
-   *
-   * @throws VaultError `secret_unreadable`, as `open`
-   */
-  reseal(identity: RecordIdentity, sealed: Uint8Array): { readonly sealed: Uint8Array; readonly keyId: Uint8Array };
   /** The length of the padded plaintext in bytes, which is visible to anyone who has the sealed bytes. */
   paddedBytes(sealed: Uint8Array): number;
   /**
@@ -115,16 +107,8 @@ export interface WorkspaceCipher {
 /** Provides the ciphers of workspaces. */
 export interface WorkspaceCipherSource {
   cipherFor(workspaceId: string): Promise<WorkspaceCipher>;
-  /** Creates a key of a workspace, wrapped for storage. */
+  /** Creates the first key of a workspace that is about to be created, wrapped for storage. */
   newWorkspaceKey(workspaceId: string): WrappedWorkspaceKey;
-  /** Whether all ciphers of the workspace that this process has given out have the key that sealed these bytes. */
-  knows(workspaceId: string, sealed: Uint8Array): boolean;
-  /**
-   * Reads the keys of a workspace again, also for ciphers that are in use: another process may have replaced the current one.
-   *
-   * @throws VaultError as `cipherFor`
-   */
-  refresh(workspaceId: string): Promise<void>;
   /**
    * Takes over the master key by which another process has rotated.
    *
@@ -140,7 +124,7 @@ export interface WrappedWorkspaceKey {
   readonly workspaceId: string;
   /** 8 bytes. */
   readonly keyId: Uint8Array;
-  /** 73 bytes: format version, nonce and secretbox. Empty once the workspace is deleted. */
+  /** 73 bytes: format version, nonce and secretbox. */
   readonly wrapped: Uint8Array;
   /** The fingerprint of the master key that wrapped it. */
   readonly masterFingerprint: string;
@@ -162,8 +146,6 @@ export interface StoredKeyring {
   readonly wrappedKeys: Uint8Array;
   /** The master key as a transit engine has wrapped it, such as `vault:v1:…`; null where none has. */
   readonly wrappedMaster: string | null;
-  /** When the present master key replaced another one; null if it is the first. */
-  readonly rotatedAt: Date | null;
   readonly createdAt: Date;
 }
 
@@ -215,7 +197,7 @@ export interface KeyStore {
   holdsData(): Promise<boolean>;
   insertKeyring(keyring: StoredKeyring): Promise<void>;
   /**
-   * All keys of a workspace, the newest first; none of a deleted one.
+   * All keys of a workspace, the newest first.
    *
    * @throws VaultError `secret_unreadable` if the MAC of one is wrong: without it, an older key would become the current one
    */

@@ -14,7 +14,6 @@ const emptyKeyring = {
   canary: new Uint8Array(),
   wrappedKeys: new Uint8Array(),
   wrappedMaster: null,
-  rotatedAt: null,
   createdAt: new Date(0),
 } as const;
 

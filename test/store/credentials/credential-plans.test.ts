@@ -210,18 +210,11 @@ async function fill(
   { credentials, workspaces, isAnalyzed }: Filling,
 ): Promise<void> {
   await test.asSuperuser('truncate credential, credential_version');
-  await test.asSuperuser(
-    `delete from workspace_key k using workspace w where w.id = k.workspace_id and w.name = 'more'`,
-  );
   await test.asSuperuser(`delete from workspace where name = 'more'`);
   await test.asSuperuser(
     `insert into workspace (id, name, created_by, created_at)
      select gen_random_uuid(), 'more', gen_random_uuid(), now() from generate_series(2, $1::int)`,
     [workspaces],
-  );
-  await test.asSuperuser(
-    `insert into workspace_key (workspace_id, key_id, wrapped, master_fingerprint, created_at, mac)
-     select w.id, '\\x00', '\\x00', k.master_fingerprint, now(), '' from workspace w, keyring k on conflict do nothing`,
   );
   await test.asSuperuser(
     `insert into credential (workspace_id, id, name, created_at, provider, auth_type, tags, labels, is_active, use_count,

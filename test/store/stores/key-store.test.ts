@@ -124,7 +124,6 @@ function newKeyring(): StoredKeyring {
     canary: randomBytes(64),
     wrappedKeys: randomBytes(136),
     wrappedMaster: 'vault:v1:d3JhcHBlZA==',
-    rotatedAt: createdAt,
     createdAt,
   };
 }

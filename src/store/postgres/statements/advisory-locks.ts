@@ -21,8 +21,6 @@ export const advisoryLocks = {
   masterRotation: [ours, 7],
   /** Searching for a leaked value. */
   leak: [ours, 8],
-  /** Sealing the versions of workspaces again under new keys. */
-  keyRotation: [ours, 10],
 } as const;
 
 /** Waits for a lock, which is held until the transaction ends. */

@@ -81,21 +81,9 @@ export interface WrittenColumn<Item> {
  * creates is one such statement (`npm run bench -- --only rest`, REST create).
  *
  * @param rows at least one, all with the same properties in the same order
- * @param reads expressions of the row `r` for columns whose values are not written as they are
  */
-export function insertRows(
-  table: string,
-  types: ColumnTypes,
-  rows: readonly RowValues[],
-  reads?: Readonly<Record<string, string>>,
-): Fragment {
-  const columns = columnsOf(types, rows);
-  if (!reads) return insertion(table, columns);
-  const readOf = (column: (typeof columns)[number]) => reads[column.name] ?? column.read;
-  return insertion(
-    table,
-    columns.map((column) => Object.assign(column, { read: readOf(column) })),
-  );
+export function insertRows(table: string, types: ColumnTypes, rows: readonly RowValues[]): Fragment {
+  return insertion(table, columnsOf(types, rows));
 }
 
 /** Inserts any number of rows, as `insertRows`, from items that are not rows themselves. */

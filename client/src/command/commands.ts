@@ -41,6 +41,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   rm: { summary: 'delete a credential, which can be restored for a while', load: () => import('./commands/rm.ts') },
   undelete: { summary: 'restore a deleted credential', load: () => import('./commands/undelete.ts') },
   run: { summary: 'run a program with secrets in its environment', load: () => import('./commands/run.ts') },
+  inject: { summary: 'print a file with secrets in it', load: () => import('./commands/inject.ts') },
   export: { summary: 'print secrets as variables', load: () => import('./commands/export.ts') },
   watch: { summary: 'print the changes of credentials as they happen', load: () => import('./commands/watch.ts') },
   import: { summary: 'store the secrets of another program or file', load: () => import('./commands/import.ts') },

@@ -14,10 +14,15 @@ export function variableOf({ credential, field }: NamedField, { withCredential }
   return /^[0-9]/.test(name) ? `_${name}` : name;
 }
 
-function upperSnakeCase(text: string): string {
-  return text
-    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
-    .replace(/[^A-Za-z0-9]+/g, '_')
-    .replace(/^_+|_+$/g, '')
+/**
+ * A name in upper snake case: `apiKey`, `api-key` and `api_key` are `API_KEY`. What is no letter or digit of ASCII becomes one
+ * underscore.
+ */
+export function upperSnakeCase(name: string): string {
+  return name
+    .replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .replaceAll(/([A-Z])([A-Z][a-z])/g, '$1_$2')
+    .replaceAll(/[^A-Za-z0-9]+/g, '_')
+    .replaceAll(/^_|_$/g, '')
     .toUpperCase();
 }

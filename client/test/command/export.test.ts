@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { startCoffer, type TestCoffer } from '../../../test/support/coffer.ts';
-import { upperSnakeCase } from '../../src/command/variables/variable-names.ts';
+import { upperSnakeCase } from '../../src/run/field-variables.ts';
 import { CommandUser } from '../support/run-command.ts';
 
 describe('coffer export', () => {

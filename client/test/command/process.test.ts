@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { startCoffer, type TestCoffer } from '../../../test/support/coffer.ts';
 import { CommandUser } from '../support/run-command.ts';
 
@@ -25,7 +26,7 @@ describe('the process of the command', () => {
     const { event, resume_token: token } = await watchOne([], putWatched);
     expect(event.kind).to.be.oneOf(['CREATED', 'SECRET_CHANGED']);
     await putWatched();
-    const next = await watchOne(['--resume-token', token], async () => new Promise(() => undefined));
+    const next = await watchOne(['--resume-token', token], () => delay(50));
     expect(next.event).to.deep.include({ kind: 'SECRET_CHANGED', revision: event.revision + 1 });
   });
 
@@ -88,8 +89,11 @@ describe('the process of the command', () => {
 /** Makes a change until something is printed. */
 async function untilPrinted(next: Promise<IteratorResult<string>>, change: () => Promise<unknown>): Promise<string> {
   for (;;) {
-    const result = await Promise.race([next, change().then(() => undefined)]);
-    if (result !== undefined) return String(result.value);
+    const changing = change().then(() => undefined);
+    const result = await Promise.race([next, changing]);
+    if (result === undefined) continue;
+    await changing;
+    return String(result.value);
   }
 }
 

@@ -4,7 +4,7 @@ import { printableJson } from './terminal-text.ts';
 /** The part of a standard stream that is used here. */
 export interface OutputStream {
   readonly isTTY?: boolean | undefined;
-  write(text: string): unknown;
+  write(content: string | Uint8Array): unknown;
 }
 
 /** The result of a command, in both of its forms. */
@@ -38,9 +38,9 @@ export class Output {
     return this.#stderr.isTTY === true;
   }
 
-  /** Writes a text as it is. */
-  write(text: string): void {
-    this.#stdout.write(text);
+  /** Writes a text, or bytes, as they are. */
+  write(content: string | Uint8Array): void {
+    this.#stdout.write(content);
   }
 
   /** Prints a result, for people or, with `--json`, for programs. */

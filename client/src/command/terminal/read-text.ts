@@ -3,6 +3,7 @@ import { exitCodes } from '../errors/exit-codes.ts';
 
 /** More than a server takes in one request. */
 const inputBytesMax = 1024 * 1024;
+const bytesOfMebibyte = 1024 * 1024;
 
 /**
  * Reads a stream of UTF-8 to its end.
@@ -10,15 +11,31 @@ const inputBytesMax = 1024 * 1024;
  * @throws CommandError if it is over 1 MiB, which is noticed before more is kept, or not a text that can be stored
  */
 export async function readText(stream: AsyncIterable<Uint8Array | string>, name: string): Promise<string> {
+  return decodeText(await readBytes(stream, name, inputBytesMax), name);
+}
+
+/**
+ * Reads a stream to its end.
+ *
+ * @param bytesMax in whole MiB
+ * @throws CommandError if it is longer, which is noticed before more is kept
+ */
+export async function readBytes(
+  stream: AsyncIterable<Uint8Array | string>,
+  name: string,
+  bytesMax: number,
+): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of stream) {
     const part = Buffer.from(chunk);
     bytes += part.length;
-    if (bytes > inputBytesMax) throw new CommandError(exitCodes.error, `${name} is larger than 1 MiB`);
+    if (bytes > bytesMax) {
+      throw new CommandError(exitCodes.error, `${name} is larger than ${bytesMax / bytesOfMebibyte} MiB`);
+    }
     chunks.push(part);
   }
-  return decodeText(Buffer.concat(chunks), name);
+  return Buffer.concat(chunks);
 }
 
 /** @throws CommandError if the bytes are not UTF-8, or contain U+0000, which no server stores */

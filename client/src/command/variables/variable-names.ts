@@ -3,19 +3,6 @@ import { usageError } from '../errors/command-error.ts';
 /** Variables by which a value would run programs of its choice in the command that gets them. */
 const dangerous = /^(PATH|NODE_OPTIONS|LD_.*|DYLD_.*)$/i;
 
-/**
- * A name in upper snake case: `apiKey`, `api-key` and `api_key` are `API_KEY`. What is no letter or digit of ASCII becomes one
- * underscore.
- */
-export function upperSnakeCase(name: string): string {
-  return name
-    .replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')
-    .replaceAll(/([A-Z])([A-Z][a-z])/g, '$1_$2')
-    .replaceAll(/[^A-Za-z0-9]+/g, '_')
-    .replaceAll(/^_|_$/g, '')
-    .toUpperCase();
-}
-
 /** Whether a variable of this name changes how programs are found or loaded. Case does not matter, as on Windows. */
 export function isDangerousVariable(name: string): boolean {
   return dangerous.test(name);

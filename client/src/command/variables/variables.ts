@@ -1,6 +1,7 @@
 import { CommandError, usageError } from '../errors/command-error.ts';
 import { exitCodes } from '../errors/exit-codes.ts';
-import { checkVariableName, isDangerousVariable, upperSnakeCase } from './variable-names.ts';
+import { upperSnakeCase } from '../../run/field-variables.ts';
+import { checkVariableName, isDangerousVariable } from './variable-names.ts';
 
 /** A secret with the name of its credential. */
 export interface NamedSecret {

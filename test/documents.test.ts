@@ -51,6 +51,22 @@ describe('the commands of a document', () => {
   });
 });
 
+describe('docs/backup.md', () => {
+  it('prints a copy of the data directory without its keys', async () => {
+    const page = await readFile(resolve(root, 'docs/backup.md'), 'utf8');
+    const command = /^tar --create .*$/m.exec(page)?.[0] ?? '';
+    const parent = await mkdtemp(join(tmpdir(), 'coffer-backup-'));
+    const data = join(parent, 'coffer', 'data');
+    await mkdir(join(data, 'postgres'), { recursive: true });
+    const keys = ['master.key', 'master.key.0123456789abcdef', 'admin.key', `.${'0'.repeat(36)}.key`];
+    for (const name of [...keys, 'postgres/PG_VERSION']) await writeFile(join(data, name), '');
+    await run('sh', ['-c', command], { cwd: dirname(data) });
+    const { stdout } = await run('tar', ['--list', '--file', join(parent, 'coffer-data.tar')]);
+    await rm(parent, { recursive: true });
+    expect(stdout.trim().split('\n')).to.have.members(['data/', 'data/postgres/', 'data/postgres/PG_VERSION']);
+  });
+});
+
 describe('docs/configuration.md', () => {
   it('describes each metric of a server', async () => {
     await using stack = new AsyncDisposableStack();

@@ -11,6 +11,7 @@ import { ensureFirstOwner } from './first-owner.ts';
 import { checkBeforeChanging, markInstance } from './instance-checks.ts';
 import { prepareInstance, type Instance, type InstanceParts } from './instance.ts';
 import { masterKeyFile, settleKeyFile } from './keys/file-origin.ts';
+import { removeUnfinishedKeyFiles } from './keys/key-file.ts';
 import { masterKeyOriginOf } from './keys/find-master-key.ts';
 import type { MasterKeyOrigin } from './keys/master-key-origin.ts';
 
@@ -86,6 +87,7 @@ export async function openKeys(
     if (!keyring.isOpen && !mayBegin) throw new NoVaultError('the database');
     if (!keyring.isOpen) await makeKeyring(instance, parts);
     await signRows(instance, parts);
+    if (mayBegin) await removeUnfinishedKeyFiles(config.dataDir, clock.now().getTime());
     if (mayBegin && config.masterKey.kind === 'file') {
       await settleKeyFile(masterKeyFile(config), keyring.masterFingerprint, sodium);
     }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { link, open, readFile, stat, unlink } from 'node:fs/promises';
+import { link, open, readdir, readFile, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 
@@ -54,6 +54,21 @@ export async function writeKeyFile(path: string, key: string): Promise<void> {
     await unlink(scratch).catch(ignoreAbsent);
   }
   await syncDirectory(dirname(path));
+}
+
+/** The name of a file that `writeKeyFile` has not linked yet, or not removed after that. */
+const scratchName = /^\.[0-9a-f-]{36}\.key$/;
+/** Writing a key takes milliseconds. */
+const scratchAgeMsMax = 60_000;
+
+/** Removes the copies of keys that crashes have left while a key was written into a directory. */
+export async function removeUnfinishedKeyFiles(directory: string, nowMs: number): Promise<void> {
+  const names = await readdir(directory).catch(() => []);
+  for (const name of names.filter((each) => scratchName.test(each))) {
+    const path = join(directory, name);
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: nowMs }));
+    if (nowMs - mtimeMs > scratchAgeMsMax) await unlink(path).catch(ignoreAbsent);
+  }
 }
 
 /** Replaces the key in a file. A crash may leave no file of this name, never a partial one. */

@@ -1,10 +1,11 @@
 import { expect } from 'chai';
-import { chmod, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   KeyFileError,
   readKeyFile,
+  removeUnfinishedKeyFiles,
   replaceKeyFile,
   warnOfSharedKeyFiles,
   writeKeyFile,
@@ -35,6 +36,18 @@ describe('a key file', () => {
     expect(await failureOf(writeKeyFile(path, 'another'))).to.be.instanceOf(KeyFileError);
     expect(await readKeyFile(path)).to.equal('the-key');
     expect(await readdir(folder)).to.deep.equal(['master.key']);
+  });
+
+  it('of which a crash has left a copy is removed a minute later, and nothing else is', async () => {
+    const [old, young] = ['.018f3c5e-7b2a-7c3d-8f00-11223344aabb.key', '.018f3c5e-7b2a-7c3d-8f00-11223344aabc.key'];
+    const others = ['.mine.key', 'master.key', 'master.key.0123456789abcdef'];
+    for (const name of [old, young, ...others]) await writeFile(join(folder, name), 'the-key', { mode: 0o600 });
+    const now = Date.now();
+    const before = new Date(now - 61_000);
+    for (const name of [old, ...others]) await utimes(join(folder, name), before, before);
+    await removeUnfinishedKeyFiles(folder, now);
+    expect(await readdir(folder)).to.have.members([young, ...others]);
+    await removeUnfinishedKeyFiles(join(folder, 'absent'), now);
   });
 
   it('takes another key where it is to be replaced', async () => {
